@@ -1,0 +1,39 @@
+"""The app's entry: `streamlit run app.py`. The shell, the tape's routes, the worker's life."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import streamlit as st
+from starlette.middleware import Middleware
+
+from explainer.player.assets import plotly_script
+from explainer.player.routes import routes
+from explainer.runs.supervisor import Supervisor
+from explainer.ui.backend import annotator, store
+from explainer.ui.visitors import OwnerCookie
+
+HERE = Path(__file__).resolve().parent
+
+
+@asynccontextmanager
+async def lifespan(_: st.App) -> AsyncIterator[None]:
+    """The worker lives as long as the app does, and plotly.js is compressed before the first visit."""
+    supervisor = Supervisor(store().folder)
+    supervisor.start()
+    plotly_script()
+    try:
+        yield
+    finally:
+        supervisor.stop()
+
+
+app = st.App(
+    HERE / "explainer" / "ui" / "shell.py",
+    routes=routes(store(), annotator()) if os.environ.get("EXPLAINER_ROUTES", "1") != "0" else [],
+    middleware=[Middleware(OwnerCookie)],
+    lifespan=lifespan,
+)

@@ -1,0 +1,34 @@
+"""What is learnt from: the default text and series, and the user's own, checked. No torch here."""
+
+from functools import lru_cache
+
+from explainer.config import RunConfig
+from explainer.data.corpus import check_text, default_text, digest
+from explainer.data.series import SUNSPOTS, Series, csv_columns, parse_number, read_csv
+
+__all__ = [
+    "SUNSPOTS",
+    "Series",
+    "check_text",
+    "csv_columns",
+    "data_digest",
+    "default_text",
+    "digest",
+    "parse_number",
+    "read_csv",
+]
+
+
+def data_digest(config: RunConfig) -> str:
+    """The SHA-256 of the text or series that the run reads; empty if it reads none.
+
+    It goes into `RunConfig.run_id`: the default text differs between versions of Python.
+    """
+    if config.task not in ("text", "forecast"):
+        return ""
+    return config.data or _default_digest(config.task)
+
+
+@lru_cache(maxsize=2)
+def _default_digest(task: str) -> str:
+    return digest(default_text() if task == "text" else SUNSPOTS.to_text())

@@ -1,0 +1,60 @@
+"""Text to learn from: the default one that every Python carries, and the user's own, checked."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+
+FEWEST_CHARACTERS = 200
+MOST_BYTES = 2_000_000
+MOST_DISTINCT = 256
+
+
+@lru_cache(maxsize=1)
+def default_text() -> str:
+    """Python's own language reference, about 465,000 characters of real English.
+
+    All topics of `pydoc_data`, sorted by name, a line feed between two. It differs between
+    versions of Python, which is why a run's identity includes the text's hash.
+    """
+    from pydoc_data.topics import topics  # here, because it is 0.7 MB that few processes need
+
+    return "\n".join(topics[name] for name in sorted(topics))
+
+
+def digest(text: str) -> str:
+    """SHA-256 of the text as UTF-8, in 64 hex digits: the name under which it is stored."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def check_text(text: str) -> str:
+    """The text with line feeds only and no byte-order mark, if it can be learnt from. Idempotent.
+
+    Raises:
+        ValueError: fewer than 200 characters, one distinct character, more than 256 of them,
+            more than 2 MB, or not encodable. The sentence holds the number and the way out.
+    """
+    if len(text) > MOST_BYTES:
+        raise ValueError(f"The text has {len(text):,} characters. Keep at most {MOST_BYTES:,} bytes (2 MB) of it.")
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"Character {error.start + 1} of the text is half of a surrogate pair. Save the text as UTF-8."
+        ) from None
+    if size > MOST_BYTES:
+        raise ValueError(f"The text takes {size:,} bytes. Keep at most {MOST_BYTES:,} (2 MB) of it.")
+    if len(text) < FEWEST_CHARACTERS:
+        raise ValueError(f"The text has {len(text)} characters. Give at least {FEWEST_CHARACTERS}.")
+    distinct = len(set(text))
+    if distinct == 1:
+        raise ValueError(
+            f"The text is one character, {text[0]!r}, {len(text):,} times. Give a text with at least two distinct ones."
+        )
+    if distinct > MOST_DISTINCT:
+        raise ValueError(
+            f"The text has {distinct:,} distinct characters. Give one with at most {MOST_DISTINCT}: "
+            "an alphabet, not ideographs."
+        )
+    return text

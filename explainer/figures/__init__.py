@@ -1,0 +1,18 @@
+"""Record -> figure and reading: what each lens's views become on a page.
+
+`NOTES` has, for every lens, the function that adds sentences and derived arrays to one record;
+`CONTEXTS`, for the lenses that need one, the function that computes over a whole tape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from explainer.figures import hidden
+from explainer.figures.panel import Moment, Notes
+
+NOTES: Mapping[str, Callable[[Any, Moment], Notes]] = {"hidden": hidden.notes}
+CONTEXTS: Mapping[str, Callable[..., dict[str, Any]]] = {"hidden": hidden.context}
+
+__all__ = ["CONTEXTS", "NOTES", "Moment", "Notes"]

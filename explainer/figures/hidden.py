@@ -1,0 +1,264 @@
+"""Hidden states: units against time, the state's path in two principal components, output beside target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explainer.figures.curves import loss_reading
+from explainer.figures.panel import Moment, Notes, Panel, Reading, Slot
+from explainer.figures.theme import DIVERGING, FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, layout
+from explainer.records import HiddenRecord
+from explainer.theory.pca import aligned, principal_axes, project
+
+SAMPLES = 4000  # states that the basis is fitted on, at most
+SATURATED = 0.95  # |h| of a tanh state above which its derivative 1 - h^2 is under a tenth
+
+
+def states_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: int = 330) -> Panel:
+    """h_t of every unit (rows) at every time step (columns); the layer is a selection."""
+    bounded = run["model"] in ("rnn", "lstm", "gru")
+    heat: dict[str, Any] = {
+        "type": "heatmap",
+        "colorscale": DIVERGING,
+        "zmid": 0,
+        "colorbar": colour_bar("h"),
+        "hovertemplate": "unit %{y}, t = %{x}<br>h = %{z:.4f}<extra></extra>",
+    }
+    if bounded:
+        heat |= {"zmin": -1, "zmax": 1}
+    return Panel(
+        id="states",
+        title="Hidden state h, unit by unit, as the sequence is read",
+        figure={
+            "data": [heat],
+            "layout": layout(
+                theme,
+                xaxis={"title": {"text": "time step t, and what is read there"}, "tickmode": "array", "tickangle": 0},
+                yaxis={"title": {"text": "hidden unit"}, "autorange": True},
+            ),
+        },
+        slots=(
+            Slot("data.0.z", lens="hidden", name="states", index=("layer",), transpose=True),
+            Slot("layout.xaxis.tickvals", lens="hidden", name="tick_places"),
+            Slot("layout.xaxis.ticktext", "labels", lens="hidden", name="tick_labels"),
+        ),
+        readings=(Reading("hidden", "states"),),
+        reading_index=("layer",),
+        span=span,
+        height=height,
+    )
+
+
+def path_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: int = 330) -> Panel:
+    """The top layer's state in the first two principal components of the whole tape."""
+    colour = FAMILY_COLOURS[run["model"]]
+    source = {"kind": "project", "lens": "hidden", "name": "top"}
+    trace: dict[str, Any] = {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "line": {"color": colour, "width": 1.5},
+        "marker": {"size": 7, "colorscale": SEQUENTIAL, "colorbar": colour_bar("t"), "cmin": 0},
+        "hovertemplate": "t = %{marker.color}<br>(%{x:.3f}, %{y:.3f})<extra></extra>",
+    }
+    return Panel(
+        id="path",
+        title="Its path through state space",
+        figure={
+            "data": [trace],
+            "layout": layout(
+                theme,
+                xaxis={"title": {"text": "principal component 1"}, "showgrid": True},
+                yaxis={"title": {"text": "principal component 2"}, "showgrid": True},
+            ),
+        },
+        slots=(
+            Slot("data.0.x", column=0, **source),
+            Slot("data.0.y", column=1, **source),
+            Slot("data.0.marker.color", lens="hidden", name="times"),
+            Slot("layout.xaxis.range", "context", lens="hidden", name="range", index=(0,)),
+            Slot("layout.yaxis.range", "context", lens="hidden", name="range", index=(1,)),
+        ),
+        readings=(Reading("hidden", "path"),),
+        span=span,
+        height=height,
+    )
+
+
+def output_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: int = 260) -> Panel:
+    """What the network says beside what it should say: numbers, or the probability of the right token."""
+    shade = ink(theme)
+    colour = FAMILY_COLOURS[run["model"]]
+    ticks = (
+        Slot("layout.xaxis.tickvals", lens="hidden", name="tick_places"),
+        Slot("layout.xaxis.ticktext", "labels", lens="hidden", name="target_labels"),
+    )
+    if run["has_tokens"]:
+        data: list[dict[str, Any]] = [
+            {
+                "type": "bar",
+                "marker": {"color": colour},
+                "hovertemplate": "t = %{x}<br>guess: %{text}<br>probability of the right token: %{y:.3f}<extra></extra>",
+                "textposition": "none",
+            }
+        ]
+        slots = (
+            Slot("data.0.y", lens="hidden", name="right"),
+            Slot("data.0.text", "labels", lens="hidden", name="guesses"),
+            *ticks,
+        )
+        yaxis = {"title": {"text": "p(right next token)"}, "range": [0, 1]}
+        title = "Probability given to the right next token"
+        xtitle = "time step t, and the token that should come next"
+    else:
+        data = [
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": "target",
+                "line": {"color": shade.muted, "width": 1.5, "dash": "dot"},
+                "marker": {"size": 5},
+                "hovertemplate": "t = %{x}<br>target %{y:.4f}<extra></extra>",
+            },
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": "output",
+                "line": {"color": colour, "width": 2.2},
+                "marker": {"size": 5},
+                "hovertemplate": "t = %{x}<br>output %{y:.4f}<extra></extra>",
+            },
+        ]
+        slots = (
+            Slot("data.0.y", lens="hidden", name="target"),
+            Slot("data.1.y", lens="hidden", name="output"),
+            *ticks,
+        )
+        yaxis = {"title": {"text": "value"}}
+        title = "Output beside target"
+        xtitle = "time step t"
+    return Panel(
+        id="output",
+        title=title,
+        figure={
+            "data": data,
+            "layout": layout(
+                theme,
+                xaxis={"title": {"text": xtitle}, "tickmode": "array", "tickangle": 0},
+                yaxis=yaxis,
+                showlegend=not run["has_tokens"],
+            ),
+        },
+        slots=slots,
+        readings=(Reading("hidden", "output"),),
+        span=span,
+        height=height,
+    )
+
+
+def notes(record: HiddenRecord, moment: Moment) -> Notes:
+    """Sentences and derived arrays of one look at the hidden states."""
+    L, T, _ = record.states.shape
+    places = tick_places(T)
+    return Notes(
+        readings={
+            "states": {str(layer): states_reading(record.states[layer]) for layer in range(L)},
+            "path": path_reading(record.states[-1]),
+            "output": output_reading(record),
+            "loss": loss_reading(moment),
+        },
+        arrays={
+            "top": record.states[-1].astype(np.float32),
+            "times": np.arange(T, dtype=np.int32),
+            "tick_places": places,
+        },
+        labels={
+            "tick_labels": [_tick(record.tokens[place], place) for place in places],
+            "target_labels": [_tick(record.targets[place], place) for place in places],
+        },
+    )
+
+
+def tick_places(T: int) -> NDArray[np.int32]:
+    """At most 40 places of T, evenly spaced from the first."""
+    return np.arange(0, T, max(1, -(-T // 40)), dtype=np.int32)
+
+
+def _tick(token: str, place: int) -> str:
+    return token if len(token) <= 6 else str(place)
+
+
+def context(records: Sequence[HiddenRecord], previous: NDArray[np.float32] | None = None) -> dict[str, NDArray[np.float32]]:
+    """The plane of the path, one for the whole tape, so that the path moves and the axes don't.
+
+    Args:
+        records: of the tape so far.
+        previous: the basis of the tape when it was shorter; signs and order follow it.
+
+    Returns:
+        mean (N,), basis (2, N), range (2, 2) of both axes, explained (2,).
+    """
+    states = np.concatenate([record.states[-1] for record in records])
+    axes = principal_axes(states[:: -(-len(states) // SAMPLES)], 2)
+    if previous is not None and previous.shape == axes.basis.shape:
+        axes = axes._replace(basis=aligned(axes.basis, previous))
+    places = project(states[np.isfinite(states).all(axis=1)], axes)
+    if len(places) == 0:
+        places = np.zeros((1, 2))
+    low, high = places.min(axis=0), places.max(axis=0)
+    margin = np.maximum((high - low) * 0.06, 1e-3)
+    named = {
+        "mean": axes.mean,
+        "basis": axes.basis,
+        "range": np.stack([low - margin, high + margin], axis=1),
+        "explained": axes.explained,
+    }
+    return {name: np.ascontiguousarray(value, dtype=np.float32) for name, value in named.items()}
+
+
+def states_reading(states: NDArray[np.float32]) -> str:
+    """One sentence on (T, N) states: size, the busiest unit, saturation."""
+    T, N = states.shape
+    if not np.isfinite(states).all():
+        share = 1 - np.isfinite(states).mean()
+        return f"{share:.0%} of the {N} × {T} hidden values are not finite numbers."
+    spread = states.std(axis=0)
+    unit = int(spread.argmax())
+    sentence = f"Largest |h| is {np.abs(states).max():.2f}"
+    if T > 1 and spread[unit] > 0:
+        sentence += f"; unit {unit} moves most (from {states[:, unit].min():.2f} to {states[:, unit].max():.2f})"
+    saturated = (np.abs(states) > SATURATED).mean()
+    return f"{sentence}; {saturated:.0%} of the values are beyond ±{SATURATED}."
+
+
+def path_reading(states: NDArray[np.float32]) -> str:
+    """One sentence on how far the state travels."""
+    if not np.isfinite(states).all():
+        return "The state is not finite, so it has no path."
+    if len(states) < 2:
+        return "One time step has no path."
+    steps = np.linalg.norm(np.diff(states.astype(np.float64), axis=0), axis=1)
+    at = int(steps.argmax()) + 1
+    return f"The longest stride, {steps.max():.2f}, is the one to t = {at}; a stride is {np.median(steps):.2f} in the median."
+
+
+def output_reading(record: HiddenRecord) -> str:
+    """One sentence on the positions that count."""
+    mask = record.mask
+    if not mask.any():
+        return "No position of this sequence counts in the loss."
+    if record.has_tokens:
+        right = record.right[mask]
+        hits = np.mean([guess == target for guess, target, use in zip(record.guesses, record.targets, mask, strict=True) if use])
+        return (
+            f"The likeliest token is right at {hits:.0%} of the {int(mask.sum())} positions that count; "
+            f"the right token gets probability {right.mean():.2f} on average."
+        )
+    error = (record.output - record.target)[mask]
+    if mask.sum() == 1:
+        at = int(mask.argmax())
+        return f"At t = {at}, where it counts, the output is {record.output[at]:.3f} and the target {record.target[at]:.3f}."
+    return f"Over the {int(mask.sum())} positions that count, the error is {np.sqrt(np.mean(error**2)):.3f} (root mean square)."

@@ -1,0 +1,238 @@
+"""A panel: one figure, the slots in it that a moment of training fills, and its reading.
+
+A figure is defined once, here in Python. What moves is only arrays: a `Slot` names a place in
+plotly's JSON (`data.0.z`) and where its value comes from. The player fills slots in the browser,
+`fill` does the same in Python for the fallback page and for exported files.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explainer.figures.theme import plain
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place in a figure and where its value comes from.
+
+    Kinds, each for the run number `run`:
+        frame: array `name` of the lens's record at the moment, under the leading `index`.
+        labels: the texts `name` of that record.
+        history: that array over all frames of the tape (`name="step"`: their steps).
+        series: the metric `name` over all training steps.
+        context: an array computed over the whole tape (ranges, a basis).
+        project: states (.., T, N) on axis `column` of the tape's fixed basis.
+        mosaic: (L, H, T, T) as one table with `gap` empty cells between the maps.
+        step: the moment itself.
+    """
+
+    to: str
+    kind: str = "frame"
+    run: int = 0
+    lens: str = ""
+    name: str = ""
+    index: tuple[int | str, ...] = ()  # a number, or the name of a selection such as "head"
+    column: int = 0
+    gap: int = 0
+    transpose: bool = False
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Which sentence belongs under the panel: `name` among the notes of the lens's record."""
+
+    lens: str
+    name: str
+    run: int = 0
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One figure of a page, in plotly's JSON, with everything that the player needs to move it."""
+
+    id: str
+    title: str
+    figure: dict[str, Any]  # {"data": [...], "layout": {...}}
+    slots: tuple[Slot, ...] = ()
+    readings: tuple[Reading, ...] = ()
+    reading: str = ""  # the sentence when it does not depend on a tape
+    reading_index: tuple[str, ...] = ()  # selections that the reading depends on
+    span: int = 6  # of twelve columns
+    height: int = 300  # pixels
+    click: dict[str, Any] = field(default_factory=dict)
+
+    def to_player(self) -> dict[str, Any]:
+        """The panel as the component's data."""
+        return {
+            "id": self.id,
+            "title": self.title,
+            **self.figure,
+            "slots": [asdict(slot) for slot in self.slots],
+            "readings": [asdict(reading) for reading in self.readings],
+            "reading": self.reading,
+            "reading_index": list(self.reading_index),
+            "span": self.span,
+            "height": self.height,
+            "click": self.click or None,
+        }
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What the interface adds to a record: sentences, and arrays and labels derived for the figures.
+
+    A reading is one sentence, or one for each value of the panel's selections ("0,3": sentence).
+    """
+
+    readings: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where a record stands: its run's meta data, its step and the metrics until then."""
+
+    meta: Mapping[str, Any]
+    step: int
+    metrics: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    def metric(self, name: str) -> float:
+        """The metric's last value at or before this step; NaN when there is none."""
+        values = self.metrics.get(name)
+        steps = self.metrics.get(f"{name}:step", self.metrics.get("step"))
+        if values is None or steps is None or not len(values):
+            return float("nan")
+        at = int(np.searchsorted(steps, self.step, side="right")) - 1
+        return float(values[at]) if at >= 0 else float("nan")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One recorded view: what `fill` needs of it."""
+
+    step: int
+    arrays: Mapping[str, NDArray[Any]]
+    labels: Mapping[str, Sequence[str]]
+    readings: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Reel:
+    """One run's frames by lens, its metrics, and the arrays over the whole tape by lens."""
+
+    frames: Mapping[str, Sequence[Frame]]
+    metrics: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    contexts: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=dict)
+
+    def at(self, lens: str, step: int) -> Frame | None:
+        """The last frame at or before `step`; the first one when all are later."""
+        frames = self.frames.get(lens, ())
+        if not frames:
+            return None
+        return frames[max(0, bisect_right([frame.step for frame in frames], step) - 1)]
+
+
+def fill(panel: Panel, reels: Sequence[Reel], step: int, selection: Mapping[str, int] | None = None) -> dict[str, Any]:
+    """The panel's figure at a step, in plotly's JSON: what the player draws, computed in Python."""
+    figure = copy.deepcopy(panel.figure)
+    for slot in panel.slots:
+        value = slot_value(slot, reels, step, selection or {})
+        if value is not None:
+            _put(figure, slot.to, value)
+    return figure
+
+
+def reading_at(panel: Panel, reels: Sequence[Reel], step: int, selection: Mapping[str, int] | None = None) -> str:
+    """The panel's sentence at a step."""
+    sentences = []
+    for reading in panel.readings:
+        frame = reels[reading.run].at(reading.lens, step)
+        sentence = frame.readings.get(reading.name, "") if frame else ""
+        if not isinstance(sentence, str):
+            sentence = sentence.get(",".join(str((selection or {}).get(name, 0)) for name in panel.reading_index), "")
+        sentences.append(sentence)
+    return " ".join(filter(None, sentences)) or panel.reading
+
+
+def slot_value(slot: Slot, reels: Sequence[Reel], step: int, selection: Mapping[str, int]) -> Any:
+    """What a slot asks for at a step, or None when the tape has none of it yet."""
+    reel = reels[slot.run]
+    index = tuple(selection.get(at, 0) if isinstance(at, str) else at for at in slot.index)
+    if slot.kind == "step":
+        return step
+    if slot.kind == "series":
+        return _listed(reel.metrics.get(slot.name))
+    if slot.kind == "context":
+        found = reel.contexts.get(slot.lens, {}).get(slot.name)
+        return None if found is None else _listed(_under(found, index))
+    if slot.kind == "history":
+        frames = reel.frames.get(slot.lens, ())
+        if slot.name == "step":
+            return [frame.step for frame in frames]
+        return [_listed(_under(frame.arrays[slot.name], index)) if slot.name in frame.arrays else None for frame in frames]
+    frame = reel.at(slot.lens, step)
+    if frame is None:
+        return None
+    if slot.kind == "labels":
+        labels = frame.labels.get(slot.name)
+        return None if labels is None else [plain(label) for label in labels]
+    array = frame.arrays.get(slot.name)
+    if array is None:
+        return None
+    if slot.kind == "mosaic":
+        return _listed(mosaic(array, slot.gap))
+    if slot.kind == "project":
+        context = reel.contexts.get(slot.lens)
+        if context is None:
+            return None
+        return _listed((_under(array, index) - context["mean"]) @ context["basis"][slot.column])
+    assert slot.kind == "frame", slot.kind
+    value = _under(array, index)
+    return _listed(value.T if slot.transpose else value)
+
+
+def mosaic(maps: NDArray[Any], gap: int) -> NDArray[Any]:
+    """All layers x heads of (L, H, T, S) as one table, `gap` NaN cells between the maps."""
+    L, H, T, S = maps.shape
+    table = np.full((L * (T + gap) - gap, H * (S + gap) - gap), np.nan, np.float32)
+    for layer in range(L):
+        for head in range(H):
+            table[layer * (T + gap) : layer * (T + gap) + T, head * (S + gap) : head * (S + gap) + S] = maps[layer, head]
+    return table
+
+
+def _under(array: NDArray[Any], index: tuple[int, ...]) -> NDArray[Any]:
+    for at in index:
+        array = array[min(at, len(array) - 1)]
+    return array
+
+
+def _listed(array: NDArray[Any] | None) -> Any:
+    return None if array is None else np.asarray(array).tolist()
+
+
+def _put(figure: dict[str, Any], path: str, value: Any) -> None:
+    """Set `data.0.z` or `layout.xaxis.ticktext` in plotly's JSON."""
+    *names, last = path.split(".")
+    place: Any = figure
+    for name in names:
+        place = place[int(name)] if isinstance(place, list) else place.setdefault(name, {})
+    if isinstance(place, list):
+        place[int(last)] = value
+    else:
+        place[last] = value
+
+
+def labels_of(text: Mapping[str, str]) -> dict[str, list[str]]:
+    """The lists of labels among a chunk's texts (each a JSON array)."""
+    return {name: json.loads(value) for name, value in text.items() if value.startswith("[")}

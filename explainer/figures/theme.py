@@ -1,0 +1,96 @@
+"""The look of every figure: one colour a model family, one sequential and one diverging scale.
+
+The colours are Okabe and Ito's set (2008, "Color Universal Design"), shifted a little so that each
+stands out on the light and on the dark background; the scales are perceptually uniform and
+readable without telling red from green.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+FAMILY_COLOURS: Mapping[str, str] = {
+    "rnn": "#D55E00",
+    "rnn_relu": "#C98A00",
+    "lstm": "#2B83C6",
+    "gru": "#009E73",
+    "transformer": "#C0699B",
+}
+FAMILY_NAMES: Mapping[str, str] = {
+    "rnn": "RNN (tanh)",
+    "rnn_relu": "RNN (ReLU)",
+    "lstm": "LSTM",
+    "gru": "GRU",
+    "transformer": "Transformer",
+}
+SEQUENTIAL = "Viridis"
+DIVERGING = [
+    [0.0, "#08519C"],
+    [0.25, "#6BAED6"],
+    [0.5, "#F2F2F0"],
+    [0.75, "#F4A259"],
+    [1.0, "#A63603"],
+]
+
+
+@dataclass(frozen=True)
+class Ink:
+    """Colours of text and lines on one background."""
+
+    text: str
+    muted: str
+    grid: str
+    line: str
+
+
+INKS: Mapping[str, Ink] = {
+    "light": Ink(text="#1F2933", muted="#5F6B7A", grid="#E3E7EC", line="#9AA5B1"),
+    "dark": Ink(text="#E6EAF0", muted="#A3AEBD", grid="#2B3440", line="#5B6776"),
+}
+
+
+def ink(theme: str) -> Ink:
+    """The colours for `light` or `dark`; anything else reads as light."""
+    return INKS.get(theme, INKS["light"])
+
+
+def layout(theme: str, **more: Any) -> dict[str, Any]:
+    """A plotly layout in the theme; `xaxis`, `yaxis` and the rest of `more` are merged into it."""
+    shade = ink(theme)
+    base: dict[str, Any] = {
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"color": shade.text, "size": 13},
+        "margin": {"l": 58, "r": 14, "t": 10, "b": 44},
+        "hovermode": "closest",
+        "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "font": {"size": 12}},
+        "showlegend": False,
+    }
+    for name, value in more.items():
+        base[name] = {**axis(theme), **value} if name.startswith(("xaxis", "yaxis")) else value
+    return base
+
+
+def axis(theme: str) -> dict[str, Any]:
+    """What every axis has: a faint grid, no heavy zero line, a title close by."""
+    shade = ink(theme)
+    return {
+        "gridcolor": shade.grid,
+        "linecolor": shade.line,
+        "zeroline": False,
+        "automargin": True,
+        "title": {"standoff": 6},
+        "tickfont": {"size": 11, "color": shade.muted},
+    }
+
+
+def colour_bar(title: str) -> dict[str, Any]:
+    """A slim bar beside a heatmap with what its colours mean."""
+    return {"title": {"text": title, "side": "right", "font": {"size": 11}}, "thickness": 10, "outlinewidth": 0}
+
+
+def plain(text: str) -> str:
+    """`text` for plotly's labels, which read some HTML: a user's text must stay text."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

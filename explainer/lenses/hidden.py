@@ -1,0 +1,63 @@
+"""Hidden states: what the network carries from each time step to the next."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from explainer.config import RunConfig
+from explainer.lenses.lens import Lens, evaluating, first_rows
+from explainer.models import SequenceModel, observe
+from explainer.records import HiddenRecord
+from explainer.tasks import Batch, Task
+
+
+def state_points(config: RunConfig) -> list[str]:
+    """The observation points of each layer's state, lowest layer first.
+
+    A Transformer has no state that it carries on; what plays its part is the residual stream
+    after each block (without blocks, the embedding).
+    """
+    if config.model != "transformer":
+        return [f"layer.{layer}.hidden" for layer in range(config.layers)]
+    return [f"block.{layer}.residual_out" for layer in range(config.layers)] or ["embedding"]
+
+
+@torch.no_grad()
+def look(model: SequenceModel, batch: Batch, task: Task) -> HiddenRecord:
+    """The states and predictions of the batch's first sequence."""
+    batch = first_rows(batch, 1)
+    points = state_points(task.config)
+    with evaluating(model), observe(model, *points) as seen:
+        output = model(batch.x)[0].float()
+    states = torch.stack([_sequence(seen[point]) for point in points])
+    empty = np.zeros(0, dtype=np.float32)
+    guesses: tuple[str, ...] = ()
+    right = said = target = empty
+    if task.has_tokens:
+        probabilities = output.softmax(-1)
+        right = probabilities.gather(-1, batch.y[0, :, None])[:, 0].cpu().numpy()
+        guesses = tuple(task.vocabulary[index] for index in output.argmax(-1).tolist())
+    else:
+        said = task.in_units(output[:, 0]).cpu().numpy()
+        target = task.in_units(batch.y[0, :, 0].float()).cpu().numpy()
+    return HiddenRecord(
+        states=states.float().cpu().numpy(),
+        tokens=tuple(task.axis(batch)),
+        mask=batch.mask[0].cpu().numpy(),
+        targets=tuple(task.target_axis(batch)),
+        guesses=guesses,
+        right=right,
+        output=said,
+        target=target,
+    )
+
+
+def _sequence(value: Tensor | list[Tensor]) -> Float[Tensor, "T N"]:
+    """The first sequence of a point that is one tensor (B, T, N) or a list of T tensors (B, N)."""
+    return torch.stack([step[0] for step in value]) if isinstance(value, list) else value[0]
+
+
+LENS = Lens("hidden", look, suits=lambda config: True)

@@ -1,0 +1,69 @@
+"""What a lens is, and what every lens promises.
+
+A lens is a pure function of a model, a batch and a task. It leaves the model as it found it:
+weights, `.grad`, train or eval mode, and the state of torch's random numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import nn
+
+from explainer.config import RunConfig
+from explainer.models import SequenceModel
+from explainer.tasks import Batch, Task
+
+ATTENTION_WEIGHTS = 2**22
+"""Attention weights of all sequences, blocks and heads together that a look may hold (16 MB)."""
+
+
+@dataclass(frozen=True)
+class Lens:
+    """An entry of the registry.
+
+    Attributes:
+        name: its key, and that of its record in `records.RECORDS`.
+        look: (model, batch, task) -> record.
+        suits: whether a run of this configuration has what the lens looks at.
+    """
+
+    name: str
+    look: Callable[[SequenceModel, Batch, Task], Any]
+    suits: Callable[[RunConfig], bool]
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """The model in eval mode (no dropout, so no random numbers); afterwards each module as it was."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def affordable_rows(config: RunConfig, T: int, most: int) -> int:
+    """How many of at most `most` sequences of length T a look may take (at least one).
+
+    An observed Transformer holds every attention weight, B L H T^2 numbers.
+    """
+    if config.model != "transformer" or config.layers == 0:
+        return most
+    return max(1, min(most, ATTENTION_WEIGHTS // (config.layers * config.heads * T * T)))
+
+
+def first_rows(batch: Batch, rows: int) -> Batch:
+    """The first `rows` sequences of a batch (all, if it has fewer)."""
+    return replace(
+        batch,
+        x=batch.x[:rows],
+        y=batch.y[:rows],
+        mask=batch.mask[:rows],
+        period=None if batch.period is None else batch.period[:rows],
+    )

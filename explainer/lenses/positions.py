@@ -1,0 +1,42 @@
+"""Positions: the table that a Transformer adds to its embeddings, and how far its heads look."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from explainer.lenses.attention import attention_weights
+from explainer.lenses.lens import Lens
+from explainer.models import SequenceModel, Transformer
+from explainer.records import PositionsRecord
+from explainer.tasks import Batch, Task
+from explainer.theory.encodings import dot_kernel
+
+
+@torch.no_grad()
+def look(model: SequenceModel, batch: Batch, task: Task) -> PositionsRecord:
+    """The table over all positions of training, and the attention by distance on the batch."""
+    assert isinstance(model, Transformer), type(model)
+    config = task.config
+    added = model.positions.table(config.total_length)
+    table = np.zeros((0, 0), dtype=np.float32) if added is None else added.float().cpu().numpy()
+    layers = attention_weights(model, batch, config) if config.layers else []
+    distance = [weight_by_distance(weights).cpu().numpy() for weights in layers]
+    return PositionsRecord(
+        kind=config.positions,
+        table=table,
+        kernel=dot_kernel(table, normalised=True).astype(np.float32),
+        distance=np.stack(distance) if distance else np.zeros((0, config.heads, batch.x.shape[1]), dtype=np.float32),
+    )
+
+
+def weight_by_distance(weights: Float[Tensor, "B H T T"]) -> Float[Tensor, "H T"]:
+    """[h, d]: mean weight of a query on the key d tokens before it, over the queries that have one."""
+    mean = weights.mean(0)
+    T = mean.shape[-1]
+    return torch.stack([mean.diagonal(-d, -2, -1).mean(-1) for d in range(T)], dim=-1)
+
+
+LENS = Lens("positions", look, suits=lambda config: config.model == "transformer")

@@ -1,0 +1,133 @@
+"""What one host allows: every limit in one place, each with an environment variable over it.
+
+The defaults fit a laptop and a small public host. `EXPLAINER_MAX_STEPS=100000 make run` raises one.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+
+from explainer.config import RunConfig
+from explainer.theory.sizes import activation_bytes, flops_per_step, parameter_count
+
+
+def _limit(default: float, variable: str, meaning: str) -> float:
+    metadata = {"variable": variable, "meaning": meaning}
+    return field(default=default, metadata=metadata)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """The limits; `limits()` reads them from the environment."""
+
+    parameters: float = _limit(5e6, "EXPLAINER_MAX_PARAMETERS", "trained numbers of a model")
+    steps: float = _limit(20_000, "EXPLAINER_MAX_STEPS", "updates of a run")
+    seconds: float = _limit(1800, "EXPLAINER_MAX_SECONDS", "training time of a run, estimated before and measured")
+    memory_mb: float = _limit(512, "EXPLAINER_MAX_MEMORY_MB", "activations and optimizer state of a run, in MB")
+    active: float = _limit(4, "EXPLAINER_MAX_ACTIVE", "runs that train at the same time; others wait")
+    queued: float = _limit(4, "EXPLAINER_MAX_QUEUED", "runs of one session that train or wait")
+    store_mb: float = _limit(512, "EXPLAINER_STORE_MB", "size of the store; beyond it the oldest finished runs go")
+    text_bytes: float = _limit(2_000_000, "EXPLAINER_MAX_TEXT_BYTES", "size of a text or series from a user")
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if not (math.isfinite(value) and value > 0):
+                raise ValueError(f"{item.metadata['variable']} = {value!r} must be a number above 0.")
+
+
+def limits(environment: Mapping[str, str] | None = None) -> Limits:
+    """The limits of this host.
+
+    Args:
+        environment: default, the process's own.
+
+    Raises:
+        ValueError: a variable that is not a number above 0.
+    """
+    environment = os.environ if environment is None else environment
+    values: dict[str, float] = {}
+    for item in fields(Limits):
+        text = environment.get(item.metadata["variable"], "").strip()
+        if text:
+            try:
+                values[item.name] = float(text)
+            except ValueError:
+                raise ValueError(f"{item.metadata['variable']} = {text[:40]!r} must be a number above 0.") from None
+    return Limits(**values)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will take, roughly.
+
+    Attributes:
+        parameters: trained numbers, exact.
+        activation_mb: memory for one step: activations, weights, gradients and moments, from above.
+        seconds: of training.
+    """
+
+    parameters: int
+    activation_mb: float
+    seconds: float
+
+
+# (seconds a step costs whatever its size, seconds for each time step of a recurrent layer, FLOP/s),
+# measured on one thread of a server's CPU and on a data-centre GPU; within a factor of 2 or 3.
+_SPEED = {"cpu": (1.5e-3, 4e-5, 5e10), "cuda": (2e-3, 2e-6, 1e13)}
+
+
+def estimate(config: RunConfig, inputs: int, outputs: int, device: str = "cpu") -> Estimate:
+    """Parameters, memory and time of a run, before it is built.
+
+    Args:
+        inputs: V for tokens, F for numbers (see `explainer.runs.inputs.training_inputs`).
+        outputs: V, or 1.
+        device: "cpu" or "cuda".
+    """
+    parameters = parameter_count(config, inputs, outputs)
+    memory = activation_bytes(config, inputs, outputs) + 16 * parameters
+    fixed, per_time, rate = _SPEED[device]
+    sequential = 0.0 if config.model == "transformer" else config.layers * config.total_length * per_time
+    seconds = config.steps * (fixed + sequential + flops_per_step(config, inputs, outputs) / rate)
+    return Estimate(parameters, memory / 1e6, seconds)
+
+
+def refuse_if_too_big(
+    config: RunConfig, inputs: int, outputs: int, device: str = "cpu", allowed: Limits | None = None
+) -> Estimate:
+    """The estimate of a run that this host allows.
+
+    Raises:
+        ValueError: it doesn't fit; the sentence has the estimate, the limit and the way out.
+    """
+    allowed = allowed or limits()
+    if config.steps > allowed.steps:
+        raise ValueError(f"steps = {config.steps:,} is more than the {allowed.steps:,.0f} that this host allows.")
+    expected = estimate(config, inputs, outputs, device)
+    if expected.parameters > allowed.parameters:
+        raise ValueError(
+            f"This model has {expected.parameters:,} parameters, and this host allows {allowed.parameters:,.0f}. "
+            "Choose a smaller width or fewer layers."
+        )
+    if expected.activation_mb > allowed.memory_mb:
+        raise ValueError(
+            f"One step would take about {expected.activation_mb:,.0f} MB of memory, and this host allows "
+            f"{allowed.memory_mb:,.0f} MB. Choose a smaller batch, length or width."
+        )
+    if expected.seconds > allowed.seconds:
+        raise ValueError(
+            f"This run would train for about {spoken(expected.seconds)}, and this host allows "
+            f"{spoken(allowed.seconds)}. Choose fewer steps, a shorter sequence, a smaller batch or model."
+        )
+    return expected
+
+
+def spoken(seconds: float) -> str:
+    """A duration for people: "40 s", "25 min", "3.5 h"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

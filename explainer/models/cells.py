@@ -1,0 +1,112 @@
+"""Recurrent cells, one time step each, with the weights of torch's fused modules.
+
+The formulas and the order of the gate blocks are those of `torch.nn.RNN`, `LSTM` and `GRU`:
+
+    x    input at time t                 (B, F)
+    h    hidden state before the step    (B, N)
+    c    cell state before the step      (B, N), LSTM only
+    W, U input and recurrent weights     (G*N, F) and (G*N, N), G gate blocks one below the other
+    σ    logistic sigmoid; * elementwise
+
+Each step makes tensors of its own, so ∂L/∂h_t is the total gradient through everything after t.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import linear
+
+from explainer.models.observe import Point
+
+State = tuple[Tensor, ...]  # (h,) or (h, c)
+
+
+class CellWeights(NamedTuple):
+    """One layer's weights. torch keeps two biases, which always appear as their sum but in the GRU."""
+
+    w_input: Tensor  # (G*N, F)
+    w_hidden: Tensor  # (G*N, N)
+    b_input: Tensor  # (G*N,)
+    b_hidden: Tensor  # (G*N,)
+
+    def from_input(self, x: Float[Tensor, "B F"]) -> Float[Tensor, "B GN"]:
+        """W x + b."""
+        return linear(x, self.w_input, self.b_input)
+
+    def from_hidden(self, h: Float[Tensor, "B N"]) -> Float[Tensor, "B GN"]:
+        """U h + b'."""
+        return linear(h, self.w_hidden, self.b_hidden)
+
+
+def tanh_cell(x: Float[Tensor, "B F"], state: State, w: CellWeights, point: Point) -> State:
+    """h' = tanh(W x + U h + b)   (Elman 1990)."""
+    (h,) = state
+    a = point("preactivation", w.from_input(x) + w.from_hidden(h))
+    return (point("hidden", torch.tanh(a)),)
+
+
+def relu_cell(x: Float[Tensor, "B F"], state: State, w: CellWeights, point: Point) -> State:
+    """h' = max(0, W x + U h + b)   (with U = I at the start, the IRNN of Le et al. 2015)."""
+    (h,) = state
+    a = point("preactivation", w.from_input(x) + w.from_hidden(h))
+    return (point("hidden", torch.relu(a)),)
+
+
+def lstm_cell(x: Float[Tensor, "B F"], state: State, w: CellWeights, point: Point) -> State:
+    """Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000.
+
+    i, f, o = σ(W x + U h + b)     input, forget and output gate
+    g       = tanh(W x + U h + b)  candidate
+    c'      = f * c + i * g        the path along which gradients can live long
+    h'      = o * tanh(c')
+    """
+    h, c = state
+    i, f, g, o = (w.from_input(x) + w.from_hidden(h)).chunk(4, dim=-1)
+    i = point("gates.input", torch.sigmoid(i))
+    f = point("gates.forget", torch.sigmoid(f))
+    g = point("gates.candidate", torch.tanh(g))
+    o = point("gates.output", torch.sigmoid(o))
+    c = point("cell", f * c + i * g)
+    h = point("hidden", o * torch.tanh(c))
+    return h, c
+
+
+def gru_cell(x: Float[Tensor, "B F"], state: State, w: CellWeights, point: Point) -> State:
+    """Cho et al. 2014, in cuDNN's variant: the reset gate acts after the recurrent product.
+
+    r, z = σ(W x + b + U h + b')         reset and update gate
+    n    = tanh(W x + b + r * (U h + b'))  candidate
+    h'   = (1 - z) * n + z * h
+    """
+    (h,) = state
+    r_x, z_x, n_x = w.from_input(x).chunk(3, dim=-1)
+    r_h, z_h, n_h = w.from_hidden(h).chunk(3, dim=-1)
+    r = point("gates.reset", torch.sigmoid(r_x + r_h))
+    z = point("gates.update", torch.sigmoid(z_x + z_h))
+    n = point("gates.candidate", torch.tanh(n_x + r * n_h))
+    return (point("hidden", (1 - z) * n + z * h),)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell's step, the points that it passes in order, and of how many tensors its state is."""
+
+    step: Callable[[Tensor, State, CellWeights, Point], State]
+    points: tuple[str, ...]
+    states: int = 1
+
+
+_LSTM_POINTS = ("gates.input", "gates.forget", "gates.candidate", "gates.output", "cell", "hidden")
+
+CELLS: dict[str, Cell] = {
+    "rnn": Cell(tanh_cell, ("preactivation", "hidden")),
+    "rnn_relu": Cell(relu_cell, ("preactivation", "hidden")),
+    "lstm": Cell(lstm_cell, _LSTM_POINTS, states=2),
+    "gru": Cell(gru_cell, ("gates.reset", "gates.update", "gates.candidate", "hidden")),
+}

@@ -1,0 +1,118 @@
+"""Watching a model: every value of interest passes a named point, and one context manager reads or edits it.
+
+Outside `observe` a model runs torch's fused kernels and keeps nothing. Inside, `forward` runs the same
+weights step by step and hands each value to a `Watch`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+
+from torch import Tensor, nn
+
+Edit = Callable[[Tensor], Tensor]
+Point = Callable[[str, Tensor], Tensor]
+Values = dict[str, Tensor | list[Tensor]]
+
+
+class Watch:
+    """What the values of an observed model pass through: keeps those asked for, edits those to be edited.
+
+    What is kept is the edited value, which is the one that everything after it was computed from. Its
+    graph is kept too, so `torch.autograd.grad` of a loss with respect to it is the total derivative.
+    """
+
+    def __init__(self, wanted: Collection[str], edits: Mapping[str, Edit]) -> None:
+        self.values: Values = {}
+        self._wanted = frozenset(wanted)
+        self._edits = dict(edits)
+
+    def whole(self, name: str, value: Tensor) -> Tensor:
+        """A point that is passed once in a forward pass."""
+        value = self._edited(name, value)
+        if name in self._wanted:
+            self.values[name] = value
+        return value
+
+    def step(self, name: str, value: Tensor) -> Tensor:
+        """A point that is passed once for each of T time steps; kept as a list in order of time."""
+        value = self._edited(name, value)
+        if name in self._wanted:
+            steps = self.values.setdefault(name, [])
+            assert isinstance(steps, list), name
+            steps.append(value)
+        return value
+
+    def _edited(self, name: str, value: Tensor) -> Tensor:
+        if name not in self._edits:
+            return value
+        edited = self._edits[name](value)
+        if edited.shape != value.shape:
+            raise ValueError(
+                f"The edit at {name!r} made shape {tuple(edited.shape)} of {tuple(value.shape)}. "
+                "Return a tensor of the same shape."
+            )
+        return edited
+
+
+def unwatched(name: str, value: Tensor) -> Tensor:
+    """The point of a model that nobody observes."""
+    return value
+
+
+class SequenceModel(nn.Module, ABC):
+    """A model from sequences to sequences whose values can be observed.
+
+    `forward` takes tokens (B, T) int64 or numbers (B, T, F) and gives (B, T, outputs).
+    A subclass calls `_watching` at the start of its forward pass.
+    """
+
+    _watch: Watch | None = None
+
+    @abstractmethod
+    def points(self) -> dict[str, str]:
+        """Name of every point and the dimensions of its value; a leading T means a list of T tensors."""
+
+    def _watching(self) -> Watch | None:
+        """The present watch, emptied of what an earlier forward pass left; None when unobserved."""
+        if self._watch is not None:
+            self._watch.values.clear()
+        return self._watch
+
+
+@contextmanager
+def observe(model: SequenceModel, *points: str, edit: Mapping[str, Edit] | None = None) -> Iterator[Values]:
+    """Keep, and if wanted edit, the values at named points of the forward passes inside the block.
+
+        with observe(model, "layer.0.hidden") as seen:
+            output = model(x)
+        first = seen["layer.0.hidden"][0]  # (B, N)
+
+    Args:
+        model: its weights and mode stay as they are.
+        points: names from `model.points()`; none means all of them.
+        edit: functions from a value to its replacement of the same shape, by point. At a point
+            that has one value per time step the function is called for each.
+
+    Yields:
+        The values of the latest forward pass by name: a tensor, or a list of T tensors.
+
+    Raises:
+        ValueError: a name that is not a point, an edit that changes the shape, or a model that is
+            being observed already.
+    """
+    known = model.points()
+    edits = edit or {}
+    for name in (*points, *edits):
+        if name not in known:
+            raise ValueError(f"{name!r} is not a point of this model. Its points are: {', '.join(known)}.")
+    if model._watch is not None:
+        raise ValueError("This model is being observed already. Ask for all points in one `observe`.")
+    watch = Watch(points or known, edits)
+    model._watch = watch
+    try:
+        yield watch.values
+    finally:
+        model._watch = None

@@ -1,0 +1,101 @@
+"""Recurrent networks: torch's fused modules to train, our own cells with the same weights to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import embedding
+
+from explainer.config import RunConfig
+from explainer.models.cells import CELLS, CellWeights, State
+from explainer.models.init import forget_bias_, recurrent_
+from explainer.models.observe import SequenceModel, Watch
+
+FUSED: dict[str, Callable[..., nn.RNNBase]] = {
+    "rnn": partial(nn.RNN, nonlinearity="tanh"),
+    "rnn_relu": partial(nn.RNN, nonlinearity="relu"),
+    "lstm": nn.LSTM,
+    "gru": nn.GRU,
+}
+
+
+class Recurrent(SequenceModel):
+    """L recurrent layers of N units and a linear readout of the top one at every step.
+
+    Tokens enter one-hot, so a column of the first W_ih is a token's embedding. Dropout acts on
+    the output of every layer, never along time (Zaremba et al. 2014).
+
+    Args:
+        config: model, layers, width, dropout, init, radius and forget_bias are read.
+        inputs: V for tokens, F for numbers.
+        outputs: V, or 1.
+    """
+
+    eye: Tensor
+
+    def __init__(self, config: RunConfig, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.cell = CELLS[config.model]
+        self.has_tokens = config.has_tokens
+        self.rnn = FUSED[config.model](
+            input_size=inputs,
+            hidden_size=config.width,
+            num_layers=config.layers,
+            dropout=config.dropout if config.layers > 1 else 0.0,
+            batch_first=True,
+        )
+        self.dropout = nn.Dropout(config.dropout)
+        self.readout = nn.Linear(config.width, outputs)
+        self.register_buffer("eye", torch.eye(inputs if config.has_tokens else 0), persistent=False)
+        recurrent_(self.rnn, config.init, config.radius)
+        if isinstance(self.rnn, nn.LSTM) and config.forget_bias:
+            forget_bias_(self.rnn, config.forget_bias)
+
+    def forward(
+        self, x: Int[Tensor, "B T"] | Float[Tensor, "B T F"], initial: State | None = None
+    ) -> Float[Tensor, "B T V"]:
+        """The readout at every step.
+
+        Args:
+            x: tokens or numbers.
+            initial: the state before the first step, (h,) or for an LSTM (h, c), each (L, B, N); default zeros.
+        """
+        watch = self._watching()
+        features = embedding(x, self.eye) if self.has_tokens else x
+        if watch is None:
+            start = initial if initial is None or self.cell.states > 1 else initial[0]
+            top, _ = self.rnn(features, start)
+            return self.readout(self.dropout(top))
+        return watch.whole("output", self.readout(self._unrolled(features, initial, watch)))
+
+    def points(self) -> dict[str, str]:
+        """Per layer the cell's own points, one (B, N) for each time step, then the output."""
+        names = [f"layer.{layer}.{point}" for layer in range(self.rnn.num_layers) for point in self.cell.points]
+        return dict.fromkeys(names, "T B N") | {"output": "B T V"}
+
+    def weights(self, layer: int) -> CellWeights:
+        """The weights of one layer, shared with the fused module."""
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        return CellWeights(*(self.rnn.get_parameter(f"{name}_l{layer}") for name in names))
+
+    def _unrolled(self, x: Float[Tensor, "B T F"], initial: State | None, watch: Watch) -> Float[Tensor, "B T N"]:
+        """The top layer's states after dropout, layer by layer and step by step."""
+        L, B, N = self.rnn.num_layers, x.shape[0], self.rnn.hidden_size
+        if initial is None:
+            initial = (x.new_zeros(L, B, N),) * self.cell.states
+        steps = list(x.unbind(dim=1))
+        for layer in range(L):
+            weights = self.weights(layer)
+            state = tuple(part[layer] for part in initial)
+
+            def point(name: str, value: Tensor, prefix: str = f"layer.{layer}.") -> Tensor:
+                return watch.step(prefix + name, value)
+
+            for t, x_t in enumerate(steps):
+                state = self.cell.step(x_t, state, weights, point)
+                steps[t] = self.dropout(state[0])
+        return torch.stack(steps, dim=1)

@@ -1,0 +1,203 @@
+"""A decoder-only Transformer in the manner of GPT-2 and nanoGPT: fused attention, explicit where a lens looks."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import dropout, linear, scaled_dot_product_attention
+
+from explainer.config import RunConfig
+from explainer.models.init import gpt2_
+from explainer.models.observe import Point, SequenceModel, unwatched
+from explainer.models.positions import POSITIONS, rotate
+
+
+class Attention(nn.Module):
+    """H heads of causal self-attention: softmax(Q Kᵀ/√K + bias) V   (Vaswani et al. 2017, §3.2)."""
+
+    def __init__(self, config: RunConfig) -> None:
+        super().__init__()
+        D = config.width
+        self.heads, self.dropout = config.heads, config.dropout
+        self.query_key_value = nn.Linear(D, 3 * D, bias=False)
+        self.project = nn.Linear(D, D, bias=False)
+
+    def forward(
+        self,
+        x: Float[Tensor, "B T D"],
+        angles: Float[Tensor, "T pairs"] | None,
+        bias: Float[Tensor, "H T T"] | None,
+        point: Point,
+        prefix: str,
+    ) -> Float[Tensor, "B T D"]:
+        """What each position reads from itself and those before it.
+
+        Args:
+            angles: by how much queries and keys are turned (rotary).
+            bias: what is added to the scores (ALiBi).
+            point: passed by query, key, value, scores, weights and heads under `prefix`; the last three
+                exist only when it is a watch's.
+        """
+        B, T, D = x.shape
+        q, k, v = (
+            part.view(B, T, self.heads, D // self.heads).transpose(1, 2)
+            for part in self.query_key_value(x).split(D, dim=2)
+        )
+        if angles is not None:
+            q, k = rotate(q, angles), rotate(k, angles)
+        p = self.dropout if self.training else 0.0
+        if point is unwatched:
+            heads = _fused(q, k, v, bias, p)
+        else:
+            q, k, v = point(f"{prefix}.query", q), point(f"{prefix}.key", k), point(f"{prefix}.value", v)
+            heads = _explicit(q, k, v, bias, p, point, prefix)
+        return self.project(heads.transpose(1, 2).reshape(B, T, D))
+
+
+def _fused(
+    q: Float[Tensor, "B H T K"],
+    k: Float[Tensor, "B H T K"],
+    v: Float[Tensor, "B H T K"],
+    bias: Float[Tensor, "H T T"] | None,
+    p: float,
+) -> Float[Tensor, "B H T K"]:
+    """Attention without ever holding the (B, H, T, T) weights, where torch has such a kernel."""
+    if bias is None:
+        return scaled_dot_product_attention(q, k, v, dropout_p=p, is_causal=True)
+    mask = bias.masked_fill(_future(q), -torch.inf).to(q.dtype)
+    return scaled_dot_product_attention(q, k, v, attn_mask=mask[None], dropout_p=p)
+
+
+def _explicit(
+    q: Float[Tensor, "B H T K"],
+    k: Float[Tensor, "B H T K"],
+    v: Float[Tensor, "B H T K"],
+    bias: Float[Tensor, "H T T"] | None,
+    p: float,
+    point: Point,
+    prefix: str,
+) -> Float[Tensor, "B H T K"]:
+    """The same in five lines. Scores are scaled and biased, and not yet masked."""
+    scores = q @ k.mT / math.sqrt(q.shape[-1])
+    scores = point(f"{prefix}.scores", scores if bias is None else scores + bias.to(q.dtype))
+    weights = scores.masked_fill(_future(q), -torch.inf).softmax(dim=-1)
+    weights = point(f"{prefix}.weights", weights)
+    return point(f"{prefix}.heads", dropout(weights, p) @ v)
+
+
+def _future(q: Float[Tensor, "B H T K"]) -> Tensor:
+    """(T, T) True where column j lies after row i."""
+    T = q.shape[2]
+    return torch.ones(T, T, dtype=torch.bool, device=q.device).triu(diagonal=1)
+
+
+class MLP(nn.Module):
+    """W₂ gelu(W₁ x), hidden width 4D."""
+
+    def __init__(self, config: RunConfig) -> None:
+        super().__init__()
+        self.expand = nn.Linear(config.width, 4 * config.width, bias=False)
+        self.gelu = nn.GELU()
+        self.project = nn.Linear(4 * config.width, config.width, bias=False)
+
+    def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+        return self.project(self.gelu(self.expand(x)))
+
+
+class Block(nn.Module):
+    """Attention and, if wanted, an MLP, each on a residual branch.
+
+    pre-norm:  x + branch(norm(x))      the residual stream is never rescaled
+    post-norm: norm(x + branch(x))      as in the original paper; deep stacks need a warm-up (Xiong et al. 2020)
+    """
+
+    def __init__(self, config: RunConfig) -> None:
+        super().__init__()
+        self.pre_norm = config.norm == "pre"
+        self.attention = Attention(config)
+        self.attention_norm = nn.LayerNorm(config.width, bias=False)
+        self.mlp = MLP(config) if config.mlp else None
+        self.mlp_norm = nn.LayerNorm(config.width, bias=False) if config.mlp else None
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(
+        self,
+        x: Float[Tensor, "B T D"],
+        angles: Float[Tensor, "T pairs"] | None,
+        bias: Float[Tensor, "H T T"] | None,
+        point: Point,
+        prefix: str,
+    ) -> Float[Tensor, "B T D"]:
+        """The residual stream after the block; the arguments are those of `Attention`."""
+        x = point(f"{prefix}.residual_in", x)
+        read = self.attention_norm(x) if self.pre_norm else x
+        branch = self.attention(read, angles, bias, point, prefix)
+        x = x + point(f"{prefix}.attention", self.dropout(branch))
+        if not self.pre_norm:
+            x = self.attention_norm(x)
+        if self.mlp is not None and self.mlp_norm is not None:
+            branch = self.mlp(self.mlp_norm(x) if self.pre_norm else x)
+            x = x + point(f"{prefix}.mlp", self.dropout(branch))
+            if not self.pre_norm:
+                x = self.mlp_norm(x)
+        return point(f"{prefix}.residual_out", x)
+
+
+class Transformer(SequenceModel):
+    """Embedding, L causal blocks, final norm (pre-norm only) and readout; no biases, as nanoGPT's default recipe.
+
+    With L = 0 it is a bigram model: the embedding read out directly. Numbers enter and leave through
+    linear maps with a bias.
+
+    Args:
+        config: layers, width, heads, mlp, norm, dropout, positions, tied and the length are read.
+        inputs: V for tokens, F for numbers.
+        outputs: V, or 1.
+    """
+
+    def __init__(self, config: RunConfig, inputs: int, outputs: int) -> None:
+        super().__init__()
+        D, L = config.width, config.layers
+        self.embedding = nn.Embedding(inputs, D) if config.has_tokens else nn.Linear(inputs, D)
+        self.positions = POSITIONS[config.positions](config)
+        self.dropout = nn.Dropout(config.dropout)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(L))
+        self.final_norm = nn.LayerNorm(D, bias=False) if L and config.norm == "pre" else None
+        # Tied: there is no second matrix, so none is counted, decayed or saved twice (Press & Wolf 2017).
+        self.readout = None if config.tied else nn.Linear(D, outputs, bias=not config.has_tokens)
+        gpt2_(self, L)
+
+    def forward(self, x: Int[Tensor, "B T"] | Float[Tensor, "B T F"]) -> Float[Tensor, "B T V"]:
+        """Logits or numbers at every position, each from the positions up to it.
+
+        Raises:
+            ValueError: longer than the learned positions.
+        """
+        watch = self._watching()
+        point = unwatched if watch is None else watch.whole
+        h = point("embedding", self.dropout(self.positions.added(self.embedding(x))))
+        angles, bias = self.positions.angles(h), self.positions.bias(h)
+        for number, block in enumerate(self.blocks):
+            h = block(h, angles, bias, point, f"block.{number}")
+        if self.final_norm is not None:
+            h = self.final_norm(h)
+        output = linear(h, self.embedding.weight) if self.readout is None else self.readout(h)
+        return point("output", output)
+
+    def points(self) -> dict[str, str]:
+        """The embedding, then what each block computes in order, then the output."""
+        names = {"embedding": "B T D"}
+        for number, block in enumerate(self.blocks):
+            prefix = f"block.{number}"
+            names[f"{prefix}.residual_in"] = "B T D"
+            names |= {f"{prefix}.{name}": "B H T K" for name in ("query", "key", "value")}
+            names |= {f"{prefix}.{name}": "B H T T" for name in ("scores", "weights")}
+            names[f"{prefix}.heads"] = "B H T K"
+            names[f"{prefix}.attention"] = "B T D"
+            if block.mlp is not None:
+                names[f"{prefix}.mlp"] = "B T D"
+            names[f"{prefix}.residual_out"] = "B T D"
+        return names | {"output": "B T V"}

@@ -1,0 +1,125 @@
+"""From chunks of tape to what a player draws: views with their notes, metrics, whole-tape contexts.
+
+Everything here is derived from immutable chunks, so it is computed once and shared by all viewers.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explainer.figures import CONTEXTS, NOTES, Moment, Notes
+from explainer.figures.panel import Frame, Reel, labels_of
+from explainer.figures.subject import subject
+from explainer.records import to_arrays
+from explainer.runs.rows import Chunk, Run
+from explainer.runs.store import Store
+from explainer.runs.tape import VIEW, decode_view, join_metrics
+
+RUNS_KEPT = 24
+
+
+@dataclass
+class _Derived:
+    """What has been computed of one run."""
+
+    metrics: dict[str, NDArray[Any]] = field(default_factory=dict)
+    metrics_after: int = -1
+    notes: dict[int, Notes] = field(default_factory=dict)
+    contexts: dict[str, tuple[str, dict[str, NDArray[Any]]]] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Annotator:
+    """Notes and contexts of the tapes in a store; safe to share between threads."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._runs: OrderedDict[tuple[str, float], _Derived] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def notes(self, run: Run, chunk: Chunk) -> Notes:
+        """Sentences and derived arrays of one view."""
+        derived = self._derived(run)
+        with derived.lock:
+            if chunk.seq not in derived.notes:
+                self._read_metrics(run, derived)
+                lens = chunk.kind.removeprefix(VIEW)
+                moment = Moment(subject(run.config, run.meta), chunk.step, derived.metrics)
+                derived.notes[chunk.seq] = NOTES[lens](decode_view(lens, chunk.body), moment)
+            return derived.notes[chunk.seq]
+
+    def context(self, run: Run, lens: str) -> tuple[str, dict[str, NDArray[Any]]]:
+        """Arrays over the whole tape and their version; ("", {}) for a lens without any.
+
+        While a tape grows they are computed anew each time its views have doubled in number,
+        and once more at its end.
+        """
+        if lens not in CONTEXTS:
+            return "", {}
+        count = len(self.store.steps(run.id, VIEW + lens))
+        if count == 0:
+            return "", {}
+        version = f"whole-{count}" if run.finished else f"{1 << (count.bit_length() - 1)}"
+        derived = self._derived(run)
+        with derived.lock:
+            known = derived.contexts.get(lens)
+            if known and known[0] == version:
+                return known
+            chunks = self.store.chunks(run.id, kinds=(VIEW + lens,))
+            records = [decode_view(lens, chunk.body) for chunk in sorted(chunks, key=lambda chunk: chunk.step)]
+            previous = known[1].get("basis") if known else None
+            derived.contexts[lens] = (version, CONTEXTS[lens](records, previous))
+            return derived.contexts[lens]
+
+    def metrics(self, run: Run) -> dict[str, NDArray[Any]]:
+        """All the metrics so far, by name; those that are not of every step have a `name:step` beside."""
+        derived = self._derived(run)
+        with derived.lock:
+            self._read_metrics(run, derived)
+            return dict(derived.metrics)
+
+    def reel(self, run: Run, lenses: Sequence[str]) -> Reel:
+        """The whole tape in Python, for the page without routes and for files."""
+        frames: dict[str, list[Frame]] = {}
+        contexts: dict[str, dict[str, NDArray[Any]]] = {}
+        for lens in lenses:
+            chunks = self.store.chunks(run.id, kinds=(VIEW + lens,))
+            frames[lens] = [self._frame(run, chunk) for chunk in sorted(chunks, key=lambda chunk: chunk.step)]
+            contexts[lens] = self.context(run, lens)[1]
+        return Reel(frames, self.metrics(run), contexts)
+
+    def _frame(self, run: Run, chunk: Chunk) -> Frame:
+        arrays, text = to_arrays(decode_view(chunk.kind.removeprefix(VIEW), chunk.body))
+        notes = self.notes(run, chunk)
+        return Frame(chunk.step, {**arrays, **notes.arrays}, {**labels_of(text), **notes.labels}, notes.readings)
+
+    def _derived(self, run: Run) -> _Derived:
+        key = (run.id, run.created)
+        with self._lock:
+            derived = self._runs.pop(key, None) or _Derived()
+            self._runs[key] = derived
+            while len(self._runs) > RUNS_KEPT:
+                self._runs.popitem(last=False)
+            return derived
+
+    def _read_metrics(self, run: Run, derived: _Derived) -> None:
+        chunks = self.store.chunks(run.id, after=derived.metrics_after, kinds=("metrics",))
+        if not chunks:
+            return
+        derived.metrics_after = chunks[-1].seq
+        fresh = {metric_name(name): array for name, array in join_metrics(chunk.body for chunk in chunks).items()}
+        for name, array in fresh.items():
+            known = derived.metrics.get(name)
+            derived.metrics[name] = array if known is None else np.concatenate([known, array])
+
+
+def metric_name(name: str) -> str:
+    """`metric:validation loss:value` of a chunk is the series `validation loss`, its steps `validation loss:step`."""
+    return name.removeprefix("metric:").removesuffix(":value") if name.startswith("metric:") else name

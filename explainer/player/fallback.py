@@ -1,0 +1,84 @@
+"""The same page where our routes can't be reached: one fragment, `st.plotly_chart` and a slider."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from explainer.figures.panel import Panel, Reel, fill, reading_at
+
+PLOTLY_CONFIG = {"displaylogo": False}
+
+
+def show_without_routes(
+    panels: Sequence[Panel],
+    tracks: Sequence[Any],
+    *,
+    key: str,
+    selections: Mapping[str, tuple[str, int]],
+    asked: Mapping[str, int | None],
+) -> None:
+    """Draw `panels` from the tapes in Python, again each second while a run is training."""
+    from explainer.ui.backend import reels_of, runs_of
+
+    live = any(run.status in ("queued", "running") for run in runs_of([track.run for track in tracks]))
+
+    @st.fragment(run_every=1.0 if live else None)
+    def moment() -> None:
+        runs = runs_of([track.run for track in tracks])
+        reels = reels_of(tracks)
+        selection, step = _controls(reels, tracks, key, selections, asked)
+        if tracks and step is None:
+            st.caption("Waiting for the first frame.")
+        else:
+            _draw(panels, reels, step or 0, selection, key)
+        for run in runs:
+            if run.message:
+                st.caption(run.message.replace("\\", "").replace("[", "").replace("*", ""))
+        if live and not any(run.status in ("queued", "running") for run in runs):
+            st.rerun()
+
+    moment()
+
+
+def _controls(
+    reels: Sequence[Reel],
+    tracks: Sequence[Any],
+    key: str,
+    selections: Mapping[str, tuple[str, int]],
+    asked: Mapping[str, int | None],
+) -> tuple[dict[str, int], int | None]:
+    """The slider over all frames' steps and a box for each selection."""
+    steps = sorted({frame.step for reel, track in zip(reels, tracks, strict=True) for frame in reel.frames[track.lenses[0]]})
+    chosen: dict[str, int] = {}
+    step: int | None = steps[-1] if steps else None
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if len(steps) > 1:
+            wanted = asked.get("step")
+            start = max((each for each in steps if wanted is not None and each <= wanted), default=steps[-1])
+            step = st.select_slider("Training step", steps, value=start, key=f"{key}-step-{steps[-1]}")
+        for name, (label, count) in selections.items():
+            if count > 1:
+                options = range(count)
+                index = min(asked.get(name) or 0, count - 1)
+                chosen[name] = st.selectbox(label, options, index=index, format_func=lambda at: str(at + 1), key=f"{key}-{name}")
+    return chosen, step
+
+
+def _draw(panels: Sequence[Panel], reels: Sequence[Reel], step: int, selection: Mapping[str, int], key: str) -> None:
+    """Panels in rows of twelve columns, each chart with its reading."""
+    rows: list[list[Panel]] = [[]]
+    for panel in panels:
+        if sum(each.span for each in rows[-1]) + panel.span > 12:
+            rows.append([])
+        rows[-1].append(panel)
+    for row in filter(None, rows):
+        for column, panel in zip(st.columns([panel.span for panel in row]), row, strict=True):
+            figure = fill(panel, reels, step, selection)
+            figure["layout"]["height"] = panel.height
+            reading = reading_at(panel, reels, step, selection)
+            column.markdown(f"**{panel.title}**")
+            column.plotly_chart(figure, theme=None, key=f"{key}-{panel.id}", config=PLOTLY_CONFIG, alt=reading or panel.title)
+            column.text(reading)

@@ -1,0 +1,96 @@
+"""The player's Python side: mount the component with a page's panels and tapes.
+
+When the component reports that our routes can't be reached, the same panels are drawn by one
+fragment with `st.plotly_chart` and a slider (`fallback`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from explainer.figures.panel import Panel
+from explainer.player.assets import PLOTLY_ROUTE
+from explainer.player.fallback import show_without_routes
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Track:
+    """One tape that a page plays: the run, and the lenses whose views it shows (the first sets the pace)."""
+
+    run: str
+    lenses: tuple[str, ...]
+
+
+@cache
+def _component() -> Any:
+    return st.components.v2.component(
+        "unrolled_player",
+        html='<div class="unrolled-player"></div>\n',
+        css=(HERE / "player.css").read_text(),
+        js=(HERE / "player.js").read_text(),
+        isolate_styles=False,  # plotly puts its own styles into the document
+    )
+
+
+def play(
+    panels: Sequence[Panel],
+    tracks: Sequence[Track] = (),
+    *,
+    key: str,
+    selections: Mapping[str, tuple[str, int]] | None = None,
+    autoplay: bool = True,
+    loop: bool = False,
+) -> None:
+    """Show panels, and a bar to move through the tapes of `tracks` if there are any.
+
+    Args:
+        panels: the figures, in reading order.
+        tracks: tapes; a slot's `run` is an index into them.
+        key: the component's; the same key keeps zoom and position.
+        selections: what a viewer can choose within the figures: name -> (label, how many).
+        autoplay: play a finished tape at once (not when the address names a step, nor for a
+            viewer who prefers reduced motion).
+        loop: begin again after the end.
+    """
+    asked = {name: _whole(st.query_params.get(name)) for name in ("step", *(selections or {}))}
+    if st.session_state.get("routes_unreachable"):
+        show_without_routes(panels, tracks, key=key, selections=selections or {}, asked=asked)
+        return
+    data = {
+        "base": base_path(),
+        "plotly": PLOTLY_ROUTE,
+        "runs": [{"id": track.run, "lenses": list(track.lenses)} for track in tracks],
+        "figures": [panel.to_player() for panel in panels],
+        "select": [{"name": name, "label": label, "count": count} for name, (label, count) in (selections or {}).items()],
+        "selection": {name: asked[name] or 0 for name in selections or {}},
+        "step": asked["step"],
+        "autoplay": autoplay,
+        "loop": loop,
+    }
+    result = _component()(key=key, data=data, on_states_change=_nothing, on_routes_change=_nothing)
+    if result.routes == "unreachable":
+        st.session_state["routes_unreachable"] = True
+        st.rerun()
+
+
+def base_path() -> str:
+    """The path under which the app is served, with slashes at both ends."""
+    path = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    return f"/{path}/" if path else "/"
+
+
+def _whole(text: str | None) -> int | None:
+    """A whole number that is not negative from an address, else None: a wrong one is as good as none."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def _nothing() -> None:
+    """The component's state only has to make the page run again."""

@@ -1,0 +1,694 @@
+// The player: keeps the tapes of a page's runs, draws one moment of them, and moves through time.
+//
+// Figures come whole from Python (plotly's JSON) with slots: places that a moment's arrays fill.
+// New chunks of tape are fetched from /api/tape; nothing here asks Python to run again for a frame.
+
+const PLAY_SECONDS = 14; // a whole tape at speed 1
+const POLL_MS = { queued: 120, running: 220, paused: 700 };
+const players = new WeakMap();
+
+export default function (component) {
+  const host = component.parentElement.querySelector(".unrolled-player");
+  let player = players.get(host);
+  if (!player) {
+    player = new Player(host);
+    players.set(host, player);
+  }
+  player.update(component);
+  return () => {
+    player.close();
+    players.delete(host);
+  };
+}
+
+// ---- reading a tape ---------------------------------------------------------------------------
+
+const KINDS = { F32: Float32Array, F64: Float64Array, I32: Int32Array, U8: Uint8Array, BOOL: Uint8Array };
+
+/** One safetensors file: {text, arrays}, an array being {shape, values}. */
+function readTensors(buffer, start) {
+  const view = new DataView(buffer, start);
+  const length = Number(view.getBigUint64(0, true));
+  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, start + 8, length)));
+  const text = header.__metadata__ || {};
+  const arrays = {};
+  for (const [name, entry] of Object.entries(header)) {
+    if (name === "__metadata__") continue;
+    const [from, to] = entry.data_offsets.map((offset) => start + 8 + length + offset);
+    if (entry.dtype === "I64") {
+      arrays[name] = { shape: entry.shape, values: Float64Array.from(new BigInt64Array(buffer.slice(from, to)), Number) };
+      continue;
+    }
+    let values = new KINDS[entry.dtype](buffer.slice(from, to));
+    if (text["scale:" + name] !== undefined) {
+      const scale = Number(text["scale:" + name]);
+      values = Float32Array.from(values, (level) => level * scale);
+    }
+    arrays[name] = { shape: entry.shape, values };
+  }
+  return { text, arrays };
+}
+
+/** A response of the tape route: length-prefixed safetensors files, the first being the header. */
+function readParts(buffer) {
+  const parts = [];
+  const view = new DataView(buffer);
+  for (let at = 0; at < buffer.byteLength; ) {
+    const length = view.getUint32(at, true);
+    parts.push(readTensors(buffer, at + 4));
+    at += 4 + length;
+  }
+  return parts;
+}
+
+/** What has been fetched of one run. */
+class Tape {
+  constructor(run) {
+    this.id = run.id;
+    this.lenses = run.lenses;
+    this.after = -1;
+    this.context = "";
+    this.contexts = {};
+    this.status = "unknown";
+    this.header = {};
+    this.frames = Object.fromEntries(run.lenses.map((lens) => [lens, []]));
+    this.metrics = {};
+    this.due = 0;
+    this.failures = 0;
+  }
+
+  async fetch(base) {
+    const query = new URLSearchParams({ lenses: this.lenses.join(","), after: this.after, context: this.context });
+    const answer = await fetch(`${base}api/tape/${encodeURIComponent(this.id)}?${query}`);
+    if (!answer.ok || answer.headers.get("content-type") !== "application/octet-stream") {
+      throw new Error(`the tape route answered ${answer.status}`);
+    }
+    this.take(readParts(await answer.arrayBuffer()));
+  }
+
+  take(parts) {
+    const header = JSON.parse(parts[0].text.header);
+    this.header = header;
+    this.status = header.status;
+    this.after = header.after;
+    let part = 1;
+    if (header.context) {
+      this.context = header.context;
+      for (const lens of header.context_lenses) this.contexts[lens] = parts[part++].arrays;
+    }
+    for (const chunk of header.chunks) {
+      const body = parts[part++];
+      if (chunk.kind === "metrics") this.append(body.arrays);
+      else {
+        const frame = { step: chunk.step, arrays: body.arrays, text: body.text, readings: chunk.readings || {} };
+        if (chunk.notes) {
+          const notes = parts[part++];
+          Object.assign(frame.arrays, notes.arrays);
+          Object.assign(frame.text, notes.text);
+        }
+        const frames = this.frames[chunk.lens];
+        let at = frames.length;
+        while (at > 0 && frames[at - 1].step >= frame.step) at--;
+        frames.splice(at, frames[at]?.step === frame.step ? 1 : 0, frame);
+      }
+    }
+  }
+
+  append(arrays) {
+    for (const [name, { values }] of Object.entries(arrays)) {
+      const series = name.startsWith("metric:") ? name.slice(7).replace(/:value$/, "") : name;
+      (this.metrics[series] ||= []).push(...values);
+    }
+  }
+
+  /** The last frame of a lens at or before a step: [frame, its index]. */
+  at(lens, step) {
+    const frames = this.frames[lens] || [];
+    let low = 0;
+    let high = frames.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (frames[middle].step <= step) low = middle + 1;
+      else high = middle;
+    }
+    return low > 0 ? [frames[low - 1], low - 1] : [frames[0], 0];
+  }
+
+  get live() {
+    return this.status === "running" || this.status === "queued" || this.status === "paused";
+  }
+}
+
+// ---- filling a figure -------------------------------------------------------------------------
+
+/** The part of an array under the leading indices. */
+function under({ shape, values }, indices) {
+  for (const index of indices) {
+    const size = values.length / shape[0];
+    const row = Math.min(index, shape[0] - 1);
+    values = values.subarray(row * size, (row + 1) * size);
+    shape = shape.slice(1);
+  }
+  return { shape, values };
+}
+
+/** The same as plotly wants it: a number, a row, or a list of rows. */
+function part(array, indices) {
+  const { shape, values } = under(array, indices);
+  if (shape.length === 0) return values[0];
+  if (shape.length === 1) return Array.from(values);
+  if (shape.length === 2) {
+    return Array.from({ length: shape[0] }, (_, row) => values.subarray(row * shape[1], (row + 1) * shape[1]));
+  }
+  throw new Error("a slot must end in a number, a row or a table");
+}
+
+function transposed(rows) {
+  return Array.from(rows[0] || [], (_, column) => rows.map((row) => row[column]));
+}
+
+/** All layers x heads of (L, H, T, T) as one table with a gap between the maps. */
+function mosaic({ shape, values }, gap) {
+  const [L, H, T, S] = shape;
+  const wide = H * (S + gap) - gap;
+  const table = Array.from({ length: L * (T + gap) - gap }, () => new Float32Array(wide).fill(NaN));
+  for (let l = 0; l < L; l++)
+    for (let h = 0; h < H; h++)
+      for (let t = 0; t < T; t++) {
+        const from = ((l * H + h) * T + t) * S;
+        table[l * (T + gap) + t].set(values.subarray(from, from + S), h * (S + gap));
+      }
+  return table;
+}
+
+/** (T, N) states on one axis of a fixed basis: (state - mean) . basis[column]. */
+function projected({ shape, values }, mean, basis, column) {
+  const N = shape[shape.length - 1];
+  return Array.from({ length: values.length / N }, (_, t) => {
+    let sum = 0;
+    for (let n = 0; n < N; n++) sum += (values[t * N + n] - mean.values[n]) * basis.values[column * N + n];
+    return sum;
+  });
+}
+
+/** Text for plotly, which reads some HTML: user's text must stay text. */
+function plain(text) {
+  return String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+}
+
+function put(figure, path, value) {
+  const names = path.split(".");
+  let place = figure;
+  for (const name of names.slice(0, -1)) place = place[name] ||= {};
+  place[names.at(-1)] = value;
+}
+
+/** What a slot asks for at a step, or undefined when the tape has none of it yet. */
+function slotValue(slot, tapes, step, selection) {
+  const tape = tapes[slot.run || 0];
+  const indices = (slot.index || []).map((index) => (typeof index === "string" ? selection[index] || 0 : index));
+  if (slot.kind === "step") return slot.offset ? step + slot.offset : step;
+  if (slot.kind === "series") return tape.metrics[slot.name];
+  if (slot.kind === "context") {
+    const found = tape.contexts[slot.lens]?.[slot.name];
+    return found && part(found, indices);
+  }
+  if (slot.kind === "history") {
+    const frames = tape.frames[slot.lens] || [];
+    if (slot.name === "step") return frames.map((frame) => frame.step);
+    return frames.map((frame) => (frame.arrays[slot.name] ? part(frame.arrays[slot.name], indices) : NaN));
+  }
+  const [frame] = tape.at(slot.lens, step);
+  if (!frame) return undefined;
+  if (slot.kind === "labels") {
+    const labels = frame.text[slot.name];
+    return labels === undefined ? undefined : JSON.parse(labels).map(plain);
+  }
+  const array = frame.arrays[slot.name];
+  if (!array) return undefined;
+  if (slot.kind === "mosaic") return mosaic(array, slot.gap);
+  if (slot.kind === "project") {
+    const context = tape.contexts[slot.lens];
+    return context && projected(under(array, indices), context.mean, context.basis, slot.column);
+  }
+  const value = part(array, indices);
+  return slot.transpose ? transposed(value) : value;
+}
+
+/** A figure at a step: its base with every slot filled. */
+function filled(spec, tapes, step, selection) {
+  const figure = {
+    data: spec.data.map((trace) => ({ ...trace, line: trace.line && { ...trace.line }, marker: trace.marker && { ...trace.marker } })),
+    layout: structuredClone(spec.layout),
+  };
+  for (const slot of spec.slots) {
+    const value = slotValue(slot, tapes, step, selection);
+    if (value !== undefined) put(figure, slot.to, value);
+  }
+  return figure;
+}
+
+// ---- the player -------------------------------------------------------------------------------
+
+let plotlyReady = null;
+
+/** plotly.js, once a page, from our own server. */
+function plotly(url) {
+  plotlyReady ||= new Promise((resolve, reject) => {
+    if (window.Plotly) return resolve(window.Plotly);
+    const script = document.createElement("script");
+    script.src = url;
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => {
+      plotlyReady = null;
+      reject(new Error("plotly.js could not be loaded"));
+    };
+    document.head.append(script);
+  });
+  return plotlyReady;
+}
+
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name === "text") element.textContent = value;
+    else if (name.startsWith("on")) element[name] = value;
+    else element.setAttribute(name, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+const ICONS = {
+  play: "M7 4v16l13-8z",
+  pause: "M6 4h4v16H6zM14 4h4v16h-4z",
+  back: "M6 5h2v14H6zM20 5v14L9 12z",
+  forward: "M16 5h2v14h-2zM4 5v14l11-7z",
+};
+
+function icon(button, name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  path.setAttribute("d", ICONS[name]);
+  svg.append(path);
+  button.replaceChildren(svg);
+}
+
+class Player {
+  constructor(host) {
+    this.host = host;
+    this.tapes = [];
+    this.panels = [];
+    this.selection = {};
+    this.playing = false;
+    this.follow = false;
+    this.step = 0;
+    this.speed = 1;
+    this.closed = false;
+    this.drawn = 0;
+    this.reported = "";
+    this.build();
+  }
+
+  build() {
+    const button = (name, label, onclick) => {
+      const made = make("button", { type: "button", "aria-label": label, title: label, onclick });
+      icon(made, name);
+      return made;
+    };
+    this.playButton = button("play", "Play", () => this.toggle());
+    this.backButton = button("back", "One frame back", () => this.nudge(-1));
+    this.forwardButton = button("forward", "One frame on", () => this.nudge(1));
+    this.slider = make("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "Training step" });
+    this.slider.oninput = () => this.scrub(Number(this.slider.value));
+    this.speedSelect = make("select", { "aria-label": "Speed of playing", title: "Speed" });
+    for (const speed of [0.25, 0.5, 1, 2, 4]) {
+      this.speedSelect.append(make("option", { value: speed, text: `${speed}×` }));
+    }
+    this.speedSelect.value = "1";
+    this.speedSelect.onchange = () => (this.speed = Number(this.speedSelect.value));
+    this.liveButton = make("button", { type: "button", class: "live", text: "Live", title: "Follow the training", onclick: () => this.goLive() });
+    this.stepLabel = make("output", { class: "step", "aria-live": "off" });
+    this.selectors = make("span", { class: "selectors" });
+    this.note = make("p", { class: "note", role: "status" });
+    this.bar = make(
+      "div",
+      { class: "bar", role: "group", "aria-label": "Player" },
+      this.backButton, this.playButton, this.forwardButton, this.slider, this.stepLabel, this.speedSelect, this.liveButton, this.selectors,
+    );
+    this.grid = make("div", { class: "grid" });
+    this.host.replaceChildren(this.grid, this.bar, this.note);
+    this.resizer = new ResizeObserver(() => this.resize());
+    this.resizer.observe(this.grid);
+    this.seen = new IntersectionObserver((entries) => {
+      for (const entry of entries) entry.target.panel.visible = entry.isIntersecting;
+      this.draw();
+    }, { rootMargin: "200px" });
+  }
+
+  close() {
+    this.closed = true;
+    this.playing = false;
+    this.resizer.disconnect();
+    this.seen.disconnect();
+    clearTimeout(this.pollTimer);
+    clearTimeout(this.addressTimer);
+    for (const panel of this.panels) if (panel.plotted) window.Plotly.purge(panel.plot);
+  }
+
+  /** Take what Python says: runs, figures, theme. Called again whenever that changes. */
+  update({ data, setStateValue }) {
+    this.setState = setStateValue;
+    const signature = JSON.stringify(data);
+    if (signature === this.signature) return;
+    this.signature = signature;
+    this.data = data;
+    this.base = new URL(data.base, location.origin + "/").href;
+    const wanted = data.runs.map((run) => `${run.id}|${run.lenses}`).join();
+    if (wanted !== this.wanted) {
+      const first = this.wanted === undefined;
+      this.wanted = wanted;
+      this.begin(data, first);
+    }
+    this.layOut(data.figures);
+    this.layOutSelectors(data.select || []);
+    this.bar.hidden = data.runs.length === 0;
+    this.draw();
+  }
+
+  begin(data, first) {
+    this.tapes = data.runs.map((run) => new Tape(run));
+    this.selection = { ...data.selection };
+    this.follow = false;
+    this.playing = false;
+    this.drawnOnce = false;
+    this.pinned = data.step ?? null;
+    this.step = this.pinned ?? 0;
+    this.autoplay = data.autoplay && this.pinned === null && !matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.started = false;
+    this.reported = "";
+    this.times = [];
+    if (!first) this.address();
+    clearTimeout(this.pollTimer);
+    this.generation = (this.generation || 0) + 1;
+    if (this.tapes.length) this.poll(this.generation);
+  }
+
+  // -- figures
+
+  layOut(figures) {
+    const shape = figures.map((spec) => spec.id).join();
+    if (shape !== this.shape) {
+      this.shape = shape;
+      for (const panel of this.panels) {
+        this.seen.unobserve(panel.box);
+        if (panel.plotted) window.Plotly.purge(panel.plot);
+      }
+      this.panels = figures.map((spec) => {
+        const plot = make("div", { class: "plot", role: "img" });
+        const caption = make("figcaption", {});
+        const title = make("h3", { text: spec.title });
+        const box = make("figure", { "data-figure": spec.id }, title, plot, caption);
+        const panel = { plot, caption, title, box, visible: true, plotted: false, dirty: true };
+        box.panel = panel;
+        this.seen.observe(box);
+        return panel;
+      });
+      this.grid.replaceChildren(...this.panels.map((panel) => panel.box));
+    }
+    figures.forEach((spec, index) => {
+      const panel = this.panels[index];
+      panel.spec = spec;
+      panel.dirty = true;
+      panel.title.textContent = spec.title;
+      panel.box.style.setProperty("--span", spec.span);
+      panel.plot.style.height = `${spec.height}px`;
+    });
+  }
+
+  layOutSelectors(select) {
+    this.selectors.replaceChildren();
+    for (const { name, label, count } of select) {
+      if (!(name in this.selection)) this.selection[name] = 0;
+      if (count < 2) continue;
+      const box = make("select", { "aria-label": label });
+      for (let value = 0; value < count; value++) box.append(make("option", { value, text: `${label} ${value + 1}` }));
+      box.value = String(Math.min(this.selection[name], count - 1));
+      box.dataset.name = name;
+      box.onchange = () => this.choose({ [name]: Number(box.value) });
+      this.selectors.append(box);
+    }
+  }
+
+  choose(selection) {
+    Object.assign(this.selection, selection);
+    for (const box of this.selectors.querySelectorAll("select")) box.value = String(this.selection[box.dataset.name]);
+    this.address();
+    this.draw();
+  }
+
+  resize() {
+    for (const panel of this.panels) if (panel.plotted) window.Plotly.Plots.resize(panel.plot);
+  }
+
+  /** Draw the present moment: one figure a task, so that no task is long; only the latest moment. */
+  draw() {
+    for (const panel of this.panels) panel.dirty = true;
+    this.showBar();
+    if (this.drawing) return;
+    this.drawing = true;
+    const next = async () => {
+      const panel = this.panels.find((each) => each.dirty && (each.visible || !each.plotted));
+      if (!panel || this.closed) {
+        this.drawing = false;
+        return;
+      }
+      panel.dirty = false;
+      try {
+        await this.drawPanel(panel);
+      } catch (error) {
+        console.error(error);
+      }
+      setTimeout(next, 0);
+    };
+    requestAnimationFrame(() => next());
+  }
+
+  async drawPanel(panel) {
+    const ready = this.tapes.every((tape) => tape.frames[tape.lenses[0]].length > 0);
+    if (!ready && this.tapes.length) return; // keep the last picture until there is a new one
+    const Plotly = await plotly(this.base + this.data.plotly);
+    const spec = panel.spec;
+    const { data, layout } = filled(spec, this.tapes, this.step, this.selection);
+    layout.datarevision = ++this.drawn;
+    layout.uirevision = spec.id + this.wanted;
+    const small = panel.box.clientWidth < 420;
+    layout.height = small ? Math.min(spec.height, 300) : spec.height;
+    panel.plot.style.height = `${layout.height}px`;
+    layout.width = undefined;
+    layout.autosize = true;
+    await Plotly.react(panel.plot, data, layout, { displaylogo: false, responsive: false, modeBarButtonsToRemove: ["select2d", "lasso2d"], displayModeBar: "hover", toImageButtonOptions: { filename: spec.id, scale: 2 } });
+    if (!panel.plotted) {
+      panel.plotted = true;
+      if (spec.click) panel.plot.on("plotly_click", (event) => this.clicked(panel.spec, event.points[0]));
+    }
+    const reading = this.reading(spec);
+    panel.caption.textContent = reading;
+    panel.plot.setAttribute("aria-label", `${spec.title}. ${reading}`);
+    panel.plot.dataset.step = this.step;
+    this.drawnOnce = true;
+  }
+
+  reading(spec) {
+    const sentences = [];
+    for (const { run, lens, name } of spec.readings) {
+      const tape = this.tapes[run];
+      const [frame] = tape ? tape.at(lens, this.step) : [];
+      let sentence = frame?.readings[name];
+      if (sentence && typeof sentence === "object") {
+        sentence = sentence[spec.reading_index.map((index) => this.selection[index] || 0).join(",")];
+      }
+      if (sentence) sentences.push(sentence);
+    }
+    return sentences.join(" ") || spec.reading || "";
+  }
+
+  clicked(spec, point) {
+    const [frame] = this.tapes[spec.click.run].at(spec.click.lens, this.step);
+    const [L, H, T, S] = frame.arrays[spec.click.name].shape;
+    const layer = Math.floor(point.pointIndex[0] / (T + spec.click.gap));
+    const head = Math.floor(point.pointIndex[1] / (S + spec.click.gap));
+    if (layer < L && head < H) this.choose({ layer, head });
+  }
+
+  // -- time
+
+  /** All steps at which a frame of any run can be shown. */
+  mergeTimes() {
+    const steps = new Set();
+    for (const tape of this.tapes) for (const frame of tape.frames[tape.lenses[0]]) steps.add(frame.step);
+    this.times = Array.from(steps).sort((a, b) => a - b);
+  }
+
+  get index() {
+    let found = 0;
+    this.times.forEach((step, index) => { if (step <= this.step) found = index; });
+    return found;
+  }
+
+  get live() {
+    return this.tapes.some((tape) => tape.live);
+  }
+
+  seek(index, keepFollowing = false) {
+    if (!this.times.length) return;
+    const bounded = Math.max(0, Math.min(index, this.times.length - 1));
+    this.step = this.times[bounded];
+    if (!keepFollowing) this.follow = false;
+    this.draw();
+  }
+
+  scrub(index) {
+    this.pause();
+    this.seek(index);
+    this.address();
+  }
+
+  nudge(by) {
+    this.pause();
+    this.seek(this.index + by);
+    this.address();
+  }
+
+  toggle() {
+    if (this.playing) {
+      this.pause();
+      this.address();
+    } else this.play();
+  }
+
+  pause() {
+    this.playing = false;
+    this.follow = false;
+    this.showBar();
+  }
+
+  play() {
+    if (!this.times.length) return;
+    if (this.index >= this.times.length - 1) this.seek(0);
+    this.playing = true;
+    this.follow = false;
+    this.clearAddress();
+    this.showBar();
+    let last = performance.now();
+    let position = this.index;
+    const run = (now) => {
+      if (!this.playing || this.closed) return;
+      const rate = Math.max(this.times.length / PLAY_SECONDS, 3) * this.speed;
+      position += (Math.min(now - last, 250) / 1000) * rate;
+      last = now;
+      if (Math.floor(position) !== this.index) this.seek(Math.floor(position), true);
+      if (position >= this.times.length - 1) {
+        if (this.live) return this.goLive();
+        this.playing = false;
+        if (this.data.loop) this.loopTimer = setTimeout(() => !this.closed && this.play(), 2500);
+        this.showBar();
+        return;
+      }
+      requestAnimationFrame(run);
+    };
+    requestAnimationFrame(run);
+  }
+
+  goLive() {
+    this.playing = false;
+    this.follow = true;
+    this.clearAddress();
+    this.seek(this.times.length - 1, true);
+  }
+
+  showBar() {
+    icon(this.playButton, this.playing ? "pause" : "play");
+    const label = this.playing ? "Pause" : "Play";
+    this.playButton.setAttribute("aria-label", label);
+    this.playButton.title = label;
+    const index = this.index;
+    this.slider.max = Math.max(0, this.times.length - 1);
+    this.slider.value = index;
+    const total = Math.max(0, ...this.tapes.map((tape) => tape.header.steps || 0));
+    const said = `step ${this.step} of ${total}`;
+    this.stepLabel.textContent = this.times.length ? said : "";
+    this.slider.setAttribute("aria-valuetext", said);
+    this.liveButton.hidden = !this.live;
+    this.liveButton.classList.toggle("on", this.follow);
+    this.liveButton.setAttribute("aria-pressed", this.follow);
+  }
+
+  // -- the address: step and selection are part of what a colleague sees
+
+  address() {
+    clearTimeout(this.addressTimer);
+    this.addressTimer = setTimeout(() => {
+      const url = new URL(location.href);
+      if (this.follow || this.playing || !this.times.length) url.searchParams.delete("step");
+      else url.searchParams.set("step", this.step);
+      for (const { name } of this.data.select || []) url.searchParams.set(name, this.selection[name] || 0);
+      if (url.href !== location.href) history.replaceState(history.state, "", url);
+    }, 250);
+  }
+
+  clearAddress() {
+    this.address();
+  }
+
+  // -- fetching
+
+  async poll(generation) {
+    if (this.closed || generation !== this.generation) return;
+    const now = performance.now();
+    const due = this.tapes.filter((tape) => tape.due <= now);
+    await Promise.all(due.map((tape) => this.fetchTape(tape, generation)));
+    if (this.closed || generation !== this.generation) return;
+    if (due.length) this.received();
+    const waits = this.tapes.map((tape) => tape.due - performance.now()).filter((wait) => wait < 1e9);
+    if (waits.length) this.pollTimer = setTimeout(() => this.poll(generation), Math.max(10, Math.min(...waits)));
+  }
+
+  async fetchTape(tape, generation) {
+    try {
+      await tape.fetch(this.base);
+      tape.failures = 0;
+      const wait = tape.header.more ? 0 : POLL_MS[tape.status];
+      tape.due = wait === undefined ? Infinity : performance.now() + (document.hidden ? Math.max(wait, 2000) : wait);
+    } catch (error) {
+      tape.failures += 1;
+      tape.due = performance.now() + Math.min(8000, 250 * 2 ** tape.failures);
+      if (generation === this.generation && tape.after < 0 && tape.failures >= 2) this.setState("routes", "unreachable");
+    }
+  }
+
+  received() {
+    this.mergeTimes();
+    const whole = this.tapes.every((tape) => !tape.header.more);
+    const ready = this.times.length > 0 && this.tapes.every((tape) => tape.frames[tape.lenses[0]].length > 0);
+    if (ready && !this.started) {
+      this.started = true;
+      if (this.pinned !== null) this.step = this.pinned;
+      else if (this.live) this.follow = true;
+      else if (this.autoplay) this.play();
+      else if (whole) this.seek(this.times.length - 1, true);
+      else this.started = false;
+    }
+    if (this.follow) this.seek(this.times.length - 1, true);
+    else this.draw();
+    const states = this.tapes.map((tape) => `${tape.id}:${tape.status}`).join();
+    if (whole && states !== this.reported) {
+      const first = this.reported === "";
+      this.reported = states;
+      if (!first) this.setState("states", states); // so that Python shows the buttons that fit
+    }
+    this.note.textContent = this.tapes.map((tape) => tape.header.message).filter(Boolean).join(" ");
+  }
+}

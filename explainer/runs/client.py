@@ -1,0 +1,274 @@
+"""The interface's side of the store: ask for runs, steer them, read their tapes. No torch here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
+from typing import Any
+
+from explainer.config import RunConfig
+from explainer.limits import limits, refuse_if_too_big
+from explainer.records import RECORDS
+from explainer.runs.inputs import Prepared, prepare, training_inputs
+from explainer.runs.store import ACTIVE, Chunk, Run, Store, WorkerState
+from explainer.runs.tape import VIEW, decode_view
+
+__all__ = ["LATEST", "Client", "training_inputs"]
+
+LATEST = -1
+"""As the step of a look: the weights of this moment, or of the end of a run."""
+
+
+class Client:
+    """What a page can do with runs. One object serves any number of sessions.
+
+    Everything that a user can cause raises ValueError with a sentence for the page.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    # -- asking for a run ---------------------------------------------------------------------
+
+    def submit(
+        self, config: RunConfig, owner: str, lenses: Iterable[str] = (), data: str | None = None, parent: str = ""
+    ) -> str:
+        """Ask for a run, or join the one that exists.
+
+        A run whose configuration and data are the same is shared, also between people; one that
+        ended early goes on from where it was. A run that was altered by hand, or that someone else
+        has paused, is not what was asked for: then a new one begins with "-2", "-3" … behind its id.
+
+        Args:
+            owner: the session; only it may steer the run.
+            lenses: names of what should look while it trains.
+            data: the user's own text, or a series' canonical text.
+            parent: the run that it is compared with or branched from.
+
+        Returns:
+            The run's id.
+
+        Raises:
+            ValueError: unknown lens, unfit data, too big for this host, or too many in the queue.
+        """
+        lenses = tuple(dict.fromkeys(lenses))
+        for lens in lenses:
+            _check_lens(lens)
+        prepared = self._prepare(config, data)
+        refuse_if_too_big(prepared.config, *training_inputs(prepared.config, prepared.body or None))
+        with self.store.transaction():
+            for run in _names(prepared.config.run_id(prepared.digest)):
+                found = self.store.run(run)
+                if found is None:
+                    self._check_queue(owner)
+                    if prepared.digest:
+                        self.store.save_text(prepared.digest, prepared.body)
+                    self.store.create(
+                        run, prepared.config, owner=owner, lenses=lenses, data=prepared.digest, parent=parent
+                    )
+                    return run
+                if not found.altered and (found.status != "paused" or found.owner == owner):
+                    self._join(found, owner, lenses)
+                    return run
+        raise AssertionError("names never end")
+
+    def _prepare(self, config: RunConfig, data: str | None) -> Prepared:
+        if data is None and config.data:
+            data = self.store.text(config.data)
+        if data is not None and len(data.encode()) > limits().text_bytes:
+            raise ValueError(
+                f"The text or series has {len(data.encode()):,} bytes, and this host allows "
+                f"{limits().text_bytes:,.0f}. Give a shorter one."
+            )
+        return prepare(config, data)
+
+    def _join(self, run: Run, owner: str, lenses: Sequence[str]) -> None:
+        missing = [lens for lens in lenses if lens not in run.lenses]
+        if missing:
+            self.store.change(run.id, lenses=(*run.lenses, *missing))
+            if run.step > 0:
+                for lens in missing:
+                    self.store.command(run.id, "fill", lens)
+        if run.status in ("stopped", "failed"):
+            self._check_queue(owner)
+            self.store.change(run.id, owner=owner, attempts=0)
+            self.store.set_status(run.id, "queued")
+        elif run.status == "paused":
+            self.store.command(run.id, "resume")
+
+    def _check_queue(self, owner: str) -> None:
+        allowed = int(limits().queued)
+        waiting = sum(run.owner == owner for run in self.store.runs("queued", "running"))
+        if waiting >= allowed:
+            raise ValueError(
+                f"{waiting} of your runs train or wait already, and this host allows {allowed}. "
+                "Wait for one to end, or stop one."
+            )
+
+    # -- steering -----------------------------------------------------------------------------
+
+    def pause(self, run: str, owner: str) -> None:
+        """Hold a run after its present step."""
+        self._steer(run, owner, "pause")
+
+    def resume(self, run: str, owner: str) -> None:
+        """Let a paused or stopped run go on."""
+        with self.store.transaction():
+            found = self._own(run, owner)
+            if found.status in ("stopped", "failed"):
+                self._join(found, owner, ())
+            else:
+                self._steer(run, owner, "resume")
+
+    def step_once(self, run: str, owner: str) -> None:
+        """One more step, then pause."""
+        self._steer(run, owner, "step")
+
+    def stop(self, run: str, owner: str) -> None:
+        """End a run early; it keeps its tape and can go on later."""
+        self._steer(run, owner, "stop")
+
+    def set_lr(self, run: str, owner: str, lr: float) -> None:
+        """Train on with another learning rate (the peak of its schedule); the run counts as altered.
+
+        Raises:
+            ValueError: not a learning rate, not the owner, or the run has ended.
+        """
+        lr = RunConfig(lr=lr).lr
+        with self.store.transaction():
+            self._steer(run, owner, "lr", repr(lr))
+            self.store.change(run, altered=True)
+
+    def delete(self, run: str, owner: str) -> None:
+        """Remove an own run and its tape.
+
+        Raises:
+            ValueError: it is someone else's, ships with the project, or still trains.
+        """
+        with self.store.transaction():
+            found = self._found(run)
+            if found.pinned:
+                raise ValueError("This recorded run ships with the project and can't be deleted.")
+            self._own(run, owner)
+            if found.status in ACTIVE and found.status != "queued":
+                raise ValueError("This run still trains. Stop it first, then delete it.")
+            self.store.delete(run)
+
+    def _steer(self, run: str, owner: str, kind: str, value: str = "") -> None:
+        with self.store.transaction():
+            found = self._own(run, owner)
+            if found.finished:
+                raise ValueError(f"This run is {found.status} already.")
+            self.store.command(run, kind, value)
+
+    def _found(self, run: str) -> Run:
+        found = self.store.run(run)
+        if found is None:
+            raise ValueError(f"There is no run {run[:80]!r} here. It may have been deleted; start it again.")
+        return found
+
+    def _own(self, run: str, owner: str) -> Run:
+        found = self._found(run)
+        if found.pinned or found.owner != owner:
+            raise ValueError("This run belongs to someone else. Start one of your own with another seed.")
+        return found
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def run(self, run: str) -> Run | None:
+        """One run, or None."""
+        return self.store.run(run)
+
+    def runs(self) -> list[Run]:
+        """All runs, the newest first."""
+        return self.store.runs()
+
+    def chunks(self, run: str, after: int = -1, kinds: Sequence[str] | None = None) -> list[Chunk]:
+        """Chunks of the tape with numbers above `after`."""
+        return self.store.chunks(run, after, kinds)
+
+    def text(self, digest: str) -> str | None:
+        """A stored text or series."""
+        return self.store.text(digest)
+
+    def snapshots(self, run: str) -> list[int]:
+        """Steps whose weights are kept: those that can be looked at again."""
+        return self.store.steps(run, "weights")
+
+    def snapshot_before(self, run: str, step: int) -> int:
+        """The last step at or before `step` whose weights are kept.
+
+        Raises:
+            ValueError: nothing is kept yet.
+        """
+        kept = self.snapshots(run)
+        if not kept:
+            raise ValueError("Nothing of this run is recorded yet. Wait for its first step.")
+        return max((at for at in kept if at <= step), default=kept[0])
+
+    # -- looking ------------------------------------------------------------------------------
+
+    def watch(self, run: str, lenses: Iterable[str]) -> None:
+        """Say, about once a second, that somebody looks at the run through these lenses."""
+        self.store.watch(run, lenses)
+
+    def look(self, run: str, step: int, lens: str, text: str = "", timeout: float = 5.0) -> Any:
+        """The record of a lens at a recorded moment, taken by the worker if it is not on the tape.
+
+        An answer is kept and reused for the same run, moment, lens and input.
+
+        Args:
+            step: looks at `snapshot_before(run, step)`; LATEST for the weights of this moment.
+            text: the user's own input; "" for the tape's batch.
+
+        Raises:
+            ValueError: unknown run or lens, an input that the task can't read, a lens that doesn't
+                suit the model.
+            TimeoutError: no answer in time; it is kept when it comes.
+        """
+        _check_lens(lens)
+        if len(text.encode("utf-8", "replace")) > limits().text_bytes:
+            raise ValueError(f"The input has {len(text):,} characters. Give a shorter one.")
+        found = self._found(run)
+        if step == LATEST:
+            step = found.step if found.status not in ("queued", "running") else LATEST
+        if step != LATEST:
+            step = self.snapshot_before(run, step)
+            view = self.store.chunk_at(run, VIEW + lens, step) if text == "" else None
+            if view is not None:
+                return decode_view(lens, view.body)
+        number = self.store.ask(run, step, lens, text).id
+        self.store.wait_until(lambda: self._answered(number), timeout)
+        answer = self.store.look(number)
+        if answer is None:
+            raise ValueError("The question was overtaken by newer ones, or the run was deleted. Ask again.")
+        if answer.status == "failed":
+            raise ValueError(answer.error)
+        if answer.body is None:
+            raise TimeoutError(f"No answer within {timeout:g} seconds: the worker is busy or starting. Try again.")
+        return decode_view(lens, answer.body)
+
+    def _answered(self, number: int) -> bool:
+        answer = self.store.look(number)
+        return answer is None or answer.status != "waiting"
+
+    def fill(self, run: str, lens: str) -> None:
+        """Ask for a lens's view at every kept moment of a run that lacks it."""
+        _check_lens(lens)
+        self._found(run)
+        self.store.command(run, "fill", lens)
+
+    def worker_state(self) -> WorkerState:
+        """Who trains, on what device, and how much waits."""
+        return self.store.worker_state()
+
+
+def _check_lens(lens: str) -> None:
+    if lens not in RECORDS:
+        raise ValueError(f"Unknown lens {lens[:40]!r}. Choose one of: {', '.join(RECORDS)}.")
+
+
+def _names(run_id: str) -> Iterator[str]:
+    yield run_id
+    for number in count(2):
+        yield f"{run_id}-{number}"

@@ -1,0 +1,74 @@
+"""What a run reads, and how wide its model's input and output are, without torch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import NamedTuple
+
+from explainer.config import RunConfig
+from explainer.data import SUNSPOTS, Series, check_text, data_digest, default_text, digest
+
+
+class Prepared(NamedTuple):
+    """A configuration with its data settled.
+
+    Attributes:
+        config: with `data` set when the user gave some.
+        digest: SHA-256 of what it reads; "" if it reads nothing.
+        body: the text, or the series' canonical text; "" if it reads nothing.
+    """
+
+    config: RunConfig
+    digest: str
+    body: str
+
+
+def prepare(config: RunConfig, data: str | None = None) -> Prepared:
+    """Settle what a run reads.
+
+    Args:
+        data: the user's own text or canonical series text; None for the default one.
+
+    Raises:
+        ValueError: the data can't be learnt from, or the configuration names other data.
+    """
+    if config.task not in ("text", "forecast"):
+        return Prepared(config, "", "")
+    if data is None:
+        if config.data:
+            raise ValueError("The text or series of this run is not here. Paste or upload it again.")
+        body = default_text() if config.task == "text" else SUNSPOTS.to_text()
+        return Prepared(config, data_digest(config), body)
+    body = check_text(data) if config.task == "text" else Series.from_text(data).to_text()
+    name = digest(body)
+    if config.data not in ("", name):
+        raise ValueError("This run was made with another text or series than the one given. Leave `data` empty.")
+    return Prepared(replace(config, data=name), name, body)
+
+
+def training_inputs(config: RunConfig, data: str | None = None) -> tuple[int, int]:
+    """(inputs, outputs) of the model: V and V for tokens, F and 1 for numbers.
+
+    Args:
+        data: as for `prepare`.
+
+    Raises:
+        ValueError: as for `prepare`.
+    """
+    if config.task == "adding":
+        return 2, 1
+    if config.task == "forecast":
+        return 1, 1
+    if config.task == "repeat":
+        return config.symbols, config.symbols
+    if config.task == "copy":
+        return config.symbols + 2, config.symbols + 2  # the blank and the delimiter
+    assert config.task == "text", config.task
+    distinct = _distinct(prepare(config, data).body)
+    return distinct, distinct
+
+
+@lru_cache(maxsize=8)
+def _distinct(text: str) -> int:
+    return len(set(text))

@@ -1,0 +1,122 @@
+"""What processes tell each other through the store: commands, looks, who watches, who works."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from explainer.runs.database import Database
+from explainer.runs.rows import Command, Look, WorkerState
+
+LOOKS_KEPT = 200
+_LOOK = "id, run, step, lens, input, status, body, error"
+
+
+class Mailbox(Database):
+    """Commands, looks, watching and the worker's row (see `Store` for who writes what)."""
+
+    # -- commands -----------------------------------------------------------------------------
+
+    def command(self, run: str, kind: str, value: str = "") -> None:
+        """Ask something of a run; the worker takes commands in order."""
+        with self.transaction() as db:
+            db.execute(
+                "INSERT INTO commands (run, kind, value, created) VALUES (?, ?, ?, ?)", (run, kind, value, time.time())
+            )
+
+    def commands(self) -> list[Command]:
+        """All that wait, in order."""
+        return [Command(*row) for row in self.read("SELECT id, run, kind, value FROM commands ORDER BY id")]
+
+    def settle(self, command: int) -> None:
+        """Remove a command, best in the transaction that writes what it did."""
+        with self.transaction() as db:
+            db.execute("DELETE FROM commands WHERE id = ?", (command,))
+
+    # -- looks --------------------------------------------------------------------------------
+
+    def ask(self, run: str, step: int, lens: str, text: str) -> Look:
+        """The look with exactly these inputs: a finished one, one that waits, or a new one.
+
+        One that failed is asked again. Of each run the newest `LOOKS_KEPT` are kept.
+        """
+        with self.transaction() as db:
+            db.execute(
+                "INSERT INTO looks (run, step, lens, input, status, error, created) VALUES (?, ?, ?, ?, 'waiting', '', ?) "
+                "ON CONFLICT (run, step, lens, input) DO UPDATE SET status = 'waiting', error = '', created = excluded.created "
+                "WHERE status = 'failed'",
+                (run, step, lens, text, time.time()),
+            )
+            db.execute(
+                "DELETE FROM looks WHERE run = ? AND id NOT IN "
+                "(SELECT id FROM looks WHERE run = ? ORDER BY created DESC, id DESC LIMIT ?)",
+                (run, run, LOOKS_KEPT),
+            )
+            (look,) = self.read(
+                f"SELECT {_LOOK} FROM looks WHERE run = ? AND step = ? AND lens = ? AND input = ?", run, step, lens, text
+            )
+        return Look(*look)
+
+    def look(self, number: int) -> Look | None:
+        """One look, or None when it is gone."""
+        rows = self.read(f"SELECT {_LOOK} FROM looks WHERE id = ?", number)
+        return Look(*rows[0]) if rows else None
+
+    def waiting_looks(self, limit: int = 8) -> list[Look]:
+        """The oldest that wait."""
+        rows = self.read(f"SELECT {_LOOK} FROM looks WHERE status = 'waiting' ORDER BY id LIMIT ?", limit)
+        return [Look(*row) for row in rows]
+
+    def answer(self, number: int, body: bytes | None = None, error: str = "") -> None:
+        """Finish a look with a record's bytes or with a sentence why not."""
+        status = "failed" if body is None else "done"
+        with self.transaction() as db:
+            db.execute("UPDATE looks SET status = ?, body = ?, error = ? WHERE id = ?", (status, body, error, number))
+
+    # -- watching -----------------------------------------------------------------------------
+
+    def watch(self, run: str, lenses: Iterable[str], seconds: float = 3.0) -> None:
+        """Say that somebody looks at the run through these lenses for the next seconds.
+
+        A hundred viewers of one run cost as many writes as one: what holds half as long still is left.
+        """
+        now = time.time()
+        until, lenses = now + seconds, set(lenses)
+        fresh = self.read("SELECT lens FROM watching WHERE run = ? AND until > ?", run, now + seconds / 2)
+        lenses -= {lens for (lens,) in fresh}
+        if not lenses:
+            return
+        with self.transaction() as db:
+            db.execute("DELETE FROM watching WHERE until < ?", (now - 60,))
+            db.executemany(
+                "INSERT OR REPLACE INTO watching VALUES (?, ?, ?)", [(run, lens, until) for lens in sorted(lenses)]
+            )
+
+    def watched(self) -> dict[str, set[str]]:
+        """The lenses through which each run is watched now."""
+        lenses: dict[str, set[str]] = {}
+        for run, lens in self.read("SELECT run, lens FROM watching WHERE until > ?", time.time()):
+            lenses.setdefault(run, set()).add(lens)
+        return lenses
+
+    # -- the worker ---------------------------------------------------------------------------
+
+    def register_worker(self, pid: int, device: str = "", version: str = "") -> None:
+        """The worker's own row: at its start without a device, again when it is warm."""
+        now = time.time()
+        with self.transaction() as db:
+            db.execute("INSERT OR REPLACE INTO worker VALUES (1, ?, ?, ?, ?, ?)", (pid, now, now, device, version))
+
+    def heartbeat(self) -> None:
+        """The worker lives."""
+        with self.transaction() as db:
+            db.execute("UPDATE worker SET heartbeat = ?", (time.time(),))
+
+    def worker_state(self) -> WorkerState:
+        """Who works, on what, and how much waits."""
+        running = tuple(run for (run,) in self.read("SELECT id FROM runs WHERE status = 'running' ORDER BY created"))
+        ((queued,),) = self.read("SELECT COUNT(*) FROM runs WHERE status = 'queued'")
+        rows = self.read("SELECT pid, device, version, heartbeat FROM worker")
+        pid, device, version, heartbeat = rows[0] if rows else (0, "", "", 0.0)
+        age = max(0.0, time.time() - heartbeat) if rows else float("inf")
+        return WorkerState(pid=pid, device=device, version=version, age=age, running=running, queued=queued)

@@ -1,0 +1,133 @@
+"""The store's tables, as ordered named migrations.
+
+A migration is never changed once it has shipped: a later one alters what it made. Each runs in
+one transaction together with the row that says it ran, so a database is always at a named state.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Sequence
+
+Migration = tuple[str, tuple[str, ...]]
+
+MIGRATIONS: tuple[Migration, ...] = (
+    (
+        "runs and their tape",
+        (
+            """CREATE TABLE runs (
+                id TEXT PRIMARY KEY,
+                config TEXT NOT NULL,
+                data TEXT NOT NULL,
+                status TEXT NOT NULL,
+                step INTEGER NOT NULL,
+                created REAL NOT NULL,
+                updated REAL NOT NULL,
+                owner TEXT NOT NULL,
+                parent TEXT NOT NULL,
+                pinned INTEGER NOT NULL,
+                altered INTEGER NOT NULL,
+                attempts INTEGER NOT NULL,
+                message TEXT NOT NULL,
+                meta TEXT NOT NULL,
+                bytes INTEGER NOT NULL,
+                lenses TEXT NOT NULL
+            )""",
+            "CREATE INDEX runs_by_status ON runs (status, created)",
+            """CREATE TABLE chunks (
+                run TEXT NOT NULL,
+                seq INTEGER NOT NULL,
+                kind TEXT NOT NULL,
+                step INTEGER NOT NULL,
+                body BLOB NOT NULL,
+                PRIMARY KEY (run, seq)
+            )""",
+            "CREATE INDEX chunks_by_kind ON chunks (run, kind, step)",
+            "CREATE TABLE checkpoints (run TEXT PRIMARY KEY, step INTEGER NOT NULL, body BLOB NOT NULL)",
+            "CREATE TABLE texts (digest TEXT PRIMARY KEY, body TEXT NOT NULL, created REAL NOT NULL)",
+        ),
+    ),
+    (
+        "commands and the worker",
+        (
+            """CREATE TABLE commands (
+                id INTEGER PRIMARY KEY AUTOINCREMENT,
+                run TEXT NOT NULL,
+                kind TEXT NOT NULL,
+                value TEXT NOT NULL,
+                created REAL NOT NULL
+            )""",
+            """CREATE TABLE worker (
+                one INTEGER PRIMARY KEY CHECK (one = 1),
+                pid INTEGER NOT NULL,
+                started REAL NOT NULL,
+                heartbeat REAL NOT NULL,
+                device TEXT NOT NULL,
+                version TEXT NOT NULL
+            )""",
+        ),
+    ),
+    (
+        "looks and watching",
+        (
+            """CREATE TABLE looks (
+                id INTEGER PRIMARY KEY AUTOINCREMENT,
+                run TEXT NOT NULL,
+                step INTEGER NOT NULL,
+                lens TEXT NOT NULL,
+                input TEXT NOT NULL,
+                status TEXT NOT NULL,
+                body BLOB,
+                error TEXT NOT NULL,
+                created REAL NOT NULL,
+                UNIQUE (run, step, lens, input)
+            )""",
+            "CREATE INDEX looks_by_status ON looks (status, id)",
+            "CREATE TABLE watching (run TEXT NOT NULL, lens TEXT NOT NULL, until REAL NOT NULL, PRIMARY KEY (run, lens))",
+        ),
+    ),
+)
+
+
+def migrate(db: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> list[str]:
+    """Bring the database to the last migration; several processes may try at once.
+
+    Args:
+        db: in autocommit mode (`isolation_level=None`).
+        migrations: in order.
+
+    Returns:
+        The names of those that ran now.
+
+    Raises:
+        LookupError: the database holds a migration that this version doesn't know.
+    """
+    ran: list[str] = []
+    if _applied(db) == [name for name, _ in migrations]:
+        return ran
+    db.execute("BEGIN IMMEDIATE")
+    db.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied REAL NOT NULL)")
+    db.execute("COMMIT")
+    for name, statements in migrations:
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            if db.execute("SELECT 1 FROM migrations WHERE name = ?", (name,)).fetchone() is None:
+                for statement in statements:
+                    db.execute(statement)
+                db.execute("INSERT INTO migrations VALUES (?, ?)", (name, time.time()))
+                ran.append(name)
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+        db.execute("COMMIT")
+    unknown = set(_applied(db)) - {name for name, _ in migrations}
+    if unknown:
+        raise LookupError(f"unknown migration {min(unknown)!r}")
+    return ran
+
+
+def _applied(db: sqlite3.Connection) -> list[str]:
+    if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'migrations'").fetchone() is None:
+        return []
+    return [name for (name,) in db.execute("SELECT name FROM migrations ORDER BY rowid")]

@@ -1,0 +1,135 @@
+"""What a reader of the store gets: a run, a chunk of its tape, a command, a look, the worker's state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from explainer.config import RunConfig
+
+ACTIVE = frozenset({"queued", "running", "paused"})
+FINISHED = frozenset({"done", "stopped", "diverged", "failed"})
+
+#: From each status, the ones that may follow. A run that ended early can be queued again.
+NEXT: Mapping[str, frozenset[str]] = {
+    "queued": frozenset({"running", "paused", "stopped", "failed"}),
+    "running": frozenset({"queued", "paused", "done", "stopped", "diverged", "failed"}),
+    "paused": frozenset({"queued", "running", "done", "stopped", "diverged", "failed"}),
+    "done": frozenset(),
+    "stopped": frozenset({"queued"}),
+    "diverged": frozenset(),
+    "failed": frozenset({"queued"}),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One row of `runs`.
+
+    Attributes:
+        id: the configuration's hash, perhaps with a suffix, or a lesson's name.
+        data: SHA-256 of the text or series that it reads ("" if none); its body is in `texts`.
+        step: updates of the weights that are on the tape.
+        created: seconds since 1970, as is `updated`.
+        owner: who may pause, stop, alter or delete it.
+        parent: the run that this one was branched from, or "".
+        pinned: ships with the project; is never deleted.
+        altered: its learning rate was changed by hand, so the configuration alone doesn't repeat it.
+        attempts: how often a worker took it up since its last checkpoint.
+        message: a sentence about how it ended.
+        meta: the task's metric and baseline, vocabulary, device, final numbers (see `worker`).
+        bytes: size of its chunks.
+        lenses: what looks at it while it trains.
+    """
+
+    id: str
+    config: RunConfig
+    data: str
+    status: str
+    step: int
+    created: float
+    updated: float
+    owner: str
+    parent: str
+    pinned: bool
+    altered: bool
+    attempts: int
+    message: str
+    meta: Mapping[str, Any]
+    bytes: int
+    lenses: tuple[str, ...]
+
+    @property
+    def finished(self) -> bool:
+        """Whether no more steps will come unless someone asks for them."""
+        return self.status in FINISHED
+
+
+class Draft(NamedTuple):
+    """A chunk that has no number yet."""
+
+    kind: str
+    step: int
+    body: bytes
+
+
+class Chunk(NamedTuple):
+    """One immutable piece of a tape; `seq` counts from 0 without gaps.
+
+    `step` counts updates of the weights: a view or weights of step k were taken after k updates,
+    metrics end with the row of update k.
+    """
+
+    run: str
+    seq: int
+    kind: str
+    step: int
+    body: bytes
+
+
+class Command(NamedTuple):
+    """What a viewer asks of a run: pause, resume, step, stop, lr (value), fill (lens)."""
+
+    id: int
+    run: str
+    kind: str
+    value: str
+
+
+class Look(NamedTuple):
+    """A question about a recorded moment: status waiting, done (body) or failed (error)."""
+
+    id: int
+    run: str
+    step: int
+    lens: str
+    input: str
+    status: str
+    body: bytes | None
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerState:
+    """What is known of the worker; `pid` 0 when none has been here.
+
+    Attributes:
+        device: the name of the GPU or CPU that trains; "" until the worker is warm.
+        version: of torch.
+        age: seconds since its last sign of life.
+        running: ids of the runs that train now.
+        queued: how many wait.
+    """
+
+    pid: int
+    device: str
+    version: str
+    age: float
+    running: tuple[str, ...]
+    queued: int
+
+    @property
+    def ready(self) -> bool:
+        """Warm, and seen within the last ten seconds."""
+        return bool(self.device) and self.age < 10

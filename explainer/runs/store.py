@@ -1,0 +1,62 @@
+"""The store: the one channel between the interface and the worker, on disk and crash-safe.
+
+The contract:
+
+| table | written by | when |
+|---|---|---|
+| runs | client | a new run (`queued`), one that ended early queued again, owner, lenses, altered |
+| runs | worker | every other change of status, step, message, meta, attempts |
+| chunks | worker | append-only, numbered from 0 without gaps, never changed |
+| checkpoints | worker | the latest one of each run: everything needed to go on bit for bit |
+| texts | client | a text or series under its SHA-256 |
+| commands | client, then worker | the worker removes one in the transaction that writes its effect |
+| looks | client asks, worker answers | one row for each (run, step, lens, input) |
+| watching | client | heartbeats of viewers, a few seconds long |
+| worker | worker | its one row: process, device, heartbeat each second |
+
+Status: queued → running ⇄ paused → done, stopped, diverged or failed; stopped and failed → queued.
+A queued run may be stopped before it began; a running or paused one goes back to queued when the
+worker's places are taken. `set_status` refuses every other change.
+
+What a reader sees is always whole: each method is one transaction, and several are one inside
+`with store.transaction():`. A run's `step` is the last update whose row is on the tape, and
+everything that belongs to earlier steps is on it too; views may be filled in later.
+
+Deleting removes a run, its chunks, checkpoint, commands and looks together. Pinned runs (the
+tapes that ship) refuse it. When the store outgrows its limit, `make_room` deletes the oldest
+unpinned runs that have finished and that nobody watches.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from explainer.runs.database import StoreError
+from explainer.runs.ledger import IllegalChange, Ledger
+from explainer.runs.mailbox import Mailbox
+from explainer.runs.rows import ACTIVE, FINISHED, Chunk, Command, Draft, Look, Run, WorkerState
+
+__all__ = [
+    "ACTIVE",
+    "FINISHED",
+    "Chunk",
+    "Command",
+    "Draft",
+    "IllegalChange",
+    "Look",
+    "Run",
+    "Store",
+    "StoreError",
+    "WorkerState",
+    "default_path",
+]
+
+
+class Store(Ledger, Mailbox):
+    """All tables over one SQLite file in `folder`; safe to share between threads."""
+
+
+def default_path() -> Path:
+    """The folder named by EXPLAINER_STORE, else `.store` in the project."""
+    return Path(os.environ.get("EXPLAINER_STORE") or Path(__file__).resolve().parents[2] / ".store")

@@ -1,0 +1,184 @@
+"""The format of a tape's chunks: safetensors, that is a JSON header and raw little-endian arrays.
+
+Nothing is ever unpickled, and a browser reads a chunk in twenty lines. Kinds:
+
+- `metrics`: a batch of steps. Arrays `step` int32 and `loss`, `lr`, `grad_norm`, `clipped`
+  float32, all (S,). Row k is update number k, counted from 1: the loss of its batch before the
+  update, the rate it used, the gradient's norm before and after clipping. What is measured only
+  now and then comes as pairs `metric:<name>:step`, `metric:<name>:value`, step k being after k updates.
+- `detail`: arrays `before`, `after` (P,) float32, gradient norm per parameter at update `step`,
+  before and after clipping; text `names`, a JSON list.
+- `weights`: every tensor of the model after `step` updates, by name.
+- `view:<lens>`: the lens's record after `step` updates. Its arrays by field name; its texts, JSON,
+  as metadata. An array that came as uint8 has metadata `scale:<name>`: value = level · scale.
+- `event`: no arrays; text `event`, JSON such as {"kind": "lr", "value": 0.01}; it acts between
+  update `step` and the next.
+
+Views that were filled in later have larger numbers than those of later steps: order by `step`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+
+from explainer.records import RECORDS, from_arrays, to_arrays
+from explainer.runs.rows import Draft
+
+Arrays = dict[str, np.ndarray]
+
+QUANTISED = {"attention": ("weights",)}
+"""Arrays of values in [0, 1] that are sent in 256 levels: a quarter of the bytes, off by 1/510 of the largest."""
+
+VIEW = "view:"
+
+
+def encode(arrays: Mapping[str, np.ndarray], text: Mapping[str, str] | None = None) -> bytes:
+    """Named arrays and texts as one safetensors file."""
+    tidy = {name: np.ascontiguousarray(array).reshape(np.shape(array)) for name, array in arrays.items()}
+    return safetensors.numpy.save(tidy, metadata=dict(text or {}))
+
+
+def decode(body: bytes) -> tuple[Arrays, dict[str, str]]:
+    """The inverse of `encode`.
+
+    Raises:
+        safetensors.SafetensorError: not a whole safetensors file.
+    """
+    arrays = safetensors.numpy.load(body)
+    header = json.loads(body[8 : 8 + int.from_bytes(body[:8], "little")])
+    return arrays, header.get("__metadata__", {})
+
+
+# -- views ------------------------------------------------------------------------------------
+
+
+def encode_view(lens: str, record: object) -> bytes:
+    """A lens's record as the body of a `view:<lens>` chunk."""
+    arrays, text = to_arrays(record)
+    for name, array in arrays.items():
+        if array.ndim > 0 and array.dtype == np.float64:
+            arrays[name] = array.astype(np.float32)
+    for name in QUANTISED.get(lens, ()):
+        largest = float(arrays[name].max(initial=0.0))
+        if math.isfinite(largest) and largest > 0:
+            arrays[name] = np.rint(arrays[name] * (255 / largest)).astype(np.uint8)
+            text[f"scale:{name}"] = repr(largest / 255)
+    return encode(arrays, text)
+
+
+def decode_view(lens: str, body: bytes) -> Any:
+    """The record of a `view:<lens>` chunk, quantised arrays as float32 again.
+
+    Raises:
+        KeyError: an unknown lens, or a field is missing.
+    """
+    arrays, text = decode(body)
+    for key, scale in text.items():
+        if key.startswith("scale:"):
+            name = key.removeprefix("scale:")
+            arrays[name] = arrays[name].astype(np.float32) * np.float32(scale)
+    return from_arrays(RECORDS[lens], arrays, text)
+
+
+# -- metrics and events -----------------------------------------------------------------------
+
+
+def encode_metrics(
+    rows: Sequence[tuple[int, float, float, float, float]], measured: Iterable[tuple[str, int, float]] = ()
+) -> bytes:
+    """Rows (step, loss, lr, grad_norm, clipped) and occasional values (name, step, value)."""
+    columns = np.array(rows, dtype=np.float64).reshape(len(rows), 5).T
+    arrays: Arrays = {"step": columns[0].astype(np.int32)}
+    for name, column in zip(("loss", "lr", "grad_norm", "clipped"), columns[1:], strict=True):
+        arrays[name] = column.astype(np.float32)
+    pairs: dict[str, list[tuple[int, float]]] = {}
+    for name, step, value in measured:
+        pairs.setdefault(name, []).append((step, value))
+    for name, values in pairs.items():
+        arrays[f"metric:{name}:step"] = np.array([step for step, _ in values], dtype=np.int32)
+        arrays[f"metric:{name}:value"] = np.array([value for _, value in values], dtype=np.float32)
+    return encode(arrays)
+
+
+def join_metrics(bodies: Iterable[bytes]) -> Arrays:
+    """All rows of several `metrics` chunks, joined in their order; no chunk, no arrays."""
+    parts: dict[str, list[np.ndarray]] = {}
+    for body in bodies:
+        for name, array in decode(body)[0].items():
+            parts.setdefault(name, []).append(array)
+    return {name: np.concatenate(arrays) for name, arrays in parts.items()}
+
+
+def encode_detail(names: Sequence[str], before: np.ndarray, after: np.ndarray) -> bytes:
+    """Gradient norms per parameter."""
+    arrays = {"before": before.astype(np.float32), "after": after.astype(np.float32)}
+    return encode(arrays, {"names": json.dumps(list(names))})
+
+
+def event(step: int, kind: str, **values: Any) -> Draft:
+    """Something that a person did to the run after `step` updates."""
+    return Draft("event", step, encode({}, {"event": json.dumps({"kind": kind, **values})}))
+
+
+def decode_event(body: bytes) -> dict[str, Any]:
+    """What `event` put in."""
+    content = json.loads(decode(body)[1]["event"])
+    assert isinstance(content, dict), content
+    return content
+
+
+# -- when to look -----------------------------------------------------------------------------
+
+
+class Grid:
+    """Steps 0, 1, 2, … whose gaps grow in proportion: g' = max(g + 1, floor(g · ratio)).
+
+    Args:
+        ratio: above 1.
+    """
+
+    def __init__(self, ratio: float) -> None:
+        assert ratio > 1, ratio
+        self.ratio = ratio
+        self._points = [0]
+
+    @classmethod
+    def with_at_most(cls, count: int, steps: int, least: float) -> Grid:
+        """The finest grid with ratio at least `least` and no more than `count` points up to `steps`."""
+        grid = cls(least)
+        while grid.count(steps) > max(count, 2) and grid.ratio < steps + 2:
+            grid = cls(1 + (grid.ratio - 1) * 1.25)
+        return grid
+
+    def __contains__(self, step: int) -> bool:
+        self._extend(step)
+        return self._points[bisect_left(self._points, step)] == step
+
+    def next(self, step: int) -> int:
+        """The first point after `step`."""
+        self._extend(step + 1)
+        return self._points[bisect_left(self._points, step + 1)]
+
+    def count(self, steps: int) -> int:
+        """Points from 0 to `steps`, both included."""
+        self._extend(steps + 1)
+        return bisect_left(self._points, steps + 1)
+
+    def _extend(self, step: int) -> None:
+        while self._points[-1] < step:
+            last = self._points[-1]
+            self._points.append(max(last + 1, math.floor(last * self.ratio)))
+
+
+@lru_cache(maxsize=32)
+def grid(ratio: float) -> Grid:
+    """The grid of this ratio, its points computed once."""
+    return Grid(ratio)

@@ -1,0 +1,75 @@
+"""The adding problem: remember two numbers out of many and answer their sum at the end.
+
+Hochreiter & Schmidhuber 1997, section 5.4, in the form of Le et al. 2015, section 4.1: values
+uniform in [0, 1], one marker in each half of the sequence.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from explainer.config import RunConfig
+from explainer.data import parse_number
+from explainer.tasks.base import Batch, Split, Task, masked_mean
+from explainer.theory.baselines import adding_constant
+
+_MARK = "*"
+_CORRECT = 0.04  # the error below which Hochreiter & Schmidhuber call an answer right
+
+
+class Adding(Task):
+    """Each step is a pair (value, marker); the target is the sum of the two marked values.
+
+    Only the last step counts. `y` holds the sum at every step, so that a chart can draw how
+    far the output is from it on the way.
+    """
+
+    metric = "mean squared error of the sum"
+    baseline_name = "always answering 1"
+
+    def __init__(self, config: RunConfig, data: str | None = None) -> None:
+        super().__init__(config, data)
+        self.inputs, self.outputs = 2, 1
+        self.baseline = adding_constant()
+
+    def draw(self, generator: torch.Generator, split: Split, size: int) -> Batch:
+        T = self.total_length
+        values = torch.rand(size, T, generator=generator)
+        first = torch.randint(T // 2, (size, 1), generator=generator)
+        second = torch.randint(T // 2, T, (size, 1), generator=generator)
+        marks = torch.zeros(size, T).scatter_(1, torch.cat([first, second], 1), 1.0)
+        return _ask(values, marks)
+
+    def read(self, text: str) -> Batch:
+        """Numbers between blanks or commas, the two to add marked by a star: `0.3 0.5* 0.1 0.8*`."""
+        words = text.replace(",", " ").split()
+        self._check_count(len(words), "numbers")
+        marks = [word.endswith(_MARK) for word in words]
+        if sum(marks) != 2:
+            raise ValueError(f"{sum(marks)} numbers are marked. Mark the two to add with a star: 0.3 0.5* 0.1 0.8*")
+        values = [parse_number(word.removesuffix(_MARK)) for word in words]
+        return _ask(torch.tensor([values]), torch.tensor([marks]).float())
+
+    def example(self) -> str:
+        batch = self.batch(0, size=1)
+        marked = [value for value, mark in batch.x[0].tolist() if mark]
+        return (
+            f"Of {self.total_length} numbers two are marked, {marked[0]:.2f} and {marked[1]:.2f}; "
+            f"the answer after the last one is {float(batch.y[0, -1, 0]):.2f}."
+        )
+
+    def axis(self, batch: Batch, row: int = 0) -> list[str]:
+        return [f"{value:.2f}{_MARK if mark else ''}" for value, mark in batch.x[row].tolist()]
+
+    def extras(self, output: Float[Tensor, "B T 1"], batch: Batch) -> dict[str, float]:
+        right = (output.detach() - batch.y).abs().squeeze(-1) < _CORRECT
+        return {f"answers within {_CORRECT}": float(masked_mean(right.float(), batch.mask))}
+
+
+def _ask(values: Float[Tensor, "B T"], marks: Float[Tensor, "B T"]) -> Batch:
+    total = (values * marks).sum(1, keepdim=True)
+    mask = torch.zeros(values.shape, dtype=torch.bool)
+    mask[:, -1] = True
+    return Batch(torch.stack([values, marks], -1), total.expand_as(values)[..., None].contiguous(), mask)

@@ -1,0 +1,99 @@
+"""The next value of a real series, one step ahead."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from explainer.config import RunConfig
+from explainer.data import SUNSPOTS, Series, parse_number
+from explainer.tasks.base import Batch, Split, Task, next_step, open_ended
+from explainer.theory.baselines import ar_rmse, naive_rmse
+
+_ORDER = 9
+_MOST_VALIDATION = 60
+
+
+class Forecast(Task):
+    """Predict v_{t+1} from v_{t-T+1} … v_t, standardised by mean and deviation of the training part.
+
+    The last 60 values, or the last fifth of a short series, are for validation. In training
+    every step of a window counts. A validation window ends at one validation value and only
+    that counts, so that the score is the error of forecasting each of them once, from T
+    values of true history: comparable with the naive rule and with AR(9).
+
+    Raises:
+        ValueError: the series is unfit, too short for windows of this length, or its training
+            part does not change.
+    """
+
+    baseline_name = "nothing changes"
+
+    def __init__(self, config: RunConfig, data: str | None = None) -> None:
+        super().__init__(config, data)
+        self.series = SUNSPOTS if data is None else Series.from_text(data)
+        self.inputs = self.outputs = 1
+        self.metric = f"root mean squared error ({self.series.unit or 'units of the series'})"
+
+        values = np.array(self.series.values)
+        self.validation = min(_MOST_VALIDATION, len(values) // 5)
+        train = values[: -self.validation]
+        if config.length >= len(train):
+            raise ValueError(
+                f"length = {config.length} does not fit: {len(train)} of the {len(values)} values are for training. "
+                f"Choose a length of at most {len(train) - 1}."
+            )
+        self.mean, self.deviation = float(train.mean()), float(train.std())
+        if train.min() == train.max():
+            raise ValueError(
+                f"The first {len(train)} values of {self.series.name!r}, those for training, are all {train[0]:g}. "
+                "Choose a series that changes."
+            )
+        self.baseline = naive_rmse(values, self.validation)
+        self._ar = ar_rmse(values, _ORDER, self.validation)
+        self._values = torch.tensor((values - self.mean) / self.deviation, dtype=torch.float32)[:, None]
+
+    @property
+    def references(self) -> dict[str, float]:
+        return {**super().references, f"AR({_ORDER}) by least squares": self._ar}
+
+    def default_size(self, split: Split) -> int:
+        return self.validation if split == "validation" else super().default_size(split)
+
+    def draw(self, generator: torch.Generator, split: Split, size: int) -> Batch:
+        """Random training windows; or windows that end at `size` validation values, each once before any twice."""
+        T, train = self.total_length, len(self._values) - self.validation
+        if split == "train":
+            return next_step(self._windows(torch.randint(train - T, (size,), generator=generator)))
+        chosen = torch.randperm(self.validation, generator=generator)[torch.arange(size) % self.validation]
+        batch = next_step(self._windows(train + chosen.sort().values - T))
+        mask = torch.zeros_like(batch.mask)
+        mask[:, -1] = True
+        return Batch(batch.x, batch.y, mask)
+
+    def read(self, text: str) -> Batch:
+        """Numbers between blanks or commas, in the units of the series."""
+        values = [parse_number(word) for word in text.replace(",", " ").split()]
+        self._check_count(len(values), "numbers")
+        return open_ended((torch.tensor(values)[:, None] - self.mean) / self.deviation)
+
+    def example(self) -> str:
+        batch = self.batch(0, size=1)
+        shown, target = self.axis(batch)[-3:], self.target_axis(batch)[-1]
+        return f"{self.series.name}: after {', '.join(shown)} comes {target}."
+
+    def score(self, output: Float[Tensor, "B T 1"], batch: Batch) -> float:
+        return self.deviation * math.sqrt(self.loss(output.detach(), batch))
+
+    def extras(self, output: Float[Tensor, "B T 1"], batch: Batch) -> dict[str, float]:
+        return {"share of the naive error": self.score(output, batch) / self.baseline}
+
+    def in_units(self, values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+        return values * self.deviation + self.mean
+
+    def _windows(self, start: Tensor) -> Float[Tensor, "B window 1"]:
+        return self._values[start[:, None] + torch.arange(self.total_length + 1)]

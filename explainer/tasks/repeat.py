@@ -1,0 +1,75 @@
+"""Repeated random sequences: what came once can be foretold when it comes again.
+
+The task on which induction heads form (Olsson et al. 2022). The period is drawn for each
+sequence: with a fixed one, a single layer gets by on positions alone and learns no induction.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from explainer.config import RunConfig
+from explainer.tasks.base import Batch, Split, Task, masked_accuracy, masked_mean, next_step, open_ended
+from explainer.tasks.symbols import read_symbols, symbol_names
+from explainer.theory.baselines import chance
+
+
+class Repeat(Task):
+    """s_t = r_{t mod P} with r uniform over the symbols and P uniform in T/4 … T/2; predict s_{t+1} from s_1 … s_t.
+
+    All T steps count in the loss, though the first period can't be known (ln V). The metric
+    looks only at steps within the repetition, t >= P counted from 0; the step before them is
+    left out as well, since nothing tells that the first period ends there.
+    """
+
+    metric = "accuracy within the repetition"
+    baseline_name = "chance"
+    lower_is_better = False
+
+    def __init__(self, config: RunConfig, data: str | None = None) -> None:
+        super().__init__(config, data)
+        self.vocabulary = symbol_names(config.symbols)
+        self.inputs = self.outputs = config.symbols
+        self.baseline = chance(config.symbols)
+
+    def draw(self, generator: torch.Generator, split: Split, size: int) -> Batch:
+        T = self.total_length
+        shortest, longest = -(-T // 4), T // 2
+        period = torch.randint(shortest, longest + 1, (size,), generator=generator)
+        once = torch.randint(self.config.symbols, (size, longest), generator=generator)
+        batch = next_step(once.gather(1, torch.arange(T + 1) % period[:, None]))
+        return Batch(batch.x, batch.y, batch.mask, period)
+
+    def read(self, text: str) -> Batch:
+        """A sequence of symbols; its period is found if it repeats itself."""
+        tokens = read_symbols(text, self.vocabulary)
+        T = len(tokens)
+        self._check_count(T, "symbols")
+        batch = open_ended(torch.tensor(tokens))
+        for period in range(1, min(T // 2, T - 2) + 1):
+            if tokens[period:] == tokens[:-period]:
+                return Batch(batch.x, batch.y, batch.mask, torch.tensor([period]))
+        return batch
+
+    def example(self) -> str:
+        batch = self.batch(0, size=1)
+        assert batch.period is not None
+        period = int(batch.period[0])
+        shown = self.axis(batch)
+        once, again = " ".join(shown[:period]), " ".join(shown[period : period + 2])
+        return f"{once} comes once, then {again} …: the next one is {shown[period + 2]}."
+
+    def predictable(self, batch: Batch) -> Bool[Tensor, "B T"]:
+        """The steps that the metric counts: those within the repetition, or all where no period is known."""
+        if batch.period is None:
+            return batch.mask
+        return batch.mask & (torch.arange(batch.x.shape[1], device=batch.x.device) >= batch.period[:, None])
+
+    def score(self, output: Float[Tensor, "B T V"], batch: Batch) -> float:
+        return masked_accuracy(output, batch, self.predictable(batch))
+
+    def extras(self, output: Float[Tensor, "B T V"], batch: Batch) -> dict[str, float]:
+        loss = self.loss_per_position(output.detach(), batch)
+        return {"loss within the repetition (nats)": float(masked_mean(loss, self.predictable(batch)))}

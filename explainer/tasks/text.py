@@ -1,0 +1,92 @@
+"""The next character of a real text.
+
+The first nine tenths are for training, the last for validation. Before it has learnt anything
+a model's loss is ln V; knowing the letters' frequencies alone it reaches their entropy.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from explainer.config import RunConfig
+from explainer.data import check_text, default_text
+from explainer.tasks.base import Batch, Split, Task, masked_accuracy, next_step, open_ended
+from explainer.theory.baselines import uniform_entropy, unigram_entropy
+
+_VISIBLE = {" ": "␣", "\n": "⏎", "\t": "⇥"}
+
+
+def visible(character: str) -> str:
+    """A form of the character that can be seen on an axis."""
+    if character in _VISIBLE:
+        return _VISIBLE[character]
+    return character if character.isprintable() else f"U+{ord(character):04X}"
+
+
+class Text(Task):
+    """Predict character t + 1 from the characters up to t, at every position.
+
+    Raises:
+        ValueError: the text is unfit (see `check_text`), or too short for windows of this length.
+    """
+
+    metric = "cross-entropy (nats per character)"
+    baseline_name = "letter frequencies alone"
+
+    def __init__(self, config: RunConfig, data: str | None = None) -> None:
+        super().__init__(config, data)
+        text = default_text() if data is None else check_text(data)
+        characters, tokens = np.unique(np.frombuffer(text.encode("utf-32-le"), np.uint32), return_inverse=True)
+        self.characters = [chr(code) for code in characters.tolist()]
+        self.vocabulary = tuple(visible(character) for character in self.characters)
+        self.inputs = self.outputs = len(self.characters)
+        self._number = {character: token for token, character in enumerate(self.characters)}
+
+        boundary = int(0.9 * len(tokens))
+        longest = len(tokens) - boundary - 1
+        if config.length > longest:
+            raise ValueError(
+                f"length = {config.length} does not fit the last tenth of the text, {longest + 1:,} characters, kept "
+                f"for validation. Choose at most {longest:,}, or a text of {10 * (config.length + 1):,} characters."
+            )
+        stored = torch.from_numpy(tokens.astype(np.uint8))  # V <= 256; windows are widened as they are drawn
+        self._parts: dict[Split, Tensor] = {"train": stored[:boundary], "validation": stored[boundary:]}
+        self.baseline = unigram_entropy(np.bincount(tokens[:boundary]))
+
+    @property
+    def references(self) -> dict[str, float]:
+        return {**super().references, "even guess, ln V": uniform_entropy(self.outputs)}
+
+    def draw(self, generator: torch.Generator, split: Split, size: int) -> Batch:
+        """Windows of T + 1 characters that begin anywhere in the split's part of the text."""
+        part, T = self._parts[split], self.total_length
+        start = torch.randint(len(part) - T, (size, 1), generator=generator)
+        return next_step(part[start + torch.arange(T + 1)].long())
+
+    def read(self, text: str) -> Batch:
+        """The characters as typed; the right one after the last is not known."""
+        text = text.replace("\r\n", "\n")
+        unknown = [character for character in text if character not in self._number]
+        if unknown:
+            raise ValueError(
+                f"The character {unknown[0]!r} is not in the text that this model learns from. "
+                f"Use its {len(self.characters)} characters."
+            )
+        self._check_count(len(text), "characters")
+        return open_ended(torch.tensor([self._number[character] for character in text]))
+
+    def example(self) -> str:
+        batch = self.batch(0, size=1)
+        before = "".join(self.axis(batch)[-40:]).replace(visible(" "), " ")
+        return f"After “{before}” comes “{self.target_axis(batch)[-1]}”."
+
+    def extras(self, output: Float[Tensor, "B T V"], batch: Batch) -> dict[str, float]:
+        return {
+            "bits per character": self.score(output, batch) / math.log(2),
+            "accuracy": masked_accuracy(output, batch, batch.mask),
+        }

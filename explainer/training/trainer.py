@@ -1,0 +1,237 @@
+"""The training loop, one update at a time, so that a worker can run several in turn and stop between any two.
+
+What a run does next depends on its configuration, its weights, its optimizer's moments, the number of updates
+done and the learning rate set by hand, and on nothing else: batch k is a pure function of k, and the noise of
+dropout is drawn from (seed, k). So runs may be interleaved, killed and resumed without a change of one bit
+on the CPU.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from explainer.config import RunConfig
+from explainer.models import build
+from explainer.tasks import Batch, make_task
+from explainer.training.device import pick_device
+from explainer.training.optimizer import clip_factor, load_optimizer_arrays, make_optimizer, optimizer_arrays
+from explainer.training.schedule import lr_at
+from explainer.training.step import Diverged, GradientDetail, Step
+
+
+class Trainer:
+    """A task, a model, and the updates between them.
+
+    Attributes:
+        config: the run.
+        task: where the batches come from.
+        model: in training mode between updates.
+        device: where the model is.
+        step: updates done; 0 before the first.
+        parameter_names: (P,) in the order of the model; a tied weight counts once.
+
+    Args:
+        config: the run.
+        data: the text or series that `config.data` is the hash of; None for the task's default.
+        device: default, CUDA where torch finds it.
+
+    Raises:
+        ValueError: `config.data` is set and `data` is missing or can't be used.
+    """
+
+    def __init__(self, config: RunConfig, data: str | None = None, device: str | torch.device | None = None) -> None:
+        self.config = config
+        self.device = pick_device() if device is None else torch.device(device)
+        self.task = make_task(config, data)
+        self.model = build(config, self.task.inputs, self.task.outputs).to(self.device).train()
+        self.step = 0
+        self._parameters: dict[str, Tensor] = dict(self.model.named_parameters())
+        self._optimizer = make_optimizer(config, self._parameters.values())
+        self._lr = config.lr
+
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        return tuple(self._parameters)
+
+    # -- one update ---------------------------------------------------------------------------
+
+    def advance(self, detail: bool = False) -> Step:
+        """Do one update: loss of the next batch, gradient, clipping by the total norm, optimizer.
+
+        Args:
+            detail: also give gradient norms for each parameter and the task's metric on this batch.
+
+        Raises:
+            Diverged: loss or gradient is not finite. Nothing has changed, so to try again raises again.
+        """
+        batch = self.task.batch(self.step).to(self.device)
+        self._optimizer.zero_grad()
+        with self._own_noise():
+            output = self.model(batch.x)
+        loss = self.task.loss(output, batch)
+        loss.backward()
+
+        gradients = [parameter.grad for parameter in self._parameters.values() if parameter.grad is not None]
+        assert len(gradients) == len(self._parameters), "every parameter takes part in the loss"
+        # All numbers in one transfer: on a GPU each one would wait for all the work that is queued.
+        value, *norms = torch.stack([loss.detach(), *torch._foreach_norm(gradients)]).tolist()
+        norm = math.hypot(*norms)
+        if not (math.isfinite(value) and math.isfinite(norm)):
+            self._optimizer.zero_grad()
+            raise Diverged(self.step + 1, value, norm)
+
+        factor = clip_factor(norm, self.config.clip)
+        if factor < 1.0:
+            torch._foreach_mul_(gradients, factor)
+        lr = self.lr_now()
+        for group in self._optimizer.param_groups:
+            group["lr"] = lr
+        self._optimizer.step()
+        self.step += 1
+
+        if not detail:
+            return Step(self.step, value, lr, norm, norm * factor)
+        before = np.array(norms, dtype=np.float32)
+        return Step(
+            number=self.step,
+            loss=value,
+            lr=lr,
+            grad_norm=norm,
+            clipped=norm * factor,
+            metrics=self._metrics(output.detach(), batch),
+            detail=GradientDetail(self.parameter_names, before, before * np.float32(factor)),
+        )
+
+    def lr_now(self) -> float:
+        """The learning rate of the next update."""
+        return lr_at(self.step, self.config, self._lr)
+
+    def set_lr(self, lr: float) -> None:
+        """From the next update on, go by the schedule as if `config.lr` were `lr`.
+
+        Raises:
+            ValueError: not a learning rate that a configuration could have.
+        """
+        self._lr = RunConfig(lr=lr).lr
+
+    @contextmanager
+    def _own_noise(self) -> Iterator[None]:
+        """Inside, dropout draws from (seed, step); outside, torch's generators are as they were before."""
+        if self.config.dropout == 0:
+            yield
+            return
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            source = f"dropout {self.config.seed} {self.step}"
+            torch.manual_seed(int.from_bytes(hashlib.sha256(source.encode()).digest()[:8], "little"))
+            yield
+
+    # -- looking ------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def evaluate(self, batches: int = 8) -> dict[str, float]:
+        """Means over the first `batches` validation batches: "validation loss", the task's metric, its extras.
+
+        Changes nothing: the model's mode is put back, and no generator is drawn from.
+
+        Raises:
+            ValueError: `batches` is below 1.
+        """
+        if batches < 1:
+            raise ValueError(f"batches = {batches} is too few to evaluate. Choose at least 1.")
+        training = self.model.training
+        self.model.eval()
+        try:
+            rows = [self._evaluate_one(number) for number in range(batches)]
+        finally:
+            self.model.train(training)
+        return {name: math.fsum(row[name] for row in rows) / batches for name in rows[0]}
+
+    def _evaluate_one(self, number: int) -> dict[str, float]:
+        batch = self.task.batch(number, split="validation").to(self.device)
+        output = self.model(batch.x)
+        return {"validation loss": self.task.loss(output, batch).item(), **self._metrics(output, batch)}
+
+    def _metrics(self, output: Float[Tensor, "B T outputs"], batch: Batch) -> dict[str, float]:
+        return {self.task.metric: self.task.score(output, batch), **self.task.extras(output, batch)}
+
+    # -- state --------------------------------------------------------------------------------
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Every parameter by name, as copies."""
+        return {name: parameter.detach().cpu().numpy().copy() for name, parameter in self._parameters.items()}
+
+    @torch.no_grad()
+    def load_weights(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Put weights into the model; all else stays as it is.
+
+        Raises:
+            ValueError: names or shapes are not those of this model. Then nothing has changed.
+        """
+        shapes = {name: tuple(parameter.shape) for name, parameter in self._parameters.items()}
+        given = {name: array.shape for name, array in weights.items()}
+        for name in sorted(shapes.keys() | given.keys()):
+            if shapes.get(name) != given.get(name):
+                raise ValueError(
+                    f"The weights are of another model: {name} has shape {given.get(name)}, and this model's is "
+                    f"{shapes.get(name)}. Load them into a run of the same configuration."
+                )
+        for name, parameter in self._parameters.items():
+            parameter.copy_(torch.tensor(weights[name]))
+
+    def checkpoint(self) -> dict[str, np.ndarray]:
+        """All that is needed to go on, as copies: on the CPU, bit for bit.
+
+        "step" and "lr" are numbers; "weights/<parameter>" and "optimizer/<key>/<parameter>" are arrays.
+        """
+        optimizer = optimizer_arrays(self._optimizer, self._parameters)
+        return {
+            "step": np.array(self.step, dtype=np.int64),
+            "lr": np.array(self._lr, dtype=np.float64),
+            **{f"weights/{name}": array for name, array in self.weights().items()},
+            **{f"optimizer/{name}": array for name, array in optimizer.items()},
+        }
+
+    def restore(self, checkpoint: Mapping[str, np.ndarray]) -> None:
+        """Go back, or on, to where `checkpoint` was taken from a trainer of the same configuration.
+
+        Raises:
+            ValueError: the checkpoint is of another model. Then nothing has changed.
+        """
+        self.load_weights(_under("weights/", checkpoint))
+        load_optimizer_arrays(self._optimizer, self._parameters, _under("optimizer/", checkpoint))
+        self.step = int(checkpoint["step"])
+        self._lr = float(checkpoint["lr"])
+
+
+def train(
+    config: RunConfig, data: str | None = None, device: str | torch.device | None = None, *, detail: bool = False
+) -> Iterator[Step]:
+    """Train a run to its last step, yielding each update as soon as it is done.
+
+    Args:
+        config: the run.
+        data: the text or series that `config.data` is the hash of; None for the task's default.
+        device: default, CUDA where torch finds it.
+        detail: with gradient norms for each parameter and the task's metric on each batch.
+
+    Raises:
+        ValueError: `config.data` is set and `data` is missing or can't be used.
+        Diverged: loss or gradient is not finite.
+    """
+    trainer = Trainer(config, data, device)
+    while trainer.step < config.steps:
+        yield trainer.advance(detail)
+
+
+def _under(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays whose names begin with `prefix`, without it."""
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

@@ -1,0 +1,57 @@
+"""The one store, client and annotator of this process, shared by all pages and routes."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from functools import cache
+
+import streamlit as st
+
+from explainer.figures.panel import Reel
+from explainer.player.annotate import Annotator
+from explainer.player.mount import Track
+from explainer.runs.client import Client
+from explainer.runs.store import Run, Store, default_path
+
+OWNER_COOKIE = "unrolled_owner"
+
+
+@cache
+def store() -> Store:
+    """The store of this process."""
+    return Store(default_path())
+
+
+@cache
+def client() -> Client:
+    """The interface's side of the store."""
+    return Client(store())
+
+
+@cache
+def annotator() -> Annotator:
+    """Notes and contexts, computed once for all viewers."""
+    return Annotator(store())
+
+
+def owner() -> str:
+    """Who is asking: a browser by its cookie (set by the shell), else this session."""
+    cookie = st.context.cookies.get(OWNER_COOKIE, "")
+    if len(cookie) == 32 and cookie.isalnum():
+        return cookie
+    return str(st.session_state.setdefault("owner", uuid.uuid4().hex))
+
+
+def runs_of(ids: Sequence[str]) -> list[Run]:
+    """The runs that are (still) in the store, in the order asked."""
+    return [run for run in map(store().run, ids) if run is not None]
+
+
+def reels_of(tracks: Sequence[Track]) -> list[Reel]:
+    """Whole tapes, for the page without routes."""
+    found = {run.id: run for run in runs_of([track.run for track in tracks])}
+    return [
+        annotator().reel(found[track.run], track.lenses) if track.run in found else Reel({lens: [] for lens in track.lenses})
+        for track in tracks
+    ]

@@ -1,0 +1,129 @@
+"""Controls made from RunConfig's own fields: one row of the important ones, the rest behind "More"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from explainer.config import KNOBS, RunConfig
+from explainer.figures.theme import FAMILY_NAMES
+
+LABELS: Mapping[str, str] = {
+    "task": "Task",
+    "length": "Length T",
+    "symbols": "Symbols",
+    "model": "Network",
+    "layers": "Layers",
+    "width": "Width",
+    "heads": "Heads",
+    "mlp": "MLP in each block",
+    "norm": "Layer norm",
+    "dropout": "Dropout",
+    "positions": "Positions",
+    "tied": "Tied embeddings",
+    "init": "Start of W_hh",
+    "radius": "Spectral radius ρ",
+    "forget_bias": "Forget-gate bias",
+    "optimizer": "Optimiser",
+    "lr": "Learning rate",
+    "momentum": "Momentum",
+    "beta2": "β₂ of AdamW",
+    "weight_decay": "Weight decay",
+    "schedule": "Schedule",
+    "warmup": "Warm-up steps",
+    "min_lr": "Last learning rate",
+    "clip": "Clip norm at",
+    "steps": "Steps",
+    "batch": "Batch",
+    "seed": "Seed",
+}
+
+CHOICE_NAMES: Mapping[str, str] = {
+    **FAMILY_NAMES,
+    "copy": "Copy memory",
+    "adding": "Adding problem",
+    "repeat": "Repeated sequences",
+    "text": "Next character",
+    "forecast": "Sunspots, one year ahead",
+    "adamw": "AdamW",
+    "sgd": "SGD",
+    "pre": "before the branch",
+    "post": "after the branch",
+    "cosine": "warm-up + cosine",
+}
+
+STOPS: Mapping[str, tuple[float, ...]] = {
+    "lr": (1e-4, 3e-4, 1e-3, 2e-3, 3e-3, 5e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0),
+    "radius": (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2, 1.4, 1.7, 2.0),
+}
+
+
+def state_key(page: str, name: str) -> str:
+    """Where a page keeps a control's value."""
+    return f"{page}.{name}"
+
+
+def fill_controls(page: str, config: RunConfig, force: bool = False) -> None:
+    """Set the page's controls to a configuration; only where they have no value yet, unless forced."""
+    for name in KNOBS:
+        if force or state_key(page, name) not in st.session_state:
+            st.session_state[state_key(page, name)] = getattr(config, name)
+
+
+def control(page: str, name: str, *, choices: Sequence[str] | None = None, label: str | None = None) -> Any:
+    """The widget of one field, of a kind that fits it; its value is in the session under the page's key."""
+    knob, key = KNOBS[name], state_key(page, name)
+    label, rule = label or LABELS[name], knob.metadata
+    value = st.session_state[key]
+    if rule["choices"]:
+        options = list(choices or rule["choices"])
+        if value not in options:
+            st.session_state[key] = options[0]
+        return st.selectbox(label, options, key=key, format_func=lambda each: CHOICE_NAMES.get(each, each), help=rule["meaning"])
+    if isinstance(knob.default, bool):
+        return st.toggle(label, key=key, help=rule["meaning"])
+    if name in STOPS:
+        stops = sorted({*STOPS[name], value})
+        return st.select_slider(label, stops, key=key, format_func=lambda each: f"{each:g}", help=rule["meaning"])
+    if isinstance(knob.default, int):
+        low, high = int(rule["low"]), int(rule["high"])
+        return st.number_input(label, low, high, key=key, step=1, help=rule["meaning"])
+    low = rule["low"] if rule["low"] is not None else rule["above"]
+    return st.number_input(label, float(low), float(rule["high"]), key=key, format="%g", step=0.1, help=rule["meaning"])
+
+
+def chosen(page: str, base: RunConfig) -> RunConfig:
+    """The configuration that the page's controls stand for.
+
+    Raises:
+        ValueError: they contradict each other.
+    """
+    return replace(base, **{name: st.session_state[state_key(page, name)] for name in KNOBS if state_key(page, name) in st.session_state})
+
+
+def more_controls(page: str, config: Mapping[str, Any], shown: Sequence[str]) -> None:
+    """All the fields that matter to this kind of run and are not in the row, in a popover by group."""
+    relevant = [name for name in _relevant(page, config) if name not in shown and name != "data"]
+    with st.popover("More", icon=":material/tune:", help="Every other setting of the run"):
+        for group, title in (("task", "Task"), ("model", "Network"), ("recipe", "Recipe")):
+            names = [name for name in relevant if KNOBS[name].metadata["group"] == group]
+            if names:
+                st.markdown(f"**{title}**")
+                columns = st.columns(2)
+                for number, name in enumerate(names):
+                    with columns[number % 2]:
+                        control(page, name)
+
+
+def _relevant(page: str, config: Mapping[str, Any]) -> list[str]:
+    """Fields that a run of this task, model and recipe depends on (see `RunConfig.relevant`)."""
+    switches = {name: st.session_state[state_key(page, name)] for name in ("task", "model", "init", "optimizer", "schedule")}
+    if switches["model"] == "transformer":
+        switches["init"] = "default"
+        layers = 1
+    else:
+        layers = 1
+    return list(RunConfig(layers=layers, heads=1, width=8, length=32, **{**switches, **config}).relevant())

@@ -1,0 +1,308 @@
+"""RunConfig: text forms that lose nothing, refusals with a way out, and what makes two runs the same."""
+
+import json
+import math
+from dataclasses import asdict, replace
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from explainer.config import KNOBS, MODELS, RECURRENT, TASKS, RunConfig
+
+SHA = "0123456789abcdef" * 4
+
+
+def _values(name: str) -> st.SearchStrategy[Any]:
+    """Any value that the field takes on its own."""
+    rule = KNOBS[name].metadata
+    kind: type[Any] = type(KNOBS[name].default)
+    if kind is bool:
+        return st.booleans()
+    if rule["choices"]:
+        return st.sampled_from(rule["choices"])
+    if name == "data":
+        return st.just("") | st.text("0123456789abcdef", min_size=64, max_size=64)
+    if kind is int:
+        return st.integers(rule["low"], rule["high"])
+    assert kind is float
+    least = rule["low"] if rule["above"] is None else rule["above"]
+    # A negative zero is equal to zero, and its text is another: it is no value that a person would type.
+    return st.floats(least, rule["high"], exclude_min=rule["above"] is not None).map(lambda value: value + 0.0)
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> RunConfig:
+    """Any valid configuration: any value of each field, then mended where two contradict each other."""
+    values = {name: draw(_values(name)) for name in KNOBS}
+    if values["model"] == "transformer":
+        size = draw(st.integers(1, 64 // values["heads"]).map(lambda half: 2 * half))
+        values["width"] = values["heads"] * size
+        values["tied"] = values["tied"] and values["task"] in ("copy", "repeat", "text")
+    else:
+        values["layers"] = draw(st.integers(1, 3))
+    values["length"] = max(values["length"], 8)
+    values["warmup"] = min(values["warmup"], values["steps"] - 1)
+    values["min_lr"] = min(values["min_lr"], values["lr"])
+    return RunConfig(**values)
+
+
+# -- text forms -----------------------------------------------------------------------------------
+
+
+@given(configs())
+def test_json_gives_the_same_configuration_back(config: RunConfig) -> None:
+    again = RunConfig.from_json(config.to_json())
+    assert again == config
+    assert again.run_id() == config.run_id()
+
+
+@given(configs())
+def test_an_address_gives_the_same_configuration_back(config: RunConfig) -> None:
+    address = urlencode(config.to_query())
+    again = RunConfig.from_query(dict(parse_qsl(address, strict_parsing=bool(address))))
+    assert again == config
+    assert again.run_id() == config.run_id()
+
+
+@given(configs(), configs())
+def test_an_address_over_another_base_sets_only_what_it_names(config: RunConfig, base: RunConfig) -> None:
+    query = {"seed": str(config.seed), "lesson": "gradients"}
+    assert RunConfig.from_query(query, base) == replace(base, seed=config.seed)
+
+
+def test_an_address_holds_only_what_differs_from_the_defaults() -> None:
+    assert RunConfig().to_query() == {}
+    assert RunConfig(model="transformer", mlp=False, lr=0.02).to_query() == {
+        "model": "transformer",
+        "mlp": "false",
+        "lr": "0.02",
+    }
+
+
+def test_json_holds_every_field_in_order_and_needs_none() -> None:
+    assert tuple(json.loads(RunConfig().to_json())) == tuple(KNOBS)
+    assert RunConfig.from_json("{}") == RunConfig()
+
+
+@pytest.mark.parametrize("text", ["true", "True", "1", "yes", "on"])
+def test_an_address_may_say_yes_in_several_ways(text: str) -> None:
+    assert RunConfig.from_query({"task": "text", "model": "transformer", "tied": text}).tied
+
+
+# -- refusals -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "name", "value", "way_out"),
+    [
+        ({"lr": 0.0}, "lr", "0.0", "above 0 and at most 10"),
+        ({"lr": -0.1}, "lr", "-0.1", "above 0"),
+        ({"lr": math.nan}, "lr", "nan", "finite"),
+        ({"lr": math.inf}, "lr", "inf", "finite"),
+        ({"lr": "fast"}, "lr", "'fast'", "number"),
+        ({"lr": None}, "lr", "None", "number"),
+        ({"lr": True}, "lr", "True", "number"),
+        ({"length": 1}, "length", "1", "at least 2"),
+        ({"length": 1025}, "length", "1025", "at most 1024"),
+        ({"length": 8.5}, "length", "8.5", "whole number"),
+        ({"length": math.inf}, "length", "inf", "whole number"),
+        ({"task": "chess"}, "task", "'chess'", "copy, adding, repeat, text, forecast"),
+        ({"task": 3}, "task", "3", "text"),
+        ({"model": "mamba"}, "model", "'mamba'", ", ".join(MODELS)),
+        ({"mlp": 1}, "mlp", "1", "true or false"),
+        ({"data": "shakespeare"}, "data", "'shakespeare'", "64 hex digits"),
+        ({"data": SHA.upper()}, "data", "'0123456789ABCDEF", "64 hex digits"),
+        ({"dropout": 0.95}, "dropout", "0.95", "at most 0.9"),
+        ({"radius": 0.0}, "radius", "0.0", "above 0 and at most 3"),
+        ({"steps": 0}, "steps", "0", "at least 1"),
+        ({"seed": 2**31}, "seed", str(2**31), "at most"),
+        ({"model": "transformer", "width": 64, "heads": 5}, "heads", "5", "1, 2, 4, 8, 16"),
+        (
+            {"model": "transformer", "width": 12, "heads": 4, "positions": "rotary"},
+            "positions",
+            "'rotary'",
+            "width / heads even",
+        ),
+        (
+            {"model": "transformer", "width": 15, "heads": 3, "positions": "sinusoidal"},
+            "positions",
+            "'sinusoidal'",
+            "width = 15 even",
+        ),
+        ({"model": "transformer", "tied": True}, "tied", "True", "Set tied = false"),
+        ({"model": "gru", "layers": 0}, "layers", "0", "1, 2 or 3"),
+        ({"model": "gru", "layers": 4}, "layers", "4", "1, 2 or 3"),
+        ({"task": "repeat", "length": 7}, "length", "7", "at least 8"),
+        ({"schedule": "cosine", "warmup": 50, "steps": 50}, "warmup", "50", "fewer than steps = 50"),
+        ({"schedule": "cosine", "lr": 0.01, "min_lr": 0.02}, "min_lr", "0.02", "at most lr"),
+    ],
+)
+def test_a_refusal_names_the_field_the_value_and_the_way_out(
+    values: dict[str, Any], name: str, value: str, way_out: str
+) -> None:
+    with pytest.raises(ValueError, match=name) as refusal:
+        RunConfig(**values)
+    sentence = str(refusal.value)
+    assert f"{name} = {value}" in sentence
+    assert way_out in sentence
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ({"lr": "nan"}, "lr = nan must be a finite number"),
+        ({"lr": "1e999"}, "lr = inf must be a finite number"),
+        ({"lr": "<b>"}, "lr = '<b>' must be a number. Choose a value above 0"),
+        ({"steps": "1e3"}, "steps = '1e3' must be a whole number. Choose a value at least 1"),
+        ({"steps": ""}, "steps = '' must be a whole number"),
+        ({"mlp": "maybe"}, "mlp = 'maybe' must be true or false"),
+        ({"heads": "3", "model": "transformer"}, "heads = 3 does not divide width = 64"),
+    ],
+)
+def test_an_address_is_refused_with_the_same_care(query: dict[str, str], sentence: str) -> None:
+    with pytest.raises(ValueError, match=r"must be|divide") as refusal:
+        RunConfig.from_query(query)
+    assert sentence in str(refusal.value)
+
+
+@given(st.sampled_from(sorted(KNOBS)), st.text())
+def test_any_text_for_a_field_is_taken_or_refused_by_name(name: str, text: str) -> None:
+    try:
+        config = RunConfig.from_query({name: text})
+    except ValueError as error:
+        refusal = str(error)
+    else:
+        refusal = ""
+        assert type(getattr(config, name)) is type(KNOBS[name].default)
+    assert not refusal or f"{name} = " in refusal
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("{", "is not JSON"),
+        ("[1, 2]", "must be a JSON object, and this is a list"),
+        ('{"learning_rate": 1}', "Unknown field 'learning_rate'. The fields are: task, length"),
+    ],
+)
+def test_json_that_is_no_configuration_is_refused(text: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=r"JSON|Unknown") as refusal:
+        RunConfig.from_json(text)
+    assert sentence in str(refusal.value)
+
+
+def test_a_name_that_is_no_field_is_refused_on_a_command_line() -> None:
+    with pytest.raises(ValueError, match="Unknown field 'epochs'"):
+        RunConfig().with_texts({"epochs": "3"})
+
+
+def test_a_whole_float_is_a_whole_number_and_a_whole_number_is_a_float() -> None:
+    config = RunConfig(steps=600.0, lr=1)  # type: ignore[arg-type]
+    assert (config.steps, config.lr) == (600, 1.0)
+    assert (type(config.steps), type(config.lr)) == (int, float)
+
+
+# -- identity -------------------------------------------------------------------------------------
+
+GRU = RunConfig()
+LSTM = RunConfig(model="lstm")
+TRANSFORMER = RunConfig(model="transformer", task="text")
+
+IRRELEVANT: list[tuple[RunConfig, dict[str, Any]]] = [
+    (GRU, {"heads": 8}),
+    (GRU, {"mlp": False}),
+    (GRU, {"norm": "post"}),
+    (GRU, {"positions": "alibi"}),
+    (GRU, {"tied": True}),
+    (GRU, {"radius": 0.5}),
+    (GRU, {"forget_bias": 1.0}),
+    (GRU, {"momentum": 0.5}),
+    (GRU, {"warmup": 10}),
+    (GRU, {"min_lr": 1e-4}),
+    (GRU, {"symbols": 5}),
+    (GRU, {"data": SHA}),
+    (TRANSFORMER, {"init": "orthogonal"}),
+    (TRANSFORMER, {"radius": 0.5}),
+    (TRANSFORMER, {"forget_bias": 1.0}),
+    (replace(TRANSFORMER, layers=0), {"heads": 3}),
+    (replace(TRANSFORMER, layers=0), {"mlp": False}),
+    (replace(TRANSFORMER, layers=0), {"norm": "post"}),
+    (RunConfig(optimizer="sgd"), {"beta2": 0.95}),
+]
+RELEVANT: list[tuple[RunConfig, dict[str, Any]]] = [
+    (GRU, {"task": "forecast"}),
+    (GRU, {"length": 31}),
+    (RunConfig(task="copy"), {"symbols": 7}),
+    (RunConfig(task="repeat"), {"symbols": 7}),
+    (RunConfig(task="text"), {"data": SHA}),
+    (RunConfig(task="forecast"), {"data": SHA}),
+    *((GRU, {"model": model}) for model in MODELS if model != "gru"),
+    (GRU, {"layers": 2}),
+    (GRU, {"width": 65}),
+    (GRU, {"dropout": 0.1}),
+    (GRU, {"init": "identity"}),
+    (RunConfig(init="gaussian"), {"radius": 1.1}),
+    (LSTM, {"forget_bias": 1.0}),
+    (TRANSFORMER, {"heads": 8}),
+    (TRANSFORMER, {"mlp": False}),
+    (TRANSFORMER, {"norm": "post"}),
+    (TRANSFORMER, {"positions": "none"}),
+    (TRANSFORMER, {"tied": True}),
+    (replace(TRANSFORMER, layers=0), {"positions": "none"}),
+    (GRU, {"optimizer": "sgd"}),
+    (GRU, {"lr": 1e-3}),
+    (RunConfig(optimizer="sgd"), {"momentum": 0.5}),
+    (GRU, {"beta2": 0.95}),
+    (GRU, {"weight_decay": 0.1}),
+    (GRU, {"schedule": "cosine"}),
+    (RunConfig(schedule="cosine"), {"warmup": 10}),
+    (RunConfig(schedule="cosine"), {"min_lr": 1e-4}),
+    (GRU, {"clip": 0.0}),
+    (GRU, {"steps": 999}),
+    (GRU, {"batch": 31}),
+    (GRU, {"seed": 1}),
+]
+
+
+@pytest.mark.parametrize(("config", "change"), IRRELEVANT)
+def test_a_field_that_the_run_does_not_use_does_not_make_another_run(config: RunConfig, change: dict[str, Any]) -> None:
+    assert replace(config, **change) != config
+    assert replace(config, **change).run_id() == config.run_id()
+
+
+@pytest.mark.parametrize(("config", "change"), RELEVANT)
+def test_a_field_that_the_run_uses_makes_another_run(config: RunConfig, change: dict[str, Any]) -> None:
+    assert replace(config, **change).run_id() != config.run_id()
+
+
+def test_every_field_is_shown_to_matter_somewhere() -> None:
+    assert {name for _, change in RELEVANT for name in change} == set(KNOBS)
+
+
+@given(configs(), configs())
+def test_runs_with_one_id_have_the_same_relevant_fields(one: RunConfig, other: RunConfig) -> None:
+    assert (one.run_id() == other.run_id()) == (one.relevant() == other.relevant())
+    assert one.relevant().items() <= asdict(one).items()
+
+
+def test_the_data_is_part_of_the_id() -> None:
+    config = RunConfig(task="text")
+    assert len({config.run_id(), config.run_id("one text"), config.run_id("another")}) == 3
+
+
+def test_the_id_is_the_same_tomorrow() -> None:
+    # Shared addresses and shipped tapes hold ids: a change of this value breaks them all.
+    assert RunConfig().run_id() == "61572530c9cac0a6"
+    assert len(RunConfig().run_id()) == 16
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_model_sees_twenty_more_steps_only_in_the_copy_task(task: str) -> None:
+    assert RunConfig(task=task, length=37).total_length == (57 if task == "copy" else 37)
+
+
+def test_the_recurrent_models_are_all_but_the_transformer() -> None:
+    assert set(MODELS) - set(RECURRENT) == {"transformer"}

@@ -1,0 +1,102 @@
+"""Records: they go through files unchanged, and only a bug can make one whose parts do not fit."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, fields, replace
+
+import numpy as np
+import pytest
+
+from explainer.records import (
+    RECORDS,
+    AttentionRecord,
+    GradientRecord,
+    HiddenRecord,
+    PositionsRecord,
+    from_arrays,
+    to_arrays,
+)
+
+T, N, L, H, P, D = 11, 5, 2, 3, 7, 13
+TOKENS = tuple("ab<i>\n\"'\\€ …")[:T]
+rng = np.random.default_rng(5)
+
+
+def values(*shape: int) -> np.ndarray:
+    return rng.normal(size=shape).astype(np.float32)
+
+
+NONE = np.zeros(0, dtype=np.float32)
+EXAMPLES = {
+    "hidden": HiddenRecord(values(L, T, N), TOKENS, values(T) > 0, TOKENS, TOKENS, values(T), NONE, NONE),
+    "gradients": GradientRecord(
+        norms=np.array([0.0, np.nan, np.inf, *range(T - 3)]),
+        theory=np.zeros(0),
+        radius=float("nan"),
+        last=T - 1,
+        factor=0.1 + 0.2,
+        parameters=("a.weight", *"bcdefg"),
+        parameter_norms=values(P),
+        total=1587.0,
+        clip=1.0,
+        clipped=1.0,
+        loss=1 / 6,
+    ),
+    "attention": AttentionRecord(values(L, H, T, T), TOKENS, *(values(L, H) for _ in range(4))),
+    "positions": PositionsRecord("learned", values(T, D), values(T, T), values(L, H, T)),
+}
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_record_comes_back_from_arrays_as_it_was(name: str) -> None:
+    record = EXAMPLES[name]
+    arrays, text = to_arrays(record)
+    assert all(isinstance(array, np.ndarray) and array.dtype != object for array in arrays.values())
+    assert all(isinstance(value, str) for value in text.values())
+    back = from_arrays(RECORDS[name], {**arrays, "of another record": NONE}, text)
+    assert type(back) is type(record)
+    for item in fields(record):  # type: ignore[arg-type]
+        before, after = getattr(record, item.name), getattr(back, item.name)
+        assert type(before) is type(after)
+        np.testing.assert_array_equal(before, after)
+
+
+def test_number_tasks_have_outputs_and_no_probabilities() -> None:
+    labels = tuple(map(str, range(T)))
+    record = HiddenRecord(values(L, T, N), labels, np.ones(T, bool), labels, (), NONE, values(T), values(T))
+    assert not record.has_tokens
+    assert EXAMPLES["hidden"].has_tokens  # type: ignore[attr-defined]
+
+
+def test_a_missing_field_is_named() -> None:
+    arrays, text = to_arrays(EXAMPLES["gradients"])
+    del arrays["norms"]
+    with pytest.raises(KeyError, match="norms"):
+        from_arrays(GradientRecord, arrays, text)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("hidden", {"tokens": TOKENS[1:]}),
+        ("hidden", {"states": values(T, N)}),
+        ("hidden", {"mask": np.ones(T + 1, bool)}),
+        ("hidden", {"output": values(T)}),
+        ("hidden", {"guesses": ()}),
+        ("gradients", {"theory": values(T - 1)}),
+        ("gradients", {"last": T}),
+        ("gradients", {"parameters": ("one",)}),
+        ("attention", {"weights": values(L, H, T, T - 1)}),
+        ("attention", {"entropy": values(H, L)}),
+        ("positions", {"kernel": values(D, D)}),
+        ("positions", {"distance": values(L, T)}),
+    ],
+)
+def test_parts_that_do_not_fit_are_a_bug(name: str, wrong: dict[str, object]) -> None:
+    with pytest.raises(AssertionError):
+        replace(EXAMPLES[name], **wrong)  # type: ignore[type-var]
+
+
+def test_a_record_is_frozen() -> None:
+    with pytest.raises(FrozenInstanceError):
+        EXAMPLES["positions"].kind = "none"  # type: ignore[attr-defined]
