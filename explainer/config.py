@@ -117,8 +117,10 @@ class RunConfig:
         """
         try:
             values = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             raise ValueError(f"The configuration is not JSON: {error}.") from None
+        except ValueError:  # Python refuses integers of more than 4,300 digits
+            raise ValueError("The configuration has a number of thousands of digits. Shorten it.") from None
         if not isinstance(values, dict):
             raise ValueError(f"The configuration must be a JSON object, and this is a {type(values).__name__}.")
         unknown = set(values) - set(KNOBS)
@@ -129,9 +131,7 @@ class RunConfig:
     def to_query(self) -> dict[str, str]:
         """The fields that differ from their defaults, as text for an address."""
         default = type(self)()
-        return {
-            name: _as_text(getattr(self, name)) for name in KNOBS if getattr(self, name) != getattr(default, name)
-        }
+        return {name: _as_text(getattr(self, name)) for name in KNOBS if getattr(self, name) != getattr(default, name)}
 
     @classmethod
     def from_query(cls, query: Mapping[str, str], base: RunConfig | None = None) -> RunConfig:
@@ -211,7 +211,8 @@ def _checked(knob: Field[Any], value: Any) -> Any:
     Raises:
         ValueError: wrong type, not finite, not one of the choices, out of range.
     """
-    name, rule, kind = knob.name, knob.metadata, type(knob.default)
+    name, rule = knob.name, knob.metadata
+    kind: type = type(knob.default)
     if kind is bool:
         if not isinstance(value, bool):
             raise ValueError(f"{name} = {value!r} must be true or false.")
@@ -231,12 +232,20 @@ def _checked(knob: Field[Any], value: Any) -> Any:
             raise ValueError(f"{name} = {value!r} must be a whole number.")
         value = int(value)
     else:
-        value = float(value)
+        try:
+            value = float(value) + 0.0  # -0.0 is the same configuration as 0.0
+        except OverflowError:
+            value = math.inf
         if not math.isfinite(value):
             raise ValueError(f"{name} = {value!r} must be a finite number. {_range(rule)}")
     low, high, above = rule["low"], rule["high"], rule["above"]
-    if (low is not None and value < low) or (high is not None and value > high) or (above is not None and value <= above):
-        raise ValueError(f"{name} = {value!r} is out of range. {_range(rule)}")
+    if (
+        (low is not None and value < low)
+        or (high is not None and value > high)
+        or (above is not None and value <= above)
+    ):
+        shown = repr(value) if isinstance(value, float) or abs(value) < 10**20 else "a very long number"
+        raise ValueError(f"{name} = {shown} is out of range. {_range(rule)}")
     return value
 
 
@@ -270,7 +279,9 @@ def _check_together(config: RunConfig) -> None:
         raise ValueError(f"length = {config.length} is too short to repeat anything. Choose at least 8.")
     if config.schedule == "cosine":
         if config.warmup >= config.steps:
-            raise ValueError(f"warmup = {config.warmup} leaves no steps to train. Choose fewer than steps = {config.steps}.")
+            raise ValueError(
+                f"warmup = {config.warmup} leaves no steps to train. Choose fewer than steps = {config.steps}."
+            )
         if config.min_lr > config.lr:
             raise ValueError(f"min_lr = {config.min_lr:g} is above lr = {config.lr:g}. Choose at most lr.")
 
@@ -285,7 +296,7 @@ def _from_text(knob: Field[Any], text: str) -> Any:
     Raises:
         ValueError: the text is not of the knob's type.
     """
-    kind = type(knob.default)
+    kind: type = type(knob.default)
     if kind is str:
         return text
     if kind is bool:

@@ -15,8 +15,7 @@ from explainer.theory.sizes import activation_bytes, flops_per_step, parameter_c
 
 
 def _limit(default: float, variable: str, meaning: str) -> float:
-    metadata = {"variable": variable, "meaning": meaning}
-    return field(default=default, metadata=metadata)  # type: ignore[no-any-return]
+    return field(default=default, metadata={"variable": variable, "meaning": meaning})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -133,7 +133,7 @@ def test_alibi_bias_grows_with_distance_and_hides_the_future() -> None:
     [
         (lambda: encodings.sinusoidal(T, 7), "even width"),
         (lambda: encodings.sinusoidal(T, D, base=1.0), "above 1"),
-        (lambda: encodings.sinusoidal_bug(T, D, kind="none"), "double_step"),  # type: ignore[arg-type]
+        (lambda: encodings.sinusoidal_bug(T, D, kind="none"), "double_step"),
         (lambda: encodings.alibi_slopes(0), "at least 1"),
     ],
 )

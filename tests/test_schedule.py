@@ -1,4 +1,4 @@
-"""The learning rate over a run: closed values, and nanoGPT's own rule written from its README's numbers."""
+"""The learning rate over a run: closed values of the formula, its shape, and what scales it."""
 
 import math
 from itertools import pairwise

@@ -26,7 +26,15 @@ def loss_panel(runs: Sequence[Mapping[str, Any]], theme: str, lens: str, *, span
     data: list[dict[str, Any]] = []
     slots: list[Slot] = []
     shapes: list[dict[str, Any]] = [
-        {"type": "line", "x0": 0, "x1": 0, "yref": "paper", "y0": 0, "y1": 1, "line": {"color": shade.muted, "width": 1}}
+        {
+            "type": "line",
+            "x0": 0,
+            "x1": 0,
+            "yref": "paper",
+            "y0": 0,
+            "y1": 1,
+            "line": {"color": shade.muted, "width": 1},
+        }
     ]
     slots += [Slot("layout.shapes.0.x0", "step"), Slot("layout.shapes.0.x1", "step")]
     for number, run in enumerate(runs):
@@ -84,7 +92,12 @@ def loss_panel(runs: Sequence[Mapping[str, Any]], theme: str, lens: str, *, span
             "layout": layout(
                 theme,
                 xaxis={"title": {"text": "training step"}, "rangemode": "tozero"},
-                yaxis={"title": {"text": "loss"}, "type": "log", "exponentformat": "power", "minor": {"showgrid": False}},
+                yaxis={
+                    "title": {"text": "loss"},
+                    "type": "log",
+                    "exponentformat": "power",
+                    "minor": {"showgrid": False},
+                },
                 shapes=shapes,
                 annotations=annotations,
                 showlegend=len(runs) > 1,

@@ -191,7 +191,9 @@ def _tick(token: str, place: int) -> str:
     return token if len(token) <= 6 else str(place)
 
 
-def context(records: Sequence[HiddenRecord], previous: NDArray[np.float32] | None = None) -> dict[str, NDArray[np.float32]]:
+def context(
+    records: Sequence[HiddenRecord], previous: NDArray[np.float32] | None = None
+) -> dict[str, NDArray[np.float32]]:
     """The plane of the path, one for the whole tape, so that the path moves and the axes don't.
 
     Args:
@@ -252,7 +254,9 @@ def output_reading(record: HiddenRecord) -> str:
         return "No position of this sequence counts in the loss."
     if record.has_tokens:
         right = record.right[mask]
-        hits = np.mean([guess == target for guess, target, use in zip(record.guesses, record.targets, mask, strict=True) if use])
+        hits = np.mean(
+            [guess == target for guess, target, use in zip(record.guesses, record.targets, mask, strict=True) if use]
+        )
         return (
             f"The likeliest token is right at {hits:.0%} of the {int(mask.sum())} positions that count; "
             f"the right token gets probability {right.mean():.2f} on average."

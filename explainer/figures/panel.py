@@ -179,7 +179,9 @@ def slot_value(slot: Slot, reels: Sequence[Reel], step: int, selection: Mapping[
         frames = reel.frames.get(slot.lens, ())
         if slot.name == "step":
             return [frame.step for frame in frames]
-        return [_listed(_under(frame.arrays[slot.name], index)) if slot.name in frame.arrays else None for frame in frames]
+        return [
+            _listed(_under(frame.arrays[slot.name], index)) if slot.name in frame.arrays else None for frame in frames
+        ]
     frame = reel.at(slot.lens, step)
     if frame is None:
         return None
@@ -207,7 +209,9 @@ def mosaic(maps: NDArray[Any], gap: int) -> NDArray[Any]:
     table = np.full((L * (T + gap) - gap, H * (S + gap) - gap), np.nan, np.float32)
     for layer in range(L):
         for head in range(H):
-            table[layer * (T + gap) : layer * (T + gap) + T, head * (S + gap) : head * (S + gap) + S] = maps[layer, head]
+            table[layer * (T + gap) : layer * (T + gap) + T, head * (S + gap) : head * (S + gap) + S] = maps[
+                layer, head
+            ]
     return table
 
 

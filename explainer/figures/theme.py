@@ -25,6 +25,7 @@ FAMILY_NAMES: Mapping[str, str] = {
     "gru": "GRU",
     "transformer": "Transformer",
 }
+FONT = '"Source Sans", "Source Sans Pro", sans-serif'
 SEQUENTIAL = "Viridis"
 DIVERGING = [
     [0.0, "#08519C"],
@@ -62,7 +63,7 @@ def layout(theme: str, **more: Any) -> dict[str, Any]:
     base: dict[str, Any] = {
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"color": shade.text, "size": 13},
+        "font": {"color": shade.text, "size": 12, "family": FONT},
         "margin": {"l": 58, "r": 14, "t": 10, "b": 44},
         "hovermode": "closest",
         "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "font": {"size": 12}},
@@ -81,7 +82,7 @@ def axis(theme: str) -> dict[str, Any]:
         "linecolor": shade.line,
         "zeroline": False,
         "automargin": True,
-        "title": {"standoff": 6},
+        "title": {"standoff": 4, "font": {"size": 12}},
         "tickfont": {"size": 11, "color": shade.muted},
     }
 

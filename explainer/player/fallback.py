@@ -51,7 +51,9 @@ def _controls(
     asked: Mapping[str, int | None],
 ) -> tuple[dict[str, int], int | None]:
     """The slider over all frames' steps and a box for each selection."""
-    steps = sorted({frame.step for reel, track in zip(reels, tracks, strict=True) for frame in reel.frames[track.lenses[0]]})
+    steps = sorted(
+        {frame.step for reel, track in zip(reels, tracks, strict=True) for frame in reel.frames[track.lenses[0]]}
+    )
     chosen: dict[str, int] = {}
     step: int | None = steps[-1] if steps else None
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -63,7 +65,9 @@ def _controls(
             if count > 1:
                 options = range(count)
                 index = min(asked.get(name) or 0, count - 1)
-                chosen[name] = st.selectbox(label, options, index=index, format_func=lambda at: str(at + 1), key=f"{key}-{name}")
+                chosen[name] = st.selectbox(
+                    label, options, index=index, format_func=lambda at: str(at + 1), key=f"{key}-{name}"
+                )
     return chosen, step
 
 
@@ -80,5 +84,7 @@ def _draw(panels: Sequence[Panel], reels: Sequence[Reel], step: int, selection: 
             figure["layout"]["height"] = panel.height
             reading = reading_at(panel, reels, step, selection)
             column.markdown(f"**{panel.title}**")
-            column.plotly_chart(figure, theme=None, key=f"{key}-{panel.id}", config=PLOTLY_CONFIG, alt=reading or panel.title)
+            column.plotly_chart(
+                figure, theme=None, key=f"{key}-{panel.id}", config=PLOTLY_CONFIG, alt=reading or panel.title
+            )
             column.text(reading)

@@ -69,7 +69,9 @@ def play(
         "plotly": PLOTLY_ROUTE,
         "runs": [{"id": track.run, "lenses": list(track.lenses)} for track in tracks],
         "figures": [panel.to_player() for panel in panels],
-        "select": [{"name": name, "label": label, "count": count} for name, (label, count) in (selections or {}).items()],
+        "select": [
+            {"name": name, "label": label, "count": count} for name, (label, count) in (selections or {}).items()
+        ],
         "selection": {name: asked[name] or 0 for name in selections or {}},
         "step": asked["step"],
         "autoplay": autoplay,

@@ -238,7 +238,7 @@ function slotValue(slot, tapes, step, selection) {
 /** A figure at a step: its base with every slot filled. */
 function filled(spec, tapes, step, selection) {
   const figure = {
-    data: spec.data.map((trace) => ({ ...trace, line: trace.line && { ...trace.line }, marker: trace.marker && { ...trace.marker } })),
+    data: structuredClone(spec.data),
     layout: structuredClone(spec.layout),
   };
   for (const slot of spec.slots) {
@@ -308,6 +308,7 @@ class Player {
     this.speed = 1;
     this.closed = false;
     this.drawn = 0;
+    this.turn = -1;
     this.reported = "";
     this.build();
   }
@@ -460,11 +461,15 @@ class Player {
     if (this.drawing) return;
     this.drawing = true;
     const next = async () => {
-      const panel = this.panels.find((each) => each.dirty && (each.visible || !each.plotted));
+      // In turn, so that a fast tape does not keep the last figure from being drawn.
+      const count = this.panels.length;
+      const order = this.panels.map((_, offset) => this.panels[(this.turn + 1 + offset) % count]);
+      const panel = order.find((each) => each.dirty && (each.visible || !each.plotted));
       if (!panel || this.closed) {
         this.drawing = false;
         return;
       }
+      this.turn = this.panels.indexOf(panel);
       panel.dirty = false;
       try {
         await this.drawPanel(panel);

@@ -93,9 +93,9 @@ class Database:
 
     def read(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """All rows of one SELECT; sees the own transaction if there is one."""
-        joined = getattr(self._mine, "db", None)
+        joined: sqlite3.Connection | None = getattr(self._mine, "db", None)
         if joined is not None:
-            return joined.execute(sql, values).fetchall()  # type: ignore[no-any-return]
+            return joined.execute(sql, values).fetchall()
         with self._sentences(), self._borrowed() as db:
             return db.execute(sql, values).fetchall()
 
@@ -127,7 +127,8 @@ class Database:
     def size(self) -> int:
         """Bytes in use, without the free pages."""
         ((pages, free, each),) = self.read(
-            "SELECT page_count, freelist_count, page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size"
+            "SELECT page_count, freelist_count, page_size "
+            "FROM pragma_page_count, pragma_freelist_count, pragma_page_size"
         )
         return int((pages - free) * each)
 

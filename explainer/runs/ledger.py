@@ -149,8 +149,9 @@ class Ledger(Database):
             gone.append(run)
             if self.size() <= limit:
                 break
+        old = time.time() - 86400
         with self.transaction() as db:
-            db.execute("DELETE FROM texts WHERE digest NOT IN (SELECT data FROM runs) AND created < ?", (time.time() - 86400,))
+            db.execute("DELETE FROM texts WHERE digest NOT IN (SELECT data FROM runs) AND created < ?", (old,))
         self.shrink()
         return gone
 
@@ -204,7 +205,8 @@ class Ledger(Database):
     def chunk_at(self, run: str, kind: str, step: int) -> Chunk | None:
         """The chunk of a kind taken after exactly `step` updates."""
         rows = self.read(
-            "SELECT run, seq, kind, step, body FROM chunks WHERE run = ? AND kind = ? AND step = ? ORDER BY seq LIMIT 1",
+            "SELECT run, seq, kind, step, body FROM chunks "
+            "WHERE run = ? AND kind = ? AND step = ? ORDER BY seq LIMIT 1",
             run,
             kind,
             step,

@@ -42,9 +42,9 @@ class Mailbox(Database):
         """
         with self.transaction() as db:
             db.execute(
-                "INSERT INTO looks (run, step, lens, input, status, error, created) VALUES (?, ?, ?, ?, 'waiting', '', ?) "
-                "ON CONFLICT (run, step, lens, input) DO UPDATE SET status = 'waiting', error = '', created = excluded.created "
-                "WHERE status = 'failed'",
+                "INSERT INTO looks (run, step, lens, input, status, error, created) "
+                "VALUES (?, ?, ?, ?, 'waiting', '', ?) ON CONFLICT (run, step, lens, input) DO UPDATE "
+                "SET status = 'waiting', error = '', created = excluded.created WHERE status = 'failed'",
                 (run, step, lens, text, time.time()),
             )
             db.execute(
@@ -53,7 +53,11 @@ class Mailbox(Database):
                 (run, run, LOOKS_KEPT),
             )
             (look,) = self.read(
-                f"SELECT {_LOOK} FROM looks WHERE run = ? AND step = ? AND lens = ? AND input = ?", run, step, lens, text
+                f"SELECT {_LOOK} FROM looks WHERE run = ? AND step = ? AND lens = ? AND input = ?",
+                run,
+                step,
+                lens,
+                text,
             )
         return Look(*look)
 
@@ -67,11 +71,17 @@ class Mailbox(Database):
         rows = self.read(f"SELECT {_LOOK} FROM looks WHERE status = 'waiting' ORDER BY id LIMIT ?", limit)
         return [Look(*row) for row in rows]
 
-    def answer(self, number: int, body: bytes | None = None, error: str = "") -> None:
-        """Finish a look with a record's bytes or with a sentence why not."""
-        status = "failed" if body is None else "done"
+    def answer(self, number: int, step: int, body: bytes) -> None:
+        """Finish a look with a record's bytes; `step` is the moment that was looked at."""
         with self.transaction() as db:
-            db.execute("UPDATE looks SET status = ?, body = ?, error = ? WHERE id = ?", (status, body, error, number))
+            db.execute(
+                "UPDATE OR REPLACE looks SET status = 'done', step = ?, body = ? WHERE id = ?", (step, body, number)
+            )
+
+    def refuse(self, number: int, error: str) -> None:
+        """Finish a look with a sentence why there is no answer."""
+        with self.transaction() as db:
+            db.execute("UPDATE looks SET status = 'failed', error = ? WHERE id = ?", (error, number))
 
     # -- watching -----------------------------------------------------------------------------
 

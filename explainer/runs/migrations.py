@@ -84,7 +84,12 @@ MIGRATIONS: tuple[Migration, ...] = (
                 UNIQUE (run, step, lens, input)
             )""",
             "CREATE INDEX looks_by_status ON looks (status, id)",
-            "CREATE TABLE watching (run TEXT NOT NULL, lens TEXT NOT NULL, until REAL NOT NULL, PRIMARY KEY (run, lens))",
+            """CREATE TABLE watching (
+                run TEXT NOT NULL,
+                lens TEXT NOT NULL,
+                until REAL NOT NULL,
+                PRIMARY KEY (run, lens)
+            )""",
         ),
     ),
 )

@@ -5,7 +5,8 @@ Nothing is ever unpickled, and a browser reads a chunk in twenty lines. Kinds:
 - `metrics`: a batch of steps. Arrays `step` int32 and `loss`, `lr`, `grad_norm`, `clipped`
   float32, all (S,). Row k is update number k, counted from 1: the loss of its batch before the
   update, the rate it used, the gradient's norm before and after clipping. What is measured only
-  now and then comes as pairs `metric:<name>:step`, `metric:<name>:value`, step k being after k updates.
+  now and then comes as pairs `metric:<name>:step`, `metric:<name>:value`: on validation batches after
+  k updates, and, its name beginning with "training ", on the batch of update k.
 - `detail`: arrays `before`, `after` (P,) float32, gradient norm per parameter at update `step`,
   before and after clipping; text `names`, a JSON list.
 - `weights`: every tensor of the model after `step` updates, by name.

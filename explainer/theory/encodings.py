@@ -12,17 +12,14 @@ per token. Everything is float64.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 from jaxtyping import Float, Real
-
-Bug = Literal["double_step", "other_exponent"]
 
 BUGS: dict[str, str] = {
     "double_step": "the exponent doubles an index that already steps by two",
     "other_exponent": "the same, and the cosine has another exponent than its sine",
 }
+"""Names of the mistakes that `sinusoidal_bug` makes, and what each is."""
 
 
 def sinusoidal(T: int, D: int, base: float = 10_000.0) -> Float[np.ndarray, "T D"]:
@@ -34,7 +31,7 @@ def sinusoidal(T: int, D: int, base: float = 10_000.0) -> Float[np.ndarray, "T D
     return _table(T, *_frequencies(D, base))
 
 
-def sinusoidal_bug(T: int, D: int, base: float = 10_000.0, kind: Bug = "other_exponent") -> Float[np.ndarray, "T D"]:
+def sinusoidal_bug(T: int, D: int, base: float = 10_000.0, kind: str = "other_exponent") -> Float[np.ndarray, "T D"]:
     """The table as many tutorials compute it: right to the eye, wrong in its numbers.
 
     Both loop `for i in range(0, D, 2)` and then write the paper's 2i with that i:
@@ -51,7 +48,7 @@ def sinusoidal_bug(T: int, D: int, base: float = 10_000.0, kind: Bug = "other_ex
     return _table(T, *_frequencies(D, base, kind))
 
 
-def wavelengths(D: int, base: float = 10_000.0, kind: Bug | None = None) -> Float[np.ndarray, " D"]:
+def wavelengths(D: int, base: float = 10_000.0, kind: str | None = None) -> Float[np.ndarray, " D"]:
     """2 pi / omega of each column, in tokens: from 2 pi up to nearly 2 pi base.
 
     Args:
@@ -63,7 +60,7 @@ def wavelengths(D: int, base: float = 10_000.0, kind: Bug | None = None) -> Floa
     return 2 * np.pi / np.stack([sines, cosines], axis=1).reshape(D)
 
 
-def shift_matrix(k: float, D: int, base: float = 10_000.0) -> Float[np.ndarray, "D D"]:
+def shift_matrix(k: int | float, D: int, base: float = 10_000.0) -> Float[np.ndarray, "D D"]:
     """M_k with PE(p+k) = M_k PE(p) for every p: a rotation of each pair by k omega_i.
 
     [sin(p+k)w]   [ cos kw  sin kw] [sin pw]
@@ -143,7 +140,7 @@ def alibi_bias(H: int, T: int) -> Float[np.ndarray, "H T T"]:
 
 
 def _frequencies(
-    D: int, base: float, kind: Bug | None = None
+    D: int, base: float, kind: str | None = None
 ) -> tuple[Float[np.ndarray, " pairs"], Float[np.ndarray, " pairs"]]:
     """omega of the sines and of the cosines."""
     if D < 2 or D % 2:

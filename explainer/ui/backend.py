@@ -52,6 +52,8 @@ def reels_of(tracks: Sequence[Track]) -> list[Reel]:
     """Whole tapes, for the page without routes."""
     found = {run.id: run for run in runs_of([track.run for track in tracks])}
     return [
-        annotator().reel(found[track.run], track.lenses) if track.run in found else Reel({lens: [] for lens in track.lenses})
+        annotator().reel(found[track.run], track.lenses)
+        if track.run in found
+        else Reel({lens: [] for lens in track.lenses})
         for track in tracks
     ]

@@ -82,7 +82,9 @@ def control(page: str, name: str, *, choices: Sequence[str] | None = None, label
         options = list(choices or rule["choices"])
         if value not in options:
             st.session_state[key] = options[0]
-        return st.selectbox(label, options, key=key, format_func=lambda each: CHOICE_NAMES.get(each, each), help=rule["meaning"])
+        return st.selectbox(
+            label, options, key=key, format_func=lambda each: CHOICE_NAMES.get(each, each), help=rule["meaning"]
+        )
     if isinstance(knob.default, bool):
         return st.toggle(label, key=key, help=rule["meaning"])
     if name in STOPS:
@@ -101,7 +103,12 @@ def chosen(page: str, base: RunConfig) -> RunConfig:
     Raises:
         ValueError: they contradict each other.
     """
-    return replace(base, **{name: st.session_state[state_key(page, name)] for name in KNOBS if state_key(page, name) in st.session_state})
+    return replace(
+        base,
+        **{
+            name: st.session_state[state_key(page, name)] for name in KNOBS if state_key(page, name) in st.session_state
+        },
+    )
 
 
 def more_controls(page: str, config: Mapping[str, Any], shown: Sequence[str]) -> None:
@@ -120,7 +127,9 @@ def more_controls(page: str, config: Mapping[str, Any], shown: Sequence[str]) ->
 
 def _relevant(page: str, config: Mapping[str, Any]) -> list[str]:
     """Fields that a run of this task, model and recipe depends on (see `RunConfig.relevant`)."""
-    switches = {name: st.session_state[state_key(page, name)] for name in ("task", "model", "init", "optimizer", "schedule")}
+    switches = {
+        name: st.session_state[state_key(page, name)] for name in ("task", "model", "init", "optimizer", "schedule")
+    }
     if switches["model"] == "transformer":
         switches["init"] = "default"
         layers = 1

@@ -74,7 +74,9 @@ def _read_address(lesson: Lesson) -> None:
         )
 
 
-def transport(lesson: Lesson, configure: Callable[[RunConfig], Sequence[RunConfig]] = lambda config: [config]) -> list[Run]:
+def transport(
+    lesson: Lesson, configure: Callable[[RunConfig], Sequence[RunConfig]] = lambda config: [config]
+) -> list[Run]:
     """The row of controls with Train, Pause, One step and Stop; returns the runs to show.
 
     Args:
@@ -120,7 +122,9 @@ def _train(lesson: Lesson, configs: Sequence[RunConfig]) -> str:
     state = st.session_state
     body = state.get(f"{lesson.key}.data")
     try:
-        ids = [client().submit(config, owner(), lesson.lenses, data=body if config.data else None) for config in configs]
+        ids = [
+            client().submit(config, owner(), lesson.lenses, data=body if config.data else None) for config in configs
+        ]
     except ValueError as error:
         return str(error)
     state[f"{lesson.key}.runs"] = ids
@@ -136,10 +140,16 @@ def _steering(key: str, mine: Sequence[Run]) -> None:
         return
     paused = all(run.status == "paused" for run in mine)
     with st.container(horizontal=True, width="content", gap="small"):
-        if st.button("Go on" if paused else "Pause", icon=":material/resume:" if paused else ":material/pause:", key=f"{key}-pause"):
+        if st.button(
+            "Go on" if paused else "Pause",
+            icon=":material/resume:" if paused else ":material/pause:",
+            key=f"{key}-pause",
+        ):
             for run in mine:
                 _ask(client().resume if paused else client().pause, run)
-        if st.button("One step", icon=":material/skip_next:", key=f"{key}-once", help="One update of the weights, then pause"):
+        if st.button(
+            "One step", icon=":material/skip_next:", key=f"{key}-once", help="One update of the weights, then pause"
+        ):
             for run in mine:
                 _ask(client().step_once, run)
         if st.button("Stop", icon=":material/stop:", key=f"{key}-stop"):
@@ -170,12 +180,14 @@ def _follow_learning_rate(lesson: Lesson, config: RunConfig, mine: Sequence[Run]
 def _write_address(lesson: Lesson, config: RunConfig) -> None:
     """Put what this page shows into the address, and nothing that is as the page opens anyway."""
     wanted = {
-        name: text
-        for name, text in config.to_query().items()
-        if getattr(config, name) != getattr(lesson.base, name)
+        name: text for name, text in config.to_query().items() if getattr(config, name) != getattr(lesson.base, name)
     }
     # A field set back to RunConfig's default differs from the page's base, and needs to be said too.
-    wanted |= {name: str(getattr(config, name)).lower() for name in KNOBS if getattr(config, name) != getattr(lesson.base, name) and name not in wanted}
+    wanted |= {
+        name: str(getattr(config, name)).lower()
+        for name in KNOBS
+        if getattr(config, name) != getattr(lesson.base, name) and name not in wanted
+    }
     runs = st.session_state[f"{lesson.key}.runs"]
     if runs:
         wanted["run"] = ",".join(runs)

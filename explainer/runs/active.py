@@ -1,0 +1,163 @@
+"""One run in the hands of this process: begun or taken up, advanced step by step, held, ended."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+
+from explainer.data import data_digest
+from explainer.limits import limits, spoken
+from explainer.runs.claim import Claim
+from explainer.runs.recorder import Pace, Recorder
+from explainer.runs.store import Run, Store, StoreError
+from explainer.runs.tape import decode, decode_event
+from explainer.training import Diverged, Step, Trainer, device_name
+
+
+def make_trainer(store: Store, run: Run, device: torch.device | None = None) -> Trainer:
+    """A fresh trainer for a run, with the data that it was asked for.
+
+    Raises:
+        ValueError: the data is not in the store.
+    """
+    config = run.config
+    if run.data and (config.data or run.data != data_digest(config)):
+        # Its default text was that of another version of Python: then it is data like a user's own.
+        body = store.text(run.data)
+        if body is None:
+            raise ValueError("The text or series of this run is not here any more. Give it again and start a new run.")
+        return Trainer(replace(config, data=run.data), body, device)
+    return Trainer(config, None, device)
+
+
+class ActiveRun:
+    """A run with its trainer and its recorder.
+
+    Attributes:
+        trainer: its model is that of the present moment.
+        ended: no more updates will come from here.
+
+    Taking up a run that has a checkpoint repeats quietly what the tape already has, with every
+    change of the learning rate at its step, so that what follows is what would have followed.
+
+    Raises:
+        ValueError: its data is missing.
+    """
+
+    def __init__(self, store: Store, run: Run, pace: Pace, device: torch.device | None = None) -> None:
+        self.store, self.id, self.ended = store, run.id, False
+        self.trainer = make_trainer(store, run, device)
+        saved = store.checkpoint(run.id)
+        if saved is not None:
+            self.trainer.restore(decode(saved[1])[0])
+        self.recorder = Recorder(store, run, self.trainer, pace)
+        self._rates = deque(
+            (chunk.step, float(change["value"]))
+            for chunk in store.chunks(run.id, kinds=("event",))
+            if (change := decode_event(chunk.body))["kind"] == "lr" and chunk.step >= self.trainer.step
+        )
+        self._longest = limits().seconds
+
+    def begin(self) -> None:
+        """The run is running from here on; a fresh one gets its moment 0 and what a page must know of it."""
+        with self.store.transaction():
+            self.store.set_status(self.id, "running")
+            if self.recorder.fresh:
+                self.store.change(self.id, meta=describe(self.trainer))
+        if self.recorder.fresh:
+            self.recorder.begin()
+
+    def advance(self) -> Step | None:
+        """One update, recorded. After the last one, or when there is no going on, the run has ended.
+
+        Returns:
+            The update; None when there was none to do, or it diverged.
+        """
+        assert not self.ended, self.id
+        trainer = self.trainer
+        while self._rates and self._rates[0][0] <= trainer.step:
+            trainer.set_lr(self._rates.popleft()[1])
+        if trainer.step >= trainer.config.steps:
+            self.end("done")
+            return None
+        start = time.perf_counter()
+        try:
+            step = trainer.advance(self.recorder.wants_detail(trainer.step + 1))
+        except Diverged as error:
+            self.end("diverged", str(error))
+            return None
+        self.recorder.after(step, time.perf_counter() - start)
+        if trainer.step >= trainer.config.steps:
+            self.end("done")
+        elif self.recorder.trained > self._longest:
+            self.end("stopped", f"stopped at step {trainer.step}: this host allows {spoken(self._longest)} of training")
+        return step
+
+    def set_lr(self, lr: float) -> None:
+        """Change the learning rate from the next update on, on the tape too."""
+        self.trainer.set_lr(lr)
+        self.recorder.set_lr(lr)
+
+    def hold(self) -> None:
+        """Pause: the present moment is on the tape, and a checkpoint of it in the store."""
+        self.recorder.rest()
+        with self.store.transaction():
+            self.recorder.checkpoint()
+            self.store.set_status(self.id, "paused")
+
+    def end(self, status: str, message: str = "") -> None:
+        """The last moment goes onto the tape with final numbers, and the run gets its last status."""
+        self.ended = True
+        final = self.recorder.conclude()
+        with self.store.transaction():
+            self.recorder.checkpoint()
+            if final:
+                self.store.change(self.id, meta={"final": final})
+            self.store.set_status(self.id, status, message)
+
+
+def describe(trainer: Trainer) -> dict[str, object]:
+    """What pages must know of a run without building its task: goes into the run's `meta`."""
+    task = trainer.task
+    return {
+        "metric": task.metric,
+        "baseline": task.baseline,
+        "baseline_name": task.baseline_name,
+        "references": task.references,
+        "lower_is_better": task.lower_is_better,
+        "vocabulary": list(task.vocabulary),
+        "inputs": task.inputs,
+        "outputs": task.outputs,
+        "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
+        "example": task.example(),
+        "device": device_name(trainer.device),
+        "torch": torch.__version__,
+    }
+
+
+def record(store: Store, run: str, pace: Pace | None = None, device: torch.device | None = None) -> Iterator[Step]:
+    """Train a run to its end in this process, tape and all, yielding each update.
+
+    Raises:
+        KeyError: no such run.
+        StoreError: a worker trains for this store already; it will take the run.
+    """
+    claim = Claim(store.folder)
+    if not claim.take():
+        raise StoreError(f"A worker trains for the store {store.folder} already. Let it do this run, or name another.")
+    try:
+        found = store.run(run)
+        if found is None:
+            raise KeyError(run)
+        active = ActiveRun(store, found, pace or Pace(), device)
+        active.begin()
+        while not active.ended:
+            step = active.advance()
+            if step is not None:
+                yield step
+    finally:
+        claim.drop()

@@ -1,0 +1,96 @@
+"""Looking at recorded moments again: a viewer's question, or a lens over a whole tape."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+
+import torch
+
+from explainer.lenses import LENSES
+from explainer.runs.active import make_trainer
+from explainer.runs.client import LATEST
+from explainer.runs.recorder import view_batch
+from explainer.runs.store import Draft, Look, Run, Store
+from explainer.runs.tape import VIEW, decode, encode_view
+from explainer.training import Trainer
+
+log = logging.getLogger(__name__)
+
+MODELS_KEPT = 3
+
+
+class Looker:
+    """Answers looks with the weights that are on the tape, or with those that train now.
+
+    Args:
+        live: the trainer of a run that this process holds, or None.
+    """
+
+    def __init__(self, store: Store, live: Callable[[str], Trainer | None], device: torch.device | None = None) -> None:
+        self.store, self.live, self.device = store, live, device
+        self._kept: OrderedDict[tuple[str, float], Trainer] = OrderedDict()
+
+    def answer(self, look: Look) -> None:
+        """Take the record that a look asks for, or say why there is none."""
+        try:
+            run = self.store.run(look.run)
+            if run is None:
+                raise ValueError("This run was deleted.")
+            trainer = self._at(run, look.step)
+            step = trainer.step if look.step == LATEST else look.step
+            self.store.answer(look.id, step, self._body(trainer, look.lens, look.input))
+        except ValueError as error:
+            self.store.refuse(look.id, str(error))
+        except Exception as error:
+            log.exception("lens %s failed on run %s", look.lens, look.run)
+            self.store.refuse(look.id, f"The lens could not look at this moment ({type(error).__name__}: {error}).")
+
+    def fill(self, run_id: str, lens: str) -> Iterator[int]:
+        """Add a lens's view at every kept moment of a run that lacks it, yielding each step.
+
+        Raises:
+            ValueError: the lens doesn't suit the run, or its data is missing.
+        """
+        run = self.store.run(run_id)
+        if run is None:
+            return
+        missing = sorted(set(self.store.steps(run_id, "weights")) - set(self.store.steps(run_id, VIEW + lens)))
+        for step in missing:
+            body = self._body(self._at(run, step), lens, "")
+            self.store.append(run_id, [Draft(VIEW + lens, step, body)])
+            yield step
+
+    def forget(self) -> None:
+        """Drop the models that are kept for the next question."""
+        self._kept.clear()
+
+    def _body(self, trainer: Trainer, lens: str, text: str) -> bytes:
+        if not LENSES[lens].suits(trainer.config):
+            raise ValueError(f"The lens {lens!r} has nothing to look at in a model of the family {trainer.config.model!r}.")
+        batch = trainer.task.read(text).to(trainer.device) if text else view_batch(trainer)
+        return encode_view(lens, LENSES[lens].look(trainer.model, batch, trainer.task))
+
+    def _at(self, run: Run, step: int) -> Trainer:
+        """A trainer whose model has the weights of that moment.
+
+        Raises:
+            ValueError: they are not kept, or the run's data is missing.
+        """
+        live = self.live(run.id)
+        if live is not None and step in (LATEST, live.step):
+            return live
+        if step == LATEST:
+            step = max(self.store.steps(run.id, "weights"), default=LATEST)
+        chunk = self.store.chunk_at(run.id, "weights", step)
+        if chunk is None:
+            raise ValueError("The weights of this moment are not recorded. Choose another one, or wait for the first step.")
+        key = (run.id, run.created)
+        trainer = self._kept.pop(key, None) or make_trainer(self.store, run, self.device)
+        self._kept[key] = trainer
+        while len(self._kept) > MODELS_KEPT:
+            self._kept.popitem(last=False)
+        trainer.load_weights(decode(chunk.body)[0])
+        trainer.step = step
+        return trainer

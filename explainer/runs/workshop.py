@@ -1,0 +1,238 @@
+"""What the worker does between its birth and its death, one small turn at a time.
+
+A turn is one update of every run that trains, then at most one look. What the interface asks for
+is noticed between any two updates, so a click waits for one of them and not for a whole turn.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+
+import torch
+
+from explainer.limits import Limits, limits
+from explainer.runs.active import ActiveRun
+from explainer.runs.looking import Looker
+from explainer.runs.recorder import Pace
+from explainer.runs.store import Command, Look, Run, Store, StoreError
+from explainer.training import Trainer
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.02
+PARKED_RUNS = 4  # paused runs whose models stay in memory
+MOST_ATTEMPTS = 3
+FILL_SHARE = 0.25  # of the time, while runs train
+
+
+class Workshop:
+    """The runs that train here, and the requests of the interface.
+
+    Attributes:
+        active: runs that train, in the order of their turns.
+        parked: paused runs whose models are still in memory.
+    """
+
+    def __init__(
+        self, store: Store, device: torch.device | None = None, pace: Pace | None = None, allowed: Limits | None = None
+    ) -> None:
+        self.store, self.device = store, device
+        self.pace, self.limits = pace or Pace(), allowed or limits()
+        self.active: OrderedDict[str, ActiveRun] = OrderedDict()
+        self.parked: OrderedDict[str, ActiveRun] = OrderedDict()
+        self._looker = Looker(store, self._live, device)
+        self._looks: list[Look] = []
+        self._fills: OrderedDict[int, Iterator[int]] = OrderedDict()
+        self._fill_after = 0.0
+        self._seen: int | None = None
+        self._polled = 0.0
+        self._recover()
+
+    # -- a turn -------------------------------------------------------------------------------
+
+    def turn(self) -> bool:
+        """One update of each active run, then one look or one view to fill in; whether there was work."""
+        self._poll()
+        worked = bool(self.active)
+        for run in list(self.active.values()):
+            if self.active.get(run.id) is run:
+                self._advance(run)
+                self._poll()
+        if self._looks:
+            self._looker.answer(self._looks.pop(0))
+            worked = True
+        elif self._fills and time.monotonic() >= self._fill_after:
+            self._fill()
+            worked = True
+        return worked
+
+    def close(self) -> None:
+        """Leave every run so that the next worker takes it up without repeating anything."""
+        for run in (*self.active.values(), *self.parked.values()):
+            run.recorder.checkpoint()
+            self.store.change(run.id, attempts=0)
+        self.active.clear()
+        self.parked.clear()
+
+    def _advance(self, run: ActiveRun) -> None:
+        try:
+            run.advance()
+        except Exception as error:
+            self._fail(run.id, error)
+        else:
+            if run.ended:
+                self._put_down(run.id)
+
+    def _fail(self, run: str, error: Exception) -> None:
+        """End one run with a sentence; the others go on."""
+        log.error("run %s failed", run, exc_info=error)
+        self._put_down(run)
+        if isinstance(error, StoreError):
+            raise error
+        if self.store.run(run) is not None:
+            self.store.set_status(run, "failed", _sentence(error))
+
+    def _put_down(self, run: str) -> None:
+        self.active.pop(run, None)
+        self.parked.pop(run, None)
+        self._seen = None  # a place is free: look at the queue
+
+    # -- what the interface asks --------------------------------------------------------------
+
+    def _poll(self) -> None:
+        """Take in what has changed in the store, if anything has and the last time was 20 ms ago."""
+        now = time.monotonic()
+        if now - self._polled < POLL_SECONDS:
+            return
+        self._polled = now
+        version = self.store.data_version()
+        if version == self._seen:
+            return
+        self._seen = version
+        waiting: set[str] = set()
+        for command in self.store.commands():
+            if command.run not in waiting and not self._obey(command):
+                waiting.add(command.run)
+        self._start_queued()
+        self._looks = self.store.waiting_looks()
+        watched = self.store.watched()
+        for run in list(self.active.values()):
+            row = self.store.run(run.id)
+            if row is None:
+                self._put_down(run.id)
+                continue
+            run.recorder.lenses = row.lenses
+            run.recorder.watched = frozenset(watched.get(run.id, ()))
+
+    def _recover(self) -> None:
+        """Take up what was running when the last worker died; give up a run that keeps killing workers."""
+        for row in reversed(self.store.runs("running")):
+            if row.attempts >= MOST_ATTEMPTS:
+                message = f"The worker died {row.attempts} times while this run trained. Try a smaller model or batch."
+                self.store.set_status(row.id, "failed", message)
+            elif len(self.active) >= self.limits.active:
+                self.store.set_status(row.id, "queued")
+            else:
+                self.store.change(row.id, attempts=row.attempts + 1)
+                self._take_up(row)
+
+    def _start_queued(self) -> None:
+        free = int(self.limits.active) - len(self.active)
+        if free <= 0:
+            return
+        for row in reversed(self.store.runs("queued")):
+            if free <= 0:
+                break
+            self.store.make_room(int(self.limits.store_mb * 1e6))
+            self._take_up(row)
+            free -= 1
+
+    def _take_up(self, row: Run) -> None:
+        """Let a run train from now on."""
+        try:
+            run = self.parked.pop(row.id, None) or self._load(row)
+            run.begin()
+            self.active[row.id] = run
+        except Exception as error:
+            self._fail(row.id, error)
+
+    def _load(self, row: Run) -> ActiveRun:
+        return ActiveRun(self.store, row, self.pace, self.device)
+
+    def _obey(self, command: Command) -> bool:
+        """Do what a command says; False if it has to wait, with all that follow for its run."""
+        row = self.store.run(command.run)
+        if command.kind == "fill":
+            if command.id not in self._fills:
+                self._fills[command.id] = self._looker.fill(command.run, command.value)
+            return True
+        if row is None or row.finished:
+            self.store.settle(command.id)
+            return True
+        try:
+            return self._steer(row, command)
+        except Exception as error:
+            self.store.settle(command.id)
+            self._fail(row.id, error)
+            return True
+
+    def _steer(self, row: Run, command: Command) -> bool:
+        held = self.active.get(row.id) or self.parked.get(row.id)
+        if command.kind == "stop":
+            if held is not None:
+                held.end("stopped", f"stopped at step {held.trainer.step}")
+                self._put_down(row.id)
+            else:
+                self.store.set_status(row.id, "stopped", f"stopped at step {row.step}")
+        elif command.kind == "pause":
+            if held is None:
+                self.store.set_status(row.id, "paused")
+            elif row.status == "running":
+                self._park(held)
+        elif command.kind == "resume":
+            if row.status == "paused":
+                self.store.set_status(row.id, "queued")
+        elif command.kind == "step":
+            held = held or self._load(row)
+            if held.recorder.replaying:
+                return self._hurry(row, held)
+            self.store.settle(command.id)
+            if held.recorder.fresh:
+                held.begin()
+            held.advance()
+            if held.ended:
+                self._put_down(row.id)
+            else:
+                self._park(held)
+        else:
+            assert command.kind == "lr", command.kind
+            if row.status == "queued":
+                return False
+            held = held or self._load(row)
+            if held.recorder.replaying:
+                return self._hurry(row, held)
+            if row.status == "paused":
+                self._keep(held)
+            with self.store.transaction():
+                held.set_lr(float(command.value))
+                self.store.settle(command.id)
+            return True
+        self.store.settle(command.id)
+        return True
+
+    # -- paused runs --------------------------------------------------------------------------
+
+    def _park(self, run: ActiveRun) -> None:
+        run.hold()
+        self.active.pop(run.id, None)
+        self._keep(run)
+        self._seen = None
+
+    def _keep(self, run: ActiveRun) -> None:
+        self.parked[run.id] = run
+        self.parked.move_to_end(run.id)
+        while len(self.parked) > PARKED_RUNS:
+            self.parked.popitem(last=False)
