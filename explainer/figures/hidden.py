@@ -56,7 +56,6 @@ def states_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: i
 def path_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: int = 330) -> Panel:
     """The top layer's state in the first two principal components of the whole tape."""
     colour = FAMILY_COLOURS[run["model"]]
-    source = {"kind": "project", "lens": "hidden", "name": "top"}
     trace: dict[str, Any] = {
         "type": "scatter",
         "mode": "lines+markers",
@@ -76,8 +75,8 @@ def path_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: int
             ),
         },
         slots=(
-            Slot("data.0.x", column=0, **source),
-            Slot("data.0.y", column=1, **source),
+            Slot("data.0.x", "project", lens="hidden", name="top", column=0),
+            Slot("data.0.y", "project", lens="hidden", name="top", column=1),
             Slot("data.0.marker.color", lens="hidden", name="times"),
             Slot("layout.xaxis.range", "context", lens="hidden", name="range", index=(0,)),
             Slot("layout.yaxis.range", "context", lens="hidden", name="range", index=(1,)),
@@ -244,7 +243,8 @@ def path_reading(states: NDArray[np.float32]) -> str:
         return "One time step has no path."
     steps = np.linalg.norm(np.diff(states.astype(np.float64), axis=0), axis=1)
     at = int(steps.argmax()) + 1
-    return f"The longest stride, {steps.max():.2f}, is the one to t = {at}; a stride is {np.median(steps):.2f} in the median."
+    median = np.median(steps)
+    return f"The longest stride, {steps.max():.2f}, is the one to t = {at}; the median stride is {median:.2f}."
 
 
 def output_reading(record: HiddenRecord) -> str:
@@ -264,5 +264,7 @@ def output_reading(record: HiddenRecord) -> str:
     error = (record.output - record.target)[mask]
     if mask.sum() == 1:
         at = int(mask.argmax())
-        return f"At t = {at}, where it counts, the output is {record.output[at]:.3f} and the target {record.target[at]:.3f}."
-    return f"Over the {int(mask.sum())} positions that count, the error is {np.sqrt(np.mean(error**2)):.3f} (root mean square)."
+        output, target = record.output[at], record.target[at]
+        return f"At t = {at}, where it counts, the output is {output:.3f} and the target {target:.3f}."
+    size = np.sqrt(np.mean(error**2))
+    return f"Over the {int(mask.sum())} positions that count, the error is {size:.3f} (root mean square)."

@@ -639,7 +639,10 @@ class Player {
       const url = new URL(location.href);
       if (this.follow || this.playing || !this.times.length) url.searchParams.delete("step");
       else url.searchParams.set("step", this.step);
-      for (const { name } of this.data.select || []) url.searchParams.set(name, this.selection[name] || 0);
+      for (const { name } of this.data.select || []) {
+        if (this.selection[name]) url.searchParams.set(name, this.selection[name]);
+        else url.searchParams.delete(name);
+      }
       if (url.href !== location.href) history.replaceState(history.state, "", url);
     }, 250);
   }

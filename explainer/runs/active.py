@@ -12,9 +12,10 @@ import torch
 from explainer.data import data_digest
 from explainer.limits import limits, spoken
 from explainer.runs.claim import Claim
-from explainer.runs.recorder import Pace, Recorder
+from explainer.runs.recorder import Recorder
 from explainer.runs.store import Run, Store, StoreError
 from explainer.runs.tape import decode, decode_event
+from explainer.runs.views import Pace
 from explainer.training import Diverged, Step, Trainer, device_name
 
 

@@ -11,9 +11,9 @@ import torch
 from explainer.lenses import LENSES
 from explainer.runs.active import make_trainer
 from explainer.runs.client import LATEST
-from explainer.runs.recorder import view_batch
 from explainer.runs.store import Draft, Look, Run, Store
 from explainer.runs.tape import VIEW, decode, encode_view
+from explainer.runs.views import view_batch
 from explainer.training import Trainer
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,9 @@ class Looker:
 
     def _body(self, trainer: Trainer, lens: str, text: str) -> bytes:
         if not LENSES[lens].suits(trainer.config):
-            raise ValueError(f"The lens {lens!r} has nothing to look at in a model of the family {trainer.config.model!r}.")
+            raise ValueError(
+                f"The lens {lens!r} has nothing to look at in a model of the family {trainer.config.model!r}."
+            )
         batch = trainer.task.read(text).to(trainer.device) if text else view_batch(trainer)
         return encode_view(lens, LENSES[lens].look(trainer.model, batch, trainer.task))
 
@@ -85,7 +87,9 @@ class Looker:
             step = max(self.store.steps(run.id, "weights"), default=LATEST)
         chunk = self.store.chunk_at(run.id, "weights", step)
         if chunk is None:
-            raise ValueError("The weights of this moment are not recorded. Choose another one, or wait for the first step.")
+            raise ValueError(
+                "The weights of this moment are not recorded. Choose another one, or wait for the first step."
+            )
         key = (run.id, run.created)
         trainer = self._kept.pop(key, None) or make_trainer(self.store, run, self.device)
         self._kept[key] = trainer

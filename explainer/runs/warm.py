@@ -6,7 +6,7 @@ import torch
 
 from explainer.config import MODELS, RunConfig
 from explainer.lenses import LENSES
-from explainer.runs.recorder import view_batch
+from explainer.runs.views import view_batch
 from explainer.training import Trainer
 
 

@@ -16,13 +16,13 @@ import torch
 from explainer.limits import Limits, limits
 from explainer.runs.active import ActiveRun
 from explainer.runs.looking import Looker
-from explainer.runs.recorder import Pace
 from explainer.runs.store import Command, Look, Run, Store, StoreError
+from explainer.runs.views import Pace
 from explainer.training import Trainer
 
 log = logging.getLogger(__name__)
 
-POLL_SECONDS = 0.02
+POLL_SECONDS = 0.01
 PARKED_RUNS = 4  # paused runs whose models stay in memory
 MOST_ATTEMPTS = 3
 FILL_SHARE = 0.25  # of the time, while runs train
@@ -69,6 +69,10 @@ class Workshop:
             worked = True
         return worked
 
+    def tidy(self) -> None:
+        """Keep the store within its limit."""
+        self.store.make_room(int(self.limits.store_mb * 1e6))
+
     def close(self) -> None:
         """Leave every run so that the next worker takes it up without repeating anything."""
         for run in (*self.active.values(), *self.parked.values()):
@@ -100,10 +104,32 @@ class Workshop:
         self.parked.pop(run, None)
         self._seen = None  # a place is free: look at the queue
 
+    def _live(self, run: str) -> Trainer | None:
+        held = self.active.get(run) or self.parked.get(run)
+        return held.trainer if held is not None and not held.recorder.replaying else None
+
+    def _fill(self) -> None:
+        """One view of the oldest request to fill a tape."""
+        number, views = next(iter(self._fills.items()))
+        start = time.monotonic()
+        try:
+            next(views)
+        except StopIteration:
+            self._filled(number)
+        except Exception:
+            log.exception("a tape could not be filled")
+            self._filled(number)
+        now = time.monotonic()
+        self._fill_after = now + (now - start) * (1 / FILL_SHARE - 1) if self.active else now
+
+    def _filled(self, number: int) -> None:
+        del self._fills[number]
+        self.store.settle(number)
+
     # -- what the interface asks --------------------------------------------------------------
 
     def _poll(self) -> None:
-        """Take in what has changed in the store, if anything has and the last time was 20 ms ago."""
+        """Take in what has changed in the store, if anything has and the last time was 10 ms ago."""
         now = time.monotonic()
         if now - self._polled < POLL_SECONDS:
             return
@@ -124,8 +150,8 @@ class Workshop:
             if row is None:
                 self._put_down(run.id)
                 continue
-            run.recorder.lenses = row.lenses
-            run.recorder.watched = frozenset(watched.get(run.id, ()))
+            run.recorder.viewer.lenses = row.lenses
+            run.recorder.viewer.watched = frozenset(watched.get(run.id, ()))
 
     def _recover(self) -> None:
         """Take up what was running when the last worker died; give up a run that keeps killing workers."""
@@ -146,7 +172,7 @@ class Workshop:
         for row in reversed(self.store.runs("queued")):
             if free <= 0:
                 break
-            self.store.make_room(int(self.limits.store_mb * 1e6))
+            self.tidy()
             self._take_up(row)
             free -= 1
 
@@ -196,34 +222,47 @@ class Workshop:
             if row.status == "paused":
                 self.store.set_status(row.id, "queued")
         elif command.kind == "step":
-            held = held or self._load(row)
-            if held.recorder.replaying:
-                return self._hurry(row, held)
+            if not self._ready(row.id):
+                return False
             self.store.settle(command.id)
-            if held.recorder.fresh:
-                held.begin()
-            held.advance()
-            if held.ended:
-                self._put_down(row.id)
-            else:
-                self._park(held)
+            self._step_once(row)
+            return True
         else:
             assert command.kind == "lr", command.kind
-            if row.status == "queued":
+            if row.status == "queued" or not self._ready(row.id):
                 return False
-            held = held or self._load(row)
-            if held.recorder.replaying:
-                return self._hurry(row, held)
-            if row.status == "paused":
-                self._keep(held)
             with self.store.transaction():
-                held.set_lr(float(command.value))
+                self._held(row).set_lr(float(command.value))
                 self.store.settle(command.id)
             return True
         self.store.settle(command.id)
         return True
 
+    def _ready(self, run: str) -> bool:
+        """Whether a run is not repeating what its tape has."""
+        return run not in self.active or not self.active[run].recorder.replaying
+
+    def _step_once(self, row: Run) -> None:
+        run = self._held(row)
+        if row.status == "queued" or run.recorder.fresh:
+            run.begin()
+        run.advance()
+        if run.ended:
+            self._put_down(run.id)
+        else:
+            self._park(run)
+
     # -- paused runs --------------------------------------------------------------------------
+
+    def _held(self, row: Run) -> ActiveRun:
+        """A run that trains, or one that doesn't with its model in memory where its tape ends."""
+        run = self.active.get(row.id) or self.parked.get(row.id)
+        if run is None:
+            run = self._load(row)
+            while run.recorder.replaying:
+                run.advance()
+            self._keep(run)
+        return run
 
     def _park(self, run: ActiveRun) -> None:
         run.hold()
@@ -236,3 +275,13 @@ class Workshop:
         self.parked.move_to_end(run.id)
         while len(self.parked) > PARKED_RUNS:
             self.parked.popitem(last=False)
+
+
+def _sentence(error: Exception) -> str:
+    """What a page says of a run that failed."""
+    if isinstance(error, ValueError):
+        return str(error)
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error):
+        return "There was not enough memory. Choose a smaller batch, length or width."
+    text = " ".join(str(error).split())[:300]
+    return f"Training failed ({type(error).__name__}: {text})."

@@ -46,11 +46,11 @@ def open_lesson(lesson: Lesson, question: str, paragraph: str) -> None:
     """Title, paragraph, and on the first visit the state that the address asks for."""
     st.title(question, anchor=False)
     st.markdown(paragraph)
-    if f"{lesson.key}.opened" not in st.session_state:
-        st.session_state[f"{lesson.key}.opened"] = True
+    if f"{lesson.key}:opened" not in st.session_state:
+        st.session_state[f"{lesson.key}:opened"] = True
         _read_address(lesson)
-    fill_controls(lesson.key, st.session_state[f"{lesson.key}.config"])
-    trouble = st.session_state.pop(f"{lesson.key}.trouble", "")
+    fill_controls(lesson.key, st.session_state[f"{lesson.key}:config"])
+    trouble = st.session_state.pop(f"{lesson.key}:trouble", "")
     if trouble:
         st.warning(literal(trouble), icon=":material/warning:")
 
@@ -59,16 +59,16 @@ def _read_address(lesson: Lesson) -> None:
     asked = [run for run in st.query_params.get("run", "").split(",") if run][:6]
     found = runs_of(asked)
     state = st.session_state
-    state[f"{lesson.key}.runs"] = [run.id for run in found]
+    state[f"{lesson.key}:runs"] = [run.id for run in found]
     config = found[0].config if found else lesson.base
     try:
         config = RunConfig.from_query({name: st.query_params[name] for name in st.query_params}, config)
     except ValueError as error:
-        state[f"{lesson.key}.trouble"] = f"The address asks for what can't be: {error}"
-    state[f"{lesson.key}.config"] = config
+        state[f"{lesson.key}:trouble"] = f"The address asks for what can't be: {error}"
+    state[f"{lesson.key}:config"] = config
     if len(found) < len(asked):
-        state[f"{lesson.key}.runs"] = []
-        state[f"{lesson.key}.trouble"] = (
+        state[f"{lesson.key}:runs"] = []
+        state[f"{lesson.key}:trouble"] = (
             "The run in this address is not recorded here (any more). Its settings are below as far as the "
             "address has them: press Train to make it again."
         )
@@ -109,12 +109,12 @@ def transport(
     if config is not None:
         _follow_learning_rate(lesson, config, mine)
         _write_address(lesson, config)
-    state[f"{key}.config"] = config or state[f"{key}.config"]
+    state[f"{key}:config"] = config or state[f"{key}:config"]
     return shown
 
 
 def _shown(lesson: Lesson) -> list[Run]:
-    return runs_of(st.session_state[f"{lesson.key}.runs"]) or runs_of(lesson.shipped)
+    return runs_of(st.session_state[f"{lesson.key}:runs"]) or runs_of(lesson.shipped)
 
 
 def _train(lesson: Lesson, configs: Sequence[RunConfig]) -> str:
@@ -127,8 +127,8 @@ def _train(lesson: Lesson, configs: Sequence[RunConfig]) -> str:
         ]
     except ValueError as error:
         return str(error)
-    state[f"{lesson.key}.runs"] = ids
-    state[f"{lesson.key}.lr"] = configs[0].lr
+    state[f"{lesson.key}:runs"] = ids
+    state[f"{lesson.key}:lr"] = configs[0].lr
     if "step" in st.query_params:
         del st.query_params["step"]
     return ""
@@ -166,14 +166,14 @@ def _ask(action: Callable[[str, str], None], run: Run) -> None:
 
 def _follow_learning_rate(lesson: Lesson, config: RunConfig, mine: Sequence[Run]) -> None:
     """A learning rate changed in the row while own runs train takes effect in them."""
-    known = st.session_state.get(f"{lesson.key}.lr")
+    known = st.session_state.get(f"{lesson.key}:lr")
     if mine and known is not None and config.lr != known:
         for run in mine:
             try:
                 client().set_lr(run.id, owner(), config.lr)
             except ValueError as error:
                 st.toast(literal(str(error)))
-        st.session_state[f"{lesson.key}.lr"] = config.lr
+        st.session_state[f"{lesson.key}:lr"] = config.lr
         st.toast(f"Training goes on at {config.lr:g}.")
 
 
@@ -188,7 +188,7 @@ def _write_address(lesson: Lesson, config: RunConfig) -> None:
         for name in KNOBS
         if getattr(config, name) != getattr(lesson.base, name) and name not in wanted
     }
-    runs = st.session_state[f"{lesson.key}.runs"]
+    runs = st.session_state[f"{lesson.key}:runs"]
     if runs:
         wanted["run"] = ",".join(runs)
     kept = {name: st.query_params[name] for name in st.query_params if name not in KNOBS and name != "run"}

@@ -6,14 +6,9 @@ from pathlib import Path
 
 import streamlit as st
 
-PAGES = Path(__file__).resolve().parents[2] / "pages"
+from explainer.ui.places import PAGES, PLACES
 
-st.set_page_config(page_title="Unrolled", page_icon=":material/timeline:", layout="wide")
+st.set_page_config(page_title="Unrolled", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
 
-page = st.navigation(
-    [
-        st.Page(PAGES / "hidden_states.py", title="Hidden states", icon=":material/memory:", url_path="hidden-states"),
-    ],
-    position="top",
-)
+page = st.navigation([place.page() for place in PLACES if (PAGES / place.file).exists()], position="top")
 page.run()

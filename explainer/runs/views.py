@@ -1,0 +1,161 @@
+"""When a run is looked at while it trains: at steps that grow in proportion, within a share of its time."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from explainer.lenses import LENSES
+from explainer.runs.store import Draft, Run, Store
+from explainer.runs.tape import VIEW, Grid, encode_view, event
+from explainer.tasks import Batch
+from explainer.training import Trainer
+
+log = logging.getLogger(__name__)
+
+FREE_VIEWS = 3  # of each lens: the first moments are looked at whatever that takes
+FEWEST_VIEWS = 8  # of each lens, however large they are
+WATCHED_WEIGHT = 3.0  # a lens that somebody looks through gets so much more of the time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How densely a run is recorded.
+
+    Attributes:
+        share: of training time that may go into views; `watched_share` while somebody looks.
+        validation_share: of training time that may go into validation.
+        gap: seconds between two views of a lens at least.
+        watched_gap: seconds after which a watched lens looks also between the log-spaced steps.
+        views: most views of a lens.
+        view_bytes: most bytes of a lens's views.
+        weight_bytes: most bytes of weights.
+        ratio: growth of the steps with views and gradient details.
+        weight_ratio: growth of the steps with weights and validation, at least.
+    """
+
+    share: float = 0.05
+    watched_share: float = 0.09
+    validation_share: float = 0.015
+    gap: float = 0.1
+    watched_gap: float = 0.5
+    views: int = 400
+    view_bytes: int = 32_000_000
+    weight_bytes: int = 32_000_000
+    ratio: float = 1.03
+    weight_ratio: float = 1.1
+
+
+@dataclass
+class Sight:
+    """One lens on one tape.
+
+    Attributes:
+        step: the last moment that it saw, -1 before the first.
+        taken: views on the tape.
+        at: the clock when the last was taken.
+        seconds: what the last cost.
+        spent: what all cost that count against the share.
+    """
+
+    lens: str
+    grid: Grid
+    step: int = -1
+    taken: int = 0
+    at: float = 0.0
+    seconds: float = 0.0
+    spent: float = 0.0
+
+
+class Viewer:
+    """Takes the views of one run.
+
+    Attributes:
+        lenses: those that the run was asked with.
+        watched: those through which somebody looks now.
+    """
+
+    def __init__(self, store: Store, run: Run, trainer: Trainer, pace: Pace) -> None:
+        self.store, self.run, self.trainer, self.pace = store, run.id, trainer, pace
+        self.lenses, self.watched = run.lenses, frozenset[str]()
+        self._sights: dict[str, Sight] = {}
+        self._blind: set[str] = set()  # lenses that failed on this run
+
+    def look(self) -> list[Draft]:
+        """The present moment through every lens that hasn't seen it."""
+        return [draft for sight in self._open() if sight.step != self.trainer.step for draft in self._take(sight)]
+
+    def look_if_due(self, trained: float) -> list[Draft]:
+        """The present moment through every lens whose turn it is.
+
+        Args:
+            trained: seconds of training in this process so far.
+        """
+        sights = list(self._open())
+        total = sum(map(self._weight, sights))
+        share = self.pace.watched_share if self.watched else self.pace.share
+        drafts: list[Draft] = []
+        for sight in sights:
+            if self._due(sight, share * trained * self._weight(sight) / total):
+                drafts += self._take(sight)
+        return drafts
+
+    def _weight(self, sight: Sight) -> float:
+        return WATCHED_WEIGHT if sight.lens in self.watched else 1.0
+
+    def _open(self) -> Iterator[Sight]:
+        """The lenses that suit the run, those of the run first."""
+        for name in dict.fromkeys((*self.lenses, *sorted(self.watched))):
+            if name not in self._sights and name in LENSES and LENSES[name].suits(self.trainer.config):
+                steps = self.store.steps(self.run, VIEW + name)
+                self._sights[name] = Sight(name, Grid(self.pace.ratio), max(steps, default=-1), len(steps))
+            if name in self._sights and name not in self._blind:
+                yield self._sights[name]
+
+    def _due(self, sight: Sight, allowed: float) -> bool:
+        """Whether a lens looks now, having `allowed` seconds in all."""
+        waited = time.perf_counter() - sight.at
+        if waited < self.pace.gap:
+            return False
+        if sight.taken < FREE_VIEWS:
+            return True
+        if sight.spent + sight.seconds > allowed:
+            return False
+        step, steps = self.trainer.step, self.trainer.config.steps
+        if step >= sight.grid.next(sight.step):
+            return sight.taken < self.pace.views
+        # Watched moments in between use the places that the log-spaced ones will not need.
+        coming = sight.grid.count(steps) - sight.grid.count(step)
+        return sight.lens in self.watched and waited >= self.pace.watched_gap and sight.taken + coming < self.pace.views
+
+    def _take(self, sight: Sight) -> list[Draft]:
+        step, lens = self.trainer.step, LENSES[sight.lens]
+        start = time.perf_counter()
+        try:
+            body = encode_view(lens.name, lens.look(self.trainer.model, self._batch, self.trainer.task))
+        except Exception as error:
+            # A lens that can't cope with this run must not end it.
+            log.exception("lens %s failed on run %s", lens.name, self.run)
+            self._blind.add(lens.name)
+            return [event(step, "lens failed", lens=lens.name, error=str(error)[:300])]
+        sight.at = time.perf_counter()
+        sight.seconds = sight.at - start
+        if sight.taken >= FREE_VIEWS:
+            sight.spent += sight.seconds
+        sight.step, sight.taken = step, sight.taken + 1
+        places = min(self.pace.views, max(FEWEST_VIEWS, self.pace.view_bytes // len(body)))
+        if sight.grid.count(self.trainer.config.steps) > places:
+            sight.grid = Grid.with_at_most(places, self.trainer.config.steps, self.pace.ratio)
+        return [Draft(VIEW + lens.name, step, body)]
+
+    @cached_property
+    def _batch(self) -> Batch:
+        return view_batch(self.trainer)
+
+
+def view_batch(trainer: Trainer) -> Batch:
+    """The validation batch that every view of a tape shows."""
+    return trainer.task.batch(0, split="validation").to(trainer.device)

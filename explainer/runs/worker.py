@@ -1,0 +1,123 @@
+"""The worker process: `python -m explainer.runs.worker --store DIR --parent PID`.
+
+It trains whatever the store asks for, one update of each run in turn, until its parent dies or
+it is told to end. All that it knows is in the store, so it may be killed at any moment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from explainer.runs.claim import Claim
+from explainer.runs.store import Store, StoreError
+
+log = logging.getLogger(__name__)
+
+TAKEN = 3
+"""Exit status when another worker has this store."""
+
+IDLE_SECONDS = 0.01
+BEAT_SECONDS = 1.0
+TIDY_SECONDS = 10.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Work until told to end. Returns the exit status: 0, or `TAKEN`."""
+    parser = argparse.ArgumentParser(description="Train the runs of a store.")
+    parser.add_argument("--store", type=Path, required=True, help="folder of the store")
+    parser.add_argument("--parent", type=int, default=0, help="end when this process is gone")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(format="worker: %(message)s")
+
+    store = Store(options.store)
+    claim = Claim(options.store)
+    if not claim.take():
+        return TAKEN
+    try:
+        work(store, options.parent)
+    finally:
+        claim.drop()
+        store.close()
+    return 0
+
+
+def work(store: Store, parent: int) -> None:
+    """Take the turns of a `Workshop` until a signal comes or the parent is gone."""
+    told = _listen()
+    child = os.getppid() == parent
+    store.register_worker(os.getpid())
+
+    # torch takes seconds to load: only the process that has the claim pays for it.
+    import torch
+
+    from explainer.runs.warm import warm
+    from explainer.runs.workshop import Workshop
+    from explainer.training import device_name, pick_device, set_threads
+
+    set_threads()
+    device = pick_device()
+    warm(device)
+    gc.collect()
+    gc.freeze()  # what is loaded now stays: the collector needn't walk it between updates
+    store.register_worker(os.getpid(), device_name(device), torch.__version__)
+
+    workshop = Workshop(store, device)
+    beat = tidied = time.monotonic()
+    while not told and _alive(parent, child):
+        try:
+            worked = workshop.turn()
+            now = time.monotonic()
+            if now - beat >= BEAT_SECONDS:
+                beat = now
+                store.heartbeat()
+            if now - tidied >= TIDY_SECONDS:
+                tidied = now
+                workshop.tidy()
+        except StoreError as error:
+            log.error("%s", error)
+            time.sleep(BEAT_SECONDS)
+            workshop = Workshop(store, device)
+            continue
+        if not worked:
+            time.sleep(IDLE_SECONDS)
+    workshop.close()
+
+
+def _listen() -> list[int]:
+    """A list that SIGTERM and SIGINT fill."""
+    told: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        told.append(number)
+
+    signal.signal(signal.SIGTERM, note)
+    signal.signal(signal.SIGINT, note)
+    return told
+
+
+def _alive(parent: int, child: bool) -> bool:
+    """Whether the parent is there: an orphan gets another one at once."""
+    if parent == 0:
+        return True
+    if child:
+        return os.getppid() == parent
+    try:
+        os.kill(parent, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""The pages of the app, in one list: their order, addresses and questions, and which runs each can show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from explainer.config import MODELS, RECURRENT, RunConfig
+
+PAGES = Path(__file__).resolve().parents[2] / "pages"
+
+
+@dataclass(frozen=True)
+class Place:
+    """One page.
+
+    Attributes:
+        file: in `pages/`.
+        path: its address, "" for the first page.
+        title: in the navigation.
+        icon: a Material symbol.
+        question: what it answers; also its tooltip.
+        lens: whose views it shows, "" for a page that is not about one run.
+        models: the families whose runs it shows.
+    """
+
+    file: str
+    path: str
+    title: str
+    icon: str
+    question: str
+    lens: str = ""
+    models: tuple[str, ...] = ()
+
+    def page(self) -> st.Page:
+        """The page as Streamlit's navigation and links know it."""
+        return st.Page(
+            PAGES / self.file,
+            title=self.title,
+            icon=f":material/{self.icon}:",
+            url_path=self.path,
+            default=not self.path,
+            help=self.question,
+        )
+
+
+HOME = Place("home.py", "", "Home", "home", "What is this, and where do I begin?")
+RUNS = Place("runs.py", "runs", "Runs", "list", "What ran here, and how do two runs compare?")
+LESSON_PLACES = (
+    Place(
+        "hidden_states.py",
+        "hidden-states",
+        "Hidden states",
+        "memory",
+        "What does a recurrent network remember?",
+        "hidden",
+        RECURRENT,
+    ),
+    Place(
+        "gradients.py",
+        "gradients",
+        "Gradients",
+        "trending_down",
+        "Why does an RNN forget?",
+        "gradients",
+        MODELS,
+    ),
+    Place(
+        "attention.py",
+        "attention",
+        "Attention",
+        "grid_on",
+        "Which tokens look at which?",
+        "attention",
+        ("transformer",),
+    ),
+    Place(
+        "positions.py",
+        "positions",
+        "Positions",
+        "format_list_numbered",
+        "How does a Transformer know the order?",
+        "positions",
+        ("transformer",),
+    ),
+)
+PLACES = (HOME, *LESSON_PLACES, RUNS)
+
+
+def places_for(config: RunConfig, lenses: Sequence[str] = ()) -> list[Place]:
+    """The pages that can show a run of this configuration, those first whose views are on its tape.
+
+    Args:
+        config: the run's.
+        lenses: whose views are on its tape.
+    """
+    fitting = [
+        place
+        for place in LESSON_PLACES
+        if config.model in place.models and (place.lens != "attention" or config.layers > 0)
+    ]
+    return sorted(fitting, key=lambda place: place.lens not in lenses)

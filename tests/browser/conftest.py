@@ -1,0 +1,115 @@
+"""The app as a user runs it, and Chromium as a user sees it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+PROJECT = Path(__file__).resolve().parents[2]
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync --no-first-run"
+).split()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _start(store: Path, **environment: str) -> tuple[subprocess.Popen[bytes], str]:
+    port = _free_port()
+    log = (store / "app.log").open("wb")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.address", "127.0.0.1"],
+        cwd=PROJECT,
+        env={**os.environ, "EXPLAINER_STORE": str(store), **environment},
+        stdout=log,
+        stderr=subprocess.STDOUT,
+    )
+    log.close()
+    url = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2):
+                return process, url
+        except OSError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                process.terminate()
+                raise AssertionError((store / "app.log").read_text()) from None
+            time.sleep(0.1)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of the app, with a store of its own."""
+    process, url = _start(tmp_path_factory.mktemp("store"))
+    yield url
+    _stop(process)
+
+
+@pytest.fixture(scope="session")
+def app_without_routes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app on a host where our own routes can't be reached."""
+    process, url = _start(tmp_path_factory.mktemp("store"), EXPLAINER_ROUTES="0")
+    yield url
+    _stop(process)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert executable, "These tests need Chromium: apt-get install chromium (make test does)."
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the console said, filled by `visit`; a test may assert that it is empty."""
+    return []
+
+
+@pytest.fixture
+def visit(chromium: Browser, complaints: list[str]) -> Iterator[Callable[..., Page]]:
+    """Open an address in a fresh profile: visit(url, width=…, theme=…)."""
+    contexts = []
+
+    def open_page(url: str, width: int = 1440, theme: str = "light") -> Page:
+        height = 900 if width > 500 else 844
+        scheme = "dark" if theme == "dark" else "light"
+        context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("requestfailed", lambda request: complaints.append(f"{request.url} {request.failure}"))
+        page.goto(url)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()

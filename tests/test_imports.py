@@ -1,0 +1,131 @@
+"""Who may import whom (docs/design.md, "The house"); and that this check can fail."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[1]
+PACKAGE = PROJECT / "explainer"
+
+LIGHT = {"numpy", "jaxtyping"}
+TORCH = {"torch", "numpy", "jaxtyping"}
+RULES: dict[str, tuple[set[str], set[str]]] = {
+    # part: (parts of ours, packages of others)
+    "config": (set(), LIGHT),
+    "records": (set(), LIGHT),
+    "theory": (set(), LIGHT),
+    "data": ({"config"}, LIGHT),
+    "lessons": ({"config"}, set()),
+    "limits": ({"config", "theory"}, set()),
+    "tasks": ({"config", "theory", "data"}, TORCH),
+    "models": ({"config", "theory"}, TORCH),
+    "training": ({"config", "records", "tasks", "models"}, TORCH),
+    "lenses": ({"config", "records", "theory", "models", "tasks"}, TORCH),
+    "runs": (
+        {"config", "records", "data", "limits", "theory"},
+        {"numpy", "safetensors", "starlette", "orjson"},
+    ),
+    "figures": ({"config", "records", "theory"}, {*LIGHT, "plotly"}),
+    "player": ({"config", "records", "figures", "runs", "ui"}, {*LIGHT, "streamlit", "starlette", "orjson", "plotly"}),
+    "ui": (
+        {"config", "data", "records", "figures", "runs", "player", "lessons", "limits", "theory"},
+        {*LIGHT, "streamlit", "starlette"},
+    ),
+    "headless": (
+        {"config", "data", "records", "figures", "runs", "lenses", "training", "tasks", "models", "lessons", "limits", "theory", "player"},
+        {*TORCH, "plotly", "safetensors", "orjson"},
+    ),
+    "pages": ({"config", "data", "records", "figures", "runs", "player", "ui", "lessons", "limits", "theory"}, {*LIGHT, "streamlit"}),
+}
+#: Modules of the worker process, which may use torch and everything that trains and looks.
+WORKER = {
+    "runs.worker", "runs.active", "runs.looking", "runs.recorder", "runs.warm", "runs.workshop",
+}  # fmt: skip
+WORKER_PARTS = {"tasks", "models", "training", "lenses", *RULES["runs"][0]}
+
+
+def imports_of(path: Path) -> set[str]:
+    """Full names of what a file imports, at any depth of nesting, except for types only."""
+    found: set[str] = set()
+    tree = ast.parse(path.read_text())
+    typing_only = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if node in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def breaches(path: Path, package: Path = PACKAGE) -> list[str]:
+    """Sentences about imports of a file that its part may not have."""
+    if package in path.parents:
+        module = ".".join(path.relative_to(package).with_suffix("").parts).removesuffix(".__init__")
+        part = module.split(".")[0]
+    else:
+        module, part = path.stem, "pages"
+    ours, others = RULES[part]
+    if module in WORKER:
+        ours, others = WORKER_PARTS, {*others, *TORCH}
+    said = []
+    for name in sorted(imports_of(path)):
+        root, *rest = name.split(".")
+        if root == "explainer":
+            target = rest[0] if rest else ""
+            deeper = ".".join(rest)
+            if target not in {*ours, part}:
+                said.append(f"{module} imports explainer.{target}")
+            elif part != "runs" and part != "headless" and any(deeper.startswith(worker) for worker in WORKER):
+                said.append(f"{module} imports the worker's {deeper}")
+        elif root not in sys.stdlib_module_names and root not in others:
+            said.append(f"{module} imports {root}")
+    return said
+
+
+FILES = [
+    path
+    for path in sorted([*PACKAGE.rglob("*.py"), *(PROJECT / "pages").glob("*.py")])
+    if path not in (PACKAGE / "__init__.py", PACKAGE / "__main__.py")
+]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_a_part_imports_only_what_it_may(path: Path) -> None:
+    assert breaches(path) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "line", "said"),
+    [
+        ("ui", "import torch", "ui.new imports torch"),
+        ("models", "from explainer.runs.store import Store", "models.new imports explainer.runs"),
+        ("figures", "def late():\n    import streamlit", "figures.new imports streamlit"),
+        ("ui", "from explainer.runs.worker import main", "ui.new imports the worker's runs.worker.main"),
+        ("config", "from explainer.theory import pca", "config.new imports explainer.theory"),
+    ],
+)
+def test_a_wrong_import_is_found(tmp_path: Path, part: str, line: str, said: str) -> None:
+    file = tmp_path / part / "new.py"
+    file.parent.mkdir()
+    file.write_text(line + "\n")
+    assert breaches(file, tmp_path) == [said]
+
+
+def test_the_interface_process_never_loads_torch() -> None:
+    modules = ["app", *(f"explainer.{part}" for part in ("ui.shell", "ui.lesson", "player.routes", "figures", "runs.client"))]
+    loaded = [name for name in modules if name not in ("app", "explainer.ui.shell")]
+    code = f"import sys; import {', '.join(loaded)}; print('torch' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "False", result.stderr
