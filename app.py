@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 
 from explainer.player.assets import plotly_script
 from explainer.player.routes import routes
+from explainer.runs.tape_file import load_shipped
 from explainer.ui.backend import annotator, store
 from explainer.ui.visitors import OwnerCookie
 
@@ -21,7 +22,8 @@ HERE = Path(__file__).resolve().parent
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
-    """The worker lives as long as the app does, and plotly.js is compressed before the first visit."""
+    """The worker lives as long as the app does; lessons and plotly.js are in place before the first visit."""
+    load_shipped(store())
     supervisor = Supervisor(store().folder)
     supervisor.start()
     plotly_script()

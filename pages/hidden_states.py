@@ -9,6 +9,66 @@ from explainer.figures.subject import subject
 from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.ui.lesson import Lesson, open_lesson, theme, tracks, transport
+from explainer.ui.tabs import Experiment, words_below
+
+EXPLAIN = """
+Each **column** of the large picture is one moment of reading; what was read stands below it. Each **row** is one
+hidden unit. The colour is the unit's value: blue below zero, orange above. A network with one layer has nothing
+else to carry the past in: what is not in this column is forgotten.
+
+In the **adding problem** two of the numbers carry a star, and the answer is their sum. Drag the bar to step 0:
+the columns differ a little with every number read, and nothing lasts. Drag it to the end: the state changes at
+the two starred columns and holds still between them. That is memory, and it was learnt.
+
+The **path** shows the same columns as points in a plane: the two directions in which the states of the whole tape
+vary most. The plane is the same for every training step, so what moves is the network. Long strides are the moments
+at which something was written down.
+
+The lower pictures say what the memory is good for: the **output** beside the target (only the positions that count
+are in the sentence), and the **loss** against the best that one could do without any memory.
+"""
+
+MATH = r"""
+At every time step $t$ a cell makes the new state from the old one and the input. For the plain network
+
+$$h_t = \tanh(W_{ih} x_t + b_{ih} + W_{hh} h_{t-1} + b_{hh}), \qquad h_t \in \mathbb{R}^N,\; x_t \in \mathbb{R}^F .$$
+
+The **GRU** (Cho et al. 2014) keeps a share $z_t$ of the old state, unit by unit:
+
+$$r_t = \sigma(W_{ir} x_t + W_{hr} h_{t-1} + b_r), \quad z_t = \sigma(W_{iz} x_t + W_{hz} h_{t-1} + b_z),$$
+$$n_t = \tanh(W_{in} x_t + b_{in} + r_t \odot (W_{hn} h_{t-1} + b_{hn})), \quad
+h_t = (1 - z_t) \odot n_t + z_t \odot h_{t-1} .$$
+
+The **LSTM** (Hochreiter & Schmidhuber 1997; with the forget gate of Gers et al. 2000) carries a second vector, the cell
+state: $c_t = f_t \odot c_{t-1} + i_t \odot g_t$ and $h_t = o_t \odot \tanh(c_t)$, each gate being
+$\sigma(W x_t + U h_{t-1} + b)$.
+
+The path is $(h_t - \bar h) V^\top$, where the rows of $V \in \mathbb{R}^{2 \times N}$ are the first two right singular
+vectors of all states on the tape, less their mean $\bar h$.
+"""
+
+EXPERIMENTS = (
+    Experiment(
+        "Look at the untrained network first. Which columns stand out? Then drag to the end and look again.",
+        {"step": "0"},
+        "At step 0 no column stands out. At the end the two starred ones do: the state jumps there and is held "
+        "between.",
+    ),
+    Experiment(
+        "Train a tanh RNN on sequences of 50 numbers. Does its loss get below the dotted line?",
+        {"model": "rnn", "length": "50", "width": "64", "lr": "0.003", "steps": "1000"},
+        "Hardly: with three seeds it stayed at 0.15 to 0.17 however long it trained, and always answering 1 gives "
+        "1/6 = 0.167. The GRU solves the same sequences in about 600 steps. Why? See the page on gradients.",
+    ),
+    Experiment(
+        "Let the network predict real sunspots one year ahead. Whom does it have to beat?",
+        {"task": "forecast", "length": "32", "width": "32", "steps": "600", "lr": "0.003"},
+        "Repeating last year's number is off by 32.9 (root mean square over the last 60 years); a linear fit to the "
+        "last nine years by 19.1. A network is worth its trouble only below the second.",
+    ),
+)
+
+CELLS = {"rnn": "tanh_cell", "rnn_relu": "relu_cell", "lstm": "lstm_cell", "gru": "gru_cell"}
 
 lesson = Lesson(
     key="hidden",
@@ -36,3 +96,17 @@ if runs:
     )
 else:
     st.info("Nothing is recorded yet. Press Train.")
+
+words_below(
+    "hidden",
+    "hidden-states",
+    explain=EXPLAIN,
+    math=MATH,
+    code=[
+        ("models/cells.py", CELLS[runs[0].config.model if runs else "gru"]),
+        ("lenses/hidden.py", "look"),
+        ("training/trainer.py", "Trainer.advance"),
+    ],
+    experiments=EXPERIMENTS,
+    config=runs[0].config if runs else None,
+)

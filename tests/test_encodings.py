@@ -128,6 +128,31 @@ def test_alibi_bias_grows_with_distance_and_hides_the_future() -> None:
     assert bias[2, 3, 4] == -np.inf
 
 
+def test_rotary_scores_are_the_products_of_the_turned_vectors() -> None:
+    q, k = np.random.default_rng(3).normal(size=(2, K))
+    scores = encodings.rotary_scores(q, k, T, base=50.0)
+    one, other = encodings.rotate(np.stack([q, k]), np.array([11, 4]), base=50.0)
+    assert scores.shape == (T, T)
+    assert scores[11, 4] == pytest.approx(sum(one * other))
+
+
+def test_alibi_weights_are_the_softmax_of_the_bias_alone() -> None:
+    for head, slope in enumerate(encodings.alibi_slopes(H)):
+        grown = np.exp(encodings.alibi_bias(H, T)[head])
+        np.testing.assert_allclose(encodings.alibi_weights(slope, T), grown / grown.sum(1, keepdims=True), atol=1e-15)
+
+
+def test_offset_range_is_that_of_each_diagonal() -> None:
+    scores = np.random.default_rng(4).normal(size=(5, 5))
+    low, mean, high = encodings.offset_range(scores)
+    assert len(low) == len(mean) == len(high) == 9
+    assert low[0] == mean[0] == high[0] == scores[0, 4], "the first offset is m - n = -4"
+    two = [scores[2, 0], scores[3, 1], scores[4, 2]]
+    assert (low[6], mean[6], high[6]) == (min(two), pytest.approx(sum(two) / 3), max(two))
+    low, _, high = encodings.offset_range(encodings.dot_kernel(encodings.sinusoidal(T, D)))
+    np.testing.assert_allclose(low, high, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("call", "named"),
     [

@@ -5,17 +5,22 @@ from functools import lru_cache
 from explainer.config import RunConfig
 from explainer.data.corpus import check_text, default_text, digest
 from explainer.data.series import SUNSPOTS, Series, csv_columns, parse_number, read_csv
+from explainer.data.windows import check_series_length, check_text_length, training_characters, training_values
 
 __all__ = [
     "SUNSPOTS",
     "Series",
+    "check_series_length",
     "check_text",
+    "check_text_length",
     "csv_columns",
     "data_digest",
     "default_text",
     "digest",
     "parse_number",
     "read_csv",
+    "training_characters",
+    "training_values",
 ]
 
 

@@ -1,7 +1,8 @@
 """Record -> figure and reading: what each lens's views become on a page.
 
 `NOTES` has, for every lens, the function that adds sentences and derived arrays to one record;
-`CONTEXTS`, for the lenses that need one, the function that computes over a whole tape.
+`CONTEXTS`, for the lenses that need one, the function that computes over a whole tape; `PANELS`, all
+figures of a lens for one run (a `subject`), where no page chooses among them: for files.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from explainer.figures import hidden
-from explainer.figures.panel import Moment, Notes
+from explainer.figures.panel import Moment, Notes, Panel
 
 NOTES: Mapping[str, Callable[[Any, Moment], Notes]] = {"hidden": hidden.notes}
 CONTEXTS: Mapping[str, Callable[..., dict[str, Any]]] = {"hidden": hidden.context}
+PANELS: Mapping[str, Callable[[Mapping[str, Any], str], list[Panel]]] = {"hidden": hidden.panels}
 
-__all__ = ["CONTEXTS", "NOTES", "Moment", "Notes"]
+__all__ = ["CONTEXTS", "NOTES", "PANELS", "Moment", "Notes"]

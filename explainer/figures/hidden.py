@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.figures.curves import loss_reading
+from explainer.figures.curves import loss_panel, loss_reading
 from explainer.figures.panel import Moment, Notes, Panel, Reading, Slot
 from explainer.figures.theme import DIVERGING, FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, layout
 from explainer.records import HiddenRecord
@@ -156,6 +156,16 @@ def output_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: i
         span=span,
         height=height,
     )
+
+
+def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
+    """All figures of this lens for one run, in reading order."""
+    return [
+        states_panel(run, theme),
+        path_panel(run, theme),
+        output_panel(run, theme),
+        loss_panel([run], theme, "hidden"),
+    ]
 
 
 def notes(record: HiddenRecord, moment: Moment) -> Notes:

@@ -7,6 +7,7 @@ plotly's JSON (`data.0.z`) and where its value comes from. The player fills slot
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 from bisect import bisect_right
@@ -24,20 +25,21 @@ from explainer.figures.theme import plain
 class Slot:
     """A place in a figure and where its value comes from.
 
-    Kinds, each for the run number `run`:
+    Kinds, each for the run number `run` (or the run that a selection of that name has):
         frame: array `name` of the lens's record at the moment, under the leading `index`.
-        labels: the texts `name` of that record.
-        history: that array over all frames of the tape (`name="step"`: their steps).
+        labels: the texts `name` of that record; with an `index`, one of them.
+        history: that array over all frames of the tape (`name="step"`: their steps), a row each.
         series: the metric `name` over all training steps.
         context: an array computed over the whole tape (ranges, a basis).
         project: states (.., T, N) on axis `column` of the tape's fixed basis.
         mosaic: (L, H, T, T) as one table with `gap` empty cells between the maps.
-        step: the moment itself.
+        own: array `name` of the panel itself; the index "place" is where a scan stands.
+        step: the moment itself; in a scan, the place.
     """
 
     to: str
     kind: str = "frame"
-    run: int = 0
+    run: int | str = 0
     lens: str = ""
     name: str = ""
     index: tuple[int | str, ...] = ()  # a number, or the name of a selection such as "head"
@@ -52,7 +54,7 @@ class Reading:
 
     lens: str
     name: str
-    run: int = 0
+    run: int | str = 0
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Panel:
     readings: tuple[Reading, ...] = ()
     reading: str = ""  # the sentence when it does not depend on a tape
     reading_index: tuple[str, ...] = ()  # selections that the reading depends on
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)  # for slots of kind `own`
     span: int = 6  # of twelve columns
     height: int = 300  # pixels
     click: dict[str, Any] = field(default_factory=dict)
@@ -80,6 +83,7 @@ class Panel:
             "readings": [asdict(reading) for reading in self.readings],
             "reading": self.reading,
             "reading_index": list(self.reading_index),
+            "arrays": {name: packed(array) for name, array in self.arrays.items()},
             "span": self.span,
             "height": self.height,
             "click": self.click or None,
@@ -146,7 +150,7 @@ def fill(panel: Panel, reels: Sequence[Reel], step: int, selection: Mapping[str,
     """The panel's figure at a step, in plotly's JSON: what the player draws, computed in Python."""
     figure = copy.deepcopy(panel.figure)
     for slot in panel.slots:
-        value = slot_value(slot, reels, step, selection or {})
+        value = slot_value(slot, reels, step, selection or {}, panel.arrays)
         if value is not None:
             _put(figure, slot.to, value)
     return figure
@@ -156,7 +160,7 @@ def reading_at(panel: Panel, reels: Sequence[Reel], step: int, selection: Mappin
     """The panel's sentence at a step."""
     sentences = []
     for reading in panel.readings:
-        frame = reels[reading.run].at(reading.lens, step)
+        frame = _reel(reels, reading.run, selection or {}).at(reading.lens, step)
         sentence = frame.readings.get(reading.name, "") if frame else ""
         if not isinstance(sentence, str):
             sentence = sentence.get(",".join(str((selection or {}).get(name, 0)) for name in panel.reading_index), "")
@@ -164,12 +168,20 @@ def reading_at(panel: Panel, reels: Sequence[Reel], step: int, selection: Mappin
     return " ".join(filter(None, sentences)) or panel.reading
 
 
-def slot_value(slot: Slot, reels: Sequence[Reel], step: int, selection: Mapping[str, int]) -> Any:
+def slot_value(
+    slot: Slot,
+    reels: Sequence[Reel],
+    step: int,
+    selection: Mapping[str, int],
+    own: Mapping[str, NDArray[Any]] | None = None,
+) -> Any:
     """What a slot asks for at a step, or None when the tape has none of it yet."""
-    reel = reels[slot.run]
     index = tuple(selection.get(at, 0) if isinstance(at, str) else at for at in slot.index)
     if slot.kind == "step":
         return step
+    if slot.kind == "own":
+        return _listed(_under((own or {})[slot.name], index))
+    reel = _reel(reels, slot.run, selection)
     if slot.kind == "series":
         return _listed(reel.metrics.get(slot.name))
     if slot.kind == "context":
@@ -179,15 +191,18 @@ def slot_value(slot: Slot, reels: Sequence[Reel], step: int, selection: Mapping[
         frames = reel.frames.get(slot.lens, ())
         if slot.name == "step":
             return [frame.step for frame in frames]
-        return [
+        rows = [
             _listed(_under(frame.arrays[slot.name], index)) if slot.name in frame.arrays else None for frame in frames
         ]
+        return [list(column) for column in zip(*rows, strict=False)] if slot.transpose else rows
     frame = reel.at(slot.lens, step)
     if frame is None:
         return None
     if slot.kind == "labels":
         labels = frame.labels.get(slot.name)
-        return None if labels is None else [plain(label) for label in labels]
+        if labels is None or not index:
+            return None if labels is None else [plain(label) for label in labels]
+        return plain(labels[min(index[0], len(labels) - 1)])
     array = frame.arrays.get(slot.name)
     if array is None:
         return None
@@ -213,6 +228,16 @@ def mosaic(maps: NDArray[Any], gap: int) -> NDArray[Any]:
                 layer, head
             ]
     return table
+
+
+def packed(array: NDArray[Any]) -> dict[str, Any]:
+    """An array for the component's data: its shape, and float32 little-endian in base64."""
+    body = np.ascontiguousarray(array, dtype="<f4").tobytes()
+    return {"shape": list(array.shape), "body": base64.b64encode(body).decode()}
+
+
+def _reel(reels: Sequence[Reel], run: int | str, selection: Mapping[str, int]) -> Reel:
+    return reels[min(selection.get(run, 0) if isinstance(run, str) else run, len(reels) - 1)]
 
 
 def _under(array: NDArray[Any], index: tuple[int, ...]) -> NDArray[Any]:

@@ -17,10 +17,11 @@ def show_without_routes(
     tracks: Sequence[Any],
     *,
     key: str,
-    selections: Mapping[str, tuple[str, int]],
+    selections: Mapping[str, tuple[str, int | Sequence[str]]],
     asked: Mapping[str, int | None],
+    scan: Any = None,
 ) -> None:
-    """Draw `panels` from the tapes in Python, again each second while a run is training."""
+    """Draw `panels` from the tapes (or at a place of `scan`) in Python, again each second while a run is training."""
     from explainer.ui.backend import reels_of, runs_of
 
     live = any(run.status in ("queued", "running") for run in runs_of([track.run for track in tracks]))
@@ -29,7 +30,8 @@ def show_without_routes(
     def moment() -> None:
         runs = runs_of([track.run for track in tracks])
         reels = reels_of(tracks)
-        selection, step = _controls(reels, tracks, key, selections, asked)
+        steps = list(scan.places) if scan else _steps(reels, tracks)
+        selection, step = _controls(steps, scan.label.capitalize() if scan else "Training step", key, selections, asked)
         if tracks and step is None:
             st.caption("Waiting for the first frame.")
         else:
@@ -43,31 +45,37 @@ def show_without_routes(
     moment()
 
 
-def _controls(
-    reels: Sequence[Reel],
-    tracks: Sequence[Any],
-    key: str,
-    selections: Mapping[str, tuple[str, int]],
-    asked: Mapping[str, int | None],
-) -> tuple[dict[str, int], int | None]:
-    """The slider over all frames' steps and a box for each selection."""
-    steps = sorted(
+def _steps(reels: Sequence[Reel], tracks: Sequence[Any]) -> list[int]:
+    """All steps at which a tape has a frame."""
+    return sorted(
         {frame.step for reel, track in zip(reels, tracks, strict=True) for frame in reel.frames[track.lenses[0]]}
     )
+
+
+def _controls(
+    steps: Sequence[int],
+    title: str,
+    key: str,
+    selections: Mapping[str, tuple[str, int | Sequence[str]]],
+    asked: Mapping[str, int | None],
+) -> tuple[dict[str, int], int | None]:
+    """The slider over all steps (or a scan's places) and a box for each selection."""
     chosen: dict[str, int] = {}
     step: int | None = steps[-1] if steps else None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if len(steps) > 1:
             wanted = asked.get("step")
             start = max((each for each in steps if wanted is not None and each <= wanted), default=steps[-1])
-            step = st.select_slider("Training step", steps, value=start, key=f"{key}-step-{steps[-1]}")
-        for name, (label, count) in selections.items():
-            if count > 1:
-                options = range(count)
-                index = min(asked.get(name) or 0, count - 1)
+            step = st.select_slider(title, steps, value=start, key=f"{key}-step-{steps[-1]}")
+        for name, (label, choices) in selections.items():
+            names = names_of(label, choices)
+            if len(names) > 1:
+                index = min(asked.get(name) or 0, len(names) - 1)
                 chosen[name] = st.selectbox(
-                    label, options, index=index, format_func=lambda at: str(at + 1), key=f"{key}-{name}"
+                    label, range(len(names)), index=index, format_func=names.__getitem__, key=f"{key}-{name}"
                 )
+    if step is not None:
+        chosen["place"] = steps.index(step)
     return chosen, step
 
 
@@ -88,3 +96,8 @@ def _draw(panels: Sequence[Panel], reels: Sequence[Reel], step: int, selection: 
                 figure, theme=None, key=f"{key}-{panel.id}", config=PLOTLY_CONFIG, alt=reading or panel.title
             )
             column.text(reading)
+
+
+def names_of(label: str, choices: int | Sequence[str]) -> list[str]:
+    """What a selection's choices are called: as given, or "Layer 1", "Layer 2" … for a number of them."""
+    return [f"{label} {number + 1}" for number in range(choices)] if isinstance(choices, int) else list(choices)

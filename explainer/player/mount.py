@@ -16,7 +16,7 @@ import streamlit as st
 
 from explainer.figures.panel import Panel
 from explainer.player.assets import PLOTLY_ROUTE
-from explainer.player.fallback import show_without_routes
+from explainer.player.fallback import names_of, show_without_routes
 
 HERE = Path(__file__).parent
 
@@ -27,6 +27,14 @@ class Track:
 
     run: str
     lenses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a player without tapes moves through: the places of an axis, such as the positions of a sequence."""
+
+    label: str
+    places: tuple[int, ...]
 
 
 @cache
@@ -45,9 +53,10 @@ def play(
     tracks: Sequence[Track] = (),
     *,
     key: str,
-    selections: Mapping[str, tuple[str, int]] | None = None,
+    selections: Mapping[str, tuple[str, int | Sequence[str]]] | None = None,
     autoplay: bool = True,
     loop: bool = False,
+    scan: Scan | None = None,
 ) -> None:
     """Show panels, and a bar to move through the tapes of `tracks` if there are any.
 
@@ -55,14 +64,16 @@ def play(
         panels: the figures, in reading order.
         tracks: tapes; a slot's `run` is an index into them.
         key: the component's; the same key keeps zoom and position.
-        selections: what a viewer can choose within the figures: name -> (label, how many).
+        selections: what a viewer can choose within the figures: name -> (label, how many or
+            their names).
         autoplay: play a finished tape at once (not when the address names a step, nor for a
             viewer who prefers reduced motion).
         loop: begin again after the end.
+        scan: what the bar moves through where there are no tapes.
     """
     asked = {name: _whole(st.query_params.get(name)) for name in ("step", *(selections or {}))}
     if st.session_state.get("routes_unreachable"):
-        show_without_routes(panels, tracks, key=key, selections=selections or {}, asked=asked)
+        show_without_routes(panels, tracks, key=key, selections=selections or {}, asked=asked, scan=scan)
         return
     data = {
         "base": base_path(),
@@ -70,12 +81,14 @@ def play(
         "runs": [{"id": track.run, "lenses": list(track.lenses)} for track in tracks],
         "figures": [panel.to_player() for panel in panels],
         "select": [
-            {"name": name, "label": label, "count": count} for name, (label, count) in (selections or {}).items()
+            {"name": name, "label": label, "names": names_of(label, choices)}
+            for name, (label, choices) in (selections or {}).items()
         ],
         "selection": {name: asked[name] or 0 for name in selections or {}},
         "step": asked["step"],
         "autoplay": autoplay,
         "loop": loop,
+        "scan": {"label": scan.label, "places": list(scan.places)} if scan else None,
     }
     result = _component()(key=key, data=data, on_states_change=_nothing, on_routes_change=_nothing)
     if result.routes == "unreachable":

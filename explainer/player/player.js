@@ -203,11 +203,23 @@ function put(figure, path, value) {
   place[names.at(-1)] = value;
 }
 
+/** The tape of run number `run`, or of the run that the selection of that name has. */
+function tapeOf(tapes, run, selection) {
+  const number = typeof run === "string" ? selection[run] || 0 : run || 0;
+  return tapes[Math.min(number, tapes.length - 1)];
+}
+
+/** An array that came with a panel: {shape, body} in base64 becomes {shape, values}. */
+function unpacked({ shape, body }) {
+  return { shape, values: new Float32Array(Uint8Array.from(atob(body), (letter) => letter.charCodeAt(0)).buffer) };
+}
+
 /** What a slot asks for at a step, or undefined when the tape has none of it yet. */
-function slotValue(slot, tapes, step, selection) {
-  const tape = tapes[slot.run || 0];
+function slotValue(slot, tapes, step, selection, own) {
+  const tape = tapeOf(tapes, slot.run, selection);
   const indices = (slot.index || []).map((index) => (typeof index === "string" ? selection[index] || 0 : index));
   if (slot.kind === "step") return slot.offset ? step + slot.offset : step;
+  if (slot.kind === "own") return part(own[slot.name], indices);
   if (slot.kind === "series") return tape.metrics[slot.name];
   if (slot.kind === "context") {
     const found = tape.contexts[slot.lens]?.[slot.name];
@@ -216,13 +228,16 @@ function slotValue(slot, tapes, step, selection) {
   if (slot.kind === "history") {
     const frames = tape.frames[slot.lens] || [];
     if (slot.name === "step") return frames.map((frame) => frame.step);
-    return frames.map((frame) => (frame.arrays[slot.name] ? part(frame.arrays[slot.name], indices) : NaN));
+    const rows = frames.map((frame) => (frame.arrays[slot.name] ? part(frame.arrays[slot.name], indices) : NaN));
+    return slot.transpose ? transposed(rows) : rows;
   }
   const [frame] = tape.at(slot.lens, step);
   if (!frame) return undefined;
   if (slot.kind === "labels") {
     const labels = frame.text[slot.name];
-    return labels === undefined ? undefined : JSON.parse(labels).map(plain);
+    if (labels === undefined) return undefined;
+    const texts = JSON.parse(labels).map(plain);
+    return indices.length ? texts[Math.min(indices[0], texts.length - 1)] : texts;
   }
   const array = frame.arrays[slot.name];
   if (!array) return undefined;
@@ -236,13 +251,13 @@ function slotValue(slot, tapes, step, selection) {
 }
 
 /** A figure at a step: its base with every slot filled. */
-function filled(spec, tapes, step, selection) {
+function filled(spec, tapes, step, selection, own) {
   const figure = {
     data: structuredClone(spec.data),
     layout: structuredClone(spec.layout),
   };
   for (const slot of spec.slots) {
-    const value = slotValue(slot, tapes, step, selection);
+    const value = slotValue(slot, tapes, step, selection, own);
     if (value !== undefined) put(figure, slot.to, value);
   }
   return figure;
@@ -367,15 +382,16 @@ class Player {
     this.signature = signature;
     this.data = data;
     this.base = new URL(data.base, location.origin + "/").href;
-    const wanted = data.runs.map((run) => `${run.id}|${run.lenses}`).join();
+    const wanted = data.runs.map((run) => `${run.id}|${run.lenses}`).join() || data.scan?.label || "";
     if (wanted !== this.wanted) {
       const first = this.wanted === undefined;
       this.wanted = wanted;
       this.begin(data, first);
     }
+    if (data.scan) this.scan(data.scan.places);
     this.layOut(data.figures);
     this.layOutSelectors(data.select || []);
-    this.bar.hidden = data.runs.length === 0;
+    this.bar.hidden = data.runs.length === 0 && !data.scan;
     this.draw();
   }
 
@@ -395,6 +411,15 @@ class Player {
     clearTimeout(this.pollTimer);
     this.generation = (this.generation || 0) + 1;
     if (this.tapes.length) this.poll(this.generation);
+  }
+
+  /** Without tapes the bar moves through the places of an axis, which may become more or fewer. */
+  scan(places) {
+    this.times = places;
+    this.step = places[this.index] ?? 0;
+    if (this.started) return;
+    this.started = true;
+    if (this.autoplay) this.play();
   }
 
   // -- figures
@@ -422,6 +447,7 @@ class Player {
     figures.forEach((spec, index) => {
       const panel = this.panels[index];
       panel.spec = spec;
+      panel.own = Object.fromEntries(Object.entries(spec.arrays || {}).map(([name, array]) => [name, unpacked(array)]));
       panel.dirty = true;
       panel.title.textContent = spec.title;
       panel.box.style.setProperty("--span", spec.span);
@@ -431,12 +457,12 @@ class Player {
 
   layOutSelectors(select) {
     this.selectors.replaceChildren();
-    for (const { name, label, count } of select) {
+    for (const { name, label, names } of select) {
       if (!(name in this.selection)) this.selection[name] = 0;
-      if (count < 2) continue;
+      if (names.length < 2) continue;
       const box = make("select", { "aria-label": label });
-      for (let value = 0; value < count; value++) box.append(make("option", { value, text: `${label} ${value + 1}` }));
-      box.value = String(Math.min(this.selection[name], count - 1));
+      names.forEach((text, value) => box.append(make("option", { value, text })));
+      box.value = String(Math.min(this.selection[name], names.length - 1));
       box.dataset.name = name;
       box.onchange = () => this.choose({ [name]: Number(box.value) });
       this.selectors.append(box);
@@ -456,7 +482,7 @@ class Player {
 
   /** Draw the present moment: one figure a task, so that no task is long; only the latest moment. */
   draw() {
-    for (const panel of this.panels) panel.dirty = true;
+    for (const panel of this.panels) panel.dirty ||= panel.spec.slots.length + panel.spec.readings.length > 0;
     this.showBar();
     if (this.drawing) return;
     this.drawing = true;
@@ -482,11 +508,14 @@ class Player {
   }
 
   async drawPanel(panel) {
-    const ready = this.tapes.every((tape) => tape.frames[tape.lenses[0]].length > 0);
+    const ready = this.tapes.some((tape) => tape.frames[tape.lenses[0]].length > 0);
     if (!ready && this.tapes.length) return; // keep the last picture until there is a new one
-    const Plotly = await plotly(this.base + this.data.plotly);
+    const Plotly = await plotly(this.base + this.data.plotly).catch((error) => {
+      this.setState("routes", "unreachable");
+      throw error;
+    });
     const spec = panel.spec;
-    const { data, layout } = filled(spec, this.tapes, this.step, this.selection);
+    const { data, layout } = filled(spec, this.tapes, this.step, { ...this.selection, place: this.index }, panel.own);
     layout.datarevision = ++this.drawn;
     layout.uirevision = spec.id + this.wanted;
     const small = panel.box.clientWidth < 420;
@@ -509,7 +538,7 @@ class Player {
   reading(spec) {
     const sentences = [];
     for (const { run, lens, name } of spec.readings) {
-      const tape = this.tapes[run];
+      const tape = tapeOf(this.tapes, run, this.selection);
       const [frame] = tape ? tape.at(lens, this.step) : [];
       let sentence = frame?.readings[name];
       if (sentence && typeof sentence === "object") {
@@ -623,7 +652,9 @@ class Player {
     this.slider.max = Math.max(0, this.times.length - 1);
     this.slider.value = index;
     const total = Math.max(0, ...this.tapes.map((tape) => tape.header.steps || 0));
-    const said = `step ${this.step} of ${total}`;
+    const scan = this.data?.scan;
+    const said = scan ? `${scan.label} ${this.step} of ${this.times.at(-1)}` : `step ${this.step} of ${total}`;
+    this.slider.setAttribute("aria-label", scan ? scan.label : "Training step");
     this.stepLabel.textContent = this.times.length ? said : "";
     this.slider.setAttribute("aria-valuetext", said);
     this.liveButton.hidden = !this.live;
@@ -680,8 +711,7 @@ class Player {
   received() {
     this.mergeTimes();
     const whole = this.tapes.every((tape) => !tape.header.more);
-    const ready = this.times.length > 0 && this.tapes.every((tape) => tape.frames[tape.lenses[0]].length > 0);
-    if (ready && !this.started) {
+    if (this.times.length && !this.started) {
       this.started = true;
       if (this.pinned !== null) this.step = this.pinned;
       else if (this.live) this.follow = true;

@@ -11,9 +11,9 @@ import torch
 
 from explainer.data import data_digest
 from explainer.limits import limits, spoken
-from explainer.runs.claim import Claim
+from explainer.runs.claim import Claim, Taken
 from explainer.runs.recorder import Recorder
-from explainer.runs.store import Run, Store, StoreError
+from explainer.runs.store import Run, Store
 from explainer.runs.tape import decode, decode_event
 from explainer.runs.views import Pace
 from explainer.training import Diverged, Step, Trainer, device_name
@@ -141,24 +141,48 @@ def describe(trainer: Trainer) -> dict[str, object]:
 
 
 def record(store: Store, run: str, pace: Pace | None = None, device: torch.device | None = None) -> Iterator[Step]:
-    """Train a run to its end in this process, tape and all, yielding each update.
+    """Train a run to its end in this process, tape and all, yielding each update; none if it has ended.
+
+    Closed or interrupted before, the run counts as stopped.
 
     Raises:
         KeyError: no such run.
-        StoreError: a worker trains for this store already; it will take the run.
+        Taken: a worker trains for this store already; it will take the run.
     """
     claim = Claim(store.folder)
     if not claim.take():
-        raise StoreError(f"A worker trains for the store {store.folder} already. Let it do this run, or name another.")
+        raise Taken(f"A worker trains for the store {store.folder} already. Let it do this run, or name another.")
     try:
         found = store.run(run)
         if found is None:
             raise KeyError(run)
-        active = ActiveRun(store, found, pace or Pace(), device)
+        if not found.finished:
+            yield from _to_the_end(store, ActiveRun(store, found, pace or Pace(), device))
+    finally:
+        claim.drop()
+
+
+def _to_the_end(store: Store, active: ActiveRun) -> Iterator[Step]:
+    try:
         active.begin()
         while not active.ended:
             step = active.advance()
             if step is not None:
                 yield step
-    finally:
-        claim.drop()
+    except (GeneratorExit, KeyboardInterrupt):
+        if not active.ended:
+            active.end("stopped", f"stopped at step {active.trainer.step}")
+        raise
+    except Exception as error:
+        store.set_status(active.id, "failed", sentence(error))
+        raise
+
+
+def sentence(error: Exception) -> str:
+    """What a page says of a run that failed."""
+    if isinstance(error, ValueError):
+        return str(error)
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error):
+        return "There was not enough memory. Choose a smaller batch, length or width."
+    text = " ".join(str(error).split())[:300]
+    return f"Training failed ({type(error).__name__}: {text})."

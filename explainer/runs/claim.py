@@ -9,7 +9,13 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from explainer.runs.database import StoreError
+
 FILE = "worker.lock"
+
+
+class Taken(StoreError):
+    """Another process trains for the store already."""
 
 
 class Claim:

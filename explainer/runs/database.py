@@ -135,7 +135,7 @@ class Database:
     def shrink(self) -> None:
         """Give free pages back to the file system."""
         with self._sentences(), self._borrowed() as db:
-            db.execute("PRAGMA incremental_vacuum").fetchall()
+            db.executescript("PRAGMA incremental_vacuum")  # `execute` would free a single page
 
     # -- connections --------------------------------------------------------------------------
 

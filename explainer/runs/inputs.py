@@ -7,7 +7,16 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from explainer.config import RunConfig
-from explainer.data import SUNSPOTS, Series, check_text, data_digest, default_text, digest
+from explainer.data import (
+    SUNSPOTS,
+    Series,
+    check_series_length,
+    check_text,
+    check_text_length,
+    data_digest,
+    default_text,
+    digest,
+)
 
 
 class Prepared(NamedTuple):
@@ -31,20 +40,33 @@ def prepare(config: RunConfig, data: str | None = None) -> Prepared:
         data: the user's own text or canonical series text; None for the default one.
 
     Raises:
-        ValueError: the data can't be learnt from, or the configuration names other data.
+        ValueError: the data can't be learnt from, it is too short for windows of T steps, or the
+            configuration names other data.
     """
     if config.task not in ("text", "forecast"):
         return Prepared(config, "", "")
     if data is None:
         if config.data:
             raise ValueError("The text or series of this run is not here. Paste or upload it again.")
+        check_length(config, len(default_text()) if config.task == "text" else len(SUNSPOTS.values))
         body = default_text() if config.task == "text" else SUNSPOTS.to_text()
         return Prepared(config, data_digest(config), body)
-    body = check_text(data) if config.task == "text" else Series.from_text(data).to_text()
+    series = Series.from_text(data) if config.task == "forecast" else None
+    body = series.to_text() if series else check_text(data)
     name = digest(body)
     if config.data not in ("", name):
         raise ValueError("This run was made with another text or series than the one given. Leave `data` empty.")
+    check_length(config, len(series.values if series else body))
     return Prepared(replace(config, data=name), name, body)
+
+
+def check_length(config: RunConfig, size: int) -> None:
+    """Whether windows of T steps fit into `size` characters or values.
+
+    Raises:
+        ValueError: they don't.
+    """
+    (check_text_length if config.task == "text" else check_series_length)(config.length, size)
 
 
 def training_inputs(config: RunConfig, data: str | None = None) -> tuple[int, int]:

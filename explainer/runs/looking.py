@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 
 from explainer.lenses import LENSES
 from explainer.runs.active import make_trainer
-from explainer.runs.client import LATEST
+from explainer.runs.reader import LATEST
 from explainer.runs.store import Draft, Look, Run, Store
 from explainer.runs.tape import VIEW, decode, encode_view
 from explainer.runs.views import view_batch
@@ -19,10 +21,14 @@ from explainer.training import Trainer
 log = logging.getLogger(__name__)
 
 MODELS_KEPT = 3
+FILL_SHARE = 0.25  # of the time, while runs train
 
 
 class Looker:
     """Answers looks with the weights that are on the tape, or with those that train now.
+
+    Attributes:
+        looks: those that wait.
 
     Args:
         live: the trainer of a run that this process holds, or None.
@@ -30,7 +36,43 @@ class Looker:
 
     def __init__(self, store: Store, live: Callable[[str], Trainer | None], device: torch.device | None = None) -> None:
         self.store, self.live, self.device = store, live, device
+        self.looks: list[Look] = []
+        self._fills: OrderedDict[int, Iterator[int]] = OrderedDict()
+        self._fill_after = 0.0
         self._kept: OrderedDict[tuple[str, float], Trainer] = OrderedDict()
+
+    def turn(self, busy: bool) -> bool:
+        """One look, else one view of a tape that is filled; whether there was one.
+
+        Args:
+            busy: runs train, so filling takes only a share of the time.
+        """
+        if self.looks:
+            self.answer(self.looks.pop(0))
+            return True
+        start = time.monotonic()
+        if not self._fills or start < self._fill_after:
+            return False
+        command, views = next(iter(self._fills.items()))
+        try:
+            next(views)
+        except StopIteration:
+            self._filled(command)
+        except Exception:
+            log.exception("a tape could not be filled")
+            self._filled(command)
+        now = time.monotonic()
+        self._fill_after = now + (now - start) * (1 / FILL_SHARE - 1) if busy else now
+        return True
+
+    def queue_fill(self, command: int, run: str, lens: str) -> None:
+        """Fill a tape when there is time; the command is settled after the last view."""
+        if command not in self._fills:
+            self._fills[command] = self.fill(run, lens)
+
+    def _filled(self, command: int) -> None:
+        del self._fills[command]
+        self.store.settle(command)
 
     def answer(self, look: Look) -> None:
         """Take the record that a look asks for, or say why there is none."""
@@ -62,17 +104,25 @@ class Looker:
             self.store.append(run_id, [Draft(VIEW + lens, step, body)])
             yield step
 
-    def forget(self) -> None:
-        """Drop the models that are kept for the next question."""
-        self._kept.clear()
+    def record(self, run: Run, step: int, lens: str, text: str = "") -> Any:
+        """What a lens sees in the weights of a kept moment, on the user's own input or the tape's batch.
+
+        Raises:
+            ValueError: the weights or the data are not here, the input can't be read, or the lens
+                doesn't suit the run.
+        """
+        return self._seen(self._at(run, step), lens, text)
 
     def _body(self, trainer: Trainer, lens: str, text: str) -> bytes:
+        return encode_view(lens, self._seen(trainer, lens, text))
+
+    def _seen(self, trainer: Trainer, lens: str, text: str) -> Any:
         if not LENSES[lens].suits(trainer.config):
             raise ValueError(
                 f"The lens {lens!r} has nothing to look at in a model of the family {trainer.config.model!r}."
             )
         batch = trainer.task.read(text).to(trainer.device) if text else view_batch(trainer)
-        return encode_view(lens, LENSES[lens].look(trainer.model, batch, trainer.task))
+        return LENSES[lens].look(trainer.model, batch, trainer.task)
 
     def _at(self, run: Run, step: int) -> Trainer:
         """A trainer whose model has the weights of that moment.

@@ -80,12 +80,12 @@ class Recorder:
             self._drafts.append(Draft("detail", step.number, encode_detail(names, before, after)))
             self._measured += [(f"training {name}", step.number, value) for name, value in step.metrics.items()]
         if step.number < self.trainer.config.steps:  # `conclude` sees to the last one
-            self._record(step.number)
+            self._record(step.number, seconds)
 
-    def _record(self, number: int) -> None:
+    def _record(self, number: int, seconds: float) -> None:
         if number >= self._weight_grid.next(self._weight_step):
             self._weights()
-        self._drafts += self.viewer.look_if_due(self.trained - self._earlier)
+        self._drafts += self.viewer.look_if_due(seconds)
         if self._validation_due(number):
             start = time.perf_counter()
             self._validate(VALIDATION_BATCHES)

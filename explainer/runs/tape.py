@@ -44,7 +44,8 @@ VIEW = "view:"
 def encode(arrays: Mapping[str, np.ndarray], text: Mapping[str, str] | None = None) -> bytes:
     """Named arrays and texts as one safetensors file."""
     tidy = {name: np.ascontiguousarray(array).reshape(np.shape(array)) for name, array in arrays.items()}
-    return safetensors.numpy.save(tidy, metadata=dict(text or {}))
+    # An empty dict, unlike None, makes safetensors write a header that nothing can read.
+    return safetensors.numpy.save(tidy, metadata=dict(text) if text else None)
 
 
 def decode(body: bytes) -> tuple[Arrays, dict[str, str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 import zlib
 from collections.abc import Callable
@@ -20,7 +21,10 @@ from explainer.config import RunConfig
 from explainer.runs.store import Chunk, Draft, Store
 from explainer.runs.tape import decode, encode
 
+log = logging.getLogger(__name__)
+
 FORMAT = "unrolled tape 1"
+SHIPPED = Path(__file__).resolve().parents[2] / "tapes"
 LARGEST_CHUNK = 64_000_000
 _LESSON = re.compile(r"lesson-[a-z0-9-]{1,60}")
 
@@ -94,7 +98,7 @@ def load_tape(store: Store, path: str | Path) -> str:
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError, zlib.error) as error:
         raise ValueError(f"{path} is not a tape of this project ({error}). Make the tapes again.") from error
     with store.transaction():
-        if found is not None:
+        if store.run(lesson) is not None:  # an older recording, or another process was quicker
             store.erase(lesson)
         if text is not None:
             store.save_text(row["data"], text)
@@ -111,6 +115,23 @@ def load_tape(store: Store, path: str | Path) -> str:
         store.append(lesson, drafts, row["step"])
         store.change(lesson, altered=row["altered"], message=row["message"])
     return lesson
+
+
+def load_shipped(store: Store, folder: str | Path = SHIPPED) -> list[str]:
+    """Import the lessons that ship with the project; those that are there already cost a glance.
+
+    A damaged file is logged and passed over: the app opens without that lesson's recording.
+
+    Returns:
+        The ids of the runs.
+    """
+    loaded = []
+    for path in sorted(Path(folder).glob("*.tape")):
+        try:
+            loaded.append(load_tape(store, path))
+        except ValueError as error:
+            log.error("%s", error)
+    return loaded
 
 
 def _check_lesson(lesson: str) -> str:

@@ -58,7 +58,7 @@ class Sight:
         taken: views on the tape.
         at: the clock when the last was taken.
         seconds: what the last cost.
-        spent: what all cost that count against the share.
+        credit: seconds that it may spend on the next.
     """
 
     lens: str
@@ -67,7 +67,7 @@ class Sight:
     taken: int = 0
     at: float = 0.0
     seconds: float = 0.0
-    spent: float = 0.0
+    credit: float = 0.0
 
 
 class Viewer:
@@ -88,18 +88,15 @@ class Viewer:
         """The present moment through every lens that hasn't seen it."""
         return [draft for sight in self._open() if sight.step != self.trainer.step for draft in self._take(sight)]
 
-    def look_if_due(self, trained: float) -> list[Draft]:
-        """The present moment through every lens whose turn it is.
-
-        Args:
-            trained: seconds of training in this process so far.
-        """
+    def look_if_due(self, seconds: float) -> list[Draft]:
+        """The present moment through every lens whose turn it is, after an update that took `seconds`."""
         sights = list(self._open())
-        total = sum(map(self._weight, sights))
         share = self.pace.watched_share if self.watched else self.pace.share
+        each = share * seconds / (sum(map(self._weight, sights)) or 1)
         drafts: list[Draft] = []
         for sight in sights:
-            if self._due(sight, share * trained * self._weight(sight) / total):
+            sight.credit = min(sight.credit + each * self._weight(sight), 2 * sight.seconds)  # no bursts
+            if self._due(sight):
                 drafts += self._take(sight)
         return drafts
 
@@ -115,14 +112,13 @@ class Viewer:
             if name in self._sights and name not in self._blind:
                 yield self._sights[name]
 
-    def _due(self, sight: Sight, allowed: float) -> bool:
-        """Whether a lens looks now, having `allowed` seconds in all."""
+    def _due(self, sight: Sight) -> bool:
         waited = time.perf_counter() - sight.at
         if waited < self.pace.gap:
             return False
         if sight.taken < FREE_VIEWS:
             return True
-        if sight.spent + sight.seconds > allowed:
+        if sight.credit < sight.seconds:
             return False
         step, steps = self.trainer.step, self.trainer.config.steps
         if step >= sight.grid.next(sight.step):
@@ -144,7 +140,7 @@ class Viewer:
         sight.at = time.perf_counter()
         sight.seconds = sight.at - start
         if sight.taken >= FREE_VIEWS:
-            sight.spent += sight.seconds
+            sight.credit -= sight.seconds
         sight.step, sight.taken = step, sight.taken + 1
         places = min(self.pace.views, max(FEWEST_VIEWS, self.pace.view_bytes // len(body)))
         if sight.grid.count(self.trainer.config.steps) > places:

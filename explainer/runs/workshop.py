@@ -9,14 +9,13 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
 
 import torch
 
 from explainer.limits import Limits, limits
-from explainer.runs.active import ActiveRun
+from explainer.runs.active import ActiveRun, sentence
 from explainer.runs.looking import Looker
-from explainer.runs.store import Command, Look, Run, Store, StoreError
+from explainer.runs.store import Command, Run, Store, StoreError
 from explainer.runs.views import Pace
 from explainer.training import Trainer
 
@@ -25,7 +24,6 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 0.01
 PARKED_RUNS = 4  # paused runs whose models stay in memory
 MOST_ATTEMPTS = 3
-FILL_SHARE = 0.25  # of the time, while runs train
 
 
 class Workshop:
@@ -44,9 +42,6 @@ class Workshop:
         self.active: OrderedDict[str, ActiveRun] = OrderedDict()
         self.parked: OrderedDict[str, ActiveRun] = OrderedDict()
         self._looker = Looker(store, self._live, device)
-        self._looks: list[Look] = []
-        self._fills: OrderedDict[int, Iterator[int]] = OrderedDict()
-        self._fill_after = 0.0
         self._seen: int | None = None
         self._polled = 0.0
         self._recover()
@@ -61,13 +56,7 @@ class Workshop:
             if self.active.get(run.id) is run:
                 self._advance(run)
                 self._poll()
-        if self._looks:
-            self._looker.answer(self._looks.pop(0))
-            worked = True
-        elif self._fills and time.monotonic() >= self._fill_after:
-            self._fill()
-            worked = True
-        return worked
+        return self._looker.turn(busy=worked) or worked
 
     def tidy(self) -> None:
         """Keep the store within its limit."""
@@ -97,7 +86,7 @@ class Workshop:
         if isinstance(error, StoreError):
             raise error
         if self.store.run(run) is not None:
-            self.store.set_status(run, "failed", _sentence(error))
+            self.store.set_status(run, "failed", sentence(error))
 
     def _put_down(self, run: str) -> None:
         self.active.pop(run, None)
@@ -107,24 +96,6 @@ class Workshop:
     def _live(self, run: str) -> Trainer | None:
         held = self.active.get(run) or self.parked.get(run)
         return held.trainer if held is not None and not held.recorder.replaying else None
-
-    def _fill(self) -> None:
-        """One view of the oldest request to fill a tape."""
-        number, views = next(iter(self._fills.items()))
-        start = time.monotonic()
-        try:
-            next(views)
-        except StopIteration:
-            self._filled(number)
-        except Exception:
-            log.exception("a tape could not be filled")
-            self._filled(number)
-        now = time.monotonic()
-        self._fill_after = now + (now - start) * (1 / FILL_SHARE - 1) if self.active else now
-
-    def _filled(self, number: int) -> None:
-        del self._fills[number]
-        self.store.settle(number)
 
     # -- what the interface asks --------------------------------------------------------------
 
@@ -143,7 +114,7 @@ class Workshop:
             if command.run not in waiting and not self._obey(command):
                 waiting.add(command.run)
         self._start_queued()
-        self._looks = self.store.waiting_looks()
+        self._looker.looks = self.store.waiting_looks()
         watched = self.store.watched()
         for run in list(self.active.values()):
             row = self.store.run(run.id)
@@ -192,8 +163,7 @@ class Workshop:
         """Do what a command says; False if it has to wait, with all that follow for its run."""
         row = self.store.run(command.run)
         if command.kind == "fill":
-            if command.id not in self._fills:
-                self._fills[command.id] = self._looker.fill(command.run, command.value)
+            self._looker.queue_fill(command.id, command.run, command.value)
             return True
         if row is None or row.finished:
             self.store.settle(command.id)
@@ -214,10 +184,10 @@ class Workshop:
             else:
                 self.store.set_status(row.id, "stopped", f"stopped at step {row.step}")
         elif command.kind == "pause":
-            if held is None:
-                self.store.set_status(row.id, "paused")
-            elif row.status == "running":
+            if row.status == "running" and held is not None:
                 self._park(held)
+            else:
+                self.store.set_status(row.id, "paused")
         elif command.kind == "resume":
             if row.status == "paused":
                 self.store.set_status(row.id, "queued")
@@ -275,13 +245,3 @@ class Workshop:
         self.parked.move_to_end(run.id)
         while len(self.parked) > PARKED_RUNS:
             self.parked.popitem(last=False)
-
-
-def _sentence(error: Exception) -> str:
-    """What a page says of a run that failed."""
-    if isinstance(error, ValueError):
-        return str(error)
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error):
-        return "There was not enough memory. Choose a smaller batch, length or width."
-    text = " ".join(str(error).split())[:300]
-    return f"Training failed ({type(error).__name__}: {text})."

@@ -10,12 +10,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from explainer.config import RunConfig
-from explainer.data import SUNSPOTS, Series, parse_number
+from explainer.data import SUNSPOTS, Series, check_series_length, parse_number, training_values
 from explainer.tasks.base import Batch, Split, Task, next_step, open_ended
 from explainer.theory.baselines import ar_rmse, naive_rmse
 
 _ORDER = 9
-_MOST_VALIDATION = 60
 
 
 class Forecast(Task):
@@ -40,13 +39,9 @@ class Forecast(Task):
         self.metric = f"root mean squared error ({self.series.unit or 'units of the series'})"
 
         values = np.array(self.series.values)
-        self.validation = min(_MOST_VALIDATION, len(values) // 5)
+        self.validation = len(values) - training_values(len(values))
         train = values[: -self.validation]
-        if config.length >= len(train):
-            raise ValueError(
-                f"length = {config.length} does not fit: {len(train)} of the {len(values)} values are for training. "
-                f"Choose a length of at most {len(train) - 1}."
-            )
+        check_series_length(config.length, len(values))
         self.mean, self.deviation = float(train.mean()), float(train.std())
         if train.min() == train.max():
             raise ValueError(

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from explainer.config import RunConfig
-from explainer.data import check_text, default_text
+from explainer.data import check_text, check_text_length, default_text, training_characters
 from explainer.tasks.base import Batch, Split, Task, masked_accuracy, next_step, open_ended
 from explainer.theory.baselines import uniform_entropy, unigram_entropy
 
@@ -47,13 +47,8 @@ class Text(Task):
         self.inputs = self.outputs = len(self.characters)
         self._number = {character: token for token, character in enumerate(self.characters)}
 
-        boundary = int(0.9 * len(tokens))
-        longest = len(tokens) - boundary - 1
-        if config.length > longest:
-            raise ValueError(
-                f"length = {config.length} does not fit the last tenth of the text, {longest + 1:,} characters, kept "
-                f"for validation. Choose at most {longest:,}, or a text of {10 * (config.length + 1):,} characters."
-            )
+        boundary = training_characters(len(tokens))
+        check_text_length(config.length, len(tokens))
         stored = torch.from_numpy(tokens.astype(np.uint8))  # V <= 256; windows are widened as they are drawn
         self._parts: dict[Split, Tensor] = {"train": stored[:boundary], "validation": stored[boundary:]}
         self.baseline = unigram_entropy(np.bincount(tokens[:boundary]))

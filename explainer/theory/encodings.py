@@ -116,6 +116,15 @@ def rotary_kernel(T: int, K: int, base: float = 10_000.0) -> Float[np.ndarray, "
     return np.cos(rotary_angles(T, K, base)).mean(axis=1)
 
 
+def rotary_scores(
+    q: Float[np.ndarray, " K"], k: Float[np.ndarray, " K"], T: int, base: float = 10_000.0
+) -> Float[np.ndarray, "T T"]:
+    """S[m, n] = <R_m q, R_n k>: one query and one key at all positions."""
+    positions = np.arange(T)
+    at = np.ones((T, 1))
+    return rotate(at * q, positions, base) @ rotate(at * k, positions, base).T
+
+
 def alibi_slopes(H: int) -> Float[np.ndarray, " H"]:
     """2^(-8h/H), h = 1 ... H, when H is a power of two.
 
@@ -137,6 +146,29 @@ def alibi_bias(H: int, T: int) -> Float[np.ndarray, "H T T"]:
     """-slope_h (i - j), added to the score of query i and key j <= i; -inf for the future, j > i."""
     distance = np.arange(T)[:, None] - np.arange(T)
     return np.where(distance < 0, -np.inf, -alibi_slopes(H)[:, None, None] * distance)
+
+
+def alibi_weights(slope: float, T: int) -> Float[np.ndarray, "T T"]:
+    """Attention of one head when every key scores the same: softmax over j <= i of -slope (i - j)."""
+    distance = np.arange(T)[:, None] - np.arange(T)
+    weights = np.where(distance < 0, 0.0, np.exp(-slope * np.maximum(distance, 0)))
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def offset_range(
+    scores: Float[np.ndarray, "T T"],
+) -> tuple[Float[np.ndarray, " offsets"], Float[np.ndarray, " offsets"], Float[np.ndarray, " offsets"]]:
+    """Least, mean and largest of scores[m, n] at each offset m - n = -(T-1) ... T-1.
+
+    Where the score is a function of the offset alone, the three are equal.
+    """
+    T = len(scores)
+    diagonals = [scores.diagonal(-offset) for offset in range(1 - T, T)]
+    return (
+        np.array([diagonal.min() for diagonal in diagonals]),
+        np.array([diagonal.mean() for diagonal in diagonals]),
+        np.array([diagonal.max() for diagonal in diagonals]),
+    )
 
 
 def _frequencies(

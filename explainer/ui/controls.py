@@ -111,9 +111,15 @@ def chosen(page: str, base: RunConfig) -> RunConfig:
     )
 
 
-def more_controls(page: str, config: Mapping[str, Any], shown: Sequence[str]) -> None:
-    """All the fields that matter to this kind of run and are not in the row, in a popover by group."""
-    relevant = [name for name in _relevant(page, config) if name not in shown and name != "data"]
+def more_controls(page: str, config: Mapping[str, Any], shown: Sequence[str], models: Sequence[str] = ()) -> None:
+    """All the fields that matter to this kind of run and are not in the row, in a popover by group.
+
+    Args:
+        models: the networks, where the page trains several; default, the one of its control.
+    """
+    kinds = [{"model": model, **config} for model in models] or [config]
+    of_any = {name for kind in kinds for name in _relevant(page, kind)} - {"data", *(["model"] if models else [])}
+    relevant = [name for name in KNOBS if name in of_any and name not in shown]
     with st.popover("More", icon=":material/tune:", help="Every other setting of the run"):
         for group, title in (("task", "Task"), ("model", "Network"), ("recipe", "Recipe")):
             names = [name for name in relevant if KNOBS[name].metadata["group"] == group]
@@ -129,10 +135,10 @@ def _relevant(page: str, config: Mapping[str, Any]) -> list[str]:
     """Fields that a run of this task, model and recipe depends on (see `RunConfig.relevant`)."""
     switches = {
         name: st.session_state[state_key(page, name)] for name in ("task", "model", "init", "optimizer", "schedule")
-    }
+    } | dict(config)
     if switches["model"] == "transformer":
         switches["init"] = "default"
         layers = 1
     else:
         layers = 1
-    return list(RunConfig(layers=layers, heads=1, width=8, length=32, **{**switches, **config}).relevant())
+    return list(RunConfig(layers=layers, heads=1, width=8, length=32, **switches).relevant())

@@ -16,6 +16,9 @@ from explainer.player.mount import Track
 from explainer.runs.store import Run
 from explainer.ui.backend import client, owner, runs_of
 from explainer.ui.controls import chosen, control, fill_controls, more_controls, state_key
+from explainer.ui.networks import choose_networks, networks, networks_from_address
+from explainer.ui.own_data import Given, adopt, own_data, refusal
+from explainer.ui.places import ENTERED
 from explainer.ui.words import literal
 
 LIVE = ("queued", "running", "paused")
@@ -32,6 +35,8 @@ class Lesson:
         lenses: whose views it shows, the first one setting the pace.
         row: fields in the control row.
         choices: the choices of a field that fit this page.
+        networks: what one press of Train starts at once, on the same batches; () for the one of
+            the control `model`. Their choices are those of `model`.
     """
 
     key: str
@@ -40,16 +45,21 @@ class Lesson:
     lenses: tuple[str, ...]
     row: tuple[str, ...]
     choices: dict[str, tuple[str, ...]]
+    networks: tuple[str, ...] = ()
 
 
 def open_lesson(lesson: Lesson, question: str, paragraph: str) -> None:
-    """Title, paragraph, and on the first visit the state that the address asks for."""
+    """Title, paragraph, and the state that the address asks for: on the first visit, or by a link to another run."""
     st.title(question, anchor=False)
     st.markdown(paragraph)
-    if f"{lesson.key}:opened" not in st.session_state:
-        st.session_state[f"{lesson.key}:opened"] = True
+    state = st.session_state
+    linked = state.pop(ENTERED, False) and "run" in st.query_params
+    fresh = linked or f"{lesson.key}:opened" not in state
+    if fresh:
+        state[f"{lesson.key}:opened"] = True
         _read_address(lesson)
-    fill_controls(lesson.key, st.session_state[f"{lesson.key}:config"])
+        adopt(lesson.key, state[f"{lesson.key}:config"])
+    fill_controls(lesson.key, state[f"{lesson.key}:config"], force=fresh)
     trouble = st.session_state.pop(f"{lesson.key}:trouble", "")
     if trouble:
         st.warning(literal(trouble), icon=":material/warning:")
@@ -63,6 +73,10 @@ def _read_address(lesson: Lesson) -> None:
     config = found[0].config if found else lesson.base
     try:
         config = RunConfig.from_query({name: st.query_params[name] for name in st.query_params}, config)
+        if lesson.networks:
+            named = st.query_params.get("networks", st.query_params.get("model", ""))
+            named = named or ",".join(run.config.model for run in found) or ",".join(lesson.networks)
+            networks_from_address(lesson.key, named, lesson.choices["model"])
     except ValueError as error:
         state[f"{lesson.key}:trouble"] = f"The address asks for what can't be: {error}"
     state[f"{lesson.key}:config"] = config
@@ -88,19 +102,21 @@ def transport(
     mine = [run for run in shown if run.status in LIVE and run.owner == owner()]
     config: RunConfig | None = None
     with st.container(horizontal=True, vertical_alignment="bottom", key=f"{key}-controls"):
+        models, unchosen = _networks(lesson)
         for name in lesson.row:
             with st.container(width=150 if name != "lr" else 190):
                 control(key, name, choices=lesson.choices.get(name))
-        more_controls(key, {}, lesson.row)
+        more_controls(key, {}, lesson.row, models)
+        given = own_data(key)
         try:
             config = chosen(key, lesson.base)
-            trouble = ""
+            trouble = unchosen or refusal(config, given)
+            asked = [replace(each, model=model) for each in configure(config) for model in models or (each.model,)]
         except ValueError as error:
             trouble = str(error)
         label = "Train again" if any(run.status == "stopped" for run in shown) else "Train"
-        if st.button(label, type="primary", icon=":material/play_arrow:", disabled=config is None, key=f"{key}-train"):
-            assert config is not None
-            trouble = _train(lesson, configure(config)) or trouble
+        if st.button(label, type="primary", icon=":material/play_arrow:", disabled=bool(trouble), key=f"{key}-train"):
+            trouble = _train(lesson, asked, given)
             shown = _shown(lesson)
             mine = [run for run in shown if run.status in LIVE and run.owner == owner()]
         _steering(key, mine)
@@ -117,14 +133,26 @@ def _shown(lesson: Lesson) -> list[Run]:
     return runs_of(st.session_state[f"{lesson.key}:runs"]) or runs_of(lesson.shipped)
 
 
-def _train(lesson: Lesson, configs: Sequence[RunConfig]) -> str:
-    """Ask for the runs; returns a sentence if they can't be."""
-    state = st.session_state
-    body = state.get(f"{lesson.key}.data")
+def _networks(lesson: Lesson) -> tuple[tuple[str, ...], str]:
+    """The networks that a press of Train starts, on a page with several, and why they can't be."""
+    if not lesson.networks:
+        return (), ""
     try:
-        ids = [
-            client().submit(config, owner(), lesson.lenses, data=body if config.data else None) for config in configs
-        ]
+        models = choose_networks(lesson.key, lesson.choices["model"], lesson.networks)
+    except ValueError as error:
+        return (), str(error)
+    st.session_state[state_key(lesson.key, "model")] = models[0]
+    return models, ""
+
+
+def _train(lesson: Lesson, configs: Sequence[RunConfig], given: Given | None) -> str:
+    """Ask for the runs, all of them or none; returns a sentence if one of them can't be."""
+    state, ids = st.session_state, []
+    try:
+        with client().store.transaction():
+            for each in configs:
+                body = given.body if given is not None and each.data else None
+                ids.append(client().submit(each, owner(), lesson.lenses, data=body))
     except ValueError as error:
         return str(error)
     state[f"{lesson.key}:runs"] = ids
@@ -188,10 +216,15 @@ def _write_address(lesson: Lesson, config: RunConfig) -> None:
         for name in KNOBS
         if getattr(config, name) != getattr(lesson.base, name) and name not in wanted
     }
+    if lesson.networks:
+        wanted.pop("model", None)
+        if networks(lesson.key, lesson.networks) != lesson.networks:
+            wanted["networks"] = ",".join(networks(lesson.key, lesson.networks))
     runs = st.session_state[f"{lesson.key}:runs"]
     if runs:
         wanted["run"] = ",".join(runs)
-    kept = {name: st.query_params[name] for name in st.query_params if name not in KNOBS and name != "run"}
+    ours = {*KNOBS, "run", "networks"}
+    kept = {name: st.query_params[name] for name in st.query_params if name not in ours}
     present = {name: st.query_params[name] for name in st.query_params}
     if present != {**kept, **wanted}:
         st.query_params.from_dict({**kept, **wanted})

@@ -11,6 +11,8 @@ import streamlit as st
 from explainer.config import MODELS, RECURRENT, RunConfig
 
 PAGES = Path(__file__).resolve().parents[2] / "pages"
+ENTERED = "entered"
+"""In the session: a page was entered and has not read its address yet."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,16 @@ LESSON_PLACES = (
         ("transformer",),
     ),
 )
+LESSON_PLACES = tuple(place for place in LESSON_PLACES if (PAGES / place.file).exists())
 PLACES = (HOME, *LESSON_PLACES, RUNS)
+
+
+def enter(path: str) -> None:
+    """Note that the page at `path` is open, and whether another one was before (see `ENTERED`)."""
+    state = st.session_state
+    if state.get("place") != path:
+        state["place"] = path
+        state[ENTERED] = True
 
 
 def places_for(config: RunConfig, lenses: Sequence[str] = ()) -> list[Place]:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from explainer.ui.places import PAGES, PLACES
+from explainer.ui.places import PLACES, enter
 
 st.set_page_config(page_title="Unrolled", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
 
-page = st.navigation([place.page() for place in PLACES if (PAGES / place.file).exists()], position="top")
+page = st.navigation([place.page() for place in PLACES], position="top")
+enter(page.url_path)
 page.run()

@@ -1,0 +1,178 @@
+"""`python -m explainer`: train, look and record lessons from the command line.
+
+Exit status: 0 when it went well; 1 when a run diverged or failed; 2 when what was asked for can't
+be, with one sentence on stderr; 130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from explainer.config import KNOBS, RunConfig
+
+ABOUT = """Small sequence models train, and every number inside them can be looked at.
+
+The app itself starts with `make run`, or `streamlit run app.py`."""
+
+EXAMPLES = """examples:
+  python -m explainer train --task adding --model gru --set steps=600 --seed 0
+  python -m explainer train --text novel.txt --model transformer --set layers=2 steps=2000
+  python -m explainer look RUN --lens gradients --step 300 --html gradients.html
+  python -m explainer look lesson-hidden --lens hidden --json
+  python -m explainer tapes lesson-hidden
+
+`python -m explainer COMMAND --help` says more about one of them."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Refuses in one sentence, as everything else here does."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{message[:1].upper()}{message[1:]}. `{self.prog} --help` says what can be asked for.\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line asks for. Returns the exit status."""
+    parser = make_parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help()
+        return 0
+
+    from explainer.runs.database import StoreError
+
+    try:
+        return int(options.act(options))
+    except (ValueError, StoreError) as error:
+        print(" ".join(str(error).split()), file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # whoever read our output has gone: nothing more to say, not even at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def make_parser() -> Parser:
+    """The command line; its help needs no torch."""
+    words = argparse.RawDescriptionHelpFormatter
+    parser = Parser(prog="python -m explainer", description=ABOUT, epilog=EXAMPLES, formatter_class=words)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", parser_class=Parser)
+
+    train = commands.add_parser(
+        "train",
+        help="train a run, recorded like one of the app",
+        description=(
+            "Train a run and record it in the store, where the app shows it too. The last line of the output is\n"
+            "JSON with the run's id and its final numbers. The same run again answers at once from its tape; one\n"
+            "that was stopped (Ctrl-C) goes on. While the app runs on this store, its worker does the training."
+        ),
+        epilog=settings_help(),
+        formatter_class=words,
+    )
+    train.add_argument("--task", help="what is to be learnt")
+    train.add_argument("--model", help="family of the network")
+    train.add_argument("--seed", help="of weights, batches and dropout")
+    train.add_argument(
+        "--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="any setting of the list below"
+    )
+    data = train.add_mutually_exclusive_group()
+    data.add_argument("--text", type=Path, metavar="FILE", help="a text to learn from, with the task text")
+    data.add_argument("--csv", type=Path, metavar="FILE", help="a series to learn from, with the task forecast")
+    train.add_argument("--column", metavar="NAME", help="of the CSV; else its first that does not merely count")
+    _add_store(train)
+    train.set_defaults(act=_train)
+
+    look = commands.add_parser(
+        "look",
+        help="look at a moment of a run through a lens",
+        description=(
+            "Look at a recorded run through a lens, at the kept moment nearest to the step asked for. Where its\n"
+            "weights are kept the lens looks at them here; else its record comes from the tape."
+        ),
+        formatter_class=words,
+    )
+    look.add_argument("run", metavar="RUN", help="id of a run, or the name of a lesson such as lesson-hidden")
+    look.add_argument("--lens", required=True, help="hidden, gradients, attention or positions")
+    look.add_argument("--step", type=int, help="number of updates of the weights; default, the last")
+    look.add_argument("--input", default="", metavar="TEXT", help="look at this input; default, the tape's own batch")
+    look.add_argument("--layer", type=int, default=1, help="the layer that a figure shows, from 1")
+    look.add_argument("--head", type=int, default=1, help="the attention head that a figure shows, from 1")
+    look.add_argument("--html", type=Path, metavar="FILE", help="write the figures into one self-contained file")
+    look.add_argument("--json", action="store_true", help="print the record's arrays and readings as JSON")
+    _add_store(look)
+    look.set_defaults(act=_look)
+
+    tapes = commands.add_parser(
+        "tapes",
+        help="record the lessons that ship with the project",
+        description=(
+            "Train the lessons of explainer/lessons.py on one thread of the CPU and write a tape of each into\n"
+            "tapes/. The same code on the same machine gives the same bytes. All tapes together take 5 MB at most."
+        ),
+        formatter_class=words,
+    )
+    tapes.add_argument("names", nargs="*", metavar="NAME", help="lessons to record; default, all")
+    tapes.add_argument("--folder", type=Path, metavar="DIR", help="where to; default, tapes/ of the project")
+    tapes.set_defaults(act=_tapes)
+    return parser
+
+
+def settings_help() -> str:
+    """The fields of `RunConfig` as the epilog of `train --help`."""
+    default = RunConfig()
+    lines = ["settings for --set (their defaults in brackets):"]
+    for name, knob in KNOBS.items():
+        choices = knob.metadata["choices"]
+        meaning = knob.metadata["meaning"] + (f": {', '.join(choices)}" if choices else "")
+        lines.append(f"  {name:<13} {meaning} [{getattr(default, name)}]")
+    return "\n".join(lines)
+
+
+def _add_store(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--store", type=Path, metavar="DIR", help="default, EXPLAINER_STORE or .store in the project")
+
+
+def _train(options: argparse.Namespace) -> int:
+    from explainer.headless.request import requested
+
+    config, data = requested(
+        {"task": options.task, "model": options.model, "seed": options.seed},
+        options.set,
+        text=options.text,
+        table=options.csv,
+        column=options.column,
+    )
+    from explainer.headless.train import train_run
+
+    return train_run(config, data, options.store)
+
+
+def _look(options: argparse.Namespace) -> int:
+    from explainer.headless.look import look_at
+
+    return look_at(
+        options.run,
+        options.lens,
+        step=options.step,
+        given=options.input,
+        selection={"layer": options.layer, "head": options.head},
+        html=options.html,
+        as_json=options.json,
+        folder=options.store,
+    )
+
+
+def _tapes(options: argparse.Namespace) -> int:
+    from explainer.headless.tapes import make_tapes
+
+    return make_tapes(options.names, options.folder)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

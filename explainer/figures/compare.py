@@ -1,0 +1,274 @@
+"""Several runs on one chart: their losses, the task's metric, and what they were told differently."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explainer.config import KNOBS, RunConfig
+from explainer.figures.curves import VALIDATION
+from explainer.figures.panel import Panel
+from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES, ink, layout, plain
+
+MOST_POINTS = 500  # of one curve; a longer one is drawn as means of equally many steps
+DASHES = ("solid", "dash", "dot", "dashdot")
+LABEL_FIELDS = 3  # fields in a run's label, at most
+
+Metrics = Mapping[str, NDArray[Any]]
+
+
+def differing(configs: Sequence[RunConfig]) -> dict[str, list[Any]]:
+    """The fields in which runs differ, with the value of each run; None where a run does not depend on the field."""
+    relevant = [config.relevant() for config in configs]
+    rows = {name: [fields.get(name) for fields in relevant] for name in KNOBS}
+    return {name: values for name, values in rows.items() if len(set(map(repr, values))) > 1}
+
+
+def labels(configs: Sequence[RunConfig], ids: Sequence[str]) -> list[str]:
+    """A short name for each run, no two alike: its family, and the fields in which it differs from the others."""
+    fields = {name: values for name, values in differing(configs).items() if name not in ("model", "data")}
+    names = []
+    for number, config in enumerate(configs):
+        said = [f"{name} {_short(values[number])}" for name, values in fields.items() if values[number] is not None]
+        names.append(", ".join([FAMILY_NAMES[config.model], *said[:LABEL_FIELDS]]))
+    twice = {name for name, count in Counter(names).items() if count > 1}
+    return [f"{name} ({run})" if name in twice else name for name, run in zip(names, ids, strict=True)]
+
+
+def compare_panel(
+    runs: Sequence[Mapping[str, Any]], curves: Sequence[Metrics], theme: str, *, log_steps: bool = False, span: int = 7
+) -> Panel:
+    """Training loss (thin) and validation loss (bold) of each run against the step, the loss on a log axis.
+
+    Args:
+        runs: of each, `subject()`, its `label` unlike the others'.
+        curves: of each, the metrics on its tape: `loss` at `step`, `validation loss` at `validation loss:step`.
+        theme: light or dark.
+        log_steps: the step on a log axis too; step 0 is then left out.
+        span: columns of twelve.
+    """
+    data: list[dict[str, Any]] = []
+    for run, dash, metrics in zip(runs, _dashes(runs), curves, strict=True):
+        data.append(_curve(run, metrics, "loss", dash, bold=False))
+        data.append(_curve(run, metrics, VALIDATION, dash, bold=True))
+    for trace in data[::2]:
+        trace["showlegend"] = False
+    baseline = _shared(runs, "loss_baseline")
+    return _panel(
+        "compare-loss",
+        "Loss while training: validation bold, training thin",
+        data,
+        theme,
+        {"title": {"text": "loss"}, "type": "log", "exponentformat": "power"},
+        baseline if baseline and baseline > 0 else None,
+        str(runs[0].get("loss_baseline_name", "")) if runs else "",
+        loss_reading(runs, curves),
+        log_steps,
+        span,
+    )
+
+
+def metric_panel(
+    runs: Sequence[Mapping[str, Any]], curves: Sequence[Metrics], theme: str, *, log_steps: bool = False, span: int = 5
+) -> Panel | None:
+    """The task's metric on validation batches against the step; None when the runs don't share one, or it is the loss."""
+    name = _shared(runs, "metric")
+    if not isinstance(name, str) or all(_is_the_loss(metrics, name) for metrics in curves):
+        return None
+    data = [
+        _curve(run, metrics, name, dash, bold=True)
+        for run, dash, metrics in zip(runs, _dashes(runs), curves, strict=True)
+    ]
+    return _panel(
+        "compare-metric",
+        f"{name[:1].upper()}{name[1:]}, on validation batches",
+        data,
+        theme,
+        {"title": {"text": name}},
+        _shared(runs, "baseline"),
+        str(runs[0].get("baseline_name", "")),
+        metric_reading(runs, curves, name),
+        log_steps,
+        span,
+    )
+
+
+def loss_reading(runs: Sequence[Mapping[str, Any]], curves: Sequence[Metrics]) -> str:
+    """One or two sentences: the validation losses at the last step that all the runs reached."""
+    begun = [
+        (run, metrics) for run, metrics in zip(runs, curves, strict=True) if len(metrics.get("step", ())) > 0
+    ]
+    if not begun:
+        return "No step taken yet."
+    waiting = [run["label"] for run in runs if not any(run is other for other, _ in begun)]
+    common = min(int(metrics["step"][-1]) for _, metrics in begun)
+    name = VALIDATION if all(_known(metrics, VALIDATION, common) for _, metrics in begun) else "loss"
+    values = [(run["label"], value_at(metrics, name, common)) for run, metrics in begun]
+    said = "validation loss" if name == VALIDATION else "training loss"
+    if len(values) == 1:
+        sentence = f"{values[0][0]}: {said} {_number(values[0][1])} at step {common}"
+    else:
+        sentence = f"At step {common}, the last that {_all(len(values))} reached, {said} is {_listed(values)}"
+    sentence += f" ({_and(waiting)}: no step yet)." if waiting else "."
+    if len({run["task"] for run in runs}) > 1:
+        sentence += " They learn different tasks, so these losses can't be compared."
+    return sentence
+
+
+def metric_reading(runs: Sequence[Mapping[str, Any]], curves: Sequence[Metrics], name: str) -> str:
+    """One sentence: the metric's last value of each run, best first, and the baseline."""
+    lower = bool(runs[0].get("lower_is_better", True))
+    values = [
+        (run["label"], float(metrics[name][-1]))
+        for run, metrics in zip(runs, curves, strict=True)
+        if len(metrics.get(name, ())) > 0
+    ]
+    if not values:
+        return "Not measured yet."
+    finite = sorted((pair for pair in values if math.isfinite(pair[1])), key=lambda pair: pair[1], reverse=not lower)
+    ranked = finite + [pair for pair in values if not math.isfinite(pair[1])]
+    sentence = "At the end of each tape: " + ", ".join(f"{label} {_number(value)}" for label, value in ranked)
+    baseline = _shared(runs, "baseline")
+    if baseline is not None and math.isfinite(baseline):
+        sentence += f"; {runs[0].get('baseline_name', 'baseline')}: {_number(baseline)}"
+    return f"{sentence} ({'lower' if lower else 'higher'} is better)."
+
+
+def value_at(metrics: Metrics, name: str, step: int) -> float:
+    """The last value of a metric at or before a step; NaN where there is none."""
+    values, steps = metrics.get(name), metrics.get(f"{name}:step", metrics.get("step"))
+    if values is None or steps is None:
+        return math.nan
+    at = int(np.searchsorted(steps, step, side="right")) - 1
+    return float(values[at]) if at >= 0 else math.nan
+
+
+def thinned(
+    steps: NDArray[Any], values: NDArray[Any], most: int = MOST_POINTS
+) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
+    """A curve of at most `most` points, each the mean of equally many neighbours (the last of fewer).
+
+    Returns:
+        steps (the last of each group), means, and how many values one point stands for.
+    """
+    size = max(1, -(-len(values) // most))
+    starts = np.arange(0, len(values), size)
+    counts = np.diff(np.append(starts, len(values)))
+    means = np.add.reduceat(values.astype(np.float64), starts) / counts if len(values) else np.zeros(0)
+    return steps[starts + counts - 1].astype(np.float64), means, size
+
+
+def _curve(run: Mapping[str, Any], metrics: Metrics, name: str, dash: str, *, bold: bool) -> dict[str, Any]:
+    values = np.asarray(metrics.get(name, np.zeros(0)))
+    steps = np.asarray(metrics.get(f"{name}:step", metrics.get("step", np.zeros(0))))
+    x, y, size = thinned(steps, values[: len(steps)])
+    what = "validation loss" if name == VALIDATION else "training loss" if name == "loss" else name
+    mean = f", mean of {size} values" if size > 1 else ""
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": plain(run["label"]),
+        "legendgroup": plain(run["label"]),
+        "x": _json(x),
+        "y": _json(y),
+        "line": {"color": FAMILY_COLOURS[run["model"]], "width": 2.6 if bold else 1, "dash": dash},
+        "opacity": 1.0 if bold else 0.5,
+        "hovertemplate": f"{plain(run['label'])}<br>step %{{x}}: {plain(what)} %{{y:.4g}}{mean}<extra></extra>",
+    }
+
+
+def _panel(
+    name: str,
+    title: str,
+    data: list[dict[str, Any]],
+    theme: str,
+    yaxis: dict[str, Any],
+    baseline: float | None,
+    baseline_name: str,
+    reading: str,
+    log_steps: bool,
+    span: int,
+) -> Panel:
+    shade = ink(theme)
+    more: dict[str, Any] = {}
+    if baseline is not None and math.isfinite(baseline):
+        logarithmic = yaxis.get("type") == "log"
+        more["shapes"] = [
+            {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": baseline, "y1": baseline}
+            | {"line": {"color": shade.muted, "width": 1.5, "dash": "dot"}}
+        ]
+        more["annotations"] = [
+            {"xref": "paper", "x": 1, "xanchor": "right", "yanchor": "bottom", "showarrow": False}
+            | {"y": math.log10(baseline) if logarithmic else baseline}
+            | {"text": plain(baseline_name), "font": {"size": 11, "color": shade.muted}}
+        ]
+    xaxis: dict[str, Any] = {"title": {"text": "training step"}}
+    xaxis |= {"type": "log", "exponentformat": "power"} if log_steps else {"rangemode": "tozero"}
+    figure = {"data": data, "layout": layout(theme, xaxis=xaxis, yaxis=yaxis, showlegend=len(data) > 1, **more)}
+    return Panel(
+        id=f"{name}{'-log' if log_steps else ''}", title=title, figure=figure, reading=reading, span=span, height=360
+    )
+
+
+def _dashes(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The colour says the family; the dash tells two runs of one family apart."""
+    seen: Counter[str] = Counter()
+    dashes = []
+    for run in runs:
+        dashes.append(DASHES[seen[run["model"]] % len(DASHES)])
+        seen[run["model"]] += 1
+    return dashes
+
+
+def _shared(runs: Sequence[Mapping[str, Any]], name: str) -> Any:
+    """What all runs have in common under a name, else None."""
+    values = [run.get(name) for run in runs]
+    return values[0] if values and all(value == values[0] for value in values) else None
+
+
+def _is_the_loss(metrics: Metrics, name: str) -> bool:
+    """Whether the metric is the validation loss under another name (or was not measured)."""
+    values, losses = metrics.get(name), metrics.get(VALIDATION)
+    if values is None or losses is None:
+        return values is None
+    return len(values) == len(losses) and bool(np.allclose(values, losses, rtol=1e-5, equal_nan=True))
+
+
+def _known(metrics: Metrics, name: str, step: int) -> bool:
+    return len(metrics.get(name, ())) > 0 and int(metrics[f"{name}:step"][0]) <= step
+
+
+def _listed(values: Sequence[tuple[str, float]]) -> str:
+    finite = sorted((pair for pair in values if math.isfinite(pair[1])), key=lambda pair: pair[1])
+    rest = [pair for pair in values if not math.isfinite(pair[1])]
+    if not finite:
+        return f"not a finite number for {_and([label for label, _ in rest])}"
+    first, *others = finite
+    said = f"lowest for {first[0]} ({_number(first[1])})"
+    return "; ".join([said, *(f"{label} {_number(value)}" for label, value in [*others, *rest])])
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}" if math.isfinite(value) else "not finite"
+
+
+def _all(count: int) -> str:
+    return "both" if count == 2 else f"all {count}"
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _json(values: NDArray[np.float64]) -> list[float | None]:
+    """Numbers for a browser, whose JSON has no NaN."""
+    return [value if math.isfinite(value) else None for value in values.tolist()]

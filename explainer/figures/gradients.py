@@ -1,0 +1,489 @@
+"""Gradients: what arrives of a late loss at each earlier step, the factor per step, clipping, parameters.
+
+Several runs on the same batches share a chart, one colour each. A logarithmic axis has no place
+for 0, so steps where the gradient is exactly 0 are marked along its bottom edge, and those where
+it is not a finite number along its top.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+
+from explainer.figures.curves import loss_reading
+from explainer.figures.panel import Moment, Notes, Panel, Reading, Slot
+from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES, SEQUENTIAL, colour_bar, ink, layout, plain
+from explainer.records import GradientRecord
+from explainer.theory.jacobian import HEALTHY, verdict
+
+LENS = "gradients"
+SCALES = ("‖∂L/∂h‖", "share of the last one")
+STAGES = ("before clipping", "after clipping")
+AXES = ("‖∂L<sub>T</sub>/∂h<sub>t</sub>‖", "‖∂L<sub>T</sub>/∂h<sub>t</sub>‖ ÷ ‖∂L<sub>T</sub>/∂h<sub>T</sub>‖")
+DASHES = ("solid", "dot", "dashdot", "longdashdot")  # of several runs of one family
+AT_ZERO, NOT_FINITE = 0.025, 0.975  # heights of the marks, as shares of the chart
+
+Runs = Sequence[Mapping[str, Any]]
+
+
+def through_time_panel(runs: Runs, theme: str, *, span: int = 8, height: int = 330) -> Panel:
+    """||dL_T/dh_t|| of every run against t on a log axis, with theory's line for plain RNNs."""
+    data: list[dict[str, Any]] = []
+    slots: list[Slot] = []
+
+    def trace(number: int, arrays: Mapping[str, str], **given: Any) -> None:
+        slots.extend(
+            Slot(
+                f"data.{len(data)}.{place}",
+                "context" if name == "span" else "labels" if name == "mark_words" else "frame",
+                run=number,
+                lens=LENS,
+                name=name,
+                index=("scale",) if name in ("curve", "rate", "span") else (),
+            )
+            for place, name in arrays.items()
+        )
+        data.append({"type": "scatter", "showlegend": False, **given})
+
+    for number, run in enumerate(runs):
+        colour, label = FAMILY_COLOURS[run["model"]], plain(run["label"])
+        state = "x" if run["model"] == "transformer" else "h"
+        trace(number, {"y": "span"}, x=[0, 0], mode="markers", opacity=0, hoverinfo="skip")  # holds the axis still
+        trace(
+            number,
+            {"y": "curve", "customdata": "hover"},
+            mode="lines",
+            name=label,
+            showlegend=True,
+            line={"color": colour, "width": 2.6, "dash": _dash(run)},
+            hovertemplate=f"{label}<br>‖∂L<sub>T</sub>/∂{state}<sub>t</sub>‖ at t = %{{x}}: %{{customdata[0]:.3e}}"
+            "<br>%{customdata[1]:.3e} of the last one<extra></extra>",
+        )
+        if run["model"] in ("rnn", "rnn_relu"):
+            trace(
+                number,
+                {"y": "rate"},
+                mode="lines",
+                name=f"{label}, theory ρᵏ",
+                showlegend=True,
+                line={"color": colour, "width": 1.6, "dash": "dash"},
+                hovertemplate=f"{label}, what ρᵏ predicts<br>t = %{{x}}: %{{y:.3e}}<extra></extra>",
+            )
+        trace(
+            number,
+            {"x": "mark_at", "y": "mark_height", "text": "mark_words"},
+            mode="markers",
+            yaxis="y2",
+            marker={"color": colour, "symbol": "x-thin-open", "size": 7},
+            hovertemplate=f"{label}<br>t = %{{x}}: %{{text}}<extra></extra>",
+        )
+    slots.append(Slot("layout.yaxis.title.text", "labels", lens=LENS, name="axes", index=("scale",)))
+    return Panel(
+        id="through-time",
+        title="How much of the last loss reaches each earlier step",
+        figure={
+            "data": data,
+            "layout": layout(
+                theme,
+                xaxis={"title": {"text": "time step t (the loss is taken at the right end)"}},
+                yaxis={"title": {"text": AXES[0]}, "type": "log", "exponentformat": "power", "nticks": 9},
+                yaxis2={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True},
+                showlegend=True,
+            ),
+        },
+        slots=tuple(slots),
+        readings=tuple(Reading(LENS, "share", run=number) for number in range(len(runs))),
+        span=span,
+        height=height,
+    )
+
+
+def factor_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 330) -> Panel:
+    """The factor by which the gradient changes per step back, against training; the healthy band."""
+    shade = ink(theme)
+    low, high = HEALTHY
+    # Shapes do not stretch an axis: two points nobody sees keep the band in the picture.
+    data: list[dict[str, Any]] = [
+        {"type": "scatter", "x": [0, 0], "y": [0.9, 1.1], "mode": "markers", "opacity": 0, "hoverinfo": "skip"}
+    ]
+    slots = [Slot("layout.shapes.1.x0", "step"), Slot("layout.shapes.1.x1", "step")]
+    for number, run in enumerate(runs):
+        colour, label = FAMILY_COLOURS[run["model"]], plain(run["label"])
+        hover = f"{label}<br>step %{{x}}: × %{{y:.3f}} per step back<extra></extra>"
+        at = len(data)
+        slots += [
+            Slot(f"data.{at}.x", "history", run=number, lens=LENS, name="step"),
+            Slot(f"data.{at}.y", "history", run=number, lens=LENS, name="factor"),
+            Slot(f"data.{at + 1}.x", run=number, lens=LENS, name="now_step"),
+            Slot(f"data.{at + 1}.y", run=number, lens=LENS, name="now_factor"),
+        ]
+        line = {"color": colour, "width": 2, "dash": _dash(run)}
+        data += [
+            {"type": "scatter", "mode": "lines", "name": label, "line": line, "hovertemplate": hover},
+            {"type": "scatter", "mode": "markers", "marker": {"color": colour, "size": 9}, "hovertemplate": hover},
+        ]
+    words = (("exploding", high, "bottom"), ("healthy", (low + high) / 2, "middle"), ("vanishing", low, "top"))
+    return Panel(
+        id="factor",
+        title="Verdict: its factor per step back, as training goes on",
+        figure={
+            "data": data,
+            "layout": layout(
+                theme,
+                xaxis={"title": {"text": "training step"}, "rangemode": "tozero"},
+                yaxis={"title": {"text": "factor per step back"}},
+                shapes=[
+                    {
+                        "type": "rect",
+                        "layer": "below",
+                        "xref": "paper",
+                        "x0": 0,
+                        "x1": 1,
+                        "y0": low,
+                        "y1": high,
+                        "line": {"width": 0},
+                        "fillcolor": shade.grid,
+                        "opacity": 0.8,
+                    },
+                    _moment_line(theme),
+                ],
+                annotations=[
+                    {
+                        "xref": "paper",
+                        "x": 0.995,
+                        "xanchor": "right",
+                        "y": y,
+                        "yanchor": anchor,
+                        "showarrow": False,
+                        "text": word,
+                        "font": {"size": 11, "color": shade.muted},
+                    }
+                    for word, y, anchor in words
+                ],
+            ),
+        },
+        slots=tuple(slots),
+        readings=tuple(Reading(LENS, "verdict", run=number) for number in range(len(runs))),
+        span=span,
+        height=height,
+    )
+
+
+def clipping_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 250) -> Panel:
+    """The norm of the whole gradient at every update, before and after clipping; the run is a selection."""
+    shade = ink(theme)
+    source = {"run": "network"}
+    after = {"color": FAMILY_COLOURS[runs[0]["model"]], "width": 2.4}
+    return Panel(
+        id="clipping",
+        title="Gradient norm at each update, before and after clipping",
+        figure={
+            "data": [
+                {
+                    "type": "scatter",
+                    "mode": "lines",
+                    "name": STAGES[0],
+                    "line": {"color": shade.muted, "width": 1.2},
+                    "hovertemplate": f"step %{{x}}: %{{y:.4g}} {STAGES[0]}<extra></extra>",
+                },
+                {
+                    "type": "scatter",
+                    "mode": "lines",
+                    "name": STAGES[1],
+                    "line": after,
+                    "hovertemplate": f"step %{{x}}: %{{y:.4g}} {STAGES[1]}<extra></extra>",
+                },
+            ],
+            "layout": layout(
+                theme,
+                xaxis={"title": {"text": "training step"}, "rangemode": "tozero"},
+                yaxis={
+                    "title": {"text": "‖∂L/∂θ‖"},
+                    "type": "log",
+                    "exponentformat": "power",
+                    "minor": {"showgrid": False},
+                },
+                shapes=[_moment_line(theme)],
+                showlegend=True,
+            ),
+        },
+        slots=(
+            Slot("data.0.x", "series", name="step", **source),
+            Slot("data.0.y", "series", name="grad_norm", **source),
+            Slot("data.1.x", "series", name="step", **source),
+            Slot("data.1.y", "series", name="clipped", **source),
+            Slot("data.1.line.color", "labels", lens=LENS, name="colour", index=(0,), **source),
+            Slot("layout.shapes.0.x0", "step"),
+            Slot("layout.shapes.0.x1", "step"),
+        ),
+        readings=(Reading(LENS, "clipping", run="network"),),
+        span=span,
+        height=height,
+    )
+
+
+def parameters_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 250) -> Panel:
+    """The gradient's norm for each parameter (rows) against training; run, and before or after, are selections."""
+    source = {"run": "network", "lens": LENS}
+    return Panel(
+        id="parameters",
+        title="Gradient norm of each parameter",
+        figure={
+            "data": [
+                {
+                    "type": "heatmap",
+                    "colorscale": SEQUENTIAL,
+                    "colorbar": colour_bar("log₁₀ of the norm"),
+                    "hovertemplate": "%{y}<br>step %{x}: %{customdata:.3e}<extra></extra>",
+                }
+            ],
+            "layout": layout(
+                theme,
+                xaxis={"title": {"text": "training step"}},
+                yaxis={"autorange": "reversed", "title": {"text": ""}},
+                shapes=[_moment_line(theme)],
+            ),
+        },
+        slots=(
+            Slot("data.0.x", "history", name="step", **source),
+            Slot("data.0.y", "labels", name="parameter_words", **source),
+            Slot("data.0.z", "history", name="parameter_logs", index=("clipped",), transpose=True, **source),
+            Slot("data.0.customdata", "history", name="parameter_sizes", index=("clipped",), transpose=True, **source),
+            Slot("data.0.zmin", "context", name="parameter_range", index=(0,), **source),
+            Slot("data.0.zmax", "context", name="parameter_range", index=(1,), **source),
+            Slot("layout.shapes.0.x0", "step"),
+            Slot("layout.shapes.0.x1", "step"),
+        ),
+        readings=(Reading(LENS, "parameters", run="network"),),
+        reading_index=("clipped",),
+        span=span,
+        height=height,
+    )
+
+
+def selections(runs: Runs) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """What a viewer chooses within these figures."""
+    return {
+        "scale": ("Scale", SCALES),
+        "network": ("Network", tuple(run["label"] for run in runs)),
+        "clipped": ("Parameters", STAGES),
+    }
+
+
+# -- notes ------------------------------------------------------------------------------------
+
+
+def notes(record: GradientRecord, moment: Moment) -> Notes:
+    """Sentences and derived arrays of one look at the gradients."""
+    model = str(moment.meta["model"])
+    marks = _marks(record)
+    sizes = parameter_sizes(record)
+    with np.errstate(divide="ignore"):
+        logs = np.where(sizes > 0, np.log10(sizes), np.nan)
+    return Notes(
+        readings={
+            "share": share_reading(record, model),
+            "verdict": verdict_reading(record, model),
+            "clipping": clipping_reading(record, moment),
+            "parameters": {str(stage): parameters_reading(record, stage) for stage in range(len(STAGES))},
+            "loss": loss_reading(moment),
+        },
+        arrays={
+            "curve": scaled(record, record.norms),
+            "rate": scaled(record, record.theory if record.theory.size else np.full(len(record.norms), np.nan)),
+            "hover": np.stack([record.norms.astype(np.float64), _shares(record)], axis=1),
+            "mark_at": np.array([at for at, _, _ in marks], dtype=np.int32),
+            "mark_height": np.array([height for _, height, _ in marks], dtype=np.float32),
+            "now_step": np.array([moment.step], dtype=np.int32),
+            "now_factor": np.array([record.factor]),
+            "parameter_logs": logs.astype(np.float32),
+            "parameter_sizes": sizes.astype(np.float32),
+        },
+        labels={
+            "mark_words": [words for _, _, words in marks],
+            "axes": SCALE_TITLES,
+            "colour": [FAMILY_COLOURS[model]],
+            "parameter_words": [parameter_words(name) for name in record.parameters],
+        },
+    )
+
+
+SCALE_TITLES = ("‖∂L_T/∂h_t‖", "‖∂L_T/∂h_t‖ ÷ ‖∂L_T/∂h_T‖")
+
+
+def context(records: Sequence[GradientRecord], previous: NDArray[np.float32] | None = None) -> dict[str, NDArray[Any]]:
+    """The ranges of the whole tape, so that the curves move and the axes don't.
+
+    Returns:
+        span (2, 2): smallest and largest measured value on each scale; parameter_range (2,): the
+        same of the parameters' log10 norms, before and after clipping together.
+    """
+    curves = np.concatenate([scaled(record, record.norms) for record in records], axis=1)
+    sizes = np.concatenate([parameter_sizes(record).ravel() for record in records])
+    low, high = _range(sizes)
+    return {
+        "span": np.array([_range(curve) for curve in curves]),
+        "parameter_range": np.log10(np.array([low, high if high > low else low * 10])),
+    }
+
+
+def _range(values: NDArray[Any]) -> tuple[float, float]:
+    usable = values[np.isfinite(values) & (values > 0)]
+    return (float(usable.min()), float(usable.max())) if usable.size else (1.0, 1.0)
+
+
+def scaled(record: GradientRecord, values: Float[np.ndarray, " T"]) -> Float[np.ndarray, "2 T"]:
+    """`values` up to the loss as they are, and as shares of the measured norm there; NaN where a log axis has none."""
+    with np.errstate(all="ignore"):
+        both = np.stack([values.astype(np.float64), values.astype(np.float64) / float(record.norms[record.last])])
+    both[:, record.last + 1 :] = np.nan
+    return np.where(np.isfinite(both) & (both > 0), both, np.nan)
+
+
+def _shares(record: GradientRecord) -> Float[np.ndarray, " T"]:
+    with np.errstate(all="ignore"):
+        return record.norms.astype(np.float64) / float(record.norms[record.last])
+
+
+def _marks(record: GradientRecord) -> list[tuple[int, float, str]]:
+    """(t, height, words) of the steps that a log axis can't show."""
+    marks = []
+    for at, norm in enumerate(record.norms[: record.last + 1]):
+        if norm == 0:
+            marks.append((at, AT_ZERO, "exactly 0: nothing arrives"))
+        elif not math.isfinite(norm):
+            marks.append((at, NOT_FINITE, "not a finite number"))
+    return marks
+
+
+def parameter_sizes(record: GradientRecord) -> Float[np.ndarray, "2 P"]:
+    """||dL/dW||_2 of each parameter as it is, and after clipping shrinks all of them alike."""
+    before = record.parameter_norms.astype(np.float64)
+    shrunk = record.clipped / record.total if math.isfinite(record.total) and record.total > 0 else 1.0
+    return np.stack([before, before * shrunk])
+
+
+_RECURRENT = re.compile(r"rnn\.(weight|bias)_(ih|hh)_l(\d)")
+_BLOCK = re.compile(r"blocks\.(\d)\.(.+)")
+_PARTS = {
+    "attention.query_key_value.weight": "Q, K, V",
+    "attention.project.weight": "attention out",
+    "attention_norm.weight": "attention norm",
+    "mlp.expand.weight": "MLP in",
+    "mlp.project.weight": "MLP out",
+    "mlp_norm.weight": "MLP norm",
+    "embedding.weight": "embedding",
+    "embedding.bias": "embedding b",
+    "positions.weight": "positions",
+    "final_norm.weight": "final norm",
+    "readout.weight": "readout W",
+    "readout.bias": "readout b",
+}
+
+
+def parameter_words(name: str) -> str:
+    """A parameter's name as the formulas have it: `rnn.weight_hh_l0` is "W_hh 1", the first layer's."""
+    if found := _RECURRENT.fullmatch(name):
+        return f"{'W' if found[1] == 'weight' else 'b'}_{found[2]} {int(found[3]) + 1}"
+    if found := _BLOCK.fullmatch(name):
+        return f"{int(found[1]) + 1}: {_PARTS.get(found[2], found[2])}"
+    return _PARTS.get(name, name)
+
+
+# -- readings ---------------------------------------------------------------------------------
+
+
+def share_reading(record: GradientRecord, model: str) -> str:
+    """One sentence: what arrives at the first step of what the last one gets, beside theory."""
+    name, state = FAMILY_NAMES[model], "x" if model == "transformer" else "h"
+    last, norms = record.last, record.norms[: record.last + 1].astype(np.float64)
+    bad = int((~np.isfinite(norms)).sum())
+    if bad:
+        return f"{name}: the gradient is not a finite number at {bad} of {last + 1} steps."
+    if last == 0:
+        return f"{name}: with one time step there is nothing to carry back."
+    if norms[last] == 0:
+        return f"{name}: the loss at t = {last} has no gradient."
+    zeros = int((norms == 0).sum())
+    sentence = f"{name}: {state} at t = 0 gets {_short(norms[0] / norms[last])} of the gradient at t = {last}"
+    if record.theory.size:
+        sentence += f" (ρ = {record.radius:.2f} predicts {_short(_power(record.radius, last))})"
+    if zeros:
+        sentence += f"; at {zeros} {'step' if zeros == 1 else 'steps'} it is exactly 0"
+    return sentence + "."
+
+
+def verdict_reading(record: GradientRecord, model: str) -> str:
+    """One sentence: vanishing, healthy or exploding, with the factor per step and what it comes to."""
+    name = FAMILY_NAMES[model]
+    norms = record.norms[: record.last + 1]
+    if not np.isfinite(norms).all():
+        return f"{name}: exploding, beyond what a number can hold."
+    if record.last == 0 or norms[-1] == 0:
+        return f"{name}: no verdict, for there is no gradient to follow."
+    if not norms[:-1].any():
+        return f"{name}: vanishing, nothing at all arrives at an earlier step."
+    factor, found = record.factor, verdict(record.factor)
+    sentence = f"{name}: {found}, × {_short(factor)} per step back"
+    if found == "vanishing":
+        return f"{sentence}; half is lost every {_short(math.log(0.5) / math.log(factor))} steps."
+    if found == "exploding":
+        return f"{sentence}; it doubles every {_short(math.log(2) / math.log(factor))} steps."
+    return f"{sentence}; × {_short(_power(factor, record.last))} over {record.last} steps."
+
+
+def clipping_reading(record: GradientRecord, moment: Moment) -> str:
+    """One sentence: the norm at this update before and after clipping, and how often it was clipped so far."""
+    name = FAMILY_NAMES[str(moment.meta["model"])]
+    before, after = moment.metric("grad_norm"), moment.metric("clipped")
+    if math.isnan(before):
+        return f"{name}: no step taken yet."
+    if not record.clip:
+        return f"{name}, step {moment.step}: gradient norm {_short(before)}; nothing is clipped in this run."
+    count = int(np.searchsorted(moment.metrics["step"], moment.step, side="right"))
+    cut = np.mean(moment.metrics["clipped"][:count] < moment.metrics["grad_norm"][:count] * (1 - 1e-5))
+    done = f"clipped to {_short(after)}" if after < before * (1 - 1e-5) else f"below the limit of {record.clip:g}"
+    return f"{name}, step {moment.step}: gradient norm {_short(before)}, {done}; {cut:.0%} of the updates were clipped."
+
+
+def parameters_reading(record: GradientRecord, stage: int) -> str:
+    """One sentence: the parameters with the largest and the smallest gradient, on the batch of the views."""
+    sizes = parameter_sizes(record)[stage]
+    if not np.isfinite(sizes).all():
+        return "Some parameters' gradients are not finite numbers."
+    if not sizes.any():
+        return "No parameter has a gradient."
+    words = [parameter_words(name) for name in record.parameters]
+    big, small = int(sizes.argmax()), int(sizes.argmin())
+    sentence = f"Of {len(words)} parameters {words[big]} has the largest gradient, {_short(sizes[big])}"
+    if small != big:
+        sentence += f", and {words[small]} the smallest, {_short(sizes[small])}"
+    return f"{sentence} ({STAGES[stage]}, on the batch shown)."
+
+
+def _power(base: float, exponent: int) -> float:
+    try:
+        return base**exponent
+    except OverflowError:
+        return math.inf
+
+
+def _short(value: float) -> str:
+    """Two or three digits: 0.63, 3.1e-11."""
+    return f"{value:.3g}" if value == 0 or 1e-2 <= abs(value) < 1e4 else f"{value:.1e}"
+
+
+def _dash(run: Mapping[str, Any]) -> str:
+    return DASHES[run.get("twin", 0) % len(DASHES)]
+
+
+def _moment_line(theme: str) -> dict[str, Any]:
+    """A thin line at the moment that is shown."""
+    line = {"color": ink(theme).muted, "width": 1}
+    return {"type": "line", "x0": 0, "x1": 0, "yref": "paper", "y0": 0, "y1": 1, "line": line}

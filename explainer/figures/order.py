@@ -1,0 +1,271 @@
+"""What every encoding of order is shown by: a map over positions, curves, and the score against the offset.
+
+A scan moves through the positions p; each figure marks where it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+
+from explainer.figures.panel import Panel, Slot
+from explainer.figures.theme import DIVERGING, colour_bar, ink, layout
+from explainer.theory.encodings import offset_range
+
+PLACES = 171
+"""Most positions of a picture. At T = 512 it has every third, still two in each turn of the fastest wave."""
+
+WAVES = 4  # pairs that are drawn one by one
+
+# Viridis in steps of an eighth (matplotlib), in red, green and blue.
+_VIRIDIS = np.array(
+    [
+        (68, 1, 84),
+        (71, 44, 122),
+        (59, 81, 139),
+        (44, 113, 142),
+        (33, 144, 141),
+        (39, 173, 129),
+        (92, 200, 99),
+        (170, 220, 50),
+        (253, 231, 37),
+    ]
+)
+_SHADES = {"light": (0.0, 0.72), "dark": (0.42, 1.0)}  # the part that stands out on the background
+
+
+def places(T: int) -> Int[np.ndarray, " places"]:
+    """The positions that a picture of T shows: all, or every second or third."""
+    return np.arange(0, T, -(-T // PLACES))
+
+
+def spread(first: int, last: int, count: int = WAVES) -> list[int]:
+    """At most `count` different whole numbers from `first` to `last`, evenly spaced."""
+    return sorted({round(each) for each in np.linspace(first, last, count)})
+
+
+def shades(theme: str, count: int) -> list[str]:
+    """Colours of an ordered few, from the sequential scale."""
+    low, high = _SHADES.get(theme, _SHADES["light"])
+    at = np.linspace(low, high, count) * (len(_VIRIDIS) - 1)
+    channels = [np.interp(at, np.arange(len(_VIRIDIS)), channel).round().astype(int) for channel in _VIRIDIS.T]
+    return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in zip(*channels, strict=True)]
+
+
+def rounded(array: NDArray[Any]) -> list[Any]:
+    """An array as a short list for a figure's JSON."""
+    return list(np.round(np.asarray(array, dtype=np.float64), 5).tolist())
+
+
+def here(theme: str) -> dict[str, Any]:
+    """An upright line at the position of the scan: the first shape of a figure (see `HERE`)."""
+    line = {"color": ink(theme).text, "width": 1.5, "dash": "dot"}
+    return {"type": "line", "x0": 0, "x1": 0, "yref": "paper", "y0": 0, "y1": 1, "line": line}
+
+
+HERE = (Slot("layout.shapes.0.x0", "step"), Slot("layout.shapes.0.x1", "step"))
+
+
+def map_panel(
+    id: str,
+    title: str,
+    table: Float[np.ndarray, "places rows"],
+    at: Int[np.ndarray, " places"],
+    theme: str,
+    *,
+    limit: float,
+    reading: str,
+    names: tuple[str, str, str] = ("position p", "dimension", "value"),
+    rows: Int[np.ndarray, " rows"] | None = None,
+    span: int = 5,
+    height: int = 270,
+) -> Panel:
+    """A table over positions as a map, with a line at the scan's place.
+
+    Args:
+        limit: colours go from -limit to limit.
+        names: of the axis of positions, of the rows, and of the colour.
+        rows: numbers of the rows, which then run downwards (a table of scores); default, upwards from 0.
+    """
+    across, down, value = names
+    heat = {
+        "type": "heatmap",
+        "x": at.tolist(),
+        "colorscale": DIVERGING,
+        "zmin": -limit,
+        "zmax": limit,
+        "colorbar": colour_bar(value),
+        "hovertemplate": f"{across} = %{{x}}, {down} %{{y}}<br>{value} = %{{z:.4f}}<extra></extra>",
+    }
+    yaxis: dict[str, Any] = {"title": {"text": down}}
+    if rows is not None:
+        heat["y"] = rows.tolist()
+        yaxis["autorange"] = "reversed"
+    return Panel(
+        id=id,
+        title=title,
+        figure={
+            "data": [heat],
+            "layout": layout(theme, xaxis={"title": {"text": across}}, yaxis=yaxis, shapes=[here(theme)]),
+        },
+        slots=(Slot("data.0.z", "own", name="table"), *HERE),
+        arrays={"table": np.ascontiguousarray(table.T)},
+        reading=reading,
+        span=span,
+        height=height,
+    )
+
+
+def offset_panel(
+    id: str,
+    title: str,
+    scores: Float[np.ndarray, "T T"],
+    theme: str,
+    *,
+    name: str,
+    reading: str,
+    place: Mapping[str, Any] | None = None,
+    count: int | None = None,
+    span: int = 4,
+    height: int = 270,
+) -> Panel:
+    """Scores against the offset m - n: those with position n = p, and the range over all positions.
+
+    Where a score depends on the offset only, the curve slides along and the range is a line.
+
+    Args:
+        scores: [m, n].
+        name: of a score.
+        place: more keys of the axis of offsets.
+        count: how many of `places` the scan has; default, all.
+    """
+    T = len(scores)
+    at = places(T)
+    low, _, high = offset_range(scores)
+    offsets = list(range(1 - T, T))
+    dark, colour = shades(theme, 3)[0], shades(theme, 3)[1]
+    margin = max(0.05 * float(high.max() - low.min()), 1e-6)
+    edge = {"type": "scatter", "mode": "lines", "x": offsets, "line": {"color": dark, "width": 1.2}}
+    band = f"offset %{{x}}: {{}} %{{y:.4f}}<extra></extra>"
+    data: list[dict[str, Any]] = [
+        {**edge, "y": rounded(low), "showlegend": False, "hovertemplate": band.format("least")},
+        {
+            **edge,
+            "y": rounded(high),
+            "fill": "tonexty",
+            "name": "least to most, over all positions",
+            "hovertemplate": band.format("most"),
+        },
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x0": 0,
+            "dx": int(at[1] - at[0]) if len(at) > 1 else 1,
+            "line": {"color": colour, "width": 4},
+            "opacity": 0.75,
+            "name": "with position p",
+            "hovertemplate": f"offset %{{x}}<br>{name} = %{{y:.4f}}<extra></extra>",
+        },
+    ]
+    return Panel(
+        id=id,
+        title=title,
+        figure={
+            "data": data,
+            "layout": layout(
+                theme,
+                xaxis={"title": {"text": "offset m − n"}, "range": [1 - T, T - 1], **(place or {})},
+                yaxis={"title": {"text": name}, "range": [float(low.min()) - margin, float(high.max()) + margin]},
+                showlegend=True,
+            ),
+        },
+        slots=(
+            Slot("data.2.x0", "own", name="start", index=("place",)),
+            Slot("data.2.y", "own", name="columns", index=("place",)),
+        ),
+        arrays={"start": -at[:count], "columns": np.ascontiguousarray(scores[np.ix_(at, at[:count])].T)},
+        reading=reading,
+        span=span,
+        height=height,
+    )
+
+
+def curves_panel(
+    id: str,
+    title: str,
+    curves: Float[np.ndarray, "curves T"],
+    names: Sequence[str],
+    theme: str,
+    *,
+    at: Int[np.ndarray, " places"],
+    reading: str,
+    dashes: Sequence[str] = (),
+    colours: Sequence[str] = (),
+    axes: tuple[str, str] = ("position p", "value"),
+    span: int = 5,
+    height: int = 270,
+) -> Panel:
+    """Curves over the positions, with a point on each at the scan's place.
+
+    Args:
+        at: the places of the scan.
+        dashes: of the lines; default, solid.
+        colours: of the lines; default, one shade each.
+        axes: names of the axes.
+    """
+    colours = colours or shades(theme, len(names))
+    dashes = dashes or ["solid"] * len(names)
+    data: list[dict[str, Any]] = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": list(range(curves.shape[1])),
+            "y": rounded(curve),
+            "name": name,
+            "line": {"color": colour, "width": 2 if dash == "solid" else 1.4, "dash": dash},
+            "hovertemplate": f"{name}<br>%{{x}}: %{{y:.4f}}<extra></extra>",
+        }
+        for curve, name, colour, dash in zip(curves, names, colours, dashes, strict=True)
+    ]
+    data.append(
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "marker": {"color": list(colours), "size": 9},
+            "showlegend": False,
+            "hovertemplate": "%{x}: %{y:.4f}<extra></extra>",
+        }
+    )
+    across, up = axes
+    return Panel(
+        id=id,
+        title=title,
+        figure={
+            "data": data,
+            "layout": layout(
+                theme,
+                xaxis={"title": {"text": across}},
+                yaxis={"title": {"text": up}},
+                shapes=[here(theme)],
+                showlegend=True,
+            ),
+        },
+        slots=(
+            *HERE,
+            Slot(f"data.{len(names)}.x", "own", name="across", index=("place",)),
+            Slot(f"data.{len(names)}.y", "own", name="up", index=("place",)),
+        ),
+        arrays={"across": np.repeat(at[:, None], len(names), axis=1), "up": np.ascontiguousarray(curves[:, at].T)},
+        reading=reading,
+        span=span,
+        height=height,
+    )
+
+
+def spoken(value: float) -> str:
+    """A wavelength for people: "6.28", "340", "5.4e4"."""
+    return f"{value:.3g}".replace("e+0", "e").replace("e+", "e")

@@ -1,0 +1,133 @@
+"""One self-contained HTML file with all the figures of a look: plotly.js inside, nothing fetched.
+
+The figures are the panels of the pages, filled by `fill` as the page without routes does it, each
+with its reading as caption. Text that came from a user is escaped wherever it stands.
+"""
+
+from __future__ import annotations
+
+import html
+import shlex
+from collections.abc import Mapping
+from dataclasses import replace
+from string import Template
+
+import orjson
+from plotly.offline import get_plotlyjs
+
+from explainer.figures import CONTEXTS, PANELS, Notes
+from explainer.figures.panel import Frame, Reel, fill, labels_of, reading_at
+from explainer.figures.subject import subject
+from explainer.headless.look import View
+from explainer.player.annotate import Annotator
+from explainer.records import to_arrays
+
+THEME = "light"
+
+PAGE = Template("""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>$title</title>
+<style>
+body { margin: 0; background: #fff; color: #1f2933; font: 15px/1.5 "Source Sans 3", system-ui, sans-serif; }
+main { max-width: 1300px; margin: 0 auto; padding: 1.5rem; }
+h1 { font-size: 1.5rem; margin: 0; }
+h2 { font-size: 1rem; margin: 0 0 .25rem; }
+.panels { display: grid; grid-template-columns: repeat(12, minmax(0, 1fr)); gap: 1.5rem; margin: 1.5rem 0; }
+figure { margin: 0; }
+figcaption, p, summary { color: #5f6b7a; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; }
+@media (max-width: 800px) { figure { grid-column: 1 / -1 !important; } }
+</style>
+</head>
+<body>
+<main>
+<h1>$title</h1>
+<p>$about</p>
+<div class="panels">
+$figures
+</div>
+<details><summary>The same run, and the same look, again</summary>
+<pre>$commands</pre></details>
+</main>
+<script>$plotly</script>
+<script type="application/json" id="figures">$data</script>
+<script>
+JSON.parse(document.getElementById("figures").textContent).forEach((figure, number) =>
+  Plotly.newPlot("plot-" + number, figure.data, figure.layout, { responsive: true, displaylogo: false }));
+</script>
+</body>
+</html>
+""")
+
+FIGURE = Template("""<figure style="grid-column: span $span">
+<h2>$title</h2>
+<div id="plot-$number" style="height: ${height}px" role="img" aria-label="$reading"></div>
+<figcaption>$reading</figcaption>
+</figure>""")
+
+
+def page_of(view: View, notes: Notes, annotator: Annotator, selection: Mapping[str, int] | None = None) -> str:
+    """The file's text.
+
+    Args:
+        view: what the lens saw.
+        notes: its sentences and derived arrays.
+        annotator: of the store with the run's tape.
+        selection: the layer and head that figures show, from 0.
+    """
+    run, config = view.run, view.run.config
+    about = subject(config, run.meta)
+    panels = PANELS[view.lens](about, THEME)
+    reels = [reel_of(view, notes, annotator)]
+    figures, captions = [], []
+    for number, panel in enumerate(panels):
+        figures.append(fill(panel, reels, view.step, selection))
+        captions.append(
+            FIGURE.substitute(
+                number=number,
+                span=panel.span,
+                height=panel.height,
+                title=html.escape(panel.title),
+                reading=html.escape(reading_at(panel, reels, view.step, selection)),
+            )
+        )
+    said = f"Seed {config.seed}, after {view.step:,} of {config.steps:,} updates of the weights. Run {run.id}."
+    if view.given:
+        said += f" It reads: {view.given}"
+    return PAGE.substitute(
+        title=html.escape(f"{about['label']} on the task “{config.task}”: {view.lens}"),
+        about=html.escape(said),
+        figures="\n".join(captions),
+        commands=html.escape(commands(view)),
+        plotly=get_plotlyjs(),
+        # Within a script element only "<" could end it early; in JSON it stands in texts alone.
+        data=orjson.dumps(figures).decode().replace("<", "\\u003c"),
+    )
+
+
+def reel_of(view: View, notes: Notes, annotator: Annotator) -> Reel:
+    """The run's whole tape with this look in it, or the look alone where it is of the user's own input."""
+    arrays, text = to_arrays(view.record)
+    ours = Frame(
+        view.step, {**arrays, **notes.arrays}, {**labels_of(text), **notes.labels}, dict(notes.readings)
+    )
+    tape = Reel({view.lens: []}, annotator.metrics(view.run)) if view.given else annotator.reel(view.run, [view.lens])
+    others = [frame for frame in tape.frames[view.lens] if frame.step != view.step]
+    contexts = dict(tape.contexts)
+    if view.lens in CONTEXTS and not contexts.get(view.lens):
+        contexts[view.lens] = CONTEXTS[view.lens]([view.record])
+    frames = sorted([*others, ours], key=lambda frame: frame.step)
+    return replace(tape, frames={view.lens: frames}, contexts=contexts)
+
+
+def commands(view: View) -> str:
+    """Two command lines that make this file again."""
+    settings = [f"{name}={value}" for name, value in view.run.config.to_query().items()]
+    train = ["train", *(["--set", *settings] if settings else [])]
+    look = ["look", view.run.id, "--lens", view.lens, "--step", str(view.step)]
+    if view.given:
+        look += ["--input", view.given]
+    return "\n".join(f"python -m explainer {shlex.join(words)}" for words in (train, [*look, "--html", "look.html"]))

@@ -1,0 +1,153 @@
+"""`python -m explainer look`: a recorded moment through a lens, as JSON or as a file of figures."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from explainer.figures import NOTES, Moment, Notes
+from explainer.figures.subject import subject
+from explainer.player.annotate import Annotator
+from explainer.records import RECORDS
+from explainer.runs.store import Run, Store, default_path
+from explainer.runs.tape import VIEW, decode_view
+from explainer.runs.tape_file import load_shipped
+
+
+@dataclass(frozen=True)
+class View:
+    """What a lens saw.
+
+    Attributes:
+        step: updates of the weights that were looked at.
+        given: the user's own input; "" for the tape's batch.
+    """
+
+    run: Run
+    lens: str
+    step: int
+    given: str
+    record: Any
+
+
+def look_at(
+    run: str,
+    lens: str,
+    *,
+    step: int | None = None,
+    given: str = "",
+    selection: Mapping[str, int] | None = None,
+    html: Path | None = None,
+    as_json: bool = False,
+    folder: Path | None = None,
+) -> int:
+    """Look, and write what was asked for: a file of figures, JSON, or else the readings alone.
+
+    Args:
+        run: its id.
+        lens: a name in `records.RECORDS`.
+        step: default, the last one.
+        given: the user's own input; "" for the tape's batch.
+        selection: the layer and the head that figures show, counted from 1.
+        html: the file for the figures.
+        as_json: print the record.
+        folder: of the store.
+
+    Returns:
+        The exit status, 0.
+
+    Raises:
+        ValueError: there is no such run, moment or lens, the input can't be read, or the file can't be written.
+    """
+    if lens not in RECORDS:
+        raise ValueError(f"lens = {lens[:40]!r} is not known. Choose one of: {', '.join(RECORDS)}.")
+    chosen = {name: number - 1 for name, number in (selection or {}).items()}
+    for name, index in chosen.items():
+        if index < 0:
+            raise ValueError(f"{name} = {index + 1} is not there. Count from 1.")
+    store = Store(folder or default_path())
+    view = view_of(store, _run(store, run), lens, step, given)
+    annotator = Annotator(store)
+    notes = notes_of(view, annotator)
+    if html is not None:
+        from explainer.headless.export import page_of  # plotly and its script, for a file alone
+
+        try:
+            html.write_text(page_of(view, notes, annotator, chosen), encoding="utf-8")
+        except OSError as error:
+            raise ValueError(f"{html} can't be written ({error.strerror}). Name another file.") from None
+    if as_json:
+        print(as_text(view, notes))
+    elif html is None:
+        print("\n".join(sentences(notes)))
+    else:
+        print(f"{html}: {lens} of run {view.run.id} at step {view.step}", file=sys.stderr)
+    return 0
+
+
+def view_of(store: Store, run: Run, lens: str, step: int | None = None, given: str = "") -> View:
+    """The record at the kept moment nearest to a step; of two equally near, the earlier.
+
+    A moment is kept by its weights, at which the lens looks here, or by a view on the tape. The
+    user's own input needs weights.
+
+    Raises:
+        ValueError: nothing is kept, or the lens can't look at this run or input.
+    """
+    weights = set(store.steps(run.id, "weights"))
+    kept = weights if given else weights | set(store.steps(run.id, VIEW + lens))
+    if not kept:
+        raise ValueError(f"Nothing of run {run.id} is recorded that can be looked at. Train it first.")
+    at = min(kept, key=lambda each: (abs(each - (max(kept) if step is None else step)), each))
+    if at in weights:
+        from explainer.runs.looking import Looker  # torch: a view on the tape needs none
+
+        return View(run, lens, at, given, Looker(store, lambda _: None).record(run, at, lens, given))
+    chunk = store.chunk_at(run.id, VIEW + lens, at)
+    assert chunk is not None, (run.id, lens, at)
+    return View(run, lens, at, given, decode_view(lens, chunk.body))
+
+
+def notes_of(view: View, annotator: Annotator) -> Notes:
+    """The sentences and derived arrays that pages show with the record."""
+    moment = Moment(subject(view.run.config, view.run.meta), view.step, annotator.metrics(view.run))
+    return NOTES[view.lens](view.record, moment)
+
+
+def as_text(view: View, notes: Notes) -> str:
+    """Strict JSON: arrays as nested lists, numbers that are not finite as null."""
+    content = {
+        "run": view.run.id,
+        "lens": view.lens,
+        "step": view.step,
+        "input": view.given,
+        "record": view.record,
+        "readings": {
+            name: reading if isinstance(reading, str) else dict(reading) for name, reading in notes.readings.items()
+        },
+    }
+    return orjson.dumps(content, default=lambda array: array.tolist(), option=orjson.OPT_SERIALIZE_NUMPY).decode()
+
+
+def sentences(notes: Notes) -> list[str]:
+    """Every reading, those of a choice of layer and head once for each."""
+    lines: list[str] = []
+    for reading in notes.readings.values():
+        lines += [reading] if isinstance(reading, str) else reading.values()
+    return lines
+
+
+def _run(store: Store, run: str) -> Run:
+    found = store.run(run)
+    if found is None:
+        load_shipped(store)
+        found = store.run(run)
+    if found is None:
+        known = ", ".join(each.id for each in store.runs()[:8]) or "none yet"
+        raise ValueError(f"There is no run {run[:80]!r} in {store.folder}. The newest there: {known}.")
+    return found

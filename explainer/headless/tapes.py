@@ -1,0 +1,127 @@
+"""`python -m explainer tapes`: train the lessons and write the tapes that ship with the project.
+
+A tape of a lesson is made without a clock: every view, validation and detail is taken at its step,
+whatever that costs, by one thread of the CPU, and what only says how the bytes came to be (how
+long it took, in which pieces metrics were committed, the order of names in a header) is left out
+or put in order. So the same code on the same machine writes the same bytes again.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import orjson
+import torch
+
+from explainer.headless.progress import Progress
+from explainer.lessons import LESSONS, Lesson
+from explainer.runs.active import record
+from explainer.runs.inputs import prepare
+from explainer.runs.store import Chunk, Draft, Store
+from explainer.runs.tape import encode, join_metrics
+from explainer.runs.tape_file import SHIPPED, save_tape
+from explainer.runs.views import Pace
+
+MOST_BYTES = 5_000_000
+"""Of all shipped tapes together."""
+
+PACE = Pace(share=1e9, watched_share=1e9, validation_share=1e9, gap=0.0, views=160, weight_bytes=200_000)
+"""No share of the time limits what is recorded; weights are kept as far as they are small, first and last always."""
+
+
+def make_tapes(names: Sequence[str] = (), folder: Path | None = None) -> int:
+    """Train lessons and write their tapes, all or none; the last line of the output is JSON with their sizes.
+
+    Args:
+        names: of lessons; default, all. Then tapes that are no lesson's any more go.
+        folder: default, `tapes/` of the project.
+
+    Returns:
+        The exit status, 0.
+
+    Raises:
+        ValueError: an unknown lesson, a run that failed, or more than 5 MB in all.
+    """
+    for name in names:
+        if name not in LESSONS:
+            raise ValueError(f"{name[:60]!r} is no lesson. The lessons are: {', '.join(LESSONS)}.")
+    folder = folder or SHIPPED
+    chosen = list(dict.fromkeys(names)) or list(LESSONS)
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as scratch:
+        store = Store(Path(scratch) / "store")
+        fresh = {name: make_tape(store, name, LESSONS[name], Path(scratch) / f"{name}.tape") for name in chosen}
+        store.close()
+        kept = [path for path in sorted(folder.glob("*.tape")) if names and path.stem not in fresh]
+        sizes = {path.stem: path.stat().st_size for path in [*kept, *fresh.values()]}
+        _refuse_if_too_big(sizes)
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in folder.glob("*.tape"):
+            if path not in kept:
+                path.unlink()
+        for path in fresh.values():
+            shutil.copyfile(path, folder / path.name)
+    print(orjson.dumps({"tapes": sizes, "bytes": sum(sizes.values())}).decode())
+    return 0
+
+
+def make_tape(store: Store, name: str, lesson: Lesson, path: Path) -> Path:
+    """Train one lesson and write its tape.
+
+    Raises:
+        ValueError: the run failed.
+    """
+    progress = Progress(lesson.config.steps, sys.stdout)
+    progress.say(f"{name}:")
+    made = f"{name} in the making"
+    prepared = prepare(lesson.config)
+    if prepared.digest:
+        store.save_text(prepared.digest, prepared.body)
+    store.create(made, prepared.config, owner="", lenses=lesson.lenses, data=prepared.digest)
+    for step in record(store, made, PACE, torch.device("cpu")):
+        progress.update(step.number, step.loss)
+    run = store.run(made)
+    assert run is not None
+    if run.status not in ("done", "diverged"):
+        raise ValueError(f"{name} is {run.status}: {run.message}")
+    meta = {key: value for key, value in run.meta.items() if key != "seconds"}
+    store.create(name, run.config, owner="", lenses=run.lenses, data=run.data, status=run.status, meta=meta)
+    store.change(name, message=run.message)
+    store.append(name, in_order(store.chunks(made)), run.step)
+    size = save_tape(store, name, path, name)
+    progress.say(f"{name}: {run.status}, {size / 1000:,.0f} kB")
+    return path
+
+
+def in_order(chunks: Sequence[Chunk]) -> list[Draft]:
+    """A tape's chunks in an order that does not depend on when they were committed, all metrics in one."""
+    metrics = [chunk for chunk in chunks if chunk.kind == "metrics"]
+    others = sorted((chunk for chunk in chunks if chunk.kind != "metrics"), key=lambda chunk: (chunk.step, chunk.kind))
+    first = [Draft("metrics", metrics[-1].step, encode(join_metrics(chunk.body for chunk in metrics)))] if metrics else []
+    return [Draft(draft.kind, draft.step, canonical(draft.body)) for draft in (*first, *others)]
+
+
+def canonical(body: bytes) -> bytes:
+    """The same safetensors file with the texts of its header in alphabetical order; the format leaves it open."""
+    size = int.from_bytes(body[:8], "little")
+    header = json.loads(body[8 : 8 + size])
+    if "__metadata__" in header:
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + body[8 + size :]
+
+
+def _refuse_if_too_big(sizes: dict[str, int]) -> None:
+    total = sum(sizes.values())
+    if total > MOST_BYTES:
+        largest = ", ".join(f"{name} {sizes[name] / 1e6:.2f} MB" for name in sorted(sizes, key=sizes.__getitem__)[:-4:-1])
+        raise ValueError(
+            f"The tapes would take {total / 1e6:.2f} MB in all, and {MOST_BYTES / 1e6:g} MB may ship; nothing was "
+            f"written. The largest: {largest}. Give a lesson fewer steps, a shorter sequence or fewer lenses."
+        )

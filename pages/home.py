@@ -1,0 +1,77 @@
+"""What this is, and where to begin."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from explainer.figures.hidden import states_panel
+from explainer.figures.subject import subject
+from explainer.player import play
+from explainer.player.mount import Track
+from explainer.runs.store import ACTIVE
+from explainer.ui.backend import client, runs_of
+from explainer.ui.lesson import theme
+from explainer.ui.places import LESSON_PLACES, RUNS, places_for
+from explainer.ui.run_table import title
+from explainer.ui.words import literal
+
+MOST_LISTED = 5
+OPENING = "lesson-hidden"
+
+
+@st.fragment(run_every="2s")
+def now() -> None:
+    """Which device trains, and what is running."""
+    worker = client().worker_state()
+    if worker.ready:
+        st.markdown(f":material/memory: Trains on **{literal(worker.device)}**")
+    else:
+        st.markdown(":material/hourglass_top: The part that trains is starting.")
+    active = [run for run in client().runs() if run.status in ACTIVE]
+    if not active:
+        st.caption("Nothing is training at the moment.")
+        return
+    st.markdown(f"**Running now** ({len(active)})")
+    for run in active[:MOST_LISTED]:
+        place = places_for(run.config, run.lenses)[0]
+        done = f"step {run.step:,} of {run.config.steps:,}" if run.status == "running" else run.status
+        st.page_link(
+            place.page(),
+            label=literal(f"{title(run.config)}: {done}"),
+            icon=":material/play_circle:" if run.status == "running" else ":material/schedule:",
+            query_params={"run": run.id},
+            help=f"Open it in {place.title}",
+        )
+    if len(active) > MOST_LISTED:
+        st.page_link(RUNS.page(), label=f"and {len(active) - MOST_LISTED} more")
+
+
+words, picture = st.columns([5, 7], gap="large")
+with words:
+    st.title("See what a network remembers", anchor=False)
+    st.markdown(
+        "Unrolled trains small recurrent networks and Transformers while you watch, and shows what goes on inside: "
+        "hidden states, gradients through time, attention, positions. Every number on screen was computed by the "
+        "network at that step, and every step is kept, so you can drag back and forth through training like "
+        "through a film. Change a setting, press **Train**, and the picture moves; copy the address, and someone "
+        "else sees the same."
+    )
+    now()
+with picture:
+    found = runs_of([OPENING])
+    if found:
+        run = found[0]
+        play(
+            [states_panel(subject(run.config, run.meta), theme(), span=12, height=360)],
+            [Track(run.id, ("hidden",))],
+            key="home",
+            loop=True,
+        )
+    else:
+        st.info("The recorded lessons are not here yet.")
+
+st.subheader("Where to begin", anchor=False)
+for column, place in zip(st.columns(len(LESSON_PLACES)), LESSON_PLACES, strict=True):
+    with column.container(border=True, height="stretch"):
+        st.markdown(f"**{place.question}**")
+        st.page_link(place.page())

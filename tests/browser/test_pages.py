@@ -1,0 +1,227 @@
+"""What a user sees: every page opens alive, trains, scrubs, keeps a zoom, stops, is shared; in real Chromium."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+Visit = Callable[..., Page]
+
+LESSONS = ("hidden-states", "gradients", "attention", "positions")
+PAGES = ("", *LESSONS, "runs")
+#: A run that takes a second or two, for pages whose own one takes longer.
+QUICK = {
+    "hidden-states": "task=adding&model=gru&length=20&width=17&steps=3000&seed=5",
+    "gradients": "task=adding&length=20&width=17&steps=3000&seed=5",
+    "attention": "length=24&width=32&steps=3000&seed=5",
+}
+
+
+def plotted(page: Page) -> None:
+    """Wait until a figure is drawn."""
+    page.locator(".unrolled-player .plot .main-svg").first.wait_for()
+
+
+def shown_step(page: Page) -> int:
+    """The step that the first figure shows."""
+    return int(page.evaluate("Number(document.querySelector('.unrolled-player .plot').dataset.step ?? -1)"))
+
+
+def wait_for_step(page: Page, condition: str) -> None:
+    """Wait until `condition`, JavaScript in `step`, holds of the first figure's step."""
+    page.wait_for_function(
+        f"() => {{ const step = Number(document.querySelector('.unrolled-player .plot')?.dataset.step ?? -1);"
+        f" return {condition}; }}"
+    )
+
+
+def picture(page: Page, figure: str) -> str:
+    """The arrays of a figure's traces, as text: what the picture is made of."""
+    return str(
+        page.evaluate(
+            "(id) => JSON.stringify(document.querySelector(`figure[data-figure=\"${id}\"] .plot`).data"
+            ".map((trace) => [trace.x, trace.y, trace.z && Array.from(trace.z, (row) => Array.from(row))]))",
+            figure,
+        )
+    )
+
+
+def first_figure(page: Page) -> str:
+    return str(page.evaluate("document.querySelector('.unrolled-player figure').dataset.figure"))
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_opens_alive_and_without_a_complaint(
+    app: str, visit: Visit, complaints: list[str], name: str, theme: str
+) -> None:
+    page = visit(f"{app}/{name}", theme=theme)
+    if name != "runs":
+        plotted(page)
+    page.locator("h1").first.wait_for()
+    expect(page.locator(".stException")).to_have_count(0)
+    assert complaints == []
+
+
+@pytest.mark.parametrize("name", ["hidden-states", "gradients", "attention"])
+def test_a_recorded_run_plays_at_once(app: str, visit: Visit, name: str) -> None:
+    page = visit(f"{app}/{name}")
+    plotted(page)
+    first = shown_step(page)
+    wait_for_step(page, f"step > {first}")
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_phone_shows_the_page_without_scrolling_sideways(app: str, visit: Visit, name: str) -> None:
+    page = visit(f"{app}/{name}", width=390)
+    plotted(page)
+    assert page.evaluate("document.scrollingElement.scrollWidth <= window.innerWidth + 1")
+
+
+@pytest.mark.parametrize("name", sorted(QUICK))
+def test_train_moves_the_picture_and_stop_stops(app: str, visit: Visit, name: str) -> None:
+    page = visit(f"{app}/{name}?{QUICK[name]}")
+    plotted(page)
+    page.get_by_role("button", name="Train", exact=True).click()
+    page.wait_for_url(re.compile("run="))
+    wait_for_step(page, "step > 3")
+    figure = first_figure(page)
+    before = picture(page, figure)
+    page.wait_for_function("(old) => Number(document.querySelector('.unrolled-player .plot').dataset.step) > old", arg=shown_step(page))
+    assert picture(page, figure) != before
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_have_count(0)
+    expect(page.get_by_role("button", name="Train again")).to_be_visible()
+
+
+def test_pause_one_step_and_another_learning_rate(app: str, visit: Visit) -> None:
+    page = visit(f"{app}/hidden-states?task=adding&model=gru&width=13&length=20&steps=4000&seed=11")
+    plotted(page)
+    page.get_by_role("button", name="Train", exact=True).click()
+    wait_for_step(page, "step > 3")
+    page.get_by_role("button", name="Pause", exact=True).click()
+    page.get_by_role("button", name="Go on").wait_for()
+    page.get_by_role("button", name="Live").click()
+    paused = _settled_step(page)
+    page.get_by_role("button", name="One step").click()
+    wait_for_step(page, f"step == {paused + 1}")
+    page.get_by_role("button", name="Go on").click()
+    wait_for_step(page, f"step > {paused + 5}")
+    page.get_by_role("slider", name="Learning rate").press("ArrowRight")
+    expect(page.get_by_text("Training goes on at")).to_be_visible()
+    page.get_by_role("button", name="Stop", exact=True).click()
+
+
+def _settled_step(page: Page) -> int:
+    """The step once two polls have brought nothing new."""
+    deadline = time.monotonic() + 20
+    last = -1
+    while time.monotonic() < deadline:
+        with page.expect_response(re.compile("/api/tape/")):
+            pass
+        with page.expect_response(re.compile("/api/tape/")):
+            pass
+        now = shown_step(page)
+        if now == last:
+            return now
+        last = now
+    raise AssertionError("the run goes on though it is paused")
+
+
+def test_scrubbing_changes_the_picture_and_the_address(app: str, visit: Visit) -> None:
+    page = visit(f"{app}/hidden-states")
+    plotted(page)
+    slider = page.get_by_role("slider", name="Training step")
+    slider.press("Home")
+    wait_for_step(page, "step == 0")
+    start = picture(page, "states")
+    slider.press("End")
+    wait_for_step(page, "step > 100")
+    assert picture(page, "states") != start
+    page.wait_for_url(re.compile(r"step=\d+"))
+
+
+def test_a_zoom_survives_the_next_ten_frames(app: str, visit: Visit) -> None:
+    page = visit(f"{app}/hidden-states")
+    plotted(page)
+    page.get_by_role("slider", name="Training step").press("Home")
+    wait_for_step(page, "step == 0")
+    box = page.locator('figure[data-figure="states"] .nsewdrag').first.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.3)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.7, steps=5)
+    page.mouse.up()
+    axis_range = (
+        "() => document.querySelector('figure[data-figure=\"states\"] .plot')._fullLayout.xaxis.range.map((v) => v.toFixed(6)).join()"
+    )
+    whole = page.evaluate(axis_range)
+    page.wait_for_function(f"(whole) => ({axis_range})() !== whole || true", arg=whole)
+    zoomed = page.evaluate(axis_range)
+    for _ in range(10):
+        before = shown_step(page)
+        page.get_by_role("button", name="One frame on").click()
+        wait_for_step(page, f"step > {before}")
+    assert page.evaluate(axis_range) == zoomed
+    low, high = (float(edge) for edge in zoomed.split(","))
+    assert high - low < 20, "the drag did not zoom"
+
+
+def test_a_shared_address_shows_the_same_run_at_the_same_step(app: str, visit: Visit) -> None:
+    mine = visit(f"{app}/hidden-states?task=adding&model=lstm&width=7&length=12&steps=40&seed=3")
+    plotted(mine)
+    mine.get_by_role("button", name="Train", exact=True).click()
+    mine.wait_for_url(re.compile("run="))
+    wait_for_step(mine, "step == 40")
+    mine.get_by_role("slider", name="Training step").press("Home")
+    mine.get_by_role("button", name="One frame on").click()
+    mine.wait_for_url(re.compile(r"step=\d+"))
+    step = shown_step(mine)
+    theirs = visit(mine.url)
+    plotted(theirs)
+    wait_for_step(theirs, f"step == {step}")
+    assert picture(theirs, "states") == picture(mine, "states")
+    expect(theirs.get_by_role("slider", name="Learning rate")).to_be_visible()
+
+
+def test_a_text_from_a_user_is_never_markup(app: str, visit: Visit) -> None:
+    page = visit(f"{app}/hidden-states?model=<img src=x onerror=window.hacked=1>&steps=nan")
+    plotted(page)
+    expect(page.get_by_text("is not known", exact=False)).to_be_visible()
+    assert page.evaluate("window.hacked") is None
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("lr=0", "Choose a value above 0"),
+        ("lr=NaN", "must be a finite number"),
+        ("width=1e9", "must be a whole number"),
+        ("run=0000000000000000", "not recorded here"),
+    ],
+)
+def test_an_address_that_cannot_be_is_refused_with_a_sentence(app: str, visit: Visit, query: str, said: str) -> None:
+    page = visit(f"{app}/hidden-states?{query}")
+    plotted(page)
+    expect(page.get_by_text(said, exact=False)).to_be_visible()
+    expect(page.locator(".stException")).to_have_count(0)
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_without_our_routes_the_page_falls_back_quietly(app_without_routes: str, visit: Visit, name: str) -> None:
+    page = visit(f"{app_without_routes}/{name}")
+    page.locator(".stPlotlyChart .main-svg").first.wait_for()
+    expect(page.locator(".stException, .stAlert")).to_have_count(0)
+
+
+def test_the_fallback_trains_and_moves(app_without_routes: str, visit: Visit) -> None:
+    page = visit(f"{app_without_routes}/hidden-states?task=adding&model=gru&width=7&length=12&steps=60&seed=3")
+    page.locator(".stPlotlyChart .main-svg").first.wait_for()
+    page.get_by_role("button", name="Train", exact=True).click()
+    page.wait_for_url(re.compile("run="))
+    expect(page.get_by_role("slider", name="Training step")).to_be_visible()
+    expect(page.get_by_text("step 60", exact=False).first).to_be_visible()

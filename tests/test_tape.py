@@ -1,0 +1,273 @@
+"""The tape's format: what is written comes back, in chunks and in files that ship."""
+
+from __future__ import annotations
+
+import json
+import math
+import pickle
+import struct
+import zlib
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays_of
+from safetensors import SafetensorError
+
+from explainer.config import RunConfig
+from explainer.records import RECORDS, AttentionRecord, GradientRecord, HiddenRecord, PositionsRecord
+from explainer.runs import tape
+from explainer.runs.store import Draft, IllegalChange, Store
+from explainer.runs.tape_file import load_tape, save_tape
+
+RANDOM = np.random.default_rng(3)
+
+
+def floats(*shape: int) -> np.ndarray:
+    return RANDOM.random(shape, dtype=np.float32)
+
+
+SAMPLES: dict[str, Any] = {
+    "hidden": HiddenRecord(
+        floats(2, 5, 7), tuple("a<b>é"), np.array([1, 0, 1, 1, 0], bool), tuple("b<c>d"), tuple("xyzzy"), floats(5),
+        np.zeros(0, np.float32), np.zeros(0, np.float32),
+    ),
+    "gradients": GradientRecord(
+        np.array([0, 1e-30, math.nan, math.inf, 2], np.float32), floats(5), 0.9, 4, 0.123456789012, ("w", "b"), floats(2),
+        1.5, 1.0, 1.0, 0.25,
+    ),
+    "attention": AttentionRecord(
+        floats(2, 3, 5, 5), tuple("abcde"), floats(2, 3), np.full((2, 3), np.nan, np.float32), floats(2, 3), floats(2, 3)
+    ),
+    "positions": PositionsRecord("learned", floats(11, 7), floats(11, 11), floats(2, 3, 5)),
+}  # fmt: skip
+
+
+# -- chunks -----------------------------------------------------------------------------------
+
+
+dtypes = st.sampled_from([np.float32, np.float64, np.int32, np.int64, np.uint8, np.bool_])
+some_arrays = st.dictionaries(
+    st.text(min_size=1).filter(lambda name: name != "__metadata__"),
+    dtypes.flatmap(lambda dtype: arrays_of.arrays(dtype, arrays_of.array_shapes(min_dims=0, min_side=0, max_side=4))),
+    max_size=4,
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(some_arrays, st.dictionaries(st.text(), st.text(), max_size=3))
+def test_arrays_and_texts_come_back(arrays: dict[str, np.ndarray], text: dict[str, str]) -> None:
+    back, words = tape.decode(tape.encode(arrays, text))
+    assert words == text
+    assert back.keys() == arrays.keys()
+    for name, array in arrays.items():
+        assert back[name].dtype == array.dtype
+        np.testing.assert_array_equal(back[name], array, strict=True)
+
+
+def test_a_chunk_is_what_the_browser_expects() -> None:
+    """A header's length in 8 bytes, JSON with types, shapes and offsets, then little-endian numbers."""
+    body = tape.encode({"loss": np.array([[1.5, -2.0, 3.0]], np.float32).T}, {"note": "é"})
+    length = struct.unpack("<Q", body[:8])[0]
+    header = json.loads(body[8 : 8 + length])
+    assert header["__metadata__"] == {"note": "é"}
+    assert (header["loss"]["dtype"], header["loss"]["shape"]) == ("F32", [3, 1])
+    start, end = header["loss"]["data_offsets"]
+    assert struct.unpack("<3f", body[8 + length + start : 8 + length + end]) == (1.5, -2.0, 3.0)
+    assert (8 + length) % 8 == 0, "typed arrays can lie on the bytes"
+
+
+@pytest.mark.parametrize("body", [b"", b"x" * 99, pickle.dumps({"a": 1}), tape.encode({"a": floats(5)})[:-1]])
+def test_other_bytes_are_refused(body: bytes) -> None:
+    with pytest.raises(SafetensorError):
+        tape.decode(body)
+
+
+def test_there_is_a_sample_of_every_record() -> None:
+    assert SAMPLES.keys() == RECORDS.keys()
+
+
+@pytest.mark.parametrize("lens", RECORDS)
+def test_a_view_comes_back_as_its_record(lens: str) -> None:
+    record = SAMPLES[lens]
+    back = tape.decode_view(lens, tape.encode_view(lens, record))
+    assert type(back) is RECORDS[lens]
+    for name, value in vars(record).items():
+        if lens == "attention" and name == "weights":
+            assert np.abs(back.weights - value).max() <= value.max() / 510 * 1.001, "half of one of 255 levels"
+            assert back.weights.dtype == np.float32
+        else:
+            np.testing.assert_array_equal(getattr(back, name), value)
+
+
+def test_attention_weights_take_a_byte_each() -> None:
+    weights = np.tril(np.ones((4, 4, 31, 31), np.float32)) / 31
+    scores = np.zeros((4, 4), np.float32)
+    record = AttentionRecord(weights, tuple("t" * 31), scores, scores, scores, scores)
+    assert len(tape.encode_view("attention", record)) < weights.size + 2000
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, 0.0])
+def test_weights_that_cannot_be_quantised_stay_as_they_are(value: float) -> None:
+    weights = np.full((2, 3, 5, 5), value, np.float32)
+    record = AttentionRecord(weights, tuple("abcde"), *(np.zeros((2, 3), np.float32),) * 4)
+    np.testing.assert_array_equal(tape.decode_view("attention", tape.encode_view("attention", record)).weights, weights)
+
+
+def test_metrics_of_several_chunks_join_in_order() -> None:
+    first = tape.encode_metrics([(1, 0.5, 0.1, 3.0, 1.0), (2, math.nan, 0.1, 2.0, 1.0)], [("validation loss", 0, 0.75)])
+    second = tape.encode_metrics([(3, 0.25, 0.05, 0.5, 0.5)], [("validation loss", 3, 0.5), ("x:y", 3, 7.0)])
+    joined = tape.join_metrics([first, second])
+    assert joined["step"].tolist() == [1, 2, 3]
+    np.testing.assert_array_equal(joined["loss"], np.array([0.5, np.nan, 0.25], np.float32))
+    assert joined["clipped"].tolist() == [1.0, 1.0, 0.5]
+    assert joined["metric:validation loss:step"].tolist() == [0, 3]
+    assert joined["metric:validation loss:value"].tolist() == [0.75, 0.5]
+    assert joined["metric:x:y:value"].tolist() == [7.0]
+    assert tape.join_metrics([]) == {}
+
+
+def test_metrics_may_hold_measurements_only() -> None:
+    joined = tape.join_metrics([tape.encode_metrics([], [("validation loss", 5, 0.5)])])
+    assert joined["step"].size == 0
+    assert joined["metric:validation loss:step"].tolist() == [5]
+
+
+def test_events_and_details_come_back() -> None:
+    draft = tape.event(7, "lr", value=0.01)
+    assert (draft.kind, draft.step) == ("event", 7)
+    assert tape.decode_event(draft.body) == {"kind": "lr", "value": 0.01}
+    arrays, text = tape.decode(tape.encode_detail(["a", "b"], np.array([3.0, 4.0]), np.array([0.3, 0.4])))
+    assert json.loads(text["names"]) == ["a", "b"]
+    assert arrays["after"].tolist() == pytest.approx([0.3, 0.4])
+
+
+# -- when to look -----------------------------------------------------------------------------
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.floats(1.001, 3), st.integers(1, 5000))
+def test_grid_steps_begin_at_0_and_grow_in_proportion(ratio: float, last: int) -> None:
+    grid = tape.Grid(ratio)
+    points = [step for step in range(last + 1) if step in grid]
+    assert points[:2] == [0, 1]
+    assert len(points) == grid.count(last)
+    for before, after in pairwise(points):
+        assert after == max(before + 1, math.floor(before * ratio))
+        assert grid.next(before) == after
+        assert grid.next(after - 1) == after
+    assert grid.next(-1) == 0
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(2, 300), st.integers(1, 20_000))
+def test_a_grid_can_be_fitted_into_a_number_of_places(count: int, steps: int) -> None:
+    grid = tape.Grid.with_at_most(count, steps, 1.03)
+    assert grid.count(steps) <= max(count, 2)
+    if tape.Grid(1.03).count(steps) <= count:
+        assert grid.ratio == 1.03
+
+
+# -- files ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(tmp_path / "store")
+    yield store
+    store.close()
+
+
+def record_some(store: Store, run: str = "abc", task: str = "adding") -> None:
+    config = RunConfig(task=task, length=13, width=5, batch=3, steps=7)
+    data = "d" * 64 if task == "text" else ""
+    if data:
+        store.save_text(data, "the text " * 50)
+    store.create(
+        run, config, owner="me", lenses=("hidden",), data=data, meta={"metric": "m", "final": {"loss": math.nan}}
+    )
+    view = tape.encode_view("hidden", SAMPLES["hidden"])
+    metrics = tape.encode_metrics([(step, 0.5, 0.1, 1.0, 1.0) for step in range(1, 8)])
+    weights = tape.encode({"w": floats(31, 37)})
+    store.append(run, [Draft("weights", 0, weights), Draft("view:hidden", 0, view), Draft("metrics", 7, metrics)], 7)
+    store.change(run, altered=True)
+    store.set_status(run, "running")
+    store.set_status(run, "done", "so it ended")
+
+
+@pytest.mark.parametrize("task", ["adding", "text"])
+def test_a_tape_file_becomes_a_pinned_run(store: Store, tmp_path: Path, task: str) -> None:
+    record_some(store, task=task)
+    path = tmp_path / "a.tape"
+    size = save_tape(store, "abc", path, "lesson-some-1")
+    assert path.stat().st_size == size
+    other = Store(tmp_path / "other")
+    assert load_tape(other, path) == "lesson-some-1"
+    run, original = other.run("lesson-some-1"), store.run("abc")
+    assert run is not None
+    assert original is not None
+    for name in ("config", "data", "status", "step", "altered", "message", "lenses", "bytes"):
+        assert getattr(run, name) == getattr(original, name), name
+    assert run.pinned
+    assert run.owner == ""
+    assert {**run.meta}.items() >= {"metric": "m"}.items()
+    assert [chunk[1:] for chunk in other.chunks("lesson-some-1")] == [chunk[1:] for chunk in store.chunks("abc")]
+    assert other.text(run.data) == store.text(run.data)
+    with pytest.raises(IllegalChange):
+        other.delete("lesson-some-1")
+    other.close()
+
+
+def test_loading_the_same_file_again_changes_nothing_and_a_new_one_replaces(store: Store, tmp_path: Path) -> None:
+    record_some(store)
+    path = tmp_path / "a.tape"
+    save_tape(store, "abc", path, "lesson-some")
+    load_tape(store, path)
+    store.append("lesson-some", [Draft("view:gradients", 0, b"filled in later")])
+    version = store.data_version()
+    load_tape(store, path)
+    assert store.data_version() == version
+    save_tape(store, "abc", path, "lesson-some", keep=lambda chunk: chunk.kind != "weights")
+    load_tape(store, path)
+    assert [(chunk.seq, chunk.kind) for chunk in store.chunks("lesson-some")] == [(0, "view:hidden"), (1, "metrics")]
+
+
+def test_only_tapes_are_loaded(store: Store, tmp_path: Path) -> None:
+    record_some(store)
+    path = tmp_path / "a.tape"
+    save_tape(store, "abc", path, "lesson-some")
+    whole = path.read_bytes()
+    arrays, metadata = tape.decode(whole)
+    row = json.loads(metadata["run"])
+    bomb = np.frombuffer(zlib.compress(b"\0" * 70_000_000), np.uint8)
+    wrong = [
+        b"not a tape",
+        whole[:-5],
+        pickle.dumps(row),
+        tape.encode(arrays, {"run": json.dumps({**row, "format": "another"})}),
+        tape.encode(arrays, {"run": json.dumps({**row, "lesson": "61572530c9cac0a6"})}),
+        tape.encode(arrays, {"run": json.dumps({**row, "config": '{"lr": 0}'})}),
+        tape.encode(arrays, {}),
+        tape.encode({"000000": arrays["000000"]}, metadata),
+        tape.encode({**arrays, "000001": bomb}, metadata),
+        tape.encode({**arrays, "000001": arrays["000001"][:-9]}, metadata),
+        tape.encode({**arrays, "000001": np.zeros(9, np.uint8)}, metadata),
+    ]
+    for content in wrong:
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="is not a tape of this project"):
+            load_tape(store, path)
+    assert [run.id for run in store.runs()] == ["abc"]
+
+
+def test_saving_needs_a_run_and_a_lesson(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(KeyError):
+        save_tape(store, "abc", tmp_path / "a.tape", "lesson-some")
+    record_some(store)
+    with pytest.raises(ValueError, match="lesson"):
+        save_tape(store, "abc", tmp_path / "a.tape", "Lesson one")
