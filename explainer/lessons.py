@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from explainer.config import RunConfig
 
@@ -39,6 +39,27 @@ _REPEAT = RunConfig(
     steps=2400,
 )
 
+_GRADIENTS = RunConfig(task="adding", length=50, model="rnn", width=32, lr=5e-3, batch=64, steps=800)
+
+_POSITIONS = RunConfig(
+    task="text",
+    length=32,
+    model="transformer",
+    layers=2,
+    width=32,
+    heads=4,
+    positions="learned",
+    lr=3e-3,
+    weight_decay=0.1,
+    batch=32,
+    steps=800,
+)
+
 LESSONS: Mapping[str, Lesson] = {
     "lesson-hidden": Lesson(_ADDING, ("hidden",)),
+    # One task and one seed, so all three see the same batches.
+    "lesson-gradients-rnn": Lesson(_GRADIENTS, ("gradients",)),
+    "lesson-gradients-lstm": Lesson(replace(_GRADIENTS, model="lstm"), ("gradients",)),
+    "lesson-gradients-gru": Lesson(replace(_GRADIENTS, model="gru"), ("gradients",)),
+    "lesson-positions": Lesson(_POSITIONS, ("positions",)),
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from explainer.figures.hidden import states_panel
@@ -27,7 +29,7 @@ def now() -> None:
         st.markdown(f":material/memory: Trains on **{literal(worker.device)}**")
     else:
         st.markdown(":material/hourglass_top: The part that trains is starting.")
-    active = [run for run in client().runs() if run.status in ACTIVE]
+    active = client().store.runs(*sorted(ACTIVE))
     if not active:
         st.caption("Nothing is training at the moment.")
         return
@@ -61,8 +63,10 @@ with picture:
     found = runs_of([OPENING])
     if found:
         run = found[0]
+        panel = states_panel(subject(run.config, run.meta), theme(), span=12, height=360)
+        panel.figure["layout"]["xaxis"] |= {"title": {"text": "time step t"}, "tickmode": "auto"}
         play(
-            [states_panel(subject(run.config, run.meta), theme(), span=12, height=360)],
+            [replace(panel, slots=panel.slots[:1])],
             [Track(run.id, ("hidden",))],
             key="home",
             loop=True,

@@ -31,7 +31,9 @@ st.markdown(
 
 
 def board() -> None:
-    """The table, and what can be done with the chosen runs."""
+    """The table, and what can be done with the chosen runs; again every two seconds while something trains."""
+    if live and not client().store.runs(*sorted(ACTIVE)):
+        st.rerun()
     scope = st.segmented_control(
         "Show", SCOPES, format_func=SCOPES.__getitem__, default="all", key="runs-scope", label_visibility="collapsed"
     )
@@ -97,8 +99,7 @@ def _actions(chosen: list[Run]) -> None:
         if len(chosen) == 1:
             st.markdown("Open in")
             for place in places_for(run.config, run.lenses):
-                if place.lens in run.lenses or not run.lenses:
-                    st.page_link(place.page(), query_params={"run": run.id})
+                st.page_link(place.page(), query_params={"run": run.id})
             content = json.dumps(asdict(run.config), indent=2)
             st.download_button(
                 "Configuration",
@@ -152,10 +153,11 @@ def _comparison(runs: list[Run]) -> None:
     only = len(runs) > 1 and st.toggle("Only the settings that differ", value=True, key="runs-different")
     rows = settings(runs, names, only)
     if rows:
-        st.dataframe(rows, hide_index=True, height="content", alt="The settings of the chosen runs")
+        width = 200 + 280 * len(runs)
+        st.dataframe(rows, hide_index=True, width=width, height="content", alt="The settings of the chosen runs")
     else:
         st.caption("Their settings are the same.")
 
 
-live = any(run.status in ACTIVE for run in client().runs())
+live = bool(client().store.runs(*sorted(ACTIVE)))
 st.fragment(board, run_every=2.0 if live else None)()

@@ -260,7 +260,7 @@ def test_texts_are_kept_under_their_hash(store: Store) -> None:
 
 def test_several_calls_are_one_transaction_or_none(store: Store) -> None:
     store.create("a", CONFIG, owner="me")
-    with pytest.raises(ZeroDivisionError), store.transaction():
+    with pytest.raises(ZeroDivisionError), store.transaction():  # noqa: PT012
         store.append("a", [Draft("metrics", 1, b"m")], 1)
         store.set_status("a", "running")
         assert len(store.chunks("a")) == 1, "its own changes are seen inside"

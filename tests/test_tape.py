@@ -32,20 +32,18 @@ def floats(*shape: int) -> np.ndarray:
     return RANDOM.random(shape, dtype=np.float32)
 
 
+NONE = np.zeros(0, np.float32)
+MASK = np.array([1, 0, 1, 1, 0], bool)
+WILD = np.array([0, 1e-30, math.nan, math.inf, 2], np.float32)
+UNKNOWN = np.full((2, 3), np.nan, np.float32)
 SAMPLES: dict[str, Any] = {
     "hidden": HiddenRecord(
-        floats(2, 5, 7), tuple("a<b>é"), np.array([1, 0, 1, 1, 0], bool), tuple("b<c>d"), tuple("xyzzy"), floats(5),
-        np.zeros(0, np.float32), np.zeros(0, np.float32),
+        floats(2, 5, 7), tuple("a<b>é"), MASK, tuple("b<c>d"), tuple("xyzzy"), floats(5), NONE, NONE
     ),
-    "gradients": GradientRecord(
-        np.array([0, 1e-30, math.nan, math.inf, 2], np.float32), floats(5), 0.9, 4, 0.123456789012, ("w", "b"), floats(2),
-        1.5, 1.0, 1.0, 0.25,
-    ),
-    "attention": AttentionRecord(
-        floats(2, 3, 5, 5), tuple("abcde"), floats(2, 3), np.full((2, 3), np.nan, np.float32), floats(2, 3), floats(2, 3)
-    ),
+    "gradients": GradientRecord(WILD, floats(5), 0.9, 4, 0.123456789012, ("w", "b"), floats(2), 1.5, 1.0, 1.0, 0.25),
+    "attention": AttentionRecord(floats(2, 3, 5, 5), tuple("abcde"), floats(2, 3), UNKNOWN, floats(2, 3), floats(2, 3)),
     "positions": PositionsRecord("learned", floats(11, 7), floats(11, 11), floats(2, 3, 5)),
-}  # fmt: skip
+}
 
 
 # -- chunks -----------------------------------------------------------------------------------

@@ -10,11 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from explainer.figures import hidden
+from explainer.figures import gradients, hidden, positions
 from explainer.figures.panel import Moment, Notes, Panel
 
-NOTES: Mapping[str, Callable[[Any, Moment], Notes]] = {"hidden": hidden.notes}
-CONTEXTS: Mapping[str, Callable[..., dict[str, Any]]] = {"hidden": hidden.context}
-PANELS: Mapping[str, Callable[[Mapping[str, Any], str], list[Panel]]] = {"hidden": hidden.panels}
+NOTES: Mapping[str, Callable[[Any, Moment], Notes]] = {
+    "hidden": hidden.notes,
+    "gradients": gradients.notes,
+    "positions": positions.notes,
+}
+CONTEXTS: Mapping[str, Callable[..., dict[str, Any]]] = {
+    "hidden": hidden.context,
+    "gradients": gradients.context,
+    "positions": positions.context,
+}
+PANELS: Mapping[str, Callable[[Mapping[str, Any], str], list[Panel]]] = {
+    "hidden": hidden.panels,
+    "gradients": gradients.panels,
+    "positions": positions.panels,
+}
 
 __all__ = ["CONTEXTS", "NOTES", "PANELS", "Moment", "Notes"]

@@ -16,6 +16,7 @@ from explainer.figures.panel import Panel
 from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES, ink, layout, plain
 
 MOST_POINTS = 500  # of one curve; a longer one is drawn as means of equally many steps
+MARKED_POINTS = 60  # a curve of few measurements shows where they are
 DASHES = ("solid", "dash", "dot", "dashdot")
 LABEL_FIELDS = 3  # fields in a run's label, at most
 
@@ -30,12 +31,16 @@ def differing(configs: Sequence[RunConfig]) -> dict[str, list[Any]]:
 
 
 def labels(configs: Sequence[RunConfig], ids: Sequence[str]) -> list[str]:
-    """A short name for each run, no two alike: its family, and the fields in which it differs from the others."""
-    fields = {name: values for name, values in differing(configs).items() if name not in ("model", "data")}
+    """A short name for each run, no two alike: its family, and the fields in which they differ."""
+    fields = {
+        name: values
+        for name, values in differing(configs).items()
+        if name not in ("model", "data") and None not in values
+    }
     names = []
     for number, config in enumerate(configs):
-        said = [f"{name} {_short(values[number])}" for name, values in fields.items() if values[number] is not None]
-        names.append(", ".join([FAMILY_NAMES[config.model], *said[:LABEL_FIELDS]]))
+        said = [f"{name} {_short(values[number])}" for name, values in fields.items()]
+        names.append(" · ".join([FAMILY_NAMES[config.model], *said[:LABEL_FIELDS]]))
     twice = {name for name, count in Counter(names).items() if count > 1}
     return [f"{name} ({run})" if name in twice else name for name, run in zip(names, ids, strict=True)]
 
@@ -76,7 +81,7 @@ def compare_panel(
 def metric_panel(
     runs: Sequence[Mapping[str, Any]], curves: Sequence[Metrics], theme: str, *, log_steps: bool = False, span: int = 5
 ) -> Panel | None:
-    """The task's metric on validation batches against the step; None when the runs don't share one, or it is the loss."""
+    """The task's metric on validation batches against the step; None if the runs share none, or it is the loss."""
     name = _shared(runs, "metric")
     if not isinstance(name, str) or all(_is_the_loss(metrics, name) for metrics in curves):
         return None
@@ -100,9 +105,7 @@ def metric_panel(
 
 def loss_reading(runs: Sequence[Mapping[str, Any]], curves: Sequence[Metrics]) -> str:
     """One or two sentences: the validation losses at the last step that all the runs reached."""
-    begun = [
-        (run, metrics) for run, metrics in zip(runs, curves, strict=True) if len(metrics.get("step", ())) > 0
-    ]
+    begun = [(run, metrics) for run, metrics in zip(runs, curves, strict=True) if len(metrics.get("step", ())) > 0]
     if not begun:
         return "No step taken yet."
     waiting = [run["label"] for run in runs if not any(run is other for other, _ in begun)]
@@ -132,7 +135,7 @@ def metric_reading(runs: Sequence[Mapping[str, Any]], curves: Sequence[Metrics],
         return "Not measured yet."
     finite = sorted((pair for pair in values if math.isfinite(pair[1])), key=lambda pair: pair[1], reverse=not lower)
     ranked = finite + [pair for pair in values if not math.isfinite(pair[1])]
-    sentence = "At the end of each tape: " + ", ".join(f"{label} {_number(value)}" for label, value in ranked)
+    sentence = "At the end of each tape: " + "; ".join(f"{label} ({_number(value)})" for label, value in ranked)
     baseline = _shared(runs, "baseline")
     if baseline is not None and math.isfinite(baseline):
         sentence += f"; {runs[0].get('baseline_name', 'baseline')}: {_number(baseline)}"
@@ -171,13 +174,14 @@ def _curve(run: Mapping[str, Any], metrics: Metrics, name: str, dash: str, *, bo
     mean = f", mean of {size} values" if size > 1 else ""
     return {
         "type": "scatter",
-        "mode": "lines",
+        "mode": "lines+markers" if bold and len(x) <= MARKED_POINTS else "lines",
         "name": plain(run["label"]),
         "legendgroup": plain(run["label"]),
         "x": _json(x),
         "y": _json(y),
-        "line": {"color": FAMILY_COLOURS[run["model"]], "width": 2.6 if bold else 1, "dash": dash},
-        "opacity": 1.0 if bold else 0.5,
+        "line": {"color": FAMILY_COLOURS[run["model"]], "width": 2.4 if bold else 1, "dash": dash if bold else "solid"},
+        "marker": {"size": 5},
+        "opacity": 1.0 if bold else 0.45,
         "hovertemplate": f"{plain(run['label'])}<br>step %{{x}}: {plain(what)} %{{y:.4g}}{mean}<extra></extra>",
     }
 
@@ -195,6 +199,7 @@ def _panel(
     span: int,
 ) -> Panel:
     shade = ink(theme)
+    names = {trace["name"] for trace in data}
     more: dict[str, Any] = {}
     if baseline is not None and math.isfinite(baseline):
         logarithmic = yaxis.get("type") == "log"
@@ -209,7 +214,7 @@ def _panel(
         ]
     xaxis: dict[str, Any] = {"title": {"text": "training step"}}
     xaxis |= {"type": "log", "exponentformat": "power"} if log_steps else {"rangemode": "tozero"}
-    figure = {"data": data, "layout": layout(theme, xaxis=xaxis, yaxis=yaxis, showlegend=len(data) > 1, **more)}
+    figure = {"data": data, "layout": layout(theme, xaxis=xaxis, yaxis=yaxis, showlegend=len(names) > 1, **more)}
     return Panel(
         id=f"{name}{'-log' if log_steps else ''}", title=title, figure=figure, reading=reading, span=span, height=360
     )
@@ -250,7 +255,7 @@ def _listed(values: Sequence[tuple[str, float]]) -> str:
         return f"not a finite number for {_and([label for label, _ in rest])}"
     first, *others = finite
     said = f"lowest for {first[0]} ({_number(first[1])})"
-    return "; ".join([said, *(f"{label} {_number(value)}" for label, value in [*others, *rest])])
+    return "; ".join([said, *(f"{label} ({_number(value)})" for label, value in [*others, *rest])])
 
 
 def _number(value: float) -> str:

@@ -52,7 +52,8 @@ def loss_panel(runs: Sequence[Mapping[str, Any]], theme: str, lens: str, *, span
                 {
                     "type": "scatter",
                     "mode": "lines",
-                    "name": plain(label),
+                    "name": plain(run["label"]),
+                    "showlegend": name == VALIDATION,
                     "line": {"color": colour, "width": width, "dash": dash},
                     "opacity": opacity,
                     "hovertemplate": f"{plain(label)}<br>step %{{x}}: %{{y:.4g}}<extra></extra>",
@@ -86,7 +87,7 @@ def loss_panel(runs: Sequence[Mapping[str, Any]], theme: str, lens: str, *, span
         )
     return Panel(
         id="loss",
-        title="Loss while training",
+        title="Loss while training" if len(runs) == 1 else "Loss: validation bold, training thin",
         figure={
             "data": data,
             "layout": layout(

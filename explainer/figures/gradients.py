@@ -16,16 +16,19 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
+from explainer.config import RunConfig
+from explainer.figures.compare import labels
 from explainer.figures.curves import loss_reading
 from explainer.figures.panel import Moment, Notes, Panel, Reading, Slot
+from explainer.figures.subject import subject
 from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES, SEQUENTIAL, colour_bar, ink, layout, plain
 from explainer.records import GradientRecord
 from explainer.theory.jacobian import HEALTHY, verdict
 
 LENS = "gradients"
-SCALES = ("‖∂L/∂h‖", "share of the last one")
+SCALES = ("scale: ‖∂L/∂hₜ‖", "scale: share of the last")
 STAGES = ("before clipping", "after clipping")
-AXES = ("‖∂L<sub>T</sub>/∂h<sub>t</sub>‖", "‖∂L<sub>T</sub>/∂h<sub>t</sub>‖ ÷ ‖∂L<sub>T</sub>/∂h<sub>T</sub>‖")
+SCALE_TITLES = ("gradient norm ‖∂L/∂hₜ‖", "‖∂L/∂hₜ‖ as a share of the last")
 DASHES = ("solid", "dot", "dashdot", "longdashdot")  # of several runs of one family
 AT_ZERO, NOT_FINITE = 0.025, 0.975  # heights of the marks, as shares of the chart
 
@@ -54,7 +57,7 @@ def through_time_panel(runs: Runs, theme: str, *, span: int = 8, height: int = 3
     for number, run in enumerate(runs):
         colour, label = FAMILY_COLOURS[run["model"]], plain(run["label"])
         state = "x" if run["model"] == "transformer" else "h"
-        trace(number, {"y": "span"}, x=[0, 0], mode="markers", opacity=0, hoverinfo="skip")  # holds the axis still
+        trace(number, {"y": "span"}, x=[0, 0], mode="lines", opacity=0, hoverinfo="skip")  # holds the axis still
         trace(
             number,
             {"y": "curve", "customdata": "hover"},
@@ -92,7 +95,7 @@ def through_time_panel(runs: Runs, theme: str, *, span: int = 8, height: int = 3
             "layout": layout(
                 theme,
                 xaxis={"title": {"text": "time step t (the loss is taken at the right end)"}},
-                yaxis={"title": {"text": AXES[0]}, "type": "log", "exponentformat": "power", "nticks": 9},
+                yaxis={"title": {"text": SCALE_TITLES[0]}, "type": "log", "exponentformat": "power", "nticks": 9},
                 yaxis2={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True},
                 showlegend=True,
             ),
@@ -110,7 +113,7 @@ def factor_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 330) ->
     low, high = HEALTHY
     # Shapes do not stretch an axis: two points nobody sees keep the band in the picture.
     data: list[dict[str, Any]] = [
-        {"type": "scatter", "x": [0, 0], "y": [0.9, 1.1], "mode": "markers", "opacity": 0, "hoverinfo": "skip"}
+        {"type": "scatter", "x": [0, 0], "y": [0.9, 1.1], "mode": "lines", "opacity": 0, "hoverinfo": "skip"}
     ]
     slots = [Slot("layout.shapes.1.x0", "step"), Slot("layout.shapes.1.x1", "step")]
     for number, run in enumerate(runs):
@@ -119,9 +122,9 @@ def factor_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 330) ->
         at = len(data)
         slots += [
             Slot(f"data.{at}.x", "history", run=number, lens=LENS, name="step"),
-            Slot(f"data.{at}.y", "history", run=number, lens=LENS, name="factor"),
+            Slot(f"data.{at}.y", "history", run=number, lens=LENS, name="per_step"),
             Slot(f"data.{at + 1}.x", run=number, lens=LENS, name="now_step"),
-            Slot(f"data.{at + 1}.y", run=number, lens=LENS, name="now_factor"),
+            Slot(f"data.{at + 1}.y", run=number, lens=LENS, name="now_per_step"),
         ]
         line = {"color": colour, "width": 2, "dash": _dash(run)}
         data += [
@@ -267,12 +270,36 @@ def parameters_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 250
     )
 
 
+def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
+    """All figures of one run's gradients."""
+    one = [run]
+    return [
+        through_time_panel(one, theme),
+        factor_panel(one, theme),
+        clipping_panel(one, theme),
+        parameters_panel(one, theme),
+    ]
+
+
+def subjects(runs: Sequence[tuple[str, RunConfig, Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """`subject()` of several runs (id, configuration, meta data), told apart where a family comes twice."""
+    found = []
+    for number, (_, config, meta) in enumerate(runs):
+        family = [at for at, (_, other, _) in enumerate(runs) if other.model == config.model]
+        known = subject(config, meta)
+        if len(family) > 1:
+            names = labels([runs[at][1] for at in family], [runs[at][0] for at in family])
+            known |= {"label": names[family.index(number)], "twin": family.index(number)}
+        found.append(known)
+    return found
+
+
 def selections(runs: Runs) -> dict[str, tuple[str, tuple[str, ...]]]:
     """What a viewer chooses within these figures."""
     return {
         "scale": ("Scale", SCALES),
-        "network": ("Network", tuple(run["label"] for run in runs)),
-        "clipped": ("Parameters", STAGES),
+        "network": ("Network", tuple(f"norms of {run['label']}" for run in runs)),
+        "clipped": ("Parameters", tuple(f"parameters {stage}" for stage in STAGES)),
     }
 
 
@@ -291,7 +318,7 @@ def notes(record: GradientRecord, moment: Moment) -> Notes:
             "share": share_reading(record, model),
             "verdict": verdict_reading(record, model),
             "clipping": clipping_reading(record, moment),
-            "parameters": {str(stage): parameters_reading(record, stage) for stage in range(len(STAGES))},
+            "parameters": {str(stage): parameters_reading(record, model, stage) for stage in range(len(STAGES))},
             "loss": loss_reading(moment),
         },
         arrays={
@@ -301,7 +328,8 @@ def notes(record: GradientRecord, moment: Moment) -> Notes:
             "mark_at": np.array([at for at, _, _ in marks], dtype=np.int32),
             "mark_height": np.array([height for _, height, _ in marks], dtype=np.float32),
             "now_step": np.array([moment.step], dtype=np.int32),
-            "now_factor": np.array([record.factor]),
+            "per_step": np.array(per_step(record)),
+            "now_per_step": np.array([per_step(record)]),
             "parameter_logs": logs.astype(np.float32),
             "parameter_sizes": sizes.astype(np.float32),
         },
@@ -309,12 +337,9 @@ def notes(record: GradientRecord, moment: Moment) -> Notes:
             "mark_words": [words for _, _, words in marks],
             "axes": SCALE_TITLES,
             "colour": [FAMILY_COLOURS[model]],
-            "parameter_words": [parameter_words(name) for name in record.parameters],
+            "parameter_words": parameter_words(record.parameters),
         },
     )
-
-
-SCALE_TITLES = ("‖∂L_T/∂h_t‖", "‖∂L_T/∂h_t‖ ÷ ‖∂L_T/∂h_T‖")
 
 
 def context(records: Sequence[GradientRecord], previous: NDArray[np.float32] | None = None) -> dict[str, NDArray[Any]]:
@@ -344,6 +369,13 @@ def scaled(record: GradientRecord, values: Float[np.ndarray, " T"]) -> Float[np.
         both = np.stack([values.astype(np.float64), values.astype(np.float64) / float(record.norms[record.last])])
     both[:, record.last + 1 :] = np.nan
     return np.where(np.isfinite(both) & (both > 0), both, np.nan)
+
+
+def per_step(record: GradientRecord) -> float:
+    """The factor, or 0 where nothing arrives at t = 0 and the few steps that get something suggest otherwise."""
+    if record.norms[0] == 0 and record.last > 0 and verdict(record.factor) != "vanishing":
+        return 0.0
+    return record.factor
 
 
 def _shares(record: GradientRecord) -> Float[np.ndarray, " T"]:
@@ -387,13 +419,19 @@ _PARTS = {
 }
 
 
-def parameter_words(name: str) -> str:
-    """A parameter's name as the formulas have it: `rnn.weight_hh_l0` is "W_hh 1", the first layer's."""
-    if found := _RECURRENT.fullmatch(name):
-        return f"{'W' if found[1] == 'weight' else 'b'}_{found[2]} {int(found[3]) + 1}"
-    if found := _BLOCK.fullmatch(name):
-        return f"{int(found[1]) + 1}: {_PARTS.get(found[2], found[2])}"
-    return _PARTS.get(name, name)
+def parameter_words(names: Sequence[str]) -> list[str]:
+    """Parameters as the formulas name them: `rnn.weight_hh_l0` is "W_hh", or of several layers "W_hh 1"."""
+    several = any(name.endswith("_l1") for name in names)
+    words = []
+    for name in names:
+        if found := _RECURRENT.fullmatch(name):
+            layer = f" {int(found[3]) + 1}" if several else ""
+            words.append(f"{'W' if found[1] == 'weight' else 'b'}_{found[2]}{layer}")
+        elif found := _BLOCK.fullmatch(name):
+            words.append(f"{int(found[1]) + 1}: {_PARTS.get(found[2], found[2])}")
+        else:
+            words.append(_PARTS.get(name, name))
+    return words
 
 
 # -- readings ---------------------------------------------------------------------------------
@@ -411,9 +449,9 @@ def share_reading(record: GradientRecord, model: str) -> str:
     if norms[last] == 0:
         return f"{name}: the loss at t = {last} has no gradient."
     zeros = int((norms == 0).sum())
-    sentence = f"{name}: {state} at t = 0 gets {_short(norms[0] / norms[last])} of the gradient at t = {last}"
+    sentence = f"{name}: {state} at t = 0 gets {short(norms[0] / norms[last])} of the gradient at t = {last}"
     if record.theory.size:
-        sentence += f" (ρ = {record.radius:.2f} predicts {_short(_power(record.radius, last))})"
+        sentence += f"; ρ = {record.radius:.2f} predicts {short(_power(record.radius, last))}"
     if zeros:
         sentence += f"; at {zeros} {'step' if zeros == 1 else 'steps'} it is exactly 0"
     return sentence + "."
@@ -429,13 +467,15 @@ def verdict_reading(record: GradientRecord, model: str) -> str:
         return f"{name}: no verdict, for there is no gradient to follow."
     if not norms[:-1].any():
         return f"{name}: vanishing, nothing at all arrives at an earlier step."
+    if norms[0] == 0:
+        zeros = int((norms == 0).sum())
+        return f"{name}: vanishing, exactly 0 at {zeros} of {record.last} earlier steps."
     factor, found = record.factor, verdict(record.factor)
-    sentence = f"{name}: {found}, × {_short(factor)} per step back"
-    if found == "vanishing":
-        return f"{sentence}; half is lost every {_short(math.log(0.5) / math.log(factor))} steps."
-    if found == "exploding":
-        return f"{sentence}; it doubles every {_short(math.log(2) / math.log(factor))} steps."
-    return f"{sentence}; × {_short(_power(factor, record.last))} over {record.last} steps."
+    sentence = f"{name}: {found}, × {factor:.3f} per step back"
+    rate = math.log(factor)
+    if abs(rate) < 1e-3:
+        return f"{sentence}."
+    return f"{sentence}, {'half lost' if rate < 0 else 'doubled'} in {math.log(2) / abs(rate):.1f} steps."
 
 
 def clipping_reading(record: GradientRecord, moment: Moment) -> str:
@@ -445,26 +485,26 @@ def clipping_reading(record: GradientRecord, moment: Moment) -> str:
     if math.isnan(before):
         return f"{name}: no step taken yet."
     if not record.clip:
-        return f"{name}, step {moment.step}: gradient norm {_short(before)}; nothing is clipped in this run."
+        return f"{name}, step {moment.step}: gradient norm {short(before)}; nothing is clipped in this run."
     count = int(np.searchsorted(moment.metrics["step"], moment.step, side="right"))
     cut = np.mean(moment.metrics["clipped"][:count] < moment.metrics["grad_norm"][:count] * (1 - 1e-5))
-    done = f"clipped to {_short(after)}" if after < before * (1 - 1e-5) else f"below the limit of {record.clip:g}"
-    return f"{name}, step {moment.step}: gradient norm {_short(before)}, {done}; {cut:.0%} of the updates were clipped."
+    done = f"clipped to {short(after)}" if after < before * (1 - 1e-5) else f"below the limit of {record.clip:g}"
+    return f"{name}, step {moment.step}: gradient norm {short(before)}, {done}; {cut:.0%} of the updates were clipped."
 
 
-def parameters_reading(record: GradientRecord, stage: int) -> str:
+def parameters_reading(record: GradientRecord, model: str, stage: int) -> str:
     """One sentence: the parameters with the largest and the smallest gradient, on the batch of the views."""
-    sizes = parameter_sizes(record)[stage]
+    name, sizes = FAMILY_NAMES[model], parameter_sizes(record)[stage]
     if not np.isfinite(sizes).all():
-        return "Some parameters' gradients are not finite numbers."
+        return f"{name}: some parameters' gradients are not finite numbers."
     if not sizes.any():
-        return "No parameter has a gradient."
-    words = [parameter_words(name) for name in record.parameters]
+        return f"{name}: no parameter has a gradient."
+    words = parameter_words(record.parameters)
     big, small = int(sizes.argmax()), int(sizes.argmin())
-    sentence = f"Of {len(words)} parameters {words[big]} has the largest gradient, {_short(sizes[big])}"
+    sentence = f"{name}: {words[big]} has the largest gradient, {short(sizes[big])}"
     if small != big:
-        sentence += f", and {words[small]} the smallest, {_short(sizes[small])}"
-    return f"{sentence} ({STAGES[stage]}, on the batch shown)."
+        sentence += f", {words[small]} the smallest, {short(sizes[small])}"
+    return f"{sentence} ({STAGES[stage]}, on the batch of the top row)."
 
 
 def _power(base: float, exponent: int) -> float:
@@ -474,8 +514,8 @@ def _power(base: float, exponent: int) -> float:
         return math.inf
 
 
-def _short(value: float) -> str:
-    """Two or three digits: 0.63, 3.1e-11."""
+def short(value: float) -> str:
+    """A number in two or three digits: 0.63, 3.1e-11."""
     return f"{value:.3g}" if value == 0 or 1e-2 <= abs(value) < 1e4 else f"{value:.1e}"
 
 

@@ -150,7 +150,7 @@ def offset_panel(
     dark, colour = shades(theme, 3)[0], shades(theme, 3)[1]
     margin = max(0.05 * float(high.max() - low.min()), 1e-6)
     edge = {"type": "scatter", "mode": "lines", "x": offsets, "line": {"color": dark, "width": 1.2}}
-    band = f"offset %{{x}}: {{}} %{{y:.4f}}<extra></extra>"
+    band = "offset %{{x}}: {{}} %{{y:.4f}}<extra></extra>"
     data: list[dict[str, Any]] = [
         {**edge, "y": rounded(low), "showlegend": False, "hovertemplate": band.format("least")},
         {
@@ -227,6 +227,7 @@ def curves_panel(
             "y": rounded(curve),
             "name": name,
             "line": {"color": colour, "width": 2 if dash == "solid" else 1.4, "dash": dash},
+            "showlegend": dash == "solid",
             "hovertemplate": f"{name}<br>%{{x}}: %{{y:.4f}}<extra></extra>",
         }
         for curve, name, colour, dash in zip(curves, names, colours, dashes, strict=True)
@@ -267,5 +268,11 @@ def curves_panel(
 
 
 def spoken(value: float) -> str:
-    """A wavelength for people: "6.28", "340", "5.4e4"."""
-    return f"{value:.3g}".replace("e+0", "e").replace("e+", "e")
+    """A wavelength or an error for people: "6.28", "54,410", "4.7e8", "2e-13"."""
+    size = abs(value)
+    if size == 0 or 1e-3 <= size < 100:
+        return f"{value:.3g}"
+    if 100 <= size < 1e6:
+        return f"{value:,.0f}"
+    digits, exponent = f"{value:.1e}".split("e")
+    return f"{digits.removesuffix('.0')}e{int(exponent)}"

@@ -157,7 +157,7 @@ def fill(panel: Panel, reels: Sequence[Reel], step: int, selection: Mapping[str,
 
 
 def reading_at(panel: Panel, reels: Sequence[Reel], step: int, selection: Mapping[str, int] | None = None) -> str:
-    """The panel's sentence at a step."""
+    """The panel's sentence at a step; of several runs, a line each."""
     sentences = []
     for reading in panel.readings:
         frame = _reel(reels, reading.run, selection or {}).at(reading.lens, step)
@@ -165,7 +165,7 @@ def reading_at(panel: Panel, reels: Sequence[Reel], step: int, selection: Mappin
         if not isinstance(sentence, str):
             sentence = sentence.get(",".join(str((selection or {}).get(name, 0)) for name in panel.reading_index), "")
         sentences.append(sentence)
-    return " ".join(filter(None, sentences)) or panel.reading
+    return "\n".join(filter(None, sentences)) or panel.reading
 
 
 def slot_value(

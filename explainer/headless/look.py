@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from explainer.config import RunConfig
 from explainer.figures import NOTES, Moment, Notes
 from explainer.figures.subject import subject
 from explainer.player.annotate import Annotator
@@ -66,12 +67,10 @@ def look_at(
     """
     if lens not in RECORDS:
         raise ValueError(f"lens = {lens[:40]!r} is not known. Choose one of: {', '.join(RECORDS)}.")
-    chosen = {name: number - 1 for name, number in (selection or {}).items()}
-    for name, index in chosen.items():
-        if index < 0:
-            raise ValueError(f"{name} = {index + 1} is not there. Count from 1.")
     store = Store(folder or default_path())
-    view = view_of(store, _run(store, run), lens, step, given)
+    found = _run(store, run)
+    chosen = _from_zero(found.config, selection or {})
+    view = view_of(store, found, lens, step, given)
     annotator = Annotator(store)
     notes = notes_of(view, annotator)
     if html is not None:
@@ -140,6 +139,20 @@ def sentences(notes: Notes) -> list[str]:
     for reading in notes.readings.values():
         lines += [reading] if isinstance(reading, str) else reading.values()
     return lines
+
+
+def _from_zero(config: RunConfig, selection: Mapping[str, int]) -> dict[str, int]:
+    """The layer and the head that were asked for, counted from 0.
+
+    Raises:
+        ValueError: the model has none of that number.
+    """
+    attends = config.model == "transformer" and config.layers > 0
+    count = {"layer": max(1, config.layers), "head": config.heads if attends else 1}
+    for name, number in selection.items():
+        if not 1 <= number <= count[name]:
+            raise ValueError(f"{name} = {number} is not there. Choose 1 to {count[name]}.")
+    return {name: number - 1 for name, number in selection.items()}
 
 
 def _run(store: Store, run: str) -> Run:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -28,7 +29,7 @@ from explainer.training import set_threads
 
 OWNER = "command line"
 SILENT_SECONDS = 5.0  # without a sign of life, the worker's place may be free
-POLL_SECONDS = 0.5
+POLL_SECONDS = 0.2
 
 
 def train_run(config: RunConfig, data: str | None = None, folder: Path | None = None) -> int:
@@ -49,15 +50,19 @@ def train_run(config: RunConfig, data: str | None = None, folder: Path | None = 
     store = Store(folder or default_path())
     client = Client(store)
     lenses = [name for name, lens in LENSES.items() if lens.suits(config)]
-    run = client.submit(config, OWNER, lenses, data)
     progress = Progress(config.steps, sys.stdout)
     with interruptions() as told:
+        run = client.submit(config, OWNER, lenses, data)
         if client.found(run).finished:
             progress.say(f"Run {run} is recorded already.")
+        alone = True
         while not client.found(run).finished and not told:
             try:
                 _train_here(store, run, progress, told)
             except Taken:
+                if alone:
+                    progress.say("Another process trains for this store: it takes this run, or this run follows.")
+                    alone = False
                 _watch(client, run, progress, told)
             except Exception:
                 if client.found(run).status != "failed":
@@ -91,7 +96,7 @@ def _watch(client: Client, run: str, progress: Progress, told: list[int]) -> Non
 
     A signal stops the run if it was asked for here; one that somebody else started goes on.
     """
-    store, after, stopping = client.store, -1, False
+    after, stopping = -1, False
     while True:
         found = client.found(run)
         chunks = client.chunks(run, after, ("metrics",))
@@ -100,7 +105,7 @@ def _watch(client: Client, run: str, progress: Progress, told: list[int]) -> Non
             rows = join_metrics(chunk.body for chunk in chunks)
             if rows["step"].size:
                 progress.update(int(rows["step"][-1]), float(rows["loss"][-1]))
-        if found.finished or client.worker_state().age > SILENT_SECONDS:
+        if found.finished:
             return
         if told and found.owner != OWNER:
             progress.say("Somebody else started this run, so it goes on.")
@@ -108,7 +113,9 @@ def _watch(client: Client, run: str, progress: Progress, told: list[int]) -> Non
         if told and not stopping:
             client.stop(run, OWNER)
             stopping = True
-        store.wait_until(lambda: bool(told and not stopping), POLL_SECONDS, poll=0.05)
+        time.sleep(POLL_SECONDS)
+        if client.worker_state().age > SILENT_SECONDS:
+            return
 
 
 def summary(run: Run, folder: Path) -> dict[str, Any]:

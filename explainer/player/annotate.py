@@ -42,6 +42,7 @@ class Annotator:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._runs: OrderedDict[tuple[str, float], _Derived] = OrderedDict()
+        self._asked: set[tuple[str, float, str]] = set()  # views that finished tapes were asked to be filled with
         self._lock = threading.Lock()
 
     def notes(self, run: Run, chunk: Chunk) -> Notes:
@@ -77,6 +78,17 @@ class Annotator:
             previous = known[1].get("basis") if known else None
             derived.contexts[lens] = (version, CONTEXTS[lens](records, previous))
             return derived.contexts[lens]
+
+    def fills(self, run: Run, lenses: Sequence[str]) -> bool:
+        """Whether views of a finished run are on their way; asks, once, for those that its tape lacks."""
+        if run.step == 0:
+            return False
+        for lens in lenses:
+            key = (run.id, run.created, lens)
+            if key not in self._asked and not self.store.steps(run.id, VIEW + lens):
+                self._asked.add(key)
+                self.store.command(run.id, "fill", lens)
+        return any(command.run == run.id and command.kind == "fill" for command in self.store.commands())
 
     def metrics(self, run: Run) -> dict[str, NDArray[Any]]:
         """All the metrics so far, by name; those that are not of every step have a `name:step` beside."""

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import orjson
 import streamlit as st
 
 from explainer.figures.panel import Panel
@@ -90,7 +91,9 @@ def play(
         "loop": loop,
         "scan": {"label": scan.label, "places": list(scan.places)} if scan else None,
     }
-    result = _component()(key=key, data=data, on_states_change=_nothing, on_routes_change=_nothing)
+    # As bytes: a dict would be searched for dataframes, which imports pandas (85 MB, a second or more).
+    content = orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY)
+    result = _component()(key=key, data=content, on_states_change=_nothing, on_routes_change=_nothing)
     if result.routes == "unreachable":
         st.session_state["routes_unreachable"] = True
         st.rerun()

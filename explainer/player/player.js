@@ -4,7 +4,7 @@
 // New chunks of tape are fetched from /api/tape; nothing here asks Python to run again for a frame.
 
 const PLAY_SECONDS = 14; // a whole tape at speed 1
-const POLL_MS = { queued: 120, running: 220, paused: 700 };
+const POLL_MS = { queued: 120, running: 220, paused: 700, filling: 400 };
 const players = new WeakMap();
 
 export default function (component) {
@@ -375,11 +375,12 @@ class Player {
   }
 
   /** Take what Python says: runs, figures, theme. Called again whenever that changes. */
-  update({ data, setStateValue }) {
+  update({ data: content, setStateValue }) {
     this.setState = setStateValue;
-    const signature = JSON.stringify(data);
+    const signature = new TextDecoder().decode(content);
     if (signature === this.signature) return;
     this.signature = signature;
+    const data = JSON.parse(signature);
     this.data = data;
     this.base = new URL(data.base, location.origin + "/").href;
     const wanted = data.runs.map((run) => `${run.id}|${run.lenses}`).join() || data.scan?.label || "";
@@ -546,7 +547,7 @@ class Player {
       }
       if (sentence) sentences.push(sentence);
     }
-    return sentences.join(" ") || spec.reading || "";
+    return sentences.join("\n") || spec.reading || "";
   }
 
   clicked(spec, point) {
@@ -574,6 +575,13 @@ class Player {
 
   get live() {
     return this.tapes.some((tape) => tape.live);
+  }
+
+  /** What the runs are doing, in a word. */
+  get doing() {
+    const words = { running: "training", paused: "training paused", queued: "waiting to train", filling: "looking back" };
+    const status = Object.keys(words).find((each) => this.tapes.some((tape) => tape.status === each));
+    return words[status] || "";
   }
 
   seek(index, keepFollowing = false) {
@@ -655,7 +663,7 @@ class Player {
     const scan = this.data?.scan;
     const said = scan ? `${scan.label} ${this.step} of ${this.times.at(-1)}` : `step ${this.step} of ${total}`;
     this.slider.setAttribute("aria-label", scan ? scan.label : "Training step");
-    this.stepLabel.textContent = this.times.length ? said : "";
+    this.stepLabel.textContent = [this.times.length ? said : "", this.doing].filter(Boolean).join(" · ");
     this.slider.setAttribute("aria-valuetext", said);
     this.liveButton.hidden = !this.live;
     this.liveButton.classList.toggle("on", this.follow);

@@ -58,10 +58,10 @@ def tape_answer(store: Store, annotator: Annotator, run: Run, lenses: list[str],
     contexts = {lens: annotator.context(run, lens) for lens in lenses}
     version = ",".join(f"{lens}={known[0]}" for lens, known in contexts.items() if known[0])
     header: dict[str, Any] = {
-        "status": run.status,
+        "status": "filling" if run.finished and annotator.fills(run, lenses) else run.status,
         "step": run.step,
         "steps": run.config.steps,
-        "message": run.message,
+        "message": run.message or _waiting(store, run),
         "after": chunks[-1].seq if chunks else after,
         "more": more,
         "chunks": [],
@@ -77,6 +77,13 @@ def tape_answer(store: Store, annotator: Annotator, run: Run, lenses: list[str],
         parts += files
     first = encode({}, {"header": orjson.dumps(header).decode()})
     return b"".join(struct.pack("<I", len(part)) + part for part in (first, *parts))
+
+
+def _waiting(store: Store, run: Run) -> str:
+    """Why a run that was asked for does not move yet, if there is a reason beyond its turn."""
+    if run.status != "queued" or store.worker_state().ready:
+        return ""
+    return "The process that trains is starting; this run begins as soon as it is ready."
 
 
 def _entry(annotator: Annotator, run: Run, chunk: Chunk) -> tuple[dict[str, Any], list[bytes]]:

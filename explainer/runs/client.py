@@ -67,10 +67,10 @@ class Client(Reader):
     def _prepare(self, config: RunConfig, data: str | None) -> Prepared:
         if data is None and config.data:
             data = self.store.text(config.data)
-        if data is not None and len(data.encode()) > limits().text_bytes:
+        size, most = len((data or "").encode(errors="replace")), limits().text_bytes
+        if size > most:
             raise ValueError(
-                f"The text or series has {len(data.encode()):,} bytes, and this host allows "
-                f"{limits().text_bytes:,.0f}. Give a shorter one."
+                f"The text or series has {size:,} bytes, and this host allows {most:,.0f}. Give a shorter one."
             )
         return prepare(config, data)
 

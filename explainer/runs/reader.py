@@ -83,8 +83,10 @@ class Reader:
             TimeoutError: no answer in time; it is kept when it comes.
         """
         check_lens(lens)
-        if len(text.encode("utf-8", "replace")) > limits().text_bytes:
+        if len(text.encode(errors="replace")) > limits().text_bytes:
             raise ValueError(f"The input has {len(text):,} characters. Give a shorter one.")
+        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+            raise ValueError("The input has half of a surrogate pair. Type that character again.")
         found = self.found(run)
         if step == LATEST:
             step = found.step if found.status not in ("queued", "running") else LATEST

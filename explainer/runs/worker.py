@@ -52,9 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def work(store: Store, parent: int) -> None:
     """Take the turns of a `Workshop` until a signal comes or the parent is gone."""
-    told = _listen()
     child = os.getppid() == parent
     store.register_worker(os.getpid())
+    if parent:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the app too, which then ends this process
 
     # torch takes seconds to load: only the process that has the claim pays for it.
     import torch
@@ -70,6 +71,7 @@ def work(store: Store, parent: int) -> None:
     gc.freeze()  # what is loaded now stays: the collector needn't walk it between updates
     store.register_worker(os.getpid(), device_name(device), torch.__version__)
 
+    told = _listen(signal.SIGTERM) if parent else _listen(signal.SIGTERM, signal.SIGINT)
     workshop = Workshop(store, device)
     beat = tidied = time.monotonic()
     while not told and _alive(parent, child):
@@ -92,15 +94,15 @@ def work(store: Store, parent: int) -> None:
     workshop.close()
 
 
-def _listen() -> list[int]:
-    """A list that SIGTERM and SIGINT fill."""
+def _listen(*signals: signal.Signals) -> list[int]:
+    """A list that these signals fill; until now they ended the process, which had nothing to save."""
     told: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
         told.append(number)
 
-    signal.signal(signal.SIGTERM, note)
-    signal.signal(signal.SIGINT, note)
+    for each in signals:
+        signal.signal(each, note)
     return told
 
 

@@ -71,13 +71,16 @@ class Workshop:
         self.parked.clear()
 
     def _advance(self, run: ActiveRun) -> None:
+        replaying = run.recorder.replaying
         try:
             run.advance()
         except Exception as error:
             self._fail(run.id, error)
-        else:
-            if run.ended:
-                self._put_down(run.id)
+            return
+        if run.ended:
+            self._put_down(run.id)
+        elif replaying and not run.recorder.replaying:
+            self._seen = None  # commands may have waited for this
 
     def _fail(self, run: str, error: Exception) -> None:
         """End one run with a sentence; the others go on."""

@@ -163,12 +163,15 @@ def offset_range(
     Where the score is a function of the offset alone, the three are equal.
     """
     T = len(scores)
-    diagonals = [scores.diagonal(-offset) for offset in range(1 - T, T)]
-    return (
-        np.array([diagonal.min() for diagonal in diagonals]),
-        np.array([diagonal.mean() for diagonal in diagonals]),
-        np.array([diagonal.max() for diagonal in diagonals]),
-    )
+    if T == 0:
+        return np.zeros(0), np.zeros(0), np.zeros(0)
+    position = np.arange(T)
+    column = position[:, None] - position + T - 1
+    low, high = np.full((T, 2 * T - 1), np.inf), np.full((T, 2 * T - 1), -np.inf)
+    np.put_along_axis(low, column, scores, axis=1)
+    np.put_along_axis(high, column, scores, axis=1)
+    mean = np.bincount(column.ravel(), np.asarray(scores, dtype=np.float64).ravel()) / np.bincount(column.ravel())
+    return low.min(axis=0), mean, high.max(axis=0)
 
 
 def _frequencies(

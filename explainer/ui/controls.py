@@ -47,7 +47,7 @@ CHOICE_NAMES: Mapping[str, str] = {
     "adding": "Adding problem",
     "repeat": "Repeated sequences",
     "text": "Next character",
-    "forecast": "Sunspots, one year ahead",
+    "forecast": "Forecast a series",
     "adamw": "AdamW",
     "sgd": "SGD",
     "pre": "before the branch",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from explainer.config import KNOBS, RunConfig
+from explainer.config import KNOBS, MODELS, RunConfig
 from explainer.player.mount import Track
 from explainer.runs.store import Run
 from explainer.ui.backend import client, owner, runs_of
@@ -34,7 +34,7 @@ class Lesson:
         shipped: the recorded runs that it opens with.
         lenses: whose views it shows, the first one setting the pace.
         row: fields in the control row.
-        choices: the choices of a field that fit this page.
+        choices: the choices of a field that fit this page; a field with one choice has no control.
         networks: what one press of Train starts at once, on the same batches; () for the one of
             the control `model`. Their choices are those of `model`.
     """
@@ -67,7 +67,8 @@ def open_lesson(lesson: Lesson, question: str, paragraph: str) -> None:
 
 def _read_address(lesson: Lesson) -> None:
     asked = [run for run in st.query_params.get("run", "").split(",") if run][:6]
-    found = runs_of(asked)
+    here = runs_of(asked)
+    found = [run for run in here if run.config.model in lesson.choices.get("model", MODELS)]
     state = st.session_state
     state[f"{lesson.key}:runs"] = [run.id for run in found]
     config = found[0].config if found else lesson.base
@@ -80,7 +81,12 @@ def _read_address(lesson: Lesson) -> None:
     except ValueError as error:
         state[f"{lesson.key}:trouble"] = f"The address asks for what can't be: {error}"
     state[f"{lesson.key}:config"] = config
-    if len(found) < len(asked):
+    if len(found) < len(here):
+        state[f"{lesson.key}:trouble"] = (
+            "This page can't look into every network of the address; "
+            f"it shows those of the families {', '.join(lesson.choices['model'])}."
+        )
+    if len(here) < len(asked):
         state[f"{lesson.key}:runs"] = []
         state[f"{lesson.key}:trouble"] = (
             "The run in this address is not recorded here (any more). Its settings are below as far as the "
@@ -106,7 +112,8 @@ def transport(
         for name in lesson.row:
             with st.container(width=150 if name != "lr" else 190):
                 control(key, name, choices=lesson.choices.get(name))
-        more_controls(key, {}, lesson.row, models)
+        fixed = [name for name, choices in lesson.choices.items() if len(choices) == 1]
+        more_controls(key, {}, (*lesson.row, *fixed), models)
         given = own_data(key)
         try:
             config = chosen(key, lesson.base)
@@ -223,11 +230,12 @@ def _write_address(lesson: Lesson, config: RunConfig) -> None:
     runs = st.session_state[f"{lesson.key}:runs"]
     if runs:
         wanted["run"] = ",".join(runs)
-    ours = {*KNOBS, "run", "networks"}
-    kept = {name: st.query_params[name] for name in st.query_params if name not in ours}
+    # Each by its own name: the address has others too, and a widget's bound one may not be set from here.
     present = {name: st.query_params[name] for name in st.query_params}
-    if present != {**kept, **wanted}:
-        st.query_params.from_dict({**kept, **wanted})
+    for name in {*KNOBS, "run", "networks"} & present.keys() - wanted.keys():
+        del st.query_params[name]
+    if any(present.get(name) != text for name, text in wanted.items()):
+        st.query_params.update(wanted)
 
 
 def tracks(lesson: Lesson, runs: Sequence[Run]) -> list[Track]:

@@ -73,7 +73,9 @@ def text_of_file(content: bytes) -> str:
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
-        raise ValueError(f"Byte {error.start + 1:,} of the file is not UTF-8. Save it as plain text in UTF-8.") from None
+        raise ValueError(
+            f"Byte {error.start + 1:,} of the file is not UTF-8. Save it as plain text in UTF-8."
+        ) from None
     if "\0" in text:
         raise ValueError("The file holds zero bytes, so it is not text. Upload plain text in UTF-8.")
     return text
@@ -135,12 +137,13 @@ def own_data(page: str) -> Given | None:
     state[state_key(page, "data")] = given.digest if given else ""
     if task not in READING:
         return None
-    with st.popover(
+    popover = st.popover(
         "Your own data",
         icon=":material/check_circle:" if given and given.body else ":material/upload_file:",
         help="Learn from a text of yours" if task == "text" else "Learn from a column of your own CSV file",
         key=f"{page}-own",
-    ):
+    )
+    with popover, st.container(width=380):
         if task == "text":
             _text_form(page)
         else:
@@ -150,7 +153,9 @@ def own_data(page: str) -> Given | None:
             st.error(literal(trouble), icon=":material/error:")
         if given and given.body:
             st.markdown(literal(given.words))
-            st.caption("Kept on this host with the runs made from it. Whoever has the address of such a run can see it.")
+            st.caption(
+                "Kept on this host with the runs made from it. Whoever has the address of such a run can see it."
+            )
         if given:
             st.button("Back to the default data", on_click=_forget, args=(page, task), key=f"{page}-own-forget")
     return given

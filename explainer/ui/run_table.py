@@ -15,20 +15,16 @@ from explainer.runs.store import Run
 from explainer.ui.backend import annotator, owner
 from explainer.ui.controls import CHOICE_NAMES, LABELS
 
-#: Column -> how it is shown. The keys are the columns of `row`, in their order.
+#: Column of `row` -> how it is shown, where that is not plain text.
 COLUMNS: Mapping[str, Any] = {
-    "Network": st.column_config.TextColumn(width="medium"),
-    "Task": st.column_config.TextColumn(width="medium"),
-    "Status": st.column_config.TextColumn(width="small"),
     "Step": st.column_config.NumberColumn(format="localized", help="Updates of the weights on the tape"),
     "of": st.column_config.NumberColumn(format="localized", help="Updates asked for"),
     "Result": st.column_config.NumberColumn(format="%.4g", help="The task's metric on validation batches, at the end"),
     "Baseline": st.column_config.NumberColumn(format="%.4g", help="The same of the best guess without a memory"),
-    "Metric": st.column_config.TextColumn(width="medium"),
     "Parameters": st.column_config.NumberColumn(format="localized", help="Trained numbers"),
     "Size": st.column_config.NumberColumn(format="bytes", help="Of its tape"),
     "Begun": st.column_config.DatetimeColumn(format="distance"),
-    "Whose": st.column_config.TextColumn(width="small", help="A recorded lesson ships with the app"),
+    "Whose": st.column_config.TextColumn(help="A lesson ships with the app and can't be deleted"),
 }
 
 

@@ -1,0 +1,92 @@
+"""A tape of two hundred frames, dragged from one end to the other: how long is the page ever busy?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+
+from playwright.sync_api import Browser, Page
+
+from benchmarks.chromium import browsing, open_drawn, profile
+from benchmarks.row import Row, Settings, at_most, say
+from benchmarks.server import fresh_store, scenes, serving, train_into
+from explainer.lessons import LESSONS
+
+LONGEST_MS = 100.0
+TASKS = frozenset({"RunTask", "ThreadControllerImpl::RunTask"})
+
+
+def measure(settings: Settings) -> Iterator[Row]:
+    """Each page with its lesson's networks, recorded at every one of 199 steps."""
+    frames = settings.pick(200, 40)
+    longest: dict[str, float] = {}
+    drawn: dict[str, int] = {}
+    found = scenes()
+    with fresh_store() as store:
+        for scene in found:
+            for name in scene.runs:
+                say(f"scrubbing: recording {frames} frames of {name}")
+                lesson = LESSONS[name]
+                config = replace(lesson.config, steps=frames - 1, warmup=min(lesson.config.warmup, frames // 2))
+                train_into(store, f"long-{name}", config, lesson.lenses, every_step=True)
+        with serving(store) as app, browsing() as browser:
+            for scene in found:
+                runs = ",".join(f"long-{name}" for name in scene.runs)
+                with profile(browser) as page:
+                    open_drawn(page, f"{app.url}/{scene.path}?run={runs}")
+                    longest[scene.path], drawn[scene.path] = scrub(browser, page, frames)
+                say(f"scrubbing: {scene.path} {longest[scene.path]:.0f} ms, {drawn[scene.path]} frames drawn")
+    yield at_most(
+        f"scrubbing a tape of {frames} frames end to end: longest task",
+        max(longest.values()),
+        LONGEST_MS,
+        "ms",
+        pages=longest,
+        frames_drawn=drawn,
+    )
+
+
+def scrub(browser: Browser, page: Page, frames: int) -> tuple[float, int]:
+    """Drag the slider through the whole tape; the longest task of the page in ms, and how many moments it drew."""
+    slider = page.get_by_role("slider", name="Training step")
+    page.wait_for_function(
+        "(last) => Number(document.querySelector('.unrolled-player input[type=range]').max) === last", arg=frames - 1
+    )
+    slider.press("Home")
+    page.wait_for_function("() => document.querySelector('.unrolled-player .plot').dataset.step === '0'")
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    assert box is not None
+    page.evaluate("bench.steps.clear()")
+    height = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 2, height)
+    browser.start_tracing(page=page, categories=["toplevel", "disabled-by-default-devtools.timeline"])
+    page.mouse.down()
+    for number in range(frames + 1):
+        page.mouse.move(box["x"] + 2 + (box["width"] - 4) * number / frames, height)
+        page.wait_for_timeout(16)
+    page.mouse.up()
+    page.wait_for_function(
+        "(last) => [...document.querySelectorAll('.unrolled-player .plot[data-step]')].some("
+        "(plot) => Number(plot.dataset.step) === last)",
+        arg=frames - 1,
+    )
+    trace = json.loads(browser.stop_tracing())
+    return longest_task(trace["traceEvents"]), int(page.evaluate("bench.steps.size"))
+
+
+def longest_task(events: list[dict[str, object]]) -> float:
+    """The longest task of any page's main thread in a trace of Chromium's, in ms."""
+    main = {
+        (event["pid"], event["tid"])
+        for event in events
+        if event["name"] == "thread_name" and dict(event["args"])["name"] == "CrRendererMain"  # type: ignore[call-overload]
+    }
+    durations = [
+        float(str(event.get("dur", 0)))
+        for event in events
+        if event["name"] in TASKS and (event["pid"], event["tid"]) in main
+    ]
+    assert durations, "the trace has no tasks"
+    return max(durations) / 1e3

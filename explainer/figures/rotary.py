@@ -1,0 +1,239 @@
+"""Rotary positions: pairs of a query and a key that turn, and scores that depend on the offset only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from explainer.figures.order import curves_panel, map_panel, offset_panel, places, shades, spoken, spread
+from explainer.figures.panel import Panel, Slot
+from explainer.figures.theme import ink, layout
+from explainer.theory.encodings import rotary_scores, rotate, wavelengths
+
+Vector = Float[np.ndarray, " K"]
+SEED = 0  # of the random query and key
+ARC = 16  # points of an arc
+
+
+def vectors(K: int, random: bool) -> tuple[Vector, Vector]:
+    """A query and a key: both (1, …, 1), or drawn from N(0, 1) with a fixed seed."""
+    if not random:
+        return np.ones(K), np.ones(K)
+    q, k = np.random.default_rng(SEED).normal(size=(2, K))
+    return q, k
+
+
+def panels(T: int, base: float, offset: int, q: Vector, k: Vector, pairs: tuple[int, int], theme: str) -> list[Panel]:
+    """All figures of a query that stands `offset` positions after its key, of head size K = len(q).
+
+    The scan is the key's position p = 0 … T-1-offset.
+
+    Raises:
+        ValueError: K is odd, or base is not above 1.
+    """
+    S = rotary_scores(q, k, T, base) / (np.linalg.norm(q) * np.linalg.norm(k))
+    at = places(T)
+    keys = at[at + offset < T]
+    turned = rotate(np.ones((T, 1)) * k, np.arange(T), base)
+    shown = spread(*pairs)
+    limit = float(np.abs(turned).max())
+    return [
+        dials_panel(T, base, offset, q, k, shown, theme),
+        offset_panel(
+            "rotary-offset",
+            "Their score against the offset m − n",
+            S,
+            theme,
+            name="cosine",
+            reading=offset_reading(S, offset),
+            count=len(keys),
+        ),
+        map_panel(
+            "rotary-table",
+            "The key R_p k at each position",
+            turned[at],
+            at,
+            theme,
+            limit=limit,
+            names=("position p", "dimension", "R_p k"),
+            reading=table_reading(T, len(q), base),
+        ),
+        map_panel(
+            "rotary-scores",
+            "Scores ⟨R_m q, R_n k⟩ as cosines",
+            S[np.ix_(at, at)].T,
+            at,
+            theme,
+            limit=1.0,
+            names=("position n of the key", "position m of the query", "cosine"),
+            rows=at,
+            reading=scores_reading(S),
+            span=3,
+        ),
+        curves_panel(
+            "rotary-waves",
+            "First number of the same pairs of R_p k",
+            turned.T[[2 * pair for pair in shown]],
+            [f"pair {pair}" for pair in shown],
+            theme,
+            at=keys,
+            reading=waves_reading(T, shown, base, len(q)),
+            span=4,
+        ),
+    ]
+
+
+def dials_panel(T: int, base: float, offset: int, q: Vector, k: Vector, shown: list[int], theme: str) -> Panel:
+    """For each shown pair the key at n = p and the query at m = p + offset; the angle between them stays."""
+    shade = ink(theme)
+    at = places(T)
+    keys = at[at + offset < T]
+    K = len(q)
+    turned_q = rotate(np.ones((len(keys), 1)) * q, keys + offset, base)
+    turned_k = rotate(np.ones((len(keys), 1)) * k, keys, base)
+    hands = np.zeros((len(keys), len(shown), 2, 2, 2))  # [place, pair, query | key, x | y, centre | tip]
+    arcs = np.zeros((len(keys), len(shown), 2, ARC + 2))
+    data: list[dict[str, Any]] = []
+    slots: list[Slot] = []
+    axes: dict[str, Any] = {}
+    shapes: list[dict[str, Any]] = []
+    notes: list[dict[str, Any]] = []
+    colours = shades(theme, len(shown))
+    gap = 0.02
+    wide = (1 - gap * (len(shown) - 1)) / len(shown)
+    for number, (pair, colour) in enumerate(zip(shown, colours, strict=True)):
+        both = slice(2 * pair, 2 * pair + 2)
+        hands[:, number, 0, :, 1], hands[:, number, 1, :, 1] = turned_q[:, both], turned_k[:, both]
+        radii = [float(np.hypot(*q[both])), float(np.hypot(*k[both]))]
+        arcs[:, number] = _sectors(turned_q[:, both], turned_k[:, both], 0.45 * min(radii))
+        name = "" if number == 0 else str(number + 1)
+        left = number * (wide + gap)
+        reach = 1.12 * max(radii)
+        bare = {"range": [-reach, reach], "showticklabels": False, "showgrid": False, "constrain": "domain"}
+        axes[f"xaxis{name}"] = {**bare, "domain": [left, left + wide], "anchor": f"y{name}"}
+        axes[f"yaxis{name}"] = {**bare, "domain": [0, 1], "anchor": f"x{name}", "scaleanchor": f"x{name}"}
+        where = {"xaxis": f"x{name}", "yaxis": f"y{name}"}
+        for radius in sorted(set(radii)):
+            circle = {"type": "circle", "x0": -radius, "x1": radius, "y0": -radius, "y1": radius}
+            line = {"color": shade.line, "width": 1}
+            shapes.append({**circle, "xref": f"x{name}", "yref": f"y{name}", "line": line})
+        first = len(data)
+        data.append(
+            {
+                **where,
+                "type": "scatter",
+                "mode": "lines",
+                "fill": "toself",
+                "line": {"color": colour, "width": 0},
+                "opacity": 0.35,
+                "hoverinfo": "skip",
+                "showlegend": False,
+            }
+        )
+        for which, dash in (("query", "solid"), ("key", "dot")):
+            data.append(
+                {
+                    **where,
+                    "type": "scatter",
+                    "mode": "lines+markers",
+                    "name": which,
+                    "line": {"color": colour, "width": 3, "dash": dash},
+                    "marker": {"size": [0, 9], "opacity": 1, "symbol": "circle" if which == "query" else "circle-open"},
+                    "showlegend": number == 0,
+                    "hovertemplate": f"{which}, pair {pair}<br>(%{{x:.4f}}, %{{y:.4f}})<extra></extra>",
+                }
+            )
+        for which, axis in enumerate("xy"):
+            slots.append(Slot(f"data.{first}.{axis}", "own", name="arcs", index=("place", number, which)))
+            for hand in range(2):
+                path = f"data.{first + 1 + hand}.{axis}"
+                slots.append(Slot(path, "own", name="hands", index=("place", number, hand, which)))
+        notes.append(
+            {
+                "xref": "paper",
+                "yref": "paper",
+                "x": left + wide / 2,
+                "y": 0,
+                "yanchor": "top",
+                "showarrow": False,
+                "text": f"pair {pair}: a turn in {spoken(wavelengths(K, base)[2 * pair])}",
+                "font": {"size": 12, "color": shade.muted},
+            }
+        )
+    return Panel(
+        id="rotary-dials",
+        title=f"Pairs of a key at position p and of a query {offset} {_positions(offset)} later",
+        figure={
+            "data": data,
+            "layout": layout(
+                theme, **axes, shapes=shapes, annotations=notes, showlegend=True, margin={"l": 8, "r": 8, "t": 10, "b": 26}
+            ),
+        },
+        slots=tuple(slots),
+        arrays={"hands": hands, "arcs": arcs},
+        reading=dials_reading(offset, shown, base, K),
+        span=8,
+        height=270,
+    )
+
+
+def _sectors(
+    query: Float[np.ndarray, "places 2"], key: Float[np.ndarray, "places 2"], radius: float
+) -> Float[np.ndarray, "places 2 points"]:
+    """At each place the sector from the key to the query, the shorter way round, from the centre and back to it."""
+    begin = np.arctan2(key[:, 1], key[:, 0])
+    ahead = np.arctan2(query[:, 1], query[:, 0]) - begin
+    between = np.arctan2(np.sin(ahead), np.cos(ahead))
+    angles = begin[:, None] + between[:, None] * np.linspace(0, 1, ARC)
+    rim = radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    return np.pad(rim, ((0, 0), (0, 0), (1, 1)))
+
+
+def dials_reading(offset: int, shown: list[int], base: float, K: int) -> str:
+    """One sentence on how far the offset turns each shown pair."""
+    turns = [offset / wavelengths(K, base)[2 * pair] for pair in shown]
+    parts = [f"pair {pair} by {turn:.3g} turns" for pair, turn in zip(shown, turns, strict=True)]
+    return (
+        f"{offset} {_positions(offset)} turn {', '.join(parts)}: both hands go round, and what is between them stays."
+    )
+
+
+def offset_reading(S: Float[np.ndarray, "T T"], offset: int) -> str:
+    """One sentence on the score at the chosen offset and how far it varies over the positions."""
+    same = S.diagonal(-offset)
+    difference = float(same.max() - same.min())
+    return (
+        f"At offset {offset} the cosine is {same[0]:.3f} at all {len(same)} places "
+        f"(largest difference {spoken(difference)}{', rounding' if difference else ''})."
+    )
+
+
+def table_reading(T: int, K: int, base: float) -> str:
+    """One sentence on fast and slow pairs."""
+    lengths = wavelengths(K, base)[0::2]
+    whole = int((lengths <= T).sum())
+    return (
+        f"{K // 2} pairs; {whole} of them complete a turn within T = {T}, "
+        f"the slowest takes {spoken(lengths.max())} positions."
+    )
+
+
+def scores_reading(S: Float[np.ndarray, "T T"]) -> str:
+    """One sentence on where the score is largest."""
+    T = len(S)
+    by_offset = [float(S[0, -offset] if offset < 0 else S[offset, 0]) for offset in range(1 - T, T)]
+    best = int(np.argmax(by_offset)) + 1 - T
+    return f"One value along each diagonal; the largest, {max(by_offset):.3f}, is at offset m − n = {best}."
+
+
+def waves_reading(T: int, shown: list[int], base: float, K: int) -> str:
+    """One sentence on the turns of the shown pairs over the sequence."""
+    lengths = wavelengths(K, base)
+    turns = [f"pair {pair} {(T - 1) / lengths[2 * pair]:.3g}" for pair in shown]
+    return f"Turns from the first position to the last: {', '.join(turns)}."
+
+
+def _positions(count: int) -> str:
+    return "position" if count == 1 else "positions"

@@ -1,0 +1,179 @@
+"""Why does an RNN forget?"""
+
+import streamlit as st
+
+from explainer.config import MODELS
+from explainer.figures.curves import loss_panel
+from explainer.figures.dial import KINDS, dial_panel, turn
+from explainer.figures.gradients import (
+    clipping_panel,
+    factor_panel,
+    parameters_panel,
+    selections,
+    subjects,
+    through_time_panel,
+)
+from explainer.lessons import LESSONS
+from explainer.player import play
+from explainer.ui.lesson import Lesson, open_lesson, state_key, theme, tracks, transport
+from explainer.ui.tabs import Experiment, words_below
+
+EXPLAIN = r"""
+The upper left chart takes the loss at the last step $T$ alone and asks how much it would change if the hidden state at
+an earlier step $t$ were nudged: the length of $\partial L_T / \partial h_t$, mean over eight validation sequences, on a
+log axis. A straight line that falls towards the left means the same factor at each step back. At 0.6 per step, 49 steps
+leave $10^{-11}$ of it: the network can't learn from what it read then, because nothing tells it to.
+
+The **dashed line** is what theory says of a linear network: its factor in the long run is the spectral radius $\rho$ of
+$W_{hh}$, now and here. The measured line falls faster, since $\tanh' \leq 1$ takes its share: the more a unit
+saturates, the more.
+
+**Gated cells** start no better, with gates half open. But a gate is a number that can be learnt: watch the upper right
+chart. The GRU opens first, then the LSTM, each just before its loss falls; the plain RNN has nothing to open. A
+**Transformer** reaches every position in one hop, so its line is level from the start (there, the gradient is that of
+the first block's input).
+
+The opposite, a gradient that **explodes**, is met by clipping: where the whole gradient is longer than the limit, it is
+shortened to it and keeps its direction. That helps against growth; nothing of the kind brings back what has vanished.
+"""
+
+MATH = r"""
+For a plain network $h_t = \phi(a_t)$, $a_t = W_{ih} x_t + W_{hh} h_{t-1} + b$, with $h_t \in \mathbb{R}^N$ and
+$W_{hh} \in \mathbb{R}^{N \times N}$, the chain rule gives a product of Jacobians (Pascanu, Mikolov, Bengio 2013, section 2):
+
+$$\frac{\partial L_T}{\partial h_t} = \Big( \prod_{k=t+1}^{T} W_{hh}^\top D_k \Big) \frac{\partial L_T}{\partial h_T},
+\qquad D_k = \mathrm{diag}\, \phi'(a_k), \quad \tanh'(a) = 1 - \tanh^2 a \in (0, 1].$$
+
+**Rate and bound.** With $D = I$ the product is $(W_{hh}^\top)^k$. Its rate is
+$\lim_k \lVert (W_{hh}^\top)^k \rVert^{1/k} = \rho(W_{hh}) = \max_i |\lambda_i|$, and from the first step on
+$\rho^k \leq \lVert (W_{hh}^\top)^k \rVert_2 \leq \sigma_{\max}^k$. Only $\sigma_{\max} < 1$ *guarantees* shrinking:
+$\begin{pmatrix} 0.9 & 10 \\ 0 & 0.9 \end{pmatrix}$ has $\rho = 0.9$, and its powers first grow to 38.7.
+For independent entries of variance $s^2$ the circular law gives $\rho \to s\sqrt{N}$: torch's start,
+$U(-1/\sqrt N, 1/\sqrt N)$, has $\rho \to 1/\sqrt 3 \approx 0.58$. An orthogonal $W_{hh}$ keeps every length (Saxe et al. 2013).
+
+**The factor per step** is $e^{-b}$, $b$ being the slope of the least-squares line through $\ln \lVert \partial L_T / \partial h_t
+\rVert$ against $t$. Healthy is $10^{\pm 1/50}$, 0.955 to 1.047: less than tenfold over 50 steps.
+
+**Gates.** LSTM: $c_t = f_t \odot c_{t-1} + i_t \odot g_t$, so along the cell state $\partial c_t / \partial c_{t-1}$ is
+$\mathrm{diag}(f_t)$ and what the gates add; with $f_t \approx 1$ it neither shrinks nor grows. GRU: the same with $z_t$.
+
+**Clipping** (section 3.2): $g \leftarrow g \cdot \min(1, c / \lVert g \rVert_2)$, $g$ being the gradient of all parameters together.
+"""
+
+EXPERIMENTS = (
+    Experiment(
+        "A plain network without gates that starts with W_hh = I and ReLU units (Le et al. 2015). Which factor does it "
+        "start with, and does it learn the task?",
+        {"networks": "rnn_relu", "init": "identity"},
+        "It starts at × 0.996, healthy, because the identity keeps every length. With seed 0 its error was 0.017 at "
+        "step 400 and 0.004 at step 800, where the tanh network stays at 0.167, as if it always answered 1. So gates "
+        "are one way to keep the gradient, not the only one; this way is the shakier one, see its loss jump.",
+    ),
+    Experiment(
+        "Start a tanh network with a spectral radius of 3. Look at step 0: does the gradient grow as theory says?",
+        {"networks": "rnn", "init": "gaussian", "radius": "3.0", "steps": "400"},
+        "It explodes, by × 1.24 per step back: the gradient norm is above 10⁵ and is clipped to 1. But ρ⁴⁹ would be "
+        "10²³: the units saturate, and tanh′ near 0 takes most of it away. With seed 0, clipping and Adam turn "
+        "it into a vanishing gradient (× 0.85) by step 200.",
+    ),
+    Experiment(
+        "Give the LSTM a forget-gate bias of 2, so that it starts by keeping (Jozefowicz et al. 2015). What changes at "
+        "step 0, and when does the loss fall?",
+        {"networks": "lstm", "forget_bias": "2.0"},
+        "At step 0 the factor is × 0.96 instead of × 0.60, so about 1/50 of the gradient arrives at t = 0 and not one "
+        "part in 10¹¹. That is a better start, and still no promise: the first hundred steps bring it down to × 0.87, "
+        "and with seed 0 the task is solved between steps 500 and 800, as without it.",
+    ),
+)
+
+CELLS = {"rnn": "tanh_cell", "rnn_relu": "relu_cell", "lstm": "lstm_cell", "gru": "gru_cell"}
+
+lesson = Lesson(
+    key="gradients",
+    base=LESSONS["lesson-gradients-rnn"].config,
+    shipped=("lesson-gradients-rnn", "lesson-gradients-lstm", "lesson-gradients-gru"),
+    lenses=("gradients",),
+    row=("task", "length", "lr"),
+    choices={"model": MODELS},
+    networks=("rnn", "lstm", "gru"),
+)
+
+
+def start_with(kind: str, radius: float) -> None:
+    """Set the controls so that the next run's W_hh begins as the dial has it."""
+    st.session_state[state_key(lesson.key, "init")] = "orthogonal" if kind == "orthogonal" else "gaussian"
+    st.session_state[state_key(lesson.key, "radius")] = radius
+
+
+@st.fragment
+def dial() -> None:
+    """The spectral radius, turned by hand; closed form, so it answers at once."""
+    knobs, picture = st.columns([3, 9], gap="medium")
+    with knobs:
+        radius = st.slider(
+            "Spectral radius ρ of W_hh", 0.1, 2.0, 0.9, 0.01, key="dial-radius", help="Its largest |eigenvalue|"
+        )
+        kind = st.segmented_control(
+            "Matrix", list(KINDS), format_func=KINDS.__getitem__, default="gaussian", key="dial-kind", required=True
+        )
+        N = st.select_slider(
+            "Hidden units N", (2, 4, 8, 16, 32, 64, 128), 64, key="dial-units", disabled=kind != "gaussian"
+        )
+        fits = kind == "gaussian" or (kind == "orthogonal" and radius == 1)
+        if st.button(
+            "Start W_hh like this",
+            icon=":material/arrow_upward:",
+            on_click=start_with,
+            args=(kind, radius),
+            disabled=not fits,
+            help="Sets the start of W_hh in the controls above; then press Train",
+        ):
+            st.toast(f"W_hh will start with ρ = {radius:g}. Press Train.")
+            st.rerun()
+    with picture:
+        play([dial_panel(turn(kind, radius, N), theme())], key="dial")
+
+
+open_lesson(
+    lesson,
+    "Why does an RNN forget?",
+    "To learn from what it read long ago, a network must carry the **gradient** of a late loss back through every "
+    "step in between. Each step multiplies it, so over many steps it vanishes or explodes. Here it is, measured "
+    "in networks that learn from the same batches: gates learn to let it through.",
+)
+runs = transport(lesson)
+if runs:
+    shown = subjects([(run.id, run.config, run.meta) for run in runs])
+    look = theme()
+    play(
+        [
+            through_time_panel(shown, look),
+            factor_panel(shown, look),
+            loss_panel(shown, look, "gradients", height=250),
+            clipping_panel(shown, look),
+            parameters_panel(shown, look),
+        ],
+        tracks(lesson, runs),
+        key="gradients",
+        selections=selections(shown),
+    )
+else:
+    st.info("Nothing is recorded yet. Press Train.")
+
+st.subheader("Turn the dial", anchor=False)
+dial()
+
+words_below(
+    "gradients",
+    "gradients",
+    explain=EXPLAIN,
+    math=MATH,
+    code=[
+        ("lenses/gradients.py", "look"),
+        ("theory/jacobian.py", "factor_per_step"),
+        ("training/optimizer.py", "clip_factor"),
+        *[("models/cells.py", CELLS[model]) for model in dict.fromkeys(run.config.model for run in runs) if model in CELLS],
+    ],
+    experiments=EXPERIMENTS,
+    config=runs[0].config if runs else None,
+)
