@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
-from explainer.runs.supervisor import Supervisor
 from starlette.middleware import Middleware
 
 from explainer.player.assets import plotly_script
 from explainer.player.routes import routes
+from explainer.runs.supervisor import Supervisor
 from explainer.runs.tape_file import load_shipped
 from explainer.ui.backend import annotator, store
 from explainer.ui.visitors import OwnerCookie

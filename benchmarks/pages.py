@@ -13,6 +13,7 @@ from benchmarks.server import App, fill_lessons, fresh_store, scenes, serving
 
 COLD_SECONDS = 2.5
 CLICK_SECONDS = 1.0
+SHOWN = "(step) => Number(document.querySelector('.unrolled-player .plot').dataset.step) === step"
 
 
 def measure_cold(settings: Settings) -> Iterator[Row]:
@@ -78,11 +79,10 @@ def click_train(app: App, page: Page, url: str) -> tuple[float, float] | None:
     # The recorded run stands still at its last step, so that every other step is of the new run.
     slider = page.get_by_role("slider", name="Training step")
     slider.press("End")
-    page.wait_for_function(
-        "() => { const plots = [...document.querySelectorAll('.unrolled-player .plot[data-step]')];"
-        " return new Set(plots.map((plot) => plot.dataset.step)).size === 1; }"
-    )
-    page.evaluate("bench.armed = Number(document.querySelector('.unrolled-player .plot').dataset.step)")
+    said = slider.get_attribute("aria-valuetext") or ""
+    last = int(said.split()[1])  # "step 700 of 700"
+    page.wait_for_function(SHOWN, arg=last)
+    page.evaluate("(last) => { bench.armed = last; }", last)
     button.click()
     page.wait_for_function("() => bench.moved !== null")
     clicked, first, moved = page.evaluate("[bench.clicked, bench.first, bench.moved]")

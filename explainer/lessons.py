@@ -43,10 +43,10 @@ _GRADIENTS = RunConfig(task="adding", length=50, model="rnn", width=32, lr=5e-3,
 
 _POSITIONS = RunConfig(
     task="text",
-    length=32,
+    length=24,
     model="transformer",
     layers=2,
-    width=32,
+    width=24,
     heads=4,
     positions="learned",
     lr=3e-3,

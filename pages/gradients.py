@@ -30,8 +30,8 @@ saturates, the more.
 
 **Gated cells** start no better, with gates half open. But a gate is a number that can be learnt: watch the upper right
 chart. The GRU opens first, then the LSTM, each just before its loss falls; the plain RNN has nothing to open. A
-**Transformer** reaches every position in one hop, so its line is level from the start (there, the gradient is that of
-the first block's input).
+**Transformer** reaches every position in one hop, so its line has no slope from the start (there, the gradient is that
+of the first block's input).
 
 The opposite, a gradient that **explodes**, is met by clipping: where the whole gradient is longer than the limit, it is
 shortened to it and keeps its direction. That helps against growth; nothing of the kind brings back what has vanished.
@@ -39,25 +39,37 @@ shortened to it and keeps its direction. That helps against growth; nothing of t
 
 MATH = r"""
 For a plain network $h_t = \phi(a_t)$, $a_t = W_{ih} x_t + W_{hh} h_{t-1} + b$, with $h_t \in \mathbb{R}^N$ and
-$W_{hh} \in \mathbb{R}^{N \times N}$, the chain rule gives a product of Jacobians (Pascanu, Mikolov, Bengio 2013, section 2):
+$W_{hh} \in \mathbb{R}^{N \times N}$, the chain rule gives a product of Jacobians
+(Pascanu, Mikolov, Bengio 2013, section 2):
 
-$$\frac{\partial L_T}{\partial h_t} = \Big( \prod_{k=t+1}^{T} W_{hh}^\top D_k \Big) \frac{\partial L_T}{\partial h_T},
-\qquad D_k = \mathrm{diag}\, \phi'(a_k), \quad \tanh'(a) = 1 - \tanh^2 a \in (0, 1].$$
+$$
+\frac{\partial L_T}{\partial h_t} =
+W_{hh}^\top D_{t+1} \; W_{hh}^\top D_{t+2} \cdots W_{hh}^\top D_T \; \frac{\partial L_T}{\partial h_T},
+\qquad D_k = \mathrm{diag}\, \phi'(a_k) \in \mathbb{R}^{N \times N}, \quad 0 < \tanh' \leq 1 .
+$$
 
-**Rate and bound.** With $D = I$ the product is $(W_{hh}^\top)^k$. Its rate is
-$\lim_k \lVert (W_{hh}^\top)^k \rVert^{1/k} = \rho(W_{hh}) = \max_i |\lambda_i|$, and from the first step on
-$\rho^k \leq \lVert (W_{hh}^\top)^k \rVert_2 \leq \sigma_{\max}^k$. Only $\sigma_{\max} < 1$ *guarantees* shrinking:
-$\begin{pmatrix} 0.9 & 10 \\ 0 & 0.9 \end{pmatrix}$ has $\rho = 0.9$, and its powers first grow to 38.7.
-For independent entries of variance $s^2$ the circular law gives $\rho \to s\sqrt{N}$: torch's start,
-$U(-1/\sqrt N, 1/\sqrt N)$, has $\rho \to 1/\sqrt 3 \approx 0.58$. An orthogonal $W_{hh}$ keeps every length (Saxe et al. 2013).
+**Rate and bound.** With $D = I$ the product of $k$ factors is $(W_{hh}^\top)^k$. Its rate in the long run is
+$\rho = \max_i |\lambda_i|$, the spectral radius of $W_{hh}$; from the first step on
 
-**The factor per step** is $e^{-b}$, $b$ being the slope of the least-squares line through $\ln \lVert \partial L_T / \partial h_t
-\rVert$ against $t$. Healthy is $10^{\pm 1/50}$, 0.955 to 1.047: less than tenfold over 50 steps.
+$$
+\rho^k \leq \lVert (W_{hh}^\top)^k \rVert_2 \leq \sigma_{\max}^k .
+$$
 
-**Gates.** LSTM: $c_t = f_t \odot c_{t-1} + i_t \odot g_t$, so along the cell state $\partial c_t / \partial c_{t-1}$ is
-$\mathrm{diag}(f_t)$ and what the gates add; with $f_t \approx 1$ it neither shrinks nor grows. GRU: the same with $z_t$.
+Only $\sigma_{\max} < 1$ *guarantees* shrinking: the powers of
+$\begin{pmatrix} 0.9 & 10 \\ 0 & 0.9 \end{pmatrix}$, with $\rho = 0.9$, first grow to 38.7. For independent entries of
+variance $s^2$ the circular law says $\rho \to s\sqrt{N}$: torch's start, uniform within $\pm 1/\sqrt N$, has
+$\rho \to 1/\sqrt 3 \approx 0.58$. An orthogonal $W_{hh}$ keeps every length (Saxe et al. 2013).
 
-**Clipping** (section 3.2): $g \leftarrow g \cdot \min(1, c / \lVert g \rVert_2)$, $g$ being the gradient of all parameters together.
+**The factor per step** is $e^{-b}$, with $b$ the slope of the least-squares line through
+$\ln \lVert \partial L_T / \partial h_t \rVert$ against $t$. Healthy is $10^{\pm 1/50}$, that is 0.955 to 1.047: less
+than tenfold over 50 steps.
+
+**Gates.** In an LSTM $c_t = f_t \odot c_{t-1} + i_t \odot g_t$, so along the cell state
+$\partial c_t / \partial c_{t-1}$ is $\mathrm{diag}(f_t)$ and what the gates add; with $f_t \approx 1$ it neither
+shrinks nor grows. The GRU does the same with $z_t$.
+
+**Clipping** (section 3.2 there): $g \leftarrow g \cdot \min(1,\, c / \lVert g \rVert_2)$, with $g$ the gradient of all
+parameters together and $c$ the limit.
 """
 
 EXPERIMENTS = (
@@ -80,8 +92,8 @@ EXPERIMENTS = (
         "Give the LSTM a forget-gate bias of 2, so that it starts by keeping (Jozefowicz et al. 2015). What changes at "
         "step 0, and when does the loss fall?",
         {"networks": "lstm", "forget_bias": "2.0"},
-        "At step 0 the factor is × 0.96 instead of × 0.60, so about 1/50 of the gradient arrives at t = 0 and not one "
-        "part in 10¹¹. That is a better start, and still no promise: the first hundred steps bring it down to × 0.87, "
+        "At step 0 the factor is × 0.96 instead of × 0.60, so about 1/50 of the gradient arrives at t = 0 and not "
+        "3·10⁻¹². That is a better start, and still no promise: the first hundred steps bring it down to × 0.87, "
         "and with seed 0 the task is solved between steps 500 and 800, as without it.",
     ),
 )
@@ -172,7 +184,11 @@ words_below(
         ("lenses/gradients.py", "look"),
         ("theory/jacobian.py", "factor_per_step"),
         ("training/optimizer.py", "clip_factor"),
-        *[("models/cells.py", CELLS[model]) for model in dict.fromkeys(run.config.model for run in runs) if model in CELLS],
+        *[
+            ("models/cells.py", CELLS[model])
+            for model in dict.fromkeys(run.config.model for run in runs)
+            if model in CELLS
+        ],
     ],
     experiments=EXPERIMENTS,
     config=runs[0].config if runs else None,

@@ -28,7 +28,7 @@ def now() -> None:
     if worker.ready:
         st.markdown(f":material/memory: Trains on **{literal(worker.device)}**")
     else:
-        st.markdown(":material/hourglass_top: The part that trains is starting.")
+        st.markdown(":material/hourglass_top: The training process is starting.")
     active = client().store.runs(*sorted(ACTIVE))
     if not active:
         st.caption("Nothing is training at the moment.")

@@ -15,7 +15,7 @@ from explainer.ui.places import ENTERED
 from explainer.ui.tabs import Experiment, words_below
 
 ENCODINGS = {"sinusoidal": "Sinusoidal", "learned": "Learned", "rotary": "Rotary", "alibi": "ALiBi"}
-LENGTHS = (16, 32, 64, 96, 128, 192, 256, 384, 512)
+LENGTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 WIDTHS = (8, 16, 32, 64, 128)
 BASES = (10, 30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000, 500_000)
 VECTORS = {"equal": "all ones", "random": "drawn at random"}
@@ -93,7 +93,7 @@ $$\langle \mathrm{PE}_m, \mathrm{PE}_n \rangle = \sum_{i} \cos\big(\omega_i (m -
 with one matrix $M_k \in \mathbb{R}^{D \times D}$ for all $p$: it turns every pair by $\omega_i k$.
 
 **The bugs.** With $j = 0, 2, \dots, D-2$ already stepping by two, *doubled exponent* takes $b^{-2j/D}$ for both:
-wavelengths up to almost $2\pi b^2$. *Another for the cosine* takes $b^{-2j/D}$ for the sine and $b^{-2(j+1)/D}$ for the
+wavelengths up to almost $2\pi b^2$. *Cosine differs* takes $b^{-2j/D}$ for the sine and $b^{-2(j+1)/D}$ for the
 cosine: then $\sin^2 + \cos^2 \ne 1$. The **offset error** is $\max_{m,n} |G_{mn} - G_{0,|m-n|}|$ of
 $G = \mathrm{PE}\,\mathrm{PE}^\top$. A dimension **hardly moves** if its standard deviation over the $T$ positions is below
 0.001.
@@ -176,21 +176,21 @@ CODE = {
 EXPERIMENTS = (
     Experiment(
         "512 positions, 128 dimensions, and the exponent doubled. Nothing about the offset breaks. What does?",
-        {"encoding": "sinusoidal", "T": "512", "D": "128", "code": "double_step"},
+        {"T": "512", "D": "128", "code": "doubled exponent"},
         "The wavelengths: the longest is 4.7e8 positions instead of 54,410, and 43 % of the dimensions hardly move over "
         "512 positions (2 % in the right table). A test of the offset alone does not find this bug. With another "
         "exponent for the cosine the offset error is 9.1, of a product whose largest value is to be 64.",
     ),
     Experiment(
         "Rotary with a base of 10, 256 positions, all ones. Does the score tell far from near?",
-        {"encoding": "rotary", "T": "256", "base": "10", "K": "32"},
+        {"encoding": "Rotary", "T": "256", "base": "10"},
         "No: even the slowest pair goes round every 54 positions, so the score falls to nothing within a few positions "
         "and comes back in part (to 0.32 at an offset of 101). With 10,000 it stays above 0.1 and falls far more slowly.",
     ),
     Experiment(
         "Let the Transformer copy ten symbols after a delay of 12. Which positions become alike now?",
         {
-            "encoding": "learned",
+            "encoding": "Learned",
             "task": "copy",
             "length": "12",
             "symbols": "8",
@@ -217,10 +217,7 @@ lesson = Lesson(
 def slide(label: str, options: tuple[int, ...], value: int, key: str) -> int:
     """One slider of the closed forms; its key is its name in the address."""
     with st.container(width=170):
-        chosen = st.select_slider(
-            label, options, value=value, key=key, format_func=lambda each: f"{each:,}", bind="query-params"
-        )
-    return int(chosen)
+        return int(st.select_slider(label, options, value=value, key=key, bind="query-params"))
 
 
 def pairs_of(width: int) -> tuple[int, int]:
@@ -240,7 +237,7 @@ def scan(T: int, most: int | None = None) -> Scan:
 def sinusoidal_view() -> None:
     """Sliders and figures of the fixed table."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        T = slide("Length T", LENGTHS, 128, "T")
+        T = slide("Length T", LENGTHS, 64, "T")
         D = slide("Width D", WIDTHS, 64, "D")
         base = slide("Base", BASES, 10_000, "base")
         pairs = pairs_of(D)
@@ -261,7 +258,7 @@ def sinusoidal_view() -> None:
 def rotary_view() -> None:
     """Sliders and figures of turned queries and keys."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        T = slide("Length T", LENGTHS, 128, "T")
+        T = slide("Length T", LENGTHS, 64, "T")
         K = slide("Head size K", WIDTHS, 32, "K")
         base = slide("Base", BASES, 10_000, "base")
         pairs = pairs_of(K)
@@ -284,7 +281,7 @@ def rotary_view() -> None:
 def alibi_view() -> None:
     """Sliders and figures of the bias."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        T = slide("Length T", LENGTHS, 128, "T")
+        T = slide("Length T", LENGTHS, 64, "T")
         with st.container(width=170):
             H = st.slider("Heads H", 1, 16, 8, key="H", bind="query-params")
         with st.container(width=170):

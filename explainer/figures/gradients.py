@@ -30,6 +30,7 @@ SCALES = ("scale: ‖∂L/∂hₜ‖", "scale: share of the last")
 STAGES = ("before clipping", "after clipping")
 SCALE_TITLES = ("gradient norm ‖∂L/∂hₜ‖", "‖∂L/∂hₜ‖ as a share of the last")
 DASHES = ("solid", "dot", "dashdot", "longdashdot")  # of several runs of one family
+FITS = 0.5  # R² below which one factor per step does not describe the curve: no verdict then
 AT_ZERO, NOT_FINITE = 0.025, 0.975  # heights of the marks, as shares of the chart
 
 Runs = Sequence[Mapping[str, Any]]
@@ -159,8 +160,8 @@ def factor_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 330) ->
                 annotations=[
                     {
                         "xref": "paper",
-                        "x": 0.995,
-                        "xanchor": "right",
+                        "x": 0.01,
+                        "xanchor": "left",
                         "y": y,
                         "yanchor": anchor,
                         "showarrow": False,
@@ -371,6 +372,15 @@ def scaled(record: GradientRecord, values: Float[np.ndarray, " T"]) -> Float[np.
     return np.where(np.isfinite(both) & (both > 0), both, np.nan)
 
 
+def explained(norms: Float[np.ndarray, " T"]) -> float:
+    """R², the share of the variance of ln(norms) that one factor per step explains; 1 with fewer than three values."""
+    at = np.flatnonzero(np.isfinite(norms) & (norms > 0))
+    logs = np.log(norms[at].astype(np.float64))
+    if len(at) < 3 or np.ptp(logs) == 0:
+        return 1.0
+    return float(np.corrcoef(at, logs)[0, 1] ** 2)
+
+
 def per_step(record: GradientRecord) -> float:
     """The factor, or 0 where nothing arrives at t = 0 and the few steps that get something suggest otherwise."""
     if record.norms[0] == 0 and record.last > 0 and verdict(record.factor) != "vanishing":
@@ -471,6 +481,9 @@ def verdict_reading(record: GradientRecord, model: str) -> str:
         zeros = int((norms == 0).sum())
         return f"{name}: vanishing, exactly 0 at {zeros} of {record.last} earlier steps."
     factor, found = record.factor, verdict(record.factor)
+    fit = explained(norms)
+    if found != "healthy" and fit < FITS:
+        return f"{name}: no steady trend, for × {factor:.3f} per step back explains only {fit:.0%} of it."
     sentence = f"{name}: {found}, × {factor:.3f} per step back"
     rate = math.log(factor)
     if abs(rate) < 1e-3:

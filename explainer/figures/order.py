@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from explainer.figures.panel import Panel, Slot
-from explainer.figures.theme import DIVERGING, colour_bar, ink, layout
+from explainer.figures.theme import DIVERGING, SEQUENTIAL, colour_bar, ink, layout
 from explainer.theory.encodings import offset_range
 
 PLACES = 171
@@ -77,7 +77,7 @@ def map_panel(
     at: Int[np.ndarray, " places"],
     theme: str,
     *,
-    limit: float,
+    limits: tuple[float, float],
     reading: str,
     names: tuple[str, str, str] = ("position p", "dimension", "value"),
     rows: Int[np.ndarray, " rows"] | None = None,
@@ -87,7 +87,7 @@ def map_panel(
     """A table over positions as a map, with a line at the scan's place.
 
     Args:
-        limit: colours go from -limit to limit.
+        limits: ends of the colours, which are diverging if zero is in the middle.
         names: of the axis of positions, of the rows, and of the colour.
         rows: numbers of the rows, which then run downwards (a table of scores); default, upwards from 0.
     """
@@ -95,9 +95,9 @@ def map_panel(
     heat = {
         "type": "heatmap",
         "x": at.tolist(),
-        "colorscale": DIVERGING,
-        "zmin": -limit,
-        "zmax": limit,
+        "colorscale": DIVERGING if limits[0] == -limits[1] else SEQUENTIAL,
+        "zmin": limits[0],
+        "zmax": limits[1],
         "colorbar": colour_bar(value),
         "hovertemplate": f"{across} = %{{x}}, {down} %{{y}}<br>{value} = %{{z:.4f}}<extra></extra>",
     }

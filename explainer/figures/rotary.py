@@ -38,7 +38,7 @@ def panels(T: int, base: float, offset: int, q: Vector, k: Vector, pairs: tuple[
     keys = at[at + offset < T]
     turned = rotate(np.ones((T, 1)) * k, np.arange(T), base)
     shown = spread(*pairs)
-    limit = float(np.abs(turned).max())
+    limit, strongest = float(np.abs(turned).max()), float(np.abs(S).max())
     return [
         dials_panel(T, base, offset, q, k, shown, theme),
         offset_panel(
@@ -56,7 +56,7 @@ def panels(T: int, base: float, offset: int, q: Vector, k: Vector, pairs: tuple[
             turned[at],
             at,
             theme,
-            limit=limit,
+            limits=(-limit, limit),
             names=("position p", "dimension", "R_p k"),
             reading=table_reading(T, len(q), base),
         ),
@@ -66,7 +66,7 @@ def panels(T: int, base: float, offset: int, q: Vector, k: Vector, pairs: tuple[
             S[np.ix_(at, at)].T,
             at,
             theme,
-            limit=1.0,
+            limits=(-strongest, strongest),
             names=("position n of the key", "position m of the query", "cosine"),
             rows=at,
             reading=scores_reading(S),

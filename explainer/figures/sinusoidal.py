@@ -24,7 +24,7 @@ from explainer.theory.encodings import dot_kernel, offset_error, sinusoidal, sin
 CODES: Mapping[str, str] = {
     "correct": "correct",
     "double_step": "doubled exponent",
-    "other_exponent": "doubled, and another for the cosine",
+    "other_exponent": "doubled, cosine differs",
 }
 """The ways to compute the table, and what they are called."""
 
@@ -63,7 +63,7 @@ def panels(T: int, D: int, base: float, code: str, pairs: tuple[int, int], theme
             table[at],
             at,
             theme,
-            limit=1.0,
+            limits=(-1.0, 1.0),
             names=("position p", "dimension", "PE"),
             reading=table_reading(T, lengths, still_share(table)),
         ),
@@ -73,7 +73,7 @@ def panels(T: int, D: int, base: float, code: str, pairs: tuple[int, int], theme
             G[np.ix_(at, at)],
             at,
             theme,
-            limit=D / 2,
+            limits=(float(G.min()), float(G.max())),
             names=("position n", "position m", "dot product"),
             rows=at,
             reading=kernel_reading(G),

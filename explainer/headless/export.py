@@ -111,9 +111,7 @@ def page_of(view: View, notes: Notes, annotator: Annotator, selection: Mapping[s
 def reel_of(view: View, notes: Notes, annotator: Annotator) -> Reel:
     """The run's whole tape with this look in it, or the look alone where it is of the user's own input."""
     arrays, text = to_arrays(view.record)
-    ours = Frame(
-        view.step, {**arrays, **notes.arrays}, {**labels_of(text), **notes.labels}, dict(notes.readings)
-    )
+    ours = Frame(view.step, {**arrays, **notes.arrays}, {**labels_of(text), **notes.labels}, dict(notes.readings))
     tape = Reel({view.lens: []}, annotator.metrics(view.run)) if view.given else annotator.reel(view.run, [view.lens])
     others = [frame for frame in tape.frames[view.lens] if frame.step != view.step]
     contexts = dict(tape.contexts)

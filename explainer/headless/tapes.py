@@ -30,7 +30,7 @@ from explainer.runs.views import Pace
 MOST_BYTES = 5_000_000
 """Of all shipped tapes together."""
 
-PACE = Pace(share=1e9, watched_share=1e9, validation_share=1e9, gap=0.0, views=160, weight_bytes=200_000)
+PACE = Pace(share=1e9, watched_share=1e9, validation_share=1e9, gap=0.0, views=110, weight_bytes=120_000)
 """No share of the time limits what is recorded; weights are kept as far as they are small, first and last always."""
 
 
@@ -102,8 +102,9 @@ def in_order(chunks: Sequence[Chunk]) -> list[Draft]:
     """A tape's chunks in an order that does not depend on when they were committed, all metrics in one."""
     metrics = [chunk for chunk in chunks if chunk.kind == "metrics"]
     others = sorted((chunk for chunk in chunks if chunk.kind != "metrics"), key=lambda chunk: (chunk.step, chunk.kind))
-    first = [Draft("metrics", metrics[-1].step, encode(join_metrics(chunk.body for chunk in metrics)))] if metrics else []
-    return [Draft(draft.kind, draft.step, canonical(draft.body)) for draft in (*first, *others)]
+    joined = encode(join_metrics(chunk.body for chunk in metrics))
+    drafts = [Draft("metrics", metrics[-1].step, joined), *(Draft(*chunk[2:]) for chunk in others)]
+    return [draft._replace(body=canonical(draft.body)) for draft in drafts]
 
 
 def canonical(body: bytes) -> bytes:
@@ -120,8 +121,8 @@ def canonical(body: bytes) -> bytes:
 def _refuse_if_too_big(sizes: dict[str, int]) -> None:
     total = sum(sizes.values())
     if total > MOST_BYTES:
-        largest = ", ".join(f"{name} {sizes[name] / 1e6:.2f} MB" for name in sorted(sizes, key=sizes.__getitem__)[:-4:-1])
+        largest = ", ".join(sorted(sizes, key=sizes.__getitem__)[:-4:-1])
         raise ValueError(
             f"The tapes would take {total / 1e6:.2f} MB in all, and {MOST_BYTES / 1e6:g} MB may ship; nothing was "
-            f"written. The largest: {largest}. Give a lesson fewer steps, a shorter sequence or fewer lenses."
+            f"written. The largest are {largest}. Give a lesson fewer steps, a shorter sequence or fewer lenses."
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -120,14 +120,14 @@ def _watch(client: Client, run: str, progress: Progress, told: list[int]) -> Non
 
 def summary(run: Run, folder: Path) -> dict[str, Any]:
     """What a script wants to know of a run; a number that is not finite becomes null in JSON."""
-    final: Mapping[str, float] = run.meta.get("final", {})
+    said = ("metric", "baseline", "baseline_name", "parameters", "seconds", "device")
     return {
         "run": run.id,
         "status": run.status,
         "message": run.message,
         "step": run.step,
-        "final": dict(final),
-        **{name: run.meta.get(name) for name in ("metric", "baseline", "baseline_name", "parameters", "seconds", "device")},
+        "final": run.meta.get("final", {}),
+        **{name: run.meta.get(name) for name in said},
         "store": str(folder),
     }
 

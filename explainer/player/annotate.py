@@ -56,6 +56,10 @@ class Annotator:
                 derived.notes[chunk.seq] = NOTES[lens](decode_view(lens, chunk.body), moment)
             return derived.notes[chunk.seq]
 
+    def notes_of(self, run: Run, step: int, lens: str, record: Any) -> Notes:
+        """The same for a record that was asked for and is not on the tape."""
+        return NOTES[lens](record, Moment(subject(run.config, run.meta), step, self.metrics(run)))
+
     def context(self, run: Run, lens: str) -> tuple[str, dict[str, NDArray[Any]]]:
         """Arrays over the whole tape and their version; ("", {}) for a lens without any.
 

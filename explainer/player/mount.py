@@ -16,6 +16,7 @@ import orjson
 import streamlit as st
 
 from explainer.figures.panel import Panel
+from explainer.figures.theme import DIVERGING
 from explainer.player.assets import PLOTLY_ROUTE
 from explainer.player.fallback import names_of, show_without_routes
 
@@ -58,6 +59,7 @@ def play(
     autoplay: bool = True,
     loop: bool = False,
     scan: Scan | None = None,
+    ask: str = "",
 ) -> None:
     """Show panels, and a bar to move through the tapes of `tracks` if there are any.
 
@@ -71,6 +73,7 @@ def play(
             viewer who prefers reduced motion).
         loop: begin again after the end.
         scan: what the bar moves through where there are no tapes.
+        ask: an example of an input that the viewer may type instead of the tape's sequence; "": no box.
     """
     asked = {name: _whole(st.query_params.get(name)) for name in ("step", *(selections or {}))}
     if st.session_state.get("routes_unreachable"):
@@ -89,6 +92,9 @@ def play(
         "step": asked["step"],
         "autoplay": autoplay,
         "loop": loop,
+        "ask": _ask(ask) if tracks and ask else None,
+        "against": _against(st.query_params.get("against", "")) if tracks else None,
+        "diverging": DIVERGING if tracks else None,
         "scan": {"label": scan.label, "places": list(scan.places)} if scan else None,
     }
     # As bytes: a dict would be searched for dataframes, which imports pandas (85 MB, a second or more).
@@ -103,6 +109,24 @@ def base_path() -> str:
     """The path under which the app is served, with slashes at both ends."""
     path = str(st.get_option("server.baseUrlPath") or "").strip("/")
     return f"/{path}/" if path else "/"
+
+
+def _ask(example: str) -> dict[str, str]:
+    """The box for the viewer's own input, and what the address has in it."""
+    return {
+        "label": "Your own input",
+        "placeholder": f"Your own input, such as {example}",
+        "help": "What does the model of this step do with it? Empty: the sequence of the tape.",
+        "input": st.query_params.get("input", "")[:2000],
+    }
+
+
+def _against(text: str) -> dict[str, Any] | None:
+    """What the address compares with: `run`, `run@step`, or `@step` of the same run."""
+    run, _, step = text.partition("@")
+    if not text or (not run and _whole(step) is None):
+        return None
+    return {"run": run[:80], "step": _whole(step)}
 
 
 def _whole(text: str | None) -> int | None:

@@ -75,6 +75,8 @@ class Tape {
     this.metrics = {};
     this.due = 0;
     this.failures = 0;
+    this.input = ""; // the viewer's own input, and what the lenses saw on it, by lens and kept moment
+    this.answers = new Map();
   }
 
   async fetch(base) {
@@ -84,6 +86,22 @@ class Tape {
       throw new Error(`the tape route answered ${answer.status}`);
     }
     this.take(readParts(await answer.arrayBuffer()));
+  }
+
+  /** The last moment at or before a step whose weights are kept, so that it can be asked. */
+  kept(step) {
+    const steps = this.header.snapshots || [];
+    return steps.findLast((each) => each <= step) ?? steps[0];
+  }
+
+  /** Ask what a lens sees on the own input at a kept moment; a sentence if it can't be read. */
+  async ask(base, lens, step) {
+    const query = new URLSearchParams({ lens, step, input: this.input });
+    const answer = await fetch(`${base}api/look/${encodeURIComponent(this.id)}?${query}`);
+    if (answer.headers.get("content-type") !== "application/octet-stream") return (await answer.json()).error;
+    const [head, body, notes] = readParts(await answer.arrayBuffer());
+    const { readings } = JSON.parse(head.text.header);
+    return { step, arrays: { ...body.arrays, ...notes.arrays }, text: { ...body.text, ...notes.text }, readings };
   }
 
   take(parts) {
@@ -121,8 +139,13 @@ class Tape {
     }
   }
 
-  /** The last frame of a lens at or before a step: [frame, its index]. */
+  /** The last frame of a lens at or before a step: on the own input if there is one and it is answered. */
   at(lens, step) {
+    if (this.input) {
+      const answers = this.answers.get(lens) || [];
+      const answer = answers.findLast((frame) => frame.step <= step) || answers[0];
+      if (answer) return answer;
+    }
     const frames = this.frames[lens] || [];
     let low = 0;
     let high = frames.length;
@@ -131,7 +154,7 @@ class Tape {
       if (frames[middle].step <= step) low = middle + 1;
       else high = middle;
     }
-    return low > 0 ? [frames[low - 1], low - 1] : [frames[0], 0];
+    return frames[Math.max(0, low - 1)];
   }
 
   get live() {
@@ -231,7 +254,7 @@ function slotValue(slot, tapes, step, selection, own) {
     const rows = frames.map((frame) => (frame.arrays[slot.name] ? part(frame.arrays[slot.name], indices) : NaN));
     return slot.transpose ? transposed(rows) : rows;
   }
-  const [frame] = tape.at(slot.lens, step);
+  const frame = tape.at(slot.lens, step);
   if (!frame) return undefined;
   if (slot.kind === "labels") {
     const labels = frame.text[slot.name];
@@ -261,6 +284,36 @@ function filled(spec, tapes, step, selection, own) {
     if (value !== undefined) put(figure, slot.to, value);
   }
   return figure;
+}
+
+/** A panel with a table, and its twin for the compared moment next to it. */
+function beside(spec) {
+  if (!spec.data.some((trace) => trace.type === "heatmap") || !spec.slots.length) return [spec];
+  const half = { ...spec, span: 6 };
+  return [half, { ...half, id: `${spec.id}-compared`, title: `${spec.title} (compared)`, compared: true, click: null }];
+}
+
+/** Two moments in one figure: tables become their difference, lines and points get the other one behind them. */
+function against(figure, other, scale) {
+  const behind = [];
+  figure.data.forEach((trace, index) => {
+    const twin = other.data[index];
+    if (!twin) return;
+    if (trace.type === "heatmap") {
+      if (!trace.z?.length || trace.z.length !== twin.z?.length || trace.z[0].length !== twin.z[0].length) return;
+      let most = 0;
+      trace.z = trace.z.map((row, y) => Array.from(row, (value, x) => {
+        const difference = value - twin.z[y][x];
+        if (Math.abs(difference) > most) most = Math.abs(difference);
+        return difference;
+      }));
+      Object.assign(trace, { colorscale: scale, zmid: 0, zauto: false, zmin: -most || -1, zmax: most || 1 });
+      if (trace.colorbar) trace.colorbar = { ...trace.colorbar, title: { text: "difference", side: "right" }, tickvals: null };
+    } else if (trace.x?.length || trace.y?.length) {
+      behind.push({ ...twin, name: `${twin.name || ""} (compared)`, opacity: 0.4, line: { ...twin.line, dash: "dot" }, marker: { ...twin.marker, showscale: false, colorbar: undefined }, showlegend: false });
+    }
+  });
+  figure.data.push(...behind);
 }
 
 // ---- the player -------------------------------------------------------------------------------
@@ -348,11 +401,23 @@ class Player {
     this.liveButton = make("button", { type: "button", class: "live", text: "Live", title: "Follow the training", onclick: () => this.goLive() });
     this.stepLabel = make("output", { class: "step", "aria-live": "off" });
     this.selectors = make("span", { class: "selectors" });
+    this.pinButton = make("button", { type: "button", class: "pin", text: "Pin", onclick: () => this.pin() });
+    this.askBox = make("input", { type: "text", class: "ask", maxlength: 2000, autocomplete: "off", spellcheck: "false" });
+    this.askBox.onchange = () => this.ask(this.askBox.value);
+    this.modeSelect = make("select", { "aria-label": "How to compare", title: "How to compare" });
+    for (const [value, text] of [["difference", "Difference"], ["beside", "Side by side"]]) {
+      this.modeSelect.append(make("option", { value, text }));
+    }
+    this.modeSelect.onchange = () => {
+      this.layOut(this.data.figures);
+      this.draw();
+    };
     this.note = make("p", { class: "note", role: "status" });
     this.bar = make(
       "div",
       { class: "bar", role: "group", "aria-label": "Player" },
       this.backButton, this.playButton, this.forwardButton, this.slider, this.stepLabel, this.speedSelect, this.liveButton, this.selectors,
+      this.pinButton, this.modeSelect, this.askBox,
     );
     this.grid = make("div", { class: "grid" });
     this.host.replaceChildren(this.grid, this.bar, this.note);
@@ -367,6 +432,7 @@ class Player {
   close() {
     this.closed = true;
     this.playing = false;
+    clearTimeout(this.loopTimer);
     this.resizer.disconnect();
     this.seen.disconnect();
     clearTimeout(this.pollTimer);
@@ -390,6 +456,13 @@ class Player {
       this.begin(data, first);
     }
     if (data.scan) this.scan(data.scan.places);
+    this.compareWith(data.against);
+    this.askBox.hidden = !data.ask;
+    if (data.ask) {
+      this.askBox.placeholder = data.ask.placeholder;
+      this.askBox.title = data.ask.help;
+      this.askBox.setAttribute("aria-label", data.ask.label);
+    }
     this.layOut(data.figures);
     this.layOutSelectors(data.select || []);
     this.bar.hidden = data.runs.length === 0 && !data.scan;
@@ -408,10 +481,96 @@ class Player {
     this.started = false;
     this.reported = "";
     this.times = [];
+    this.reference = null;
+    this.compared = undefined;
+    this.askBox.value = first ? data.ask?.input || "" : "";
+    this.asking = new Set();
+    this.complaint = "";
+    for (const tape of this.tapes) tape.input = this.askBox.value;
     if (!first) this.address();
     clearTimeout(this.pollTimer);
     this.generation = (this.generation || 0) + 1;
     if (this.tapes.length) this.poll(this.generation);
+  }
+
+  // -- the viewer's own input
+
+  /** Put an input to every model on the page; the empty one goes back to the tape's own sequence. */
+  ask(input) {
+    for (const tape of this.everyTape()) {
+      tape.input = input;
+      tape.answers = new Map();
+    }
+    this.complaint = "";
+    this.asking.clear();
+    this.address();
+    this.draw();
+  }
+
+  everyTape() {
+    return this.reference ? [...new Set([...this.tapes, ...this.reference.tapes])] : this.tapes;
+  }
+
+  /** Ask what is not known yet of this moment, one question a tape and lens at a time. */
+  wonder() {
+    for (const tape of this.everyTape()) {
+      if (!tape.input) continue;
+      const step = tape.kept(this.reference?.step != null && !this.tapes.includes(tape) ? this.reference.step : this.step);
+      if (step === undefined) continue;
+      for (const lens of tape.lenses) this.wonderAbout(tape, lens, step);
+      if (this.reference?.step != null) for (const lens of tape.lenses) this.wonderAbout(tape, lens, tape.kept(this.reference.step));
+    }
+  }
+
+  async wonderAbout(tape, lens, step) {
+    const key = `${tape.id} ${lens}`;
+    const known = tape.answers.get(lens) || [];
+    if (this.asking.has(key) || known.some((frame) => frame.step === step)) return;
+    this.asking.add(key);
+    const input = tape.input;
+    const answer = await tape.ask(this.base, lens, step).catch(() => "The question could not be put: the server did not answer.");
+    this.asking.delete(key);
+    if (this.closed || tape.input !== input) return this.closed || this.wonder();
+    if (typeof answer === "string") {
+      this.complaint = answer;
+      for (const each of this.everyTape()) each.input = "";
+    } else {
+      const frames = [...(tape.answers.get(lens) || []), answer].sort((a, b) => a.step - b.step);
+      tape.answers.set(lens, frames);
+    }
+    this.showNote();
+    this.draw();
+  }
+
+  // -- comparing: a second moment, or a second run at the same moment
+
+  compareWith(wanted) {
+    const key = JSON.stringify(wanted);
+    if (key === this.compared) return;
+    this.compared = key;
+    if (!wanted) this.reference = null;
+    else if (!wanted.run) this.reference = { tapes: this.tapes, step: wanted.step };
+    else {
+      const tape = new Tape({ id: wanted.run, lenses: this.tapes[0]?.lenses || [] });
+      tape.input = this.askBox.value;
+      this.reference = { tapes: [tape], step: wanted.step };
+      this.pollReference(tape);
+    }
+  }
+
+  async pollReference(tape) {
+    if (this.closed || !this.reference?.tapes.includes(tape)) return;
+    await this.fetchTape(tape, this.generation);
+    this.draw();
+    if (tape.due < Infinity) setTimeout(() => this.pollReference(tape), Math.max(10, tape.due - performance.now()));
+  }
+
+  /** Keep this moment to compare others with, or let it go. */
+  pin() {
+    this.reference = this.reference ? null : { tapes: this.tapes, step: this.step };
+    this.layOut(this.data.figures);
+    this.address();
+    this.draw();
   }
 
   /** Without tapes the bar moves through the places of an axis, which may become more or fewer. */
@@ -425,7 +584,8 @@ class Player {
 
   // -- figures
 
-  layOut(figures) {
+  layOut(panels) {
+    const figures = this.reference && this.modeSelect.value === "beside" ? panels.flatMap(beside) : panels;
     const shape = figures.map((spec) => spec.id).join();
     if (shape !== this.shape) {
       this.shape = shape;
@@ -485,6 +645,7 @@ class Player {
   draw() {
     for (const panel of this.panels) panel.dirty ||= panel.spec.slots.length + panel.spec.readings.length > 0;
     this.showBar();
+    this.wonder();
     if (this.drawing) return;
     this.drawing = true;
     const next = async () => {
@@ -516,7 +677,14 @@ class Player {
       throw error;
     });
     const spec = panel.spec;
-    const { data, layout } = filled(spec, this.tapes, this.step, { ...this.selection, place: this.index }, panel.own);
+    const selection = { ...this.selection, place: this.index };
+    const other = this.reference && { tapes: this.reference.tapes, step: this.reference.step ?? this.step };
+    const shown = spec.compared ? other : { tapes: this.tapes, step: this.step };
+    const figure = filled(spec, shown.tapes, shown.step, selection, panel.own);
+    const { data, layout } = figure;
+    if (other && this.modeSelect.value === "difference" && spec.slots.length) {
+      against(figure, filled(spec, other.tapes, other.step, selection, panel.own), this.data.diverging);
+    }
     layout.datarevision = ++this.drawn;
     layout.uirevision = spec.id + this.wanted;
     const small = panel.box.clientWidth < 420;
@@ -529,18 +697,18 @@ class Player {
       panel.plotted = true;
       if (spec.click) panel.plot.on("plotly_click", (event) => this.clicked(panel.spec, event.points[0]));
     }
-    const reading = this.reading(spec);
+    const reading = this.reading(spec, shown);
     panel.caption.textContent = reading;
     panel.plot.setAttribute("aria-label", `${spec.title}. ${reading}`);
     panel.plot.dataset.step = this.step;
     this.drawnOnce = true;
   }
 
-  reading(spec) {
+  reading(spec, shown) {
     const sentences = [];
     for (const { run, lens, name } of spec.readings) {
-      const tape = tapeOf(this.tapes, run, this.selection);
-      const [frame] = tape ? tape.at(lens, this.step) : [];
+      const tape = tapeOf(shown.tapes, run, this.selection);
+      const frame = tape?.at(lens, shown.step);
       let sentence = frame?.readings[name];
       if (sentence && typeof sentence === "object") {
         sentence = sentence[spec.reading_index.map((index) => this.selection[index] || 0).join(",")];
@@ -551,7 +719,7 @@ class Player {
   }
 
   clicked(spec, point) {
-    const [frame] = this.tapes[spec.click.run].at(spec.click.lens, this.step);
+    const frame = this.tapes[spec.click.run].at(spec.click.lens, this.step);
     const [L, H, T, S] = frame.arrays[spec.click.name].shape;
     const layer = Math.floor(point.pointIndex[0] / (T + spec.click.gap));
     const head = Math.floor(point.pointIndex[1] / (S + spec.click.gap));
@@ -626,8 +794,9 @@ class Player {
     this.showBar();
     let last = performance.now();
     let position = this.index;
+    const turn = (this.playTurn = (this.playTurn || 0) + 1);
     const run = (now) => {
-      if (!this.playing || this.closed) return;
+      if (!this.playing || this.closed || turn !== this.playTurn) return;
       const rate = Math.max(this.times.length / PLAY_SECONDS, 3) * this.speed;
       position += (Math.min(now - last, 250) / 1000) * rate;
       last = now;
@@ -665,6 +834,12 @@ class Player {
     this.slider.setAttribute("aria-label", scan ? scan.label : "Training step");
     this.stepLabel.textContent = [this.times.length ? said : "", this.doing].filter(Boolean).join(" · ");
     this.slider.setAttribute("aria-valuetext", said);
+    this.pinButton.hidden = !this.times.length || !this.data?.diverging;
+    this.pinButton.classList.toggle("on", Boolean(this.reference));
+    const held = this.reference?.step ?? "";
+    this.pinButton.textContent = this.reference ? `Compared with ${held === "" ? "another run" : `step ${held}`} ✕` : "Pin";
+    this.pinButton.title = this.reference ? "Stop comparing" : "Keep this moment and compare others with it";
+    this.modeSelect.hidden = !this.reference;
     this.liveButton.hidden = !this.live;
     this.liveButton.classList.toggle("on", this.follow);
     this.liveButton.setAttribute("aria-pressed", this.follow);
@@ -682,6 +857,11 @@ class Player {
         if (this.selection[name]) url.searchParams.set(name, this.selection[name]);
         else url.searchParams.delete(name);
       }
+      const held = this.reference && this.reference.tapes === this.tapes ? `@${this.reference.step}` : null;
+      if (held) url.searchParams.set("against", held);
+      else if (!this.reference) url.searchParams.delete("against");
+      if (this.askBox.value) url.searchParams.set("input", this.askBox.value);
+      else url.searchParams.delete("input");
       if (url.href !== location.href) history.replaceState(history.state, "", url);
     }, 250);
   }
@@ -735,6 +915,10 @@ class Player {
       this.reported = states;
       if (!first) this.setState("states", states); // so that Python shows the buttons that fit
     }
-    this.note.textContent = this.tapes.map((tape) => tape.header.message).filter(Boolean).join(" ");
+    this.showNote();
+  }
+
+  showNote() {
+    this.note.textContent = [this.complaint, ...this.tapes.map((tape) => tape.header.message)].filter(Boolean).join(" ");
   }
 }

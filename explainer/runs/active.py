@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 
 import torch
@@ -140,7 +140,9 @@ def describe(trainer: Trainer) -> dict[str, object]:
     }
 
 
-def record(store: Store, run: str, pace: Pace | None = None, device: torch.device | None = None) -> Iterator[Step]:
+def record(
+    store: Store, run: str, pace: Pace | None = None, device: torch.device | None = None
+) -> Generator[Step, None, None]:
     """Train a run to its end in this process, tape and all, yielding each update; none if it has ended.
 
     Closed or interrupted before, the run counts as stopped.

@@ -63,6 +63,11 @@ class Ledger(Database):
         rows = self.read(f"SELECT {_RUN} FROM runs {where} ORDER BY created DESC, rowid DESC", *statuses)
         return [_run(row) for row in rows]
 
+    def wanted(self) -> dict[str, tuple[str, ...]]:
+        """The lenses of every run that trains."""
+        rows = self.read("SELECT id, lenses FROM runs WHERE status = 'running'")
+        return {run: tuple(json.loads(lenses)) for run, lenses in rows}
+
     def set_status(self, run: str, status: str, message: str = "") -> None:
         """Move a run to a status that may follow its present one (`rows.NEXT`); the same one is fine.
 

@@ -16,10 +16,11 @@ from explainer.runs.views import FREE_VIEWS, Pace, Viewer
 from explainer.training import Step, Trainer
 
 VALIDATION_BATCHES = 4
-FINAL_BATCHES = 16
+FINAL_BATCHES = 8
 CHECKPOINT_SECONDS = 2.0
 CHECKPOINT_SHARE = 0.02
-FLUSH_SECONDS = 0.1
+FLUSH_SECONDS = 0.2
+WATCHED_FLUSH_SECONDS = 0.1
 FLUSH_SHARE = 0.01
 
 
@@ -181,4 +182,5 @@ class Recorder:
 
     def _flush_gap(self) -> float:
         """Seconds between two commits: longer for a long run that nobody watches."""
-        return FLUSH_SECONDS if self.viewer.watched else min(1.0, max(FLUSH_SECONDS, FLUSH_SHARE * self.trained))
+        gap = min(1.0, max(FLUSH_SECONDS, FLUSH_SHARE * self.trained))
+        return WATCHED_FLUSH_SECONDS if self.viewer.watched else gap

@@ -37,7 +37,7 @@ class Pace:
         weight_ratio: growth of the steps with weights and validation, at least.
     """
 
-    share: float = 0.05
+    share: float = 0.04
     watched_share: float = 0.09
     validation_share: float = 0.015
     gap: float = 0.1

@@ -118,14 +118,14 @@ class Workshop:
                 waiting.add(command.run)
         self._start_queued()
         self._looker.looks = self.store.waiting_looks()
-        watched = self.store.watched()
-        for run in list(self.active.values()):
-            row = self.store.run(run.id)
-            if row is None:
-                self._put_down(run.id)
-                continue
-            run.recorder.viewer.lenses = row.lenses
-            run.recorder.viewer.watched = frozenset(watched.get(run.id, ()))
+        if self.active:
+            wanted, watched = self.store.wanted(), self.store.watched()
+            for run in list(self.active.values()):
+                if run.id in wanted:
+                    run.recorder.viewer.lenses = wanted[run.id]
+                    run.recorder.viewer.watched = frozenset(watched.get(run.id, ()))
+                else:  # it was deleted
+                    self._put_down(run.id)
 
     def _recover(self) -> None:
         """Take up what was running when the last worker died; give up a run that keeps killing workers."""

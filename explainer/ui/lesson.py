@@ -23,6 +23,15 @@ from explainer.ui.words import literal
 
 LIVE = ("queued", "running", "paused")
 
+EXAMPLES = {
+    "copy": "A C B D A A B C D B",
+    "adding": "0.3 0.5* 0.1 0.8*",
+    "repeat": "A D B C A D B C A D",
+    "text": "The value of x",
+    "forecast": "12 30 65 110 95 60 31 14",
+}
+"""Of each task, an input as a viewer may type it."""
+
 
 @dataclass(frozen=True)
 class Lesson:
@@ -225,7 +234,7 @@ def _write_address(lesson: Lesson, config: RunConfig) -> None:
     }
     if lesson.networks:
         wanted.pop("model", None)
-        if networks(lesson.key, lesson.networks) != lesson.networks:
+        if networks(lesson.key, lesson.networks) not in ((), lesson.networks):
             wanted["networks"] = ",".join(networks(lesson.key, lesson.networks))
     runs = st.session_state[f"{lesson.key}:runs"]
     if runs:

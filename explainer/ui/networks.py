@@ -50,6 +50,7 @@ def choose_networks(key: str, choices: Sequence[str], default: Sequence[str]) ->
         selection_mode="multi",
         key=pills,
         format_func=lambda name: FAMILY_NAMES[name],
+        wrap=True,
     )
     names = tuple(name for name in choices if name in chosen)
     st.session_state[f"{key}:networks"] = list(names)

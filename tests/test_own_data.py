@@ -1,0 +1,221 @@
+"""The user's own text or series, from the popover to the run's configuration."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from explainer.config import RunConfig
+from explainer.data import SUNSPOTS, Series, digest
+from explainer.runs.store import Store
+from explainer.tasks import make_task
+from explainer.ui import backend
+from explainer.ui.own_data import Given, given_series, given_text, refusal, text_of_file
+
+RIDDLE = "The *quick* <b>brown</b> fox jumps over the [lazy](http://dog) dog.\n" * 7
+SERIES = Series("sales", "", 1, tuple(float(n * n % 37) for n in range(53)))
+TEXT = RunConfig(task="text", length=13, width=8)
+FORECAST = RunConfig(task="forecast", length=13, width=8)
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """The interface over a store of its own."""
+    monkeypatch.setenv("EXPLAINER_STORE", str(tmp_path))
+    for shared in (backend.store, backend.client, backend.annotator):
+        shared.cache_clear()
+    yield backend.store()
+    backend.store().close()
+    for shared in (backend.store, backend.client, backend.annotator):
+        shared.cache_clear()
+
+
+# -- what is given ----------------------------------------------------------------------------
+
+
+def test_a_text_is_named_by_its_hash() -> None:
+    given = given_text(RIDDLE.replace("\n", "\r\n"))
+    assert given.body == RIDDLE
+    assert given.digest == digest(RIDDLE)
+    assert (given.size, given.outputs) == (len(RIDDLE), len(set(RIDDLE)))
+
+
+def test_a_series_is_kept_as_its_canonical_text() -> None:
+    given = given_series(SERIES)
+    assert Series.from_text(given.body) == SERIES
+    assert (given.digest, given.size, given.outputs) == (digest(SERIES.to_text()), 53, 1)
+    assert given.words == "“sales”: 53 values from 0 to 36"
+
+
+def test_files_are_read_in_utf8_and_utf16() -> None:
+    assert text_of_file("Grüße\r\n".encode("utf-8-sig")) == "Grüße\r\n"
+    assert text_of_file("Grüße".encode("utf-16")) == "Grüße"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"abc\xff", "Byte 4 of the file is not UTF-8"), (b"PK\x00\x01", "zero bytes")]
+)
+def test_a_file_that_is_no_text_is_refused(content: bytes, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        text_of_file(content)
+
+
+# -- what can't be trained --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("length", [47, 48, 49, 50])
+def test_a_text_that_is_too_short_for_the_windows_is_refused_as_by_the_task(length: int) -> None:
+    given = given_text(RIDDLE[:480])  # its last tenth has 48 characters
+    config = replace(TEXT, length=length, data=given.digest)
+    try:
+        make_task(config, given.body)
+        expected = ""
+    except ValueError as error:
+        expected = str(error)
+    assert refusal(config, given) == expected
+    assert bool(expected) == (length > 47)
+
+
+@pytest.mark.parametrize("length", [42, 43, 44])
+def test_a_series_that_is_too_short_for_the_windows_is_refused_as_by_the_task(length: int) -> None:
+    given = given_series(SERIES)  # 10 of the 53 values are for validation
+    config = replace(FORECAST, length=length, data=given.digest)
+    try:
+        make_task(config, given.body)
+        expected = ""
+    except ValueError as error:
+        expected = str(error)
+    assert refusal(config, given) == expected
+    assert bool(expected) == (length > 42)
+
+
+def test_the_default_series_is_checked_too() -> None:
+    assert refusal(replace(FORECAST, length=len(SUNSPOTS.values) - 61), None) == ""
+    assert "Choose a length of at most 248" in refusal(replace(FORECAST, length=len(SUNSPOTS.values) - 60), None)
+
+
+def test_data_that_is_not_here_is_asked_for() -> None:
+    assert refusal(replace(TEXT, data="ab" * 32), Given("ab" * 32)).startswith("The text of this address is not here")
+    assert refusal(replace(FORECAST, data="ab" * 32), Given("ab" * 32)).startswith("The series of this address")
+
+
+def test_a_run_that_does_not_fit_the_host_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXPLAINER_MAX_PARAMETERS", "100")
+    given = given_text(RIDDLE)
+    assert "this host allows 100" in refusal(replace(TEXT, data=given.digest), given)
+    assert "this host allows 100" in refusal(RunConfig(), None)
+
+
+# -- the popover ------------------------------------------------------------------------------
+
+
+def _page() -> None:
+    import json
+
+    import streamlit as st
+
+    from explainer.config import RunConfig
+    from explainer.ui.controls import fill_controls
+    from explainer.ui.own_data import adopt, own_data
+
+    if "began" not in st.session_state:
+        st.session_state["began"] = True
+        config = RunConfig.from_query(st.query_params.to_dict())
+        adopt("p", config)
+        fill_controls("p", config)
+    st.selectbox("Task", ["text", "forecast", "adding"], key="p.task")
+    given = own_data("p")
+    st.code(json.dumps([st.session_state["p.data"], given.body if given else None]))
+
+
+def opened(**query: str) -> AppTest:
+    page = AppTest.from_function(_page, default_timeout=30)
+    for name, value in query.items():
+        page.query_params[name] = value
+    return page.run()
+
+
+def chosen(page: AppTest) -> list[str | None]:
+    """The configuration's `data` and its body, after a run of the page without an exception."""
+    assert not page.exception
+    found: list[str | None] = json.loads(page.code[0].value)
+    return found
+
+
+def paste(page: AppTest, text: str) -> AppTest:
+    page.text_area[0].set_value(text)
+    return page.button[0].click().run()
+
+
+def test_a_task_that_reads_nothing_has_no_popover() -> None:
+    page = opened(task="adding")
+    assert chosen(page) == ["", None]
+    assert not page.text_area
+
+
+def test_a_pasted_text_is_used_and_can_be_given_back() -> None:
+    page = paste(opened(task="text"), RIDDLE)
+    assert chosen(page) == [digest(RIDDLE), RIDDLE]
+    page.button[1].click().run()
+    assert chosen(page) == ["", None]
+
+
+@pytest.mark.parametrize(("text", "said"), [("short", "has 5 characters"), ("a" * 300, "one character"), ("", "has 0")])
+def test_a_text_that_teaches_nothing_is_refused_with_a_sentence(text: str, said: str) -> None:
+    page = paste(paste(opened(task="text"), RIDDLE), text)
+    assert said in page.error[0].value
+    assert chosen(page) == [digest(RIDDLE), RIDDLE]  # what was given before still holds
+
+
+def test_what_a_user_typed_is_never_markup() -> None:
+    page = paste(opened(task="text"), RIDDLE)
+    shown = next(each.value for each in page.markdown if "distinct" in each.value)
+    assert r"\*quick\* \<b\>brown\</b\>" in shown
+
+
+def test_an_uploaded_text_is_used() -> None:
+    page = opened(task="text")
+    page.file_uploader[0].set_value(("riddle.txt", RIDDLE.encode("utf-16"), "text/plain")).run()
+    assert chosen(page) == [digest(RIDDLE), RIDDLE]
+
+
+def test_a_column_of_an_uploaded_file_is_used_and_can_be_changed() -> None:
+    rows = "".join(f"{1900 + n},{n * n % 37},{n % 5}\n" for n in range(53))
+    page = opened(task="forecast")
+    page.file_uploader[0].set_value(("a.csv", f"year,sales,staff\n{rows}".encode(), "text/csv")).run()
+    column = next(box for box in page.selectbox if box.label == "Column")
+    assert column.options == ["year", "sales", "staff"]
+    assert column.value == "sales"  # a year merely counts
+    assert chosen(page)[1] == SERIES.to_text()
+    column.set_value("staff").run()
+    assert Series.from_text(str(chosen(page)[1])).values == tuple(n % 5 for n in range(53))
+
+
+def test_a_file_without_numbers_is_refused_with_a_sentence() -> None:
+    page = opened(task="forecast")
+    page.file_uploader[0].set_value(("a.csv", b"a,b\nx,<i>y</i>\n", "text/csv")).run()
+    assert "None of the 2 columns holds numbers" in page.error[0].value
+    assert chosen(page) == ["", None]
+
+
+def test_each_task_keeps_what_it_was_given() -> None:
+    page = paste(opened(task="text"), RIDDLE)
+    assert chosen(page.selectbox[0].set_value("forecast").run()) == ["", None]
+    assert chosen(page.selectbox[0].set_value("adding").run()) == ["", None]
+    assert chosen(page.selectbox[0].set_value("text").run()) == [digest(RIDDLE), RIDDLE]
+
+
+def test_an_address_finds_its_data_in_the_store(store: Store) -> None:
+    store.save_text(digest(RIDDLE), RIDDLE)
+    assert chosen(opened(task="text", data=digest(RIDDLE))) == [digest(RIDDLE), RIDDLE]
+
+
+def test_an_address_with_data_of_another_kind_or_none_gives_no_body(store: Store) -> None:
+    store.save_text(digest(RIDDLE), RIDDLE)
+    assert chosen(opened(task="forecast", data=digest(RIDDLE))) == [digest(RIDDLE), ""]
+    assert chosen(opened(task="text", data="ab" * 32)) == ["ab" * 32, ""]
