@@ -19,11 +19,13 @@ FLAGS = (
     "--no-first-run",
 )
 
-#: Notes the moment after the paint in which a figure with data first stood there, and, once `clicked` is set by
-#: a click, those of the first frame of another run and of its first trained one. Times are in
-#: milliseconds since the navigation began.
+#: Notes the moment after the paint in which the first player's figure stood there with data, and after a click the
+#: moments of another run's first frame and of its first trained one, in the player that plays a tape. Once `armed` is
+#: a step, every other step is of the other run. Times are in milliseconds since the navigation began.
 CLOCK = """
 window.bench = { drawn: null, clicked: null, armed: null, first: null, moved: null, steps: new Set() };
+bench.tape = () => [...document.querySelectorAll(".unrolled-player")].find(
+  (each) => each.querySelector('.bar:not([hidden]) input[aria-label="Training step"]'));
 const noted = (name) => requestAnimationFrame(() => setTimeout(() => (bench[name] ??= performance.now())));
 document.addEventListener("click", (event) => {
   if (bench.armed !== null && bench.clicked === null) bench.clicked = event.timeStamp;
@@ -31,8 +33,10 @@ document.addEventListener("click", (event) => {
 new MutationObserver((changes) => {
   for (const { target } of changes) {
     const step = Number(target.dataset.step);
+    const player = target.closest(".unrolled-player");
+    if (player === document.querySelector(".unrolled-player")) noted("drawn");
+    if (player !== bench.tape()) continue;
     bench.steps.add(step);
-    noted("drawn");
     if (bench.clicked === null || step === bench.armed) continue;
     noted("first");
     if (step > 0) noted("moved");
@@ -41,6 +45,7 @@ new MutationObserver((changes) => {
 """
 
 DRAWN = "() => window.bench && bench.drawn !== null"
+SHOWN = "(step) => Number(bench.tape()?.querySelector('.plot')?.dataset.step) === step"
 
 
 @contextmanager

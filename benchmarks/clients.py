@@ -9,7 +9,7 @@ import asyncio
 import json
 import struct
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -112,8 +112,7 @@ class Viewer:
         while not ending.is_set():
             start = time.perf_counter()
             query = {"lenses": ",".join(self.lenses), "after": str(after), "context": context}
-            answer = await http.get(f"/api/tape/{self.run}", params=query)
-            answer.raise_for_status()
+            answer = await ask(http, f"/api/tape/{self.run}", query)
             now = time.perf_counter()
             header = header_of(answer.content)
             after, context = header["after"], header.get("context", context)
@@ -129,6 +128,16 @@ class Viewer:
                 await asyncio.wait_for(ending.wait(), PACE[self.status])
             except TimeoutError:
                 continue
+
+
+async def ask(http: httpx.AsyncClient, path: str, query: Mapping[str, str]) -> httpx.Response:
+    """GET; once more when the server has just closed the connection that was kept, as browsers do."""
+    try:
+        answer = await http.get(path, params=query)
+    except httpx.RemoteProtocolError:
+        answer = await http.get(path, params=query)
+    answer.raise_for_status()
+    return answer
 
 
 def header_of(content: bytes) -> dict[str, Any]:

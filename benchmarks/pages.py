@@ -7,19 +7,18 @@ from itertools import count
 
 from playwright.sync_api import Page
 
-from benchmarks.chromium import browsing, open_drawn, profile
+from benchmarks.chromium import SHOWN, browsing, open_drawn, profile
 from benchmarks.row import Missing, Row, Settings, at_most, say, spread
-from benchmarks.server import App, fill_lessons, fresh_store, scenes, serving
+from benchmarks.server import App, fill_lessons, fresh_store, page_paths, scenes, serving
 
 COLD_SECONDS = 2.5
 CLICK_SECONDS = 1.0
-SHOWN = "(step) => Number(document.querySelector('.unrolled-player .plot').dataset.step) === step"
 
 
 def measure_cold(settings: Settings) -> Iterator[Row]:
     """Each page in a fresh profile, nothing cached, on a server that has been visited before."""
     opened: dict[str, list[float]] = {}
-    paths = [scene.path for scene in scenes()]
+    paths = page_paths()
     with fresh_store() as store:
         fill_lessons(store)
         with serving(store) as app, browsing() as browser:
@@ -50,7 +49,7 @@ def measure_click(settings: Settings) -> Iterator[Row]:
             for scene in scenes():
                 with profile(browser) as page:
                     for number in range(settings.pick(6, 2)):
-                        times = click_train(app, page, f"{app.url}/{scene.path}?seed={next(seeds)}")
+                        times = click_train(app, page, f"{app.url}/{scene.address()}&seed={next(seeds)}")
                         app.stop_runs()
                         if times is None:
                             break  # a page without Train
@@ -77,7 +76,7 @@ def click_train(app: App, page: Page, url: str) -> tuple[float, float] | None:
     if button.count() == 0:
         return None
     # The recorded run stands still at its last step, so that every other step is of the new run.
-    slider = page.get_by_role("slider", name="Training step")
+    slider = page.get_by_role("slider", name="Training step").first
     slider.press("End")
     said = slider.get_attribute("aria-valuetext") or ""
     last = int(said.split()[1])  # "step 700 of 700"

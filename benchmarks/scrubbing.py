@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any, NamedTuple
 
 from playwright.sync_api import Browser, Page
 
-from benchmarks.chromium import browsing, open_drawn, profile
+from benchmarks.chromium import SHOWN, browsing, open_drawn, profile
 from benchmarks.row import Row, Settings, at_most, say
 from benchmarks.server import fresh_store, scenes, serving, train_into
 from explainer.lessons import LESSONS
@@ -17,10 +18,17 @@ LONGEST_MS = 100.0
 TASKS = frozenset({"RunTask", "ThreadControllerImpl::RunTask"})
 
 
+class Task(NamedTuple):
+    """One task of a page's main thread: how long it took, and how much of that the processor worked on it."""
+
+    ms: float
+    processor_ms: float
+
+
 def measure(settings: Settings) -> Iterator[Row]:
     """Each page with its lesson's networks, recorded at every one of 199 steps."""
     frames = settings.pick(200, 40)
-    longest: dict[str, float] = {}
+    longest: dict[str, Task] = {}
     drawn: dict[str, int] = {}
     found = scenes()
     with fresh_store() as store:
@@ -32,29 +40,29 @@ def measure(settings: Settings) -> Iterator[Row]:
                 train_into(store, f"long-{name}", config, lesson.lenses, every_step=True)
         with serving(store) as app, browsing() as browser:
             for scene in found:
-                runs = ",".join(f"long-{name}" for name in scene.runs)
                 with profile(browser) as page:
-                    open_drawn(page, f"{app.url}/{scene.path}?run={runs}")
+                    open_drawn(page, f"{app.url}/{scene.address('long-')}")
                     longest[scene.path], drawn[scene.path] = scrub(browser, page, frames)
-                say(f"scrubbing: {scene.path} {longest[scene.path]:.0f} ms, {drawn[scene.path]} frames drawn")
+                say(f"scrubbing: {scene.path} {longest[scene.path].ms:.0f} ms, {drawn[scene.path]} frames drawn")
     yield at_most(
         f"scrubbing a tape of {frames} frames end to end: longest task",
-        max(longest.values()),
+        max(task.ms for task in longest.values()),
         LONGEST_MS,
         "ms",
-        pages=longest,
+        pages={path: task.ms for path, task in longest.items()},
+        processor_ms={path: task.processor_ms for path, task in longest.items()},
         frames_drawn=drawn,
     )
 
 
-def scrub(browser: Browser, page: Page, frames: int) -> tuple[float, int]:
-    """Drag the slider through the whole tape; the longest task of the page in ms, and how many moments it drew."""
-    slider = page.get_by_role("slider", name="Training step")
+def scrub(browser: Browser, page: Page, frames: int) -> tuple[Task, int]:
+    """Drag the slider through the whole tape; the longest task of the page, and how many moments it drew."""
+    slider = page.get_by_role("slider", name="Training step").first
     page.wait_for_function(
-        "(last) => Number(document.querySelector('.unrolled-player input[type=range]').max) === last", arg=frames - 1
+        "(last) => Number(bench.tape()?.querySelector('input[type=range]').max) === last", arg=frames - 1
     )
     slider.press("Home")
-    page.wait_for_function("() => document.querySelector('.unrolled-player .plot').dataset.step === '0'")
+    page.wait_for_function(SHOWN, arg=0)
     slider.scroll_into_view_if_needed()
     box = slider.bounding_box()
     assert box is not None
@@ -67,26 +75,22 @@ def scrub(browser: Browser, page: Page, frames: int) -> tuple[float, int]:
         page.mouse.move(box["x"] + 2 + (box["width"] - 4) * number / frames, height)
         page.wait_for_timeout(16)
     page.mouse.up()
-    page.wait_for_function(
-        "(last) => [...document.querySelectorAll('.unrolled-player .plot[data-step]')].some("
-        "(plot) => Number(plot.dataset.step) === last)",
-        arg=frames - 1,
-    )
+    page.wait_for_function(SHOWN, arg=frames - 1)
     trace = json.loads(browser.stop_tracing())
     return longest_task(trace["traceEvents"]), int(page.evaluate("bench.steps.size"))
 
 
-def longest_task(events: list[dict[str, object]]) -> float:
-    """The longest task of any page's main thread in a trace of Chromium's, in ms."""
+def longest_task(events: list[dict[str, Any]]) -> Task:
+    """The longest task of any page's main thread in a trace of Chromium's."""
     main = {
         (event["pid"], event["tid"])
         for event in events
-        if event["name"] == "thread_name" and dict(event["args"])["name"] == "CrRendererMain"  # type: ignore[call-overload]
+        if event["name"] == "thread_name" and event["args"]["name"] == "CrRendererMain"
     }
-    durations = [
-        float(str(event.get("dur", 0)))
+    tasks = [
+        Task(event.get("dur", 0) / 1e3, event.get("tdur", 0) / 1e3)
         for event in events
         if event["name"] in TASKS and (event["pid"], event["tid"]) in main
     ]
-    assert durations, "the trace has no tasks"
-    return max(durations) / 1e3
+    assert tasks, "the trace has no tasks"
+    return max(tasks)

@@ -39,6 +39,10 @@ class Scene:
     lenses: tuple[str, ...]
     runs: tuple[str, ...]
 
+    def address(self, prefix: str = "") -> str:
+        """The page with its recorded runs, or those whose names have a prefix more."""
+        return f"{self.path}?run={','.join(prefix + run for run in self.runs)}"
+
 
 @dataclass(frozen=True)
 class App:
@@ -94,6 +98,13 @@ def scenes() -> list[Scene]:
         if names and (PAGES / place.file).exists():
             found.append(Scene(place.path, LESSONS[names[0]].lenses, names))
     return found
+
+
+def page_paths() -> list[str]:
+    """The pages with figures that are here, the first one ("") included."""
+    from explainer.ui.places import HOME, LESSON_PLACES, PAGES
+
+    return [place.path for place in (HOME, *LESSON_PLACES) if (PAGES / place.file).exists()]
 
 
 def fill_lessons(store: Store, steps: int = 60) -> None:

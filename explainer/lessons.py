@@ -34,9 +34,12 @@ _REPEAT = RunConfig(
     width=64,
     heads=4,
     mlp=False,
+    # With the norm before the branch the same heads take over a thousand steps to form, if they do.
+    norm="post",
     lr=5e-3,
     batch=32,
-    steps=2400,
+    steps=800,
+    seed=2,
 )
 
 _GRADIENTS = RunConfig(task="adding", length=50, model="rnn", width=32, lr=5e-3, batch=64, steps=800)
@@ -61,5 +64,7 @@ LESSONS: Mapping[str, Lesson] = {
     "lesson-gradients-rnn": Lesson(_GRADIENTS, ("gradients",)),
     "lesson-gradients-lstm": Lesson(replace(_GRADIENTS, model="lstm"), ("gradients",)),
     "lesson-gradients-gru": Lesson(replace(_GRADIENTS, model="gru"), ("gradients",)),
+    "lesson-attention": Lesson(_REPEAT, ("attention",)),
+    "lesson-attention-one-layer": Lesson(replace(_REPEAT, layers=1), ("attention",)),
     "lesson-positions": Lesson(_POSITIONS, ("positions",)),
 }

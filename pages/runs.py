@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict
@@ -16,17 +15,19 @@ from explainer.runs.store import ACTIVE, Run
 from explainer.ui.backend import annotator, client, owner
 from explainer.ui.lesson import theme
 from explainer.ui.places import LESSON_PLACES, places_for
-from explainer.ui.run_table import COLUMNS, network, row, settings, title
+from explainer.ui.run_table import label, network, rows, settings, table, title
 from explainer.ui.words import literal
 
 MOST_COMPARED = 4
+PAGE = 20  # runs in the table at once
 SCOPES = {"all": "All", "yours": "Yours", "lessons": "Recorded lessons"}
+CHOSEN = "runs-chosen"
 state = st.session_state
 
 st.title("What ran here?", anchor=False)
 st.markdown(
-    "Every run keeps its tape: each step's numbers, its weights, and what the pages saw. Choose one to open it, "
-    "or up to four to put them on one chart and see what they were told differently."
+    "Every run keeps its tape: each step's numbers, its weights, and what the pages saw. Open one, or choose up to "
+    "four to put them on one chart and see what they were told differently."
 )
 
 
@@ -34,53 +35,57 @@ def board() -> None:
     """The table, and what can be done with the chosen runs; again every two seconds while something trains."""
     if live and not client().store.runs(*sorted(ACTIVE)):
         st.rerun()
-    scope = st.segmented_control(
-        "Show", SCOPES, format_func=SCOPES.__getitem__, default="all", key="runs-scope", label_visibility="collapsed"
-    )
-    runs = [run for run in client().runs() if _in_scope(run, scope or "all")]
+    runs = {run.id: run for run in client().runs()}
     if not runs:
-        st.info("Nothing has run here yet. Open a lesson and press Train." if scope == "all" else "None of these yet.")
+        st.info("Nothing has run here yet. Open a lesson and press Train.")
         for place in LESSON_PLACES:
             st.page_link(place.page())
         return
-    chosen = _table(runs)
+    chosen = [runs[run] for run in _choose(runs)]
     _write_address(chosen)
-    if not chosen:
-        st.caption("Tick the box at the left of a run.")
-        return
-    _actions(chosen)
-    _comparison(chosen[:MOST_COMPARED])
-    if len(chosen) > MOST_COMPARED:
-        st.caption(f"The chart shows the first {MOST_COMPARED} of the {len(chosen)} chosen runs.")
+    if chosen:
+        _actions(chosen)
+        _comparison(chosen)
+    _list(list(runs.values()))
+
+
+def _choose(runs: dict[str, Run]) -> list[str]:
+    """The ids of the runs that the viewer chose; at first those of the address."""
+    if CHOSEN not in state:
+        state[CHOSEN] = st.query_params.get("run", "").split(",")
+    state[CHOSEN] = [run for run in state[CHOSEN] if run in runs][:MOST_COMPARED]
+    return st.multiselect(
+        "Choose runs",
+        list(runs),
+        format_func=lambda run: label(runs[run]) if run in runs else run,
+        key=CHOSEN,
+        max_selections=MOST_COMPARED,
+        placeholder="One to look at, up to four to compare",
+    )
+
+
+def _list(runs: list[Run]) -> None:
+    st.subheader("All of them", anchor=False)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        scope = st.segmented_control(
+            "Show",
+            SCOPES,
+            format_func=SCOPES.__getitem__,
+            default="all",
+            key="runs-scope",
+            label_visibility="collapsed",
+        )
+        shown = [run for run in runs if _in_scope(run, scope or "all")]
+        pages = -(-len(shown) // PAGE)
+        page = st.pagination(pages, key="runs-page") if pages > 1 else 1
+    if shown:
+        st.markdown(table(rows(shown[PAGE * (page - 1) : PAGE * page])))
+    else:
+        st.caption("None of these yet.")
 
 
 def _in_scope(run: Run, scope: str) -> bool:
     return scope == "all" or (run.pinned if scope == "lessons" else run.owner == owner() and not run.pinned)
-
-
-def _table(runs: list[Run]) -> list[Run]:
-    """The runs as rows; returns the chosen ones."""
-    ids = [run.id for run in runs]
-    # The grid remembers rows by number: when rows come or go it is made anew, the same runs chosen.
-    key = f"runs-table-{hashlib.sha256(' '.join(ids).encode()).hexdigest()[:12]}"
-    if "runs:chosen" not in state:
-        state["runs:chosen"] = [run for run in st.query_params.get("run", "").split(",") if run]
-    rows = [ids.index(run) for run in state["runs:chosen"] if run in ids]
-    event = st.dataframe(
-        [row(run) for run in runs],
-        column_config=COLUMNS,
-        hide_index=True,
-        height=min(420, 37 + 35 * len(runs)),
-        key=key,
-        on_select="rerun",
-        selection_mode="multi-row",
-        selection_default={"selection": {"rows": rows}},
-        placeholder="–",
-        alt=f"{len(runs)} runs with their network, task, status, result, baseline and size",
-    )
-    chosen = [runs[number] for number in event["selection"]["rows"] if number < len(runs)]
-    state["runs:chosen"] = [run.id for run in chosen]
-    return chosen
 
 
 def _write_address(chosen: list[Run]) -> None:
@@ -93,17 +98,16 @@ def _write_address(chosen: list[Run]) -> None:
 
 
 def _actions(chosen: list[Run]) -> None:
-    """Open and download for one run, stop and delete for the chosen ones."""
+    """Open and download for one run, stop and delete for all the chosen ones."""
     run = chosen[0]
     with st.container(horizontal=True, vertical_alignment="center"):
         if len(chosen) == 1:
-            st.markdown("Open in")
+            st.markdown("Open in", width="content")
             for place in places_for(run.config, run.lenses):
                 st.page_link(place.page(), query_params={"run": run.id})
-            content = json.dumps(asdict(run.config), indent=2)
             st.download_button(
                 "Configuration",
-                content,
+                json.dumps(asdict(run.config), indent=2),
                 f"{run.id}.json",
                 "application/json",
                 icon=":material/download:",
@@ -150,13 +154,11 @@ def _comparison(runs: list[Run]) -> None:
     for run in runs:
         if run.message:
             st.caption(literal(f"{network(run.config)}: {run.message}"))
-    only = len(runs) > 1 and st.toggle("Only the settings that differ", value=True, key="runs-different")
-    rows = settings(runs, names, only)
-    if rows:
-        width = 200 + 280 * len(runs)
-        st.dataframe(rows, hide_index=True, width=width, height="content", alt="The settings of the chosen runs")
-    else:
-        st.caption("Their settings are the same.")
+    different = settings(runs, names, only_different=True)
+    if len(runs) > 1:
+        st.markdown(table(different) if different else "Their settings are the same.")
+    with st.expander("All settings" if len(runs) > 1 else "Settings", icon=":material/tune:"):
+        st.markdown(table(settings(runs, names, only_different=False)))
 
 
 live = bool(client().store.runs(*sorted(ACTIVE)))

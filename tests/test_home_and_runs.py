@@ -16,7 +16,7 @@ from explainer.runs.store import Draft, Store
 from explainer.runs.tape import encode_metrics, encode_view
 from explainer.ui import backend
 from explainer.ui.places import LESSON_PLACES, PLACES, places_for
-from explainer.ui.run_table import network, settings, task, title
+from explainer.ui.run_table import ago, network, number, settings, size, task, title
 
 PROJECT = Path(__file__).resolve().parents[1]
 GRU = RunConfig(task="adding", model="gru", width=13, steps=7)
@@ -113,15 +113,44 @@ def test_an_empty_list_says_where_to_begin() -> None:
     assert len(app.page_link) == len(LESSON_PLACES)
 
 
+def cells(app: AppTest, heading: str) -> list[dict[str, str]]:
+    """The rows of the Markdown table whose first column has this heading, without escapes."""
+    text = next(each.value for each in app.markdown if each.value.startswith(f"| {heading} |"))
+    columns, _, *lines = [
+        [cell.strip().replace("\\", "") for cell in line.strip("|").split(" | ")] for line in text.splitlines()
+    ]
+    return [dict(zip(columns, line, strict=True)) for line in lines]
+
+
 def test_the_table_has_each_run_with_its_result_and_baseline(store: Store) -> None:
-    record(store, "mine", owner="me", final=0.125)
+    record(store, "0123456789abcdef-2", owner="me", final=0.125)
     record(store, "lesson-x", replace(GRU, model="lstm", layers=2), pinned=True)
-    table = opened("runs.py").dataframe[0].value
-    assert list(table["Network"]) == ["LSTM, 2 layers of 13 units", "GRU, 13 units"]
-    assert list(table["Result"]) == [0.25, 0.125]
-    assert list(table["Baseline"]) == pytest.approx([1 / 6] * 2)
-    assert list(table["Whose"]) == ["lesson", "yours"]
-    assert list(table["Step"]) == list(table["of"]) == [7, 7]
+    lesson, mine = cells(opened("runs.py"), "Run")
+    assert lesson["Run"] == "[LSTM, 2 layers of 13 units · Adding problem · lesson-x](/hidden-states?run=lesson-x)"
+    assert mine["Run"] == "[GRU, 13 units · Adding problem · 012345-2](/hidden-states?run=0123456789abcdef-2)"
+    assert (lesson["Result"], mine["Result"]) == (f"0.25 {META['metric']}", f"0.125 {META['metric']}")
+    assert lesson["Baseline"] == mine["Baseline"] == "0.1667"
+    assert (lesson[""], mine[""]) == ("a recorded lesson", "yours")
+    assert (mine["Step"], mine["Parameters"], mine["Begun"]) == ("7 of 7", "683", "just now")
+
+
+def test_the_table_can_be_narrowed_to_ones_own_runs(store: Store) -> None:
+    record(store, "mine", owner="me")
+    record(store, "lesson-x", pinned=True)
+    app = opened("runs.py")
+    app.segmented_control[0].set_value("yours").run()
+    assert [each[""] for each in cells(app, "Run")] == ["yours"]
+    app.segmented_control[0].set_value("lessons").run()
+    assert [each[""] for each in cells(app, "Run")] == ["a recorded lesson"]
+
+
+def test_a_long_list_has_pages(store: Store) -> None:
+    for each in range(23):
+        record(store, f"{each:06d}", owner="me")
+    app = opened("runs.py")
+    assert len(cells(app, "Run")) == 20
+    app.pagination[0].set_value(2).run()
+    assert [each["Run"][-7:] for each in cells(app, "Run")] == ["000002)", "000001)", "000000)"]
 
 
 def test_the_result_of_a_run_that_goes_on_is_its_latest(store: Store) -> None:
@@ -129,7 +158,7 @@ def test_the_result_of_a_run_that_goes_on_is_its_latest(store: Store) -> None:
     store.set_status("abc", "running")
     measured = [(META["metric"], 0, 2.0), (META["metric"], 3, 0.5)]
     store.append("abc", [Draft("metrics", 3, encode_metrics([(3, 1, 1, 1, 1)], measured))], 3)
-    assert opened("runs.py").dataframe[0].value["Result"][0] == 0.5
+    assert cells(opened("runs.py"), "Run")[0]["Result"] == f"0.5 {META['metric']}"
 
 
 def test_an_address_opens_a_comparison(store: Store) -> None:
@@ -137,9 +166,18 @@ def test_an_address_opens_a_comparison(store: Store) -> None:
     record(store, "two", replace(GRU, lr=1e-2))
     app = opened("runs.py", run="one,two,gone")
     assert app.query_params["run"] == "one,two"  # what is not here is dropped
-    assert app.dataframe[1].value.to_dict("records") == [
-        {"Setting": "Learning rate", "GRU · lr 0.003": "0.003", "GRU · lr 0.01": "0.01"}
-    ]
+    assert app.multiselect[0].value == ["one", "two"]
+    assert cells(app, "Setting") == [{"Setting": "Learning rate", "GRU · lr 0.003": "0.003", "GRU · lr 0.01": "0.01"}]
+
+
+def test_a_choice_is_in_the_address(store: Store) -> None:
+    record(store, "one")
+    app = opened("runs.py")
+    assert "run" not in app.query_params
+    app.multiselect[0].set_value(["one"]).run()
+    assert app.query_params["run"] == "one"
+    app.multiselect[0].set_value([]).run()
+    assert "run" not in app.query_params
 
 
 def test_one_run_has_links_and_its_configuration(store: Store) -> None:
@@ -148,7 +186,7 @@ def test_one_run_has_links_and_its_configuration(store: Store) -> None:
     assert [link.value for link in app.page_link] == [place.title for place in places_for(GRU, ("hidden",))]
     assert {link.proto.query_string for link in app.page_link} == {"run=one"}
     assert app.download_button[0].label == "Configuration"
-    assert len(app.dataframe[1].value) == len(GRU.relevant())
+    assert len(cells(app, "Setting")) == len(GRU.relevant())
 
 
 def press(app: AppTest, label: str) -> AppTest:
@@ -200,6 +238,14 @@ def test_runs_in_words() -> None:
     assert task(RunConfig(task="text", data="ab" * 32)) == "Next character, own data"
     assert task(RunConfig(task="adding", data="ab" * 32)) == "Adding problem"
     assert title(GRU) == "GRU, 13 units · Adding problem"
+
+
+def test_numbers_for_people() -> None:
+    assert [ago(seconds) for seconds in (0, 59, 60, 3599, 3600, 86399, 86400, 200000)] == [
+        "just now", "just now", "1 min ago", "59 min ago", "1 h ago", "23 h ago", "1 day ago", "2 days ago",
+    ]  # fmt: skip
+    assert [size(count) for count in (0, 1500, 999_400, 1_250_000)] == ["0 kB", "2 kB", "999 kB", "1.2 MB"]
+    assert [number(value) for value in (None, float("nan"), 0.0, 12345.678)] == ["–", "not finite", "0", "1.235e+04"]
 
 
 def test_settings_are_those_that_matter(store: Store) -> None:

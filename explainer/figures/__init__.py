@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from explainer.figures import gradients, hidden, positions
+from explainer.figures import attention, gradients, hidden, positions
 from explainer.figures.panel import Moment, Notes, Panel
 
 NOTES: Mapping[str, Callable[[Any, Moment], Notes]] = {
     "hidden": hidden.notes,
     "gradients": gradients.notes,
+    "attention": attention.notes,
     "positions": positions.notes,
 }
 CONTEXTS: Mapping[str, Callable[..., dict[str, Any]]] = {
@@ -26,6 +27,7 @@ CONTEXTS: Mapping[str, Callable[..., dict[str, Any]]] = {
 PANELS: Mapping[str, Callable[[Mapping[str, Any], str], list[Panel]]] = {
     "hidden": hidden.panels,
     "gradients": gradients.panels,
+    "attention": attention.panels,
     "positions": positions.panels,
 }
 

@@ -14,7 +14,6 @@ from explainer.figures.panel import Panel, Slot
 from explainer.figures.theme import SEQUENTIAL, colour_bar, ink, layout
 from explainer.theory.encodings import alibi_bias, alibi_slopes, alibi_weights
 
-ACROSS = 8  # small maps in a row
 SMALL = 24  # positions of a small map, at most
 ENDS = 30.0  # a bias below -30 is a factor below 1e-13: the colours end there
 
@@ -96,12 +95,20 @@ def weights_panel(T: int, head: int, slope: float, theme: str) -> Panel:
             "layout": layout(
                 theme,
                 xaxis={"title": {"text": "position j of the key"}, "range": [0, T]},
-                yaxis={"title": {"text": "weight"}, "range": [0, 1.04]},
+                yaxis={"title": {"text": "weight"}},
                 shapes=[here(theme)],
             ),
         },
-        slots=(Slot("data.0.y", "own", name="weights", index=("place",)), *HERE),
-        arrays={"weights": weights[np.ix_(at, at)]},
+        slots=(
+            Slot("data.0.y", "own", name="weights", index=("place",)),
+            Slot("layout.yaxis.range", "own", name="range", index=("place",)),
+            *HERE,
+        ),
+        # The first queries have few keys and so large weights; soon the range stays.
+        arrays={
+            "weights": weights[np.ix_(at, at)],
+            "range": np.stack([np.zeros(len(at)), 1.08 * weights[at].max(axis=1)], axis=1),
+        },
         reading=weights_reading(T, slope),
         span=7,
         height=290,
@@ -110,10 +117,11 @@ def weights_panel(T: int, head: int, slope: float, theme: str) -> Panel:
 
 def maps_panel(T: int, H: int, theme: str) -> Panel:
     """e^bias of every head as small maps: by how much a far key counts less."""
+    slopes = alibi_slopes(H)
     stride = -(-T // SMALL)
     at = list(range(0, T, stride))
     factors = np.exp(alibi_bias(H, T)[:, ::stride, ::stride])
-    across = min(H, ACROSS)
+    across = min(H, 4 if H <= 8 else 6)
     down = -(-H // across)
     wide, tall = 1 / across, 1 / down
     data: list[dict[str, Any]] = []
@@ -122,10 +130,9 @@ def maps_panel(T: int, H: int, theme: str) -> Panel:
     for head in range(H):
         name = "" if head == 0 else str(head + 1)
         left, top = (head % across) * wide, 1 - (head // across) * tall
-        bare = {"showticklabels": False, "showgrid": False}
-        axes[f"xaxis{name}"] = {**bare, "domain": [left, left + 0.9 * wide], "anchor": f"y{name}"}
-        domain = [top - 0.82 * tall, top - 0.08 * tall]
-        axes[f"yaxis{name}"] = {**bare, "domain": domain, "anchor": f"x{name}", "autorange": "reversed"}
+        domain = [top - 0.96 * tall, top - 0.14 * tall]
+        axes[f"xaxis{name}"] = {"visible": False, "domain": [left, left + 0.9 * wide], "anchor": f"y{name}"}
+        axes[f"yaxis{name}"] = {"visible": False, "domain": domain, "anchor": f"x{name}", "autorange": "reversed"}
         table = np.where(np.tri(len(at), dtype=bool), factors[head], np.nan)
         data.append(
             {
@@ -150,20 +157,20 @@ def maps_panel(T: int, H: int, theme: str) -> Panel:
                 "yref": "paper",
                 "x": left + 0.45 * wide,
                 "xanchor": "center",
-                "y": top - 0.08 * tall,
+                "y": top - 0.14 * tall,
                 "yanchor": "bottom",
                 "showarrow": False,
-                "text": f"{head + 1}" if H > 1 else "head 1",
+                "text": f"{head + 1}: {fraction(slopes[head])}",
                 "font": {"size": 11, "color": ink(theme).muted},
             }
         )
     return Panel(
         id="alibi-maps",
-        title="All heads: by how much the bias multiplies a key's weight",
+        title="All heads and slopes: what the bias multiplies a weight by",
         figure={"data": data, "layout": layout(theme, **axes, annotations=notes, margin={"l": 8, "r": 8, "t": 4, "b": 4})},
-        reading=maps_reading(T, alibi_slopes(H)),
+        reading=maps_reading(T, slopes),
         span=5,
-        height=150 * down if down > 1 else 190,
+        height=270,
     )
 
 
@@ -202,6 +209,7 @@ def lines_panel(T: int, H: int, head: int, theme: str) -> Panel:
 def slopes_panel(H: int, head: int, theme: str) -> Panel:
     """The slope of each head on a logarithmic axis."""
     slopes = alibi_slopes(H)
+    ticks = sorted(slopes.tolist())[:: -(-H // 8)]
     chosen = [14 if number == head else 8 for number in range(H)]
     points = {
         "type": "scatter",
@@ -220,7 +228,13 @@ def slopes_panel(H: int, head: int, theme: str) -> Panel:
             "layout": layout(
                 theme,
                 xaxis={"title": {"text": "head"}, "dtick": 1 if H <= 8 else 2},
-                yaxis={"title": {"text": "slope"}, "type": "log", "exponentformat": "power"},
+                yaxis={
+                    "title": {"text": "slope"},
+                    "type": "log",
+                    "tickmode": "array",
+                    "tickvals": ticks,
+                    "ticktext": [fraction(slope) for slope in ticks],
+                },
             ),
         },
         reading=slopes_reading(slopes),

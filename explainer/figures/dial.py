@@ -91,10 +91,10 @@ def dial_panel(dial: Dial, theme: str, *, span: int = 12, height: int = 330) -> 
     """The four curves on a fixed log axis."""
     shade, colour = ink(theme), FAMILY_COLOURS["rnn"]
     curves = (
-        ("σᵏ, no gradient can be above", dial.bound, {"color": shade.muted, "width": 1.6, "dash": "dot"}),
-        ("the direction that grows most", dial.largest, {"color": colour, "width": 1.4}),
-        ("root mean square over all directions", dial.average, {"color": colour, "width": 3}),
-        ("ρᵏ, the rate in the long run", dial.rate, {"color": shade.text, "width": 1.6, "dash": "dash"}),
+        ("σᵏ, the bound", dial.bound, {"color": shade.muted, "width": 1.6, "dash": "dot"}),
+        ("largest direction", dial.largest, {"color": colour, "width": 1.4}),
+        ("mean over directions", dial.average, {"color": colour, "width": 3}),
+        ("ρᵏ, the long run", dial.rate, {"color": shade.text, "width": 1.6, "dash": "dash"}),
     )
     steps = list(range(len(dial.rate)))
     data: list[dict[str, Any]] = [

@@ -26,9 +26,10 @@ from explainer.records import GradientRecord
 from explainer.theory.jacobian import HEALTHY, verdict
 
 LENS = "gradients"
-SCALES = ("scale: ‖∂L/∂hₜ‖", "scale: share of the last")
+SCALES = ("scale: absolute", "scale: relative")
 STAGES = ("before clipping", "after clipping")
 SCALE_TITLES = ("gradient norm ‖∂L/∂hₜ‖", "‖∂L/∂hₜ‖ as a share of the last")
+UNSEEN = {"color": "rgba(0,0,0,0)"}
 DASHES = ("solid", "dot", "dashdot", "longdashdot")  # of several runs of one family
 FITS = 0.5  # R² below which one factor per step does not describe the curve: no verdict then
 AT_ZERO, NOT_FINITE = 0.025, 0.975  # heights of the marks, as shares of the chart
@@ -58,7 +59,7 @@ def through_time_panel(runs: Runs, theme: str, *, span: int = 8, height: int = 3
     for number, run in enumerate(runs):
         colour, label = FAMILY_COLOURS[run["model"]], plain(run["label"])
         state = "x" if run["model"] == "transformer" else "h"
-        trace(number, {"y": "span"}, x=[0, 0], mode="lines", opacity=0, hoverinfo="skip")  # holds the axis still
+        trace(number, {"y": "span"}, x=[0, 0], mode="lines", line=UNSEEN, hoverinfo="skip")  # holds the axis still
         trace(
             number,
             {"y": "curve", "customdata": "hover"},
@@ -74,7 +75,7 @@ def through_time_panel(runs: Runs, theme: str, *, span: int = 8, height: int = 3
                 number,
                 {"y": "rate"},
                 mode="lines",
-                name=f"{label}, theory ρᵏ",
+                name="theory: ρᵏ",
                 showlegend=True,
                 line={"color": colour, "width": 1.6, "dash": "dash"},
                 hovertemplate=f"{label}, what ρᵏ predicts<br>t = %{{x}}: %{{y:.3e}}<extra></extra>",
@@ -114,7 +115,7 @@ def factor_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 330) ->
     low, high = HEALTHY
     # Shapes do not stretch an axis: two points nobody sees keep the band in the picture.
     data: list[dict[str, Any]] = [
-        {"type": "scatter", "x": [0, 0], "y": [0.9, 1.1], "mode": "lines", "opacity": 0, "hoverinfo": "skip"}
+        {"type": "scatter", "x": [0, 0], "y": [0.9, 1.1], "mode": "lines", "line": UNSEEN, "hoverinfo": "skip"}
     ]
     slots = [Slot("layout.shapes.1.x0", "step"), Slot("layout.shapes.1.x1", "step")]
     for number, run in enumerate(runs):
@@ -299,8 +300,8 @@ def selections(runs: Runs) -> dict[str, tuple[str, tuple[str, ...]]]:
     """What a viewer chooses within these figures."""
     return {
         "scale": ("Scale", SCALES),
-        "network": ("Network", tuple(f"norms of {run['label']}" for run in runs)),
-        "clipped": ("Parameters", tuple(f"parameters {stage}" for stage in STAGES)),
+        "network": ("Network", tuple(f"norms: {run['label']}" for run in runs)),
+        "clipped": ("Parameters", STAGES),
     }
 
 

@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 
 from explainer.figures.theme import plain
 
+MOSAIC_CELLS = 1000  # of all maps side by side, at most: there are not many more pixels
+
 
 @dataclass(frozen=True)
 class Slot:
@@ -28,11 +30,13 @@ class Slot:
     Kinds, each for the run number `run` (or the run that a selection of that name has):
         frame: array `name` of the lens's record at the moment, under the leading `index`.
         labels: the texts `name` of that record; with an `index`, one of them.
+        across: all of these texts in every row of a square table (`transpose`: in every column), for hovering.
         history: that array over all frames of the tape (`name="step"`: their steps), a row each.
         series: the metric `name` over all training steps.
         context: an array computed over the whole tape (ranges, a basis).
         project: states (.., T, N) on axis `column` of the tape's fixed basis.
-        mosaic: (L, H, T, T) as one table with `gap` empty cells between the maps.
+        mosaic: (L, H, T, T) as one table with `gap` empty cells between the maps; large maps are made
+            coarser (`mosaic_cell`).
         own: array `name` of the panel itself; the index "place" is where a scan stands.
         step: the moment itself; in a scan, the place.
     """
@@ -70,6 +74,7 @@ class Panel:
     reading_index: tuple[str, ...] = ()  # selections that the reading depends on
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)  # for slots of kind `own`
     span: int = 6  # of twelve columns
+    rows: int = 1  # rows of panels that it is as tall as
     height: int = 300  # pixels
     click: dict[str, Any] = field(default_factory=dict)
 
@@ -85,6 +90,7 @@ class Panel:
             "reading_index": list(self.reading_index),
             "arrays": {name: packed(array) for name, array in self.arrays.items()},
             "span": self.span,
+            "rows": self.rows,
             "height": self.height,
             "click": self.click or None,
         }
@@ -198,6 +204,9 @@ def slot_value(
     frame = reel.at(slot.lens, step)
     if frame is None:
         return None
+    if slot.kind == "across":
+        across = [plain(label) for label in frame.labels.get(slot.name, ())]
+        return [[label] * len(across) if slot.transpose else across for label in across]
     if slot.kind == "labels":
         labels = frame.labels.get(slot.name)
         if labels is None or not index:
@@ -218,8 +227,19 @@ def slot_value(
     return _listed(value.T if slot.transpose else value)
 
 
+def mosaic_cell(L: int, H: int, T: int, S: int) -> int:
+    """How many positions, in both directions, share one cell of a mosaic."""
+    return max(1, -(-max(L * T, H * S) // MOSAIC_CELLS))
+
+
 def mosaic(maps: NDArray[Any], gap: int) -> NDArray[Any]:
-    """All layers x heads of (L, H, T, S) as one table, `gap` NaN cells between the maps."""
+    """All layers x heads of (L, H, T, S) as one table, `gap` NaN cells between the maps.
+
+    Where positions share a cell it has the largest of their values.
+    """
+    cell = mosaic_cell(*maps.shape)
+    for axis in (2, 3) if cell > 1 else ():
+        maps = np.maximum.reduceat(maps, np.arange(0, maps.shape[axis], cell), axis=axis)
     L, H, T, S = maps.shape
     table = np.full((L * (T + gap) - gap, H * (S + gap) - gap), np.nan, np.float32)
     for layer in range(L):

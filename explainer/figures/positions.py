@@ -181,13 +181,13 @@ def order_panel(theme: str, *, span: int = 3, height: int = 250) -> Panel:
         },
         {
             **line,
-            "name": "half a sequence apart",
+            "name": "far",
             "line": {"color": FAMILY_COLOURS["transformer"], "width": 1.8, "dash": "dot"},
             "hovertemplate": "step %{x}<br>half a sequence apart %{y:.4f}<extra></extra>",
         },
         {
             **line,
-            "name": "explained by distance",
+            "name": "by distance",
             "line": {"color": shade.muted, "width": 1.8},
             "hovertemplate": "step %{x}<br>explained by distance %{y:.4f}<extra></extra>",
         },
@@ -375,10 +375,11 @@ def order_reading(record: PositionsRecord) -> str:
     if missing:
         return missing
     T = len(record.table)
-    if T < 3:
-        return "Too few positions to compare neighbours with far ones."
+    share = distance_share(record.kernel)
+    if T < 3 or np.isnan(share):
+        return "Too few different positions to compare neighbours with far ones."
     near, far = _mean_at(record, 1), _mean_at(record, T // 2)
-    return f"At this step: neighbours {near:.2f}, positions {T // 2} apart {far:.2f}."
+    return f"Now: neighbours {near:.2f}, far positions ({T // 2} apart) {far:.2f}, explained by distance {share:.0%}."
 
 
 def distance_reading(weights: Float[np.ndarray, "H T"]) -> str:

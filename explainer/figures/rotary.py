@@ -38,7 +38,7 @@ def panels(T: int, base: float, offset: int, q: Vector, k: Vector, pairs: tuple[
     keys = at[at + offset < T]
     turned = rotate(np.ones((T, 1)) * k, np.arange(T), base)
     shown = spread(*pairs)
-    limit, strongest = float(np.abs(turned).max()), float(np.abs(S).max())
+    limit = float(np.abs(turned).max())
     return [
         dials_panel(T, base, offset, q, k, shown, theme),
         offset_panel(
@@ -66,7 +66,7 @@ def panels(T: int, base: float, offset: int, q: Vector, k: Vector, pairs: tuple[
             S[np.ix_(at, at)].T,
             at,
             theme,
-            limits=(-strongest, strongest),
+            limits=(float(S.min()), float(S.max())),
             names=("position n of the key", "position m of the query", "cosine"),
             rows=at,
             reading=scores_reading(S),
@@ -111,7 +111,7 @@ def dials_panel(T: int, base: float, offset: int, q: Vector, k: Vector, shown: l
         name = "" if number == 0 else str(number + 1)
         left = number * (wide + gap)
         reach = 1.12 * max(radii)
-        bare = {"range": [-reach, reach], "showticklabels": False, "showgrid": False, "constrain": "domain"}
+        bare = {"range": [-reach, reach], "visible": False, "constrain": "domain"}
         axes[f"xaxis{name}"] = {**bare, "domain": [left, left + wide], "anchor": f"y{name}"}
         axes[f"yaxis{name}"] = {**bare, "domain": [0, 1], "anchor": f"x{name}", "scaleanchor": f"x{name}"}
         where = {"xaxis": f"x{name}", "yaxis": f"y{name}"}
@@ -155,6 +155,7 @@ def dials_panel(T: int, base: float, offset: int, q: Vector, k: Vector, shown: l
                 "xref": "paper",
                 "yref": "paper",
                 "x": left + wide / 2,
+                "xanchor": "center",
                 "y": 0,
                 "yanchor": "top",
                 "showarrow": False,

@@ -14,8 +14,8 @@ def subject(config: RunConfig, meta: Mapping[str, Any]) -> dict[str, Any]:
     """A run as its figures see it.
 
     Returns:
-        `model`, `label`, `task`, `layers`, `heads`, `has_tokens`, `metric`, `baseline`,
-        `baseline_name`, and `loss_baseline`: the loss (not the metric) of the best guess without
+        `model`, `label`, `task`, `length` (T as the model sees it), `layers`, `heads`, `has_tokens`,
+        `metric`, `baseline`, `baseline_name`, and `loss_baseline`: the loss (not the metric) of the best guess without
         a memory, None where the task has no such number.
     """
     name = FAMILY_NAMES[config.model]
@@ -31,6 +31,7 @@ def subject(config: RunConfig, meta: Mapping[str, Any]) -> dict[str, Any]:
         "model": config.model,
         "label": name,
         "task": config.task,
+        "length": config.total_length,
         "layers": config.layers,
         "heads": config.heads,
         "width": config.width,

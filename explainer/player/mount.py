@@ -56,6 +56,7 @@ def play(
     *,
     key: str,
     selections: Mapping[str, tuple[str, int | Sequence[str]]] | None = None,
+    start: Mapping[str, int] | None = None,
     autoplay: bool = True,
     loop: bool = False,
     scan: Scan | None = None,
@@ -69,6 +70,7 @@ def play(
         key: the component's; the same key keeps zoom and position.
         selections: what a viewer can choose within the figures: name -> (label, how many or
             their names).
+        start: what is chosen of these where the address does not say; default, the first.
         autoplay: play a finished tape at once (not when the address names a step, nor for a
             viewer who prefers reduced motion).
         loop: begin again after the end.
@@ -76,6 +78,10 @@ def play(
         ask: an example of an input that the viewer may type instead of the tape's sequence; "": no box.
     """
     asked = {name: _whole(st.query_params.get(name)) for name in ("step", *(selections or {}))}
+    for name, (label, choices) in (selections or {}).items():
+        first = (start or {}).get(name, 0)
+        given = asked[name]
+        asked[name] = max(0, min(first if given is None else given, len(names_of(label, choices)) - 1))
     if st.session_state.get("routes_unreachable"):
         show_without_routes(panels, tracks, key=key, selections=selections or {}, asked=asked, scan=scan)
         return
@@ -89,6 +95,7 @@ def play(
             for name, (label, choices) in (selections or {}).items()
         ],
         "selection": {name: asked[name] or 0 for name in selections or {}},
+        "start": dict(start or {}),
         "step": asked["step"],
         "autoplay": autoplay,
         "loop": loop,

@@ -190,16 +190,28 @@ function transposed(rows) {
   return Array.from(rows[0] || [], (_, column) => rows.map((row) => row[column]));
 }
 
-/** All layers x heads of (L, H, T, T) as one table with a gap between the maps. */
+/** How many positions, in both directions, share one cell of a mosaic: there are only so many pixels. */
+function mosaicCell([L, H, T, S]) {
+  return Math.max(1, Math.ceil(Math.max(L * T, H * S) / 1000));
+}
+
+/** All layers x heads of (L, H, T, T) as one table with a gap between the maps; a cell has its largest value. */
 function mosaic({ shape, values }, gap) {
   const [L, H, T, S] = shape;
-  const wide = H * (S + gap) - gap;
-  const table = Array.from({ length: L * (T + gap) - gap }, () => new Float32Array(wide).fill(NaN));
+  const cell = mosaicCell(shape);
+  const [tall, wide] = [Math.ceil(T / cell) + gap, Math.ceil(S / cell) + gap];
+  const table = Array.from({ length: L * tall - gap }, () => new Float32Array(H * wide - gap).fill(NaN));
   for (let l = 0; l < L; l++)
     for (let h = 0; h < H; h++)
       for (let t = 0; t < T; t++) {
         const from = ((l * H + h) * T + t) * S;
-        table[l * (T + gap) + t].set(values.subarray(from, from + S), h * (S + gap));
+        const row = table[l * tall + Math.floor(t / cell)];
+        if (cell === 1) row.set(values.subarray(from, from + S), h * wide);
+        else
+          for (let s = 0; s < S; s++) {
+            const at = h * wide + Math.floor(s / cell);
+            row[at] = t % cell || s % cell ? Math.max(row[at], values[from + s]) : values[from + s];
+          }
       }
   return table;
 }
@@ -256,6 +268,10 @@ function slotValue(slot, tapes, step, selection, own) {
   }
   const frame = tape.at(slot.lens, step);
   if (!frame) return undefined;
+  if (slot.kind === "across") {
+    const texts = JSON.parse(frame.text[slot.name] || "[]").map(plain);
+    return texts.map((text) => (slot.transpose ? texts.map(() => text) : texts));
+  }
   if (slot.kind === "labels") {
     const labels = frame.text[slot.name];
     if (labels === undefined) return undefined;
@@ -286,21 +302,26 @@ function filled(spec, tapes, step, selection, own) {
   return figure;
 }
 
+/** Whether a table is another one at another moment; a history of all moments is not. */
+function moves(spec, index) {
+  return spec.slots.some((slot) => slot.to === `data.${index}.z` && slot.kind !== "history");
+}
+
 /** A panel with a table, and its twin for the compared moment next to it. */
 function beside(spec) {
-  if (!spec.data.some((trace) => trace.type === "heatmap") || !spec.slots.length) return [spec];
-  const half = { ...spec, span: 6 };
+  if (!spec.data.some((trace, index) => trace.type === "heatmap" && moves(spec, index))) return [spec];
+  const half = { ...spec, span: 6, rows: 1 };
   return [half, { ...half, id: `${spec.id}-compared`, title: `${spec.title} (compared)`, compared: true, click: null }];
 }
 
 /** Two moments in one figure: tables become their difference, lines and points get the other one behind them. */
-function against(figure, other, scale) {
+function against(figure, other, scale, spec) {
   const behind = [];
   figure.data.forEach((trace, index) => {
     const twin = other.data[index];
     if (!twin) return;
     if (trace.type === "heatmap") {
-      if (!trace.z?.length || trace.z.length !== twin.z?.length || trace.z[0].length !== twin.z[0].length) return;
+      if (!moves(spec, index) || !trace.z?.length || trace.z.length !== twin.z?.length || trace.z[0].length !== twin.z[0].length) return;
       let most = 0;
       trace.z = trace.z.map((row, y) => Array.from(row, (value, x) => {
         const difference = value - twin.z[y][x];
@@ -612,6 +633,7 @@ class Player {
       panel.dirty = true;
       panel.title.textContent = spec.title;
       panel.box.style.setProperty("--span", spec.span);
+      panel.box.style.setProperty("--rows", spec.rows || 1);
       panel.plot.style.height = `${spec.height}px`;
     });
   }
@@ -683,7 +705,7 @@ class Player {
     const figure = filled(spec, shown.tapes, shown.step, selection, panel.own);
     const { data, layout } = figure;
     if (other && this.modeSelect.value === "difference" && spec.slots.length) {
-      against(figure, filled(spec, other.tapes, other.step, selection, panel.own), this.data.diverging);
+      against(figure, filled(spec, other.tapes, other.step, selection, panel.own), this.data.diverging, spec);
     }
     layout.datarevision = ++this.drawn;
     layout.uirevision = spec.id + this.wanted;
@@ -720,9 +742,11 @@ class Player {
 
   clicked(spec, point) {
     const frame = this.tapes[spec.click.run].at(spec.click.lens, this.step);
-    const [L, H, T, S] = frame.arrays[spec.click.name].shape;
-    const layer = Math.floor(point.pointIndex[0] / (T + spec.click.gap));
-    const head = Math.floor(point.pointIndex[1] / (S + spec.click.gap));
+    const shape = frame.arrays[spec.click.name].shape;
+    const [L, H, T, S] = shape;
+    const cell = mosaicCell(shape);
+    const layer = Math.floor(point.pointIndex[0] / (Math.ceil(T / cell) + spec.click.gap));
+    const head = Math.floor(point.pointIndex[1] / (Math.ceil(S / cell) + spec.click.gap));
     if (layer < L && head < H) this.choose({ layer, head });
   }
 
@@ -854,7 +878,7 @@ class Player {
       if (this.follow || this.playing || !this.times.length) url.searchParams.delete("step");
       else url.searchParams.set("step", this.step);
       for (const { name } of this.data.select || []) {
-        if (this.selection[name]) url.searchParams.set(name, this.selection[name]);
+        if ((this.selection[name] || 0) !== (this.data.start?.[name] || 0)) url.searchParams.set(name, this.selection[name]);
         else url.searchParams.delete(name);
       }
       const held = this.reference && this.reference.tapes === this.tapes ? `@${this.reference.step}` : null;

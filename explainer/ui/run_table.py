@@ -1,31 +1,27 @@
-"""Runs in words and rows: what each was, how far it is, and how it stands to its baseline."""
+"""Runs in words and tables: what each was, how far it is, and how it stands to its baseline.
+
+The tables are Markdown: `st.dataframe` would bring pandas and pyarrow into the interface process,
+which is 75 MB for a few rows.
+"""
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
-
-import streamlit as st
 
 from explainer.config import RunConfig
 from explainer.figures.compare import differing
 from explainer.figures.theme import FAMILY_NAMES
+from explainer.player.mount import base_path
 from explainer.runs.store import Run
 from explainer.ui.backend import annotator, owner
 from explainer.ui.controls import CHOICE_NAMES, LABELS
+from explainer.ui.places import places_for
+from explainer.ui.words import literal
 
-#: Column of `row` -> how it is shown, where that is not plain text.
-COLUMNS: Mapping[str, Any] = {
-    "Step": st.column_config.NumberColumn(format="localized", help="Updates of the weights on the tape"),
-    "of": st.column_config.NumberColumn(format="localized", help="Updates asked for"),
-    "Result": st.column_config.NumberColumn(format="%.4g", help="The task's metric on validation batches, at the end"),
-    "Baseline": st.column_config.NumberColumn(format="%.4g", help="The same of the best guess without a memory"),
-    "Parameters": st.column_config.NumberColumn(format="localized", help="Trained numbers"),
-    "Size": st.column_config.NumberColumn(format="bytes", help="Of its tape"),
-    "Begun": st.column_config.DatetimeColumn(format="distance"),
-    "Whose": st.column_config.TextColumn(help="A lesson ships with the app and can't be deleted"),
-}
+UNKNOWN = "–"
 
 
 def network(config: RunConfig) -> str:
@@ -47,6 +43,12 @@ def title(config: RunConfig) -> str:
     return f"{network(config)} · {task(config)}"
 
 
+def label(run: Run) -> str:
+    """A run in a list, no two alike: its title and the beginning of its name."""
+    name, mark, number = run.id.partition("-")
+    return f"{title(run.config)} · {run.id if run.pinned else f'{name[:6]}{mark}{number}'}"
+
+
 def result(run: Run) -> float | None:
     """The task's metric at the end of the run, or so far; None before it was measured."""
     name = run.meta.get("metric")
@@ -57,26 +59,37 @@ def result(run: Run) -> float | None:
     return float(values[-1]) if values is not None and len(values) else None
 
 
-def row(run: Run) -> dict[str, Any]:
-    """One run's cells, by column."""
+def row(run: Run, now: float) -> dict[str, str]:
+    """One run's cells in Markdown, by column; its name leads to the page that shows it.
+
+    Args:
+        now: seconds since 1970.
+    """
+    place = places_for(run.config, run.lenses)[0]
+    whose = "a recorded lesson" if run.pinned else "yours" if run.owner == owner() else ""
+    metric = literal(str(run.meta.get("metric", "")))
+    parameters = run.meta.get("parameters")
     return {
-        "Network": network(run.config),
-        "Task": task(run.config),
+        "Run": f"[{literal(label(run))}]({base_path()}{place.path}?run={run.id})",
         "Status": run.status,
-        "Step": run.step,
-        "of": run.config.steps,
-        "Result": result(run),
-        "Baseline": run.meta.get("baseline"),
-        "Metric": run.meta.get("metric", ""),
-        "Parameters": run.meta.get("parameters"),
-        "Size": run.bytes,
-        "Begun": datetime.fromtimestamp(run.created, UTC),
-        "Whose": "lesson" if run.pinned else "yours" if run.owner == owner() else "",
+        "Step": f"{run.step:,} of {run.config.steps:,}",
+        "Result": f"{number(result(run))} {metric}",
+        "Baseline": number(run.meta.get("baseline")),
+        "Parameters": UNKNOWN if parameters is None else f"{parameters:,}",
+        "Tape": size(run.bytes),
+        "Begun": ago(now - run.created),
+        "": whose,
     }
 
 
+def rows(runs: Sequence[Run]) -> list[dict[str, str]]:
+    """One row for each run."""
+    now = time.time()
+    return [row(run, now) for run in runs]
+
+
 def settings(runs: Sequence[Run], names: Sequence[str], only_different: bool) -> list[dict[str, str]]:
-    """The fields that any of the runs depends on, one row each, with a column for every run.
+    """The fields that any of the runs depends on, one row each in Markdown, with a column for every run.
 
     Args:
         runs: whose configuration.
@@ -87,15 +100,43 @@ def settings(runs: Sequence[Run], names: Sequence[str], only_different: bool) ->
     relevant = [config.relevant() for config in configs]
     wanted = differing(configs) if only_different else {name: None for fields in relevant for name in fields}
     return [
-        {"Setting": LABELS.get(name, name.capitalize())}
-        | {column: _shown(name, fields.get(name)) for column, fields in zip(names, relevant, strict=True)}
+        {"Setting": literal(LABELS.get(name, name.capitalize()))}
+        | {literal(run): literal(_shown(name, each.get(name))) for run, each in zip(names, relevant, strict=True)}
         for name in wanted
     ]
 
 
+def table(rows: Sequence[Mapping[str, str]]) -> str:
+    """Rows of Markdown cells with the same columns as a Markdown table."""
+    columns = list(rows[0])
+    lines = [columns, ["---"] * len(columns), *([each[column] for column in columns] for each in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def number(value: float | None) -> str:
+    """Four digits of a number, or why there are none."""
+    if value is None:
+        return UNKNOWN
+    return f"{value:.4g}" if math.isfinite(value) else "not finite"
+
+
+def size(count: int) -> str:
+    """A number of bytes for people: "840 kB", "1.2 MB"."""
+    return f"{count / 1e3:.0f} kB" if count < 999_500 else f"{count / 1e6:.1f} MB"
+
+
+def ago(seconds: float) -> str:
+    """How long something is past: "just now", "4 min ago", "3 days ago"."""
+    for length, unit in ((86400, "day"), (3600, "h"), (60, "min")):
+        count = int(seconds // length)
+        if count >= 1:
+            return f"{count} {_plural(count, unit) if unit == 'day' else unit} ago"
+    return "just now"
+
+
 def _shown(name: str, value: Any) -> str:
     if value is None:
-        return "–"
+        return UNKNOWN
     if name == "data":
         return f"own, {value[:8]}…" if value else "default"
     if isinstance(value, bool):

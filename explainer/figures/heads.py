@@ -1,0 +1,282 @@
+"""The biography of attention heads: their scores against the training step, those of other runs beside.
+
+The first run is drawn head by head; of each further one, such as a control with one layer, only its
+strongest head: what it can't do, none of its heads can.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+
+from explainer.figures.curves import VALIDATION
+from explainer.figures.order import shades
+from explainer.figures.panel import Moment, Panel, Reading, Slot
+from explainer.figures.theme import FAMILY_COLOURS, ink, layout, plain
+from explainer.records import AttentionRecord
+
+LENS = "attention"
+MOST_LINES = 32  # with more heads than this, a line is the strongest head of its layer
+SCORES = {"previous_token": "previous-token score", "prefix_matching": "prefix-matching score"}
+METRICS = {"copy": "recall accuracy", "text": "accuracy", "adding": ""}
+"""What says most about a task beside its loss, where that is not the task's own metric ("": nothing does)."""
+
+Runs = Sequence[Mapping[str, Any]]
+
+
+def score_panel(runs: Runs, theme: str, score: str, *, span: int = 3, height: int = 215) -> Panel:
+    """One score of every head against the step; the chosen head stands out, other runs are dotted.
+
+    Args:
+        runs: of each, `subject()`.
+        theme: light or dark.
+        score: a key of `SCORES`.
+        span: columns of twelve.
+        height: in pixels.
+    """
+    L, H = runs[0]["layers"], runs[0]["heads"]
+    data: list[dict[str, Any]] = []
+    slots: list[Slot] = list(_now(0))
+
+    def line(run: int, name: str, index: tuple[int | str, ...], label: str, **given: Any) -> None:
+        for axis, array, at in (("x", "step", ()), ("y", name, index)):
+            slots.append(Slot(f"data.{len(data)}.{axis}", "history", run=run, lens=LENS, name=array, index=at))
+        hover = f"{label}<br>step %{{x}}: {SCORES[score]} %{{y:.3f}}<extra></extra>"
+        data.append({"type": "scatter", "mode": "lines", "hovertemplate": hover, **given})
+
+    for layer, colour in enumerate(shades(theme, L)):
+        common = {"line": {"color": colour, "width": 1.3}, "legendgroup": f"layer {layer + 1}"}
+        if L * H > MOST_LINES:
+            label = f"layer {layer + 1}, its strongest head"
+            line(0, f"layer_{score}", (layer,), label, name=f"layer {layer + 1}", **common)
+            continue
+        for head in range(H):
+            label = f"layer {layer + 1}, head {head + 1}"
+            line(0, score, (layer, head), label, name=f"layer {layer + 1}", showlegend=head == 0, **common)
+    chosen = {"color": FAMILY_COLOURS[runs[0]["model"]], "width": 3}
+    line(0, score, ("layer", "head"), "the chosen head", name="chosen", line=chosen)
+    for number, run in enumerate(runs[1:], start=1):
+        label = f"{run['label']}: its strongest head"
+        line(number, f"best_{score}", (), plain(label), name=_beside(run), line=_dotted(theme))
+    return Panel(
+        id=score.replace("_", "-"),
+        title=SCORES[score].capitalize() + " of each head",
+        figure={
+            "data": data,
+            "layout": layout(
+                theme,
+                xaxis={"title": {"text": "training step"}, "rangemode": "tozero"},
+                yaxis={"title": {"text": SCORES[score]}, "range": [0, 1.02]},
+                shapes=[_line(theme)],
+                showlegend=True,
+                legend=_legend(),
+            ),
+        },
+        slots=tuple(slots),
+        readings=tuple(Reading(LENS, score, run=number) for number in range(len(runs))),
+        span=span,
+        height=height,
+    )
+
+
+def metric_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 230) -> Panel | None:
+    """What the runs are good for, on validation batches against the step; None where the loss says it all."""
+    name = metric_of(runs[0])
+    if not name or any(metric_of(run) != name for run in runs):
+        return None
+    data, slots = _curves(runs, theme, name, f"{name}:step", "%{y:.4g}")
+    shapes, notes = [_line(theme)], []
+    baseline = runs[0].get("baseline") if name == runs[0].get("metric") else None
+    if baseline is not None and math.isfinite(baseline):
+        shade = ink(theme)
+        shapes.append(
+            {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": baseline, "y1": baseline}
+            | {"line": {"color": shade.muted, "width": 1.2, "dash": "dash"}}
+        )
+        notes.append(
+            {"xref": "paper", "x": 1, "xanchor": "right", "y": baseline, "yanchor": "bottom", "showarrow": False}
+            | {"text": plain(str(runs[0].get("baseline_name", "baseline"))), "font": {"size": 11, "color": shade.muted}}
+        )
+    yaxis: dict[str, Any] = {"title": {"text": plain(name)}, "rangemode": "tozero"}
+    if "accuracy" in name:
+        yaxis = {"title": {"text": "accuracy"}, "range": [0, 1.02]}
+    return Panel(
+        id="metric",
+        title=f"{name[:1].upper()}{name[1:]}, on validation batches",
+        figure={"data": data, "layout": _layout(theme, yaxis, shapes, notes)},
+        slots=(*_now(0), *slots),
+        readings=tuple(Reading(LENS, "metric", run=number) for number in range(len(runs))),
+        span=span,
+        height=height,
+    )
+
+
+def loss_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 230) -> Panel:
+    """Validation loss of every run, and the training loss of the first, against the step."""
+    data, slots = _curves(runs, theme, VALIDATION, f"{VALIDATION}:step", "%{y:.4g}")
+    for axis, name in (("x", "step"), ("y", "loss")):
+        slots.append(Slot(f"data.{len(data)}.{axis}", "series", name=name))
+    data.append(
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": "training",
+            "line": {"color": FAMILY_COLOURS[runs[0]["model"]], "width": 1},
+            "opacity": 0.45,
+            "hovertemplate": f"{plain(runs[0]['label'])}, training<br>step %{{x}}: %{{y:.4g}}<extra></extra>",
+        }
+    )
+    unit = "loss (nats)" if runs[0]["has_tokens"] else "loss (squared error)"
+    yaxis = {"title": {"text": unit}, "type": "linear" if runs[0]["has_tokens"] else "log", "exponentformat": "power"}
+    return Panel(
+        id="loss",
+        title="Loss: validation bold, training thin",
+        figure={"data": data, "layout": _layout(theme, yaxis, [_line(theme)], [])},
+        slots=(*_now(0), *slots),
+        readings=tuple(Reading(LENS, "loss", run=number) for number in range(len(runs))),
+        span=span,
+        height=height,
+    )
+
+
+def metric_of(run: Mapping[str, Any]) -> str:
+    """The series of `metric_panel`, "" for none."""
+    return METRICS.get(run["task"], str(run.get("metric") or ""))
+
+
+def strongest(scores: Float[np.ndarray, "L H"]) -> tuple[int, int, float] | None:
+    """Layer, head and value of the highest score; None where no score is a number."""
+    if not np.isfinite(scores).any():
+        return None
+    layer, head = divmod(int(np.nanargmax(np.where(np.isfinite(scores), scores, np.nan))), scores.shape[1])
+    return layer, head, float(scores[layer, head])
+
+
+def arrays_of(record: AttentionRecord) -> dict[str, NDArray[np.float32]]:
+    """The strongest head's scores, of the model (no dimension) and of each layer (L,)."""
+    named = {}
+    for score in SCORES:
+        values = getattr(record, score)
+        named[f"best_{score}"] = np.fmax.reduce(values, axis=None).astype(np.float32)
+        named[f"layer_{score}"] = np.fmax.reduce(values, axis=1).astype(np.float32)
+    return named
+
+
+def readings_of(record: AttentionRecord, moment: Moment) -> dict[str, str]:
+    """A sentence for each panel of this file."""
+    finite = bool(np.isfinite(record.weights).all())
+    why = {
+        "previous_token": "no token has one before it" if finite else "some weights are not finite numbers",
+        "prefix_matching": "nothing in these sequences comes twice"
+        if finite
+        else "some weights are not finite numbers",
+    }
+    label = moment.meta["label"]
+    return {
+        **{score: f"{label}: {_scored(getattr(record, score), SCORES[score], why[score])}." for score in SCORES},
+        "metric": _measured(moment),
+        "loss": _lost(moment),
+    }
+
+
+def _scored(scores: Float[np.ndarray, "L H"], name: str, why: str) -> str:
+    found = strongest(scores)
+    if found is None:
+        return f"no {name}, for {why}"
+    layer, head, value = found
+    if scores.size == 1:
+        return f"the {name} of its only head is {value:.2f}"
+    return f"the strongest is layer {layer + 1}, head {head + 1}, with {value:.2f}"
+
+
+def _measured(moment: Moment) -> str:
+    name = metric_of(moment.meta)
+    value = moment.metric(name) if name else math.nan
+    label = moment.meta["label"]
+    if math.isnan(value):
+        return f"{label}: not measured yet."
+    sentence = f"{label}: {name} {value:.3g}"
+    baseline = moment.meta.get("baseline")
+    if baseline is not None and name == moment.meta.get("metric"):
+        sentence += f" ({moment.meta.get('baseline_name', 'baseline')}: {baseline:.3g})"
+    return f"{sentence}."
+
+
+def _lost(moment: Moment) -> str:
+    label, loss, validation = moment.meta["label"], moment.metric("loss"), moment.metric(VALIDATION)
+    if math.isnan(loss) and math.isnan(validation):
+        return f"{label}: no step taken yet."
+    parts = [f"training loss {loss:.3g}"] if not math.isnan(loss) else []
+    parts += [f"validation loss {validation:.3g}"] if not math.isnan(validation) else []
+    return f"{label}, step {moment.step}: {', '.join(parts)}."
+
+
+def _curves(runs: Runs, theme: str, name: str, steps: str, value: str) -> tuple[list[dict[str, Any]], list[Slot]]:
+    """A metric's line for each run: the first in its family's colour, the others dotted."""
+    data: list[dict[str, Any]] = []
+    slots: list[Slot] = []
+    for number, run in enumerate(runs):
+        slots += [
+            Slot(f"data.{number}.x", "series", run=number, name=steps),
+            Slot(f"data.{number}.y", "series", run=number, name=name),
+        ]
+        colour = {"color": FAMILY_COLOURS[run["model"]], "width": 2.6}
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "name": plain(run["label"]),
+                "line": _dotted(theme) if number else colour,
+                "hovertemplate": f"{plain(run['label'])}<br>step %{{x}}: {value}<extra></extra>",
+            }
+        )
+    return data, slots
+
+
+def _beside(run: Mapping[str, Any]) -> str:
+    """A further run in a legend's few words."""
+    return "one layer" if run["layers"] == 1 else f"{run['layers']} layers"
+
+
+def _dotted(theme: str) -> dict[str, Any]:
+    return {"color": ink(theme).text, "width": 2, "dash": "dot"}
+
+
+def _line(theme: str) -> dict[str, Any]:
+    """An upright line at this moment: the first shape of a figure (see `_now`)."""
+    return {
+        "type": "line",
+        "x0": 0,
+        "x1": 0,
+        "yref": "paper",
+        "y0": 0,
+        "y1": 1,
+        "line": {"color": ink(theme).muted, "width": 1},
+    }
+
+
+def _now(shape: int) -> tuple[Slot, Slot]:
+    return Slot(f"layout.shapes.{shape}.x0", "step"), Slot(f"layout.shapes.{shape}.x1", "step")
+
+
+def _legend() -> dict[str, Any]:
+    return {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "font": {"size": 11}, "itemwidth": 30}
+
+
+def _layout(
+    theme: str, yaxis: dict[str, Any], shapes: list[dict[str, Any]], notes: list[dict[str, Any]]
+) -> dict[str, Any]:
+    return layout(
+        theme,
+        xaxis={"title": {"text": "training step"}, "rangemode": "tozero"},
+        yaxis=yaxis,
+        shapes=shapes,
+        annotations=notes,
+        showlegend=True,
+        legend=_legend(),
+    )
