@@ -71,6 +71,9 @@ with picture:
             key="home",
             loop=True,
         )
+        place = places_for(run.config, run.lenses)[0]
+        st.caption(literal(str(run.meta.get("example", ""))))
+        st.page_link(place.page(), label=f"Recorded: {title(run.config)}", help=f"See it in {place.title}")
     else:
         st.info("The recorded lessons are not here yet.")
 

@@ -183,7 +183,7 @@ def factor_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 330) ->
 def clipping_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 250) -> Panel:
     """The norm of the whole gradient at every update, before and after clipping; the run is a selection."""
     shade = ink(theme)
-    source = {"run": "network"}
+    source: dict[str, Any] = {"run": "network"}
     after = {"color": FAMILY_COLOURS[runs[0]["model"]], "width": 2.4}
     return Panel(
         id="clipping",
@@ -235,7 +235,7 @@ def clipping_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 250) 
 
 def parameters_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 250) -> Panel:
     """The gradient's norm for each parameter (rows) against training; run, and before or after, are selections."""
-    source = {"run": "network", "lens": LENS}
+    source: dict[str, Any] = {"run": "network", "lens": LENS}
     return Panel(
         id="parameters",
         title="Gradient norm of each parameter",
@@ -374,10 +374,10 @@ def scaled(record: GradientRecord, values: Float[np.ndarray, " T"]) -> Float[np.
 
 
 def explained(norms: Float[np.ndarray, " T"]) -> float:
-    """R², the share of the variance of ln(norms) that one factor per step explains; 1 with fewer than three values."""
+    """R², the share of the variance of ln(norms) that one factor per step explains; 1 of a level line."""
     at = np.flatnonzero(np.isfinite(norms) & (norms > 0))
     logs = np.log(norms[at].astype(np.float64))
-    if len(at) < 3 or np.ptp(logs) == 0:
+    if len(at) < 3 or np.ptp(logs) < 1e-6:
         return 1.0
     return float(np.corrcoef(at, logs)[0, 1] ** 2)
 

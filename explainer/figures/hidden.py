@@ -14,6 +14,7 @@ from explainer.figures.theme import DIVERGING, FAMILY_COLOURS, SEQUENTIAL, colou
 from explainer.records import HiddenRecord
 from explainer.theory.pca import aligned, principal_axes, project
 
+TOP = 99  # as an index: the last layer, however many there are
 SAMPLES = 4000  # states that the basis is fitted on, at most
 SATURATED = 0.95  # |h| of a tanh state above which its derivative 1 - h^2 is under a tenth
 
@@ -75,8 +76,8 @@ def path_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: int
             ),
         },
         slots=(
-            Slot("data.0.x", "project", lens="hidden", name="top", column=0),
-            Slot("data.0.y", "project", lens="hidden", name="top", column=1),
+            Slot("data.0.x", "project", lens="hidden", name="states", index=(TOP,), column=0),
+            Slot("data.0.y", "project", lens="hidden", name="states", index=(TOP,), column=1),
             Slot("data.0.marker.color", lens="hidden", name="times"),
             Slot("layout.xaxis.range", "context", lens="hidden", name="range", index=(0,)),
             Slot("layout.yaxis.range", "context", lens="hidden", name="range", index=(1,)),
@@ -180,7 +181,6 @@ def notes(record: HiddenRecord, moment: Moment) -> Notes:
             "loss": loss_reading(moment),
         },
         arrays={
-            "top": record.states[-1].astype(np.float32),
             "times": np.arange(T, dtype=np.int32),
             "tick_places": places,
         },

@@ -22,7 +22,7 @@ from explainer.runs.rows import Chunk, Run
 from explainer.runs.store import Store
 from explainer.runs.tape import VIEW, decode_view, join_metrics
 
-RUNS_KEPT = 24
+RUNS_KEPT = 12
 
 
 @dataclass

@@ -66,19 +66,19 @@ def row(run: Run, now: float) -> dict[str, str]:
         now: seconds since 1970.
     """
     place = places_for(run.config, run.lenses)[0]
-    whose = "a recorded lesson" if run.pinned else "yours" if run.owner == owner() else ""
+    whose = "lesson" if run.pinned else "yours" if run.owner == owner() else ""
     metric = literal(str(run.meta.get("metric", "")))
     parameters = run.meta.get("parameters")
     return {
         "Run": f"[{literal(label(run))}]({base_path()}{place.path}?run={run.id})",
         "Status": run.status,
-        "Step": f"{run.step:,} of {run.config.steps:,}",
+        "Step": _unbroken(f"{run.step:,} of {run.config.steps:,}"),
         "Result": f"{number(result(run))} {metric}",
         "Baseline": number(run.meta.get("baseline")),
         "Parameters": UNKNOWN if parameters is None else f"{parameters:,}",
-        "Tape": size(run.bytes),
-        "Begun": ago(now - run.created),
-        "": whose,
+        "Tape": _unbroken(size(run.bytes)),
+        "Begun": _unbroken(ago(now - run.created)),
+        "": _unbroken(whose),
     }
 
 
@@ -132,6 +132,10 @@ def ago(seconds: float) -> str:
         if count >= 1:
             return f"{count} {_plural(count, unit) if unit == 'day' else unit} ago"
     return "just now"
+
+
+def _unbroken(text: str) -> str:
+    return text.replace(" ", "\u00a0")
 
 
 def _shown(name: str, value: Any) -> str:
