@@ -93,7 +93,7 @@ def dial_panel(dial: Dial, theme: str, *, span: int = 12, height: int = 330) -> 
     curves = (
         ("σᵏ, the bound", dial.bound, {"color": shade.muted, "width": 1.6, "dash": "dot"}),
         ("largest direction", dial.largest, {"color": colour, "width": 1.4}),
-        ("mean over directions", dial.average, {"color": colour, "width": 3}),
+        ("rms over directions", dial.average, {"color": colour, "width": 3}),
         ("ρᵏ, the long run", dial.rate, {"color": shade.text, "width": 1.6, "dash": "dash"}),
     )
     steps = list(range(len(dial.rate)))
