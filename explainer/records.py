@@ -16,7 +16,7 @@ from dataclasses import dataclass, fields
 from typing import TypeVar
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 Record = TypeVar("Record")
 
@@ -156,11 +156,148 @@ class PositionsRecord:
         assert self.distance.ndim == 3, self.distance.shape
 
 
+@dataclass(frozen=True, eq=False)
+class MicroscopeRecord:
+    """How much of every loss arrives at every earlier moment, along every way that was asked for.
+
+    Attributes:
+        norms: [w, l, t, k] is ||dL_t/ds_k||_2, with s what way w names, in layer l, of one sequence;
+            L_t is the loss at place t. Zero where k is after t.
+        ways: "h" or "x", the total derivative; of an LSTM also "c", and the two parts of it:
+            "c along c", only by way of the layer's own cell state, and "c by way of h", the rest.
+        gates: [g, l, j], the mean over the losses that count of the same for gate g, j places before the loss.
+        gate_names: of the gates (none: a plain network).
+        at: the places, as time steps.
+        counted: whether the loss there counts in training.
+        tokens: what the model read there, as labels.
+    """
+
+    norms: Float[np.ndarray, "W L P P"]
+    ways: tuple[str, ...]
+    gates: Float[np.ndarray, "G L P"]
+    gate_names: tuple[str, ...]
+    at: Int[np.ndarray, " P"]
+    counted: Bool[np.ndarray, " P"]
+    tokens: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        assert self.norms.ndim == 4, self.norms.shape
+        W, L, P, Q = self.norms.shape
+        assert P == Q == len(self.tokens), (P, Q, len(self.tokens))
+        assert len(self.ways) == W, self.ways
+        assert self.gates.shape == (len(self.gate_names), L, P), self.gates.shape
+        assert self.at.shape == self.counted.shape == (P,), (self.at.shape, self.counted.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class JacobianRecord:
+    """J_t = ds_t/ds_(t-1) of the top layer's state s on one sequence, and what products of it do.
+
+    s is h, and of an LSTM (h, c), M numbers. L* is the loss at the last step that counts.
+
+    Attributes:
+        eigenvalues: real and imaginary part for each choice, largest first. Of a product of k steps
+            the k-th root of their length is taken, so that all are per step. NaN where rounding hides them.
+        singular: singular values, likewise.
+        steps: the last step of each choice.
+        spans: how many Jacobians are multiplied in it.
+        rate: radius^k for k = 0 ... K steps back from L*: a linear network.
+        bound: what no direction exceeds: sigma^k of W_hh, or with gates the product of the sigma_max(J_t).
+        largest: ||J_T ... J_(T-k+1)||_2, the most that any direction keeps.
+        measured: ||dL*/ds_(T-k)|| / ||dL*/ds_T||, of the direction that the loss asks for.
+        radius: spectral radius of the theory's matrix.
+        sigma: its largest singular value.
+        theory: which matrix that is: "W_hh", or "rest", J at the zero state without input (gated cells).
+        saturated: share of the activations whose slope is under a tenth of its largest, at each step.
+        slope: their mean slope, as a share of its largest.
+        parts: `saturated` of each kind of activation.
+        part_names: of these.
+        last: the step of L*.
+        tokens: what the model read, as labels.
+    """
+
+    eigenvalues: Float[np.ndarray, "C M 2"]
+    singular: Float[np.ndarray, "C M"]
+    steps: Int[np.ndarray, " C"]
+    spans: Int[np.ndarray, " C"]
+    rate: Float[np.ndarray, " lags"]
+    bound: Float[np.ndarray, " lags"]
+    largest: Float[np.ndarray, " lags"]
+    measured: Float[np.ndarray, " lags"]
+    radius: float
+    sigma: float
+    theory: str
+    saturated: Float[np.ndarray, " T"]
+    slope: Float[np.ndarray, " T"]
+    parts: Float[np.ndarray, "G T"]
+    part_names: tuple[str, ...]
+    last: int
+    tokens: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        C, M = self.singular.shape
+        assert self.eigenvalues.shape == (C, M, 2), self.eigenvalues.shape
+        assert self.steps.shape == self.spans.shape == (C,), (self.steps.shape, self.spans.shape)
+        for curve in (self.bound, self.largest, self.measured):
+            assert curve.shape == self.rate.shape, (curve.shape, self.rate.shape)
+        T = len(self.tokens)
+        assert self.saturated.shape == self.slope.shape == (T,), (self.saturated.shape, self.slope.shape)
+        assert self.parts.shape == (len(self.part_names), T), self.parts.shape
+        assert 0 <= self.last < T, self.last
+
+
+@dataclass(frozen=True, eq=False)
+class GatesRecord:
+    """What the gates of an LSTM or a GRU do on one sequence, and what the units keep track of.
+
+    Attributes:
+        gates: [l, g, t, n], each in (0, 1).
+        gate_names: of the axis g: input, forget, output, or reset, update.
+        kept: the mean share of its old state that each unit keeps (forget gate, or GRU's update gate),
+            over a batch; the time constant is -1 / ln of it.
+        closed: share of all values below 0.1, for each layer and gate; `opened`: above 0.9.
+        states: of the top layer.
+        tokens: what was read, as labels.
+        variables: names of what a unit might track (see `theory.variables`).
+        values: of each variable at each position of this sequence.
+        correlations: Pearson's r of each variable with each unit of the top layer, over a batch.
+        probes: R^2 of a linear readout of each variable; `controls`: the same on shuffled values.
+    """
+
+    gates: Float[np.ndarray, "L G T N"]
+    gate_names: tuple[str, ...]
+    kept: Float[np.ndarray, "L N"]
+    closed: Float[np.ndarray, "L G"]
+    opened: Float[np.ndarray, "L G"]
+    states: Float[np.ndarray, "T N"]
+    tokens: tuple[str, ...]
+    variables: tuple[str, ...]
+    values: Float[np.ndarray, "Q T"]
+    correlations: Float[np.ndarray, "Q N"]
+    probes: Float[np.ndarray, " Q"]
+    controls: Float[np.ndarray, " Q"]
+
+    def __post_init__(self) -> None:
+        L, G, T, N = self.gates.shape
+        assert len(self.gate_names) == G, self.gate_names
+        assert self.kept.shape == (L, N), self.kept.shape
+        assert self.closed.shape == self.opened.shape == (L, G), (self.closed.shape, self.opened.shape)
+        assert self.states.shape == (T, N), self.states.shape
+        assert len(self.tokens) == T, len(self.tokens)
+        Q = len(self.variables)
+        assert self.values.shape == (Q, T), self.values.shape
+        assert self.correlations.shape == (Q, N), self.correlations.shape
+        assert self.probes.shape == self.controls.shape == (Q,), (self.probes.shape, self.controls.shape)
+
+
 RECORDS: dict[str, type] = {
     "hidden": HiddenRecord,
     "gradients": GradientRecord,
     "attention": AttentionRecord,
     "positions": PositionsRecord,
+    "gates": GatesRecord,
+    "microscope": MicroscopeRecord,
+    "jacobian": JacobianRecord,
 }
 """The record of each lens."""
 

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import streamlit as st
 
-from explainer.figures.hidden import states_panel
+from explainer.figures.attention import mosaic_panel
+from explainer.figures.panel import Panel
 from explainer.figures.subject import subject
 from explainer.player import play
 from explainer.player.mount import Track
-from explainer.runs.store import ACTIVE
+from explainer.runs.store import ACTIVE, Run
 from explainer.ui.backend import client, runs_of
 from explainer.ui.lesson import theme
 from explainer.ui.places import LESSON_PLACES, RUNS, places_for
@@ -18,7 +19,7 @@ from explainer.ui.run_table import title
 from explainer.ui.words import literal
 
 MOST_LISTED = 5
-OPENING = "lesson-hidden"
+OPENING = "lesson-attention"
 
 
 @st.fragment(run_every="2s")
@@ -48,9 +49,26 @@ def now() -> None:
         st.page_link(RUNS.page(), label=f"and {len(active) - MOST_LISTED} more")
 
 
+def opening_panel(run: Run) -> Panel:
+    """All heads of the recorded Transformer at once, without the choice that its own page has."""
+    panel = mosaic_panel(subject(run.config, run.meta), theme(), span=12)
+    (heat,), layout = panel.figure["data"], panel.figure["layout"]
+    return replace(
+        panel,
+        title="Which tokens each attention head looks at, while the Transformer learns",
+        figure={
+            "data": [heat | {"hovertemplate": "weight %{z:.4f}<extra></extra>"}],
+            "layout": {**layout, "shapes": []},
+        },
+        slots=tuple(slot for slot in panel.slots if "shapes" not in slot.to),
+        click={},
+        height=360,
+    )
+
+
 words, picture = st.columns([5, 7], gap="large")
 with words:
-    st.title("See what a network remembers", anchor=False)
+    st.title("Watch networks learn, from the inside", anchor=False)
     st.markdown(
         "Unrolled trains small recurrent networks and Transformers while you watch, and shows what goes on inside: "
         "hidden states, gradients through time, attention, positions. Every number on screen was computed by the "
@@ -63,11 +81,9 @@ with picture:
     found = runs_of([OPENING])
     if found:
         run = found[0]
-        panel = states_panel(subject(run.config, run.meta), theme(), span=12, height=360)
-        panel.figure["layout"]["xaxis"] |= {"title": {"text": "time step t"}, "tickmode": "auto"}
         play(
-            [replace(panel, slots=panel.slots[:1])],
-            [Track(run.id, ("hidden",))],
+            [opening_panel(run)],
+            [Track(run.id, ("attention",))],
             key="home",
             loop=True,
         )

@@ -22,8 +22,8 @@ VECTORS = {"equal": "all ones", "random": "drawn at random"}
 
 EXPLAIN = {
     "sinusoidal": """
-Attention by itself sees a **set**: shuffle the tokens, and every output is shuffled with them and otherwise the same.
-Order has to be put in. Vaswani et al. added a fixed vector to each embedding: for every **pair** of dimensions the
+Attention by itself sees a **set**: shuffle the tokens that a query may look at, and its output stays the same. (The
+causal mask tells only what came before, not how long ago.) Order has to be put in. Vaswani et al. added a fixed vector to each embedding: for every **pair** of dimensions the
 sine and the cosine of the position, at a frequency of its own. Read the pairs as the hands of clocks. The first goes
 round in 6.28 positions, the last hardly moves. No two positions show the same time.
 
@@ -33,7 +33,7 @@ of two positions depends on **how far apart they are** and not on where they sta
 
 It works only because sine and cosine of a pair share **one** frequency. Many tutorials compute the exponent from an
 index that already steps by two, and double it once more. The map looks much the same. Switch to it, and read the
-numbers above the figures: half of the dimensions stand still. Where the cosine gets another exponent as well, the hands
+numbers above the figures: at 512 positions nearly half of the dimensions stand still. Where the cosine gets another exponent as well, the hands
 change length, and the curve changes its shape as it slides.
 """,
     "learned": """
@@ -59,8 +59,8 @@ the square map.
 
 With query and key all ones you see what the encoding does by itself: the score falls, with ripples, as the
 offset grows. It is the same curve as the sinusoidal table's. Draw the two at random, and the largest score may be
-anywhere: the **contents** decide which offset fits. The base sets the slowest pair; models for long texts use
-500,000 and more.
+anywhere: the **contents** decide which offset fits. The base sets the slowest pair; Llama 3 uses 500,000,
+for long texts.
 """,
     "alibi": """
 ALiBi is the shortest answer: no vectors, no angles. From the score of a query and a key it **takes off a penalty that grows
@@ -196,11 +196,12 @@ EXPERIMENTS = (
             "symbols": "8",
             "mlp": "false",
             "heads": "2",
+            "width": "32",
             "weight_decay": "0",
         },
-        "Blocks: first two (before and after the signal to recall), then three: the ten symbols, the delay, the ten to "
-        "recall. Within the delay all positions stay the same, as nothing happens there; where symbols are read or "
-        "written the model has to count, and near positions become alike without becoming equal.",
+        "Blocks. First two, before and after the signal to recall; from some hundreds of steps on three: the ten symbols, "
+        "the delay, and the ten to recall. Within the delay all positions stay alike, as nothing happens there. Where "
+        "symbols are read or written the model has to count, and only near positions stay alike.",
     ),
 )
 
@@ -248,6 +249,7 @@ def sinusoidal_view() -> None:
             default="correct",
             required=True,
             key="code",
+            wrap=True,
             bind="query-params",
         )
     st.markdown(f"**{sinusoidal.CODES[code].capitalize()}:** {sinusoidal.verdict(T, D, base, code)}")

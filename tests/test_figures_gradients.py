@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from explainer.config import MODELS, RunConfig
+from explainer.figures import gradient_notes
 from explainer.figures import gradients as figures
 from explainer.figures.curves import loss_panel
 from explainer.figures.dial import KINDS, RANGE, dial_panel, turn
@@ -193,24 +194,24 @@ def test_parameters_are_rows_and_steps_columns_before_and_after_clipping(tapes: 
 
 def test_what_a_log_axis_can_not_show_is_marked_at_its_edges() -> None:
     odd = record(norms=np.array([0.0, 0.0, math.inf, math.nan, 2.0]))
-    arrays = figures.notes(odd, Moment({"model": "rnn"}, 7)).arrays
+    arrays = gradient_notes.notes(odd, Moment({"model": "rnn"}, 7)).arrays
     assert arrays["mark_at"].tolist() == [0, 1, 2, 3]
-    low, high = figures.AT_ZERO, figures.NOT_FINITE
+    low, high = gradient_notes.AT_ZERO, gradient_notes.NOT_FINITE
     np.testing.assert_allclose(arrays["mark_height"], [low, low, high, high])
     np.testing.assert_array_equal(arrays["curve"][0], [math.nan] * 4 + [2])
-    assert figures.notes(record(), Moment({"model": "rnn"}, 7)).arrays["mark_at"].size == 0
+    assert gradient_notes.notes(record(), Moment({"model": "rnn"}, 7)).arrays["mark_at"].size == 0
 
 
 def test_nothing_is_drawn_or_marked_after_the_loss() -> None:
     early = record(norms=np.array([0.25, 0.5, 1.0, 0.0, 0.0]), last=2)
-    arrays = figures.notes(early, Moment({"model": "gru"}, 0)).arrays
+    arrays = gradient_notes.notes(early, Moment({"model": "gru"}, 0)).arrays
     np.testing.assert_array_equal(arrays["curve"][1], [0.25, 0.5, 1.0, math.nan, math.nan])
     assert arrays["mark_at"].size == 0
 
 
 def test_a_context_of_dead_gradients_has_ranges_that_an_axis_can_take() -> None:
     dead = record(norms=np.zeros(5), parameter_norms=np.zeros(2), total=0.0, clipped=0.0, factor=math.nan)
-    arrays = figures.context([dead, dead])
+    arrays = gradient_notes.context([dead, dead])
     assert arrays["span"].tolist() == [[1, 1], [1, 1]]
     assert arrays["parameter_range"].tolist() == [0, 1]
 
@@ -229,13 +230,16 @@ def test_two_runs_of_one_family_are_told_apart() -> None:
 
 
 def test_parameters_have_the_names_of_the_formulas() -> None:
-    assert figures.parameter_words(["rnn.weight_ih_l0", "rnn.bias_hh_l0", "readout.bias"]) == [
+    assert gradient_notes.parameter_words(["rnn.weight_ih_l0", "rnn.bias_hh_l0", "readout.bias"]) == [
         "W_ih",
         "b_hh",
         "readout b",
     ]
-    assert figures.parameter_words(["rnn.weight_hh_l0", "rnn.weight_hh_l1"]) == ["W_hh 1", "W_hh 2"]
-    assert figures.parameter_words(["blocks.2.mlp.expand.weight", "something.new"]) == ["3: MLP in", "something.new"]
+    assert gradient_notes.parameter_words(["rnn.weight_hh_l0", "rnn.weight_hh_l1"]) == ["W_hh 1", "W_hh 2"]
+    assert gradient_notes.parameter_words(["blocks.2.mlp.expand.weight", "something.new"]) == [
+        "3: MLP in",
+        "something.new",
+    ]
 
 
 # -- readings ---------------------------------------------------------------------------------
@@ -243,18 +247,22 @@ def test_parameters_have_the_names_of_the_formulas() -> None:
 
 def test_the_share_names_what_arrives_and_what_theory_says() -> None:
     plain = record(theory=np.ones(5), radius=0.75)
-    assert figures.share_reading(plain, "rnn") == (
+    assert gradient_notes.share_reading(plain, "rnn") == (
         "RNN (tanh): h at t = 0 gets 0.0625 of the gradient at t = 4; ρ = 0.75 predicts 0.316."
     )
-    assert figures.share_reading(record(), "transformer").startswith("Transformer: x at t = 0 gets 0.0625")
+    assert gradient_notes.share_reading(record(), "transformer").startswith("Transformer: x at t = 0 gets 0.0625")
     small = record(norms=np.array([1e-9, 1, 1, 1, 2.0]))
-    assert "gets 5.0e-10 of" in figures.share_reading(small, "gru")
+    assert "gets 5.0e-10 of" in gradient_notes.share_reading(small, "gru")
 
 
 @pytest.mark.parametrize(
     ("changes", "share", "verdict"),
     [
-        ({"norms": np.array([0, 0, 0.1, 1, 2.0])}, "at 2 steps it is exactly 0", "vanishing, exactly 0 at 2 of 4"),
+        (
+            {"norms": np.array([0, 0, 0.1, 1, 2.0])},
+            "at 2 steps it is exactly 0",
+            "vanishing, × 0.500 per step back, exactly 0 at 2 of 4",
+        ),
         ({"norms": np.array([0, 0, 0, 0, 2.0]), "factor": math.nan}, "at 4 steps it is exactly 0", "nothing at all"),
         ({"norms": np.zeros(5), "factor": math.nan}, "the loss at t = 4 has no gradient", "no verdict"),
         ({"norms": np.array([math.inf, 1, 1, 1, 1])}, "not a finite number at 1 of 5", "exploding, beyond"),
@@ -267,9 +275,9 @@ def test_the_share_names_what_arrives_and_what_theory_says() -> None:
 )
 def test_readings_are_right_at_the_extremes(changes: dict[str, Any], share: str, verdict: str) -> None:
     each = record(**changes)
-    assert share in figures.share_reading(each, "rnn_relu")
-    assert verdict in figures.verdict_reading(each, "rnn_relu")
-    notes = figures.notes(each, Moment({"model": "rnn_relu"}, 0))
+    assert share in gradient_notes.share_reading(each, "rnn_relu")
+    assert verdict in gradient_notes.verdict_reading(each, "rnn_relu")
+    notes = gradient_notes.notes(each, Moment({"model": "rnn_relu"}, 0))
     assert all(notes.readings.values())
 
 
@@ -277,7 +285,7 @@ def test_readings_are_right_at_the_extremes(changes: dict[str, Any], share: str,
 @given(factor=st.floats(0.3, 2))
 def test_the_verdict_s_half_life_halves(factor: float) -> None:
     norms = factor ** np.arange(4, -1, -1.0)
-    said = figures.verdict_reading(record(norms=norms, factor=factor), "lstm")
+    said = gradient_notes.verdict_reading(record(norms=norms, factor=factor), "lstm")
     word = "vanishing" if factor < 0.955 else "exploding" if factor > 1.0472 else "healthy"
     if min(abs(factor - 0.955), abs(factor - 1.0472)) > 1e-3:
         assert word in said
@@ -289,14 +297,14 @@ def test_the_verdict_s_half_life_halves(factor: float) -> None:
 
 def test_the_verdict_s_chart_does_not_call_dead_gradients_growing() -> None:
     dead = record(norms=np.array([0, 0, 0, 8, 1.0]), factor=8.0)
-    assert figures.per_step(dead) == 0
-    assert figures.per_step(record()) == 0.5
+    assert gradient_notes.per_step(dead) == 0
+    assert gradient_notes.per_step(record()) == 0.5
 
 
 @settings(deadline=None)
 @given(logs=st.lists(st.floats(-60, 60), min_size=3, max_size=20))
 def test_what_a_line_explains_is_one_less_the_share_of_its_residuals(logs: list[float]) -> None:
-    found = figures.explained(np.exp(logs))
+    found = gradient_notes.explained(np.exp(logs))
     if np.ptp(logs) < 1e-3:
         assert 0 <= found <= 1
     else:
@@ -312,7 +320,7 @@ def test_clipping_counts_the_updates_that_were_clipped() -> None:
         "clipped": np.array([1.0, 0.5, 1.0, 0.25]),
     }
     meta = {"model": "gru"}
-    said = figures.clipping_reading
+    said = gradient_notes.clipping_reading
     assert said(record(), Moment(meta, 0, metrics)) == "GRU: no step taken yet."
     assert said(record(), Moment(meta, 3, metrics)) == (
         "GRU, step 3: gradient norm 2, clipped to 1; 67% of the updates were clipped."
@@ -322,7 +330,7 @@ def test_clipping_counts_the_updates_that_were_clipped() -> None:
 
 
 def test_the_parameters_reading_names_the_extremes_before_and_after_clipping() -> None:
-    said = figures.parameters_reading
+    said = gradient_notes.parameters_reading
     assert "readout b has the largest gradient, 4, W_hh the smallest, 3 (before" in said(record(), "rnn", 0)
     assert "readout b has the largest gradient, 0.8, W_hh the smallest, 0.6 (after" in said(record(), "rnn", 1)
     assert "no parameter" in said(record(parameter_norms=np.zeros(2), total=0.0, clipped=0.0), "rnn", 1)

@@ -11,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from explainer.config import RunConfig
-from explainer.records import HiddenRecord
+from explainer.records import AttentionRecord, HiddenRecord
 from explainer.runs.store import Draft, Store
 from explainer.runs.tape import encode_metrics, encode_view
 from explainer.ui import backend
@@ -102,6 +102,18 @@ def test_home_links_to_what_is_running(store: Store) -> None:
     links = [link for link in app.page_link if "run=" in link.proto.query_string]
     assert [link.proto.query_string for link in links] == ["run=abc"]
     assert "step 0 of 7" in links[0].value
+
+
+def test_home_opens_with_the_recorded_heads(store: Store) -> None:
+    config = RunConfig(task="repeat", model="transformer", layers=2, heads=3, width=12, length=11, mlp=False)
+    scores = np.zeros((2, 3), np.float32)
+    view = AttentionRecord(np.full((2, 3, 5, 5), 0.2, np.float32), tuple("abcde"), scores, scores, scores, scores)
+    meta = {**META, "example": "a *b* comes once"}
+    store.create("lesson-attention", config, owner="", lenses=("attention",), meta=meta, pinned=True)
+    store.append("lesson-attention", [Draft("view:attention", 0, encode_view("attention", view))], 0)
+    app = opened("home.py")
+    assert r"a \*b\* comes once" in said(app)
+    assert "Recorded: Transformer, 2 blocks, width 12 · Repeated sequences" in [link.value for link in app.page_link]
 
 
 # -- runs -------------------------------------------------------------------------------------

@@ -435,6 +435,7 @@ def test_what_a_dead_worker_leaves_goes_on_bit_for_bit(
     client: Client, config: RunConfig, checkpoint: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed after step 23, the learning rate changed after step 17; some updates are repeated, none recorded twice."""
+    monkeypatch.setattr(recorder, "CHECKPOINT_SECONDS", 3600.0)
     monkeypatch.setattr(recorder, "FLUSH_SECONDS", 0.0)
     monkeypatch.setattr(recorder, "FLUSH_SHARE", 0.0)
     store = client.store

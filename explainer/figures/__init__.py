@@ -10,18 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from explainer.figures import attention, gradients, hidden, positions
+from explainer.figures import attention, gradient_notes, gradients, hidden, positions
 from explainer.figures.panel import Moment, Notes, Panel
 
 NOTES: Mapping[str, Callable[[Any, Moment], Notes]] = {
     "hidden": hidden.notes,
-    "gradients": gradients.notes,
+    "gradients": gradient_notes.notes,
     "attention": attention.notes,
     "positions": positions.notes,
 }
 CONTEXTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "hidden": hidden.context,
-    "gradients": gradients.context,
+    "gradients": gradient_notes.context,
     "positions": positions.context,
 }
 PANELS: Mapping[str, Callable[[Mapping[str, Any], str], list[Panel]]] = {

@@ -43,9 +43,9 @@ def score_panel(runs: Runs, theme: str, score: str, *, span: int = 3, height: in
     data: list[dict[str, Any]] = []
     slots: list[Slot] = list(_now(0))
 
-    def line(run: int, name: str, index: tuple[int | str, ...], label: str, **given: Any) -> None:
-        for axis, array, at in (("x", "step", ()), ("y", name, index)):
-            slots.append(Slot(f"data.{len(data)}.{axis}", "history", run=run, lens=LENS, name=array, index=at))
+    def line(run: int, array: str, index: tuple[int | str, ...], label: str, **given: Any) -> None:
+        for axis, source, at in (("x", "step", ()), ("y", array, index)):
+            slots.append(Slot(f"data.{len(data)}.{axis}", "history", run=run, lens=LENS, name=source, index=at))
         hover = f"{label}<br>step %{{x}}: {SCORES[score]} %{{y:.3f}}<extra></extra>"
         data.append({"type": "scatter", "mode": "lines", "hovertemplate": hover, **given})
 

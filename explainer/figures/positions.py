@@ -101,7 +101,13 @@ def path_panel(theme: str, *, span: int = 4, height: int = 290) -> Panel:
         "type": "scatter",
         "mode": "lines+markers",
         "line": {"color": ink(theme).line, "width": 1},
-        "marker": {"size": 8, "colorscale": SEQUENTIAL, "colorbar": colour_bar("position"), "cmin": 0},
+        "marker": {
+            "size": 8,
+            "colorscale": SEQUENTIAL,
+            "colorbar": colour_bar("position"),
+            "cmin": 0,
+            "line": {"color": ink(theme).line, "width": 1},
+        },
         "hovertemplate": "position %{marker.color}<br>(%{x:.4f}, %{y:.4f})<extra></extra>",
     }
     return Panel(

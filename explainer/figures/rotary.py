@@ -159,7 +159,7 @@ def dials_panel(T: int, base: float, offset: int, q: Vector, k: Vector, shown: l
                 "y": 0,
                 "yanchor": "top",
                 "showarrow": False,
-                "text": f"pair {pair}: a turn in {spoken(wavelengths(K, base)[2 * pair])}",
+                "text": f"pair {pair}<br>turn: {spoken(wavelengths(K, base)[2 * pair])}",
                 "font": {"size": 12, "color": shade.muted},
             }
         )
@@ -169,7 +169,7 @@ def dials_panel(T: int, base: float, offset: int, q: Vector, k: Vector, shown: l
         figure={
             "data": data,
             "layout": layout(
-                theme, **axes, shapes=shapes, annotations=notes, showlegend=True, margin={"l": 8, "r": 8, "t": 10, "b": 26}
+                theme, **axes, shapes=shapes, annotations=notes, showlegend=True, margin={"l": 8, "r": 8, "t": 10, "b": 40}
             ),
         },
         slots=tuple(slots),
@@ -232,7 +232,7 @@ def scores_reading(S: Float[np.ndarray, "T T"]) -> str:
 def waves_reading(T: int, shown: list[int], base: float, K: int) -> str:
     """One sentence on the turns of the shown pairs over the sequence."""
     lengths = wavelengths(K, base)
-    turns = [f"pair {pair} {(T - 1) / lengths[2 * pair]:.3g}" for pair in shown]
+    turns = [f"pair {pair}: {(T - 1) / lengths[2 * pair]:.3g}" for pair in shown]
     return f"Turns from the first position to the last: {', '.join(turns)}."
 
 

@@ -245,7 +245,7 @@ def offset_reading(error: float) -> str:
 
 def waves_reading(T: int, shown: list[int], lengths: Float[np.ndarray, " D"]) -> str:
     """One sentence on how often the shown pairs turn within the sequence."""
-    turns = [f"pair {pair} {(T - 1) / lengths[2 * pair]:.3g}" for pair in shown]
+    turns = [f"pair {pair}: {(T - 1) / lengths[2 * pair]:.3g}" for pair in shown]
     return f"Turns from the first position to the last: {', '.join(turns)}."
 
 

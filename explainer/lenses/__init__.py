@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from explainer.lenses import attention, gradients, hidden, positions
+from explainer.lenses import attention, gates, gradients, hidden, jacobian, microscope, positions
 from explainer.lenses.lens import Lens
 
 __all__ = ["LENSES", "Lens"]
 
-LENSES: dict[str, Lens] = {lens.name: lens for lens in (hidden.LENS, gradients.LENS, attention.LENS, positions.LENS)}
+LENSES: dict[str, Lens] = {
+    module.LENS.name: module.LENS
+    for module in (hidden, gradients, attention, positions, gates, microscope, jacobian)
+}

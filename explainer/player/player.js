@@ -347,11 +347,12 @@ function plotly(url) {
     if (window.Plotly) return resolve(window.Plotly);
     const script = document.createElement("script");
     script.src = url;
-    script.onload = () => resolve(window.Plotly);
     script.onerror = () => {
       plotlyReady = null;
       reject(new Error("plotly.js could not be loaded"));
     };
+    // Where our routes are missing, the answer is the app's own page: it loads, and brings no Plotly.
+    script.onload = () => (window.Plotly ? resolve(window.Plotly) : script.onerror());
     document.head.append(script);
   });
   return plotlyReady;

@@ -22,7 +22,7 @@ class IllegalChange(RuntimeError):
 
 
 class Ledger(Database):
-    """Runs, chunks, checkpoints and texts (see `Store` for who writes what)."""
+    """Runs, chunks and checkpoints (see `Store` for who writes what)."""
 
     # -- runs ---------------------------------------------------------------------------------
 
@@ -227,7 +227,7 @@ class Ledger(Database):
         """Bytes of a run's chunks by kind."""
         return dict(self.read("SELECT kind, SUM(LENGTH(body)) FROM chunks WHERE run = ? GROUP BY kind", run))
 
-    # -- checkpoints and texts ----------------------------------------------------------------
+    # -- checkpoints --------------------------------------------------------------------------
 
     def save_checkpoint(self, run: str, step: int, body: bytes) -> None:
         """Replace the run's checkpoint."""
@@ -238,16 +238,6 @@ class Ledger(Database):
         """(step, body) of the latest one."""
         rows = self.read("SELECT step, body FROM checkpoints WHERE run = ?", run)
         return (int(rows[0][0]), rows[0][1]) if rows else None
-
-    def save_text(self, digest: str, body: str) -> None:
-        """Keep a text or series under its hash."""
-        with self.transaction() as db:
-            db.execute("INSERT OR IGNORE INTO texts VALUES (?, ?, ?)", (digest, body, time.time()))
-
-    def text(self, digest: str) -> str | None:
-        """The text of that hash, or None."""
-        rows = self.read("SELECT body FROM texts WHERE digest = ?", digest)
-        return str(rows[0][0]) if rows else None
 
 
 def _run(row: Sequence[Any]) -> Run:

@@ -1,4 +1,4 @@
-"""What processes tell each other through the store: commands, looks, who watches, who works."""
+"""What processes tell each other through the store: commands, texts, looks, who watches, who works."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LOOK = "id, run, step, lens, input, status, body, error"
 
 
 class Mailbox(Database):
-    """Commands, looks, watching and the worker's row (see `Store` for who writes what)."""
+    """Commands, texts, looks, watching and the worker's row (see `Store` for who writes what)."""
 
     # -- commands -----------------------------------------------------------------------------
 
@@ -32,6 +32,18 @@ class Mailbox(Database):
         """Remove a command, best in the transaction that writes what it did."""
         with self.transaction() as db:
             db.execute("DELETE FROM commands WHERE id = ?", (command,))
+
+    # -- texts --------------------------------------------------------------------------------
+
+    def save_text(self, digest: str, body: str) -> None:
+        """Keep a text or series under its hash."""
+        with self.transaction() as db:
+            db.execute("INSERT OR IGNORE INTO texts VALUES (?, ?, ?)", (digest, body, time.time()))
+
+    def text(self, digest: str) -> str | None:
+        """The text of that hash, or None."""
+        rows = self.read("SELECT body FROM texts WHERE digest = ?", digest)
+        return str(rows[0][0]) if rows else None
 
     # -- looks --------------------------------------------------------------------------------
 

@@ -31,14 +31,18 @@ TIDY_SECONDS = 10.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Work until told to end. Returns the exit status: 0, or `TAKEN`."""
+    """Work until told to end. Returns the exit status: 0, `TAKEN`, or 1 when the store can't be used."""
     parser = argparse.ArgumentParser(description="Train the runs of a store.")
     parser.add_argument("--store", type=Path, required=True, help="folder of the store")
     parser.add_argument("--parent", type=int, default=0, help="end when this process is gone")
     options = parser.parse_args(arguments)
     logging.basicConfig(format="worker: %(message)s")
 
-    store = Store(options.store)
+    try:
+        store = Store(options.store)
+    except StoreError as error:
+        log.error("%s", error)
+        return 1
     claim = Claim(options.store)
     if not claim.take():
         return TAKEN

@@ -1,0 +1,249 @@
+"""What a look at the gradients comes to: curves for a log axis, ranges of a whole tape, sentences."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+
+from explainer.figures.curves import loss_reading
+from explainer.figures.panel import Moment, Notes
+from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES
+from explainer.records import GradientRecord
+from explainer.theory.jacobian import verdict
+
+STAGES = ("before clipping", "after clipping")
+SCALE_TITLES = ("gradient norm ‖∂L/∂hₜ‖", "‖∂L/∂hₜ‖ as a share of the last")
+FITS = 0.5  # R² below which one factor per step does not describe the curve: no verdict then
+AT_ZERO, NOT_FINITE = 0.025, 0.975  # heights of the marks, as shares of the chart
+
+
+def notes(record: GradientRecord, moment: Moment) -> Notes:
+    """Sentences and derived arrays of one look at the gradients."""
+    model = str(moment.meta["model"])
+    marks = _marks(record)
+    sizes = parameter_sizes(record)
+    with np.errstate(divide="ignore"):
+        logs = np.where(sizes > 0, np.log10(sizes), np.nan)
+    return Notes(
+        readings={
+            "share": share_reading(record, model),
+            "verdict": verdict_reading(record, model),
+            "clipping": clipping_reading(record, moment),
+            "parameters": {str(stage): parameters_reading(record, model, stage) for stage in range(len(STAGES))},
+            "loss": loss_reading(moment),
+        },
+        arrays={
+            "curve": scaled(record, record.norms),
+            "rate": scaled(record, record.theory if record.theory.size else np.full(len(record.norms), np.nan)),
+            "hover": np.stack([record.norms.astype(np.float64), _shares(record)], axis=1),
+            "mark_at": np.array([at for at, _, _ in marks], dtype=np.int32),
+            "mark_height": np.array([height for _, height, _ in marks], dtype=np.float32),
+            "now_step": np.array([moment.step], dtype=np.int32),
+            "per_step": np.array(per_step(record)),
+            "now_per_step": np.array([per_step(record)]),
+            "parameter_logs": logs.astype(np.float32),
+            "parameter_sizes": sizes.astype(np.float32),
+        },
+        labels={
+            "mark_words": [words for _, _, words in marks],
+            "axes": SCALE_TITLES,
+            "colour": [FAMILY_COLOURS[model]],
+            "parameter_words": parameter_words(record.parameters),
+        },
+    )
+
+
+def context(records: Sequence[GradientRecord], previous: NDArray[np.float32] | None = None) -> dict[str, NDArray[Any]]:
+    """The ranges of the whole tape, so that the curves move and the axes don't.
+
+    Returns:
+        span (2, 2): smallest and largest measured value on each scale; parameter_range (2,): the
+        same of the parameters' log10 norms, before and after clipping together.
+    """
+    curves = np.concatenate([scaled(record, record.norms) for record in records], axis=1)
+    sizes = np.concatenate([parameter_sizes(record).ravel() for record in records])
+    low, high = _range(sizes)
+    return {
+        "span": np.array([_range(curve) for curve in curves]),
+        "parameter_range": np.log10(np.array([low, high if high > low else low * 10])),
+    }
+
+
+def _range(values: NDArray[Any]) -> tuple[float, float]:
+    usable = values[np.isfinite(values) & (values > 0)]
+    return (float(usable.min()), float(usable.max())) if usable.size else (1.0, 1.0)
+
+
+def scaled(record: GradientRecord, values: Float[np.ndarray, " T"]) -> Float[np.ndarray, "2 T"]:
+    """`values` up to the loss as they are, and as shares of the measured norm there; NaN where a log axis has none."""
+    with np.errstate(all="ignore"):
+        both = np.stack([values.astype(np.float64), values.astype(np.float64) / float(record.norms[record.last])])
+    both[:, record.last + 1 :] = np.nan
+    return np.where(np.isfinite(both) & (both > 0), both, np.nan)
+
+
+def explained(norms: Float[np.ndarray, " T"]) -> float:
+    """R², the share of the variance of ln(norms) that one factor per step explains; 1 of a level line."""
+    at = np.flatnonzero(np.isfinite(norms) & (norms > 0))
+    logs = np.log(norms[at].astype(np.float64))
+    if len(at) < 3 or np.ptp(logs) < 1e-6:
+        return 1.0
+    return float(np.corrcoef(at, logs)[0, 1] ** 2)
+
+
+def per_step(record: GradientRecord) -> float:
+    """The factor, or 0 where nothing arrives at t = 0 and the few steps that get something suggest otherwise."""
+    if record.norms[0] == 0 and record.last > 0 and verdict(record.factor) != "vanishing":
+        return 0.0
+    return record.factor
+
+
+def _shares(record: GradientRecord) -> Float[np.ndarray, " T"]:
+    with np.errstate(all="ignore"):
+        return record.norms.astype(np.float64) / float(record.norms[record.last])
+
+
+def _marks(record: GradientRecord) -> list[tuple[int, float, str]]:
+    """(t, height, words) of the steps that a log axis can't show."""
+    marks = []
+    for at, norm in enumerate(record.norms[: record.last + 1]):
+        if norm == 0:
+            marks.append((at, AT_ZERO, "exactly 0: nothing arrives"))
+        elif not math.isfinite(norm):
+            marks.append((at, NOT_FINITE, "not a finite number"))
+    return marks
+
+
+def parameter_sizes(record: GradientRecord) -> Float[np.ndarray, "2 P"]:
+    """||dL/dW||_2 of each parameter as it is, and after clipping shrinks all of them alike."""
+    before = record.parameter_norms.astype(np.float64)
+    shrunk = record.clipped / record.total if math.isfinite(record.total) and record.total > 0 else 1.0
+    return np.stack([before, before * shrunk])
+
+
+_RECURRENT = re.compile(r"rnn\.(weight|bias)_(ih|hh)_l(\d)")
+_BLOCK = re.compile(r"blocks\.(\d)\.(.+)")
+_PARTS = {
+    "attention.query_key_value.weight": "Q, K, V",
+    "attention.project.weight": "attention out",
+    "attention_norm.weight": "attention norm",
+    "mlp.expand.weight": "MLP in",
+    "mlp.project.weight": "MLP out",
+    "mlp_norm.weight": "MLP norm",
+    "embedding.weight": "embedding",
+    "embedding.bias": "embedding b",
+    "positions.weight": "positions",
+    "final_norm.weight": "final norm",
+    "readout.weight": "readout W",
+    "readout.bias": "readout b",
+}
+
+
+def parameter_words(names: Sequence[str]) -> list[str]:
+    """Parameters as the formulas name them: `rnn.weight_hh_l0` is "W_hh", or of several layers "W_hh 1"."""
+    several = any(name.endswith("_l1") for name in names)
+    words = []
+    for name in names:
+        if found := _RECURRENT.fullmatch(name):
+            layer = f" {int(found[3]) + 1}" if several else ""
+            words.append(f"{'W' if found[1] == 'weight' else 'b'}_{found[2]}{layer}")
+        elif found := _BLOCK.fullmatch(name):
+            words.append(f"{int(found[1]) + 1}: {_PARTS.get(found[2], found[2])}")
+        else:
+            words.append(_PARTS.get(name, name))
+    return words
+
+
+# -- readings ---------------------------------------------------------------------------------
+
+
+def share_reading(record: GradientRecord, model: str) -> str:
+    """One sentence: what arrives at the first step of what the last one gets, beside theory."""
+    name, state = FAMILY_NAMES[model], "x" if model == "transformer" else "h"
+    last, norms = record.last, record.norms[: record.last + 1].astype(np.float64)
+    bad = int((~np.isfinite(norms)).sum())
+    if bad:
+        return f"{name}: the gradient is not a finite number at {bad} of {last + 1} steps."
+    if last == 0:
+        return f"{name}: with one time step there is nothing to carry back."
+    if norms[last] == 0:
+        return f"{name}: the loss at t = {last} has no gradient."
+    zeros = int((norms == 0).sum())
+    sentence = f"{name}: {state} at t = 0 gets {short(norms[0] / norms[last])} of the gradient at t = {last}"
+    if record.theory.size:
+        sentence += f"; ρ = {record.radius:.2f} predicts {short(_power(record.radius, last))}"
+    if zeros:
+        sentence += f"; at {zeros} {'step' if zeros == 1 else 'steps'} it is exactly 0"
+    return sentence + "."
+
+
+def verdict_reading(record: GradientRecord, model: str) -> str:
+    """One sentence: vanishing, healthy or exploding, with the factor per step and what it comes to."""
+    name = FAMILY_NAMES[model]
+    norms = record.norms[: record.last + 1]
+    if not np.isfinite(norms).all():
+        return f"{name}: exploding, beyond what a number can hold."
+    if record.last == 0 or norms[-1] == 0:
+        return f"{name}: no verdict, for there is no gradient to follow."
+    if not norms[:-1].any():
+        return f"{name}: vanishing, nothing at all arrives at an earlier step."
+    if norms[0] == 0:
+        zeros = f"exactly 0 at {int((norms == 0).sum())} of {record.last} earlier steps"
+        rate = f"× {record.factor:.3f} per step back, " if verdict(record.factor) == "vanishing" else ""
+        return f"{name}: vanishing, {rate}{zeros}."
+    factor, found = record.factor, verdict(record.factor)
+    fit = explained(norms)
+    if found != "healthy" and fit < FITS:
+        return f"{name}: no steady trend, for × {factor:.3f} per step back explains only {fit:.0%} of it."
+    sentence = f"{name}: {found}, × {factor:.3f} per step back"
+    rate = math.log(factor)
+    if abs(rate) < 1e-3:
+        return f"{sentence}."
+    return f"{sentence}, {'half lost' if rate < 0 else 'doubled'} in {math.log(2) / abs(rate):.1f} steps."
+
+
+def clipping_reading(record: GradientRecord, moment: Moment) -> str:
+    """One sentence: the norm at this update before and after clipping, and how often it was clipped so far."""
+    name = FAMILY_NAMES[str(moment.meta["model"])]
+    before, after = moment.metric("grad_norm"), moment.metric("clipped")
+    if math.isnan(before):
+        return f"{name}: no step taken yet."
+    if not record.clip:
+        return f"{name}, step {moment.step}: gradient norm {short(before)}; nothing is clipped in this run."
+    count = int(np.searchsorted(moment.metrics["step"], moment.step, side="right"))
+    cut = np.mean(moment.metrics["clipped"][:count] < moment.metrics["grad_norm"][:count] * (1 - 1e-5))
+    done = f"clipped to {short(after)}" if after < before * (1 - 1e-5) else f"below the limit of {record.clip:g}"
+    return f"{name}, step {moment.step}: gradient norm {short(before)}, {done}; {cut:.0%} of the updates were clipped."
+
+
+def parameters_reading(record: GradientRecord, model: str, stage: int) -> str:
+    """One sentence: the parameters with the largest and the smallest gradient, on the batch of the views."""
+    name, sizes = FAMILY_NAMES[model], parameter_sizes(record)[stage]
+    if not np.isfinite(sizes).all():
+        return f"{name}: some parameters' gradients are not finite numbers."
+    if not sizes.any():
+        return f"{name}: no parameter has a gradient."
+    words = parameter_words(record.parameters)
+    big, small = int(sizes.argmax()), int(sizes.argmin())
+    sentence = f"{name}: {words[big]} has the largest gradient, {short(sizes[big])}"
+    if small != big:
+        sentence += f", {words[small]} the smallest, {short(sizes[small])}"
+    return f"{sentence} ({STAGES[stage]}, on the batch of the top row)."
+
+
+def _power(base: float, exponent: int) -> float:
+    try:
+        return base**exponent
+    except OverflowError:
+        return math.inf
+
+
+def short(value: float) -> str:
+    """A number in two or three digits: 0.63, 3.1e-11."""
+    return f"{value:.3g}" if value == 0 or 1e-2 <= abs(value) < 1e4 else f"{value:.1e}"

@@ -1,0 +1,230 @@
+"""The Jacobian dial: what one step of a recurrent network does to a small change of its state, and many steps do.
+
+s_t is the top layer's state, h or (h, c), and J_t = ds_t/ds_(t-1) at the states that the network passes
+through as it reads one sequence. The gradient of the last loss, k steps back, is g J_T J_(T-1) ... J_(T-k+1)
+with g = dL*/ds_T (a row vector). Pascanu, Mikolov, Bengio 2013, section 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import embedding
+
+from explainer.config import RECURRENT
+from explainer.lenses.lens import Lens, evaluating, first_rows
+from explainer.models import Recurrent, SequenceModel, observe
+from explainer.models.cells import Cell, CellWeights
+from explainer.models.observe import unwatched
+from explainer.records import JacobianRecord
+from explainer.tasks import Batch, Task
+from explainer.theory.followed import MOST_STATE, horizon, moments, state_size
+from explainer.theory.jacobian import spectral_radius
+
+SATURATED = 0.1  # of an activation's largest slope
+ROUNDING = 1e-10  # of the largest singular value: what is smaller in a product is rounding
+PLAIN = ("rnn", "rnn_relu")  # without gates, so that W_hh alone is the linear theory
+
+
+def _sigmoid(value: Tensor) -> Tensor:
+    return 4 * value * (1 - value)
+
+
+def _tanh(value: Tensor) -> Tensor:
+    return 1 - value.square()
+
+
+def _relu(value: Tensor) -> Tensor:
+    return torch.where(value.isnan(), value, (value > 0).to(value.dtype))
+
+
+_CANDIDATE = {"gates.candidate": _tanh}
+SLOPES: Mapping[str, Mapping[str, Callable[[Tensor], Tensor]]] = {
+    "rnn": {"hidden": _tanh},
+    "rnn_relu": {"hidden": _relu},
+    "lstm": {**dict.fromkeys(("gates.input", "gates.forget", "gates.output"), _sigmoid), **_CANDIDATE},
+    "gru": {**dict.fromkeys(("gates.reset", "gates.update"), _sigmoid), **_CANDIDATE},
+}
+"""The activations of each cell and their slope, from their value, as a share of the largest slope."""
+
+
+class Product(NamedTuple):
+    """exp(log_scale) * matrix, the matrix's largest entry being about 1, so that long products are not lost."""
+
+    matrix: Float[np.ndarray, "M M"]
+    log_scale: float
+
+
+class Passage(NamedTuple):
+    """One sequence through the top layer: what went in, the states, the activations, and the loss's gradient."""
+
+    inputs: Float[Tensor, "T F"]
+    states: tuple[Float[Tensor, "T N"], ...]
+    activations: dict[str, Float[Tensor, "T N"]]
+    gradient: Float[np.ndarray, " M"]
+
+
+def look(model: SequenceModel, batch: Batch, task: Task) -> JacobianRecord:
+    """The Jacobians on the batch's first sequence, with weights and `.grad` untouched.
+
+    Raises:
+        ValueError: no position of the sequence counts in the loss (a text of one character).
+    """
+    assert isinstance(model, Recurrent), type(model)
+    config = task.config
+    batch = first_rows(batch, 1)
+    if not batch.mask.any():
+        raise ValueError("This input leaves nothing to predict, so there is no loss. Give at least two steps.")
+    last, plain = int(batch.mask[0].nonzero().max()), config.model in PLAIN
+    passage = _passage(model, batch, task, last)
+    weights = CellWeights(*(weight.detach().double() for weight in model.weights(config.layers - 1)))
+    size = state_size(config.model, config.width)
+    K = horizon(last, size)
+    back = _along(model.cell, weights, passage, last - K + 1 if K else 0, last)[::-1]
+    products = products_back(back[:K])
+
+    singles, spans = moments(last, size)
+    chosen = [(Product(back[last - t], 0.0), 1) for t in singles] + [(products[span], span) for span in spans]
+    spectra = [per_step(product, span) for product, span in chosen]
+    theory = weights.w_hidden.cpu().numpy() if plain else _at_rest(model.cell, weights, passage)
+    radius, sigma = spectral_radius(theory), largest_singular(theory)
+    parts, slope = _saturation(config.model, passage.activations)
+    with np.errstate(all="ignore"):
+        factors = np.array([sigma if plain else largest_singular(each) for each in back[:K]])
+        kept = np.array([np.linalg.norm(passage.gradient @ matrix) * np.exp(scale) for matrix, scale in products])
+        return JacobianRecord(
+            eigenvalues=np.stack([eigenvalues for eigenvalues, _ in spectra]),
+            singular=np.stack([singular for _, singular in spectra]),
+            steps=np.array((*singles, *(last for _ in spans)), dtype=np.int32),
+            spans=np.array([span for _, span in chosen], dtype=np.int32),
+            rate=radius ** np.arange(K + 1),
+            bound=np.concatenate([[1.0], np.exp(np.cumsum(np.log(factors)))]),
+            largest=np.array([largest_singular(matrix) * np.exp(scale) for matrix, scale in products]),
+            measured=kept / kept[0],
+            radius=radius,
+            sigma=sigma,
+            theory="W_hh" if plain else "rest",
+            saturated=parts.mean(axis=0),
+            slope=slope,
+            parts=parts,
+            part_names=tuple(name.removeprefix("gates.") for name in SLOPES[config.model]),
+            last=last,
+            tokens=tuple(task.axis(batch)),
+        )
+
+
+def jacobians(
+    cell: Cell, weights: CellWeights, inputs: Float[Tensor, "S F"], states: tuple[Float[Tensor, "S N"], ...]
+) -> Float[Tensor, "S M M"]:
+    """J[s, i, j] = d (state after)_i / d (state before)_j of one step of a cell, for each of S steps at once."""
+    with torch.enable_grad():
+        before = tuple(state.detach().requires_grad_() for state in states)
+        after = torch.cat(cell.step(inputs.detach(), before, weights, unwatched), dim=-1)
+        S, M = after.shape
+        each = torch.eye(M, dtype=after.dtype, device=after.device)[:, None].expand(M, S, M)
+        rows = torch.autograd.grad(after, before, each, is_grads_batched=True, materialize_grads=True)
+    return torch.cat(rows, dim=-1).transpose(0, 1)
+
+
+def products_back(J: Float[np.ndarray, "K M M"]) -> list[Product]:
+    """1, J_T, J_T J_(T-1), ... for J in this order, backwards in time: K + 1 products."""
+    current = Product(np.eye(J.shape[-1]), 0.0)
+    products = [current]
+    for step in J:
+        matrix, scale = current.matrix @ step, current.log_scale
+        size = float(np.abs(matrix).max())
+        if 0 < size < np.inf:
+            matrix, scale = matrix / size, scale + float(np.log(size))
+        current = Product(matrix, scale)
+        products.append(current)
+    return products
+
+
+def per_step(product: Product, span: int) -> tuple[Float[np.ndarray, "M 2"], Float[np.ndarray, " M"]]:
+    """Eigenvalues (real and imaginary part, longest first) and singular values of a product of `span` steps.
+
+    The span-th root of every length is taken; angles stay. What rounding hides is NaN.
+    """
+    matrix, scale = product
+    M = len(matrix)
+    if not np.isfinite(matrix).all():
+        return np.full((M, 2), np.nan), np.full(M, np.nan)
+    singular = np.linalg.svd(matrix, compute_uv=False)
+    values = np.linalg.eigvals(matrix)
+    values = values[np.lexsort((values.imag, -np.abs(values)))].astype(complex)
+    if span == 1 and scale == 0:
+        return np.stack([values.real, values.imag], axis=1), singular
+    floor = ROUNDING * singular[0]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        lengths = np.where(np.abs(values) > floor, np.exp((np.log(np.abs(values)) + scale) / span), np.nan)
+        singular = np.where(singular > floor, np.exp((np.log(singular) + scale) / span), np.nan)
+    angles = np.angle(values)
+    return np.stack([lengths * np.cos(angles), lengths * np.sin(angles)], axis=1), singular
+
+
+def largest_singular(matrix: Float[np.ndarray, "M M"]) -> float:
+    """sigma_max; NaN if an entry is not finite."""
+    return float(np.linalg.norm(matrix, 2)) if np.isfinite(matrix).all() else float("nan")
+
+
+def _passage(model: Recurrent, batch: Batch, task: Task, last: int) -> Passage:
+    """The sequence through the model, and dL*/ds at step `last`: the loss reads h alone, so that of c is zero."""
+    config = task.config
+    top = config.layers - 1
+    states = ("hidden", "cell")[: model.cell.states]
+    kept = [f"layer.{top}.{name}" for name in dict.fromkeys((*states, *SLOPES[config.model]))]
+    below = [f"layer.{top - 1}.hidden"] if top else []
+    with evaluating(model), torch.enable_grad():
+        with observe(model, *kept, *below) as seen:
+            output = model(batch.x)
+        loss = task.loss_per_position(output, batch)[0, last]
+        (gradient,) = torch.autograd.grad(loss, [seen[f"layer.{top}.hidden"][last]])
+    value = {name: torch.stack([step[0] for step in steps]).detach().double() for name, steps in seen.items()}
+    features = embedding(batch.x, model.eye) if model.has_tokens else batch.x
+    end = np.zeros((model.cell.states, config.width))
+    end[0] = gradient[0].double().cpu().numpy()
+    return Passage(
+        inputs=value[below[0]] if below else features[0].double(),
+        states=tuple(value[f"layer.{top}.{name}"] for name in states),
+        activations={name: value[f"layer.{top}.{name}"] for name in SLOPES[config.model]},
+        gradient=end.ravel(),
+    )
+
+
+def _along(
+    cell: Cell, weights: CellWeights, passage: Passage, first: int, last: int
+) -> Float[np.ndarray, "S M M"]:
+    """J_t for t = first ... last; before t = 0 the state is zero."""
+    before = tuple(torch.cat([torch.zeros_like(state[:1]), state])[first : last + 1] for state in passage.states)
+    return jacobians(cell, weights, passage.inputs[first : last + 1], before).cpu().numpy()
+
+
+def _at_rest(cell: Cell, weights: CellWeights, passage: Passage) -> Float[np.ndarray, "M M"]:
+    """J at the zero state without input."""
+    nothing = tuple(torch.zeros_like(state[:1]) for state in passage.states)
+    return jacobians(cell, weights, torch.zeros_like(passage.inputs[:1]), nothing)[0].cpu().numpy()
+
+
+def _saturation(
+    model: str, activations: Mapping[str, Tensor]
+) -> tuple[Float[np.ndarray, "G T"], Float[np.ndarray, " T"]]:
+    """Of each kind of activation the share that is saturated, and the mean slope of all, at each step."""
+    shares, slopes = [], []
+    for name, slope in SLOPES[model].items():
+        steep = slope(activations[name])
+        flat = torch.where(steep.isnan(), steep, (steep < SATURATED).to(steep.dtype))
+        shares.append(flat.mean(-1).cpu().numpy())
+        slopes.append(steep.mean(-1).cpu().numpy())
+    return np.stack(shares), np.mean(slopes, axis=0)
+
+
+LENS = Lens(
+    "jacobian",
+    look,
+    suits=lambda config: config.model in RECURRENT and state_size(config.model, config.width) <= MOST_STATE,
+)
