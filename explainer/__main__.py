@@ -98,7 +98,9 @@ def make_parser() -> Parser:
         formatter_class=words,
     )
     look.add_argument("run", metavar="RUN", help="id of a run, or the name of a lesson such as lesson-hidden")
-    look.add_argument("--lens", required=True, help="hidden, gradients, attention or positions")
+    look.add_argument(
+        "--lens", required=True, help="what to look through, such as hidden, gradients, attention, positions"
+    )
     look.add_argument("--step", type=int, help="number of updates of the weights; default, the last")
     look.add_argument("--input", default="", metavar="TEXT", help="look at this input; default, the tape's own batch")
     look.add_argument("--layer", type=int, default=1, help="the layer that a figure shows, from 1")

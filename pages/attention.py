@@ -107,8 +107,8 @@ def with_control(config: RunConfig) -> list[RunConfig]:
 open_lesson(
     lesson,
     "Which tokens look at which?",
-    "In a Transformer every token reads from the ones before it, and each **head** decides for itself from which. "
-    "Here are all heads while two of them find each other: together they learn to continue what they have seen once.",
+    "In a Transformer every token reads from those before it, and each **head** learns from which. Here are all heads, "
+    "while two of them learn to work together.",
 )
 runs = transport(lesson, with_control)
 runs = [run for run in runs if run.config.layers > 0]

@@ -291,8 +291,8 @@ def alibi_view() -> None:
     play(alibi.panels(T, H, head - 1, theme()), key="alibi", scan=scan(T))
 
 
-if st.session_state.get(ENTERED, False) and "run" in st.query_params and "encoding" not in st.query_params:
-    st.session_state["encoding"] = "learned"  # a link to a run
+if st.session_state.get(ENTERED, False):  # before `open_lesson`, which takes note of it
+    st.session_state["positions:first"] = "learned" if "run" in st.query_params else "sinusoidal"
 open_lesson(
     lesson,
     "How does a Transformer know the order?",
@@ -303,7 +303,7 @@ encoding = st.segmented_control(
     "Encoding",
     list(ENCODINGS),
     format_func=ENCODINGS.__getitem__,
-    default="sinusoidal",
+    default=st.session_state.get("positions:first", "sinusoidal"),
     required=True,
     key="encoding",
     bind="query-params",

@@ -78,6 +78,27 @@ def said(app: AppTest) -> str:
     return "\n".join(each.value for each in [*app.markdown, *app.caption, *app.info, *app.error])
 
 
+def test_the_shell_opens_at_home() -> None:
+    app = AppTest.from_file(str(PROJECT / "explainer" / "ui" / "shell.py"), default_timeout=30).run()
+    assert not app.exception
+    assert app.title[0].value == "Watch networks learn, from the inside"
+
+
+def test_a_link_to_a_run_opens_it_on_a_page_that_was_open_before(store: Store) -> None:
+    record(store, "one")
+    record(store, "two", replace(GRU, width=17))
+    app = AppTest.from_file(str(PROJECT / "explainer" / "ui" / "shell.py"), default_timeout=30).run()
+    for run, width in (("one", 13), ("two", 17)):
+        app.switch_page("../../pages/hidden_states.py")
+        app.query_params["run"] = run
+        app.run()
+        assert not app.exception
+        assert app.session_state["hidden.width"] == width
+        app.switch_page("../../pages/home.py")
+        app.query_params.clear()
+        app.run()
+
+
 # -- home -------------------------------------------------------------------------------------
 
 

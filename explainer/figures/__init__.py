@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from explainer.figures import attention, gradient_notes, gradients, hidden, positions
+from explainer.figures import attention, gates, gradient_notes, gradients, hidden, positions
 from explainer.figures.panel import Moment, Notes, Panel
 
 NOTES: Mapping[str, Callable[[Any, Moment], Notes]] = {
@@ -18,6 +18,7 @@ NOTES: Mapping[str, Callable[[Any, Moment], Notes]] = {
     "gradients": gradient_notes.notes,
     "attention": attention.notes,
     "positions": positions.notes,
+    "gates": gates.notes,
 }
 CONTEXTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "hidden": hidden.context,
@@ -29,6 +30,7 @@ PANELS: Mapping[str, Callable[[Mapping[str, Any], str], list[Panel]]] = {
     "gradients": gradients.panels,
     "attention": attention.panels,
     "positions": positions.panels,
+    "gates": gates.panels,
 }
 
 __all__ = ["CONTEXTS", "NOTES", "PANELS", "Moment", "Notes"]

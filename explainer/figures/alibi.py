@@ -94,21 +94,16 @@ def weights_panel(T: int, head: int, slope: float, theme: str) -> Panel:
             "data": [bars],
             "layout": layout(
                 theme,
-                xaxis={"title": {"text": "position j of the key"}, "range": [0, T]},
+                xaxis={"title": {"text": "position j of the key"}},
                 yaxis={"title": {"text": "weight"}},
                 shapes=[here(theme)],
             ),
         },
         slots=(
             Slot("data.0.y", "own", name="weights", index=("place",)),
-            Slot("layout.yaxis.range", "own", name="range", index=("place",)),
             *HERE,
         ),
-        # The first queries have few keys and so large weights; soon the range stays.
-        arrays={
-            "weights": weights[np.ix_(at, at)],
-            "range": np.stack([np.zeros(len(at)), 1.08 * weights[at].max(axis=1)], axis=1),
-        },
+        arrays={"weights": weights[np.ix_(at, at)]},
         reading=weights_reading(T, slope),
         span=7,
         height=290,
@@ -175,19 +170,18 @@ def maps_panel(T: int, H: int, theme: str) -> Panel:
 
 
 def lines_panel(T: int, H: int, head: int, theme: str) -> Panel:
-    """Bias against distance, a line for each head."""
-    lowest = min(ENDS, max(float(alibi_slopes(H).max()) * (T - 1), 1e-6))
+    """Bias against distance, a line for each head, as far as it matters."""
     data = [
         {
             "type": "scatter",
             "mode": "lines",
-            "x": [0, T - 1],
-            "y": [0, -float(slope) * (T - 1)],
+            "x": [0, min(T - 1.0, ENDS / slope)],
+            "y": [0, -min(slope * (T - 1), ENDS)],
             "name": f"head {number + 1}",
             "line": {"color": colour, "width": 4 if number == head else 1.5},
             "hovertemplate": f"head {number + 1}, slope {fraction(slope)}<br>%{{x}} back: %{{y:.4f}}<extra></extra>",
         }
-        for number, (slope, colour) in enumerate(zip(alibi_slopes(H), shades(theme, H), strict=True))
+        for number, (slope, colour) in enumerate(zip(alibi_slopes(H).tolist(), shades(theme, H), strict=True))
     ]
     return Panel(
         id="alibi-lines",
@@ -197,7 +191,7 @@ def lines_panel(T: int, H: int, head: int, theme: str) -> Panel:
             "layout": layout(
                 theme,
                 xaxis={"title": {"text": "distance i − j"}},
-                yaxis={"title": {"text": "bias"}, "range": [-1.02 * lowest, 0.02 * lowest]},
+                yaxis={"title": {"text": "bias"}},
             ),
         },
         reading=lines_reading(T, head, float(alibi_slopes(H)[head])),

@@ -86,7 +86,7 @@ def mosaic_panel(run: Mapping[str, Any], theme: str, *, span: int = 6) -> Panel:
         ]
         words.append({"text": "", "showarrow": False, "yanchor": "bottom", "borderpad": 0, "font": {"size": 11}})
     names = [f"head {head + 1}" if H <= LABELLED_HEADS else str(head + 1) for head in range(H)]
-    plain_axis = {"showgrid": False, "tickmode": "array", "ticks": ""}
+    plain_axis = {"showgrid": False, "showline": False, "tickmode": "array", "ticks": ""}
     return Panel(
         id="heads",
         title="Every head: click one to see it large",
@@ -104,12 +104,12 @@ def mosaic_panel(run: Mapping[str, Any], theme: str, *, span: int = 6) -> Panel:
         slots=tuple(slots),
         readings=(Reading(LENS, "heads"),),
         span=span,
-        height=min(420, max(190, 60 + 90 * L)),
+        height=min(420, max(180, 40 + 85 * L)),
         click={"run": 0, "lens": LENS, "name": "weights", "gap": gap},
     )
 
 
-def map_panel(theme: str, *, span: int = 6, height: int = 475) -> Panel:
+def map_panel(theme: str, *, span: int = 6, height: int = 470) -> Panel:
     """[t, s] of the chosen head: how much the query at t takes from the key at s."""
     heat = {
         "type": "heatmap",

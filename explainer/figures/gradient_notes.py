@@ -195,17 +195,17 @@ def verdict_reading(record: GradientRecord, model: str) -> str:
         return f"{name}: vanishing, nothing at all arrives at an earlier step."
     if norms[0] == 0:
         zeros = f"exactly 0 at {int((norms == 0).sum())} of {record.last} earlier steps"
-        rate = f"× {record.factor:.3f} per step back, " if verdict(record.factor) == "vanishing" else ""
-        return f"{name}: vanishing, {rate}{zeros}."
+        fading = f"× {record.factor:.3f} per step back, " if verdict(record.factor) == "vanishing" else ""
+        return f"{name}: vanishing, {fading}{zeros}."
     factor, found = record.factor, verdict(record.factor)
     fit = explained(norms)
     if found != "healthy" and fit < FITS:
         return f"{name}: no steady trend, for × {factor:.3f} per step back explains only {fit:.0%} of it."
     sentence = f"{name}: {found}, × {factor:.3f} per step back"
-    rate = math.log(factor)
-    if abs(rate) < 1e-3:
+    slope = math.log(factor)
+    if abs(slope) < 1e-3:
         return f"{sentence}."
-    return f"{sentence}, {'half lost' if rate < 0 else 'doubled'} in {math.log(2) / abs(rate):.1f} steps."
+    return f"{sentence}, {'half lost' if slope < 0 else 'doubled'} in {math.log(2) / abs(slope):.1f} steps."
 
 
 def clipping_reading(record: GradientRecord, moment: Moment) -> str:

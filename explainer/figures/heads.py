@@ -29,7 +29,7 @@ METRICS = {"copy": "recall accuracy", "text": "accuracy", "adding": ""}
 Runs = Sequence[Mapping[str, Any]]
 
 
-def score_panel(runs: Runs, theme: str, score: str, *, span: int = 3, height: int = 215) -> Panel:
+def score_panel(runs: Runs, theme: str, score: str, *, span: int = 3, height: int = 180) -> Panel:
     """One score of every head against the step; the chosen head stands out, other runs are dotted.
 
     Args:
@@ -50,19 +50,16 @@ def score_panel(runs: Runs, theme: str, score: str, *, span: int = 3, height: in
         data.append({"type": "scatter", "mode": "lines", "hovertemplate": hover, **given})
 
     for layer, colour in enumerate(shades(theme, L)):
-        common = {"line": {"color": colour, "width": 1.3}, "legendgroup": f"layer {layer + 1}"}
+        thin = {"color": colour, "width": 1.3}
         if L * H > MOST_LINES:
-            label = f"layer {layer + 1}, its strongest head"
-            line(0, f"layer_{score}", (layer,), label, name=f"layer {layer + 1}", **common)
+            line(0, f"layer_{score}", (layer,), f"layer {layer + 1}, its strongest head", line=thin)
             continue
         for head in range(H):
-            label = f"layer {layer + 1}, head {head + 1}"
-            line(0, score, (layer, head), label, name=f"layer {layer + 1}", showlegend=head == 0, **common)
+            line(0, score, (layer, head), f"layer {layer + 1}, head {head + 1}", line=thin)
     chosen = {"color": FAMILY_COLOURS[runs[0]["model"]], "width": 3}
-    line(0, score, ("layer", "head"), "the chosen head", name="chosen", line=chosen)
+    line(0, score, ("layer", "head"), "the chosen head", line=chosen)
     for number, run in enumerate(runs[1:], start=1):
-        label = f"{run['label']}: its strongest head"
-        line(number, f"best_{score}", (), plain(label), name=_beside(run), line=_dotted(theme))
+        line(number, f"best_{score}", (), plain(f"{run['label']}: its strongest head"), line=_dotted(theme))
     return Panel(
         id=score.replace("_", "-"),
         title=SCORES[score].capitalize() + " of each head",
@@ -71,10 +68,10 @@ def score_panel(runs: Runs, theme: str, score: str, *, span: int = 3, height: in
             "layout": layout(
                 theme,
                 xaxis={"title": {"text": "training step"}, "rangemode": "tozero"},
-                yaxis={"title": {"text": SCORES[score]}, "range": [0, 1.02]},
+                yaxis={"title": {"text": "score"}, "range": [0, 1.02], "nticks": 4},
                 shapes=[_line(theme)],
-                showlegend=True,
-                legend=_legend(),
+                annotations=[_key(runs, theme)],
+                margin={"l": 44, "r": 8, "t": 20, "b": 40},
             ),
         },
         slots=tuple(slots),
@@ -238,9 +235,26 @@ def _curves(runs: Runs, theme: str, name: str, steps: str, value: str) -> tuple[
     return data, slots
 
 
-def _beside(run: Mapping[str, Any]) -> str:
-    """A further run in a legend's few words."""
-    return "one layer" if run["layers"] == 1 else f"{run['layers']} layers"
+def _key(runs: Runs, theme: str) -> dict[str, Any]:
+    """What the colours mean, in one line: a legend of plotly's would take half of a small chart."""
+    colours = shades(theme, runs[0]["layers"])
+    words = [(colour, f"layer {number}") for number, colour in enumerate(colours, start=1)]
+    if len(words) > 3:
+        words = [words[0], (ink(theme).muted, "…"), words[-1]]
+    words.append((FAMILY_COLOURS[runs[0]["model"]], "<b>chosen head</b>"))
+    others = dict.fromkeys("one layer" if run["layers"] == 1 else f"{run['layers']} layers" for run in runs[1:])
+    words += [(ink(theme).text, f"<b>⋯</b> {name}") for name in others]
+    return {
+        "text": "&nbsp;&nbsp;".join(f'<span style="color:{colour}">{word}</span>' for colour, word in words),
+        "showarrow": False,
+        "xref": "paper",
+        "yref": "paper",
+        "x": 0,
+        "xanchor": "left",
+        "y": 1,
+        "yanchor": "bottom",
+        "font": {"size": 11},
+    }
 
 
 def _dotted(theme: str) -> dict[str, Any]:

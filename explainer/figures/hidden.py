@@ -101,7 +101,7 @@ def output_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: i
             {
                 "type": "bar",
                 "marker": {"color": colour},
-                "hovertemplate": "t = %{x}<br>guess: %{text}<br>probability of the right token: %{y:.3f}<extra></extra>",
+                "hovertemplate": "t = %{x}<br>guess: %{text}<br>p(right token) = %{y:.3f}<extra></extra>",
                 "textposition": "none",
             }
         ]
@@ -185,8 +185,8 @@ def notes(record: HiddenRecord, moment: Moment) -> Notes:
             "tick_places": places,
         },
         labels={
-            "tick_labels": [_tick(record.tokens[place], place) for place in places],
-            "target_labels": [_tick(record.targets[place], place) for place in places],
+            "tick_labels": tick_labels(record.tokens, places),
+            "target_labels": tick_labels(record.targets, places),
         },
     )
 
@@ -196,8 +196,9 @@ def tick_places(T: int) -> NDArray[np.int32]:
     return np.arange(0, T, max(1, -(-T // 40)), dtype=np.int32)
 
 
-def _tick(token: str, place: int) -> str:
-    return token if len(token) <= 6 else str(place)
+def tick_labels(tokens: Sequence[str], places: NDArray[np.int32]) -> list[str]:
+    """What stands under an axis: the token where it is short, else its position."""
+    return [tokens[place] if len(tokens[place]) <= 6 else str(place) for place in places]
 
 
 def context(

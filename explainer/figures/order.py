@@ -5,7 +5,7 @@ A scan moves through the positions p; each figure marks where it stands.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -128,7 +128,6 @@ def offset_panel(
     *,
     name: str,
     reading: str,
-    place: Mapping[str, Any] | None = None,
     count: int | None = None,
     span: int = 4,
     height: int = 270,
@@ -140,7 +139,6 @@ def offset_panel(
     Args:
         scores: [m, n].
         name: of a score.
-        place: more keys of the axis of offsets.
         count: how many of `places` the scan has; default, all.
     """
     T = len(scores)
@@ -148,7 +146,6 @@ def offset_panel(
     low, _, high = offset_range(scores)
     offsets = list(range(1 - T, T))
     dark, colour = shades(theme, 3)[0], shades(theme, 3)[1]
-    margin = max(0.05 * float(high.max() - low.min()), 1e-6)
     edge = {"type": "scatter", "mode": "lines", "x": offsets, "line": {"color": dark, "width": 1.2}}
     band = "offset %{{x}}: {{}} %{{y:.4f}}<extra></extra>"
     data: list[dict[str, Any]] = [
@@ -178,8 +175,8 @@ def offset_panel(
             "data": data,
             "layout": layout(
                 theme,
-                xaxis={"title": {"text": "offset m − n"}, "range": [1 - T, T - 1], **(place or {})},
-                yaxis={"title": {"text": name}, "range": [float(low.min()) - margin, float(high.max()) + margin]},
+                xaxis={"title": {"text": "offset m − n"}},
+                yaxis={"title": {"text": name}},
                 showlegend=True,
             ),
         },

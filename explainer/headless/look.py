@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from explainer.config import RunConfig
-from explainer.figures import NOTES, Moment, Notes
+from explainer.figures import NOTES, PANELS, Moment, Notes
 from explainer.figures.subject import subject
 from explainer.player.annotate import Annotator
 from explainer.records import RECORDS
@@ -71,6 +71,8 @@ def look_at(
     found = _run(store, run)
     chosen = _from_zero(found.config, selection or {})
     view = view_of(store, found, lens, step, given)
+    if lens not in PANELS and not (as_json and html is None):
+        raise ValueError(f"The lens {lens!r} has no figures. Ask for --json.")
     annotator = Annotator(store)
     notes = notes_of(view, annotator)
     if html is not None:
@@ -113,7 +115,9 @@ def view_of(store: Store, run: Run, lens: str, step: int | None = None, given: s
 
 
 def notes_of(view: View, annotator: Annotator) -> Notes:
-    """The sentences and derived arrays that pages show with the record."""
+    """The sentences and derived arrays that pages show with the record; none for a lens that no page has."""
+    if view.lens not in NOTES:
+        return Notes()
     moment = Moment(subject(view.run.config, view.run.meta), view.step, annotator.metrics(view.run))
     return NOTES[view.lens](view.record, moment)
 

@@ -18,6 +18,7 @@ from typing import Any
 import orjson
 
 from explainer.config import RunConfig
+from explainer.figures import NOTES
 from explainer.headless.progress import Progress
 from explainer.lenses import LENSES
 from explainer.runs.active import record
@@ -49,7 +50,7 @@ def train_run(config: RunConfig, data: str | None = None, folder: Path | None = 
     """
     store = Store(folder or default_path())
     client = Client(store)
-    lenses = [name for name, lens in LENSES.items() if lens.suits(config)]
+    lenses = [name for name in NOTES if LENSES[name].suits(config)]  # all that pages can show of it
     progress = Progress(config.steps, sys.stdout)
     with interruptions() as told:
         run = client.submit(config, OWNER, lenses, data)

@@ -61,6 +61,7 @@ LESSON_PLACES = (
         "hidden",
         RECURRENT,
     ),
+    Place("gates.py", "gates", "Gates", "door_sliding", "What do the gates do?", "gates", ("lstm", "gru")),
     Place(
         "gradients.py",
         "gradients",
@@ -89,7 +90,6 @@ LESSON_PLACES = (
         ("transformer",),
     ),
 )
-LESSON_PLACES = tuple(place for place in LESSON_PLACES if (PAGES / place.file).exists())
 PLACES = (HOME, *LESSON_PLACES, RUNS)
 
 

@@ -1,0 +1,254 @@
+"""Inside the gates: gates over time, how long units remember, what they track and how well it can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explainer.figures.curves import loss_reading
+from explainer.figures.hidden import tick_labels, tick_places
+from explainer.figures.panel import Moment, Notes, Panel, Reading, Slot
+from explainer.figures.theme import DIVERGING, FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, layout
+from explainer.records import GatesRecord
+
+COLUMNS = 32  # characters of a row of text
+LONGEST = 1e4  # a time constant that is drawn at the edge when it is longer
+GATES = {"lstm": ("input", "forget", "output"), "gru": ("reset", "update")}
+
+
+def gates_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: int = 320) -> Panel:
+    """One gate of one layer: units against time, 0 (closed) to 1 (open)."""
+    heat: dict[str, Any] = {
+        "type": "heatmap",
+        "colorscale": SEQUENTIAL,
+        "zmin": 0,
+        "zmax": 1,
+        "colorbar": colour_bar("gate"),
+        "hovertemplate": "unit %{y}, t = %{x}<br>gate = %{z:.4f}<extra></extra>",
+    }
+    return Panel(
+        id="gates",
+        title="The gate, unit by unit, as the sequence is read: 0 closed, 1 open",
+        figure={
+            "data": [heat],
+            "layout": layout(
+                theme,
+                xaxis={"title": {"text": "time step t, and what is read there"}, "tickmode": "array", "tickangle": 0},
+                yaxis={"title": {"text": "hidden unit"}},
+            ),
+        },
+        slots=(
+            Slot("data.0.z", lens="gates", name="gates", index=("layer", "gate"), transpose=True),
+            Slot("layout.xaxis.tickvals", lens="gates", name="tick_places"),
+            Slot("layout.xaxis.ticktext", "labels", lens="gates", name="tick_labels"),
+        ),
+        readings=(Reading("gates", "gates"),),
+        reading_index=("layer", "gate"),
+        span=span,
+        height=height,
+    )
+
+
+def memory_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: int = 320) -> Panel:
+    """Time constants of the units, longest first, on a log axis."""
+    bars = {
+        "type": "bar",
+        "marker": {"color": FAMILY_COLOURS[run["model"]]},
+        "hovertemplate": "unit %{customdata}<br>time constant %{y:.3g} steps<extra></extra>",
+    }
+    return Panel(
+        id="memory",
+        title="How long each unit remembers",
+        figure={
+            "data": [bars],
+            "layout": layout(
+                theme,
+                xaxis={"title": {"text": "unit, longest memory first"}},
+                yaxis={"title": {"text": "time constant (steps)"}, "type": "log", "exponentformat": "power"},
+                bargap=0.1,
+            ),
+        },
+        slots=(
+            Slot("data.0.y", lens="gates", name="memory", index=("layer",)),
+            Slot("data.0.customdata", lens="gates", name="memory_units", index=("layer",)),
+        ),
+        readings=(Reading("gates", "memory"),),
+        reading_index=("layer",),
+        span=span,
+        height=height,
+    )
+
+
+def tracking_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: int = 260) -> Panel:
+    """The sequence itself, each token coloured by the unit that follows the chosen variable best."""
+    shade = ink(theme)
+    text = {
+        "type": "scatter",
+        "mode": "markers+text",
+        "marker": {
+            "symbol": "square",
+            "size": 24,
+            "colorscale": DIVERGING,
+            "cmin": -1,
+            "cmax": 1,
+            "colorbar": colour_bar("h"),
+            "line": {"width": 1, "color": shade.grid},
+        },
+        "textfont": {"color": "#111111", "size": 12},
+        "hovertemplate": "%{text}<br>h = %{marker.color:.3f}<extra></extra>",
+        "cliponaxis": False,
+    }
+    hidden = {"visible": False, "fixedrange": True}
+    return Panel(
+        id="tracking",
+        title="What was read, coloured by the unit that follows the chosen variable best (top layer)",
+        figure={
+            "data": [text],
+            "layout": layout(
+                theme,
+                xaxis={**hidden, "range": [-0.8, COLUMNS - 0.2]},
+                yaxis={**hidden},
+                margin={"l": 8, "r": 8, "t": 18, "b": 18},
+            ),
+        },
+        slots=(
+            Slot("data.0.x", lens="gates", name="text_x"),
+            Slot("data.0.y", lens="gates", name="text_y"),
+            Slot("data.0.text", "labels", lens="gates", name="tokens"),
+            Slot("data.0.marker.color", lens="gates", name="followed", index=("variable",)),
+        ),
+        readings=(Reading("gates", "tracking"),),
+        reading_index=("variable",),
+        span=span,
+        height=height,
+    )
+
+
+def probe_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: int = 260) -> Panel:
+    """How well a linear readout of the whole state tells each variable, and its control."""
+    shade = ink(theme)
+    hover = "%{y}<br>%{x:.3f}<extra>%{fullData.name}</extra>"
+    return Panel(
+        id="probes",
+        title="What a linear readout can tell from the state",
+        figure={
+            "data": [
+                {"type": "bar", "orientation": "h", "name": "probe", "hovertemplate": hover}
+                | {"marker": {"color": FAMILY_COLOURS[run["model"]]}},
+                {"type": "bar", "orientation": "h", "name": "control: shuffled values", "hovertemplate": hover}
+                | {"marker": {"color": shade.muted}},
+            ],
+            "layout": layout(
+                theme,
+                xaxis={"title": {"text": "R² on held-out positions"}, "range": [0, 1]},
+                yaxis={"type": "category", "autorange": "reversed"},
+                showlegend=True,
+            ),
+        },
+        slots=tuple(
+            slot
+            for number, name in enumerate(("probes", "controls"))
+            for slot in (
+                Slot(f"data.{number}.x", lens="gates", name=f"shown_{name}"),
+                Slot(f"data.{number}.y", "labels", lens="gates", name="variables"),
+            )
+        ),
+        readings=(Reading("gates", "probes"),),
+        span=span,
+        height=height,
+    )
+
+
+def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
+    """All of the lens, in reading order."""
+    return [gates_panel(run, theme), memory_panel(run, theme), tracking_panel(run, theme), probe_panel(run, theme)]
+
+
+def time_constants(kept: NDArray[np.float32]) -> NDArray[np.float64]:
+    """tau = -1 / ln f: after tau steps a unit that keeps the share f has 1/e of a value left. At most `LONGEST`."""
+    f = np.clip(np.asarray(kept, np.float64), 1e-12, 1.0)
+    with np.errstate(divide="ignore"):
+        return np.minimum(-1.0 / np.log(f), LONGEST)
+
+
+def notes(record: GatesRecord, moment: Moment) -> Notes:
+    """Sentences and derived arrays of one look into the gates."""
+    T = len(record.tokens)
+    places = tick_places(T)
+    constants = time_constants(record.kept)
+    order = np.argsort(-constants, axis=1, kind="stable")
+    best = np.abs(record.correlations).argmax(axis=1)
+    return Notes(
+        readings={
+            "gates": {
+                f"{layer},{gate}": gate_reading(record, layer, gate)
+                for layer in range(len(record.gates))
+                for gate in range(len(record.gate_names))
+            },
+            "memory": {str(layer): memory_reading(constants[layer]) for layer in range(len(constants))},
+            "tracking": {str(at): tracking_reading(record, at) for at in range(len(record.variables))},
+            "probes": probe_reading(record),
+            "loss": loss_reading(moment),
+        },
+        arrays={
+            "tick_places": places,
+            "memory": np.take_along_axis(constants, order, axis=1).astype(np.float32),
+            "memory_units": order.astype(np.int32),
+            "text_x": (np.arange(T) % COLUMNS).astype(np.int32),
+            "text_y": -(np.arange(T) // COLUMNS).astype(np.int32),
+            "followed": record.states[:, best].T.astype(np.float32),
+            "shown_probes": np.maximum(record.probes, 0),
+            "shown_controls": np.maximum(record.controls, 0),
+        },
+        labels={"tick_labels": tick_labels(record.tokens, places)},
+    )
+
+
+def gate_reading(record: GatesRecord, layer: int, gate: int) -> str:
+    """One sentence on a gate: its mean here, and how much of it is saturated."""
+    values = record.gates[layer, gate]
+    name = record.gate_names[gate]
+    if not np.isfinite(values).all():
+        return f"The {name} gate is not a finite number everywhere."
+    unit = int(values.mean(axis=0).argmax())
+    return (
+        f"The {name} gate is {values.mean():.2f} open on average, most in unit {unit} ({values[:, unit].mean():.2f}); "
+        f"over the batch {record.closed[layer, gate]:.0%} of its values are below 0.1 and "
+        f"{record.opened[layer, gate]:.0%} above 0.9."
+    )
+
+
+def memory_reading(constants: NDArray[np.float64]) -> str:
+    """One sentence on the longest, the shortest and the middle time constant."""
+    if not np.isfinite(constants).all():
+        return "The gates are not finite, so there is no time constant."
+    longest = int(constants.argmax())
+    said = f"more than {LONGEST:.0f}" if constants[longest] >= LONGEST else f"{constants[longest]:.3g}"
+    if len(constants) == 1:
+        return f"The one unit remembers for {said} steps."
+    return (
+        f"Unit {longest} remembers longest, {said} steps; the median is {np.median(constants):.3g}, "
+        f"the shortest {constants.min():.3g}."
+    )
+
+
+def tracking_reading(record: GatesRecord, variable: int) -> str:
+    """One sentence on the unit that follows a variable best."""
+    row = record.correlations[variable]
+    unit = int(np.abs(row).argmax())
+    name = record.variables[variable]
+    if row[unit] == 0:
+        return f"Nothing follows “{name}”: it does not change in this batch, or no unit does."
+    return f"Unit {unit} follows “{name}” best, with a correlation of {row[unit]:+.2f} over the batch."
+
+
+def probe_reading(record: GatesRecord) -> str:
+    """One sentence on the variable that can be read best, beside its control."""
+    at = int(record.probes.argmax())
+    return (
+        f"“{record.variables[at]}” can be read best: R² {record.probes[at]:.2f} on positions that the readout has not "
+        f"seen, {record.controls[at]:.2f} when its values are shuffled."
+    )

@@ -1,0 +1,116 @@
+"""What do the gates do?"""
+
+import streamlit as st
+
+from explainer.figures.curves import loss_panel
+from explainer.figures.gates import GATES, gates_panel, memory_panel, probe_panel, tracking_panel
+from explainer.figures.subject import subject
+from explainer.lessons import LESSONS
+from explainer.player import play
+from explainer.theory.variables import VARIABLES
+from explainer.ui.lesson import EXAMPLES, Lesson, open_lesson, theme, tracks, transport
+from explainer.ui.tabs import Experiment, words_below
+
+EXPLAIN = """
+A gate is a number between 0 and 1 for every unit at every time step, and it multiplies something: the **forget gate** of
+an LSTM, or the **update gate** of a GRU, multiplies what the unit held before. At 1 the unit keeps it whole, at 0 it is
+written anew. Choose a gate in the bar below the pictures, and look for columns: there the network decides to write.
+
+**How long a unit remembers** follows from its gate: if it keeps a share $f$ at each step, then after $-1/\\ln f$ steps about
+a third is left. Before training all units are alike; afterwards a few have learnt to hold for long.
+
+**What was read** shows the sequence itself. A rule that needs no network (how many brackets are open, how many marked numbers
+have come) is compared with every unit, and the tokens are coloured by the unit that follows it best. That a unit follows
+something is a correlation; that the network needs it is another question.
+
+The **probe** asks the whole state: how much of each variable can a linear readout tell, on positions that it has not seen? The
+grey bar beside is its control: the same readout on shuffled values. Only what stands out above it was put there by
+the network. Some variables, such as the position in a short sequence, can be read from an untrained network too: drag to step 0.
+"""
+
+MATH = r"""
+LSTM: $c_t = f_t \odot c_{t-1} + i_t \odot g_t$ with $f_t = \sigma(W_f x_t + U_f h_{t-1} + b_f)$; GRU:
+$h_t = (1 - z_t) \odot n_t + z_t \odot h_{t-1}$. A unit that keeps the share $f$ at every step has after $k$ steps
+$f^k = e^{-k/\tau}$ of a value, so its **time constant** is $\tau = -1 / \ln f$; here $f$ is the mean of the gate over
+time and batch (Tallec & Ollivier 2018 set the bias of the forget gate by this rule).
+
+**Correlation**: Pearson's $r$ of the variable $v_m$ and the unit $h_{mn}$ over all positions $m$ of 16 sequences.
+
+**Probe**: ridge regression $\min_w \lVert X w - v \rVert^2 + \lambda \lVert w \rVert^2$ on a random half of the positions,
+$R^2 = 1 - \sum (v - \hat v)^2 / \sum (v - \bar v)^2$ on the other half. The control (Hewitt & Liang 2019) does the same with
+$v$ shuffled.
+"""
+
+EXPERIMENTS = (
+    Experiment(
+        "Compare step 0 with the end: where has the update gate learnt to write?",
+        {"step": "0", "gate": "1"},
+        "At step 0 the update gate is near one half everywhere. At the end it differs at the two starred numbers: "
+        "there the state is renewed, and in between it is kept.",
+    ),
+    Experiment(
+        "Start an LSTM with a forget-gate bias of 2. What does the picture of time constants look like before any training?",
+        {"model": "lstm", "forget_bias": "2"},
+        "All units keep about σ(2) = 0.88 of the old value, so their time constant is near −1 / ln 0.88 = 7.9 steps; "
+        "with a bias of 0 it is about 1.4. On this task the bias was not found to make learning faster.",
+    ),
+    Experiment(
+        "Let the network read text. Which unit counts how far into a word it is?",
+        {"task": "text", "model": "lstm", "length": "64", "width": "64", "steps": "1500", "lr": "0.003", "variable": "2"},
+        "Look at the sentence below the coloured text: it names the unit and its correlation at every step of training. "
+        "Whether a single unit does it, or only the state as a whole, is what the probe beside it tells.",
+    ),
+)
+
+lesson = Lesson(
+    key="gates",
+    base=LESSONS["lesson-hidden"].config,
+    shipped=("lesson-hidden",),
+    lenses=("gates",),
+    row=("task", "model", "width", "lr", "seed"),
+    choices={"model": ("gru", "lstm")},
+)
+open_lesson(
+    lesson,
+    "What do the gates do?",
+    "An LSTM and a GRU decide at every step, unit by unit, what to keep and what to write. Here are these decisions, "
+    "how long they make a unit remember, and what it keeps track of.",
+)
+runs = transport(lesson)
+if runs:
+    config = runs[0].config
+    run = subject(config, runs[0].meta)
+    look = theme()
+    play(
+        [
+            gates_panel(run, look),
+            memory_panel(run, look),
+            tracking_panel(run, look),
+            probe_panel(run, look),
+            loss_panel([run], look, "gates", span=12),
+        ],
+        tracks(lesson, runs),
+        key="gates",
+        selections={
+            "gate": ("Gate", [f"{name.capitalize()} gate" for name in GATES[config.model]]),
+            "layer": ("Layer", config.layers),
+            "variable": ("Variable", list(VARIABLES[config.task])),
+        },
+        ask=EXAMPLES[config.task],
+    )
+else:
+    st.info("Nothing is recorded yet. Press Train.")
+
+words_below(
+    "gates",
+    "gates",
+    explain=EXPLAIN,
+    math=MATH,
+    code=[
+        ("models/cells.py", f"{runs[0].config.model if runs else 'gru'}_cell"),
+        ("lenses/gates.py", "look"),
+        ("theory/variables.py", "probe"),
+    ],
+    experiments=EXPERIMENTS,
+    config=runs[0].config if runs else None,
+)
