@@ -83,29 +83,20 @@ class Viewer:
                 stream, subprotocols=[Subprotocol("streamlit")], additional_headers=headers, max_size=None
             ) as socket:
                 await socket.send(self._rerun())
-                drained = asyncio.create_task(self._drain(socket))
+                shown = asyncio.Event()
+                drained = asyncio.create_task(drain(socket, shown))
                 try:
-                    await asyncio.wait_for(asyncio.shield(self._finished), 30.0)
+                    await asyncio.wait_for(shown.wait(), 30.0)
                     self.opened = time.perf_counter() - start
                     await self._follow(http, ending)
                 finally:
                     drained.cancel()
 
     def _rerun(self) -> bytes:
-        self._finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         message = BackMsg()
         message.rerun_script.query_string = urlencode({"run": self.run})
         message.rerun_script.page_name = self.path
         return message.SerializeToString()
-
-    async def _drain(self, socket: ClientConnection) -> None:
-        """Take in what the page's script sends, as long as the page is open."""
-        async for body in socket:
-            assert isinstance(body, bytes), "Streamlit sends protocol buffers"
-            message = ForwardMsg()
-            message.ParseFromString(body)
-            if message.WhichOneof("type") == "script_finished" and not self._finished.done():
-                self._finished.set_result(None)
 
     async def _follow(self, http: httpx.AsyncClient, ending: asyncio.Event) -> None:
         after, context = -1, ""
@@ -128,6 +119,16 @@ class Viewer:
                 await asyncio.wait_for(ending.wait(), PACE[self.status])
             except TimeoutError:
                 continue
+
+
+async def drain(socket: ClientConnection, shown: asyncio.Event) -> None:
+    """Take in what the page's script sends, as long as the page is open; `shown` is set when it has run."""
+    async for body in socket:
+        assert isinstance(body, bytes), "Streamlit sends protocol buffers"
+        message = ForwardMsg()
+        message.ParseFromString(body)
+        if message.WhichOneof("type") == "script_finished":
+            shown.set()
 
 
 async def ask(http: httpx.AsyncClient, path: str, query: Mapping[str, str]) -> httpx.Response:

@@ -6,7 +6,7 @@ import asyncio
 import statistics
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from benchmarks.clients import Viewer, watch_together
@@ -31,8 +31,8 @@ def measure(settings: Settings) -> Iterator[Row]:
         before = speed(app, run, seconds)
         say(f"crowd: {CLIENTS} clients join")
         viewers = [Viewer(app.url, "hidden-states", run, ("hidden",)) for _ in range(CLIENTS)]
-        with crowd(viewers):
-            wait_for(lambda: all(viewer.caught_up for viewer in viewers), "not every client got in")
+        with Crowd(viewers) as crowd:
+            crowd.wait_until_in()
             used = cpu_seconds(app.pid)
             start = time.perf_counter()
             with_crowd = speed(app, run, seconds)
@@ -93,33 +93,37 @@ def _step(app: App, run: str) -> int:
     return app.client.found(run).step
 
 
-class crowd:
+class Crowd:
     """Viewers in a thread of their own, for as long as the block lasts; what went wrong there is raised at its end."""
 
-    def __init__(self, viewers: list[Viewer], gap: float = 0.1) -> None:
+    def __init__(self, viewers: Sequence[Viewer], gap: float = 0.1) -> None:
         self._viewers, self._gap = viewers, gap
+        self._loop = asyncio.new_event_loop()
+        self._ending = asyncio.Event()
+        self._trouble: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="clients", daemon=True)
-        self._begun = threading.Event()
-        self._trouble: BaseException | None = None
 
-    def __enter__(self) -> crowd:
+    def __enter__(self) -> Crowd:
         self._thread.start()
-        self._begun.wait()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._loop.call_soon_threadsafe(self._ending.set)
-        self._thread.join(30)
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._ending.set)
+            self._thread.join()
+        self._loop.close()
         if self._trouble is not None:
             raise self._trouble
 
-    def _run(self) -> None:
-        asyncio.run(self._watch())
+    def wait_until_in(self) -> None:
+        """Wait until every viewer has the whole tape so far, or something went wrong."""
+        wait_for(
+            lambda: not self._thread.is_alive() or all(viewer.caught_up for viewer in self._viewers),
+            "not every client got in",
+        )
 
-    async def _watch(self) -> None:
-        self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
-        self._begun.set()
+    def _run(self) -> None:
         try:
-            await watch_together(self._viewers, self._ending, self._gap)
-        except BaseException as trouble:
+            self._loop.run_until_complete(watch_together(self._viewers, self._ending, self._gap))
+        except Exception as trouble:
             self._trouble = trouble

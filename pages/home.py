@@ -15,7 +15,7 @@ from explainer.runs.store import ACTIVE, Run
 from explainer.ui.backend import client, runs_of
 from explainer.ui.lesson import theme
 from explainer.ui.places import LESSON_PLACES, RUNS, places_for
-from explainer.ui.run_table import title
+from explainer.ui.run_table import network, title
 from explainer.ui.words import literal
 
 MOST_LISTED = 5
@@ -89,7 +89,7 @@ with picture:
         )
         place = places_for(run.config, run.lenses)[0]
         st.caption(literal(str(run.meta.get("example", ""))))
-        st.page_link(place.page(), label=f"Recorded: {title(run.config)}", help=f"See it in {place.title}")
+        st.page_link(place.page(), label=f"Recorded: {network(run.config)}", help=f"See it in {place.title}")
     else:
         st.info("The recorded lessons are not here yet.")
 

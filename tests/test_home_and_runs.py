@@ -134,7 +134,7 @@ def test_home_opens_with_the_recorded_heads(store: Store) -> None:
     store.append("lesson-attention", [Draft("view:attention", 0, encode_view("attention", view))], 0)
     app = opened("home.py")
     assert r"a \*b\* comes once" in said(app)
-    assert "Recorded: Transformer, 2 blocks, width 12 · Repeated sequences" in [link.value for link in app.page_link]
+    assert "Recorded: Transformer, 2 blocks, width 12" in [link.value for link in app.page_link]
 
 
 # -- runs -------------------------------------------------------------------------------------

@@ -104,7 +104,7 @@ def mosaic_panel(run: Mapping[str, Any], theme: str, *, span: int = 6) -> Panel:
         slots=tuple(slots),
         readings=(Reading(LENS, "heads"),),
         span=span,
-        height=min(420, max(180, 40 + 85 * L)),
+        height=min(420, max(180, 40 + 90 * L)),
         click={"run": 0, "lens": LENS, "name": "weights", "gap": gap},
     )
 
@@ -254,9 +254,9 @@ def uniform_entropy(T: int) -> float:
 
 
 def _gap(run: Mapping[str, Any]) -> int:
-    """Empty cells between two small maps: a sixth of a map, so that words fit in."""
+    """Empty cells between two small maps: a fifth of a map, so that words fit in."""
     L, H, T = run["layers"], run["heads"], run["length"]
-    return max(1, round(-(-T // mosaic_cell(L, H, T, T)) / 6))
+    return max(1, round(-(-T // mosaic_cell(L, H, T, T)) / 5))
 
 
 def _mosaic_places(shape: tuple[int, ...], gap: int) -> dict[str, NDArray[np.float32]]:

@@ -173,22 +173,21 @@ def readings_of(record: AttentionRecord, moment: Moment) -> dict[str, str]:
         if finite
         else "some weights are not finite numbers",
     }
-    label = moment.meta["label"]
     return {
-        **{score: f"{label}: {_scored(getattr(record, score), SCORES[score], why[score])}." for score in SCORES},
+        **{score: _scored(getattr(record, score), SCORES[score], why[score]) for score in SCORES},
         "metric": _measured(moment),
         "loss": _lost(moment),
     }
 
 
 def _scored(scores: Float[np.ndarray, "L H"], name: str, why: str) -> str:
-    found = strongest(scores)
+    L, found = len(scores), strongest(scores)
+    run = "One layer" if L == 1 else f"{L} layers"
     if found is None:
-        return f"no {name}, for {why}"
+        return f"{run}: no {name}, for {why}."
     layer, head, value = found
-    if scores.size == 1:
-        return f"the {name} of its only head is {value:.2f}"
-    return f"the strongest is layer {layer + 1}, head {head + 1}, with {value:.2f}"
+    where = f"head {head + 1}" if L == 1 else f"layer {layer + 1}, head {head + 1}"
+    return f"{run}: strongest is {where} ({value:.2f})."
 
 
 def _measured(moment: Moment) -> str:
