@@ -9,8 +9,8 @@ import struct
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import httpx
+import numpy as np
 import pytest
 from starlette.applications import Starlette
 
