@@ -135,7 +135,7 @@ async def ask(http: httpx.AsyncClient, path: str, query: Mapping[str, str]) -> h
     """GET; once more when the server has just closed the connection that was kept, as browsers do."""
     try:
         answer = await http.get(path, params=query)
-    except httpx.RemoteProtocolError:
+    except (httpx.RemoteProtocolError, httpx.ReadError):
         answer = await http.get(path, params=query)
     answer.raise_for_status()
     return answer

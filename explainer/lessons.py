@@ -59,7 +59,7 @@ _POSITIONS = RunConfig(
 )
 
 LESSONS: Mapping[str, Lesson] = {
-    "lesson-hidden": Lesson(_ADDING, ("hidden",)),
+    "lesson-hidden": Lesson(_ADDING, ("hidden", "gates")),
     # One task and one seed, so all three see the same batches.
     "lesson-gradients-rnn": Lesson(_GRADIENTS, ("gradients",)),
     "lesson-gradients-lstm": Lesson(replace(_GRADIENTS, model="lstm"), ("gradients",)),

@@ -86,11 +86,11 @@ lesson = Lesson(
     base=LESSONS["lesson-attention"].config,
     shipped=("lesson-attention", "lesson-attention-one-layer"),
     lenses=("attention",),
-    row=("task", "layers", "heads", "positions", "lr"),
+    row=("task", "layers", "positions", "lr"),
     choices={"model": ("transformer",)},
 )
 INDUCTION = {"layer": 1, "head": 2}
-"""The head of the recorded run that the page opens with."""
+"""The head that the page opens with: in the recorded run the strongest induction head."""
 
 
 def with_control(config: RunConfig) -> list[RunConfig]:
@@ -102,6 +102,11 @@ def with_control(config: RunConfig) -> list[RunConfig]:
     if config.layers == 0:
         raise ValueError("layers = 0 leaves no attention to look at. Choose 1 to 6.")
     return [config] if config.layers == 1 else [config, replace(config, layers=1)]
+
+
+def example(config: RunConfig) -> str:
+    """An input that a viewer may type; many symbols have numbers for names."""
+    return "7 2 9 4 7 2 9 4 7" if config.task == "repeat" and config.symbols > 26 else EXAMPLES[config.task]
 
 
 open_lesson(
@@ -119,8 +124,8 @@ if runs:
         tracks(lesson, runs),
         key="attention",
         selections=selections(shown[0]),
-        start=INDUCTION if runs[0].id == "lesson-attention" else None,
-        ask=EXAMPLES[runs[0].config.task],
+        start=INDUCTION,
+        ask=example(runs[0].config),
     )
 else:
     st.info("Nothing is recorded yet. Press Train.")

@@ -72,7 +72,7 @@ with words:
     st.markdown(
         "Unrolled trains small recurrent networks and Transformers while you watch, and shows what goes on inside: "
         "hidden states, gradients through time, attention, positions. Every number on screen was computed by the "
-        "network at that step, and every step is kept, so you can drag back and forth through training like "
+        "network at that step, and moments all along are kept, so you can drag back and forth through training like "
         "through a film. Change a setting, press **Train**, and the picture moves; copy the address, and someone "
         "else sees the same."
     )

@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 import pytest
 import torch
+from streamlit.testing.v1 import AppTest
 
 from explainer.config import RunConfig
 from explainer.figures import CONTEXTS, NOTES, PANELS, alibi, order, positions, rotary, sinusoidal
@@ -23,7 +25,9 @@ from explainer.models import build
 from explainer.records import PositionsRecord, to_arrays
 from explainer.tasks import make_task
 from explainer.theory import encodings
+from explainer.ui import backend
 
+PROJECT = Path(__file__).resolve().parents[1]
 T, D, K, H = 23, 14, 10, 7
 BASE = 50.0
 
@@ -71,7 +75,14 @@ def test_shades_are_as_many_different_colours_as_asked_for(theme: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [(0, "0"), (2 * math.pi, "6.28"), (54410.14, "54,410"), (4.7117e8, "4.7e8"), (2.1e-14, "2.1e-14"), (1e-13, "1e-13")],
+    [
+        (0, "0"),
+        (2 * math.pi, "6.28"),
+        (54410.14, "54,410"),
+        (4.7117e8, "4.7e8"),
+        (2.1e-14, "2.1e-14"),
+        (1e-13, "1e-13"),
+    ],
 )
 def test_numbers_of_any_size_are_said_shortly(value: float, said: str) -> None:
     assert order.spoken(value) == said
@@ -259,7 +270,7 @@ def record_of(table: np.ndarray, kind: str = "learned", heads: int = 3) -> Posit
     table = np.asarray(table, np.float32)
     length = len(table)
     kernel = encodings.dot_kernel(table, normalised=True).astype(np.float32)
-    distance = np.full((2, heads, length), 0.1, np.float32)
+    distance = np.full((2, heads, length or T), 0.1, np.float32)
     return PositionsRecord(kind, table, kernel, distance)
 
 
@@ -315,7 +326,9 @@ def test_the_panels_draw_what_the_lens_saw_of_a_real_model(kind: str, layers: in
 def test_distance_explains_all_of_a_sinusoidal_table_and_little_of_noise() -> None:
     assert positions.distance_share(encodings.dot_kernel(encodings.sinusoidal(T, D))) == pytest.approx(1)
     draws = np.random.default_rng(0)
-    shares = [positions.distance_share(encodings.dot_kernel(draws.normal(size=(T, 40)), normalised=True)) for _ in range(50)]
+    shares = [
+        positions.distance_share(encodings.dot_kernel(draws.normal(size=(T, 40)), normalised=True)) for _ in range(50)
+    ]
     expected = (T - 2) / (T * (T - 1) / 2 - 1)
     assert np.mean(shares) == pytest.approx(expected, rel=0.15)
     assert f"about {expected:.0%}" in positions.likeness_reading(record_of(draws.normal(size=(T, 40))))
@@ -399,3 +412,54 @@ def test_the_plane_of_a_growing_tape_does_not_flip() -> None:
     assert all(float(row @ before) >= 0 for row, before in zip(again["basis"], first["basis"], strict=True))
     flipped = CONTEXTS["positions"](records, -again["basis"])
     np.testing.assert_allclose(flipped["basis"], -again["basis"], atol=1e-6)
+
+
+# -- the page ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An empty store behind the page."""
+    monkeypatch.setenv("EXPLAINER_STORE", str(tmp_path))
+    for shared in (backend.store, backend.client, backend.annotator):
+        shared.cache_clear()
+    yield
+    backend.store().close()
+    for shared in (backend.store, backend.client, backend.annotator):
+        shared.cache_clear()
+
+
+def opened(**query: str) -> AppTest:
+    app = AppTest.from_file(str(PROJECT / "pages" / "positions.py"), default_timeout=60)
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def said(app: AppTest) -> str:
+    return "\n".join(each.value for each in [*app.markdown, *app.info])
+
+
+@pytest.mark.parametrize(
+    ("encoding", "word"),
+    [("Sinusoidal", "Vaswani"), ("Learned", "GPT-2"), ("Rotary", "dial"), ("ALiBi", "penalty"), ("no such", "Vaswani")],
+)
+def test_the_page_opens_with_the_encoding_of_its_address(store: None, encoding: str, word: str) -> None:
+    app = opened(encoding=encoding)
+    assert app.title[0].value == "How does a Transformer know the order?"
+    assert word in said(app)
+
+
+def test_the_address_sets_the_sliders_and_what_can_not_be_is_as_if_not_said(store: None) -> None:
+    told = said(opened(T="512", D="128", code="doubled exponent"))
+    assert "**Doubled exponent:** offset error" in told
+    assert "longest wavelength 4.7e8 (correct: 54,410)" in told
+    told = said(opened(T="513", D="-1", base="nan", code="<b>"))
+    assert f"**Correct:** {sinusoidal.verdict(64, 64, 1e4, 'correct')}" in told
+
+
+def test_the_page_without_a_tape_says_what_to_do(store: None) -> None:
+    assert "Press Train" in said(opened(encoding="Learned"))
+    assert "Press Train" not in said(opened(encoding="ALiBi"))

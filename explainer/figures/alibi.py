@@ -162,7 +162,10 @@ def maps_panel(T: int, H: int, theme: str) -> Panel:
     return Panel(
         id="alibi-maps",
         title="All heads and slopes: what the bias multiplies a weight by",
-        figure={"data": data, "layout": layout(theme, **axes, annotations=notes, margin={"l": 8, "r": 8, "t": 4, "b": 4})},
+        figure={
+            "data": data,
+            "layout": layout(theme, **axes, annotations=notes, margin={"l": 8, "r": 8, "t": 4, "b": 4}),
+        },
         reading=maps_reading(T, slopes),
         span=5,
         height=270,
@@ -276,7 +279,9 @@ def maps_reading(T: int, slopes: Float[np.ndarray, " H"]) -> str:
 
 def lines_reading(T: int, head: int, slope: float) -> str:
     """One sentence on the distance at which the chosen head's factor halves."""
-    return f"In head {head + 1} a weight halves with every {math.log(2) / slope:.3g} positions of distance (ln 2 / slope)."
+    return (
+        f"In head {head + 1} a weight halves with every {math.log(2) / slope:.3g} positions of distance (ln 2 / slope)."
+    )
 
 
 def slopes_reading(slopes: Float[np.ndarray, " H"]) -> str:
@@ -284,5 +289,7 @@ def slopes_reading(slopes: Float[np.ndarray, " H"]) -> str:
     if len(slopes) == 1:
         return f"One head, slope {fraction(slopes[0])}."
     power = len(slopes) & (len(slopes) - 1) == 0
-    rule = "a geometric row" if power else "the row for the next lower power of two, then every other one of the row above"
+    rule = (
+        "a geometric row" if power else "the row for the next lower power of two, then every other one of the row above"
+    )
     return f"From {fraction(slopes.max())} to {fraction(slopes.min())}: {rule}. None of them is learnt."

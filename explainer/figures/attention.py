@@ -117,7 +117,7 @@ def map_panel(theme: str, *, span: int = 6, height: int = 470) -> Panel:
         "zmin": 0,
         "zmax": 1,
         "colorbar": colour_bar("weight"),
-        "hovertemplate": "query %{text}<br>looks at key %{customdata}<br>weight %{z:.4f}<extra></extra>",
+        "hovertemplate": "query t = %{text}<br>key s = %{customdata}<br>weight %{z:.4f}<extra></extra>",
     }
     future = {"xref": "paper", "yref": "paper", "x": 0.75, "y": 0.78, "showarrow": False}
     ticks = {"showgrid": False, "tickmode": "array"}
@@ -168,7 +168,7 @@ def notes(record: AttentionRecord, moment: Moment) -> Notes:
         arrays={"tick_places": places, **_mosaic_places(record.weights.shape, _gap(moment.meta)), **arrays_of(record)},
         labels={
             "tick_labels": [record.tokens[at] if len(record.tokens[at]) <= 3 else str(at) for at in places],
-            "cells": [f"t = {at}: {token}" for at, token in enumerate(record.tokens)],
+            "cells": [f"{at} ({token})" for at, token in enumerate(record.tokens)],
             "roles": [f"{ROLES[role[0]][0]} {role[1]:.2f}" if role else "" for role in roles],
         },
     )

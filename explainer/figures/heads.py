@@ -23,8 +23,8 @@ from explainer.records import AttentionRecord
 LENS = "attention"
 MOST_LINES = 32  # with more heads than this, a line is the strongest head of its layer
 SCORES = {"previous_token": "previous-token score", "prefix_matching": "prefix-matching score"}
-METRICS = {"copy": "recall accuracy", "text": "accuracy", "adding": ""}
-"""What says most about a task beside its loss, where that is not the task's own metric ("": nothing does)."""
+METRICS = {"repeat": "accuracy within the repetition", "copy": "recall accuracy", "text": "accuracy"}
+"""What says more about a task than its loss does: a series of its validation. For numbers the loss says it all."""
 
 Runs = Sequence[Mapping[str, Any]]
 
@@ -99,9 +99,7 @@ def metric_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 230) ->
             {"xref": "paper", "x": 1, "xanchor": "right", "y": baseline, "yanchor": "bottom", "showarrow": False}
             | {"text": plain(str(runs[0].get("baseline_name", "baseline"))), "font": {"size": 11, "color": shade.muted}}
         )
-    yaxis: dict[str, Any] = {"title": {"text": plain(name)}, "rangemode": "tozero"}
-    if "accuracy" in name:
-        yaxis = {"title": {"text": "accuracy"}, "range": [0, 1.02]}
+    yaxis = {"title": {"text": "accuracy"}, "range": [0, 1.02]}
     return Panel(
         id="metric",
         title=f"{name[:1].upper()}{name[1:]}, on validation batches",
@@ -142,8 +140,8 @@ def loss_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 230) -> P
 
 
 def metric_of(run: Mapping[str, Any]) -> str:
-    """The series of `metric_panel`, "" for none."""
-    return METRICS.get(run["task"], str(run.get("metric") or ""))
+    """The series of `metric_panel`, "" for none. From the task alone: a run that waits has measured nothing yet."""
+    return METRICS.get(run["task"], "")
 
 
 def strongest(scores: Float[np.ndarray, "L H"]) -> tuple[int, int, float] | None:

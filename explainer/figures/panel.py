@@ -50,6 +50,7 @@ class Slot:
     column: int = 0
     gap: int = 0
     transpose: bool = False
+    log: bool = False  # frame and history: log10 of the values, a gap where there is none
 
 
 @dataclass(frozen=True)
@@ -198,7 +199,8 @@ def slot_value(
         if slot.name == "step":
             return [frame.step for frame in frames]
         rows = [
-            _listed(_under(frame.arrays[slot.name], index)) if slot.name in frame.arrays else None for frame in frames
+            _listed(_scaled(_under(frame.arrays[slot.name], index), slot)) if slot.name in frame.arrays else None
+            for frame in frames
         ]
         return [list(column) for column in zip(*rows, strict=False)] if slot.transpose else rows
     frame = reel.at(slot.lens, step)
@@ -223,7 +225,7 @@ def slot_value(
             return None
         return _listed((_under(array, index) - context["mean"]) @ context["basis"][slot.column])
     assert slot.kind == "frame", slot.kind
-    value = _under(array, index)
+    value = _scaled(_under(array, index), slot)
     return _listed(value.T if slot.transpose else value)
 
 
@@ -264,6 +266,14 @@ def _under(array: NDArray[Any], index: tuple[int, ...]) -> NDArray[Any]:
     for at in index:
         array = array[min(at, len(array) - 1)]
     return array
+
+
+def _scaled(array: NDArray[Any], slot: Slot) -> NDArray[Any]:
+    """The array, or log10 of it: NaN, a gap, for what has none or is not finite."""
+    if not slot.log:
+        return array
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(np.isfinite(array) & (array > 0), np.log10(array), np.nan)
 
 
 def _listed(array: NDArray[Any] | None) -> Any:

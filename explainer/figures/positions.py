@@ -282,9 +282,9 @@ def notes(record: PositionsRecord, moment: Moment) -> Notes:
             "profile_least": least.astype(np.float32),
             "profile_mean": mean.astype(np.float32),
             "profile_most": most.astype(np.float32),
-            "neighbours": np.float32(_mean_at(record, 1)),
-            "half": np.float32(_mean_at(record, T // 2)),
-            "by_distance": np.float32(distance_share(record.kernel)),
+            "neighbours": np.array(_mean_at(record, 1), np.float32),
+            "half": np.array(_mean_at(record, T // 2), np.float32),
+            "by_distance": np.array(distance_share(record.kernel), np.float32),
         },
     )
 

@@ -132,24 +132,24 @@ def dials_panel(T: int, base: float, offset: int, q: Vector, k: Vector, shown: l
                 "showlegend": False,
             }
         )
-        for which, dash in (("query", "solid"), ("key", "dot")):
+        for hand, dash in (("query", "solid"), ("key", "dot")):
             data.append(
                 {
                     **where,
                     "type": "scatter",
                     "mode": "lines+markers",
-                    "name": which,
+                    "name": hand,
                     "line": {"color": colour, "width": 3, "dash": dash},
-                    "marker": {"size": [0, 9], "opacity": 1, "symbol": "circle" if which == "query" else "circle-open"},
+                    "marker": {"size": [0, 9], "opacity": 1, "symbol": "circle" if hand == "query" else "circle-open"},
                     "showlegend": number == 0,
-                    "hovertemplate": f"{which}, pair {pair}<br>(%{{x:.4f}}, %{{y:.4f}})<extra></extra>",
+                    "hovertemplate": f"{hand}, pair {pair}<br>(%{{x:.4f}}, %{{y:.4f}})<extra></extra>",
                 }
             )
         for which, axis in enumerate("xy"):
             slots.append(Slot(f"data.{first}.{axis}", "own", name="arcs", index=("place", number, which)))
-            for hand in range(2):
-                path = f"data.{first + 1 + hand}.{axis}"
-                slots.append(Slot(path, "own", name="hands", index=("place", number, hand, which)))
+            for end in range(2):
+                path = f"data.{first + 1 + end}.{axis}"
+                slots.append(Slot(path, "own", name="hands", index=("place", number, end, which)))
         notes.append(
             {
                 "xref": "paper",
@@ -169,7 +169,12 @@ def dials_panel(T: int, base: float, offset: int, q: Vector, k: Vector, shown: l
         figure={
             "data": data,
             "layout": layout(
-                theme, **axes, shapes=shapes, annotations=notes, showlegend=True, margin={"l": 8, "r": 8, "t": 10, "b": 40}
+                theme,
+                **axes,
+                shapes=shapes,
+                annotations=notes,
+                showlegend=True,
+                margin={"l": 8, "r": 8, "t": 10, "b": 40},
             ),
         },
         slots=tuple(slots),

@@ -240,7 +240,9 @@ def offset_reading(error: float) -> str:
             "The curve slides and keeps its shape: the product depends on the offset m − n only "
             f"(largest difference {_error(error)})."
         )
-    return f"At one and the same offset the product differs by up to {spoken(error)}: it depends on where the pair stands."
+    return (
+        f"At one and the same offset the product differs by up to {spoken(error)}: it depends on where the pair stands."
+    )
 
 
 def waves_reading(T: int, shown: list[int], lengths: Float[np.ndarray, " D"]) -> str:

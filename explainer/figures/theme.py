@@ -68,6 +68,7 @@ def layout(theme: str, **more: Any) -> dict[str, Any]:
         "hovermode": "closest",
         "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "font": {"size": 12}},
         "showlegend": False,
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": shade.line, "activecolor": shade.text},
     }
     for name, value in more.items():
         base[name] = {**axis(theme), **value} if name.startswith(("xaxis", "yaxis")) else value

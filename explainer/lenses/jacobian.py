@@ -3,10 +3,13 @@
 s_t is the top layer's state, h or (h, c), and J_t = ds_t/ds_(t-1) at the states that the network passes
 through as it reads one sequence. The gradient of the last loss, k steps back, is g J_T J_(T-1) ... J_(T-k+1)
 with g = dL*/ds_T (a row vector). Pascanu, Mikolov, Bengio 2013, section 2.
+
+The algebra is torch's, in float64 on the CPU: it keeps to the threads that the process was given.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -24,7 +27,6 @@ from explainer.models.observe import unwatched
 from explainer.records import JacobianRecord
 from explainer.tasks import Batch, Task
 from explainer.theory.followed import MOST_STATE, horizon, moments, state_size
-from explainer.theory.jacobian import spectral_radius
 
 SATURATED = 0.1  # of an activation's largest slope
 ROUNDING = 1e-10  # of the largest singular value: what is smaller in a product is rounding
@@ -56,7 +58,7 @@ SLOPES: Mapping[str, Mapping[str, Callable[[Tensor], Tensor]]] = {
 class Product(NamedTuple):
     """exp(log_scale) * matrix, the matrix's largest entry being about 1, so that long products are not lost."""
 
-    matrix: Float[np.ndarray, "M M"]
+    matrix: Float[Tensor, "M M"]
     log_scale: float
 
 
@@ -66,7 +68,7 @@ class Passage(NamedTuple):
     inputs: Float[Tensor, "T F"]
     states: tuple[Float[Tensor, "T N"], ...]
     activations: dict[str, Float[Tensor, "T N"]]
-    gradient: Float[np.ndarray, " M"]
+    gradient: Float[Tensor, " M"]
 
 
 def look(model: SequenceModel, batch: Batch, task: Task) -> JacobianRecord:
@@ -85,18 +87,18 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> JacobianRecord:
     weights = CellWeights(*(weight.detach().double() for weight in model.weights(config.layers - 1)))
     size = state_size(config.model, config.width)
     K = horizon(last, size)
-    back = _along(model.cell, weights, passage, last - K + 1 if K else 0, last)[::-1]
+    back = _along(model.cell, weights, passage, last - K + 1 if K else 0, last).flip(0)
     products = products_back(back[:K])
 
     singles, spans = moments(last, size)
     chosen = [(Product(back[last - t], 0.0), 1) for t in singles] + [(products[span], span) for span in spans]
     spectra = [per_step(product, span) for product, span in chosen]
-    theory = weights.w_hidden.cpu().numpy() if plain else _at_rest(model.cell, weights, passage)
-    radius, sigma = spectral_radius(theory), largest_singular(theory)
+    theory = weights.w_hidden.cpu() if plain else _at_rest(model.cell, weights, passage)
+    radius, sigma = largest_eigenvalue(theory), largest_singular(theory)
     parts, slope = _saturation(config.model, passage.activations)
     with np.errstate(all="ignore"):
         factors = np.array([sigma if plain else largest_singular(each) for each in back[:K]])
-        kept = np.array([np.linalg.norm(passage.gradient @ matrix) * np.exp(scale) for matrix, scale in products])
+        kept = np.array([float((passage.gradient @ matrix).norm()) * np.exp(scale) for matrix, scale in products])
         return JacobianRecord(
             eigenvalues=np.stack([eigenvalues for eigenvalues, _ in spectra]),
             singular=np.stack([singular for _, singular in spectra]),
@@ -131,15 +133,15 @@ def jacobians(
     return torch.cat(rows, dim=-1).transpose(0, 1)
 
 
-def products_back(J: Float[np.ndarray, "K M M"]) -> list[Product]:
+def products_back(J: Float[Tensor, "K M M"]) -> list[Product]:
     """1, J_T, J_T J_(T-1), ... for J in this order, backwards in time: K + 1 products."""
-    current = Product(np.eye(J.shape[-1]), 0.0)
+    current = Product(torch.eye(J.shape[-1], dtype=J.dtype), 0.0)
     products = [current]
     for step in J:
         matrix, scale = current.matrix @ step, current.log_scale
-        size = float(np.abs(matrix).max())
-        if 0 < size < np.inf:
-            matrix, scale = matrix / size, scale + float(np.log(size))
+        size = float(matrix.abs().max())
+        if 0 < size < math.inf:
+            matrix, scale = matrix / size, scale + math.log(size)
         current = Product(matrix, scale)
         products.append(current)
     return products
@@ -151,25 +153,30 @@ def per_step(product: Product, span: int) -> tuple[Float[np.ndarray, "M 2"], Flo
     The span-th root of every length is taken; angles stay. What rounding hides is NaN.
     """
     matrix, scale = product
-    M = len(matrix)
-    if not np.isfinite(matrix).all():
-        return np.full((M, 2), np.nan), np.full(M, np.nan)
-    singular = np.linalg.svd(matrix, compute_uv=False)
-    values = np.linalg.eigvals(matrix)
-    values = values[np.lexsort((values.imag, -np.abs(values)))].astype(complex)
-    if span == 1 and scale == 0:
-        return np.stack([values.real, values.imag], axis=1), singular
-    floor = ROUNDING * singular[0]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        lengths = np.where(np.abs(values) > floor, np.exp((np.log(np.abs(values)) + scale) / span), np.nan)
-        singular = np.where(singular > floor, np.exp((np.log(singular) + scale) / span), np.nan)
-    angles = np.angle(values)
-    return np.stack([lengths * np.cos(angles), lengths * np.sin(angles)], axis=1), singular
+    if not matrix.isfinite().all():
+        return np.full((len(matrix), 2), np.nan), np.full(len(matrix), np.nan)
+    singular = torch.linalg.svdvals(matrix).numpy()
+    values = torch.linalg.eigvals(matrix).numpy()
+    values = values[np.lexsort((values.imag, -np.abs(values)))]
+    if span > 1:
+        floor = ROUNDING * singular[0]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            lengths, singular = (
+                np.where(sizes > floor, np.exp((np.log(sizes) + scale) / span), np.nan)
+                for sizes in (np.abs(values), singular)
+            )
+            values = lengths * np.exp(1j * np.angle(values))
+    return np.stack([values.real, values.imag], axis=1), singular
 
 
-def largest_singular(matrix: Float[np.ndarray, "M M"]) -> float:
+def largest_singular(matrix: Float[Tensor, "M M"]) -> float:
     """sigma_max; NaN if an entry is not finite."""
-    return float(np.linalg.norm(matrix, 2)) if np.isfinite(matrix).all() else float("nan")
+    return float(torch.linalg.svdvals(matrix).max()) if matrix.isfinite().all() else math.nan
+
+
+def largest_eigenvalue(matrix: Float[Tensor, "M M"]) -> float:
+    """The spectral radius; NaN if an entry is not finite."""
+    return float(torch.linalg.eigvals(matrix).abs().max()) if matrix.isfinite().all() else math.nan
 
 
 def _passage(model: Recurrent, batch: Batch, task: Task, last: int) -> Passage:
@@ -186,28 +193,26 @@ def _passage(model: Recurrent, batch: Batch, task: Task, last: int) -> Passage:
         (gradient,) = torch.autograd.grad(loss, [seen[f"layer.{top}.hidden"][last]])
     value = {name: torch.stack([step[0] for step in steps]).detach().double() for name, steps in seen.items()}
     features = embedding(batch.x, model.eye) if model.has_tokens else batch.x
-    end = np.zeros((model.cell.states, config.width))
-    end[0] = gradient[0].double().cpu().numpy()
+    end = torch.zeros(model.cell.states, config.width, dtype=torch.float64)
+    end[0] = gradient[0]
     return Passage(
         inputs=value[below[0]] if below else features[0].double(),
         states=tuple(value[f"layer.{top}.{name}"] for name in states),
         activations={name: value[f"layer.{top}.{name}"] for name in SLOPES[config.model]},
-        gradient=end.ravel(),
+        gradient=end.flatten(),
     )
 
 
-def _along(
-    cell: Cell, weights: CellWeights, passage: Passage, first: int, last: int
-) -> Float[np.ndarray, "S M M"]:
+def _along(cell: Cell, weights: CellWeights, passage: Passage, first: int, last: int) -> Float[Tensor, "S M M"]:
     """J_t for t = first ... last; before t = 0 the state is zero."""
     before = tuple(torch.cat([torch.zeros_like(state[:1]), state])[first : last + 1] for state in passage.states)
-    return jacobians(cell, weights, passage.inputs[first : last + 1], before).cpu().numpy()
+    return jacobians(cell, weights, passage.inputs[first : last + 1], before).cpu()
 
 
-def _at_rest(cell: Cell, weights: CellWeights, passage: Passage) -> Float[np.ndarray, "M M"]:
+def _at_rest(cell: Cell, weights: CellWeights, passage: Passage) -> Float[Tensor, "M M"]:
     """J at the zero state without input."""
     nothing = tuple(torch.zeros_like(state[:1]) for state in passage.states)
-    return jacobians(cell, weights, torch.zeros_like(passage.inputs[:1]), nothing)[0].cpu().numpy()
+    return jacobians(cell, weights, torch.zeros_like(passage.inputs[:1]), nothing)[0].cpu()
 
 
 def _saturation(

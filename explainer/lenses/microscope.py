@@ -116,10 +116,7 @@ def _norms(
     flat = [step for _, _, steps in states for step in (steps if isinstance(steps, list) else [steps])]
     found = iter(torch.autograd.grad(value, flat, materialize_grads=True))
     for kind, layer, steps in states:
-        if isinstance(steps, list):
-            gradient = torch.stack([next(found) for _ in steps], dim=1)
-        else:
-            gradient = next(found)
+        gradient = torch.stack([next(found) for _ in steps], dim=1) if isinstance(steps, list) else next(found)
         norms.setdefault(kind, []).append(_lengths(gradient, before))
         if kind == "cell":
             assert isinstance(model, Recurrent), type(model)

@@ -186,6 +186,12 @@ function part(array, indices) {
   throw new Error("a slot must end in a number, a row or a table");
 }
 
+/** log10 of a number, a row or a table; NaN, a gap, for what has none or is not finite. */
+function logged(value) {
+  if (typeof value === "number") return value > 0 && value < Infinity ? Math.log10(value) : NaN;
+  return Array.from(value, logged);
+}
+
 function transposed(rows) {
   return Array.from(rows[0] || [], (_, column) => rows.map((row) => row[column]));
 }
@@ -263,7 +269,8 @@ function slotValue(slot, tapes, step, selection, own) {
   if (slot.kind === "history") {
     const frames = tape.frames[slot.lens] || [];
     if (slot.name === "step") return frames.map((frame) => frame.step);
-    const rows = frames.map((frame) => (frame.arrays[slot.name] ? part(frame.arrays[slot.name], indices) : NaN));
+    const found = frames.map((frame) => (frame.arrays[slot.name] ? part(frame.arrays[slot.name], indices) : NaN));
+    const rows = slot.log ? logged(found) : found;
     return slot.transpose ? transposed(rows) : rows;
   }
   const frame = tape.at(slot.lens, step);
@@ -285,7 +292,7 @@ function slotValue(slot, tapes, step, selection, own) {
     const context = tape.contexts[slot.lens];
     return context && projected(under(array, indices), context.mean, context.basis, slot.column);
   }
-  const value = part(array, indices);
+  const value = slot.log ? logged(part(array, indices)) : part(array, indices);
   return slot.transpose ? transposed(value) : value;
 }
 
@@ -319,7 +326,7 @@ function against(figure, other, scale, spec) {
   const behind = [];
   figure.data.forEach((trace, index) => {
     const twin = other.data[index];
-    if (!twin) return;
+    if (!twin || trace.hoverinfo === "skip") return; // marks and helpers, which say nothing of their own
     if (trace.type === "heatmap") {
       if (!moves(spec, index) || !trace.z?.length || trace.z.length !== twin.z?.length || trace.z[0].length !== twin.z[0].length) return;
       let most = 0;
@@ -859,7 +866,7 @@ class Player {
     this.slider.setAttribute("aria-label", scan ? scan.label : "Training step");
     this.stepLabel.textContent = [this.times.length ? said : "", this.doing].filter(Boolean).join(" · ");
     this.slider.setAttribute("aria-valuetext", said);
-    this.pinButton.hidden = !this.times.length || !this.data?.diverging;
+    this.pinButton.hidden = !this.times.length || !this.data?.diverging || this.data.loop;
     this.pinButton.classList.toggle("on", Boolean(this.reference));
     const held = this.reference?.step ?? "";
     this.pinButton.textContent = this.reference ? `Compared with ${held === "" ? "another run" : `step ${held}`} ✕` : "Pin";
