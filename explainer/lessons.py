@@ -58,12 +58,18 @@ _POSITIONS = RunConfig(
     steps=800,
 )
 
+# Small enough that a tape holds dozens of moments' weights: every view of theirs is made from those.
+_MICROSCOPE = RunConfig(task="adding", length=40, model="rnn", width=16, lr=1e-2, batch=64, steps=800)
+
 LESSONS: Mapping[str, Lesson] = {
     "lesson-hidden": Lesson(_ADDING, ("hidden", "gates")),
     # One task and one seed, so all three see the same batches.
     "lesson-gradients-rnn": Lesson(_GRADIENTS, ("gradients",)),
     "lesson-gradients-lstm": Lesson(replace(_GRADIENTS, model="lstm"), ("gradients",)),
     "lesson-gradients-gru": Lesson(replace(_GRADIENTS, model="gru"), ("gradients",)),
+    "lesson-microscope-rnn": Lesson(_MICROSCOPE, ()),
+    "lesson-microscope-lstm": Lesson(replace(_MICROSCOPE, model="lstm"), ()),
+    "lesson-microscope-gru": Lesson(replace(_MICROSCOPE, model="gru"), ()),
     "lesson-attention": Lesson(_REPEAT, ("attention",)),
     "lesson-attention-one-layer": Lesson(replace(_REPEAT, layers=1), ("attention",)),
     "lesson-positions": Lesson(_POSITIONS, ("positions",)),

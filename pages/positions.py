@@ -82,13 +82,17 @@ MATH = {
 Position $p = 0 \dots T-1$, width $D$, pairs $i = 0 \dots D/2 - 1$, frequencies $\omega_i = b^{-2i/D}$ with base $b$ (10,000
 in Vaswani et al. 2017, section 3.5):
 
-$$\mathrm{PE}_{p,\,2i} = \sin(\omega_i\, p), \qquad \mathrm{PE}_{p,\,2i+1} = \cos(\omega_i\, p), \qquad
-\mathrm{PE} \in \mathbb{R}^{T \times D} .$$
+$$
+\mathrm{PE}_{p,\,2i} = \sin(\omega_i\, p), \qquad \mathrm{PE}_{p,\,2i+1} = \cos(\omega_i\, p), \qquad
+\mathrm{PE} \in \mathbb{R}^{T \times D} .
+$$
 
 Wavelengths $2\pi/\omega_i$ go from $2\pi$ to almost $2\pi b$. Since $\sin a \sin b + \cos a \cos b = \cos(a - b)$,
 
-$$\langle \mathrm{PE}_m, \mathrm{PE}_n \rangle = \sum_{i} \cos\big(\omega_i (m - n)\big), \qquad
-\lVert \mathrm{PE}_p \rVert^2 = D/2, \qquad \mathrm{PE}_{p+k} = M_k\, \mathrm{PE}_p$$
+$$
+\langle \mathrm{PE}_m, \mathrm{PE}_n \rangle = \sum_{i} \cos\big(\omega_i (m - n)\big), \qquad
+\lVert \mathrm{PE}_p \rVert^2 = D/2, \qquad \mathrm{PE}_{p+k} = M_k\, \mathrm{PE}_p
+$$
 
 with one matrix $M_k \in \mathbb{R}^{D \times D}$ for all $p$: it turns every pair by $\omega_i k$.
 
@@ -105,7 +109,9 @@ $P$ starts as $\mathcal{N}(0, 0.02^2)$, as in GPT-2, and gets its gradient from 
 Likeness is the cosine $C_{mn} = \langle P_m, P_n \rangle / (\lVert P_m \rVert \lVert P_n \rVert)$, $C \in \mathbb{R}^{T \times T}$.
 With $\bar C_d$ the mean over all pairs $m < n$ that are $d = n - m$ apart, and $\bar C$ the mean over all pairs,
 
-$$\text{explained by distance} = 1 - \frac{\sum_{m<n} (C_{mn} - \bar C_{n-m})^2}{\sum_{m<n} (C_{mn} - \bar C)^2} .$$
+$$
+\text{explained by distance} = 1 - \frac{\sum_{m<n} (C_{mn} - \bar C_{n-m})^2}{\sum_{m<n} (C_{mn} - \bar C)^2} .
+$$
 
 It is 1 if $C$ depends on the distance only, as for the sinusoidal table. For vectors without any order, about
 $(T-2) / (T(T-1)/2 - 1)$ is to be expected.
@@ -119,13 +125,17 @@ tables on the tape.
 A query $q$ and a key $k$ of a head, both in $\mathbb{R}^K$; pairs $i = 0 \dots K/2 - 1$, $\omega_i = b^{-2i/K}$ (Su et
 al. 2021, section 3.2). $R_p \in \mathbb{R}^{K \times K}$ turns pair $i$ by the angle $\omega_i p$:
 
-$$\begin{pmatrix} x'_{2i} \\ x'_{2i+1} \end{pmatrix} =
+$$
+\begin{pmatrix} x'_{2i} \\ x'_{2i+1} \end{pmatrix} =
 \begin{pmatrix} \cos \omega_i p & -\sin \omega_i p \\ \sin \omega_i p & \cos \omega_i p \end{pmatrix}
-\begin{pmatrix} x_{2i} \\ x_{2i+1} \end{pmatrix}.$$
+\begin{pmatrix} x_{2i} \\ x_{2i+1} \end{pmatrix}.
+$$
 
 Turning back is transposing, so for query position $m$ and key position $n$
 
-$$\langle R_m q, R_n k \rangle = q^\top R_m^\top R_n k = q^\top R_{n-m}\, k .$$
+$$
+\langle R_m q, R_n k \rangle = q^\top R_m^\top R_n k = q^\top R_{n-m}\, k .
+$$
 
 Lengths stay: $\lVert R_p x \rVert = \lVert x \rVert$. With all ones for both,
 $\langle R_m q, R_n k \rangle / K = \tfrac{2}{K} \sum_i \cos \omega_i (m - n)$, the sinusoidal kernel. The figures show
@@ -135,8 +145,10 @@ $\mathcal{N}(0, 1)$ with a fixed seed.
     "alibi": r"""
 For head $h = 1 \dots H$, query $i$ and key $j \le i$ (Press et al. 2022, section 3), with $q_i, k_j \in \mathbb{R}^K$:
 
-$$s_{ij} = \frac{\langle q_i, k_j \rangle}{\sqrt{K}} - m_h\, (i - j), \qquad A_i = \mathrm{softmax}_{j \le i}(s_{ij}), \qquad
-m_h = 2^{-8h/H}$$
+$$
+s_{ij} = \frac{\langle q_i, k_j \rangle}{\sqrt{K}} - m_h\, (i - j), \qquad A_i = \mathrm{softmax}_{j \le i}(s_{ij}), \qquad
+m_h = 2^{-8h/H}
+$$
 
 for $H$ a power of two: $1/2, 1/4, \dots, 1/256$ for 8 heads. For other $H$ the authors' code takes the slopes of the
 power of two below, then every other one of the power above.
@@ -144,7 +156,9 @@ power of two below, then every other one of the power above.
 Softmax turns what is added into a factor: a key at distance $d$ counts $e^{-m_h d}$ times as much as it would, and that
 halves every $\ln 2 / m_h$ positions. If all $\langle q_i, k_j \rangle$ are equal,
 
-$$A_{ij} = \frac{e^{-m_h (i-j)}}{\sum_{d=0}^{i} e^{-m_h d}} .$$
+$$
+A_{ij} = \frac{e^{-m_h (i-j)}}{\sum_{d=0}^{i} e^{-m_h d}} .
+$$
 """,
 }
 
@@ -159,7 +173,7 @@ CODE = {
     "learned": [
         ("models/positions.py", "LearnedPositions"),
         ("lenses/positions.py", "look"),
-        ("figures/positions.py", "distance_share"),
+        ("figures/positions_notes.py", "distance_share"),
     ],
     "rotary": [
         ("models/positions.py", "rotate"),
@@ -188,7 +202,7 @@ EXPERIMENTS = (
         "and comes back in part (to 0.32 at an offset of 101). With 10,000 it stays above 0.1 and falls far more slowly.",
     ),
     Experiment(
-        "Let the Transformer copy ten symbols after a delay of 12. Which positions become alike now?",
+        "Let the Transformer copy ten symbols after a delay of 12 (press Train). Which positions become alike now?",
         {
             "encoding": "Learned",
             "task": "copy",

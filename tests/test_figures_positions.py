@@ -16,7 +16,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from explainer.config import RunConfig
-from explainer.figures import CONTEXTS, NOTES, PANELS, alibi, order, positions, rotary, sinusoidal
+from explainer.figures import CONTEXTS, NOTES, PANELS, alibi, order, positions_notes, rotary, sinusoidal
 from explainer.figures.panel import Frame, Moment, Panel, Reel, fill, packed, reading_at
 from explainer.figures.subject import subject
 from explainer.lenses import LENSES
@@ -324,14 +324,15 @@ def test_the_panels_draw_what_the_lens_saw_of_a_real_model(kind: str, layers: in
 
 
 def test_distance_explains_all_of_a_sinusoidal_table_and_little_of_noise() -> None:
-    assert positions.distance_share(encodings.dot_kernel(encodings.sinusoidal(T, D))) == pytest.approx(1)
+    assert positions_notes.distance_share(encodings.dot_kernel(encodings.sinusoidal(T, D))) == pytest.approx(1)
     draws = np.random.default_rng(0)
     shares = [
-        positions.distance_share(encodings.dot_kernel(draws.normal(size=(T, 40)), normalised=True)) for _ in range(50)
+        positions_notes.distance_share(encodings.dot_kernel(draws.normal(size=(T, 40)), normalised=True))
+        for _ in range(50)
     ]
     expected = (T - 2) / (T * (T - 1) / 2 - 1)
     assert np.mean(shares) == pytest.approx(expected, rel=0.15)
-    assert f"about {expected:.0%}" in positions.likeness_reading(record_of(draws.normal(size=(T, 40))))
+    assert f"about {expected:.0%}" in positions_notes.likeness_reading(record_of(draws.normal(size=(T, 40))))
 
 
 def test_the_share_is_one_minus_what_varies_within_a_distance() -> None:
@@ -343,7 +344,7 @@ def test_the_share_is_one_minus_what_varies_within_a_distance() -> None:
         groups.setdefault(n - m, []).append(value)
     within = sum((value - sum(group) / len(group)) ** 2 for group in groups.values() for value in group)
     total = sum((value - mean) ** 2 for value in pairs.values())
-    assert positions.distance_share(kernel) == pytest.approx(1 - within / total)
+    assert positions_notes.distance_share(kernel) == pytest.approx(1 - within / total)
 
 
 def test_learned_sentences_say_what_a_plain_count_gives() -> None:
@@ -352,29 +353,29 @@ def test_learned_sentences_say_what_a_plain_count_gives() -> None:
     cosine = record.kernel
     near = np.mean([cosine[t, t + 1] for t in range(T - 1)])
     far = np.mean([cosine[t, t + T // 2] for t in range(T - T // 2)])
-    assert f"Mean cosine {near:.2f} at distance 1, {far:.2f} at {T // 2}" in positions.profile_reading(record)
-    assert f"neighbours {near:.2f}, far positions ({T // 2} apart) {far:.2f}" in positions.order_reading(record)
+    assert f"Mean cosine {near:.2f} at distance 1, {far:.2f} at {T // 2}" in positions_notes.profile_reading(record)
+    assert f"neighbours {near:.2f}, far positions ({T // 2} apart) {far:.2f}" in positions_notes.order_reading(record)
     norms = np.sqrt((record.table.astype(float) ** 2).sum(1))
-    assert f"from {norms.min():.3g} to {norms.max():.3g}" in positions.table_reading(record)
+    assert f"from {norms.min():.3g} to {norms.max():.3g}" in positions_notes.table_reading(record)
     centred = record.table - record.table.mean(0)
     values = np.linalg.eigvalsh(centred.T @ centred)[::-1]
-    assert f"A plane holds {values[:2].sum() / values.sum():.0%}" in positions.path_reading(record)
+    assert f"A plane holds {values[:2].sum() / values.sum():.0%}" in positions_notes.path_reading(record)
     fixed = record_of(encodings.sinusoidal(T, D), kind="sinusoidal")
-    assert "it depends on the distance alone" in positions.profile_reading(fixed)
-    assert "fixed by a formula" in positions.table_reading(fixed)
+    assert "it depends on the distance alone" in positions_notes.profile_reading(fixed)
+    assert "fixed by a formula" in positions_notes.table_reading(fixed)
 
 
 def test_the_head_that_is_set_most_on_one_distance_is_named() -> None:
     weights = np.full((3, T), 0.02)
     weights[1, 1], weights[2, T - 1] = 0.7, 0.9  # the last distance has one query only: not counted
-    assert positions.distance_reading(weights) == (
+    assert positions_notes.distance_reading(weights) == (
         "Head 2 puts most on one distance: a weight of 0.70, on average, on the token before."
     )
     weights[0, 5] = 0.8
-    assert "Head 1" in positions.distance_reading(weights)
-    assert "the token 5 back" in positions.distance_reading(weights)
-    assert "the token itself" in positions.distance_reading(np.ones((1, 1)))
-    assert "not finite" in positions.distance_reading(np.full((2, 3), np.nan))
+    assert "Head 1" in positions_notes.distance_reading(weights)
+    assert "the token 5 back" in positions_notes.distance_reading(weights)
+    assert "the token itself" in positions_notes.distance_reading(np.ones((1, 1)))
+    assert "not finite" in positions_notes.distance_reading(np.full((2, 3), np.nan))
 
 
 @pytest.mark.parametrize(
@@ -401,7 +402,7 @@ def test_tables_at_the_extremes_have_sentences_and_pictures(table: np.ndarray, s
 def test_a_scheme_without_a_table_says_what_it_does_instead() -> None:
     for kind, said in (("rotary", "turn queries and keys"), ("alibi", "changes the scores"), ("none", "told nothing")):
         record = record_of(np.zeros((0, 0)), kind=kind)
-        assert said in positions.table_reading(record)
+        assert said in positions_notes.table_reading(record)
 
 
 def test_the_plane_of_a_growing_tape_does_not_flip() -> None:

@@ -10,20 +10,36 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from explainer.figures import attention, gates, gradient_notes, gradients, hidden, positions
+from explainer.figures import (
+    attention,
+    gates,
+    gradient_notes,
+    gradients,
+    hidden,
+    jacobian,
+    jacobian_notes,
+    microscope,
+    microscope_notes,
+    positions,
+    positions_notes,
+)
 from explainer.figures.panel import Moment, Notes, Panel
 
 NOTES: Mapping[str, Callable[[Any, Moment], Notes]] = {
     "hidden": hidden.notes,
     "gradients": gradient_notes.notes,
     "attention": attention.notes,
-    "positions": positions.notes,
+    "positions": positions_notes.notes,
     "gates": gates.notes,
+    "microscope": microscope_notes.notes,
+    "jacobian": jacobian_notes.notes,
 }
 CONTEXTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "hidden": hidden.context,
     "gradients": gradient_notes.context,
-    "positions": positions.context,
+    "positions": positions_notes.context,
+    "microscope": microscope_notes.context,
+    "jacobian": jacobian_notes.context,
 }
 PANELS: Mapping[str, Callable[[Mapping[str, Any], str], list[Panel]]] = {
     "hidden": hidden.panels,
@@ -31,6 +47,8 @@ PANELS: Mapping[str, Callable[[Mapping[str, Any], str], list[Panel]]] = {
     "attention": attention.panels,
     "positions": positions.panels,
     "gates": gates.panels,
+    "microscope": microscope.panels,
+    "jacobian": jacobian.panels,
 }
 
 __all__ = ["CONTEXTS", "NOTES", "PANELS", "Moment", "Notes"]

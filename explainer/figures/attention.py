@@ -28,6 +28,7 @@ ROLES = {
 """A score -> what a head with a high one is called above its small map, and in a sentence."""
 LABELLED_HEADS = 6  # so many maps side by side are wide enough for words
 TICKS = 32  # tokens on an axis, at most
+LONGEST_TICK = 5  # characters of one; a longer token is only in the hover label
 
 
 def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
@@ -167,11 +168,17 @@ def notes(record: AttentionRecord, moment: Moment) -> Notes:
         },
         arrays={"tick_places": places, **_mosaic_places(record.weights.shape, _gap(moment.meta)), **arrays_of(record)},
         labels={
-            "tick_labels": [record.tokens[at] if len(record.tokens[at]) <= 3 else str(at) for at in places],
+            "tick_labels": _tick_labels(record.tokens, places.tolist()),
             "cells": [f"{at} ({token})" for at, token in enumerate(record.tokens)],
             "roles": [f"{ROLES[role[0]][0]} {role[1]:.2f}" if role else "" for role in roles],
         },
     )
+
+
+def _tick_labels(tokens: Sequence[str], places: Sequence[int]) -> list[str]:
+    """The tokens at some places, or, where one is too long for an axis, the places themselves."""
+    short = all(len(token) <= LONGEST_TICK for token in tokens)
+    return [tokens[at] if short else str(at) for at in places]
 
 
 def role_of(record: AttentionRecord, layer: int, head: int) -> tuple[str, float] | None:
@@ -193,7 +200,7 @@ def heads_reading(record: AttentionRecord) -> str:
     said = [f"{count} {name}{'s' if count > 1 else ''}" for count, name in counts if count]
     if L * H == 1:
         known = f"{_article(ROLES[roles[0][0]][1])} ({roles[0][1]:.2f})" if roles[0] else "without a role"
-        return f"The only head is {known}; its entropy is {float(record.entropy[0, 0]):.2f} nats."
+        return f"The only head is {known}; its entropy is {_nats(record, 0, 0):.2f} nats."
     sentence = " and ".join(said) if said else "none has a role"
     return f"Of {L * H} heads: {sentence} (a score of {STRONG:g} or more). {_spread(record)}"
 
@@ -201,7 +208,7 @@ def heads_reading(record: AttentionRecord) -> str:
 def _spread(record: AttentionRecord) -> str:
     H = record.entropy.shape[1]
     sharp, wide = (divmod(int(at), H) for at in (np.argmin(record.entropy), np.argmax(record.entropy)))
-    low, high = float(record.entropy[sharp]), float(record.entropy[wide])
+    low, high = _nats(record, *sharp), _nats(record, *wide)
     if math.isclose(low, high, abs_tol=0.005):
         return f"All are equally sharp (entropy {low:.2f} nats)."
     return (
@@ -221,12 +228,17 @@ def map_reading(record: AttentionRecord, layer: int, head: int) -> str:
     said = f", {_article(ROLES[role[0]][1])} ({role[1]:.2f})" if role else ""
     if len(weights) == 1:
         return f"{name}: a single token can only look at itself."
-    entropy, evenly = float(record.entropy[layer, head]), uniform_entropy(len(weights))
+    entropy, evenly = _nats(record, layer, head), uniform_entropy(len(weights))
     return (
         f"{name}{said}: its largest weight, {weights[t, s]:.2f}, goes from t = {t} ({record.tokens[t]}) to "
         f"s = {s} ({record.tokens[s]}); the first query, which has no choice, aside. On average it looks "
         f"{mean_distance(weights):.1f} back; entropy {entropy:.2f} nats (evenly spread: {evenly:.2f})."
     )
+
+
+def _nats(record: AttentionRecord, layer: int, head: int) -> float:
+    """A head's entropy, which torch makes -0 where all the weight is on one token."""
+    return max(0.0, float(record.entropy[layer, head]))
 
 
 def _article(words: str) -> str:

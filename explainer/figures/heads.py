@@ -165,25 +165,25 @@ def arrays_of(record: AttentionRecord) -> dict[str, NDArray[np.float32]]:
 def readings_of(record: AttentionRecord, moment: Moment) -> dict[str, str]:
     """A sentence for each panel of this file."""
     finite = bool(np.isfinite(record.weights).all())
-    why = {
-        "previous_token": "no token has one before it" if finite else "some weights are not finite numbers",
-        "prefix_matching": "nothing in these sequences comes twice"
-        if finite
-        else "some weights are not finite numbers",
-    }
+    why = {"previous_token": "no token has one before it", "prefix_matching": "nothing comes twice here"}
     return {
-        **{score: _scored(getattr(record, score), SCORES[score], why[score]) for score in SCORES},
+        **{
+            score: _scored(getattr(record, score), why[score] if finite else "not all weights are finite")
+            for score in SCORES
+        },
         "metric": _measured(moment),
         "loss": _lost(moment),
     }
 
 
-def _scored(scores: Float[np.ndarray, "L H"], name: str, why: str) -> str:
+def _scored(scores: Float[np.ndarray, "L H"], why: str) -> str:
     L, found = len(scores), strongest(scores)
     run = "One layer" if L == 1 else f"{L} layers"
     if found is None:
-        return f"{run}: no {name}, for {why}."
+        return f"{run}: none, for {why}."
     layer, head, value = found
+    if scores.size == 1:
+        return f"One layer: its only head has {value:.2f}."
     where = f"head {head + 1}" if L == 1 else f"layer {layer + 1}, head {head + 1}"
     return f"{run}: strongest is {where} ({value:.2f})."
 

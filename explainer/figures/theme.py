@@ -82,7 +82,6 @@ def axis(theme: str) -> dict[str, Any]:
         "gridcolor": shade.grid,
         "linecolor": shade.line,
         "zeroline": False,
-        "automargin": True,
         "title": {"standoff": 4, "font": {"size": 12}},
         "tickfont": {"size": 11, "color": shade.muted},
     }

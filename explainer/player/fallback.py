@@ -9,7 +9,7 @@ import streamlit as st
 
 from explainer.figures.panel import Panel, Reel, fill, reading_at
 
-PLOTLY_CONFIG = {"displaylogo": False}
+PLOTLY_CONFIG = {"displaylogo": False, "modeBarButtons": [["toImage"], ["zoom2d", "pan2d", "resetScale2d"]]}
 
 
 def show_without_routes(

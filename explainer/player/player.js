@@ -5,6 +5,9 @@
 
 const PLAY_SECONDS = 14; // a whole tape at speed 1
 const POLL_MS = { queued: 120, running: 220, paused: 700, filling: 400 };
+// Nothing that sends a chart anywhere: plotly's own set of buttons has one that does.
+const BUTTONS = [["toImage"], ["zoom2d", "pan2d", "resetScale2d"]];
+const PLOTLY_CONFIG = { displaylogo: false, responsive: false, displayModeBar: "hover", modeBarButtons: BUTTONS };
 const players = new WeakMap();
 
 export default function (component) {
@@ -416,7 +419,7 @@ class Player {
       icon(made, name);
       return made;
     };
-    this.playButton = button("play", "Play", () => this.toggle());
+    this.playButton = button("play", "Play the recording", () => this.toggle());
     this.backButton = button("back", "One frame back", () => this.nudge(-1));
     this.forwardButton = button("forward", "One frame on", () => this.nudge(1));
     this.slider = make("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "Training step" });
@@ -722,7 +725,7 @@ class Player {
     panel.plot.style.height = `${layout.height}px`;
     layout.width = undefined;
     layout.autosize = true;
-    await Plotly.react(panel.plot, data, layout, { displaylogo: false, responsive: false, modeBarButtonsToRemove: ["select2d", "lasso2d"], displayModeBar: "hover", toImageButtonOptions: { filename: spec.id, scale: 2 } });
+    await Plotly.react(panel.plot, data, layout, { ...PLOTLY_CONFIG, toImageButtonOptions: { filename: spec.id, scale: 2 } });
     if (!panel.plotted) {
       panel.plotted = true;
       if (spec.click) panel.plot.on("plotly_click", (event) => this.clicked(panel.spec, event.points[0]));
@@ -854,7 +857,7 @@ class Player {
 
   showBar() {
     icon(this.playButton, this.playing ? "pause" : "play");
-    const label = this.playing ? "Pause" : "Play";
+    const label = this.playing ? "Hold the recording" : "Play the recording";
     this.playButton.setAttribute("aria-label", label);
     this.playButton.title = label;
     const index = this.index;
