@@ -34,21 +34,25 @@ A high weight says what a head reads, not what the model makes of it (Jain & Wal
 MATH = r"""
 For a head of size $K$ with queries, keys and values $Q, K, V \in \mathbb{R}^{T \times K}$ (Vaswani et al. 2017, §3.2)
 
-$$A = \operatorname{softmax}\!\Big(\frac{Q K^\top}{\sqrt{K}} + M\Big) \in \mathbb{R}^{T \times T}, \qquad
-M_{ts} = \begin{cases} 0 & s \le t \\ -\infty & s > t \end{cases}, \qquad \text{output} = A V .$$
+$$
+A = \operatorname{softmax}\!\Big(\frac{Q K^\top}{\sqrt{K}} + M\Big) \in \mathbb{R}^{T \times T}, \qquad
+M_{ts} = \begin{cases} 0 & s \le t \\ -\infty & s > t \end{cases}, \qquad \text{output} = A V .
+$$
 
 A map shows $A_{ts}$: how much query $t$ takes from key $s$. With ALiBi, $-m_h (t - s)$ is added to the scores of head
 $h$; with rotary positions $Q$ and $K$ are turned first.
 
 The scores (Olsson et al. 2022), for one head, each a mean over a batch and the queries it is about:
 
-$$\text{previous token} = \frac{1}{T-1} \sum_{t \ge 1} A_{t,\,t-1}, \qquad
+$$
+\text{previous token} = \frac{1}{T-1} \sum_{t \ge 1} A_{t,\,t-1}, \qquad
 \text{prefix matching} = \frac{1}{T-P} \sum_{t \ge P} A_{t,\,t-P+1}, \qquad
-\text{same token} = \frac{1}{T-P} \sum_{t \ge P} A_{t,\,t-P},$$
+\text{same token} = \frac{1}{T-P} \sum_{t \ge P} A_{t,\,t-P},
+$$
 
-$P$ being the sequence's period. Where no period is known (text), prefix matching adds up the weights on *every* earlier
-token whose predecessor equals the present one, so it is not small even when attention is spread evenly. The entropy is
-$-\frac{1}{T}\sum_{t,s} A_{ts} \ln A_{ts}$ nats; spread evenly over all it may see, a head has
+$P$ being the sequence's period. Where no period is known (text), prefix matching adds up the weights on *every* token
+that followed an earlier one equal to the present one, so it is not small even when attention is spread evenly. The
+entropy is $-\frac{1}{T}\sum_{t,s} A_{ts} \ln A_{ts}$ nats; spread evenly over all it may see, a head has
 $\frac{1}{T} \sum_t \ln(t+1)$.
 """
 

@@ -56,7 +56,15 @@ EXPERIMENTS = (
     ),
     Experiment(
         "Let the network read text. Which unit counts how far into a word it is?",
-        {"task": "text", "model": "lstm", "length": "64", "width": "64", "steps": "1500", "lr": "0.003", "variable": "2"},
+        {
+            "task": "text",
+            "model": "lstm",
+            "length": "64",
+            "width": "64",
+            "steps": "1500",
+            "lr": "0.003",
+            "variable": "2",
+        },
         "Look at the sentence below the coloured text: it names the unit and its correlation at every step of training. "
         "Whether a single unit does it, or only the state as a whole, is what the probe beside it tells.",
     ),

@@ -31,13 +31,20 @@ are in the sentence), and the **loss** against the best that one could do withou
 MATH = r"""
 At every time step $t$ a cell makes the new state from the old one and the input. For the plain network
 
-$$h_t = \tanh(W_{ih} x_t + b_{ih} + W_{hh} h_{t-1} + b_{hh}), \qquad h_t \in \mathbb{R}^N,\; x_t \in \mathbb{R}^F .$$
+$$
+h_t = \tanh(W_{ih} x_t + b_{ih} + W_{hh} h_{t-1} + b_{hh}), \qquad h_t \in \mathbb{R}^N,\; x_t \in \mathbb{R}^F .
+$$
 
 The **GRU** (Cho et al. 2014) keeps a share $z_t$ of the old state, unit by unit:
 
-$$r_t = \sigma(W_{ir} x_t + W_{hr} h_{t-1} + b_r), \quad z_t = \sigma(W_{iz} x_t + W_{hz} h_{t-1} + b_z),$$
-$$n_t = \tanh(W_{in} x_t + b_{in} + r_t \odot (W_{hn} h_{t-1} + b_{hn})), \quad
-h_t = (1 - z_t) \odot n_t + z_t \odot h_{t-1} .$$
+$$
+r_t = \sigma(W_{ir} x_t + W_{hr} h_{t-1} + b_r), \quad z_t = \sigma(W_{iz} x_t + W_{hz} h_{t-1} + b_z),
+$$
+
+$$
+n_t = \tanh(W_{in} x_t + b_{in} + r_t \odot (W_{hn} h_{t-1} + b_{hn})), \quad
+h_t = (1 - z_t) \odot n_t + z_t \odot h_{t-1} .
+$$
 
 The **LSTM** (Hochreiter & Schmidhuber 1997; with the forget gate of Gers et al. 2000) carries a second vector, the cell
 state: $c_t = f_t \odot c_{t-1} + i_t \odot g_t$ and $h_t = o_t \odot \tanh(c_t)$, each gate being

@@ -37,10 +37,27 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {*LIGHT, "streamlit", "starlette"},
     ),
     "headless": (
-        {"config", "data", "records", "figures", "runs", "lenses", "training", "tasks", "models", "lessons", "limits", "theory", "player"},
+        {
+            "config",
+            "data",
+            "records",
+            "figures",
+            "runs",
+            "lenses",
+            "training",
+            "tasks",
+            "models",
+            "lessons",
+            "limits",
+            "theory",
+            "player",
+        },
         {*TORCH, "plotly", "safetensors", "orjson"},
     ),
-    "pages": ({"config", "data", "records", "figures", "runs", "player", "ui", "lessons", "limits", "theory"}, {*LIGHT, "streamlit"}),
+    "pages": (
+        {"config", "data", "records", "figures", "runs", "player", "ui", "lessons", "limits", "theory"},
+        {*LIGHT, "streamlit"},
+    ),
 }
 #: Modules of the worker process, which may use torch and everything that trains and looks.
 WORKER = {
@@ -124,7 +141,10 @@ def test_a_wrong_import_is_found(tmp_path: Path, part: str, line: str, said: str
 
 
 def test_the_interface_process_never_loads_torch() -> None:
-    modules = ["app", *(f"explainer.{part}" for part in ("ui.shell", "ui.lesson", "player.routes", "figures", "runs.client"))]
+    modules = [
+        "app",
+        *(f"explainer.{part}" for part in ("ui.shell", "ui.lesson", "player.routes", "figures", "runs.client")),
+    ]
     loaded = [name for name in modules if name not in ("app", "explainer.ui.shell")]
     code = f"import sys; import {', '.join(loaded)}; print('torch' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)

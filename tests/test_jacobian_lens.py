@@ -348,7 +348,9 @@ def test_the_decay_has_theory_bound_and_measured_line(shown: Any) -> None:
     for network, name in enumerate(RECURRENT):
         figure = fill(figures.decay_panel(runs, "light"), reels, 0, {"network": network})
         record = records[name][0]
-        for trace, curve in zip(figure["data"], (record.bound, record.rate, record.largest, record.measured), strict=False):
+        for trace, curve in zip(
+            figure["data"], (record.bound, record.rate, record.largest, record.measured), strict=False
+        ):
             np.testing.assert_allclose(trace["y"], curve)
             assert trace["x"] == list(range(T))
         assert figure["data"][1]["name"] == ("ρᵏ of W_hh" if name.startswith("rnn") else "ρᵏ at rest")

@@ -135,7 +135,9 @@ def test_along_c_is_the_gradient_of_a_network_whose_gates_are_held() -> None:
     record = looked(model, batch, task)
     with torch.no_grad(), observe(model) as seen:
         model(batch.x[:1])
-    gates = {name: [step[0] for step in seen[f"layer.0.gates.{name}"]] for name in ("input", "forget", "candidate", "output")}
+    gates = {
+        name: [step[0] for step in seen[f"layer.0.gates.{name}"]] for name in ("input", "forget", "candidate", "output")
+    }
     c, cells = torch.zeros(N, dtype=torch.float64), []
     for i, f, g in zip(gates["input"], gates["forget"], gates["candidate"], strict=True):
         c = (f * c + i * g).requires_grad_()  # the gates are constants, so c is the only way back
@@ -213,6 +215,18 @@ def test_zero_and_not_finite_are_told_apart() -> None:
     assert (wild[np.tri(T, dtype=bool)] == words.NOT_FINITE).all()
 
 
+def test_what_float32_can_not_hold_is_infinite() -> None:
+    model, batch, task = setting("rnn_relu", task="adding", length=97, init="gaussian", radius=3.0)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.abs_()
+    record = looked(model, batch, task)
+    finite = record.norms[np.isfinite(record.norms)]
+    assert np.isinf(record.norms[0, 0, -1, 0])
+    assert finite.max() <= np.finfo(np.float32).max
+    assert np.isinf(words.notes(record, Moment({"model": "rnn_relu"}, 0)).arrays["by_lag"][0, 0, -1])
+
+
 def test_an_input_without_anything_to_predict_is_refused() -> None:
     model, batch, task = setting("gru")
     with pytest.raises(ValueError, match="at least two steps"):
@@ -266,7 +280,9 @@ def reel(records: list[MicroscopeRecord], model: str) -> Reel:
     for number, record in enumerate(records):
         arrays, text = to_arrays(record)
         notes = words.notes(record, Moment({"model": model}, 10 * number))
-        frames.append(Frame(10 * number, {**arrays, **notes.arrays}, {**labels_of(text), **notes.labels}, notes.readings))
+        frames.append(
+            Frame(10 * number, {**arrays, **notes.arrays}, {**labels_of(text), **notes.labels}, notes.readings)
+        )
     return Reel({"microscope": frames}, contexts={"microscope": words.context(records)})
 
 
@@ -372,10 +388,20 @@ def test_readings_name_the_largest_the_smallest_and_what_is_left() -> None:
     ("norms", "matrix", "by_lag", "history"),
     [
         (np.zeros((3, 3)), "every way: exactly 0 in 6 of 6 cells.", "have no gradient", "is 0 at the loss"),
-        (np.full((3, 3), np.nan), "not a finite number in 6 of 6", "not a finite number at 3 of 3 lags", "so there is no reach"),
+        (
+            np.full((3, 3), np.nan),
+            "not a finite number in 6 of 6",
+            "not a finite number at 3 of 3 lags",
+            "so there is no reach",
+        ),
         (np.ones((1, 1)), "largest 1 (loss at t = 0, moment k = 0).", "nothing to look back to", "every lag, up to 0"),
         (np.eye(3), "exactly 0 in 3 of 6", "0 at lag 1 and 0 at lag 2 is left", "up to lag 0, less"),
-        (np.array([[1, 0], [np.inf, 1.0]]), "not a finite number in 1 of 3", "at 1 of 2 lags", "not a finite number at every lag"),
+        (
+            np.array([[1, 0], [np.inf, 1.0]]),
+            "not a finite number in 1 of 3",
+            "at 1 of 2 lags",
+            "not a finite number at every lag",
+        ),
         (np.full((2, 2), 1e-300), "smallest 1.0e-300", "1 at lag 1 is left", "every lag, up to 1"),
     ],
 )

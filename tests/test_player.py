@@ -98,7 +98,9 @@ def whole_tape(browser: Browser, lenses: str = "hidden") -> list[tuple[dict[str,
 
 def test_the_answers_hold_every_view_and_metric_once(browser: Browser, store: Store) -> None:
     entries = [entry for header, _ in whole_tape(browser) for entry in header["chunks"]]
-    assert sorted(entry["step"] for entry in entries if entry["kind"] == "view:hidden") == store.steps(RUN, "view:hidden")
+    assert sorted(entry["step"] for entry in entries if entry["kind"] == "view:hidden") == store.steps(
+        RUN, "view:hidden"
+    )
     assert len([entry for entry in entries if entry["kind"] == "metrics"]) == len(store.chunks(RUN, kinds=("metrics",)))
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from explainer.figures.heads import LENS, arrays_of, loss_panel, metric_panel, readings_of, score_panel
 from explainer.figures.panel import Moment, Notes, Panel, Reading, Slot, mosaic_cell
-from explainer.figures.theme import FAMILY_COLOURS, SEQUENTIAL, colour_bar, layout
+from explainer.figures.theme import FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, layout
 from explainer.records import AttentionRecord
 
 STRONG = 0.5
@@ -121,7 +121,7 @@ def map_panel(theme: str, *, span: int = 6, height: int = 470) -> Panel:
         "hovertemplate": "query t = %{text}<br>key s = %{customdata}<br>weight %{z:.4f}<extra></extra>",
     }
     future = {"xref": "paper", "yref": "paper", "x": 0.75, "y": 0.78, "showarrow": False}
-    ticks = {"showgrid": False, "tickmode": "array"}
+    ticks = {"showgrid": False, "tickmode": "array", "tickfont": {"size": 10, "color": ink(theme).muted}}
     return Panel(
         id="map",
         title="The chosen head: which token looks at which",

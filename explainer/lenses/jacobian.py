@@ -104,10 +104,10 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> JacobianRecord:
             singular=np.stack([singular for _, singular in spectra]),
             steps=np.array((*singles, *(last for _ in spans)), dtype=np.int32),
             spans=np.array([span for _, span in chosen], dtype=np.int32),
-            rate=radius ** np.arange(K + 1),
-            bound=np.concatenate([[1.0], np.exp(np.cumsum(np.log(factors)))]),
-            largest=np.array([largest_singular(matrix) * np.exp(scale) for matrix, scale in products]),
-            measured=kept / kept[0],
+            rate=_held(radius ** np.arange(K + 1)),
+            bound=_held(np.concatenate([[1.0], np.exp(np.cumsum(np.log(factors)))])),
+            largest=_held(np.array([largest_singular(matrix) * np.exp(scale) for matrix, scale in products])),
+            measured=_held(kept / kept[0]),
             radius=radius,
             sigma=sigma,
             theory="W_hh" if plain else "rest",
@@ -177,6 +177,11 @@ def largest_singular(matrix: Float[Tensor, "M M"]) -> float:
 def largest_eigenvalue(matrix: Float[Tensor, "M M"]) -> float:
     """The spectral radius; NaN if an entry is not finite."""
     return float(torch.linalg.eigvals(matrix).abs().max()) if matrix.isfinite().all() else math.nan
+
+
+def _held(curve: Float[np.ndarray, " lags"]) -> Float[np.ndarray, " lags"]:
+    """Infinite where float32, in which a tape keeps it, has no number so large."""
+    return np.where(curve > np.finfo(np.float32).max, np.inf, curve)
 
 
 def _passage(model: Recurrent, batch: Batch, task: Task, last: int) -> Passage:

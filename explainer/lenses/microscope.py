@@ -42,7 +42,7 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> MicroscopeRecord:
     copies = max(1, NUMBERS // _numbers(config, T))
     with evaluating(model), torch.enable_grad():
         parts = [_norms(model, batch, task, at, at[first : first + copies]) for first in range(0, len(at), copies)]
-    norms = {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]}
+    norms = {name: _held(np.concatenate([part[name] for part in parts], axis=1)) for name in parts[0]}
     counted = batch.mask[0].cpu().numpy()[at]
     gates = {name: mean_by_lag(norms.pop(name), counted) for name in list(norms) if name.startswith("gates.")}
     tokens = task.axis(batch)
@@ -130,6 +130,11 @@ def _norms(
         name: np.stack([np.concatenate([each.cpu().numpy(), future], axis=1) for each in layers])
         for name, layers in norms.items()
     }
+
+
+def _held(norms: Float[np.ndarray, "L P P"]) -> Float[np.ndarray, "L P P"]:
+    """Infinite where float32, in which the model computes and a tape keeps them, has no number so large."""
+    return np.where(norms > np.finfo(np.float32).max, np.inf, norms)
 
 
 def _copies(values: Tensor, T: int, losses: Int[np.ndarray, " some"]) -> Tensor:

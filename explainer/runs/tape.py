@@ -35,7 +35,7 @@ from explainer.runs.rows import Draft
 
 Arrays = dict[str, np.ndarray]
 
-QUANTISED = {"attention": ("weights",)}
+QUANTISED = {"attention": ("weights",), "gates": ("gates",)}
 """Arrays of values in [0, 1] that are sent in 256 levels: a quarter of the bytes, off by 1/510 of the largest."""
 
 VIEW = "view:"

@@ -84,5 +84,3 @@ def script(config: RunConfig) -> str:
         "for step in train(config):\n"
         "    print(step.number, step.loss)\n"
     )
-
-

@@ -19,7 +19,14 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 expect.set_options(timeout=30_000)
 
 PROJECT = Path(__file__).resolve().parents[2]
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 
 
 def _free_port() -> int:
@@ -32,7 +39,17 @@ def _start(store: Path, **environment: str) -> tuple[subprocess.Popen[bytes], st
     port = _free_port()
     log = (store / "app.log").open("wb")
     process = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.address", "127.0.0.1"],
+        [
+            sys.executable,
+            "-m",
+            "streamlit",
+            "run",
+            "app.py",
+            "--server.port",
+            str(port),
+            "--server.address",
+            "127.0.0.1",
+        ],
         cwd=PROJECT,
         env={**os.environ, "EXPLAINER_STORE": str(store), **environment},
         stdout=log,

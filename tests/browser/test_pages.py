@@ -43,7 +43,7 @@ def picture(page: Page, figure: str) -> str:
     """The arrays of a figure's traces, as text: what the picture is made of."""
     return str(
         page.evaluate(
-            "(id) => JSON.stringify(document.querySelector(`figure[data-figure=\"${id}\"] .plot`).data"
+            '(id) => JSON.stringify(document.querySelector(`figure[data-figure="${id}"] .plot`).data'
             ".map((trace) => [trace.x, trace.y, trace.z && Array.from(trace.z, (row) => Array.from(row))]))",
             figure,
         )
@@ -91,7 +91,9 @@ def test_train_moves_the_picture_and_stop_stops(app: str, visit: Visit, name: st
     wait_for_step(page, "step > 3")
     figure = first_figure(page)
     before = picture(page, figure)
-    page.wait_for_function("(old) => Number(document.querySelector('.unrolled-player .plot').dataset.step) > old", arg=shown_step(page))
+    page.wait_for_function(
+        "(old) => Number(document.querySelector('.unrolled-player .plot').dataset.step) > old", arg=shown_step(page)
+    )
     assert picture(page, figure) != before
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.get_by_role("button", name="Stop", exact=True)).to_have_count(0)
@@ -156,9 +158,7 @@ def test_a_zoom_survives_the_next_ten_frames(app: str, visit: Visit) -> None:
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.7, steps=5)
     page.mouse.up()
-    axis_range = (
-        "() => document.querySelector('figure[data-figure=\"states\"] .plot')._fullLayout.xaxis.range.map((v) => v.toFixed(6)).join()"
-    )
+    axis_range = "() => document.querySelector('figure[data-figure=\"states\"] .plot')._fullLayout.xaxis.range.map((v) => v.toFixed(6)).join()"
     whole = page.evaluate(axis_range)
     page.wait_for_function(f"(whole) => ({axis_range})() !== whole || true", arg=whole)
     zoomed = page.evaluate(axis_range)

@@ -1,0 +1,147 @@
+"""When does theory fail?"""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from explainer.config import RECURRENT, RunConfig
+from explainer.figures.gradients import subjects
+from explainer.figures.jacobian import page_panels, preset_panels, selections
+from explainer.lessons import LESSONS
+from explainer.player import play
+from explainer.theory.followed import MOST_STATE, state_size
+from explainer.ui.lesson import EXAMPLES, Lesson, open_lesson, theme, tracks, transport
+from explainer.ui.tabs import Experiment, words_below
+
+EXPLAIN = r"""
+One step of a recurrent network turns a small change of its state into another one. To first order that is a matrix, the
+**Jacobian** $J_t$, and a gradient that travels back $k$ steps is multiplied by $k$ of them. The first picture takes one apart: its
+**eigenvalues** as points, its **singular values** as ticks on the real axis. Choose a step, or a product of many steps (then per step).
+
+Points inside the circle shrink what lies in *their* direction, in the long run. But the largest tick says what one step can do to *any*
+direction, and it may lie outside while all points lie inside. Then something grows before it shrinks: see the matrix below the
+pictures, which grows 38.7 times.
+
+The second picture is the contest. Dashed: **theory**, the spectral radius $\rho$ of $W_{hh}$ to the power $k$, as if the network were
+linear; with gates, that of the network at rest. Bold: what is **measured**, the gradient of the last loss. A dotted upright line
+stands where they part by more than ten times.
+
+Why do they part? A tanh that is nearly $\pm 1$ has a slope near 0 and passes nothing back: it is **saturated**. The lower right
+picture counts those at each time step, and crosses in the contest mark steps where more than half are. Without any of them theory
+can fail too: by slopes that are a little below 1 at every step, by directions, or because gates have moved.
+"""
+
+MATH = r"""
+With $s_t$ the top layer's state, $h_t$ or for an LSTM $(h_t, c_t) \in \mathbb{R}^{M}$,
+
+$$J_t = \frac{\partial s_t}{\partial s_{t-1}} \in \mathbb{R}^{M \times M}, \qquad
+\frac{\partial L_T}{\partial s_{T-k}} = \frac{\partial L_T}{\partial s_T} \, J_T J_{T-1} \cdots J_{T-k+1} .$$
+
+For a plain network $J_t = D_t W_{hh}$ with $D_t = \mathrm{diag}\,\phi'(a_t)$ (Pascanu, Mikolov, Bengio 2013, section 2). With
+$D = I$ it is the same matrix at every step, and
+
+$$\rho^k \leq \lVert W_{hh}^k \rVert_2 \leq \sigma_{\max}^k, \qquad \lVert W_{hh}^k \rVert_2^{1/k} \to \rho .$$
+
+The upper bound holds for tanh and ReLU as well, since $0 \leq \phi' \leq 1$: $\sigma_{\max} < 1$ is enough for vanishing. $\rho$ bounds nothing once the
+$D_t$ differ: $\rho(D_T W D_{T-1} W \cdots)$ can be smaller or larger than $\prod_t \rho(D_t W)$.
+
+**With gates** there is no one matrix. The dashed line is then $\rho(J)^k$ with $J$ at rest: state 0, no input. The dotted one is $\prod_t \sigma_{\max}(J_t)$,
+a bound for every network.
+
+**A product of $k$ steps** is shown per step: of each eigenvalue $\lambda = r e^{i\varphi}$ the point $r^{1/k} e^{i\varphi}$, of each singular value
+$\sigma^{1/k}$. Those below $10^{-10}$ of the largest are left out, since rounding has made them.
+
+**Saturated** is an activation whose slope is under a tenth of its largest, 1 for tanh and $\tfrac14$ for $\sigma$: $|\tanh a| > 0.949$, or a gate
+below 0.026 or above 0.974; of ReLU, a unit that is off. A saturated *gate* does not always stop a gradient: a forget gate at 1 lets it all through.
+"""
+
+EXPERIMENTS = (
+    Experiment(
+        "Start a tanh network with a spectral radius of 3. Theory says that gradients explode. Do they, at step 0?",
+        {"networks": "rnn", "init": "gaussian", "radius": "3.0", "steps": "200"},
+        "No. With seed 0, ρ³⁹ = 4·10¹⁸, and 5·10⁻⁴ is measured: it vanishes. 54% of the activations are saturated, and the "
+        "mean slope is 0.28. Theory is off tenfold from the second step back. After a hundred updates it is worse, 3·10⁻¹²: "
+        "ρ = 2.8, and × 0.50 per step.",
+    ),
+    Experiment(
+        "Start with an orthogonal W_hh, which keeps every length (Saxe et al. 2013). How long does theory hold?",
+        {"networks": "rnn", "init": "orthogonal", "steps": "200"},
+        "For 19 steps within tenfold, with seed 0 at step 0. Nothing is saturated, but the slopes of tanh are 0.87 on "
+        "average, and 0.87 at each of 39 steps leaves little: 0.02 is measured where ρ³⁹ = 1. A little less than 1, often enough.",
+    ),
+    Experiment(
+        "Play the GRU's tape and watch its longest eigenvalue, at the last step. Where does it go when the loss falls?",
+        {"network": "2", "step": "185"},
+        "To 1. It is 0.65 at step 0, 0.84 at step 50 and 1.01 at step 185, when the sum is nearly learnt: a direction in which the "
+        "state is kept. Over the last 39 steps the measured gradient goes from 4·10⁻⁸ to 0.17. The network at rest knows little of it "
+        "(0.01): the gates open where they need to.",
+    ),
+)
+
+CELLS = {"rnn": "tanh_cell", "rnn_relu": "relu_cell", "lstm": "lstm_cell", "gru": "gru_cell"}
+
+lesson = Lesson(
+    key="jacobian",
+    base=LESSONS["lesson-microscope-rnn"].config,
+    shipped=("lesson-microscope-rnn", "lesson-microscope-lstm", "lesson-microscope-gru"),
+    lenses=("jacobian",),
+    row=("task", "length", "width", "lr"),
+    choices={"model": RECURRENT},
+    networks=("rnn", "lstm", "gru"),
+)
+
+
+def small_enough(config: RunConfig) -> Sequence[RunConfig]:
+    """The run, if the Jacobians of every chosen network can be taken apart.
+
+    Raises:
+        ValueError: the state is too large; the sentence names the widest that works.
+    """
+    models = st.session_state["jacobian:networks"]
+    most = min(MOST_STATE // state_size(model, 1) for model in models)
+    if config.width > most:
+        raise ValueError(
+            f"width = {config.width} makes Jacobians that take too long to take apart. Choose a width of at most {most}."
+        )
+    return [config]
+
+
+open_lesson(
+    lesson,
+    "When does theory fail?",
+    "A linear network's gradient changes by a fixed factor at each step back: the **spectral radius** of its matrix. Real "
+    "networks bend, saturate and open gates. Here is the matrix of each of their steps, and what theory makes of it, beside what is measured.",
+)
+runs = transport(lesson, small_enough)
+shown_runs = [run for run in runs if state_size(run.config.model, run.config.width) <= MOST_STATE]
+if shown_runs:
+    shown = subjects([(run.id, run.config, run.meta) for run in shown_runs])
+    play(
+        page_panels(shown, theme()),
+        tracks(lesson, shown_runs),
+        key="jacobian",
+        selections=selections(shown),
+        ask=EXAMPLES[shown_runs[0].config.task],
+    )
+elif runs:
+    st.info(f"The state of this network has more than {MOST_STATE} numbers: too many to take its Jacobians apart here.")
+else:
+    st.info("Nothing is recorded yet. Press Train.")
+
+st.subheader("A matrix that grows before it decays", anchor=False)
+play(preset_panels(theme()), key="preset")
+
+words_below(
+    "jacobian",
+    "jacobian",
+    explain=EXPLAIN,
+    math=MATH,
+    code=[
+        ("lenses/jacobian.py", "jacobians"),
+        ("lenses/jacobian.py", "products_back"),
+        ("lenses/jacobian.py", "per_step"),
+        *[("models/cells.py", CELLS[model]) for model in dict.fromkeys(run.config.model for run in shown_runs)],
+    ],
+    experiments=EXPERIMENTS,
+    config=shown_runs[0].config if shown_runs else None,
+)
