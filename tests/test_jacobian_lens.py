@@ -396,7 +396,7 @@ def test_the_plane_s_sentence_counts_what_is_outside() -> None:
         ),
         (
             {"measured": 0.05 ** np.arange(5.0), "saturated": np.zeros(5), "slope": np.ones(5)},
-            "from 1 step back; neither saturation (0%) nor the mean slope (1.00) is why: directions are.",
+            "from 1 step back; neither saturation (0%) nor the mean slope (1.00) is enough for that, so directions are.",
         ),
         (
             {"measured": 0.1 ** np.arange(5.0), "saturated": np.zeros(5), "theory": "rest"},
@@ -404,7 +404,11 @@ def test_the_plane_s_sentence_counts_what_is_outside() -> None:
         ),
         ({"measured": np.array([1, 0, 0, 0, 0.0])}, "off tenfold from 1 step back: 100% of"),
         ({"measured": np.full(5, math.nan)}, "no gradient that is a finite number"),
-        ({"rate": np.array([1, 1e300, math.inf, math.inf, math.inf])}, "beyond what a number can hold"),
+        ({"measured": np.array([1, 1e30, math.inf, math.inf, math.inf])}, "beyond what a number can hold"),
+        (
+            {"rate": np.array([1, 1e30, math.inf, math.inf, math.inf])},
+            "says more than 10³⁸. Theory is off tenfold from 1",
+        ),
         (dict.fromkeys(("rate", "bound", "largest", "measured"), np.ones(1)), "nothing to multiply"),
     ],
 )

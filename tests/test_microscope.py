@@ -395,7 +395,7 @@ def test_readings_name_the_largest_the_smallest_and_what_is_left() -> None:
             "so there is no reach",
         ),
         (np.ones((1, 1)), "largest 1 (loss at t = 0, moment k = 0).", "nothing to look back to", "every lag, up to 0"),
-        (np.eye(3), "exactly 0 in 3 of 6", "0 at lag 1 and 0 at lag 2 is left", "up to lag 0, less"),
+        (np.eye(3), "exactly 0 in 3 of 6", "0 at lag 1 and 0 at lag 2 is left", "up to lag 0, and less at lag 1"),
         (
             np.array([[1, 0], [np.inf, 1.0]]),
             "not a finite number in 1 of 3",

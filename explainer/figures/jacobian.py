@@ -24,7 +24,7 @@ Runs = Sequence[Mapping[str, Any]]
 
 def plane_panel(runs: Runs, theme: str, *, span: int = 5, height: int = 380) -> Panel:
     """Eigenvalues and singular values of a step, or of a product of steps; run and choice are selections."""
-    source = {"run": "network", "lens": LENS, "index": ("of",)}
+    source: dict[str, Any] = {"run": "network", "lens": LENS, "index": ("of",)}
     return Panel(
         id="plane",
         title="Eigenvalues of ∂sₜ/∂sₜ₋₁, and singular values",
@@ -52,7 +52,7 @@ def plane_panel(runs: Runs, theme: str, *, span: int = 5, height: int = 380) -> 
 def decay_panel(runs: Runs, theme: str, *, span: int = 7, height: int = 380) -> Panel:
     """Theory, bound, the largest direction and the loss's own gradient against the steps back, on a log axis."""
     shade, colour = ink(theme), FAMILY_COLOURS[runs[0]["model"]]
-    source = {"run": "network", "lens": LENS}
+    source: dict[str, Any] = {"run": "network", "lens": LENS}
     hover = "<br>%{x} steps back: × %{y:.3e}<extra></extra>"
     lines = (
         ("bound", "the bound", {"color": shade.muted, "width": 1.6, "dash": "dot"}),
@@ -122,7 +122,7 @@ def decay_panel(runs: Runs, theme: str, *, span: int = 7, height: int = 380) -> 
 def saturation_panel(runs: Runs, theme: str, *, span: int = 7, height: int = 240) -> Panel:
     """The share of saturated activations and the mean slope at every time step."""
     shade, colour = ink(theme), FAMILY_COLOURS[runs[0]["model"]]
-    source = {"run": "network", "lens": LENS}
+    source: dict[str, Any] = {"run": "network", "lens": LENS}
     return Panel(
         id="saturation",
         title="Saturation: where a linear theory can't hold",
@@ -169,7 +169,7 @@ def saturation_panel(runs: Runs, theme: str, *, span: int = 7, height: int = 240
 def history_panel(runs: Runs, theme: str, *, span: int = 5, height: int = 240) -> Panel:
     """Theory's factor per step, the measured one, and the bound's, against training."""
     shade, colour = ink(theme), FAMILY_COLOURS[runs[0]["model"]]
-    source = {"run": "network", "lens": LENS}
+    source: dict[str, Any] = {"run": "network", "lens": LENS}
     lines = (
         ("bound_step", "bound", {"color": shade.muted, "width": 1.4, "dash": "dot"}),
         ("radius", "theory, ρ", {"color": shade.text, "width": 1.8, "dash": "dash"}),

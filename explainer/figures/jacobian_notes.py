@@ -118,14 +118,14 @@ def decay_reading(record: JacobianRecord, name: str) -> str:
     K = len(record.rate) - 1
     if K == 0:
         return f"{name}: with one step there is nothing to multiply."
-    if not (np.isfinite(record.measured).all() and np.isfinite(record.rate).all()):
-        if record.measured.size and not np.isfinite(record.measured[0]):
+    if not np.isfinite(record.measured).all() or math.isnan(record.radius):
+        if not np.isfinite(record.measured[0]):
             return f"{name}: the loss has no gradient that is a finite number above 0."
         return f"{name}: beyond what a number can hold."
     matrix = "W_hh" if record.theory == "W_hh" else "J at rest"
     sentence = (
         f"{name}: after {K} steps back {short(float(record.measured[K]))} is measured; "
-        f"ρ = {record.radius:.2f} of {matrix} says {short(float(record.rate[K]))}."
+        f"ρ = {record.radius:.2f} of {matrix} says {_said(float(record.rate[K]))}."
     )
     failing = fails_from(record)
     if not failing:
@@ -134,15 +134,14 @@ def decay_reading(record: JacobianRecord, name: str) -> str:
     share, slope = float(record.saturated[steps].mean()), record.slope[steps]
     sentence += f" Theory is off tenfold from {failing} {'step' if failing == 1 else 'steps'} back"
     if share >= MANY:
-        return f"{sentence}: {share:.0%} of the activations there are saturated, and it does not hold for those."
+        return f"{sentence}: {_percent(share)} of the activations there are saturated, and it does not hold for those."
     if record.theory != "W_hh":
-        return f"{sentence}, with {share:.0%} saturated: the gates stand elsewhere than at rest."
+        return f"{sentence}, with {_percent(share)} saturated: the gates stand elsewhere than at rest."
     expected = record.rate[failing] * slope.prod()
     if expected > 0 and 1 / OFF < record.measured[failing] / expected < OFF:
-        return f"{sentence}, with {share:.0%} saturated: slopes of {slope.mean():.2f} on average are enough for that."
-    return (
-        f"{sentence}; neither saturation ({share:.0%}) nor the mean slope ({slope.mean():.2f}) is why: directions are."
-    )
+        return f"{sentence}, with {_percent(share)} saturated: slopes of {slope.mean():.2f} on average are enough for that."
+    why = f"neither saturation ({_percent(share)}) nor the mean slope ({slope.mean():.2f})"
+    return f"{sentence}; {why} is enough for that, so directions are."
 
 
 def saturation_reading(record: JacobianRecord, name: str) -> str:
@@ -152,14 +151,14 @@ def saturation_reading(record: JacobianRecord, name: str) -> str:
     at = int(record.saturated.argmax())
     if record.saturated[at] == 0:
         return f"{name}: no activation is saturated; the mean slope is {record.slope.mean():.2f} of the largest."
-    sentence = f"{name}: {record.saturated.mean():.0%} of the activations are saturated"
+    sentence = f"{name}: {_percent(record.saturated.mean())} of the activations are saturated"
     if len(record.tokens) > 1:
-        sentence += f", most at t = {at} ({record.saturated[at]:.0%})"
+        sentence += f", most at t = {at} ({_percent(record.saturated[at])})"
     if len(record.part_names) > 1:
         means = record.parts.mean(axis=1)
         big = int(means.argmax())
         part = record.part_names[big]
-        sentence += f", most of all the {part}{'' if part == 'candidate' else ' gate'} ({means[big]:.0%})"
+        sentence += f", most of all the {part}{'' if part == 'candidate' else ' gate'} ({_percent(means[big])})"
     return f"{sentence}; the mean slope is {record.slope.mean():.2f} of the largest."
 
 
@@ -172,3 +171,11 @@ def history_reading(record: JacobianRecord, moment: Moment, name: str) -> str:
         f"{name}, step {moment.step}: theory × {record.radius:.3f} per step back, "
         f"measured × {factor:.3f}, and the bound allows × {bound:.3f}."
     )
+
+
+def _said(value: float) -> str:
+    return short(value) if math.isfinite(value) else "more than 10³⁸"
+
+
+def _percent(share: float) -> str:
+    return "under 1%" if 0 < share < 0.01 else f"{share:.0%}"

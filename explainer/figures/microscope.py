@@ -26,7 +26,7 @@ Runs = Sequence[Mapping[str, Any]]
 
 def matrix_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 380) -> Panel:
     """log10 ||dL_t/ds_k||, losses t downwards and moments k to the right; run, way and layer are selections."""
-    source = {"run": "network", "lens": LENS}
+    source: dict[str, Any] = {"run": "network", "lens": LENS}
     shade = ink(theme)
     data = [
         {
@@ -83,7 +83,7 @@ def by_lag_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 380) ->
     data: list[dict[str, Any]] = []
     slots: list[Slot] = []
     for number, run in enumerate(runs):
-        source = {"run": number, "lens": LENS}
+        source: dict[str, Any] = {"run": number, "lens": LENS}
         colour, label = FAMILY_COLOURS[run["model"]], plain(run["label"])
         at = len(data)
         slots += [
@@ -136,7 +136,7 @@ def by_lag_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 380) ->
 
 def history_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 270) -> Panel:
     """The means by lag (rows) at every step of the tape (columns); the line is how far a hundredth arrives."""
-    source = {"run": "network", "lens": LENS}
+    source: dict[str, Any] = {"run": "network", "lens": LENS}
     shade = ink(theme)
     return Panel(
         id="history",
@@ -196,7 +196,8 @@ def ways_panel(runs: Runs, theme: str, *, span: int = 3, height: int = 270) -> P
         ("c along c", {"color": colour, "width": 2.8}),
         ("c by way of h", {"color": colour, "width": 1.8, "dash": "dot"}),
     )
-    data, slots = [], []
+    data: list[dict[str, Any]] = []
+    slots: list[Slot] = []
     for trace, (way, line) in enumerate(lines):
         name = {"c": "both"}.get(way, way.removeprefix("c "))
         slots += [
@@ -234,7 +235,8 @@ def ways_panel(runs: Runs, theme: str, *, span: int = 3, height: int = 270) -> P
 
 def gates_panel(runs: Runs, theme: str, *, span: int = 3, height: int = 270) -> Panel | None:
     """The gradient of each gate by lag: a colour for each run, a dash for each gate; None without gates."""
-    data, slots = [], []
+    data: list[dict[str, Any]] = []
+    slots: list[Slot] = []
     gated = [number for number, run in enumerate(runs) if run["model"] in GATES]
     for number in gated:
         run = runs[number]

@@ -186,7 +186,10 @@ def history_reading(
         return f"{name}, step {moment.step}: the gradient is {why}, so there is no reach."
     if far >= farthest:
         return f"{name}, step {moment.step}: at least a hundredth arrives at every lag, up to {farthest}."
-    return f"{name}, step {moment.step}: at least a hundredth arrives up to lag {far:.0f}, less from there on."
+    return (
+        f"{name}, step {moment.step}: at least a hundredth arrives up to lag {far:.0f}, "
+        f"and less at lag {far + stride_of(record):.0f}."
+    )
 
 
 def ways_reading(record: MicroscopeRecord, means: Float[np.ndarray, "W L P"], name: str, layer: int) -> str:

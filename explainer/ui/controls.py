@@ -117,7 +117,7 @@ def more_controls(page: str, config: Mapping[str, Any], shown: Sequence[str], mo
     Args:
         models: the networks, where the page trains several; default, the one of its control.
     """
-    kinds = [{"model": model, **config} for model in models] or [config]
+    kinds = [{"model": model, **config} for model in models] or [dict(config)]
     of_any = {name for kind in kinds for name in _relevant(page, kind)} - {"data", *(["model"] if models else [])}
     relevant = [name for name in KNOBS if name in of_any and name not in shown]
     with st.popover("More", icon=":material/tune:", help="Every other setting of the run"):
