@@ -64,6 +64,7 @@ def recorded(store: Store, name: str, config: RunConfig) -> list[AttentionRecord
         if step is not None:
             row = (step.number, step.loss, step.lr, step.grad_norm, step.clipped)
             measured = [(METRIC, number, number / 10), ("validation loss", number, 3.0 - number / 10)]
+            measured.append((f"training {METRIC}", number, number / 50))
             drafts.append(Draft("metrics", number, encode_metrics([row], measured)))
         store.append(name, drafts, number)
         if number < STEPS:
@@ -245,7 +246,10 @@ def test_accuracy_and_loss_are_those_on_the_tape(tapes: Any) -> None:
     runs, reels, _ = tapes
     panel = heads.metric_panel(runs, "light")
     assert panel is not None
-    for line in trace_at(panel, reels, 3):
+    *lines, training = trace_at(panel, reels, 3)
+    assert training["y"] == pytest.approx([0.02, 0.04, 0.06, 0.08, 0.1])
+    assert len(lines) == 2
+    for line in lines:
         np.testing.assert_allclose(line["y"], [0.1, 0.2, 0.3, 0.4, 0.5], rtol=1e-6)
         assert line["x"] == [1, 2, 3, 4, 5]
     assert reading_at(panel, reels, 3).startswith("Transformer, 2 blocks: accuracy within the repetition 0.3 (chance")

@@ -82,11 +82,14 @@ def score_panel(runs: Runs, theme: str, score: str, *, span: int = 3, height: in
 
 
 def metric_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 230) -> Panel | None:
-    """What the runs are good for, on validation batches against the step; None where the loss says it all."""
+    """What the runs are good for, against the step; None where the loss says it all.
+
+    Validation is seldom while a run trains, so its line has the first run's training batches beside it.
+    """
     name = metric_of(runs[0])
     if not name or any(metric_of(run) != name for run in runs):
         return None
-    data, slots = _curves(runs, theme, name, f"{name}:step", "%{y:.4g}")
+    data, slots = _curves(runs, theme, name, (f"training {name}:step", f"training {name}"))
     shapes, notes = [_line(theme)], []
     baseline = runs[0].get("baseline") if name == runs[0].get("metric") else None
     if baseline is not None and math.isfinite(baseline):
@@ -102,7 +105,7 @@ def metric_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 230) ->
     yaxis = {"title": {"text": "accuracy"}, "range": [0, 1.02]}
     return Panel(
         id="metric",
-        title=f"{name[:1].upper()}{name[1:]}, on validation batches",
+        title=f"{name[:1].upper()}{name[1:]}: validation bold, training thin",
         figure={"data": data, "layout": _layout(theme, yaxis, shapes, notes)},
         slots=(*_now(0), *slots),
         readings=tuple(Reading(LENS, "metric", run=number) for number in range(len(runs))),
@@ -113,19 +116,7 @@ def metric_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 230) ->
 
 def loss_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 230) -> Panel:
     """Validation loss of every run, and the training loss of the first, against the step."""
-    data, slots = _curves(runs, theme, VALIDATION, f"{VALIDATION}:step", "%{y:.4g}")
-    for axis, name in (("x", "step"), ("y", "loss")):
-        slots.append(Slot(f"data.{len(data)}.{axis}", "series", name=name))
-    data.append(
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "name": "training",
-            "line": {"color": FAMILY_COLOURS[runs[0]["model"]], "width": 1},
-            "opacity": 0.45,
-            "hovertemplate": f"{plain(runs[0]['label'])}, training<br>step %{{x}}: %{{y:.4g}}<extra></extra>",
-        }
-    )
+    data, slots = _curves(runs, theme, VALIDATION, ("step", "loss"))
     unit = "loss (nats)" if runs[0]["has_tokens"] else "loss (squared error)"
     yaxis = {"title": {"text": unit}, "type": "linear" if runs[0]["has_tokens"] else "log", "exponentformat": "power"}
     return Panel(
@@ -210,13 +201,18 @@ def _lost(moment: Moment) -> str:
     return f"{label}, step {moment.step}: {', '.join(parts)}."
 
 
-def _curves(runs: Runs, theme: str, name: str, steps: str, value: str) -> tuple[list[dict[str, Any]], list[Slot]]:
-    """A metric's line for each run: the first in its family's colour, the others dotted."""
+def _curves(runs: Runs, theme: str, name: str, training: tuple[str, str]) -> tuple[list[dict[str, Any]], list[Slot]]:
+    """A metric's line for each run, the first in its family's colour, the others dotted; last, the first's `training`.
+
+    Args:
+        name: a series of the validation.
+        training: the series of steps and of values on training batches.
+    """
     data: list[dict[str, Any]] = []
     slots: list[Slot] = []
     for number, run in enumerate(runs):
         slots += [
-            Slot(f"data.{number}.x", "series", run=number, name=steps),
+            Slot(f"data.{number}.x", "series", run=number, name=f"{name}:step"),
             Slot(f"data.{number}.y", "series", run=number, name=name),
         ]
         colour = {"color": FAMILY_COLOURS[run["model"]], "width": 2.6}
@@ -226,9 +222,20 @@ def _curves(runs: Runs, theme: str, name: str, steps: str, value: str) -> tuple[
                 "mode": "lines",
                 "name": plain(run["label"]),
                 "line": _dotted(theme) if number else colour,
-                "hovertemplate": f"{plain(run['label'])}<br>step %{{x}}: {value}<extra></extra>",
+                "hovertemplate": f"{plain(run['label'])}<br>step %{{x}}: %{{y:.4g}}<extra></extra>",
             }
         )
+    slots += [Slot(f"data.{len(runs)}.{axis}", "series", name=each) for axis, each in zip("xy", training, strict=True)]
+    data.append(
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": "training",
+            "line": {"color": FAMILY_COLOURS[runs[0]["model"]], "width": 1},
+            "opacity": 0.5,
+            "hovertemplate": f"{plain(runs[0]['label'])}, training<br>step %{{x}}: %{{y:.4g}}<extra></extra>",
+        }
+    )
     return data, slots
 
 
