@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from explainer.config import RunConfig
 from explainer.figures import attention as figures
-from explainer.figures import heads
+from explainer.figures import head_notes, heads
 from explainer.figures.panel import Frame, Moment, Panel, Reel, fill, mosaic, mosaic_cell, reading_at
 from explainer.figures.subject import subject
 from explainer.figures.theme import FAMILY_COLOURS
@@ -217,7 +217,7 @@ def test_a_coarse_mosaic_keeps_the_largest_weight_of_each_cell(
 
 def test_the_curves_are_the_scores_of_every_head_and_of_the_controls_strongest(tapes: Any) -> None:
     runs, reels, records = tapes
-    for score in heads.SCORES:
+    for score in head_notes.SCORES:
         panel = heads.score_panel(runs, "light", score)
         lines = trace_at(panel, reels, 2, layer=1, head=2)
         of_run = np.array([getattr(record, score) for record in records[0]])
@@ -298,7 +298,7 @@ def test_a_users_text_is_never_markup() -> None:
 
 
 def test_a_previous_token_head_is_said_to_be_one() -> None:
-    said = figures.map_reading(known("previous"), 0, 0)
+    said = head_notes.map_reading(known("previous"), 0, 0)
     # Each query looks one back, the first at itself.
     assert said == (
         "Layer 1, head 1, a previous-token head (1.00): its largest weight, 1.00, goes from t = 1 (1) to s = 0 (0); "
@@ -308,7 +308,7 @@ def test_a_previous_token_head_is_said_to_be_one() -> None:
 
 
 def test_an_induction_head_is_said_to_be_one() -> None:
-    said = figures.map_reading(known("even", "induction"), 1, 0)
+    said = head_notes.map_reading(known("even", "induction"), 1, 0)
     assert said.startswith("Layer 2, head 1, an induction head (1.00): its largest weight, 1.00,")
 
 
@@ -316,9 +316,9 @@ def test_an_even_head_has_no_role_and_the_entropy_of_evenness() -> None:
     record = known("even", T=13)
     mean = sum(math.log(t + 1) for t in range(13)) / 13
     distance = sum(sum(t - s for s in range(t + 1)) / (t + 1) for t in range(13)) / 13
-    assert figures.uniform_entropy(13) == pytest.approx(mean)
-    assert figures.mean_distance(record.weights[0, 0]) == pytest.approx(distance)
-    said = figures.map_reading(record, 0, 0)
+    assert head_notes.uniform_entropy(13) == pytest.approx(mean)
+    assert head_notes.mean_distance(record.weights[0, 0]) == pytest.approx(distance)
+    said = head_notes.map_reading(record, 0, 0)
     assert said.startswith("Layer 1, head 1: its largest weight, 0.50, goes from t = 1")
     assert f"looks {distance:.1f} back; entropy {mean:.2f} nats (evenly spread: {mean:.2f})" in said
 
@@ -326,30 +326,30 @@ def test_an_even_head_has_no_role_and_the_entropy_of_evenness() -> None:
 def test_mean_distance_does_not_mind_that_the_tape_rounds() -> None:
     weights = known("even", T=17).weights[0, 0]
     rounded = np.rint(weights * 255).astype(np.float32) / 255
-    assert figures.mean_distance(rounded) == pytest.approx(figures.mean_distance(weights), rel=0.01)
+    assert head_notes.mean_distance(rounded) == pytest.approx(head_notes.mean_distance(weights), rel=0.01)
 
 
 def test_all_heads_are_counted_by_their_role() -> None:
-    said = figures.heads_reading(known("previous", "induction", "induction", "even", "same"))
+    said = head_notes.heads_reading(known("previous", "induction", "induction", "even", "same"))
     assert said == (
-        "Of 5 heads: 1 previous-token head and 2 induction heads and 1 same-token head (a score of 0.5 or more). "
+        "Of 5 heads: 1 previous-token head, 2 induction heads and 1 same-token head (a score of 0.5 or more). "
         f"Sharpest: layer 1, head 1 (entropy 0.00 nats); most spread out: layer 4, head 1 "
-        f"({figures.uniform_entropy(T):.2f})."
+        f"({head_notes.uniform_entropy(T):.2f})."
     )
-    assert figures.heads_reading(known("even", "even")).startswith("Of 2 heads: none has a role")
+    assert head_notes.heads_reading(known("even", "even")).startswith("Of 2 heads: none has a role")
     assert (
-        figures.heads_reading(known("induction"))
+        head_notes.heads_reading(known("induction"))
         == "The only head is an induction head (1.00); its entropy is 0.00 nats."
     )
 
 
 def test_the_strongest_head_is_named_with_its_score() -> None:
     record = known("even", "previous", "induction")
-    said = heads.readings_of(record, moment_of(record))
+    said = head_notes.readings_of(record, moment_of(record))
     assert said["previous_token"] == "3 layers: strongest is layer 2, head 1 (1.00)."
     assert said["prefix_matching"] == "3 layers: strongest is layer 3, head 1 (1.00)."
     alone = known("previous")
-    assert heads.readings_of(alone, moment_of(alone))["previous_token"] == "One layer: its only head has 1.00."
+    assert head_notes.readings_of(alone, moment_of(alone))["previous_token"] == "One layer: its only head has 1.00."
 
 
 def test_one_token_only_looks_at_itself() -> None:

@@ -376,8 +376,8 @@ def test_readings_name_the_largest_the_smallest_and_what_is_left() -> None:
     )
     at_zero = (4 + 3) / 5
     assert readings["by_lag"]["0,0"] == (
-        f"GRU: of what a loss sends to its own moment, {0.25 / at_zero:.3g} at lag 10 and "
-        f"{0.0625 / at_zero:.3g} at lag 20 is left (mean of 5 losses)."
+        f"GRU: {0.25 / at_zero:.3g} at lag 10 and {0.0625 / at_zero:.3g} at lag 20 "
+        "is left of the gradient at lag 0 (mean of 5 losses)."
     )
     assert readings["history"]["0,0"] == "GRU, step 7: at least a hundredth arrives at every lag, up to 20."
     assert "one way only" in readings["ways"]["0"]

@@ -1,31 +1,22 @@
 """Attention: the maps of all heads at once, the chosen one large, and what each head is like, in words.
 
-The curves of the heads over training are in `heads`.
+The curves of the heads over training are in `heads`, their numbers and sentences in `head_notes`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 from numpy.typing import NDArray
 
-from explainer.figures.heads import LENS, arrays_of, loss_panel, metric_panel, readings_of, score_panel
+from explainer.figures.head_notes import ROLES, arrays_of, heads_reading, map_reading, readings_of, role_of
+from explainer.figures.heads import LENS, loss_panel, metric_panel, score_panel
 from explainer.figures.panel import Moment, Notes, Panel, Reading, Slot, mosaic_cell
 from explainer.figures.theme import FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, layout
 from explainer.records import AttentionRecord
 
-STRONG = 0.5
-"""A head has a role if its score is at least this: half of its attention, in the mean."""
-ROLES = {
-    "previous_token": ("previous", "previous-token head"),
-    "prefix_matching": ("induction", "induction head"),
-    "duplicate_token": ("same token", "same-token head"),
-}
-"""A score -> what a head with a high one is called above its small map, and in a sentence."""
 LABELLED_HEADS = 6  # so many maps side by side are wide enough for words
 TICKS = 32  # tokens on an axis, at most
 LONGEST_TICK = 5  # characters of one; a longer token is only in the hover label
@@ -179,90 +170,6 @@ def _tick_labels(tokens: Sequence[str], places: Sequence[int]) -> list[str]:
     """The tokens at some places, or, where one is too long for an axis, the places themselves."""
     short = all(len(token) <= LONGEST_TICK for token in tokens)
     return [tokens[at] if short else str(at) for at in places]
-
-
-def role_of(record: AttentionRecord, layer: int, head: int) -> tuple[str, float] | None:
-    """The highest of a head's scores, if it is at least `STRONG`."""
-    scores = {name: float(getattr(record, name)[layer, head]) for name in ROLES}
-    known = {name: score for name, score in scores.items() if score >= STRONG}
-    return max(known.items(), key=lambda item: item[1]) if known else None
-
-
-def heads_reading(record: AttentionRecord) -> str:
-    """One or two sentences on all heads: how many have a role, and how far they spread."""
-    L, H, T, _ = record.weights.shape
-    if not np.isfinite(record.weights).all():
-        return "Some weights are not finite numbers: the model has diverged."
-    if T == 1:
-        return "A single token can only look at itself."
-    roles = [role_of(record, layer, head) for layer in range(L) for head in range(H)]
-    counts = [(sum(role is not None and role[0] == name for role in roles), ROLES[name][1]) for name in ROLES]
-    said = [f"{count} {name}{'s' if count > 1 else ''}" for count, name in counts if count]
-    if L * H == 1:
-        known = f"{_article(ROLES[roles[0][0]][1])} ({roles[0][1]:.2f})" if roles[0] else "without a role"
-        return f"The only head is {known}; its entropy is {_nats(record, 0, 0):.2f} nats."
-    sentence = " and ".join(said) if said else "none has a role"
-    return f"Of {L * H} heads: {sentence} (a score of {STRONG:g} or more). {_spread(record)}"
-
-
-def _spread(record: AttentionRecord) -> str:
-    H = record.entropy.shape[1]
-    sharp, wide = (divmod(int(at), H) for at in (np.argmin(record.entropy), np.argmax(record.entropy)))
-    low, high = _nats(record, *sharp), _nats(record, *wide)
-    if math.isclose(low, high, abs_tol=0.005):
-        return f"All are equally sharp (entropy {low:.2f} nats)."
-    return (
-        f"Sharpest: layer {sharp[0] + 1}, head {sharp[1] + 1} (entropy {low:.2f} nats); "
-        f"most spread out: layer {wide[0] + 1}, head {wide[1] + 1} ({high:.2f})."
-    )
-
-
-def map_reading(record: AttentionRecord, layer: int, head: int) -> str:
-    """One or two sentences on one head: role, largest weight, mean distance, entropy."""
-    name = f"Layer {layer + 1}, head {head + 1}"
-    weights = record.weights[layer, head]
-    if not np.isfinite(weights).all():
-        return f"{name}: some weights are not finite numbers."
-    t, s = (int(at) for at in np.unravel_index(np.argmax(_past(weights)), weights.shape))
-    role = role_of(record, layer, head)
-    said = f", {_article(ROLES[role[0]][1])} ({role[1]:.2f})" if role else ""
-    if len(weights) == 1:
-        return f"{name}: a single token can only look at itself."
-    entropy, evenly = _nats(record, layer, head), uniform_entropy(len(weights))
-    return (
-        f"{name}{said}: its largest weight, {weights[t, s]:.2f}, goes from t = {t} ({record.tokens[t]}) to "
-        f"s = {s} ({record.tokens[s]}); the first query, which has no choice, aside. On average it looks "
-        f"{mean_distance(weights):.1f} back; entropy {entropy:.2f} nats (evenly spread: {evenly:.2f})."
-    )
-
-
-def _nats(record: AttentionRecord, layer: int, head: int) -> float:
-    """A head's entropy, which torch makes -0 where all the weight is on one token."""
-    return max(0.0, float(record.entropy[layer, head]))
-
-
-def _article(words: str) -> str:
-    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
-
-
-def _past(weights: Float[np.ndarray, "T T"]) -> Float[np.ndarray, "T T"]:
-    """The weights of all queries but the first, which has no choice: 1 on itself."""
-    past = weights.copy()
-    past[0] = -1 if len(weights) > 1 else past[0]
-    return past
-
-
-def mean_distance(weights: Float[np.ndarray, "T T"]) -> float:
-    """Mean over the queries of sum_s w(t, s) (t - s), in positions; rows are made to sum to 1 again."""
-    T = len(weights)
-    back = np.subtract.outer(np.arange(T), np.arange(T))
-    sums = np.maximum(weights.sum(axis=1, dtype=np.float64), 1e-9)
-    return float(np.mean((weights * back).sum(axis=1) / sums))
-
-
-def uniform_entropy(T: int) -> float:
-    """Entropy of a head that looks evenly at all it may: the mean of ln(t + 1) over t = 0 … T-1, in nats."""
-    return math.lgamma(T + 1) / T
 
 
 def _gap(run: Mapping[str, Any]) -> int:

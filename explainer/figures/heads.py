@@ -10,21 +10,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from jaxtyping import Float
-from numpy.typing import NDArray
-
 from explainer.figures.curves import VALIDATION
+from explainer.figures.head_notes import SCORES, metric_of
 from explainer.figures.order import shades
-from explainer.figures.panel import Moment, Panel, Reading, Slot
+from explainer.figures.panel import Panel, Reading, Slot
 from explainer.figures.theme import FAMILY_COLOURS, ink, layout, plain
-from explainer.records import AttentionRecord
 
 LENS = "attention"
 MOST_LINES = 32  # with more heads than this, a line is the strongest head of its layer
-SCORES = {"previous_token": "previous-token score", "prefix_matching": "prefix-matching score"}
-METRICS = {"repeat": "accuracy within the repetition", "copy": "recall accuracy", "text": "accuracy"}
-"""What says more about a task than its loss does: a series of its validation. For numbers the loss says it all."""
 
 Runs = Sequence[Mapping[str, Any]]
 
@@ -128,77 +121,6 @@ def loss_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 230) -> P
         span=span,
         height=height,
     )
-
-
-def metric_of(run: Mapping[str, Any]) -> str:
-    """The series of `metric_panel`, "" for none. From the task alone: a run that waits has measured nothing yet."""
-    return METRICS.get(run["task"], "")
-
-
-def strongest(scores: Float[np.ndarray, "L H"]) -> tuple[int, int, float] | None:
-    """Layer, head and value of the highest score; None where no score is a number."""
-    if not np.isfinite(scores).any():
-        return None
-    layer, head = divmod(int(np.nanargmax(np.where(np.isfinite(scores), scores, np.nan))), scores.shape[1])
-    return layer, head, float(scores[layer, head])
-
-
-def arrays_of(record: AttentionRecord) -> dict[str, NDArray[np.float32]]:
-    """The strongest head's scores, of the model (no dimension) and of each layer (L,)."""
-    named = {}
-    for score in SCORES:
-        values = getattr(record, score)
-        named[f"best_{score}"] = np.fmax.reduce(values, axis=None).astype(np.float32)
-        named[f"layer_{score}"] = np.fmax.reduce(values, axis=1).astype(np.float32)
-    return named
-
-
-def readings_of(record: AttentionRecord, moment: Moment) -> dict[str, str]:
-    """A sentence for each panel of this file."""
-    finite = bool(np.isfinite(record.weights).all())
-    why = {"previous_token": "no token has one before it", "prefix_matching": "nothing comes twice here"}
-    return {
-        **{
-            score: _scored(getattr(record, score), why[score] if finite else "not all weights are finite")
-            for score in SCORES
-        },
-        "metric": _measured(moment),
-        "loss": _lost(moment),
-    }
-
-
-def _scored(scores: Float[np.ndarray, "L H"], why: str) -> str:
-    L, found = len(scores), strongest(scores)
-    run = "One layer" if L == 1 else f"{L} layers"
-    if found is None:
-        return f"{run}: none, for {why}."
-    layer, head, value = found
-    if scores.size == 1:
-        return f"One layer: its only head has {value:.2f}."
-    where = f"head {head + 1}" if L == 1 else f"layer {layer + 1}, head {head + 1}"
-    return f"{run}: strongest is {where} ({value:.2f})."
-
-
-def _measured(moment: Moment) -> str:
-    name = metric_of(moment.meta)
-    value = moment.metric(name) if name else math.nan
-    label = moment.meta["label"]
-    if math.isnan(value):
-        return f"{label}: not measured yet."
-    sentence = f"{label}: {name} {value:.3g}"
-    baseline = moment.meta.get("baseline")
-    if baseline is not None and name == moment.meta.get("metric"):
-        sentence += f" ({moment.meta.get('baseline_name', 'baseline')}: {baseline:.3g})"
-    return f"{sentence}."
-
-
-def _lost(moment: Moment) -> str:
-    label, loss, validation = moment.meta["label"], moment.metric("loss"), moment.metric(VALIDATION)
-    if math.isnan(loss) and math.isnan(validation):
-        return f"{label}: no step taken yet."
-    parts = [f"training loss {loss:.3g}"] if not math.isnan(loss) else []
-    parts += [f"validation loss {validation:.3g}"] if not math.isnan(validation) else []
-    return f"{label}, step {moment.step}: {', '.join(parts)}."
 
 
 def _curves(runs: Runs, theme: str, name: str, training: tuple[str, str]) -> tuple[list[dict[str, Any]], list[Slot]]:

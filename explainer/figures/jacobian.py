@@ -22,7 +22,7 @@ CIRCLE = np.linspace(0, 2 * math.pi, 121)
 Runs = Sequence[Mapping[str, Any]]
 
 
-def plane_panel(runs: Runs, theme: str, *, span: int = 5, height: int = 380) -> Panel:
+def plane_panel(runs: Runs, theme: str, *, span: int = 5, height: int = 350) -> Panel:
     """Eigenvalues and singular values of a step, or of a product of steps; run and choice are selections."""
     source: dict[str, Any] = {"run": "network", "lens": LENS, "index": ("of",)}
     return Panel(
@@ -49,7 +49,7 @@ def plane_panel(runs: Runs, theme: str, *, span: int = 5, height: int = 380) -> 
     )
 
 
-def decay_panel(runs: Runs, theme: str, *, span: int = 7, height: int = 380) -> Panel:
+def decay_panel(runs: Runs, theme: str, *, span: int = 7, height: int = 350) -> Panel:
     """Theory, bound, the largest direction and the loss's own gradient against the steps back, on a log axis."""
     shade, colour = ink(theme), FAMILY_COLOURS[runs[0]["model"]]
     source: dict[str, Any] = {"run": "network", "lens": LENS}

@@ -24,7 +24,7 @@ CHOSEN = ("way", "layer")
 Runs = Sequence[Mapping[str, Any]]
 
 
-def matrix_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 380) -> Panel:
+def matrix_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 350) -> Panel:
     """log10 ||dL_t/ds_k||, losses t downwards and moments k to the right; run, way and layer are selections."""
     source: dict[str, Any] = {"run": "network", "lens": LENS}
     shade = ink(theme)
@@ -78,7 +78,7 @@ def matrix_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 380) ->
     )
 
 
-def by_lag_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 380) -> Panel:
+def by_lag_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 350) -> Panel:
     """The mean over the losses that count of ||dL_t/ds_(t-lag)|| against the lag, a line for each run."""
     data: list[dict[str, Any]] = []
     slots: list[Slot] = []

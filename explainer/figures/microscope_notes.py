@@ -156,7 +156,7 @@ def matrix_reading(record: MicroscopeRecord, name: str, way: int, layer: int) ->
 
 
 def by_lag_reading(record: MicroscopeRecord, means: Float[np.ndarray, "W L P"], name: str, way: int, layer: int) -> str:
-    """One sentence: what is left of the gradient in the middle and at the longest lag."""
+    """One sentence: what is left, in the middle and at the longest lag, of what a loss sends to its own moment."""
     lags, curve = lags_of(record), means[way, layer]
     last = longest(record)
     if not np.isfinite(curve[: last + 1]).all():
@@ -168,11 +168,9 @@ def by_lag_reading(record: MicroscopeRecord, means: Float[np.ndarray, "W L P"], 
         return f"{name}: the losses that count have no gradient."
     middle = last // 2
     parts = [f"{short(curve[at] / curve[0])} at lag {lags[at]}" for at in dict.fromkeys((middle, last)) if at]
-    sentence = f"{name}: of what a loss sends to its own moment, {' and '.join(parts)} is left"
     count = int(record.counted.sum())
-    if count == 1:
-        return f"{sentence} (only the loss at t = {record.at[last]} counts)."
-    return f"{sentence} (mean of {count} losses)."
+    losses = f"the loss at t = {record.at[last]}" if count == 1 else f"mean of {count} losses"
+    return f"{name}: {' and '.join(parts)} is left of the gradient at lag 0 ({losses})."
 
 
 def history_reading(

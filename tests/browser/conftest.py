@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=60_000)
 
 PROJECT = Path(__file__).resolve().parents[2]
 FLAGS = [
@@ -132,7 +132,7 @@ def visit(chromium: Browser, complaints: list[str]) -> Iterator[Callable[..., Pa
         context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(60_000)
         page.on("console", lambda message: _complain(complaints, message))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("requestfailed", lambda request: complaints.append(f"{request.url} {request.failure}"))

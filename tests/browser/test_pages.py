@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-Visit = Callable[..., Page]
+from explainer.figures.hidden import output_panel, path_panel, states_panel
+from explainer.figures.panel import fill
+from explainer.figures.subject import subject
+from explainer.player.annotate import Annotator
+from explainer.runs.store import Store
+from explainer.runs.tape_file import load_tape
 
-LESSONS = ("hidden-states", "gradients", "attention", "positions")
+Visit = Callable[..., Page]
+PROJECT = Path(__file__).resolve().parents[2]
+
+LESSONS = ("hidden-states", "gates", "gradients", "microscope", "jacobian", "attention", "positions")
 PAGES = ("", *LESSONS, "runs")
+DARK = ("hidden-states", "attention", "positions")
 #: A run that takes a second or two, for pages whose own one takes longer.
 QUICK = {
     "hidden-states": "task=adding&model=gru&length=20&width=17&steps=3000&seed=5",
@@ -39,23 +51,22 @@ def wait_for_step(page: Page, condition: str) -> None:
     )
 
 
+PICTURE = (
+    '((id) => JSON.stringify(document.querySelector(`figure[data-figure="${id}"] .plot`).data'
+    ".map((trace) => [trace.x, trace.y, trace.z && Array.from(trace.z, (row) => Array.from(row))])))"
+)
+
+
 def picture(page: Page, figure: str) -> str:
     """The arrays of a figure's traces, as text: what the picture is made of."""
-    return str(
-        page.evaluate(
-            '(id) => JSON.stringify(document.querySelector(`figure[data-figure="${id}"] .plot`).data'
-            ".map((trace) => [trace.x, trace.y, trace.z && Array.from(trace.z, (row) => Array.from(row))]))",
-            figure,
-        )
-    )
+    return str(page.evaluate(PICTURE, figure))
 
 
 def first_figure(page: Page) -> str:
     return str(page.evaluate("document.querySelector('.unrolled-player figure').dataset.figure"))
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(("name", "theme"), [*((name, "light") for name in PAGES), *((name, "dark") for name in DARK)])
 def test_a_page_opens_alive_and_without_a_complaint(
     app: str, visit: Visit, complaints: list[str], name: str, theme: str
 ) -> None:
@@ -188,6 +199,58 @@ def test_a_shared_address_shows_the_same_run_at_the_same_step(app: str, visit: V
     expect(theirs.get_by_role("slider", name="Learning rate")).to_be_visible()
 
 
+def test_the_picture_is_what_python_fills_in(app: str, visit: Visit, tmp_path: Path) -> None:
+    """The player's own filling of slots against `figures.panel.fill`, on the tape that ships."""
+    store = Store(tmp_path)
+    run = store.run(load_tape(store, PROJECT / "tapes" / "lesson-hidden.tape"))
+    assert run is not None
+    reel = Annotator(store).reel(run, ["hidden"])
+    step = store.steps(run.id, "view:hidden")[31]
+    page = visit(f"{app}/hidden-states?step={step}")
+    plotted(page)
+    wait_for_step(page, f"step == {step}")
+    seen = subject(run.config, run.meta)
+    for panel in (states_panel(seen, "light"), path_panel(seen, "light"), output_panel(seen, "light")):
+        ours = fill(panel, [reel], step)["data"]
+        theirs = json.loads(picture(page, panel.id))
+        for trace, (x, y, z) in zip(ours, theirs, strict=True):
+            for name, shown in (("x", x), ("y", y), ("z", z)):
+                if name in trace:
+                    np.testing.assert_allclose(np.array(shown), np.array(trace[name]), atol=2e-6, err_msg=panel.id)
+
+
+def test_an_own_input_is_answered_at_any_step_and_nonsense_with_a_sentence(app: str, visit: Visit) -> None:
+    page = visit(f"{app}/hidden-states?step=0")
+    plotted(page)
+    box = page.get_by_role("textbox", name="Your own input")
+    box.fill("0.25 0.5* 0.75 1*")
+    box.press("Enter")
+    columns = "() => document.querySelector('figure[data-figure=\"states\"] .plot').data[0].z[0].length"
+    page.wait_for_function(f"({columns})() === 4")
+    start = picture(page, "states")
+    page.get_by_role("slider", name="Training step").press("End")
+    page.wait_for_function(f"(old) => ({columns})() === 4 && {PICTURE}('states') !== old", arg=start)
+    page.wait_for_url(re.compile("input="))
+    box.fill("<b>no numbers</b>")
+    box.press("Enter")
+    expect(page.locator(".unrolled-player .note")).to_contain_text("number")
+    page.wait_for_function(f"({columns})() === 30")
+
+
+def test_a_pinned_moment_is_taken_off_the_later_ones(app: str, visit: Visit) -> None:
+    page = visit(f"{app}/hidden-states?step=0")
+    plotted(page)
+    wait_for_step(page, "step == 0")
+    page.get_by_role("button", name="Pin", exact=True).click()
+    every = "() => [].concat(...document.querySelector('figure[data-figure=\"states\"] .plot').data[0].z.map((r) => Array.from(r)))"
+    page.wait_for_function(f"({every})().every((value) => value === 0)")
+    page.get_by_role("slider", name="Training step").press("End")
+    page.wait_for_function(f"({every})().some((value) => Math.abs(value) > 0.1)")
+    page.wait_for_url(re.compile("against=%400"))
+    page.get_by_role("combobox", name="How to compare").select_option("beside")
+    page.locator('figure[data-figure="states-compared"] .main-svg').first.wait_for()
+
+
 def test_a_text_from_a_user_is_never_markup(app: str, visit: Visit) -> None:
     page = visit(f"{app}/hidden-states?model=<img src=x onerror=window.hacked=1>")
     plotted(page)
@@ -211,7 +274,7 @@ def test_an_address_that_cannot_be_is_refused_with_a_sentence(app: str, visit: V
     expect(page.locator(".stException")).to_have_count(0)
 
 
-@pytest.mark.parametrize("name", LESSONS)
+@pytest.mark.parametrize("name", ["hidden-states", "gradients", "attention", "positions"])
 def test_without_our_routes_the_page_falls_back_quietly(app_without_routes: str, visit: Visit, name: str) -> None:
     page = visit(f"{app_without_routes}/{name}")
     page.locator(".stPlotlyChart .main-svg").first.wait_for()

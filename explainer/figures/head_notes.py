@@ -1,0 +1,182 @@
+"""What a head is like: its role, how far and how evenly it looks, in numbers and in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+
+from explainer.figures.curves import VALIDATION
+from explainer.figures.panel import Moment
+from explainer.records import AttentionRecord
+
+STRONG = 0.5
+"""A head has a role if its score is at least this: half of its attention, in the mean."""
+ROLES = {
+    "previous_token": ("previous", "previous-token head"),
+    "prefix_matching": ("induction", "induction head"),
+    "duplicate_token": ("same token", "same-token head"),
+}
+"""A score -> what a head with a high one is called above its small map, and in a sentence."""
+SCORES = {"previous_token": "previous-token score", "prefix_matching": "prefix-matching score"}
+METRICS = {"repeat": "accuracy within the repetition", "copy": "recall accuracy", "text": "accuracy"}
+"""What says more about a task than its loss does: a series of its validation. For numbers the loss says it all."""
+
+
+def role_of(record: AttentionRecord, layer: int, head: int) -> tuple[str, float] | None:
+    """The highest of a head's scores, if it is at least `STRONG`."""
+    scores = {name: float(getattr(record, name)[layer, head]) for name in ROLES}
+    known = {name: score for name, score in scores.items() if score >= STRONG}
+    return max(known.items(), key=lambda item: item[1]) if known else None
+
+
+def strongest(scores: Float[np.ndarray, "L H"]) -> tuple[int, int, float] | None:
+    """Layer, head and value of the highest score; None where no score is a number."""
+    if not np.isfinite(scores).any():
+        return None
+    layer, head = divmod(int(np.nanargmax(np.where(np.isfinite(scores), scores, np.nan))), scores.shape[1])
+    return layer, head, float(scores[layer, head])
+
+
+def mean_distance(weights: Float[np.ndarray, "T T"]) -> float:
+    """Mean over the queries of sum_s w(t, s) (t - s), in positions; rows are made to sum to 1 again."""
+    T = len(weights)
+    back = np.subtract.outer(np.arange(T), np.arange(T))
+    sums = np.maximum(weights.sum(axis=1, dtype=np.float64), 1e-9)
+    return float(np.mean((weights * back).sum(axis=1) / sums))
+
+
+def uniform_entropy(T: int) -> float:
+    """Entropy of a head that looks evenly at all it may: the mean of ln(t + 1) over t = 0 … T-1, in nats."""
+    return math.lgamma(T + 1) / T
+
+
+def metric_of(run: Mapping[str, Any]) -> str:
+    """The series of `metric_panel`, "" for none. From the task alone: a run that waits has measured nothing yet."""
+    return METRICS.get(run["task"], "")
+
+
+def arrays_of(record: AttentionRecord) -> dict[str, NDArray[np.float32]]:
+    """The strongest head's scores, of the model (no dimension) and of each layer (L,)."""
+    named = {}
+    for score in SCORES:
+        values = getattr(record, score)
+        named[f"best_{score}"] = np.fmax.reduce(values, axis=None).astype(np.float32)
+        named[f"layer_{score}"] = np.fmax.reduce(values, axis=1).astype(np.float32)
+    return named
+
+
+def heads_reading(record: AttentionRecord) -> str:
+    """One or two sentences on all heads: how many have a role, and how far they spread."""
+    L, H, T, _ = record.weights.shape
+    if not np.isfinite(record.weights).all():
+        return "Some weights are not finite numbers."
+    if T == 1:
+        return "A single token can only look at itself."
+    roles = [role_of(record, layer, head) for layer in range(L) for head in range(H)]
+    counts = [(sum(role is not None and role[0] == name for role in roles), ROLES[name][1]) for name in ROLES]
+    said = [f"{count} {name}{'s' if count > 1 else ''}" for count, name in counts if count]
+    if L * H == 1:
+        known = f"{_article(ROLES[roles[0][0]][1])} ({roles[0][1]:.2f})" if roles[0] else "without a role"
+        return f"The only head is {known}; its entropy is {_nats(record, 0, 0):.2f} nats."
+    sentence = " and ".join(filter(None, (", ".join(said[:-1]), *said[-1:]))) or "none has a role"
+    return f"Of {L * H} heads: {sentence} (a score of {STRONG:g} or more). {_spread(record)}"
+
+
+def _spread(record: AttentionRecord) -> str:
+    H = record.entropy.shape[1]
+    sharp, wide = (divmod(int(at), H) for at in (np.argmin(record.entropy), np.argmax(record.entropy)))
+    low, high = _nats(record, *sharp), _nats(record, *wide)
+    if math.isclose(low, high, abs_tol=0.005):
+        return f"All are equally sharp (entropy {low:.2f} nats)."
+    return (
+        f"Sharpest: layer {sharp[0] + 1}, head {sharp[1] + 1} (entropy {low:.2f} nats); "
+        f"most spread out: layer {wide[0] + 1}, head {wide[1] + 1} ({high:.2f})."
+    )
+
+
+def map_reading(record: AttentionRecord, layer: int, head: int) -> str:
+    """One or two sentences on one head: role, largest weight, mean distance, entropy."""
+    name = f"Layer {layer + 1}, head {head + 1}"
+    weights = record.weights[layer, head]
+    if not np.isfinite(weights).all():
+        return f"{name}: some weights are not finite numbers."
+    t, s = (int(at) for at in np.unravel_index(np.argmax(_past(weights)), weights.shape))
+    role = role_of(record, layer, head)
+    said = f", {_article(ROLES[role[0]][1])} ({role[1]:.2f})" if role else ""
+    if len(weights) == 1:
+        return f"{name}: a single token can only look at itself."
+    entropy, evenly = _nats(record, layer, head), uniform_entropy(len(weights))
+    return (
+        f"{name}{said}: its largest weight, {weights[t, s]:.2f}, goes from t = {t} ({record.tokens[t]}) to "
+        f"s = {s} ({record.tokens[s]}); the first query, which has no choice, aside. On average it looks "
+        f"{mean_distance(weights):.1f} back; entropy {entropy:.2f} nats (evenly spread: {evenly:.2f})."
+    )
+
+
+def readings_of(record: AttentionRecord, moment: Moment) -> dict[str, str]:
+    """A sentence for each panel of `heads`."""
+    finite = bool(np.isfinite(record.weights).all())
+    why = {"previous_token": "no token has one before it", "prefix_matching": "nothing comes twice here"}
+    return {
+        **{
+            score: _scored(getattr(record, score), why[score] if finite else "not all weights are finite")
+            for score in SCORES
+        },
+        "metric": _measured(moment),
+        "loss": _lost(moment),
+    }
+
+
+def _scored(scores: Float[np.ndarray, "L H"], why: str) -> str:
+    L, found = len(scores), strongest(scores)
+    run = "One layer" if L == 1 else f"{L} layers"
+    if found is None:
+        return f"{run}: none, for {why}."
+    layer, head, value = found
+    if scores.size == 1:
+        return f"One layer: its only head has {value:.2f}."
+    where = f"head {head + 1}" if L == 1 else f"layer {layer + 1}, head {head + 1}"
+    return f"{run}: strongest is {where} ({value:.2f})."
+
+
+def _measured(moment: Moment) -> str:
+    name = metric_of(moment.meta)
+    value = moment.metric(name) if name else math.nan
+    label = moment.meta["label"]
+    if math.isnan(value):
+        return f"{label}: not measured yet."
+    sentence = f"{label}: {name} {value:.3g}"
+    baseline = moment.meta.get("baseline")
+    if baseline is not None and name == moment.meta.get("metric"):
+        sentence += f" ({moment.meta.get('baseline_name', 'baseline')}: {baseline:.3g})"
+    return f"{sentence}."
+
+
+def _lost(moment: Moment) -> str:
+    label, loss, validation = moment.meta["label"], moment.metric("loss"), moment.metric(VALIDATION)
+    if math.isnan(loss) and math.isnan(validation):
+        return f"{label}: no step taken yet."
+    parts = [f"training loss {loss:.3g}"] if not math.isnan(loss) else []
+    parts += [f"validation loss {validation:.3g}"] if not math.isnan(validation) else []
+    return f"{label}, step {moment.step}: {', '.join(parts)}."
+
+
+def _nats(record: AttentionRecord, layer: int, head: int) -> float:
+    """A head's entropy, which torch makes -0 where all the weight is on one token."""
+    return max(0.0, float(record.entropy[layer, head]))
+
+
+def _past(weights: Float[np.ndarray, "T T"]) -> Float[np.ndarray, "T T"]:
+    """The weights of all queries but the first, which has no choice: 1 on itself."""
+    past = weights.copy()
+    past[0] = -1 if len(weights) > 1 else past[0]
+    return past
+
+
+def _article(words: str) -> str:
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
