@@ -351,6 +351,20 @@ def test_history_has_lags_as_rows_and_steps_as_columns(shown: Any) -> None:
         assert far == (below[0] - 1 if below.size else T - 1)
 
 
+def test_gates_have_their_names_and_what_a_cell_lacks_is_not_seen(shown: Any) -> None:
+    runs, reels, records = shown
+    panel = figures.gates_panel(runs, "light")
+    assert panel is not None
+    for network, name in enumerate(("rnn", "lstm", "gru")):
+        _, *lines = fill(panel, reels, 0, {"network": network, "layer": 1})["data"]
+        record = records[name][0]
+        count = len(record.gate_names)
+        for line, gate, curve in zip(lines, record.gate_names, record.gates[:, 1], strict=False):
+            assert line["name"] == gate
+            np.testing.assert_allclose(line["y"], curve, rtol=1e-6)
+        assert all(np.isnan(line["y"]).all() and line["line"]["color"].endswith(",0)") for line in lines[count:])
+
+
 def test_only_some_losses_that_count_are_marked_beside_the_matrix() -> None:
     some = made(np.tril(np.ones((4, 4))), counted=np.array([False, True, False, True]))
     arrays = words.notes(some, Moment({"model": "rnn"}, 0)).arrays

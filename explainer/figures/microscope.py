@@ -17,7 +17,7 @@ from explainer.figures.theme import FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink,
 LENS = "microscope"
 ZERO_COLOUR, NOT_FINITE_COLOUR = "#8793A1", "#E8308C"
 LSTM_WAYS = ("h", "c", "c along c", "c by way of h")
-GATES = {"lstm": ("input", "forget", "candidate", "output"), "gru": ("reset", "update", "candidate")}
+GATED = ("lstm", "gru")
 DASHES = ("solid", "dash", "dot", "dashdot")
 CHOSEN = ("way", "layer")
 
@@ -94,8 +94,7 @@ def by_lag_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 350) ->
             Slot(f"data.{at + 2}.y", name="by_lag_heights", index=CHOSEN, **source),
         ]
         data += [
-            # Nobody sees it: it spans the whole tape, so that the axis holds still.
-            {"type": "scatter", "x": [0, 0], "mode": "lines", "line": UNSEEN, "hoverinfo": "skip", "showlegend": False},
+            _span(),
             {
                 "type": "scatter",
                 "mode": "lines",
@@ -196,9 +195,9 @@ def ways_panel(runs: Runs, theme: str, *, span: int = 3, height: int = 270) -> P
         ("c along c", {"color": colour, "width": 2.8}),
         ("c by way of h", {"color": colour, "width": 1.8, "dash": "dot"}),
     )
-    data: list[dict[str, Any]] = []
-    slots: list[Slot] = []
-    for trace, (way, line) in enumerate(lines):
+    data: list[dict[str, Any]] = [_span()]
+    slots = [Slot("data.0.y", "context", run=number, lens=LENS, name="lag_ends", index=(LSTM_WAYS.index("c"),))]
+    for trace, (way, line) in enumerate(lines, start=1):
         name = {"c": "both"}.get(way, way.removeprefix("c "))
         slots += [
             Slot(f"data.{trace}.x", run=number, lens=LENS, name="lags"),
@@ -233,30 +232,29 @@ def ways_panel(runs: Runs, theme: str, *, span: int = 3, height: int = 270) -> P
     )
 
 
-def gates_panel(runs: Runs, theme: str, *, span: int = 3, height: int = 270) -> Panel | None:
-    """The gradient of each gate by lag: a colour for each run, a dash for each gate; None without gates."""
-    data: list[dict[str, Any]] = []
-    slots: list[Slot] = []
-    gated = [number for number, run in enumerate(runs) if run["model"] in GATES]
-    for number in gated:
-        run = runs[number]
-        for gate, (name, dash) in enumerate(zip(GATES[run["model"]], DASHES, strict=False)):
-            slots += [
-                Slot(f"data.{len(data)}.x", run=number, lens=LENS, name="lags"),
-                Slot(f"data.{len(data)}.y", run=number, lens=LENS, name="gates", index=(gate, "layer")),
-            ]
-            label = f"{plain(run['label'])} {name}" if len(gated) > 1 else name
-            data.append(
-                {
-                    "type": "scatter",
-                    "mode": "lines",
-                    "name": label,
-                    "line": {"color": FAMILY_COLOURS[run["model"]], "width": 2, "dash": dash},
-                    "hovertemplate": f"{label}<br>lag %{{x}}: %{{y:.3e}}<extra></extra>",
-                }
-            )
-    if not gated:
+def gates_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 270) -> Panel | None:
+    """The gradient of each gate by lag; the run is a selection. None if no run has gates."""
+    if not any(run["model"] in GATED for run in runs):
         return None
+    source: dict[str, Any] = {"run": "network", "lens": LENS}
+    data: list[dict[str, Any]] = [_span()]
+    slots = [Slot("data.0.y", "context", name="gate_ends", **source)]
+    for gate, dash in enumerate(DASHES):
+        at = len(data)
+        slots += [
+            Slot(f"data.{at}.x", name="lags", **source),
+            Slot(f"data.{at}.y", name="gate_curves", index=(gate, "layer"), **source),
+            Slot(f"data.{at}.name", "labels", name="gate_words", index=(gate,), **source),
+            Slot(f"data.{at}.line.color", "labels", name="gate_colours", index=(gate,), **source),
+        ]
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "line": {"width": 2, "dash": dash},
+                "hovertemplate": "%{fullData.name}<br>lag %{x}: %{y:.3e}<extra></extra>",
+            }
+        )
     return Panel(
         id="gates-by-lag",
         title="What reaches each gate",
@@ -270,7 +268,7 @@ def gates_panel(runs: Runs, theme: str, *, span: int = 3, height: int = 270) -> 
             ),
         },
         slots=tuple(slots),
-        readings=tuple(Reading(LENS, "gates", run=number) for number in gated),
+        readings=(Reading(LENS, "gates", run="network"),),
         reading_index=("layer",),
         span=span,
         height=height,
@@ -280,7 +278,7 @@ def gates_panel(runs: Runs, theme: str, *, span: int = 3, height: int = 270) -> 
 def page_panels(runs: Runs, theme: str) -> list[Panel]:
     """All figures of these runs, in reading order; those of gates only where there are any."""
     gates = [panel for panel in (ways_panel(runs, theme), gates_panel(runs, theme)) if panel]
-    wide = history_panel(runs, theme, span=12 - 3 * len(gates))
+    wide = history_panel(runs, theme, span=12 - sum(panel.span for panel in gates))
     return [matrix_panel(runs, theme), by_lag_panel(runs, theme), wide, *gates]
 
 
@@ -317,6 +315,18 @@ def _marks() -> dict[str, Any]:
             [0.75, NOT_FINITE_COLOUR],
             [1, NOT_FINITE_COLOUR],
         ],
+    }
+
+
+def _span() -> dict[str, Any]:
+    """A line that nobody sees: it spans the values of the whole tape, so that the axis holds still."""
+    return {
+        "type": "scatter",
+        "x": [0, 0],
+        "mode": "lines",
+        "line": UNSEEN,
+        "hoverinfo": "skip",
+        "showlegend": False,
     }
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from explainer.figures.gradient_notes import short
 from explainer.figures.panel import Moment, Notes
-from explainer.figures.theme import FAMILY_NAMES
+from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES
 from explainer.records import MicroscopeRecord
 from explainer.theory.followed import mean_by_lag
 
@@ -19,7 +19,8 @@ ZERO, NOT_FINITE = 1, 2  # marks of what a log scale can't show
 AT_ZERO, AT_NOT_FINITE = 0.025, 0.975  # heights of the same marks on a line chart, as shares of it
 LEFT = 0.01  # of what the loss sends to its own moment: the reach is how far back that much arrives
 DECADES = 12  # of the colour scale; what is smaller has the darkest colour
-MOST_LAYERS, MOST_WAYS = 6, 4  # that a viewer can choose, of any run
+MOST_LAYERS, MOST_WAYS, MOST_GATES = 6, 4, 4  # that a viewer can choose, of any run
+UNSEEN_COLOUR = "rgba(0,0,0,0)"
 WORDS = {
     "h": "h, every way",
     "x": "x, every way",
@@ -31,7 +32,8 @@ WORDS = {
 
 def notes(record: MicroscopeRecord, moment: Moment) -> Notes:
     """Sentences and derived arrays of one look through the microscope."""
-    name = FAMILY_NAMES[str(moment.meta["model"])]
+    model = str(moment.meta["model"])
+    name, missing = FAMILY_NAMES[model], MOST_GATES - len(record.gate_names)
     W, L, P, _ = record.norms.shape
     means = mean_by_lag(record.norms, record.counted)
     lags = lags_of(record)
@@ -56,7 +58,12 @@ def notes(record: MicroscopeRecord, moment: Moment) -> Notes:
             "by_lag": means.astype(np.float32),
             "by_lag_marks": by_lag_marks,
             "by_lag_heights": heights.astype(np.float32),
+            "gate_curves": _filled_up(record.gates),
             "reach": np.array([[reach(record, means[w, k]) for k in range(L)] for w in range(W)], dtype=np.float32),
+        },
+        labels={
+            "gate_words": [*record.gate_names, *[""] * missing],
+            "gate_colours": [*[FAMILY_COLOURS[model]] * len(record.gate_names), *[UNSEEN_COLOUR] * missing],
         },
     )
 
@@ -69,7 +76,7 @@ def context(
     Returns:
         span (W, 2): log10 of the smallest and largest norm of each way, at most `DECADES` apart;
         lag_span (W, 2): the same of the means by lag; lag_ends (W, 2): their values without logarithm;
-        lags (P,).
+        gate_ends (2,): the same of all gates; lags (P,).
     """
     means = [mean_by_lag(record.norms, record.counted) for record in records]
     ways = range(len(records[0].ways))
@@ -79,8 +86,16 @@ def context(
         "span": np.array(span, dtype=np.float32),
         "lag_span": np.array(lag_span, dtype=np.float32),
         "lag_ends": 10.0 ** np.array(lag_span),
+        "gate_ends": 10.0 ** np.array(_decades([record.gates for record in records])),
         "lags": lags_of(records[-1]),
     }
+
+
+def _filled_up(gates: Float[np.ndarray, "G L P"]) -> NDArray[np.float32]:
+    """The gates' curves, and NaN for those that the cell does not have."""
+    curves = np.full((MOST_GATES, *gates.shape[1:]), np.nan, dtype=np.float32)
+    curves[: len(gates)] = gates
+    return curves
 
 
 def lags_of(record: MicroscopeRecord) -> NDArray[np.int32]:

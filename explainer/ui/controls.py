@@ -45,7 +45,7 @@ CHOICE_NAMES: Mapping[str, str] = {
     **FAMILY_NAMES,
     "copy": "Copy memory",
     "adding": "Adding problem",
-    "repeat": "Repeated sequences",
+    "repeat": "Repetition",
     "text": "Next character",
     "forecast": "Forecast a series",
     "adamw": "AdamW",
