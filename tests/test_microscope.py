@@ -351,6 +351,17 @@ def test_history_has_lags_as_rows_and_steps_as_columns(shown: Any) -> None:
         assert far == (below[0] - 1 if below.size else T - 1)
 
 
+def test_a_line_has_a_gap_where_there_is_no_logarithm(shown: Any) -> None:
+    runs, reels, records = shown
+    panel = figures.ways_panel(runs, "light")
+    assert panel is not None
+    around = fill(panel, reels, 0, {"layer": 0})["data"][3]["y"]
+    means = mean_by_lag(records["lstm"][0].norms, records["lstm"][0].counted)[3, 0]
+    assert means[0] == 0
+    assert np.isnan(around[0])
+    np.testing.assert_allclose(around[1:], means[1:], rtol=1e-6)
+
+
 def test_gates_have_their_names_and_what_a_cell_lacks_is_not_seen(shown: Any) -> None:
     runs, reels, records = shown
     panel = figures.gates_panel(runs, "light")
@@ -361,7 +372,7 @@ def test_gates_have_their_names_and_what_a_cell_lacks_is_not_seen(shown: Any) ->
         count = len(record.gate_names)
         for line, gate, curve in zip(lines, record.gate_names, record.gates[:, 1], strict=False):
             assert line["name"] == gate
-            np.testing.assert_allclose(line["y"], curve, rtol=1e-6)
+            np.testing.assert_allclose(line["y"], np.where(curve > 0, curve, np.nan), rtol=1e-6)
         assert all(np.isnan(line["y"]).all() and line["line"]["color"].endswith(",0)") for line in lines[count:])
 
 

@@ -89,7 +89,7 @@ def by_lag_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 350) ->
         slots += [
             Slot(f"data.{at}.y", "context", name="lag_ends", index=("way",), **source),
             Slot(f"data.{at + 1}.x", name="lags", **source),
-            Slot(f"data.{at + 1}.y", name="by_lag", index=CHOSEN, **source),
+            Slot(f"data.{at + 1}.y", name="by_lag_curve", index=CHOSEN, **source),
             Slot(f"data.{at + 2}.x", name="lags", **source),
             Slot(f"data.{at + 2}.y", name="by_lag_heights", index=CHOSEN, **source),
         ]
@@ -201,7 +201,7 @@ def ways_panel(runs: Runs, theme: str, *, span: int = 3, height: int = 270) -> P
         name = {"c": "both"}.get(way, way.removeprefix("c "))
         slots += [
             Slot(f"data.{trace}.x", run=number, lens=LENS, name="lags"),
-            Slot(f"data.{trace}.y", run=number, lens=LENS, name="by_lag", index=(LSTM_WAYS.index(way), "layer")),
+            Slot(f"data.{trace}.y", run=number, lens=LENS, name="by_lag_curve", index=(LSTM_WAYS.index(way), "layer")),
         ]
         data.append(
             {

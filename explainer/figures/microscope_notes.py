@@ -56,6 +56,7 @@ def notes(record: MicroscopeRecord, moment: Moment) -> Notes:
             "counted_y": record.at[few],
             "lags": lags,
             "by_lag": means.astype(np.float32),
+            "by_lag_curve": _drawn(means),
             "by_lag_marks": by_lag_marks,
             "by_lag_heights": heights.astype(np.float32),
             "gate_curves": _filled_up(record.gates),
@@ -94,8 +95,13 @@ def context(
 def _filled_up(gates: Float[np.ndarray, "G L P"]) -> NDArray[np.float32]:
     """The gates' curves, and NaN for those that the cell does not have."""
     curves = np.full((MOST_GATES, *gates.shape[1:]), np.nan, dtype=np.float32)
-    curves[: len(gates)] = gates
+    curves[: len(gates)] = _drawn(gates)
     return curves
+
+
+def _drawn(values: NDArray[Any]) -> NDArray[np.float32]:
+    """NaN, a gap in a line, for what has no logarithm."""
+    return np.where(np.isfinite(values) & (values > 0), values, np.nan).astype(np.float32)
 
 
 def lags_of(record: MicroscopeRecord) -> NDArray[np.int32]:

@@ -1,0 +1,74 @@
+"""Every lesson page as Streamlit runs it: it opens on its recordings, refuses what can't be, and Train asks for runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from explainer.runs.store import Store
+from explainer.runs.tape_file import load_shipped
+from explainer.ui import backend
+from explainer.ui.places import LESSON_PLACES, PLACES, Place
+
+PROJECT = Path(__file__).resolve().parents[1]
+TRAINING = [place for place in LESSON_PLACES if place.path != "positions"]  # there Train belongs to one encoding
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """The interface over a store of its own, with the lessons that ship."""
+    monkeypatch.setenv("EXPLAINER_STORE", str(tmp_path))
+    for shared in (backend.store, backend.client, backend.annotator):
+        shared.cache_clear()
+    load_shipped(backend.store())
+    yield backend.store()
+    backend.store().close()
+    for shared in (backend.store, backend.client, backend.annotator):
+        shared.cache_clear()
+
+
+def opened(place: Place, **query: str) -> AppTest:
+    app = AppTest.from_file(str(PROJECT / "pages" / place.file), default_timeout=60)
+    for name, value in query.items():
+        app.query_params[name] = value
+    return app.run()
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.file)
+def test_a_page_opens_without_an_exception_or_a_refusal(place: Place) -> None:
+    app = opened(place)
+    assert not app.exception
+    assert not app.error
+
+
+@pytest.mark.parametrize("place", LESSON_PLACES, ids=lambda place: place.file)
+def test_a_lesson_has_its_question_and_its_four_tabs(place: Place) -> None:
+    app = opened(place)
+    assert app.title[0].value == place.question
+    assert [tab.label for tab in app.tabs][-4:] == ["Explain", "Math", "Code", "Try"]
+
+
+@pytest.mark.parametrize("place", TRAINING, ids=lambda place: place.file)
+def test_train_asks_for_runs_that_the_address_then_names(place: Place, store: Store) -> None:
+    app = opened(place, seed="977")
+    app.get_by_key(f"{place.lens if place.lens in ('hidden', 'gates') else place.path}-train").click().run()
+    assert not app.exception
+    asked = store.runs("queued")
+    assert asked
+    assert all(run.config.seed == 977 for run in asked)
+    named = app.query_params["run"]
+    assert set((named if isinstance(named, str) else named[0]).split(",")) == {run.id for run in asked}
+
+
+@pytest.mark.parametrize("place", TRAINING, ids=lambda place: place.file)
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [("lr", "0", "lr"), ("lr", "nan", "finite"), ("steps", "1.5", "whole number"), ("width", "-3", "width")],
+)
+def test_an_address_that_cannot_be_gets_a_sentence(place: Place, name: str, value: str, said: str) -> None:
+    app = opened(place, **{name: value})
+    assert not app.exception
+    assert any(said in warning.value.replace("\\", "") for warning in app.warning)
