@@ -72,3 +72,14 @@ def test_an_address_that_cannot_be_gets_a_sentence(place: Place, name: str, valu
     app = opened(place, **{name: value})
     assert not app.exception
     assert any(said in warning.value.replace("\\", "") for warning in app.warning)
+
+
+def test_another_run_on_the_task_can_be_compared_and_what_differs_is_listed(store: Store) -> None:
+    place = next(place for place in LESSON_PLACES if place.lens == "hidden")
+    app = opened(place, against="lesson-gradients-gru")
+    assert not app.exception
+    chosen = app.selectbox(key="hidden:against")
+    assert chosen.value == "lesson-gradients-gru"
+    assert any("| Length T | 30 | 50 |" in each.value for each in app.markdown)
+    chosen.select(None).run()
+    assert "against" not in app.query_params

@@ -15,6 +15,7 @@ from explainer.config import KNOBS, MODELS, RunConfig
 from explainer.player.mount import Track
 from explainer.runs.store import Run
 from explainer.ui.backend import client, owner, runs_of
+from explainer.ui.comparing import compare_control
 from explainer.ui.controls import chosen, control, fill_controls, more_controls, state_key
 from explainer.ui.networks import choose_networks, networks, networks_from_address
 from explainer.ui.own_data import Given, adopt, own_data, refusal
@@ -124,6 +125,8 @@ def transport(
         fixed = [name for name, choices in lesson.choices.items() if len(choices) == 1]
         more_controls(key, {}, (*lesson.row, *fixed), models)
         given = own_data(key)
+        if len(shown) == 1:
+            compare_control(key, shown[0], lesson.choices.get("model", MODELS))
         try:
             config = chosen(key, lesson.base)
             trouble = unchosen or refusal(config, given)
