@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,9 @@ class Browser:
             async with httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://app") as client:
                 return await client.get(address, **more)
 
-        return asyncio.run(ask())
+        # In a thread of its own: a browser test in the same process may hold this thread's event loop.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, ask()).result()
 
 
 @pytest.fixture(scope="module")

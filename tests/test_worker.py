@@ -236,7 +236,8 @@ def test_recording_stops_where_it_is_left(client: Client) -> None:
 
 def test_pause_step_resume_stop_and_go_on(client: Client) -> None:
     store = client.store
-    run = client.submit(CONFIG, "me", ["hidden"])
+    config = replace(CONFIG, steps=499)  # a second or so, so that it still trains when the next command comes
+    run = client.submit(config, "me", ["hidden"])
     workshop = Workshop(store)
     work(workshop, lambda: the_run(store, run).step >= 3)
 
@@ -245,7 +246,7 @@ def test_pause_step_resume_stop_and_go_on(client: Client) -> None:
     at = the_run(store, run).step
     for _ in range(5):
         workshop.turn()
-    assert the_run(store, run).step == at < 41
+    assert the_run(store, run).step == at < 499
     assert store.steps(run, "view:hidden")[-1] == store.steps(run, "weights")[-1] == at, "what is seen can be looked at"
 
     for count in (1, 2):
@@ -261,12 +262,12 @@ def test_pause_step_resume_stop_and_go_on(client: Client) -> None:
     work(workshop, finished(store, run))
     stopped = the_run(store, run)
     assert (stopped.status, stopped.message) == ("stopped", f"stopped at step {stopped.step}")
-    assert store.steps(run, "weights")[-1] == stopped.step < 41
+    assert store.steps(run, "weights")[-1] == stopped.step < 499
 
-    client.submit(CONFIG, "me")
+    client.submit(config, "me")
     work(workshop, lambda: the_run(store, run).status == "done")
-    assert metrics(store, run)["step"].tolist() == list(range(1, 42))
-    same(weights(store, run, 41), by_itself(CONFIG)[1])
+    assert metrics(store, run)["step"].tolist() == list(range(1, 500))
+    same(weights(store, run, 499), by_itself(config)[1])
 
 
 def test_a_step_of_a_running_run_pauses_it_and_the_last_one_ends_it(client: Client) -> None:
