@@ -481,6 +481,7 @@ class Player {
     const data = JSON.parse(signature);
     this.data = data;
     this.base = new URL(data.base, location.origin + "/").href;
+    plotly(this.base + data.plotly).catch(() => {}); // begin now; who draws with it hears of a failure
     const wanted = data.runs.map((run) => `${run.id}|${run.lenses}`).join() || data.scan?.label || "";
     if (wanted !== this.wanted) {
       const first = this.wanted === undefined;

@@ -8,6 +8,9 @@ they lie in the store, each view followed by its notes.
 from __future__ import annotations
 
 import struct
+import threading
+import time
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +28,8 @@ from explainer.runs.store import Store
 from explainer.runs.tape import VIEW, encode, encode_view
 
 ANSWER_CHUNKS = 64  # of one answer; the player asks for the rest at once
+ANSWERS_KEPT = 32
+WATCH_SECONDS = 1.0  # between two words to the worker that a run is watched; it remembers for three
 ASKED_CHARACTERS = 2000  # of a viewer's own input in an address
 BYTES = "application/octet-stream"
 FOREVER = "public, max-age=31536000, immutable"
@@ -32,7 +37,7 @@ FOREVER = "public, max-age=31536000, immutable"
 
 def routes(store: Store, annotator: Annotator) -> list[Route]:
     """The routes of the app, all under /api."""
-    reader = Reader(store)
+    reader, crowd = Reader(store), Crowd(store)
 
     def tape(request: Request) -> Response:
         run = store.run(request.path_params["run"])
@@ -41,8 +46,8 @@ def routes(store: Store, annotator: Annotator) -> list[Route]:
         lenses = [lens for lens in request.query_params.get("lenses", "").split(",") if lens in NOTES]
         after = _whole(request.query_params.get("after"), -1)
         if not run.finished:
-            store.watch(run.id, lenses)
-        body = tape_answer(store, annotator, run, lenses, after, request.query_params.get("context", ""))
+            crowd.watch(run.id, lenses)
+        body = crowd.answer(annotator, run, lenses, after, request.query_params.get("context", "")[:400])
         return Response(body, media_type=BYTES, headers={"Cache-Control": "no-store"})
 
     def look(request: Request) -> Response:
@@ -64,6 +69,47 @@ def routes(store: Store, annotator: Annotator) -> list[Route]:
         return Response(plotly_script(), media_type="text/javascript", headers=headers)
 
     return [Route("/api/tape/{run}", tape), Route("/api/look/{run}", look), Route(f"/{PLOTLY_ROUTE}", script)]
+
+
+class Crowd:
+    """What many viewers of one run share: the word that somebody watches, and answers until the next commit."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._told: dict[tuple[str, str], float] = {}
+        self._answers: OrderedDict[tuple[Any, ...], bytes] = OrderedDict()
+        self._version = -1
+        self._lock = threading.Lock()
+
+    def watch(self, run: str, lenses: list[str]) -> None:
+        """Pass on that the run is watched, once a second: each time is a write, which the worker has to wait for."""
+        now = time.monotonic()
+        with self._lock:
+            due = [lens for lens in lenses if now - self._told.get((run, lens), -WATCH_SECONDS) >= WATCH_SECONDS]
+            self._told.update({(run, lens): now for lens in due})
+            if len(self._told) > 1000:
+                self._told.clear()
+        if due:
+            self.store.watch(run, due)
+
+    def answer(self, annotator: Annotator, run: Run, lenses: list[str], after: int, context: str) -> bytes:
+        """`tape_answer`, computed once for all who ask the same before anything has changed in the store."""
+        version = self.store.data_version()
+        key = (run.id, run.created, run.status, tuple(lenses), after, context)
+        with self._lock:
+            if version != self._version:
+                self._answers.clear()
+                self._version = version
+            known = self._answers.get(key)
+        if known is not None:
+            return known
+        body = tape_answer(self.store, annotator, run, lenses, after, context)
+        with self._lock:
+            if version == self._version:
+                self._answers[key] = body
+                while len(self._answers) > ANSWERS_KEPT:
+                    self._answers.popitem(last=False)
+        return body
 
 
 def tape_answer(store: Store, annotator: Annotator, run: Run, lenses: list[str], after: int, context: str) -> bytes:
