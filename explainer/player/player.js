@@ -507,7 +507,6 @@ class Player {
     this.selection = { ...data.selection };
     this.follow = false;
     this.playing = false;
-    this.drawnOnce = false;
     this.pinned = data.step ?? null;
     this.step = this.pinned ?? 0;
     this.autoplay = data.autoplay && this.pinned === null && !matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -735,7 +734,6 @@ class Player {
     panel.caption.textContent = reading;
     panel.plot.setAttribute("aria-label", `${spec.title}. ${reading}`);
     panel.plot.dataset.step = this.step;
-    this.drawnOnce = true;
   }
 
   reading(spec, shown) {
@@ -826,7 +824,7 @@ class Player {
     if (this.index >= this.times.length - 1) this.seek(0);
     this.playing = true;
     this.follow = false;
-    this.clearAddress();
+    this.address();
     this.showBar();
     let last = performance.now();
     let position = this.index;
@@ -852,7 +850,7 @@ class Player {
   goLive() {
     this.playing = false;
     this.follow = true;
-    this.clearAddress();
+    this.address();
     this.seek(this.times.length - 1, true);
   }
 
@@ -900,10 +898,6 @@ class Player {
       else url.searchParams.delete("input");
       if (url.href !== location.href) history.replaceState(history.state, "", url);
     }, 250);
-  }
-
-  clearAddress() {
-    this.address();
   }
 
   // -- fetching
