@@ -10,11 +10,13 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 
-from explainer.player.assets import plotly_script
+from explainer.player.assets import PLOTLY_ROUTE, plotly_script
+from explainer.player.mount import base_path
 from explainer.player.routes import routes
 from explainer.runs.supervisor import Supervisor
 from explainer.runs.tape_file import load_shipped
 from explainer.ui.backend import annotator, store
+from explainer.ui.frontend import Frontend, Opening, send_at_once
 from explainer.ui.visitors import OwnerCookie
 
 HERE = Path(__file__).resolve().parent
@@ -27,6 +29,7 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     supervisor = Supervisor(store().folder)
     supervisor.start()
     plotly_script()
+    send_at_once()
     try:
         yield
     finally:
@@ -36,6 +39,10 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
 app = st.App(
     HERE / "explainer" / "ui" / "shell.py",
     routes=routes(store(), annotator()) if os.environ.get("EXPLAINER_ROUTES", "1") != "0" else [],
-    middleware=[Middleware(OwnerCookie)],
+    middleware=[
+        Middleware(Frontend, base=base_path()),
+        Middleware(Opening, script=PLOTLY_ROUTE),
+        Middleware(OwnerCookie),
+    ],
     lifespan=lifespan,
 )

@@ -44,6 +44,7 @@ new MutationObserver((changes) => {
 }).observe(document, { subtree: true, attributes: true, attributeFilter: ["data-step"] });
 """
 
+WHOLE = "() => !document.querySelector('.sketch') && document.querySelector('.unrolled-player .plot .main-svg')"
 DRAWN = "() => window.bench && bench.drawn !== null"
 SHOWN = "(step) => Number(bench.tape()?.querySelector('.plot')?.dataset.step) === step"
 
@@ -80,7 +81,15 @@ def profile(browser: Browser) -> Iterator[Page]:
 
 
 def open_drawn(page: Page, url: str) -> float:
-    """Go to an address; the seconds until a figure with data was on the screen."""
+    """Go to an address; the seconds until a figure with data was on the screen. Ends when it can be zoomed, too."""
     page.goto(url, wait_until="commit")
     page.wait_for_function(DRAWN)
+    page.wait_for_function(WHOLE)
     return float(page.evaluate("bench.drawn")) / 1e3
+
+
+def open_bare(page: Page, url: str) -> float:
+    """Go to a page of Streamlit's that has a title and nothing else; the seconds until it was there."""
+    page.goto(url, wait_until="commit")
+    page.wait_for_function("() => document.querySelector('h1') && (window.bare ??= performance.now())")
+    return float(page.evaluate("window.bare")) / 1e3

@@ -7,22 +7,25 @@ from itertools import count
 
 from playwright.sync_api import Page
 
-from benchmarks.chromium import SHOWN, browsing, open_drawn, profile
+from benchmarks.chromium import SHOWN, browsing, open_bare, open_drawn, profile
 from benchmarks.row import Missing, Row, Settings, at_most, say, spread
-from benchmarks.server import App, fill_lessons, fresh_store, page_paths, scenes, serving
+from benchmarks.server import App, fill_lessons, fresh_store, page_paths, scenes, serving, serving_bare_page
 
 COLD_SECONDS = 2.5
 CLICK_SECONDS = 1.0
 
 
 def measure_cold(settings: Settings) -> Iterator[Row]:
-    """Each page in a fresh profile, nothing cached, on a server that has been visited before."""
+    """Each page in a fresh profile, nothing cached, on a server that has been visited before; a bare page beside."""
     opened: dict[str, list[float]] = {}
+    bare: list[float] = []
     paths = page_paths()
     with fresh_store() as store:
         fill_lessons(store)
-        with serving(store) as app, browsing() as browser:
+        with serving(store) as app, serving_bare_page() as bare_url, browsing() as browser:
             for number in range(settings.pick(4, 2)):
+                with profile(browser) as page:
+                    bare.append(open_bare(page, bare_url))
                 for path in paths:
                     with profile(browser) as page:
                         seconds = open_drawn(page, f"{app.url}/{path}")
@@ -35,6 +38,7 @@ def measure_cold(settings: Settings) -> Iterator[Row]:
         COLD_SECONDS,
         "s (slowest visit)",
         pages={path: spread(times) for path, times in opened.items()},
+        bare_streamlit_page=spread(bare[1:]),
     )
 
 

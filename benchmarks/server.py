@@ -155,25 +155,42 @@ def serving(store: Store) -> Iterator[App]:
     Raises:
         Missing: it did not start.
     """
+    with _streamlit(Path("app.py"), store.folder) as (url, process):
+        app = App(url, process.pid, store)
+        app.wait_for_worker()
+        yield app
+
+
+@contextmanager
+def serving_bare_page() -> Iterator[str]:
+    """Streamlit with a page that has a title and nothing else: what no app of ours can be faster than."""
+    with TemporaryDirectory(prefix="bare-", ignore_cleanup_errors=True) as folder:
+        script = Path(folder) / "bare.py"
+        script.write_text("import streamlit\n\nstreamlit.title('Bare')\n")
+        with _streamlit(script, Path(folder)) as (url, _):
+            yield url
+
+
+@contextmanager
+def _streamlit(script: Path, folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A script under Streamlit with the project's settings; its log and its store go into a folder."""
     port = _free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "app.py"]
-    log_path = store.folder / "app.log"
+    command = [sys.executable, "-m", "streamlit", "run"]
+    log_path = folder / "app.log"
     with log_path.open("wb") as log:
         process = subprocess.Popen(
-            [*command, "--server.port", str(port), "--server.address", "127.0.0.1"],
+            [*command, str(script), "--server.port", str(port), "--server.address", "127.0.0.1"],
             cwd=PROJECT,
-            env={**os.environ, "EXPLAINER_STORE": str(store.folder), "CUDA_VISIBLE_DEVICES": ""},
+            env={**os.environ, "EXPLAINER_STORE": str(folder), "CUDA_VISIBLE_DEVICES": ""},
             stdout=log,
             stderr=subprocess.STDOUT,
         )
     url = f"http://127.0.0.1:{port}"
     try:
-        wait_for(lambda: process.poll() is not None or _healthy(url), "the app did not start")
+        wait_for(lambda: process.poll() is not None or _healthy(url), "Streamlit did not start")
         if process.poll() is not None:
-            raise Missing(f"The app did not start: {log_path.read_text(errors='replace')[-800:]}")
-        app = App(url, process.pid, store)
-        app.wait_for_worker()
-        yield app
+            raise Missing(f"Streamlit did not start: {log_path.read_text(errors='replace')[-800:]}")
+        yield url, process
     finally:
         process.terminate()
         try:

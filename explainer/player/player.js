@@ -347,6 +347,223 @@ function against(figure, other, scale, spec) {
   figure.data.push(...behind);
 }
 
+// ---- a first sight ----------------------------------------------------------------------------
+//
+// The browser needs a second or two to read plotly.js. Until then a figure is drawn here on a canvas, plainly:
+// its tables, lines, points and bars on its own axes, with neither hover nor zoom.
+
+const SCALES = {
+  Viridis: ["#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725"],
+};
+
+/** 256 colours of a plotly colour scale, as bytes R, G, B. */
+function palette(scale) {
+  const stops = Array.isArray(scale) ? scale : SCALES[scale || "Viridis"].map((colour, index, all) => [index / (all.length - 1), colour]);
+  const bytes = stops.map(([, colour]) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16)));
+  return Array.from({ length: 256 }, (_, level) => {
+    const share = level / 255;
+    const upper = Math.max(1, stops.findIndex(([at]) => at >= share));
+    const [from, to] = [stops[upper - 1][0], stops[upper][0]];
+    const weight = (share - from) / (to - from);
+    return bytes[upper].map((value, channel) => bytes[upper - 1][channel] * (1 - weight) + value * weight);
+  });
+}
+
+/** The smallest and the largest finite number of some lists. */
+function extent(lists) {
+  let [low, high] = [Infinity, -Infinity];
+  for (const list of lists)
+    for (const value of list)
+      if (Number.isFinite(value)) {
+        if (value < low) low = value;
+        if (value > high) high = value;
+      }
+  return low > high ? [0, 1] : [low, high];
+}
+
+/** Round numbers that divide an axis into some four parts. */
+function ticks([from, to]) {
+  const [low, high] = [Math.min(from, to), Math.max(from, to)];
+  const rough = (high - low) / 4 || 1;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const pace = [1, 2, 5, 10].find((each) => each * power >= rough) * power;
+  const places = [];
+  for (let at = Math.ceil(low / pace) * pace; at <= high + pace / 1e6; at += pace) places.push(Number(at.toPrecision(12)));
+  return places;
+}
+
+/** Where the cells of a table begin and end along an axis whose middles may be given. */
+function edges(middles, count) {
+  const half = count > 1 && middles ? (middles[count - 1] - middles[0]) / (count - 1) / 2 : 0.5;
+  return middles ? [middles[0] - half, middles[count - 1] + half] : [-0.5, count - 0.5];
+}
+
+class Sketch {
+  /** A figure on a canvas of this many pixels. */
+  constructor({ data, layout }, width, height) {
+    this.layout = layout;
+    this.traces = data.filter((trace) => trace.visible !== false && (trace.z?.length || trace.y?.length || trace.x?.length));
+    this.canvas = make("canvas", { class: "sketch", "aria-hidden": "true" });
+    const density = window.devicePixelRatio || 1;
+    this.canvas.width = width * density;
+    this.canvas.height = height * density;
+    this.canvas.style.cssText = `width: ${width}px; height: ${height}px`;
+    this.pen = this.canvas.getContext("2d");
+    this.pen.scale(density, density);
+    const { l = 58, r = 14, t = 10, b = 44 } = layout.margin || {};
+    const bar = this.traces.some((trace) => (trace.type === "heatmap" && trace.showscale !== false) || trace.marker?.colorbar) ? 62 : 0;
+    this.area = { left: l, top: t, width: Math.max(1, width - l - r - bar), height: Math.max(1, height - t - b) };
+    this.axes = {};
+    for (const trace of this.traces) for (const letter of ["x", "y"]) this.axis(letter, trace[`${letter}axis`] || letter);
+    for (const axis of Object.values(this.axes)) this.drawAxis(axis);
+    for (const trace of this.traces) this.drawTrace(trace);
+  }
+
+  /** One axis: from where to where it goes in numbers and in pixels. */
+  axis(letter, id) {
+    if (this.axes[id]) return;
+    const set = this.layout[`${letter}axis${id.slice(1)}`] || {};
+    const on = this.traces.filter((trace) => (trace[`${letter}axis`] || letter) === id);
+    const log = set.type === "log";
+    const names = on.flatMap((trace) => trace[letter] || []).filter((value) => typeof value === "string");
+    const place = (value) => (typeof value === "string" ? [...new Set(names)].indexOf(value) : log ? Math.log10(value) : Number(value));
+    let range = set.range && set.range.every((end) => end !== null) ? [...set.range] : null;
+    if (!range) {
+      const tables = on.some((trace) => trace.type === "heatmap");
+      const bars = on.some((trace) => trace.type === "bar");
+      const [low, high] = extent(on.map((trace) => this.places(trace, letter, place)));
+      const edge = tables ? 0 : bars && letter === "x" ? 0.5 : (high - low || 1) * 0.05;
+      range = [bars && letter === "y" ? Math.min(0, low) : low - edge, high + edge];
+      if (set.autorange === "reversed") range.reverse();
+    }
+    const [from, to] = set.domain || [0, 1];
+    const { left, top, width, height } = this.area;
+    const pixels = letter === "x" ? [left + from * width, left + to * width] : [top + (1 - from) * height, top + (1 - to) * height];
+    const at = (value) => pixels[0] + ((place(value) - range[0]) / (range[1] - range[0])) * (pixels[1] - pixels[0]);
+    this.axes[id] = { id, letter, set, range, pixels, at, log };
+  }
+
+  places(trace, letter, place) {
+    if (trace.type === "heatmap") return edges(trace[letter]?.map(place), letter === "x" ? trace.z[0].length : trace.z.length);
+    return trace[letter]?.map(place) || [0, trace.y.length - 1];
+  }
+
+  drawAxis({ letter, set, range, pixels, at, log }) {
+    if (set.visible === false) return;
+    const { pen, layout } = this;
+    const across = letter === "x";
+    const other = this.axes[set.anchor] || Object.values(this.axes).find((axis) => axis.letter !== letter);
+    const foot = other.pixels[0];
+    const values = set.tickvals || ticks(range).map((place) => (log ? 10 ** place : place));
+    pen.font = `${set.tickfont?.size || 11}px ${layout.font.family}`;
+    pen.fillStyle = set.tickfont?.color || layout.font.color;
+    pen.strokeStyle = set.gridcolor || "#888";
+    pen.textAlign = across ? "center" : "right";
+    pen.textBaseline = across ? "top" : "middle";
+    values.forEach((value, index) => {
+      const place = at(value);
+      if (!(place >= Math.min(...pixels) - 1 && place <= Math.max(...pixels) + 1)) return;
+      if (set.showgrid !== false) this.line(across ? [[place, foot], [place, other.pixels[1]]] : [[foot, place], [other.pixels[1], place]], 1);
+      if (set.showticklabels === false) return;
+      const text = String(set.ticktext?.[index] ?? Number(Number(value).toPrecision(4)));
+      if (across) pen.fillText(text, place, foot + 5);
+      else pen.fillText(text, foot - 5, place);
+    });
+    pen.font = `12px ${layout.font.family}`;
+    pen.fillStyle = layout.font.color;
+    pen.textAlign = "center";
+    pen.save();
+    const middle = (pixels[0] + pixels[1]) / 2;
+    if (across) pen.translate(middle, foot + 22);
+    else {
+      pen.translate(14, middle);
+      pen.rotate(-Math.PI / 2);
+    }
+    pen.fillText(set.title?.text || "", 0, 0);
+    pen.restore();
+  }
+
+  drawTrace(trace) {
+    const [x, y] = [this.axes[trace.xaxis || "x"], this.axes[trace.yaxis || "y"]];
+    if (trace.type === "heatmap") return this.drawTable(trace, x, y);
+    const count = Math.max(trace.x?.length || 0, trace.y?.length || 0);
+    const points = Array.from({ length: count }, (_, at) => [x.at(trace.x ? trace.x[at] : at), y.at(trace.y ? trace.y[at] : at)]);
+    const { pen } = this;
+    pen.save();
+    pen.globalAlpha = trace.opacity ?? 1;
+    pen.beginPath();
+    pen.rect(x.pixels[0], y.pixels[1], x.pixels[1] - x.pixels[0], y.pixels[0] - y.pixels[1]);
+    pen.clip();
+    const colour = trace.line?.color || (typeof trace.marker?.color === "string" && trace.marker.color) || this.layout.font.color;
+    pen.strokeStyle = pen.fillStyle = colour;
+    if (trace.type === "bar") {
+      const [zero, wide] = [y.at(0), (0.8 * Math.abs(x.pixels[1] - x.pixels[0])) / (count + 1)];
+      for (const [left, top] of points) pen.fillRect(left - wide / 2, top, wide, zero - top);
+    } else {
+      if (!trace.mode || trace.mode.includes("lines")) this.line(points, trace.line?.width || 2, trace.line?.dash);
+      if (trace.mode?.includes("markers")) this.dots(points, trace.marker || {});
+    }
+    pen.restore();
+  }
+
+  /** A line that is broken where there is no number. */
+  line(points, width, dash) {
+    const { pen } = this;
+    pen.lineWidth = width;
+    pen.setLineDash({ dash: [9, 5], dot: [2, 4] }[dash] || []);
+    pen.beginPath();
+    let whole = false;
+    for (const [x, y] of points) {
+      const there = Number.isFinite(x) && Number.isFinite(y);
+      if (there) whole ? pen.lineTo(x, y) : pen.moveTo(x, y);
+      whole = there;
+    }
+    pen.stroke();
+  }
+
+  dots(points, { size = 6, color, colorscale, cmin, cmax }) {
+    const scaled = Array.isArray(color) && color.every((each) => typeof each === "number");
+    const [low, high] = scaled ? extent([color]) : [0, 1];
+    const colours = scaled ? palette(colorscale) : [];
+    points.forEach(([x, y], index) => {
+      if (scaled) {
+        const share = (color[index] - (cmin ?? low)) / ((cmax ?? high) - (cmin ?? low) || 1);
+        this.pen.fillStyle = `rgb(${colours[Math.round(255 * Math.max(0, Math.min(1, share)))]})`;
+      }
+      this.pen.beginPath();
+      this.pen.arc(x, y, (Array.isArray(size) ? size[index] : size) / 2, 0, 2 * Math.PI);
+      this.pen.fill();
+    });
+  }
+
+  drawTable({ z, x: columns, y: rows, zmin, zmax, zmid, colorscale }, x, y) {
+    let [low, high] = extent(z);
+    if (zmid !== undefined && zmin === undefined) {
+      const most = Math.max(high - zmid, zmid - low);
+      [low, high] = [zmid - most, zmid + most];
+    }
+    [low, high] = [zmin ?? low, zmax ?? high];
+    const colours = palette(colorscale);
+    const image = new ImageData(z[0].length, z.length);
+    z.forEach((row, r) => row.forEach((value, c) => {
+      if (!Number.isFinite(value)) return;
+      const level = Math.round(255 * Math.max(0, Math.min(1, (value - low) / (high - low || 1))));
+      image.data.set([...colours[level], 255], 4 * (r * row.length + c));
+    }));
+    const small = make("canvas", { width: image.width, height: image.height });
+    small.getContext("2d").putImageData(image, 0, 0);
+    const [left, right] = edges(columns, image.width).map(x.at);
+    const [first, last] = edges(rows, image.height).map(y.at);
+    const { pen } = this;
+    pen.save();
+    pen.imageSmoothingEnabled = false;
+    pen.translate(left, first);
+    pen.scale((right - left) / image.width, (last - first) / image.height);
+    pen.drawImage(small, 0, 0);
+    pen.restore();
+  }
+}
+
 // ---- the player -------------------------------------------------------------------------------
 
 let plotlyReady = null;
@@ -481,7 +698,6 @@ class Player {
     const data = JSON.parse(signature);
     this.data = data;
     this.base = new URL(data.base, location.origin + "/").href;
-    plotly(this.base + data.plotly).catch(() => {}); // begin now; who draws with it hears of a failure
     const wanted = data.runs.map((run) => `${run.id}|${run.lenses}`).join() || data.scan?.label || "";
     if (wanted !== this.wanted) {
       const first = this.wanted === undefined;
@@ -511,6 +727,7 @@ class Player {
     this.step = this.pinned ?? 0;
     this.autoplay = data.autoplay && this.pinned === null && !matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.started = false;
+    this.heard = false;
     this.reported = "";
     this.times = [];
     this.reference = null;
@@ -682,6 +899,7 @@ class Player {
     if (this.drawing) return;
     this.drawing = true;
     const next = async () => {
+      if (!window.Plotly) await this.awaitPlotly();
       // In turn, so that a fast tape does not keep the last figure from being drawn.
       const count = this.panels.length;
       const order = this.panels.map((_, offset) => this.panels[(this.turn + 1 + offset) % count]);
@@ -702,20 +920,46 @@ class Player {
     requestAnimationFrame(() => next());
   }
 
+  /** Load plotly.js; every figure that is in sight is sketched before, since its loading holds up the browser. */
+  async awaitPlotly() {
+    if (this.tapes.length && !this.heard) return; // a figure that can be sketched may come in a moment
+    for (const panel of this.panels) if (panel.box.getBoundingClientRect().top < innerHeight) this.sketch(panel);
+    await new Promise((painted) => requestAnimationFrame(() => setTimeout(painted)));
+    await plotly(this.base + this.data.plotly).catch(() => this.setState("routes", "unreachable"));
+  }
+
+  sketch(panel) {
+    const figure = this.figure(panel);
+    if (!figure) return;
+    panel.plot.replaceChildren(new Sketch(figure, panel.plot.clientWidth, figure.layout.height).canvas);
+    this.describe(panel);
+  }
+
   async drawPanel(panel) {
+    const figure = this.figure(panel);
+    if (!figure || !window.Plotly) return;
+    const { data, layout } = figure;
+    const spec = panel.spec;
+    await Plotly.react(panel.plot, data, layout, { ...PLOTLY_CONFIG, toImageButtonOptions: { filename: spec.id, scale: 2 } });
+    if (!panel.plotted) {
+      panel.plotted = true;
+      panel.plot.querySelector(".sketch")?.remove();
+      if (spec.click) panel.plot.on("plotly_click", (event) => this.clicked(panel.spec, event.points[0]));
+    }
+    this.describe(panel);
+  }
+
+  /** What a panel shows of the present moment, or null while there is none: the last picture stays until then. */
+  figure(panel) {
     const ready = this.tapes.some((tape) => tape.frames[tape.lenses[0]].length > 0);
-    if (!ready && this.tapes.length) return; // keep the last picture until there is a new one
-    const Plotly = await plotly(this.base + this.data.plotly).catch((error) => {
-      this.setState("routes", "unreachable");
-      throw error;
-    });
+    if (!ready && this.tapes.length) return null;
     const spec = panel.spec;
     const selection = { ...this.selection, place: this.index };
-    const other = this.reference && { tapes: this.reference.tapes, step: this.reference.step ?? this.step };
-    const shown = spec.compared ? other : { tapes: this.tapes, step: this.step };
+    const shown = this.shown(spec);
     const figure = filled(spec, shown.tapes, shown.step, selection, panel.own);
-    const { data, layout } = figure;
-    if (other && this.modeSelect.value === "difference" && spec.slots.length) {
+    const { layout } = figure;
+    if (this.reference && this.modeSelect.value === "difference" && spec.slots.length) {
+      const other = this.other();
       against(figure, filled(spec, other.tapes, other.step, selection, panel.own), this.data.diverging, spec);
     }
     layout.datarevision = ++this.drawn;
@@ -725,15 +969,24 @@ class Player {
     panel.plot.style.height = `${layout.height}px`;
     layout.width = undefined;
     layout.autosize = true;
-    await Plotly.react(panel.plot, data, layout, { ...PLOTLY_CONFIG, toImageButtonOptions: { filename: spec.id, scale: 2 } });
-    if (!panel.plotted) {
-      panel.plotted = true;
-      if (spec.click) panel.plot.on("plotly_click", (event) => this.clicked(panel.spec, event.points[0]));
-    }
-    const reading = this.reading(spec, shown);
-    panel.caption.textContent = reading;
-    panel.plot.setAttribute("aria-label", `${spec.title}. ${reading}`);
-    panel.plot.dataset.step = this.step;
+    return figure;
+  }
+
+  /** The compared moment. */
+  other() {
+    return { tapes: this.reference.tapes, step: this.reference.step ?? this.step };
+  }
+
+  /** The moment that a panel shows. */
+  shown(spec) {
+    return spec.compared ? this.other() : { tapes: this.tapes, step: this.step };
+  }
+
+  describe({ spec, plot, caption }) {
+    const reading = this.reading(spec, this.shown(spec));
+    caption.textContent = reading;
+    plot.setAttribute("aria-label", `${spec.title}. ${reading}`);
+    plot.dataset.step = this.step;
   }
 
   reading(spec, shown) {
@@ -929,6 +1182,7 @@ class Player {
   received() {
     this.mergeTimes();
     const whole = this.tapes.every((tape) => !tape.header.more);
+    this.heard ||= whole || this.pinned === null || this.times.at(-1) >= this.pinned;
     if (this.times.length && !this.started) {
       this.started = true;
       if (this.pinned !== null) this.step = this.pinned;

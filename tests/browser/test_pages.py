@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from explainer.figures.hidden import output_panel, path_panel, states_panel
 from explainer.figures.panel import fill
 from explainer.figures.subject import subject
+from explainer.figures.theme import DIVERGING
 from explainer.player.annotate import Annotator
 from explainer.runs.store import Store
 from explainer.runs.tape_file import load_tape
@@ -75,6 +76,48 @@ def test_a_page_opens_alive_and_without_a_complaint(
         plotted(page)
     page.locator("h1").first.wait_for()
     expect(page.locator(".stException")).to_have_count(0)
+    assert complaints == []
+
+
+#: The colours of a table's cells: as the sketch painted them, at the places where plotly puts the cells.
+CELLS = """(id) => {
+  const { plot, canvas } = window.held[id];
+  const { xaxis, yaxis, _size } = plot._fullLayout;
+  const z = plot._fullData[0].z;
+  const density = canvas.width / parseFloat(canvas.style.width);
+  const pen = canvas.getContext("2d");
+  return z.map((row, y) => Array.from(row, (value, x) => {
+    const [left, top] = [_size.l + xaxis.d2p(x), _size.t + yaxis.d2p(y)];
+    return [value, ...pen.getImageData(Math.round(left * density), Math.round(top * density), 1, 1).data];
+  }));
+}"""
+
+
+def test_a_figure_is_sketched_while_plotly_is_on_its_way(app: str, visit: Visit, complaints: list[str]) -> None:
+    page = visit("about:blank")
+    waiting: list[Route] = []
+    page.route("**/api/plotly*", lambda route: waiting.append(route))
+    page.goto(f"{app}/hidden-states?step=300")
+    page.locator(".unrolled-player .sketch").first.wait_for()
+    reading = page.locator('figure[data-figure="states"] figcaption').text_content()
+    assert shown_step(page) == 300
+    page.evaluate(
+        """() => {
+          const plot = document.querySelector('figure[data-figure="states"] .plot');
+          window.held = { states: { plot, canvas: plot.querySelector("canvas") } };
+        }"""
+    )
+    waiting[0].continue_()
+    plotted(page)
+    expect(page.locator(".sketch")).to_have_count(0)
+    assert page.locator('figure[data-figure="states"] figcaption').text_content() == reading
+    for value, *colour in (cell for row in page.evaluate(CELLS, "states") for cell in row):
+        wanted = [
+            np.interp(value, np.linspace(-1, 1, 5), [int(stop[1][at : at + 2], 16) for stop in DIVERGING])
+            for at in (1, 3, 5)
+        ]
+        assert np.abs(np.array(colour[:3]) - wanted).max() < 4, (value, colour)
+        assert colour[3] == 255
     assert complaints == []
 
 
