@@ -356,15 +356,22 @@ const SCALES = {
   Viridis: ["#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725"],
 };
 
-/** 256 colours of a plotly colour scale, as bytes R, G, B. */
+/** A colour as it stands in a figure, #rrggbb or rgba(r, g, b, a), as four bytes. */
+function bytesOf(colour) {
+  const numbers = colour.match(/[\d.]+/g);
+  if (!colour.startsWith("#")) return [...numbers.slice(0, 3).map(Number), 255 * (numbers[3] ?? 1)];
+  return [...[1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16)), 255];
+}
+
+/** 256 colours of a plotly colour scale, as four bytes each. */
 function palette(scale) {
   const stops = Array.isArray(scale) ? scale : SCALES[scale || "Viridis"].map((colour, index, all) => [index / (all.length - 1), colour]);
-  const bytes = stops.map(([, colour]) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16)));
+  const bytes = stops.map(([, colour]) => bytesOf(colour));
   return Array.from({ length: 256 }, (_, level) => {
     const share = level / 255;
     const upper = Math.max(1, stops.findIndex(([at]) => at >= share));
     const [from, to] = [stops[upper - 1][0], stops[upper][0]];
-    const weight = (share - from) / (to - from);
+    const weight = (share - from) / (to - from || 1);
     return bytes[upper].map((value, channel) => bytes[upper - 1][channel] * (1 - weight) + value * weight);
   });
 }
@@ -394,8 +401,11 @@ function ticks([from, to]) {
 
 /** Where the cells of a table begin and end along an axis whose middles may be given. */
 function edges(middles, count) {
-  const half = count > 1 && middles ? (middles[count - 1] - middles[0]) / (count - 1) / 2 : 0.5;
-  return middles ? [middles[0] - half, middles[count - 1] + half] : [-0.5, count - 0.5];
+  if (!middles) return Array.from({ length: count + 1 }, (_, at) => at - 0.5);
+  const between = middles.slice(1).map((middle, at) => (middle + middles[at]) / 2);
+  const first = count > 1 ? between[0] - middles[0] : 0.5;
+  const last = count > 1 ? middles[count - 1] - between[count - 2] : 0.5;
+  return [middles[0] - first, ...between, middles[count - 1] + last];
 }
 
 class Sketch {
@@ -425,8 +435,8 @@ class Sketch {
     const set = this.layout[`${letter}axis${id.slice(1)}`] || {};
     const on = this.traces.filter((trace) => (trace[`${letter}axis`] || letter) === id);
     const log = set.type === "log";
-    const names = on.flatMap((trace) => trace[letter] || []).filter((value) => typeof value === "string");
-    const place = (value) => (typeof value === "string" ? [...new Set(names)].indexOf(value) : log ? Math.log10(value) : Number(value));
+    const names = [...new Set(on.flatMap((trace) => Array.from(trace[letter] || [])).filter((value) => typeof value === "string"))];
+    const place = (value) => (typeof value === "string" ? names.indexOf(value) : log ? Math.log10(value) : Number(value));
     let range = set.range && set.range.every((end) => end !== null) ? [...set.range] : null;
     if (!range) {
       const tables = on.some((trace) => trace.type === "heatmap");
@@ -439,22 +449,23 @@ class Sketch {
     const [from, to] = set.domain || [0, 1];
     const { left, top, width, height } = this.area;
     const pixels = letter === "x" ? [left + from * width, left + to * width] : [top + (1 - from) * height, top + (1 - to) * height];
-    const at = (value) => pixels[0] + ((place(value) - range[0]) / (range[1] - range[0])) * (pixels[1] - pixels[0]);
-    this.axes[id] = { id, letter, set, range, pixels, at, log };
+    const pixel = (where) => pixels[0] + ((where - range[0]) / (range[1] - range[0])) * (pixels[1] - pixels[0]);
+    this.axes[id] = { id, letter, set, range, pixels, names, log, place, pixel, at: (value) => pixel(place(value)) };
   }
 
   places(trace, letter, place) {
-    if (trace.type === "heatmap") return edges(trace[letter]?.map(place), letter === "x" ? trace.z[0].length : trace.z.length);
-    return trace[letter]?.map(place) || [0, trace.y.length - 1];
+    const given = trace[letter] && Array.from(trace[letter], place);
+    if (trace.type === "heatmap") return edges(given, letter === "x" ? trace.z[0].length : trace.z.length);
+    return given || [0, (trace.x || trace.y).length - 1];
   }
 
-  drawAxis({ letter, set, range, pixels, at, log }) {
+  drawAxis({ letter, set, range, pixels, names, at, log }) {
     if (set.visible === false) return;
     const { pen, layout } = this;
     const across = letter === "x";
     const other = this.axes[set.anchor] || Object.values(this.axes).find((axis) => axis.letter !== letter);
     const foot = other.pixels[0];
-    const values = set.tickvals || ticks(range).map((place) => (log ? 10 ** place : place));
+    const values = set.tickvals || (names.length ? names : ticks(range).map((place) => (log ? 10 ** place : place)));
     pen.font = `${set.tickfont?.size || 11}px ${layout.font.family}`;
     pen.fillStyle = set.tickfont?.color || layout.font.color;
     pen.strokeStyle = set.gridcolor || "#888";
@@ -467,7 +478,7 @@ class Sketch {
       if (set.showticklabels === false) return;
       const text = String(set.ticktext?.[index] ?? Number(Number(value).toPrecision(4)));
       if (across) pen.fillText(text, place, foot + 5);
-      else pen.fillText(text, foot - 5, place);
+      else pen.fillText(text, foot - 5, place, foot - 6);
     });
     pen.font = `12px ${layout.font.family}`;
     pen.fillStyle = layout.font.color;
@@ -528,7 +539,7 @@ class Sketch {
     points.forEach(([x, y], index) => {
       if (scaled) {
         const share = (color[index] - (cmin ?? low)) / ((cmax ?? high) - (cmin ?? low) || 1);
-        this.pen.fillStyle = `rgb(${colours[Math.round(255 * Math.max(0, Math.min(1, share)))]})`;
+        this.pen.fillStyle = `rgb(${colours[Math.round(255 * Math.max(0, Math.min(1, share)))].slice(0, 3)})`;
       }
       this.pen.beginPath();
       this.pen.arc(x, y, (Array.isArray(size) ? size[index] : size) / 2, 0, 2 * Math.PI);
@@ -548,18 +559,20 @@ class Sketch {
     z.forEach((row, r) => row.forEach((value, c) => {
       if (!Number.isFinite(value)) return;
       const level = Math.round(255 * Math.max(0, Math.min(1, (value - low) / (high - low || 1))));
-      image.data.set([...colours[level], 255], 4 * (r * row.length + c));
+      image.data.set(colours[level], 4 * (r * row.length + c));
     }));
     const small = make("canvas", { width: image.width, height: image.height });
     small.getContext("2d").putImageData(image, 0, 0);
-    const [left, right] = edges(columns, image.width).map(x.at);
-    const [first, last] = edges(rows, image.height).map(y.at);
+    const lefts = this.places({ type: "heatmap", z, x: columns }, "x", x.place).map(x.pixel);
+    const tops = this.places({ type: "heatmap", z, y: rows }, "y", y.place).map(y.pixel);
     const { pen } = this;
     pen.save();
     pen.imageSmoothingEnabled = false;
-    pen.translate(left, first);
-    pen.scale((right - left) / image.width, (last - first) / image.height);
-    pen.drawImage(small, 0, 0);
+    pen.translate(0, tops[0]);
+    pen.scale(1, (tops.at(-1) - tops[0]) / image.height);
+    for (let c = 0; c < image.width; c++) {
+      pen.drawImage(small, c, 0, 1, image.height, lefts[c], 0, lefts[c + 1] - lefts[c], image.height);
+    }
     pen.restore();
   }
 }
@@ -923,7 +936,14 @@ class Player {
   /** Load plotly.js; every figure that is in sight is sketched before, since its loading holds up the browser. */
   async awaitPlotly() {
     if (this.tapes.length && !this.heard) return; // a figure that can be sketched may come in a moment
-    for (const panel of this.panels) if (panel.box.getBoundingClientRect().top < innerHeight) this.sketch(panel);
+    for (const panel of this.panels) {
+      if (panel.box.getBoundingClientRect().top > innerHeight) continue;
+      try {
+        this.sketch(panel);
+      } catch (error) {
+        console.error(error); // plotly may still draw it
+      }
+    }
     await new Promise((painted) => requestAnimationFrame(() => setTimeout(painted)));
     await plotly(this.base + this.data.plotly).catch(() => this.setState("routes", "unreachable"));
   }
