@@ -32,7 +32,7 @@ class HiddenRecord:
         targets: what it should say, as labels.
         guesses: the likeliest token (token tasks).
         right: probability that it gave to the right token (token tasks).
-        output: the number that it said, in the units of the data (number tasks).
+        output: the number that it said, in the units of the data (number tasks; of several, the first).
         target: the number that it should say (number tasks).
     """
 
@@ -290,6 +290,44 @@ class GatesRecord:
         assert self.probes.shape == self.controls.shape == (Q,), (self.probes.shape, self.controls.shape)
 
 
+@dataclass(frozen=True, eq=False)
+class FixedPointsRecord:
+    """States s that a network without input keeps, F(s) = s, or nearly so; and one sequence's path.
+
+    s is h, and of an LSTM (h, c), M numbers; q(s) = |F(s) - s|^2 / 2.
+
+    Attributes:
+        points: the fixed ones first, those with the fewest unstable directions first.
+        q: of each.
+        fixed: whether q is as small as rounding allows; else a slow point, where q is small.
+        unstable: eigenvalues of dF/ds with a length above 1.
+        eigenvalues: real and imaginary part of the longest ones, longest first.
+        says: what the network's output is in that state, as text.
+        found: how many distinct points there were, where not all are kept.
+        states: of the sequence, step by step.
+        tokens: what was read there, as labels.
+    """
+
+    points: Float[np.ndarray, "P M"]
+    q: Float[np.ndarray, " P"]
+    fixed: Bool[np.ndarray, " P"]
+    unstable: Int[np.ndarray, " P"]
+    eigenvalues: Float[np.ndarray, "P E 2"]
+    says: tuple[str, ...]
+    found: int
+    states: Float[np.ndarray, "T M"]
+    tokens: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        P, M = self.points.shape
+        assert self.q.shape == self.fixed.shape == self.unstable.shape == (P,), (self.q.shape, self.fixed.shape)
+        assert self.eigenvalues.ndim == 3, self.eigenvalues.shape
+        assert (len(self.eigenvalues), self.eigenvalues.shape[2]) == (P, 2), self.eigenvalues.shape
+        assert len(self.says) == P, len(self.says)
+        assert self.found >= P, (self.found, P)
+        assert self.states.shape == (len(self.tokens), M), self.states.shape
+
+
 RECORDS: dict[str, type] = {
     "hidden": HiddenRecord,
     "gradients": GradientRecord,
@@ -298,6 +336,7 @@ RECORDS: dict[str, type] = {
     "gates": GatesRecord,
     "microscope": MicroscopeRecord,
     "jacobian": JacobianRecord,
+    "fixed_points": FixedPointsRecord,
 }
 """The record of each lens."""
 

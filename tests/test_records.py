@@ -10,6 +10,7 @@ import pytest
 from explainer.records import (
     RECORDS,
     AttentionRecord,
+    FixedPointsRecord,
     GatesRecord,
     GradientRecord,
     HiddenRecord,
@@ -89,6 +90,17 @@ EXAMPLES = {
         last=T - 1,
         tokens=TOKENS,
     ),
+    "fixed_points": FixedPointsRecord(
+        points=values(P, N),
+        q=np.array([0.0, np.nan, *range(P - 2)]),
+        fixed=values(P) > 0,
+        unstable=np.arange(P),
+        eigenvalues=values(P, 3, 2),
+        says=TOKENS[:P],
+        found=P + 1,
+        states=values(T, N),
+        tokens=TOKENS,
+    ),
 }
 
 
@@ -134,6 +146,9 @@ def test_a_missing_field_is_named() -> None:
         ("attention", {"weights": values(L, H, T, T - 1)}),
         ("attention", {"entropy": values(H, L)}),
         ("positions", {"kernel": values(D, D)}),
+        ("fixed_points", {"eigenvalues": values(P, 3)}),
+        ("fixed_points", {"found": P - 1}),
+        ("fixed_points", {"states": values(T, N + 1)}),
         ("positions", {"distance": values(L, T)}),
     ],
 )

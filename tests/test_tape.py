@@ -23,6 +23,7 @@ from explainer.config import RunConfig
 from explainer.records import (
     RECORDS,
     AttentionRecord,
+    FixedPointsRecord,
     GatesRecord,
     GradientRecord,
     HiddenRecord,
@@ -86,6 +87,17 @@ SAMPLES: dict[str, Any] = {
         floats(2, 5),
         ("a", "b"),
         4,
+        tuple("abcde"),
+    ),
+    "fixed_points": FixedPointsRecord(
+        floats(3, 7),
+        floats(3),
+        np.array([True, False, True]),
+        np.arange(3),
+        floats(3, 5, 2),
+        tuple("a<b"),
+        11,
+        floats(5, 7),
         tuple("abcde"),
     ),
 }

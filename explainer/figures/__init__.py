@@ -12,6 +12,8 @@ from typing import Any
 
 from explainer.figures import (
     attention,
+    fixed_point_notes,
+    fixed_points,
     gates,
     gradient_notes,
     gradients,
@@ -33,6 +35,7 @@ NOTES: Mapping[str, Callable[[Any, Moment], Notes]] = {
     "gates": gates.notes,
     "microscope": microscope_notes.notes,
     "jacobian": jacobian_notes.notes,
+    "fixed_points": fixed_point_notes.notes,
 }
 CONTEXTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "hidden": hidden.context,
@@ -40,6 +43,7 @@ CONTEXTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "positions": positions_notes.context,
     "microscope": microscope_notes.context,
     "jacobian": jacobian_notes.context,
+    "fixed_points": fixed_point_notes.context,
 }
 PANELS: Mapping[str, Callable[[Mapping[str, Any], str], list[Panel]]] = {
     "hidden": hidden.panels,
@@ -49,6 +53,7 @@ PANELS: Mapping[str, Callable[[Mapping[str, Any], str], list[Panel]]] = {
     "gates": gates.panels,
     "microscope": microscope.panels,
     "jacobian": jacobian.panels,
+    "fixed_points": fixed_points.panels,
 }
 
 __all__ = ["CONTEXTS", "NOTES", "PANELS", "Moment", "Notes"]

@@ -28,6 +28,7 @@ EXAMPLES = {
     "copy": "A C B D A A B C D B",
     "adding": "0.3 0.5* 0.1 0.8*",
     "repeat": "A D B C A D B C A D",
+    "flipflop": "+1+2-3 · · -1 · · +3 · · -2",
     "text": "The value of x",
     "forecast": "12 30 65 110 95 60 31 14",
 }
