@@ -10,7 +10,7 @@ from explainer.figures.subject import subject
 from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.theory.followed import MOST_SEARCHED, state_size
-from explainer.ui.lesson import EXAMPLES, Lesson, open_lesson, theme, tracks, transport
+from explainer.ui.lesson import Lesson, example_input, open_lesson, theme, tracks, transport
 from explainer.ui.tabs import Experiment, words_below
 
 EXPLAIN = r"""
@@ -37,14 +37,14 @@ an LSTM $(h, c) \in \mathbb{R}^{2N}$. Fixed points are where
 
 $$q(s) = \tfrac{1}{2} \lVert F(s) - s \rVert^2 = 0 .$$
 
-**The search** (Sussillo & Barak 2013, section 2; Golub & Sussillo 2018) starts from 512 states (fewer where the state is large) that the network
-passes through, half of them midpoints of two, all with noise. Each goes down $q$ by Levenberg and Marquardt's method: with $g = F(s) - s$ and
+**The search** (Sussillo & Barak 2013, section 2; Golub & Sussillo 2018) starts from up to 1024 states that the network
+passes through (fewer where the state is large), half of them midpoints of two, all with noise. Each goes down $q$ by Levenberg and Marquardt's method: with $g = F(s) - s$ and
 $A = \partial F / \partial s - I$,
 
 $$\bigl( A^\top A + \mu I \bigr) \, d = -A^\top g, \qquad s \leftarrow s + d \ \text{ if that lowers } q,$$
 
 $\mu$ being lowered after a success and raised else. $q < 10^{-20}$ counts as **fixed** (the state moves by less than $2 \cdot 10^{-10}$ a step),
-$q < 10^{-5}$ at the end of 60 rounds as a **slow point** (less than $0.0045$ a step). Points closer than a hundredth of the states' spread are one; those
+$q < 10^{-5}$ at the end of 40 rounds as a **slow point** (less than $0.0045$ a step). Points closer than a hundredth of the states' spread are one; those
 three times as far out as the network ever goes are dropped. A search can miss points. It can't invent fixed ones.
 
 **Around a point** $s^*$ a small distance $\delta$ follows the linear map
@@ -58,7 +58,27 @@ $|\lambda| > 1$ is a way out. None outside the circle: stable.
 the best mean squared error is $(1 - p)(T - 1) / T$, with $p = 0.2$ the probability of a pulse: right where one comes in, and 0 elsewhere.
 """
 
-EXPERIMENTS: tuple[Experiment, ...] = ()
+EXPERIMENTS = (
+    Experiment(
+        "Watch the memories being born: go through the tape from step 39 to step 70. Do all eight come at once?",
+        {"step": "39"},
+        "Nearly. At step 39 there is still a single stable point. At step 52 there are 3, with 4 saddles and 2 slow points where "
+        "others are about to appear, and at step 70 all 27. From then on they only move apart, and the outputs there go to ±1.",
+    ),
+    Experiment(
+        "Let a network hold two bits (press Train). How many points will there be?",
+        {"bits": "2"},
+        "Nine: 4 stable ones at the corners of a square, a saddle on each of its 4 sides, and one point with two ways out in the "
+        "middle. Each bit can be +, − or undecided, so it is 3² = 9, as it is 3³ = 27 for three bits. LSTM and tanh RNN came out the same.",
+    ),
+    Experiment(
+        "Does every memory live in a fixed point? Train a GRU on the adding problem, which it solves.",
+        {"task": "adding", "length": "30", "width": "32", "lr": "0.005", "steps": "700"},
+        "No. At step 700, with seed 0, there is one stable point, and without input the state goes back to it, the slowest "
+        "direction by × 0.90 per step: half is forgotten in 6.4 steps. Its sums are held only while numbers keep coming in, as they do "
+        "at every step of that task.",
+    ),
+)
 
 CELLS = {"rnn": "tanh_cell", "rnn_relu": "relu_cell", "lstm": "lstm_cell", "gru": "gru_cell"}
 JACOBIANS = {"rnn": "_tanh", "rnn_relu": "_relu", "lstm": "_lstm", "gru": "_gru"}
@@ -110,7 +130,7 @@ if runs and not obstacle(runs[0].config):
         tracks(lesson, runs),
         key="fixed-points",
         selections=selections(run),
-        ask=EXAMPLES[run["task"]],
+        ask=example_input(runs[0].config),
     )
 elif runs:
     st.info(obstacle(runs[0].config))

@@ -8,7 +8,7 @@ from explainer.figures.subject import subject
 from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.theory.variables import VARIABLES
-from explainer.ui.lesson import EXAMPLES, Lesson, open_lesson, theme, tracks, transport
+from explainer.ui.lesson import Lesson, example_input, open_lesson, theme, tracks, transport
 from explainer.ui.tabs import Experiment, words_below
 
 EXPLAIN = """
@@ -104,7 +104,7 @@ if runs:
             "layer": ("Layer", config.layers),
             "variable": ("Variable", list(VARIABLES[config.task])),
         },
-        ask=EXAMPLES[config.task],
+        ask=example_input(config),
     )
 else:
     st.info("Nothing is recorded yet. Press Train.")

@@ -31,7 +31,7 @@ class Kind(NamedTuple):
 
 KINDS = (
     Kind("stable", "stable"),
-    Kind("saddle 1", "saddle, 1 way out"),
+    Kind("saddle 1", "1 way out"),
     Kind("saddle 2", "2 ways out"),
     Kind("saddle 3+", "3 or more"),
     Kind("slow", "slow"),
@@ -97,7 +97,7 @@ def context(
         axes = axes._replace(basis=aligned(axes.basis, previous))
     places = project(samples, axes) if len(samples) else np.zeros((1, COMPONENTS))
     low, high = places.min(axis=0), places.max(axis=0)
-    margin = np.maximum((high - low) * 0.08, 1e-3)
+    margin = np.maximum((high - low) * 0.12, 1e-3)
     lengths = [np.hypot(*np.moveaxis(record.eigenvalues, -1, 0)).max(initial=0.0) for record in records]
     far = float(np.clip(1.08 * np.max(lengths, initial=0.0), *SPECTRUM))
     named = {

@@ -118,7 +118,7 @@ def _map_panel(run: Run, theme: str, plane: str, title: str, span: int, height: 
     path: dict[str, Any] = {
         "type": "scatter",
         "mode": "lines+markers",
-        "name": "path of the sequence",
+        "name": "path",
         "line": {"color": shade.muted, "width": 1},
         "marker": {"size": 4, "color": shade.muted},
         "opacity": 0.7,

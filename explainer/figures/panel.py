@@ -139,14 +139,20 @@ class Frame:
 
 @dataclass(frozen=True)
 class Reel:
-    """One run's frames by lens, its metrics, and the arrays over the whole tape by lens."""
+    """One run's frames by lens, its metrics, and the arrays over the whole tape by lens.
+
+    `answers` are what lenses saw on the viewer's own input; each is shown in the place of the tape's frames.
+    """
 
     frames: Mapping[str, Sequence[Frame]]
     metrics: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     contexts: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=dict)
+    answers: Mapping[str, Frame] = field(default_factory=dict)
 
     def at(self, lens: str, step: int) -> Frame | None:
         """The last frame at or before `step`; the first one when all are later."""
+        if lens in self.answers:
+            return self.answers[lens]
         frames = self.frames.get(lens, ())
         if not frames:
             return None

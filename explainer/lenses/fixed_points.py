@@ -28,15 +28,16 @@ FIXED = 1e-20
 """q below which a point counts as fixed: the state moves by less than 2e-10 a step."""
 SLOW = 1e-5
 """q below which a minimum counts as a slow point: the state moves by less than 0.0045 a step."""
+OUTSIDE = 1 + 1e-6  # a length above 1 by more than rounding: where q has a minimum above 0, one is exactly 1
 SAME = 0.01  # of the states' spread: points closer than that are one
 FAR = 3.0  # times as far from the mean as the farthest state: there the network never is
 MOST_POINTS = 96
 MOST_EIGENVALUES = 16  # of each point, the longest
 
 ROWS = 64  # sequences whose states the search may start from
-STARTS, FEWEST_STARTS = 512, 64
-FLOPS = 4e8  # of one round of all starts
-ROUNDS = 60
+STARTS, FEWEST_STARTS = 1024, 128
+START_NUMBERS = 2**14  # in the states of all starts together
+ROUNDS = 40
 NOISE = 0.3  # of the spread of each unit
 DAMPING = (1e-3, 1e-12, 1e8)  # at the start, least and most
 EASIER, HARDER = 0.2, 4.0
@@ -55,7 +56,7 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> FixedPointsRecord:
     points, q = search(kind, w, visited)
     fixed = q <= FIXED
     eigenvalues = spectra(linearise(kind, w, points, _silence(w)).J)
-    unstable = (eigenvalues.abs() > 1).sum(dim=1)
+    unstable = (eigenvalues.abs() > OUTSIDE).sum(dim=1)
     longest = eigenvalues.abs().amax(dim=1)
     order = np.lexsort((-longest.numpy(), unstable.numpy(), ~fixed.numpy()))[:MOST_POINTS]
     kept = torch.from_numpy(order)
@@ -80,7 +81,7 @@ def states_of(model: Recurrent, batch: Batch) -> Float[Tensor, "B T M"]:
     names = [f"layer.0.{part}" for part in ("hidden", "cell")[: model.cell.states]]
     with evaluating(model), observe(model, *names) as seen:
         model(batch.x)
-    return torch.cat([torch.stack(seen[name], dim=1) for name in names], dim=-1).double().cpu()
+    return torch.cat([torch.stack(list(seen[name]), dim=1) for name in names], dim=-1).double().cpu()
 
 
 def search(
@@ -98,7 +99,7 @@ def search(
     if not len(visited) or not all(weight.isfinite().all() for weight in w):
         return none
     M = visited.shape[1]
-    starts = starting_points(visited, int(min(STARTS, max(FEWEST_STARTS, FLOPS // (3 * M**3)))))
+    starts = starting_points(visited, min(STARTS, max(FEWEST_STARTS, START_NUMBERS // M)))
     points, q = descend(model, w, starts)
     centre, spread = visited.mean(dim=0), float(visited.std(dim=0, correction=0).norm())
     reach = FAR * float((visited - centre).norm(dim=1).max()) + SAME

@@ -35,6 +35,16 @@ EXAMPLES = {
 """Of each task, an input as a viewer may type it."""
 
 
+def example_input(config: RunConfig) -> str:
+    """An input that a viewer may type into this run, of the symbols or bits that it has; many symbols are numbers."""
+    if config.task in ("copy", "repeat"):
+        numbers = [(ord(letter) - ord("A")) % config.symbols for letter in EXAMPLES[config.task].split()]
+        return " ".join(str(number) if config.symbols > 26 else chr(ord("A") + number) for number in numbers)
+    if config.task == "flipflop" and config.bits < 3:
+        return "+1 · · -1 · · +1"
+    return EXAMPLES[config.task]
+
+
 @dataclass(frozen=True)
 class Lesson:
     """One page's identity.
@@ -261,4 +271,4 @@ def theme() -> str:
     return "dark" if st.context.theme.type == "dark" else "light"
 
 
-__all__ = ["Lesson", "open_lesson", "replace", "state_key", "theme", "tracks", "transport"]
+__all__ = ["Lesson", "example_input", "open_lesson", "replace", "state_key", "theme", "tracks", "transport"]
