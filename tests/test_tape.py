@@ -29,6 +29,7 @@ from explainer.records import (
     HiddenRecord,
     JacobianRecord,
     MicroscopeRecord,
+    PatternRecord,
     PositionsRecord,
 )
 from explainer.runs import tape
@@ -99,6 +100,22 @@ SAMPLES: dict[str, Any] = {
         11,
         floats(5, 7),
         tuple("abcde"),
+    ),
+    "pattern": PatternRecord(
+        np.arange(3),
+        tuple("a<b>é"),
+        floats(5),
+        1,
+        2,
+        0.3,
+        7,
+        11,
+        0.25,
+        2,
+        floats(2, 3),
+        1,
+        np.arange(2),
+        (*"abcde", ""),
     ),
 }
 

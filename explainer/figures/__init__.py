@@ -22,6 +22,7 @@ from explainer.figures import (
     jacobian_notes,
     microscope,
     microscope_notes,
+    pattern,
     positions,
     positions_notes,
 )
@@ -36,6 +37,7 @@ NOTES: Mapping[str, Callable[[Any, Moment], Notes]] = {
     "microscope": microscope_notes.notes,
     "jacobian": jacobian_notes.notes,
     "fixed_points": fixed_point_notes.notes,
+    "pattern": pattern.notes,
 }
 CONTEXTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "hidden": hidden.context,
@@ -54,6 +56,7 @@ PANELS: Mapping[str, Callable[[Mapping[str, Any], str], list[Panel]]] = {
     "microscope": microscope.panels,
     "jacobian": jacobian.panels,
     "fixed_points": fixed_points.panels,
+    "pattern": pattern.panels,
 }
 
 __all__ = ["CONTEXTS", "NOTES", "PANELS", "Moment", "Notes"]

@@ -12,7 +12,7 @@ import copy
 import json
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -179,6 +179,12 @@ def reading_at(panel: Panel, reels: Sequence[Reel], step: int, selection: Mappin
             sentence = sentence.get(",".join(str((selection or {}).get(name, 0)) for name in panel.reading_index), "")
         sentences.append(sentence)
     return "\n".join(filter(None, sentences)) or panel.reading
+
+
+def still(panel: Panel, reels: Sequence[Reel], step: int = 0) -> Panel:
+    """The panel at one moment, for a page that shows no other: filled, without slots."""
+    reading = reading_at(panel, reels, step)
+    return replace(panel, figure=fill(panel, reels, step), slots=(), readings=(), reading=reading)
 
 
 def slot_value(
