@@ -69,7 +69,9 @@ class RunConfig:
         30, "task", "T, time steps of a sequence; for `copy` the delay between symbols and recall", low=2, high=1024
     )
     symbols: int = _knob(8, "task", "distinct symbols to copy or repeat", low=2, high=256)
-    bits: int = _knob(3, "task", "bits that the flip-flop holds, each with an input and an output of its own", low=1, high=6)
+    bits: int = _knob(
+        3, "task", "bits that the flip-flop holds, each with an input and an output of its own", low=1, high=6
+    )
     data: str = _knob("", "task", "SHA-256 of the user's own text or series; empty for the default one")
 
     model: str = _knob("gru", "model", "family of the network", choices=MODELS)

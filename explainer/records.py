@@ -338,7 +338,7 @@ class PatternRecord:
     Attributes:
         units: on at every step of the stretch (and, if that was asked, off at the step before).
         tokens: of the viewer's text, as labels.
-        on: of the viewer's text, the share of `units` that is on at each step.
+        on: of the viewer's text, the share of `units` that is on at each step; NaN where a state is not finite.
         first: where the stretch begins in it.
         last: its last step.
         threshold: above which a unit is on.

@@ -49,7 +49,7 @@ CASES = [
 ] + [
     (name, configuration("transformer", "repeat", layers=layers, positions=positions))
     for name, positions, layers in product(LENSES, POSITIONS, (0, 2))
-]
+] + [("pattern", configuration(model, "text", layers=2)) for model in MODELS]
 CASES = [(name, config) for name, config in CASES if LENSES[name].suits(config)]
 
 

@@ -260,6 +260,8 @@ def test_the_units_are_named() -> None:
     assert figures.stretch_reading(made(units=np.array([4])), 9) == "Unit 4 of 9 is above 0.3 all along “<␣”."
     assert "0, 1, 2, 3, 4, 5, 6, 7 and 4 more of 12 are" in figures.stretch_reading(made(units=np.arange(12)), 12)
     assert figures.stretch_reading(made(units=np.array([], int)), 9).startswith("None of the 9 units is above 0.3")
+    wild = made(on=np.full(4, np.nan, np.float32))
+    assert figures.stretch_reading(wild, 9) == "The states are not finite numbers, so no unit is on or off."
 
 
 # -- the page ---------------------------------------------------------------------------------

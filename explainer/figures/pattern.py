@@ -96,6 +96,8 @@ def notes(record: PatternRecord, moment: Moment) -> Notes:
 
 def stretch_reading(record: PatternRecord, width: int) -> str:
     """One sentence: which units are on all along the stretch."""
+    if not np.isfinite(record.on).all():
+        return "The states are not finite numbers, so no unit is on or off."
     where = f"above {record.threshold:g} all along “{_stretch(record)}”"
     if not len(record.units):
         return f"None of the {width} units is {where}. Lower the threshold, or choose a shorter stretch."
@@ -154,7 +156,7 @@ def _letters(theme: str) -> dict[str, Any]:
             "colorscale": SEQUENTIAL,
             "cmin": 0,
             "cmax": 1,
-            "opacity": 0.55,
+            "opacity": 0.4 if theme == "dark" else 0.55,  # the letters must stand out on both backgrounds
             "colorbar": colour_bar("share on"),
             "line": {"width": 0.5, "color": ink(theme).text},
         },

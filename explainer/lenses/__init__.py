@@ -8,5 +8,6 @@ from explainer.lenses.lens import Lens
 __all__ = ["LENSES", "Lens"]
 
 LENSES: dict[str, Lens] = {
-    module.LENS.name: module.LENS for module in (hidden, gradients, attention, positions, gates, microscope, jacobian, fixed_points, pattern)
+    module.LENS.name: module.LENS
+    for module in (hidden, gradients, attention, positions, gates, microscope, jacobian, fixed_points, pattern)
 }

@@ -86,12 +86,13 @@ def _searched(model: SequenceModel, batch: Batch, task: Task, asked: Question) -
             f"The stretch {first}-{last} does not lie within the {len(tokens)} characters. Choose another."
         )
     length = last - first + 1
-    here = top_states(model, batch.x[:1])[0] > asked.threshold
+    states = top_states(model, batch.x[:1])[0]
+    here = states > asked.threshold
     units = pattern(here, first, last, asked.fresh)
     windows = task.windows("validation", SEARCHED)
     on = top_states(model, windows.to(model.eye.device))[..., units] > asked.threshold
     # Of no units all are on everywhere, which says nothing.
-    together = on.all(axis=-1) if len(units) else np.zeros(windows.shape, dtype=bool)
+    together = np.asarray(on.all(axis=-1)) if len(units) else np.zeros(windows.shape, dtype=bool)
     stretches = held(together, length)
     found = places(together, length)
     shown = found[:MOST_PLACES]
@@ -100,7 +101,7 @@ def _searched(model: SequenceModel, batch: Batch, task: Task, asked: Question) -
     return PatternRecord(
         units=units.astype(np.int32),
         tokens=tuple(tokens),
-        on=_share(here[:, units]),
+        on=np.where(np.isfinite(states).all(axis=-1), _share(here[:, units]), np.float32(np.nan)),
         first=first,
         last=last,
         threshold=asked.threshold,

@@ -39,7 +39,7 @@ def held(on: Bool[np.ndarray, "*R T"], length: int) -> Bool[np.ndarray, "*R W"]:
     """Of each stretch of `length` steps whether it is on all along; W = T - length + 1, none if T is shorter."""
     if length > on.shape[-1]:
         return np.zeros((*on.shape[:-1], 0), dtype=bool)
-    return np.lib.stride_tricks.sliding_window_view(on, length, axis=-1).all(axis=-1)
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(on, length, axis=-1).all(axis=-1))
 
 
 def expected(on: Bool[np.ndarray, "R T U"], length: int) -> float:
