@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
-TASKS = ("copy", "adding", "repeat", "text", "forecast")
+TASKS = ("copy", "adding", "repeat", "text", "forecast", "flipflop")
 RECURRENT = ("rnn", "rnn_relu", "lstm", "gru")
 MODELS = (*RECURRENT, "transformer")
 POSITIONS = ("none", "learned", "sinusoidal", "rotary", "alibi")
@@ -69,6 +69,9 @@ class RunConfig:
         30, "task", "T, time steps of a sequence; for `copy` the delay between symbols and recall", low=2, high=1024
     )
     symbols: int = _knob(8, "task", "distinct symbols to copy or repeat", low=2, high=256)
+    bits: int = _knob(
+        3, "task", "bits that the flip-flop holds, each with an input and an output of its own", low=1, high=6
+    )
     data: str = _knob("", "task", "SHA-256 of the user's own text or series; empty for the default one")
 
     model: str = _knob("gru", "model", "family of the network", choices=MODELS)
@@ -177,6 +180,8 @@ class RunConfig:
             unused |= {"warmup", "min_lr"}
         if self.task not in ("copy", "repeat"):
             unused.add("symbols")
+        if self.task != "flipflop":
+            unused.add("bits")
         if self.task not in ("text", "forecast"):
             unused.add("data")
         return {name: value for name, value in values.items() if name not in unused}

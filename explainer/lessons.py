@@ -18,10 +18,14 @@ class Lesson:
     Attributes:
         config: what it trains.
         lenses: whose views are on its tape.
+        ratio: growth of the steps with views and gradient details.
+        weight_bytes: of all kept moments' weights, at most.
     """
 
     config: RunConfig
     lenses: tuple[str, ...]
+    ratio: float = 1.03
+    weight_bytes: int = 120_000
 
 
 _ADDING = RunConfig(task="adding", length=30, model="gru", width=32, lr=5e-3, batch=64, steps=700)
@@ -61,6 +65,8 @@ _POSITIONS = RunConfig(
 # Small enough that a tape holds dozens of moments' weights: every view of theirs is made from those.
 _MICROSCOPE = RunConfig(task="adding", length=40, model="rnn", width=16, lr=1e-2, batch=64, steps=800)
 
+_FLIPFLOP = RunConfig(task="flipflop", length=24, model="gru", width=12, lr=2e-2, batch=64, steps=300)
+
 LESSONS: Mapping[str, Lesson] = {
     "lesson-hidden": Lesson(_ADDING, ("hidden", "gates")),
     # One task and one seed, so all three see the same batches.
@@ -70,6 +76,7 @@ LESSONS: Mapping[str, Lesson] = {
     "lesson-microscope-rnn": Lesson(_MICROSCOPE, ()),
     "lesson-microscope-lstm": Lesson(replace(_MICROSCOPE, model="lstm"), ()),
     "lesson-microscope-gru": Lesson(replace(_MICROSCOPE, model="gru"), ()),
+    "lesson-flipflop": Lesson(_FLIPFLOP, ("fixed_points",), ratio=1.35, weight_bytes=24_000),
     "lesson-attention": Lesson(_REPEAT, ("attention",)),
     "lesson-attention-one-layer": Lesson(replace(_REPEAT, layers=1), ("attention",)),
     "lesson-positions": Lesson(_POSITIONS, ("positions",)),

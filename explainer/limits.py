@@ -84,7 +84,7 @@ def estimate(config: RunConfig, inputs: int, outputs: int, device: str = "cpu") 
 
     Args:
         inputs: V for tokens, F for numbers (see `explainer.runs.inputs.training_inputs`).
-        outputs: V, or 1.
+        outputs: V, or how many numbers are said at each step.
         device: "cpu" or "cuda".
     """
     parameters = parameter_count(config, inputs, outputs)

@@ -32,7 +32,7 @@ class HiddenRecord:
         targets: what it should say, as labels.
         guesses: the likeliest token (token tasks).
         right: probability that it gave to the right token (token tasks).
-        output: the number that it said, in the units of the data (number tasks).
+        output: the number that it said, in the units of the data (number tasks; of several, the first).
         target: the number that it should say (number tasks).
     """
 
@@ -290,6 +290,93 @@ class GatesRecord:
         assert self.probes.shape == self.controls.shape == (Q,), (self.probes.shape, self.controls.shape)
 
 
+@dataclass(frozen=True, eq=False)
+class FixedPointsRecord:
+    """States s that a network without input keeps, F(s) = s, or nearly so; and one sequence's path.
+
+    s is h, and of an LSTM (h, c), M numbers; q(s) = |F(s) - s|^2 / 2.
+
+    Attributes:
+        points: the fixed ones first, those with the fewest unstable directions first.
+        q: of each.
+        fixed: whether q is as small as rounding allows; else a slow point, where q is small.
+        unstable: eigenvalues of dF/ds with a length above 1.
+        eigenvalues: real and imaginary part of the longest ones, longest first.
+        says: what the network's output is in that state, as text.
+        found: how many distinct points there were, where not all are kept.
+        states: of the sequence, step by step.
+        tokens: what was read there, as labels.
+    """
+
+    points: Float[np.ndarray, "P M"]
+    q: Float[np.ndarray, " P"]
+    fixed: Bool[np.ndarray, " P"]
+    unstable: Int[np.ndarray, " P"]
+    eigenvalues: Float[np.ndarray, "P E 2"]
+    says: tuple[str, ...]
+    found: int
+    states: Float[np.ndarray, "T M"]
+    tokens: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        P, M = self.points.shape
+        assert self.q.shape == self.fixed.shape == self.unstable.shape == (P,), (self.q.shape, self.fixed.shape)
+        assert self.eigenvalues.ndim == 3, self.eigenvalues.shape
+        assert (len(self.eigenvalues), self.eigenvalues.shape[2]) == (P, 2), self.eigenvalues.shape
+        assert len(self.says) == P, len(self.says)
+        assert self.found >= P, (self.found, P)
+        assert self.states.shape == (len(self.tokens), M), self.states.shape
+
+
+@dataclass(frozen=True, eq=False)
+class PatternRecord:
+    """Units of the top layer that are on together over a stretch of one text, and where else they are.
+
+    On is a unit whose state is above the threshold. The text that is searched is cut into windows; a stretch
+    lies in one of them.
+
+    Attributes:
+        units: on at every step of the stretch (and, if that was asked, off at the step before).
+        tokens: of the viewer's text, as labels.
+        on: of the viewer's text, the share of `units` that is on at each step; NaN where a state is not finite.
+        first: where the stretch begins in it.
+        last: its last step.
+        threshold: above which a unit is on.
+        found: stretches of the same length over which all of `units` are on.
+        searched: stretches of that length there are.
+        expected: how many there would be if the units did not know of each other.
+        places: where they are: stretches that overlap or touch are one place.
+        shares: of the first places, the share of `units` that is on around each; NaN outside of its window.
+            Column `before` is the first step of the place.
+        before: columns before a place.
+        lengths: for how many steps all of `units` are on there.
+        texts: what stands there, row after row; empty outside of the window.
+    """
+
+    units: Int[np.ndarray, " U"]
+    tokens: tuple[str, ...]
+    on: Float[np.ndarray, " T"]
+    first: int
+    last: int
+    threshold: float
+    found: int
+    searched: int
+    expected: float
+    places: int
+    shares: Float[np.ndarray, "R C"]
+    before: int
+    lengths: Int[np.ndarray, " R"]
+    texts: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        assert self.on.shape == (len(self.tokens),), self.on.shape
+        assert 0 <= self.first <= self.last < len(self.tokens), (self.first, self.last)
+        assert 0 <= self.found <= self.searched, (self.found, self.searched)
+        assert len(self.texts) == self.shares.size, (len(self.texts), self.shares.shape)
+        assert self.lengths.shape == self.shares.shape[:1], self.lengths.shape
+        assert self.places >= len(self.lengths), self.places
+
+
 RECORDS: dict[str, type] = {
     "hidden": HiddenRecord,
     "gradients": GradientRecord,
@@ -298,6 +385,8 @@ RECORDS: dict[str, type] = {
     "gates": GatesRecord,
     "microscope": MicroscopeRecord,
     "jacobian": JacobianRecord,
+    "fixed_points": FixedPointsRecord,
+    "pattern": PatternRecord,
 }
 """The record of each lens."""
 

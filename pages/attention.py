@@ -9,7 +9,7 @@ from explainer.figures.attention import page_panels, selections
 from explainer.figures.subject import subject
 from explainer.lessons import LESSONS
 from explainer.player import play
-from explainer.ui.lesson import EXAMPLES, Lesson, open_lesson, theme, tracks, transport
+from explainer.ui.lesson import Lesson, example_input, open_lesson, theme, tracks, transport
 from explainer.ui.tabs import Experiment, words_below
 
 EXPLAIN = """
@@ -108,11 +108,6 @@ def with_control(config: RunConfig) -> list[RunConfig]:
     return [config] if config.layers == 1 else [config, replace(config, layers=1)]
 
 
-def example(config: RunConfig) -> str:
-    """An input that a viewer may type; many symbols have numbers for names."""
-    return "7 2 9 4 7 2 9 4 7" if config.task == "repeat" and config.symbols > 26 else EXAMPLES[config.task]
-
-
 open_lesson(
     lesson,
     "Which tokens look at which?",
@@ -129,7 +124,7 @@ if runs:
         key="attention",
         selections=selections(shown[0]),
         start=INDUCTION,
-        ask=example(runs[0].config),
+        ask=example_input(runs[0].config),
     )
 else:
     st.info("Nothing is recorded yet. Press Train.")

@@ -2,14 +2,19 @@
 
 import streamlit as st
 
+from explainer.figures import pattern
 from explainer.figures.curves import loss_panel
 from explainer.figures.gates import GATES, gates_panel, memory_panel, probe_panel, tracking_panel
+from explainer.figures.panel import Reel, still
 from explainer.figures.subject import subject
 from explainer.lessons import LESSONS
 from explainer.player import play
+from explainer.runs.store import Run
 from explainer.theory.variables import VARIABLES
-from explainer.ui.lesson import EXAMPLES, Lesson, open_lesson, theme, tracks, transport
+from explainer.ui.backend import annotator, client
+from explainer.ui.lesson import EXAMPLES, Lesson, example_input, open_lesson, theme, tracks, transport
 from explainer.ui.tabs import Experiment, words_below
+from explainer.ui.words import literal
 
 EXPLAIN = """
 A gate is a number between 0 and 1 for every unit at every time step, and it multiplies something: the **forget gate** of
@@ -26,6 +31,11 @@ something is a correlation; that the network needs it is another question.
 The **probe** asks the whole state: how much of each variable can a linear readout tell, on positions that it has not seen? The
 grey bar beside is its control: the same readout on shuffled values. Only what stands out above it was put there by
 the network. Some variables, such as the position in a short sequence, can be read from an untrained network too: drag to step 0.
+
+**Where else are these units on?** For a network that reads text: choose a stretch, such as one word. The units above the threshold all
+along it are its pattern; then the validation text is searched for stretches of the same length over which all of them are on
+(after LSTMVis, Strobelt et al. 2018). Read what stands in the frame: do the places have something in common? The number beside it says how
+many there would be by chance, if each unit switched on and off as it does but none knew of the others.
 """
 
 MATH = r"""
@@ -39,6 +49,10 @@ time and batch (Tallec & Ollivier 2018 set the bias of the forget gate by this r
 **Probe**: ridge regression $\min_w \lVert X w - v \rVert^2 + \lambda \lVert w \rVert^2$ on a random half of the positions,
 $R^2 = 1 - \sum (v - \hat v)^2 / \sum (v - \bar v)^2$ on the other half. The control (Hewitt & Liang 2019) does the same with
 $v$ shuffled.
+
+**By chance**: of $W$ stretches of $\ell$ characters let $p_u$ be the share over which unit $u$ is on all along. If units were
+independent, $W \prod_u p_u$ stretches would have all of them on. Each unit keeps its own persistence in this; only what
+they have to do with each other is taken away.
 """
 
 EXPERIMENTS = (
@@ -104,10 +118,57 @@ if runs:
             "layer": ("Layer", config.layers),
             "variable": ("Variable", list(VARIABLES[config.task])),
         },
-        ask=EXAMPLES[config.task],
+        ask=example_input(config),
     )
 else:
     st.info("Nothing is recorded yet. Press Train.")
+
+
+@st.fragment
+def elsewhere(run: Run) -> None:
+    """A stretch of a text, the units that are on along it, and the places where the same ones are."""
+    steps = client().snapshots(run.id)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        with st.container(width=300):
+            text = st.text_input(
+                "Text", EXAMPLES["text"], max_chars=200, key="pattern-text", help="The network reads it from its start"
+            )
+        last = max(1, len(text) - 1)
+        with st.container(width=280):
+            names = [f"{at} {letter}" for at, letter in enumerate(text.ljust(2, "·"))]
+            # Its own key for each length: a slider's places may not change under it.
+            first, end = st.select_slider(
+                "Stretch",
+                range(last + 1),
+                (min(4, last), min(8, last)),
+                names.__getitem__,
+                key=f"pattern-stretch{last}",
+            )
+        with st.container(width=170):
+            threshold = st.slider("On is above", -0.9, 0.9, 0.3, 0.1, key="pattern-threshold", help="State h of a unit")
+        step = steps[-1]
+        if len(steps) > 1:
+            with st.container(width=170):
+                step = st.select_slider("Training step", steps, step, key=f"pattern-step{len(steps)}")
+        fresh = st.toggle("Just switched on", key="pattern-fresh", help="Only units that are off one character before")
+    try:
+        question = f"{first}-{end} {threshold:.1f}{' new' if fresh else ''}\n{text}"
+        record = client().look(run.id, step, "pattern", question)
+    except (ValueError, TimeoutError) as error:
+        st.warning(literal(str(error)), icon=":material/warning:")
+        return
+    reel = Reel({}, answers={"pattern": annotator().answer(run, step, "pattern", record)})
+    shown = pattern.panels(subject(run.config, run.meta), theme())
+    play([still(panel, [reel]) for panel in shown], key="pattern")
+
+
+st.subheader("Where else are these units on?", anchor=False)
+if runs and runs[0].config.task == "text" and client().snapshots(runs[0].id):
+    elsewhere(runs[0])
+else:
+    st.caption(
+        "Choose a stretch of text, and find where else the same units are on: for a network that reads text (third under Try)."
+    )
 
 words_below(
     "gates",
@@ -118,6 +179,7 @@ words_below(
         ("models/cells.py", f"{runs[0].config.model if runs else 'gru'}_cell"),
         ("lenses/gates.py", "look"),
         ("theory/variables.py", "probe"),
+        ("theory/patterns.py", "expected"),
     ],
     experiments=EXPERIMENTS,
     config=runs[0].config if runs else None,

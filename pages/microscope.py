@@ -7,7 +7,7 @@ from explainer.figures.gradients import subjects
 from explainer.figures.microscope import page_panels, selections
 from explainer.lessons import LESSONS
 from explainer.player import play
-from explainer.ui.lesson import EXAMPLES, Lesson, open_lesson, theme, tracks, transport
+from explainer.ui.lesson import Lesson, example_input, open_lesson, theme, tracks, transport
 from explainer.ui.tabs import Experiment, words_below
 
 EXPLAIN = r"""
@@ -103,7 +103,7 @@ if runs:
         key="microscope",
         selections=selections(shown),
         start={"network": len(shown) - 1},
-        ask=EXAMPLES[runs[0].config.task],
+        ask=example_input(runs[0].config),
     )
 else:
     st.info("Nothing is recorded yet. Press Train.")

@@ -43,13 +43,17 @@ def in_double(model: SequenceModel, batch: Batch) -> tuple[SequenceModel, Batch]
     return model.double(), batch
 
 
-CASES = [
-    (name, configuration(model, task, layers=layers, dropout=0.3))
-    for name, model, task, layers in product(LENSES, MODELS, TASKS, (1, 2))
-] + [
-    (name, configuration("transformer", "repeat", layers=layers, positions=positions))
-    for name, positions, layers in product(LENSES, POSITIONS, (0, 2))
-]
+CASES = (
+    [
+        (name, configuration(model, task, layers=layers, dropout=0.3))
+        for name, model, task, layers in product(LENSES, MODELS, TASKS, (1, 2))
+    ]
+    + [
+        (name, configuration("transformer", "repeat", layers=layers, positions=positions))
+        for name, positions, layers in product(LENSES, POSITIONS, (0, 2))
+    ]
+    + [("pattern", configuration(model, "text", layers=2)) for model in MODELS]
+)
 CASES = [(name, config) for name, config in CASES if LENSES[name].suits(config)]
 
 

@@ -23,11 +23,13 @@ from explainer.config import RunConfig
 from explainer.records import (
     RECORDS,
     AttentionRecord,
+    FixedPointsRecord,
     GatesRecord,
     GradientRecord,
     HiddenRecord,
     JacobianRecord,
     MicroscopeRecord,
+    PatternRecord,
     PositionsRecord,
 )
 from explainer.runs import tape
@@ -87,6 +89,33 @@ SAMPLES: dict[str, Any] = {
         ("a", "b"),
         4,
         tuple("abcde"),
+    ),
+    "fixed_points": FixedPointsRecord(
+        floats(3, 7),
+        floats(3),
+        np.array([True, False, True]),
+        np.arange(3),
+        floats(3, 5, 2),
+        tuple("a<b"),
+        11,
+        floats(5, 7),
+        tuple("abcde"),
+    ),
+    "pattern": PatternRecord(
+        np.arange(3),
+        tuple("a<b>é"),
+        floats(5),
+        1,
+        2,
+        0.3,
+        7,
+        11,
+        0.25,
+        2,
+        floats(2, 3),
+        1,
+        np.arange(2),
+        (*"abcde", ""),
     ),
 }
 

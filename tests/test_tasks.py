@@ -20,6 +20,7 @@ TYPED = {
     "copy": "A B C D E F G A B C",
     "adding": "0.25 0.5* 0.125 1*",
     "repeat": "abcdabcd",
+    "flipflop": "+1-2 . 0, +3 . -1+2-3",
     "text": "the value",
     "forecast": "5, 11 16\n23",
 }
@@ -68,9 +69,9 @@ def test_shapes_and_types(name, split):
         assert task.inputs == task.outputs == len(task.vocabulary)
         assert 0 <= min(batch.x.min(), batch.y.min()) <= max(batch.x.max(), batch.y.max()) < task.inputs
     else:
-        assert (batch.x.shape, batch.y.shape) == ((B, T, task.inputs), (B, T, 1))
+        assert (batch.x.shape, batch.y.shape) == ((B, T, task.inputs), (B, T, task.outputs))
         assert batch.x.dtype == batch.y.dtype == torch.float32
-        assert (task.outputs, task.vocabulary) == (1, ())
+        assert (task.outputs, task.vocabulary) == (3 if name == "flipflop" else 1, ())
     assert task.batch(0).x.shape[0] == BASE.batch
 
 
@@ -110,7 +111,7 @@ def test_loss_is_the_mean_over_the_counted_positions(name):
     if task.has_tokens:
         oracle = -output.double().log_softmax(-1).gather(-1, batch.y[..., None]).squeeze(-1)
     else:
-        oracle = (output.double() - batch.y.double()).pow(2).squeeze(-1)
+        oracle = (output.double() - batch.y.double()).pow(2).sum(-1) / task.outputs
     torch.testing.assert_close(each.double(), oracle, rtol=1e-5, atol=1e-5)
 
 
@@ -196,7 +197,7 @@ def test_echoing_the_input_does_not_pass_for_an_answer(name):
     """A target that was not shifted would make the loss of an echo collapse to 0."""
     task = task_of(name)
     batch = task.batch(0)
-    output = 100.0 * F.one_hot(batch.x, task.outputs) if task.has_tokens else batch.x[..., :1].clone()
+    output = 100.0 * F.one_hot(batch.x, task.outputs) if task.has_tokens else batch.x[..., : task.outputs].clone()
     assert float(task.loss(output, batch)) > 0.05
     if name in ("repeat", "text", "forecast"):
         assert torch.equal(batch.y[:, :-1], batch.x[:, 1:])
@@ -485,3 +486,65 @@ def test_data_that_is_missing_or_another_is_refused():
 def test_tasks_without_data_ignore_it():
     config = replace(BASE, task="adding", data=digest(RIDDLE))
     assert same(make_task(config, RIDDLE).batch(0), task_of("adding").batch(0))
+
+
+# -- flip-flop --------------------------------------------------------------------------------
+
+
+def test_flipflop_targets_are_the_last_pulse_of_each_bit():
+    batch = task_of("flipflop", bits=5).batch(0, size=B)
+    assert batch.x.shape == batch.y.shape == (B, 13, 5)
+    assert set(batch.x.unique().tolist()) == {-1.0, 0.0, 1.0}
+    assert (batch.x[:, 0] != 0).all()
+    for row, bit in [(0, 0), (1, 3), (2, 4)]:
+        held = 0.0
+        for pulse, target in zip(batch.x[row, :, bit].tolist(), batch.y[row, :, bit].tolist(), strict=True):
+            held = pulse or held
+            assert target == held
+    assert batch.mask.all()
+
+
+def test_flipflop_pulses_come_with_the_probability_stated():
+    pulses = task_of("flipflop").batch(0, size=1009).x[:, 1:]
+    assert float(pulses.abs().mean()) == pytest.approx(0.2, abs=0.01)
+    assert float(pulses.mean()) == pytest.approx(0, abs=0.01)
+
+
+def test_flipflop_without_a_memory_reaches_the_baseline():
+    task = task_of("flipflop")
+    batch = task.batch(0, size=1009)
+    assert task.baseline == pytest.approx(0.8 * 12 / 13)
+    assert task.score(batch.x, batch) == pytest.approx(task.baseline, rel=0.01)
+    assert task.score(0.1 * batch.x, batch) > task.baseline
+    assert task.score(batch.x + 0.1, batch) > task.baseline
+
+
+def test_flipflop_counts_right_signs():
+    task = task_of("flipflop")
+    batch = task.batch(0, size=2)
+    output = 0.3 * batch.y
+    output[0] *= -1
+    assert task.extras(output, batch) == {"share of right signs": 0.5}
+
+
+def test_flipflop_reads_pulses_and_says_what_is_wrong_with_them():
+    task = task_of("flipflop")
+    batch = task.read("+1-3 · . 0, -1")
+    assert batch.x[0].tolist() == [[1, 0, -1], [0, 0, 0], [0, 0, 0], [0, 0, 0], [-1, 0, 0]]
+    assert batch.y[0, 3].tolist() == [1, 0, -1]
+    assert batch.y[0, 4].tolist() == [-1, 0, -1]
+    assert task.axis(batch) == ["+1-3", "·", "·", "·", "-1"]
+    assert task.target_axis(batch)[-1] == "-0-"
+    for word in ("+4", "1", "+", "+1+1", "+1-1", "+0", "x", "+1x", "+" + "1" * 99, "+\u0661"):
+        with pytest.raises(ValueError, match="is not a step of 3 bits"):
+            task.read(f". {word}")
+    with pytest.raises(ValueError, match=r"14 steps can't be read. Give 2 to 13"):
+        task.read(". " * 14)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 5])
+def test_flipflop_what_it_writes_it_reads(bits):
+    task = task_of("flipflop", bits=bits)
+    batch = task.batch(0, size=1)
+    assert same(task.read(" ".join(task.axis(batch))), batch)
+    assert task.example().startswith("After the pulses ")

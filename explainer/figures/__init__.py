@@ -12,6 +12,8 @@ from typing import Any
 
 from explainer.figures import (
     attention,
+    fixed_point_notes,
+    fixed_points,
     gates,
     gradient_notes,
     gradients,
@@ -20,6 +22,7 @@ from explainer.figures import (
     jacobian_notes,
     microscope,
     microscope_notes,
+    pattern,
     positions,
     positions_notes,
 )
@@ -33,6 +36,8 @@ NOTES: Mapping[str, Callable[[Any, Moment], Notes]] = {
     "gates": gates.notes,
     "microscope": microscope_notes.notes,
     "jacobian": jacobian_notes.notes,
+    "fixed_points": fixed_point_notes.notes,
+    "pattern": pattern.notes,
 }
 CONTEXTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "hidden": hidden.context,
@@ -40,6 +45,7 @@ CONTEXTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "positions": positions_notes.context,
     "microscope": microscope_notes.context,
     "jacobian": jacobian_notes.context,
+    "fixed_points": fixed_point_notes.context,
 }
 PANELS: Mapping[str, Callable[[Mapping[str, Any], str], list[Panel]]] = {
     "hidden": hidden.panels,
@@ -49,6 +55,8 @@ PANELS: Mapping[str, Callable[[Mapping[str, Any], str], list[Panel]]] = {
     "gates": gates.panels,
     "microscope": microscope.panels,
     "jacobian": jacobian.panels,
+    "fixed_points": fixed_points.panels,
+    "pattern": pattern.panels,
 }
 
 __all__ = ["CONTEXTS", "NOTES", "PANELS", "Moment", "Notes"]

@@ -138,7 +138,7 @@ def output_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: i
             *ticks,
         )
         yaxis = {"title": {"text": "value"}}
-        title = "Output beside target"
+        title = "Output beside target" + (" (bit 1)" if run["task"] == "flipflop" else "")
         xtitle = "time step t"
     return Panel(
         id="output",

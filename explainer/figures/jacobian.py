@@ -29,8 +29,8 @@ def plane_panel(runs: Runs, theme: str, *, span: int = 5, height: int = 350) -> 
         id="plane",
         title="Eigenvalues of ∂sₜ/∂sₜ₋₁, and singular values",
         figure={
-            "data": [*_spectrum(theme, FAMILY_COLOURS[runs[0]["model"]])],
-            "layout": _plane_layout(theme),
+            "data": [*spectrum(theme, FAMILY_COLOURS[runs[0]["model"]])],
+            "layout": plane_layout(theme),
         },
         slots=(
             Slot("data.1.x", name="real", **source),
@@ -216,11 +216,11 @@ def preset_panels(theme: str) -> list[Panel]:
     """[[.9, 10], [0, .9]]: both eigenvalues lie in the circle, and yet its powers first grow to 38.7."""
     singular = np.linalg.svd(NON_NORMAL, compute_uv=False)
     radius = spectral_radius(NON_NORMAL)
-    data = _spectrum(theme, FAMILY_COLOURS["rnn"])
+    data = spectrum(theme, FAMILY_COLOURS["rnn"])
     data[1] |= {"x": [radius, radius], "y": [0, 0], "customdata": [radius, radius]}
     data[2] |= {"x": singular.tolist(), "y": [0, 0]}
     far = 1.08 * float(singular[0])
-    shape = _plane_layout(theme)
+    shape = plane_layout(theme)
     shape["xaxis"]["range"] = shape["yaxis"]["range"] = [-far, far]
     plane = Panel(
         id="preset-plane",
@@ -262,7 +262,7 @@ def selections(runs: Runs) -> dict[str, tuple[str, tuple[str, ...]]]:
     }
 
 
-def _spectrum(theme: str, colour: str) -> list[dict[str, Any]]:
+def spectrum(theme: str, colour: str) -> list[dict[str, Any]]:
     """The unit circle, and traces for eigenvalues and singular values."""
     shade = ink(theme)
     return [
@@ -292,7 +292,7 @@ def _spectrum(theme: str, colour: str) -> list[dict[str, Any]]:
     ]
 
 
-def _plane_layout(theme: str) -> dict[str, Any]:
+def plane_layout(theme: str) -> dict[str, Any]:
     return layout(
         theme,
         xaxis={"title": {"text": "real part (singular values on this axis)"}, "zeroline": True},

@@ -12,7 +12,7 @@ import copy
 import json
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -139,14 +139,20 @@ class Frame:
 
 @dataclass(frozen=True)
 class Reel:
-    """One run's frames by lens, its metrics, and the arrays over the whole tape by lens."""
+    """One run's frames by lens, its metrics, and the arrays over the whole tape by lens.
+
+    `answers` are what lenses saw on the viewer's own input; each is shown in the place of the tape's frames.
+    """
 
     frames: Mapping[str, Sequence[Frame]]
     metrics: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     contexts: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=dict)
+    answers: Mapping[str, Frame] = field(default_factory=dict)
 
     def at(self, lens: str, step: int) -> Frame | None:
         """The last frame at or before `step`; the first one when all are later."""
+        if lens in self.answers:
+            return self.answers[lens]
         frames = self.frames.get(lens, ())
         if not frames:
             return None
@@ -173,6 +179,12 @@ def reading_at(panel: Panel, reels: Sequence[Reel], step: int, selection: Mappin
             sentence = sentence.get(",".join(str((selection or {}).get(name, 0)) for name in panel.reading_index), "")
         sentences.append(sentence)
     return "\n".join(filter(None, sentences)) or panel.reading
+
+
+def still(panel: Panel, reels: Sequence[Reel], step: int = 0) -> Panel:
+    """The panel at one moment, for a page that shows no other: filled, without slots."""
+    reading = reading_at(panel, reels, step)
+    return replace(panel, figure=fill(panel, reels, step), slots=(), readings=(), reading=reading)
 
 
 def slot_value(

@@ -22,7 +22,7 @@ def subject(config: RunConfig, meta: Mapping[str, Any]) -> dict[str, Any]:
     if config.model == "transformer":
         name = f"{name}, {config.layers} {'block' if config.layers == 1 else 'blocks'}"
     loss_baseline, loss_baseline_name = None, ""
-    if config.task in ("copy", "adding", "text") and meta.get("baseline") is not None:
+    if config.task in ("copy", "adding", "flipflop", "text") and meta.get("baseline") is not None:
         loss_baseline, loss_baseline_name = float(meta["baseline"]), str(meta.get("baseline_name", "baseline"))
     elif config.task == "repeat":
         loss_baseline, loss_baseline_name = math.log(config.symbols), "chance, ln V"
@@ -35,6 +35,7 @@ def subject(config: RunConfig, meta: Mapping[str, Any]) -> dict[str, Any]:
         "layers": config.layers,
         "heads": config.heads,
         "width": config.width,
+        "bits": config.bits,
         "steps": config.steps,
         "has_tokens": config.has_tokens,
         "loss_baseline": loss_baseline,

@@ -13,6 +13,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -30,7 +31,7 @@ from explainer.runs.views import Pace
 MOST_BYTES = 5_000_000
 """Of all shipped tapes together."""
 
-PACE = Pace(share=1e9, watched_share=1e9, validation_share=1e9, gap=0.0, views=110, weight_bytes=120_000)
+PACE = Pace(share=1e9, watched_share=1e9, validation_share=1e9, gap=0.0, views=110)
 """No share of the time limits what is recorded; weights are kept as far as they are small, first and last always."""
 
 
@@ -83,7 +84,8 @@ def make_tape(store: Store, name: str, lesson: Lesson, path: Path) -> Path:
     if prepared.digest:
         store.save_text(prepared.digest, prepared.body)
     store.create(made, prepared.config, owner="", lenses=lesson.lenses, data=prepared.digest)
-    for step in record(store, made, PACE, torch.device("cpu")):
+    pace = replace(PACE, ratio=lesson.ratio, weight_bytes=lesson.weight_bytes)
+    for step in record(store, made, pace, torch.device("cpu")):
         progress.update(step.number, step.loss)
     run = store.run(made)
     assert run is not None

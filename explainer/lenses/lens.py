@@ -29,11 +29,14 @@ class Lens:
         name: its key, and that of its record in `records.RECORDS`.
         look: (model, batch, task) -> record.
         suits: whether a run of this configuration has what the lens looks at.
+        answer: (model, question, task) -> record, of a lens whose viewer asks something else than "what do you do
+            with this input?"; raises ValueError for a question that can't be read.
     """
 
     name: str
     look: Callable[[SequenceModel, Batch, Task], Any]
     suits: Callable[[RunConfig], bool]
+    answer: Callable[[SequenceModel, str, Task], Any] | None = None
 
 
 @contextmanager

@@ -24,7 +24,7 @@ def build(config: RunConfig, inputs: int, outputs: int) -> SequenceModel:
 
     Args:
         inputs: V for tokens, F for numbers.
-        outputs: V, or 1.
+        outputs: V, or how many numbers are said at each step.
     """
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.default_generator.manual_seed(config.seed)  # not torch.manual_seed, which would reseed GPUs too

@@ -32,7 +32,7 @@ class Recurrent(SequenceModel):
     Args:
         config: model, layers, width, dropout, init, radius and forget_bias are read.
         inputs: V for tokens, F for numbers.
-        outputs: V, or 1.
+        outputs: V, or how many numbers are said at each step.
     """
 
     eye: Tensor

@@ -155,7 +155,7 @@ class Transformer(SequenceModel):
     Args:
         config: layers, width, heads, mlp, norm, dropout, positions, tied and the length are read.
         inputs: V for tokens, F for numbers.
-        outputs: V, or 1.
+        outputs: V, or how many numbers are said at each step.
     """
 
     def __init__(self, config: RunConfig, inputs: int, outputs: int) -> None:

@@ -111,10 +111,13 @@ class Annotator:
             contexts[lens] = self.context(run, lens)[1]
         return Reel(frames, self.metrics(run), contexts)
 
+    def answer(self, run: Run, step: int, lens: str, record: Any) -> Frame:
+        """A record that was asked for, as a frame."""
+        return _joined(step, record, self.notes_of(run, step, lens, record))
+
     def _frame(self, run: Run, chunk: Chunk) -> Frame:
-        arrays, text = to_arrays(decode_view(chunk.kind.removeprefix(VIEW), chunk.body))
-        notes = self.notes(run, chunk)
-        return Frame(chunk.step, {**arrays, **notes.arrays}, {**labels_of(text), **notes.labels}, notes.readings)
+        record = decode_view(chunk.kind.removeprefix(VIEW), chunk.body)
+        return _joined(chunk.step, record, self.notes(run, chunk))
 
     def _derived(self, run: Run) -> _Derived:
         key = (run.id, run.created)
@@ -134,6 +137,11 @@ class Annotator:
         for name, array in fresh.items():
             known = derived.metrics.get(name)
             derived.metrics[name] = array if known is None else np.concatenate([known, array])
+
+
+def _joined(step: int, record: Any, notes: Notes) -> Frame:
+    arrays, text = to_arrays(record)
+    return Frame(step, {**arrays, **notes.arrays}, {**labels_of(text), **notes.labels}, notes.readings)
 
 
 def metric_name(name: str) -> str:

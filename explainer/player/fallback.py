@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
 from explainer.figures.panel import Panel, Reel, fill, reading_at
+from explainer.ui.words import literal
 
 PLOTLY_CONFIG = {"displaylogo": False, "modeBarButtons": [["toImage"], ["zoom2d", "pan2d", "resetScale2d"]]}
 
@@ -20,8 +22,13 @@ def show_without_routes(
     selections: Mapping[str, tuple[str, int | Sequence[str]]],
     asked: Mapping[str, int | None],
     scan: Any = None,
+    ask: Mapping[str, str] | None = None,
 ) -> None:
-    """Draw `panels` from the tapes (or at a place of `scan`) in Python, again each second while a run is training."""
+    """Draw `panels` from the tapes (or at a place of `scan`) in Python, again each second while a run is training.
+
+    Args:
+        ask: label, placeholder, help and first content (`input`) of the box for the viewer's own input; None: no box.
+    """
     from explainer.ui.backend import reels_of, runs_of
 
     live = any(run.status in ("queued", "running") for run in runs_of([track.run for track in tracks]))
@@ -32,6 +39,9 @@ def show_without_routes(
         reels = reels_of(tracks)
         steps = list(scan.places) if scan else _steps(reels, tracks)
         selection, step = _controls(steps, scan.label.capitalize() if scan else "Training step", key, selections, asked)
+        typed = _typed(ask, key) if ask else ""
+        if typed and step is not None:
+            reels = _asked(tracks, reels, step, typed)
         if tracks and step is None:
             st.caption("Waiting for the first frame.")
         else:
@@ -77,6 +87,29 @@ def _controls(
     if step is not None:
         chosen["place"] = steps.index(step)
     return chosen, step
+
+
+def _typed(ask: Mapping[str, str], key: str) -> str:
+    """The box for the viewer's own input."""
+    return st.text_input(
+        ask["label"],
+        ask["input"],
+        max_chars=2000,
+        key=f"{key}-input",
+        placeholder=ask["placeholder"],
+        help=ask["help"],
+    ).strip()
+
+
+def _asked(tracks: Sequence[Any], reels: Sequence[Reel], step: int, text: str) -> list[Reel]:
+    """The reels with what every model says to the viewer's own input; as they were, with a sentence, if it can't be."""
+    from explainer.ui.backend import answers_of
+
+    try:
+        return [replace(reel, answers=answers_of(track, step, text)) for reel, track in zip(reels, tracks, strict=True)]
+    except (ValueError, TimeoutError) as error:
+        st.warning(literal(str(error)), icon=":material/warning:")
+        return list(reels)
 
 
 def _draw(panels: Sequence[Panel], reels: Sequence[Reel], step: int, selection: Mapping[str, int], key: str) -> None:

@@ -83,7 +83,8 @@ def play(
         given = asked[name]
         asked[name] = max(0, min(first if given is None else given, len(names_of(label, choices)) - 1))
     if st.session_state.get("routes_unreachable"):
-        show_without_routes(panels, tracks, key=key, selections=selections or {}, asked=asked, scan=scan)
+        box = _ask(ask) if tracks and ask else None
+        show_without_routes(panels, tracks, key=key, selections=selections or {}, asked=asked, scan=scan, ask=box)
         return
     data = {
         "base": base_path(),

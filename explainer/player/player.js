@@ -1024,6 +1024,7 @@ class Player {
   }
 
   clicked(spec, point) {
+    if (spec.click.select) return point.customdata !== undefined && point.data.mode === "markers" && this.choose({ [spec.click.select]: point.customdata });
     const frame = this.tapes[spec.click.run].at(spec.click.lens, this.step);
     const shape = frame.arrays[spec.click.name].shape;
     const [L, H, T, S] = shape;

@@ -82,6 +82,8 @@ def training_inputs(config: RunConfig, data: str | None = None) -> tuple[int, in
         return 2, 1
     if config.task == "forecast":
         return 1, 1
+    if config.task == "flipflop":
+        return config.bits, config.bits
     if config.task == "repeat":
         return config.symbols, config.symbols
     if config.task == "copy":

@@ -121,6 +121,9 @@ class Looker:
             raise ValueError(
                 f"The lens {lens!r} has nothing to look at in a model of the family {trainer.config.model!r}."
             )
+        answer = LENSES[lens].answer
+        if text and answer is not None:
+            return answer(trainer.model, text, trainer.task)
         batch = trainer.task.read(text).to(trainer.device) if text else view_batch(trainer)
         return LENSES[lens].look(trainer.model, batch, trainer.task)
 

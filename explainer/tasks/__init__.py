@@ -7,6 +7,7 @@ from explainer.data import data_digest, digest
 from explainer.tasks.adding import Adding
 from explainer.tasks.base import Batch, Split, Task
 from explainer.tasks.copy import Copy
+from explainer.tasks.flipflop import FlipFlop
 from explainer.tasks.forecast import Forecast
 from explainer.tasks.repeat import Repeat
 from explainer.tasks.text import Text
@@ -17,6 +18,7 @@ TASKS: dict[str, type[Task]] = {
     "copy": Copy,
     "adding": Adding,
     "repeat": Repeat,
+    "flipflop": FlipFlop,
     "text": Text,
     "forecast": Forecast,
 }

@@ -26,13 +26,13 @@ class Batch:
 
     Attributes:
         x: token numbers, or F real features a step.
-        y: the right next token, or the right number.
+        y: the right next token, or the right numbers.
         mask: the positions that count in the loss and the metric.
         period: after how many steps a sequence repeats itself, where the task knows it.
     """
 
     x: Int[Tensor, "B T"] | Float[Tensor, "B T F"]
-    y: Int[Tensor, "B T"] | Float[Tensor, "B T 1"]
+    y: Int[Tensor, "B T"] | Float[Tensor, "B T outputs"]
     mask: Bool[Tensor, "B T"]
     period: Int[Tensor, " B"] | None = None
 
@@ -73,7 +73,7 @@ class Task(ABC):
     Attributes:
         config: the run it belongs to.
         inputs: V for tokens, or F features.
-        outputs: V for tokens, or 1.
+        outputs: V for tokens, or how many numbers are to be said at each step.
         vocabulary: what stands for each token on a chart; empty for numbers. Plain text, to be
             escaped where it is shown: it can come from a user.
         metric: name and unit of what `score` returns.
@@ -151,11 +151,11 @@ class Task(ABC):
     # -- judgement ----------------------------------------------------------------------------
 
     def loss_per_position(self, output: Float[Tensor, "B T outputs"], batch: Batch) -> Float[Tensor, "B T"]:
-        """Cross-entropy in nats for tokens, -ln p(y_t); squared error for numbers, (o_t - y_t)². Not masked."""
+        """Cross-entropy in nats for tokens, -ln p(y_t); squared error for numbers, the mean of (o_t - y_t)². Not masked."""
         if self.has_tokens:
             loss = F.cross_entropy(output.flatten(0, 1), batch.y.flatten(), reduction="none")
             return loss.view(batch.y.shape)
-        return (output - batch.y).square().squeeze(-1)
+        return (output - batch.y).square().mean(-1)
 
     def loss(self, output: Float[Tensor, "B T outputs"], batch: Batch) -> Float[Tensor, ""]:
         """Mean of `loss_per_position` over the positions that count.

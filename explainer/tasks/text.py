@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from explainer.config import RunConfig
@@ -62,6 +62,12 @@ class Text(Task):
         part, T = self._parts[split], self.total_length
         start = torch.randint(len(part) - T, (size, 1), generator=generator)
         return next_step(part[start + torch.arange(T + 1)].long())
+
+    def windows(self, split: Split, most: int) -> Int[Tensor, "R T"]:
+        """The split's text cut into windows of T characters one behind the other, at most `most` characters in all."""
+        part, T = self._parts[split], self.total_length
+        rows = max(1, min(len(part), most) // T)
+        return part[: rows * T].reshape(rows, T).long()
 
     def read(self, text: str) -> Batch:
         """The characters as typed; the right one after the last is not known."""

@@ -32,6 +32,19 @@ def adding_constant() -> float:
     return 1 / 6
 
 
+def flipflop_memoryless(length: int, pulse: float) -> float:
+    """Mean squared error of the best flip-flop without a memory.
+
+    At the first step every bit is set; later it says +-1 where there is a pulse, and elsewhere 0, the mean
+    of two equally likely signs, off by 1: (1 - pulse) (length - 1) / length.
+
+    Args:
+        length: T, steps of a sequence.
+        pulse: probability of a pulse at a step, of each bit.
+    """
+    return (1 - pulse) * (length - 1) / length
+
+
 def chance(vocabulary: int) -> float:
     """Accuracy of guessing one of `vocabulary` equally likely tokens: 1 / V."""
     return 1 / vocabulary

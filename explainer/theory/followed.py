@@ -10,6 +10,8 @@ from jaxtyping import Bool, Float, Int
 
 MOST_STATE = 256
 """Numbers in a state whose Jacobian is taken apart: its eigenvalues cost their cube."""
+MOST_SEARCHED = 128
+"""Numbers in a state whose fixed points are searched for: each step of the search costs their cube, for every start."""
 PRODUCT_NUMBERS = 2**21
 SPANS = (5, 10, 20, 50, 100)
 SINGLE_STEPS = 7

@@ -50,7 +50,7 @@ def parameter_count(config: Architecture, inputs: int, outputs: int) -> int:
 
     Args:
         inputs: V for tokens, F for numbers.
-        outputs: V, or 1.
+        outputs: V, or how many numbers are said at each step.
     """
     if config.model in GATES:
         G, N, L = GATES[config.model], config.width, config.layers

@@ -68,6 +68,20 @@ def since_line(tokens: Sequence[str]) -> Float[np.ndarray, " T"]:
     return since(tokens, lambda token: token in ("\n", "⏎"))
 
 
+def first_bit(tokens: Sequence[str]) -> Float[np.ndarray, " T"]:
+    """The sign of the last pulse of bit 1 (`+1` or `-1`, alone or beside others); 0 before the first."""
+    held, values = 0, np.empty(len(tokens))
+    for at, token in enumerate(tokens):
+        held = 1 if "+1" in token else -1 if "-1" in token else held
+        values[at] = held
+    return values
+
+
+def since_pulse(tokens: Sequence[str]) -> Float[np.ndarray, " T"]:
+    """Steps since the last pulse of any bit."""
+    return since(tokens, lambda token: "+" in token or "-" in token)
+
+
 Variable = Callable[[Sequence[str]], Float[np.ndarray, " T"]]
 
 VARIABLES: Mapping[str, Mapping[str, Variable]] = {
@@ -80,6 +94,7 @@ VARIABLES: Mapping[str, Mapping[str, Variable]] = {
     "adding": {"markers seen": markers_seen, "numbers since a marker": since_marker, "position": position},
     "copy": {"position": position},
     "repeat": {"position": position},
+    "flipflop": {"bit 1": first_bit, "steps since a pulse": since_pulse, "position": position},
     "forecast": {"position": position},
 }
 """Of each task, what is worth looking for."""

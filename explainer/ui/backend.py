@@ -8,7 +8,7 @@ from functools import cache
 
 import streamlit as st
 
-from explainer.figures.panel import Reel
+from explainer.figures.panel import Frame, Reel
 from explainer.player.annotate import Annotator
 from explainer.player.mount import Track
 from explainer.runs.client import Client
@@ -57,3 +57,15 @@ def reels_of(tracks: Sequence[Track]) -> list[Reel]:
         else Reel({lens: [] for lens in track.lenses})
         for track in tracks
     ]
+
+
+def answers_of(track: Track, step: int, text: str) -> dict[str, Frame]:
+    """What the lenses of a track see on the viewer's own input, at the last kept moment until `step`.
+
+    Raises:
+        ValueError: the run is gone, or the input can't be read; the sentence has the way out.
+        TimeoutError: the worker has not answered yet.
+    """
+    run = client().found(track.run)
+    kept = client().snapshot_before(run.id, step)
+    return {lens: annotator().answer(run, kept, lens, client().look(run.id, kept, lens, text)) for lens in track.lenses}

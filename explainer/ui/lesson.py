@@ -28,10 +28,21 @@ EXAMPLES = {
     "copy": "A C B D A A B C D B",
     "adding": "0.3 0.5* 0.1 0.8*",
     "repeat": "A D B C A D B C A D",
+    "flipflop": "+1+2-3 · · -1 · · +3 · · -2",
     "text": "The value of x",
     "forecast": "12 30 65 110 95 60 31 14",
 }
 """Of each task, an input as a viewer may type it."""
+
+
+def example_input(config: RunConfig) -> str:
+    """An input that a viewer may type into this run, of the symbols or bits that it has; many symbols are numbers."""
+    if config.task in ("copy", "repeat"):
+        numbers = [(ord(letter) - ord("A")) % config.symbols for letter in EXAMPLES[config.task].split()]
+        return " ".join(str(number) if config.symbols > 26 else chr(ord("A") + number) for number in numbers)
+    if config.task == "flipflop" and config.bits < 3:
+        return "+1 · · -1 · · +1"
+    return EXAMPLES[config.task]
 
 
 @dataclass(frozen=True)
@@ -260,4 +271,4 @@ def theme() -> str:
     return "dark" if st.context.theme.type == "dark" else "light"
 
 
-__all__ = ["Lesson", "open_lesson", "replace", "state_key", "theme", "tracks", "transport"]
+__all__ = ["Lesson", "example_input", "open_lesson", "replace", "state_key", "theme", "tracks", "transport"]

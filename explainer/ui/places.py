@@ -90,6 +90,15 @@ LESSON_PLACES = (
         RECURRENT,
     ),
     Place(
+        "fixed_points.py",
+        "fixed-points",
+        "Fixed points",
+        "adjust",
+        "Where does memory live?",
+        "fixed_points",
+        RECURRENT,
+    ),
+    Place(
         "attention.py",
         "attention",
         "Attention",
@@ -129,6 +138,8 @@ def places_for(config: RunConfig, lenses: Sequence[str] = ()) -> list[Place]:
     fitting = [
         place
         for place in LESSON_PLACES
-        if config.model in place.models and (place.lens != "attention" or config.layers > 0)
+        if config.model in place.models
+        and (place.lens != "attention" or config.layers > 0)
+        and (place.lens != "fixed_points" or config.layers == 1)
     ]
     return sorted(fitting, key=lambda place: place.lens not in lenses)

@@ -1,0 +1,171 @@
+"""A pattern of units: the viewer's text with the chosen stretch, and the places where the same units are on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from explainer.figures.gradient_notes import short
+from explainer.figures.panel import Moment, Notes, Panel, Reading, Slot
+from explainer.figures.theme import SEQUENTIAL, colour_bar, ink, layout
+from explainer.records import PatternRecord
+
+LENS = "pattern"
+COLUMNS = 48  # characters of a row of the viewer's text
+NAMED = 8  # units that are named one by one
+
+Run = Mapping[str, Any]
+
+
+def stretch_panel(run: Run, theme: str, *, span: int = 12, height: int = 130) -> Panel:
+    """The viewer's text, coloured by how many of the pattern's units are on; the stretch has a border."""
+    source: dict[str, Any] = {"lens": LENS}
+    return Panel(
+        id="stretch",
+        title="The stretch, and the share of its units that is on at each character",
+        figure={"data": [_letters(theme)], "layout": _page(theme, [-0.8, COLUMNS - 0.2])},
+        slots=(
+            Slot("data.0.x", name="text_x", **source),
+            Slot("data.0.y", name="text_y", **source),
+            Slot("data.0.text", "labels", name="tokens", **source),
+            Slot("data.0.marker.color", name="on", **source),
+            Slot("data.0.marker.line.width", name="border", **source),
+        ),
+        readings=(Reading(LENS, "stretch"),),
+        span=span,
+        height=height,
+    )
+
+
+def places_panel(run: Run, theme: str, *, span: int = 12, height: int = 440) -> Panel:
+    """The first places of the validation text with the same units on, one below the other, aligned at their first step."""
+    source: dict[str, Any] = {"lens": LENS}
+    frame = {"type": "rect", "yref": "paper", "y0": 0, "y1": 1, "x0": -0.5, "x1": 0.5, "layer": "above"}
+    page = _page(theme, [-19, 24])
+    page["shapes"] = [frame | {"line": {"color": ink(theme).text, "width": 2}}]
+    return Panel(
+        id="places",
+        title="Where else in the validation text",
+        figure={"data": [_letters(theme)], "layout": page},
+        slots=(
+            Slot("data.0.x", name="place_x", **source),
+            Slot("data.0.y", name="place_y", **source),
+            Slot("data.0.text", "labels", name="place_text", **source),
+            Slot("data.0.marker.color", name="place_on", **source),
+            Slot("layout.shapes.0.x1", name="frame", **source),
+            Slot("layout.xaxis.range", name="reach", **source),
+        ),
+        readings=(Reading(LENS, "places"),),
+        span=span,
+        height=height,
+    )
+
+
+def panels(run: Run, theme: str) -> list[Panel]:
+    """All figures of this lens for one run, in reading order."""
+    return [stretch_panel(run, theme), places_panel(run, theme)]
+
+
+def notes(record: PatternRecord, moment: Moment) -> Notes:
+    """Sentences and derived arrays of one search for a pattern."""
+    T, C = len(record.tokens), record.shares.shape[1]
+    at = np.arange(T)
+    shown = np.flatnonzero(~np.isnan(record.shares.ravel()))
+    inside = (at >= record.first) & (at <= record.last)
+    length = record.last - record.first + 1
+    return Notes(
+        readings={
+            "stretch": stretch_reading(record, int(moment.meta["width"])),
+            "places": places_reading(record),
+        },
+        arrays={
+            "text_x": (at % COLUMNS).astype(np.int32),
+            "text_y": (-(at // COLUMNS)).astype(np.int32),
+            "border": np.where(inside, 3.0, 0.5).astype(np.float32),
+            "place_x": (shown % max(C, 1) - record.before).astype(np.int32),
+            "place_y": (-(shown // max(C, 1))).astype(np.int32),
+            "place_on": record.shares.ravel()[shown].astype(np.float32),
+            "frame": np.array(length - 0.5, np.float32),
+            "reach": np.array([-record.before - 1, max(C, 1) - record.before], np.float32),
+        },
+        labels={"place_text": [record.texts[place] for place in shown]},
+    )
+
+
+def stretch_reading(record: PatternRecord, width: int) -> str:
+    """One sentence: which units are on all along the stretch."""
+    if not np.isfinite(record.on).all():
+        return "The states are not finite numbers, so no unit is on or off."
+    where = f"above {record.threshold:g} all along “{_stretch(record)}”"
+    if not len(record.units):
+        return f"None of the {width} units is {where}. Lower the threshold, or choose a shorter stretch."
+    return f"{_named(record.units.tolist())} of {width} {'is' if len(record.units) == 1 else 'are'} {where}."
+
+
+def places_reading(record: PatternRecord) -> str:
+    """Two sentences: how often the same units are on for as long, and how often chance would have it."""
+    length = record.last - record.first + 1
+    stretches = f"{record.searched:,} stretches of {length} {'character' if length == 1 else 'characters'}"
+    if not len(record.units):
+        return f"No unit, so nothing to look for in the {stretches}."
+    if not record.searched:
+        return "The stretch is longer than the windows of the validation text. Choose a shorter one."
+    who = "It is" if len(record.units) == 1 else f"All {len(record.units)} are"
+    share = record.found / record.searched
+    sentence = f"{who} on over {record.found:,} of {stretches} ({share:.2%}), at {_places(record.places)}"
+    if record.places > len(record.lengths):
+        sentence += f", the first {len(record.lengths)} shown"
+    sentence += "."
+    if len(record.units) == 1:
+        return f"{sentence} One unit alone has nothing to coincide with."
+    if not record.expected:
+        return f"{sentence} Units that did not know of each other would never be."
+    times = record.found / record.expected
+    return (
+        f"{sentence} Units that did not know of each other would be over {short(record.expected)}: "
+        f"this is {short(times)} times as many."
+    )
+
+
+def _stretch(record: PatternRecord) -> str:
+    return "".join(record.tokens[record.first : record.last + 1])
+
+
+def _named(units: Sequence[int]) -> str:
+    if len(units) == 1:
+        return f"Unit {units[0]}"
+    if len(units) > NAMED:
+        return f"Units {', '.join(map(str, units[:NAMED]))} and {len(units) - NAMED} more"
+    return f"Units {', '.join(map(str, units[:-1]))} and {units[-1]}"
+
+
+def _places(count: int) -> str:
+    return f"{count:,} {'place' if count == 1 else 'places'}"
+
+
+def _letters(theme: str) -> dict[str, Any]:
+    """Characters on coloured squares."""
+    return {
+        "type": "scatter",
+        "mode": "markers+text",
+        "marker": {
+            "symbol": "square",
+            "size": 22,
+            "colorscale": SEQUENTIAL,
+            "cmin": 0,
+            "cmax": 1,
+            "opacity": 0.4 if theme == "dark" else 0.55,  # the letters must stand out on both backgrounds
+            "colorbar": colour_bar("share on"),
+            "line": {"width": 0.5, "color": ink(theme).text},
+        },
+        "textfont": {"color": ink(theme).text, "size": 13},
+        "hovertemplate": "%{text}<br>%{marker.color:.0%} of the units are on<extra></extra>",
+        "cliponaxis": False,
+    }
+
+
+def _page(theme: str, reach: list[float]) -> dict[str, Any]:
+    hidden = {"visible": False, "fixedrange": True}
+    return layout(theme, xaxis={**hidden, "range": reach}, yaxis={**hidden}, margin={"l": 8, "r": 8, "t": 14, "b": 14})

@@ -1,0 +1,99 @@
+"""The flip-flop: hold the sign of the last pulse, for several bits at once.
+
+Sussillo & Barak 2013, section 3.1: each bit has an input that is mostly silent and an output of its own.
+A network that has learnt it keeps 2^bits memories apart for as long as nothing comes in.
+"""
+
+from __future__ import annotations
+
+import re
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from explainer.config import RunConfig
+from explainer.tasks.base import Batch, Split, Task, masked_mean
+from explainer.theory.baselines import flipflop_memoryless
+
+PULSE = 0.2
+"""Probability of a pulse at a step, of each bit: about one every five steps."""
+
+_SILENT = "·"
+_STEP = re.compile(r"(?:[+-]\d+)+")
+
+
+class FlipFlop(Task):
+    """Inputs are pulses +1 or -1, or 0 for none; the target of each bit is its last pulse, held.
+
+    At the first step every bit is set by a pulse, so that each target is +1 or -1. Every step counts.
+    """
+
+    metric = "mean squared error of the bits"
+    baseline_name = "no memory: (1 - p)(T - 1) / T"
+
+    def __init__(self, config: RunConfig, data: str | None = None) -> None:
+        super().__init__(config, data)
+        self.inputs = self.outputs = config.bits
+        self.baseline = flipflop_memoryless(self.total_length, PULSE)
+
+    def draw(self, generator: torch.Generator, split: Split, size: int) -> Batch:
+        shape = (size, self.total_length, self.config.bits)
+        signs = 2.0 * torch.randint(2, shape, generator=generator) - 1
+        pulses = torch.rand(shape, generator=generator) < PULSE
+        pulses[:, 0] = True
+        return _held(signs * pulses)
+
+    def read(self, text: str) -> Batch:
+        """Steps between blanks or commas: `·`, `.` or `0` for silence, else signs with the number of the bit.
+
+        `+1-3 · · -1` sets bit 1 and clears bit 3, waits two steps and clears bit 1. Before its first pulse
+        the target of a bit is 0.
+        """
+        words = text.replace(",", " ").split()
+        self._check_count(len(words), "steps")
+        return _held(torch.tensor([[self._step(word) for word in words]]))
+
+    def _step(self, word: str) -> list[float]:
+        """The inputs of one step.
+
+        Raises:
+            ValueError: it is neither silence nor pulses of bits that are there, each once.
+        """
+        if word in (_SILENT, ".", "0"):
+            return [0.0] * self.config.bits
+        pulses = re.findall(r"([+-])(\d+)", word) if word.isascii() and len(word) < 40 and _STEP.fullmatch(word) else []
+        values = {int(number): 1.0 if sign == "+" else -1.0 for sign, number in pulses}
+        if not values or len(values) < len(pulses) or not set(values) <= set(range(1, self.config.bits + 1)):
+            raise ValueError(
+                f"{word[:20]!r} is not a step of {self.config.bits} bits. Write a dot for silence, or a sign and a "
+                f"number from 1 to {self.config.bits} for each pulse: +1 . . -1"
+            )
+        return [values.get(bit + 1, 0.0) for bit in range(self.config.bits)]
+
+    def example(self) -> str:
+        batch = self.batch(0, size=1)
+        shown = self.axis(batch)[:6]
+        return f"After the pulses {' '.join(shown)} the bits are {self.target_axis(batch)[5]}."
+
+    def axis(self, batch: Batch, row: int = 0) -> list[str]:
+        """The pulses of each step in the notation of `read`."""
+        return [
+            "".join(f"{value:+.0f}"[0] + str(bit + 1) for bit, value in enumerate(step) if value) or _SILENT
+            for step in batch.x[row].tolist()
+        ]
+
+    def target_axis(self, batch: Batch, row: int = 0) -> list[str]:
+        """The sign that each bit should have, in order: `+-+`."""
+        return ["".join("-0+"[int(value) + 1] for value in step) for step in batch.y[row].tolist()]
+
+    def extras(self, output: Float[Tensor, "B T bits"], batch: Batch) -> dict[str, float]:
+        right = (output.detach().sign() == batch.y).float().mean(-1)
+        return {"share of right signs": float(masked_mean(right, batch.mask))}
+
+
+def _held(pulses: Float[Tensor, "B T bits"]) -> Batch:
+    """The batch that asks for the last pulse of each bit at every step."""
+    steps = torch.arange(pulses.shape[1])[:, None]
+    last = torch.where(pulses != 0, steps, 0).cummax(dim=1).values
+    return Batch(pulses, pulses.gather(1, last), torch.ones(pulses.shape[:2], dtype=torch.bool))

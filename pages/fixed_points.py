@@ -1,0 +1,154 @@
+"""Where does memory live?"""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from explainer.config import RECURRENT, RunConfig
+from explainer.figures.fixed_points import panels, selections
+from explainer.figures.subject import subject
+from explainer.lessons import LESSONS
+from explainer.player import play
+from explainer.theory.followed import MOST_SEARCHED, state_size
+from explainer.ui.lesson import Lesson, example_input, open_lesson, theme, tracks, transport
+from explainer.ui.tabs import Experiment, words_below
+
+EXPLAIN = r"""
+The **flip-flop** has three bits. Each has an input that is silent most of the time and now and then says $+1$ or $-1$, and an output
+that must go on saying the last of these. So the network has to keep one of $2^3 = 8$ memories while **nothing comes in**. How does
+a thing that moves at every step stay where it is?
+
+Switch the input off and ask where the state $s$ would not move at all: $F(s) = s$. Such a **fixed point** is *stable* (a disc) if the
+state returns to it after any small push. A *saddle* draws the state in along most directions and lets it go along a few, its
+**ways out**: a diamond has one, a square two, a triangle three or more. A cross is a slow point, where the state almost stays.
+
+Drag the bar. An untrained network has a single stable point, and forgets everything on the way to it. While the loss falls it splits:
+at the end there are **8 stable points**, one for each memory (hover to read the output there), at the corners of a bent cube. On each
+of its 12 edges lies a **saddle**: a pulse that flips one bit has to carry the state across it. 6 more lie on the faces, one in the middle.
+
+The thin line is the path of one sequence. It sits at a corner, jumps when a pulse is read, and sits at another one. The second map
+shows the same from the side. Click a point to take it apart: its eigenvalues say how fast the state comes back, or leaves. Type
+pulses of your own, such as `+1+2+3 · · -2`: a sign, then the number of the bit; a dot is a silent step.
+"""
+
+MATH = r"""
+One step without input is a map of the state to itself, $s_{t} = F(s_{t-1})$ with $F(s) = \mathrm{cell}(x = 0,\, s)$; $s$ is $h \in \mathbb{R}^N$, and for
+an LSTM $(h, c) \in \mathbb{R}^{2N}$. Fixed points are where
+
+$$q(s) = \tfrac{1}{2} \lVert F(s) - s \rVert^2 = 0 .$$
+
+**The search** (Sussillo & Barak 2013, section 2; Golub & Sussillo 2018) starts from up to 1024 states that the network
+passes through (fewer where the state is large), half of them midpoints of two, all with noise. Each goes down $q$ by Levenberg and Marquardt's method: with $g = F(s) - s$ and
+$A = \partial F / \partial s - I$,
+
+$$\bigl( A^\top A + \mu I \bigr) \, d = -A^\top g, \qquad s \leftarrow s + d \ \text{ if that lowers } q,$$
+
+$\mu$ being lowered after a success and raised else. $q < 10^{-20}$ counts as **fixed** (the state moves by less than $2 \cdot 10^{-10}$ a step),
+$q < 10^{-5}$ at the end of 40 rounds as a **slow point** (less than $0.0045$ a step). Points closer than a hundredth of the states' spread are one; those
+three times as far out as the network ever goes are dropped. A search can miss points. It can't invent fixed ones.
+
+**Around a point** $s^*$ a small distance $\delta$ follows the linear map
+
+$$\delta_{t} = J \, \delta_{t-1}, \qquad J = \frac{\partial F}{\partial s} \Big|_{s^*} .$$
+
+Every eigenvalue of $J$ with $|\lambda| < 1$ is a direction in which the state comes back, halving the distance in $\ln \frac12 / \ln |\lambda|$ steps; every one with
+$|\lambda| > 1$ is a way out. None outside the circle: stable.
+
+**The maps** are the first three principal components of all states and points of the whole tape, the same axes at every step. **Without a memory**
+the best mean squared error is $(1 - p)(T - 1) / T$, with $p = 0.2$ the probability of a pulse: right where one comes in, and 0 elsewhere.
+"""
+
+EXPERIMENTS = (
+    Experiment(
+        "Watch the memories being born: go through the tape from step 39 to step 70. Do all eight come at once?",
+        {"step": "39"},
+        "Nearly. At step 39 there is still a single stable point. At step 52 there are 3, with 4 saddles and 2 slow points where "
+        "others are about to appear, and at step 70 all 27. From then on they only move apart, and the outputs there go to ±1.",
+    ),
+    Experiment(
+        "Let a network hold two bits (press Train). How many points will there be?",
+        {"bits": "2"},
+        "Nine: 4 stable ones at the corners of a square, a saddle on each of its 4 sides, and one point with two ways out in the "
+        "middle. Each bit can be +, − or undecided, so it is 3² = 9, as it is 3³ = 27 for three bits. LSTM and tanh RNN came out the same.",
+    ),
+    Experiment(
+        "Does every memory live in a fixed point? Train a GRU on the adding problem, which it solves.",
+        {"task": "adding", "length": "30", "width": "32", "lr": "0.005", "steps": "700"},
+        "No. At step 700, with seed 0, there is one stable point, and without input the state goes back to it, the slowest "
+        "direction by × 0.90 per step: half is forgotten in 6.4 steps. Its sums are held only while numbers keep coming in, as they do "
+        "at every step of that task.",
+    ),
+)
+
+CELLS = {"rnn": "tanh_cell", "rnn_relu": "relu_cell", "lstm": "lstm_cell", "gru": "gru_cell"}
+JACOBIANS = {"rnn": "_tanh", "rnn_relu": "_relu", "lstm": "_lstm", "gru": "_gru"}
+
+lesson = Lesson(
+    key="fixed-points",
+    base=LESSONS["lesson-flipflop"].config,
+    shipped=("lesson-flipflop",),
+    lenses=("fixed_points",),
+    row=("task", "model", "width", "lr", "seed"),
+    choices={"model": RECURRENT},
+)
+
+
+def obstacle(config: RunConfig) -> str:
+    """Why there is nothing to see of a run, with the way out; "" if there is."""
+    if config.layers > 1:
+        return (
+            f"layers = {config.layers}: fixed points are searched for in networks of one layer. Choose 1 (under More)."
+        )
+    if state_size(config.model, config.width) > MOST_SEARCHED:
+        most = MOST_SEARCHED // state_size(config.model, 1)
+        return f"width = {config.width} makes the search for fixed points too long. Choose a width of at most {most}."
+    return ""
+
+
+def searchable(config: RunConfig) -> Sequence[RunConfig]:
+    """The run, if its fixed points can be searched for.
+
+    Raises:
+        ValueError: they can't.
+    """
+    if trouble := obstacle(config):
+        raise ValueError(trouble)
+    return [config]
+
+
+open_lesson(
+    lesson,
+    "Where does memory live?",
+    "Switch the input of a trained network off, and look where its state **stays**. A network that holds three bits needs eight such "
+    "places. Here they are, with the saddles between them, and the path of a sequence that jumps from one to the next.",
+)
+runs = transport(lesson, searchable)
+if runs and not obstacle(runs[0].config):
+    run = subject(runs[0].config, runs[0].meta)
+    play(
+        panels(run, theme()),
+        tracks(lesson, runs),
+        key="fixed-points",
+        selections=selections(run),
+        ask=example_input(runs[0].config),
+    )
+elif runs:
+    st.info(obstacle(runs[0].config))
+else:
+    st.info("Nothing is recorded yet. Press Train.")
+
+model = runs[0].config.model if runs else lesson.base.model
+words_below(
+    "fixed-points",
+    "fixed-points",
+    explain=EXPLAIN,
+    math=MATH,
+    code=[
+        ("lenses/fixed_points.py", "search"),
+        ("lenses/fixed_points.py", "descend"),
+        ("lenses/cell_jacobians.py", JACOBIANS[model]),
+        ("models/cells.py", CELLS[model]),
+    ],
+    experiments=EXPERIMENTS,
+    config=runs[0].config if runs else None,
+)

@@ -1,0 +1,127 @@
+"""The viewer's own input on the pages, and where our routes can't be reached: what is drawn is what the lens saw."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from explainer.config import RunConfig
+from explainer.figures.panel import Frame, Reel
+from explainer.runs.looking import Looker
+from explainer.runs.store import Store
+from explainer.runs.tape_file import load_tape
+from explainer.tasks import make_task
+from explainer.ui import backend
+from explainer.ui.lesson import EXAMPLES, example_input
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """The interface over a store with two lessons, and in a thread beside it someone who answers looks."""
+    monkeypatch.setenv("EXPLAINER_STORE", str(tmp_path))
+    for shared in (backend.store, backend.client, backend.annotator):
+        shared.cache_clear()
+    for name in ("lesson-gradients-rnn", "lesson-flipflop"):
+        load_tape(backend.store(), PROJECT / "tapes" / f"{name}.tape")
+    done = threading.Event()
+    thread = threading.Thread(target=answering, args=(tmp_path, done))
+    thread.start()
+    yield backend.store()
+    done.set()
+    thread.join()
+    backend.store().close()
+    for shared in (backend.store, backend.client, backend.annotator):
+        shared.cache_clear()
+
+
+def answering(path: Path, done: threading.Event) -> None:
+    store = Store(path)
+    looker = Looker(store, lambda run: None)
+    while not done.wait(0.01):
+        looker.looks = store.waiting_looks()
+        looker.turn(busy=False)
+    store.close()
+
+
+def opened(page: str, **query: str) -> AppTest:
+    app = AppTest.from_file(str(PROJECT / "pages" / page), default_timeout=60)
+    app.session_state["routes_unreachable"] = True
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def said(app: AppTest) -> str:
+    return "\n".join(text.value for text in app.text)
+
+
+def test_without_routes_a_typed_input_is_asked_and_drawn(store: Store) -> None:
+    app = opened("fixed_points.py", run="lesson-flipflop")
+    before = said(app)
+    box = app.get_by_key("fixed-points-input")
+    assert "+1+2-3" in box.placeholder
+    box.set_value("+1+2+3 · · -2 · · ·").run()
+    assert not app.exception
+    assert not app.warning
+    after = said(app)
+    assert "8 stable points and 19 saddles" in after
+    line = next(line for line in after.splitlines() if line.startswith("The sequence ends"))
+    assert line not in before
+    output = [float(value) for value in line.split("the output is ")[1].rstrip(".").split(", ")]
+    assert np.sign(output).tolist() == [1, -1, 1], "three steps after the last pulse the state is where it should be"
+
+
+def test_the_address_may_hold_the_input_and_emptying_the_box_goes_back(store: Store) -> None:
+    app = opened("fixed_points.py", run="lesson-flipflop", input="+1+2+3 · · -2 · · ·")
+    asked = said(app)
+    app.get_by_key("fixed-points-input").set_value("").run()
+    assert said(app) != asked
+
+
+def test_without_routes_an_input_that_cannot_be_read_gets_a_sentence_and_the_tape_stays(store: Store) -> None:
+    app = opened("fixed_points.py", run="lesson-flipflop")
+    before = said(app)
+    app.get_by_key("fixed-points-input").set_value("+9").run()
+    assert not app.exception
+    assert "1 steps can't be read. Give 2 to 24." in app.warning[0].value.replace("\\", "")
+    app.get_by_key("fixed-points-input").set_value("+9 [x](y)").run()
+    assert "'+9' is not a step of 3 bits" in app.warning[0].value.replace("\\", "")
+    assert said(app) == before
+
+
+def test_gradients_of_the_viewer_s_own_sequence(store: Store) -> None:
+    app = opened("gradients.py", run="lesson-gradients-rnn")
+    app.get_by_key("gradients-input").set_value("0.3 0.5* 0.1 0.8*").run()
+    assert not app.exception
+    assert not app.warning
+    seen = backend.client().look("lesson-gradients-rnn", 800, "gradients", "0.3 0.5* 0.1 0.8*")
+    figure = json.loads(app.get("plotly_chart")[0].proto.spec)  # type: ignore[attr-defined]
+    drawn = [trace for trace in figure["data"] if trace.get("customdata")]
+    assert [row[0] for row in drawn[0]["customdata"]] == pytest.approx(seen.norms.tolist())
+    assert len(seen.norms) == 4
+
+
+def test_an_answer_stands_in_the_place_of_every_frame_and_not_in_the_history() -> None:
+    frames = [Frame(step, {}, {}) for step in (0, 5)]
+    answer = Frame(3, {}, {})
+    reel = Reel({"hidden": frames}, answers={"hidden": answer})
+    assert reel.at("hidden", 0) is reel.at("hidden", 9) is answer
+    assert reel.frames["hidden"] == frames
+    assert Reel({"hidden": frames}).at("hidden", 9) is frames[1]
+
+
+@pytest.mark.parametrize("task", EXAMPLES)
+@pytest.mark.parametrize("more", [{}, {"symbols": 30, "bits": 1}, {"symbols": 2}])
+def test_what_the_box_suggests_can_be_typed(task: str, more: dict[str, int]) -> None:
+    config = RunConfig(task=task, length=32, **more)  # type: ignore[arg-type]
+    assert make_task(config).read(example_input(config)).x.shape[0] == 1
