@@ -678,8 +678,12 @@ class Player {
     this.bar = make(
       "div",
       { class: "bar", role: "group", "aria-label": "Player" },
-      this.backButton, this.playButton, this.forwardButton, this.slider, this.stepLabel, this.speedSelect, this.liveButton, this.selectors,
-      this.pinButton, this.modeSelect, this.askBox,
+      make("span", { class: "row" }, this.backButton, this.playButton, this.forwardButton, this.slider),
+      make(
+        "span",
+        { class: "row" },
+        this.stepLabel, this.speedSelect, this.liveButton, this.selectors, this.pinButton, this.modeSelect, this.askBox,
+      ),
     );
     this.grid = make("div", { class: "grid" });
     this.host.replaceChildren(this.grid, this.bar, this.note);
