@@ -70,7 +70,7 @@ LESSONS: Mapping[str, Lesson] = {
     "lesson-microscope-rnn": Lesson(_MICROSCOPE, ()),
     "lesson-microscope-lstm": Lesson(replace(_MICROSCOPE, model="lstm"), ()),
     "lesson-microscope-gru": Lesson(replace(_MICROSCOPE, model="gru"), ()),
-    "lesson-attention": Lesson(_REPEAT, ("attention",)),
-    "lesson-attention-one-layer": Lesson(replace(_REPEAT, layers=1), ("attention",)),
+    "lesson-attention": Lesson(_REPEAT, ("attention", "biography")),
+    "lesson-attention-one-layer": Lesson(replace(_REPEAT, layers=1), ("attention", "biography")),
     "lesson-positions": Lesson(_POSITIONS, ("positions",)),
 }

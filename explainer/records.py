@@ -290,6 +290,41 @@ class GatesRecord:
         assert self.probes.shape == self.controls.shape == (Q,), (self.probes.shape, self.controls.shape)
 
 
+SCORES = (
+    "prefix_matching",
+    "previous_token",
+    "duplicate_token",
+    "positional",
+    "entropy",
+    "distance",
+    "knocked_out",
+)
+"""What a head's biography tells of it, in the order of `BiographyRecord.scores`."""
+
+
+@dataclass(frozen=True, eq=False)
+class BiographyRecord:
+    """What every head is like, and what it is good for, over a batch.
+
+    Attributes:
+        scores: [s, l, h], s as in `SCORES`. The first three are those of `AttentionRecord`;
+            `positional`, 1 - sum |A - mean A| / (2 B T), the mean being that of the batch's sequences at the same
+            query and key: 1 if attention depends on positions alone (Vig & Belinkov 2019: 1 - variability; NaN for
+            one sequence); `entropy`, in nats; `distance`, mean of sum_s A_ts (t - s), in tokens; `knocked_out`,
+            by how much the loss grows when the head's output is set to 0.
+        loss: of the batch, with all heads.
+        length: T.
+    """
+
+    scores: Float[np.ndarray, "scores L H"]
+    loss: float
+    length: int
+
+    def __post_init__(self) -> None:
+        assert self.scores.ndim == 3, self.scores.shape
+        assert len(self.scores) == len(SCORES), self.scores.shape
+
+
 RECORDS: dict[str, type] = {
     "hidden": HiddenRecord,
     "gradients": GradientRecord,
@@ -298,6 +333,7 @@ RECORDS: dict[str, type] = {
     "gates": GatesRecord,
     "microscope": MicroscopeRecord,
     "jacobian": JacobianRecord,
+    "biography": BiographyRecord,
 }
 """The record of each lens."""
 

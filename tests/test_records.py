@@ -10,6 +10,7 @@ import pytest
 from explainer.records import (
     RECORDS,
     AttentionRecord,
+    BiographyRecord,
     GatesRecord,
     GradientRecord,
     HiddenRecord,
@@ -89,6 +90,7 @@ EXAMPLES = {
         last=T - 1,
         tokens=TOKENS,
     ),
+    "biography": BiographyRecord(values(7, L, H), loss=1 / 6, length=T),
 }
 
 

@@ -23,6 +23,7 @@ from explainer.config import RunConfig
 from explainer.records import (
     RECORDS,
     AttentionRecord,
+    BiographyRecord,
     GatesRecord,
     GradientRecord,
     HiddenRecord,
@@ -88,6 +89,7 @@ SAMPLES: dict[str, Any] = {
         4,
         tuple("abcde"),
     ),
+    "biography": BiographyRecord(floats(7, 2, 3), 0.123456789012, 5),
 }
 
 

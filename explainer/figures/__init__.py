@@ -1,17 +1,20 @@
 """Record -> figure and reading: what each lens's views become on a page.
 
 `NOTES` has, for every lens, the function that adds sentences and derived arrays to one record;
-`CONTEXTS`, for the lenses that need one, the function that computes over a whole tape; `PANELS`, all
-figures of a lens for one run (a `subject`), where no page chooses among them: for files.
+`CONTEXTS`, for the lenses that need one, the function that computes over a whole tape; `HISTORIES`,
+for those that have something to say about it, notes on all records with their steps and the run's
+`subject`; `PANELS`, all figures of a lens for one run, where no page chooses among them: for files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from explainer.figures import (
     attention,
+    biography,
+    biography_notes,
     gates,
     gradient_notes,
     gradients,
@@ -33,6 +36,7 @@ NOTES: Mapping[str, Callable[[Any, Moment], Notes]] = {
     "gates": gates.notes,
     "microscope": microscope_notes.notes,
     "jacobian": jacobian_notes.notes,
+    "biography": biography_notes.notes,
 }
 CONTEXTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "hidden": hidden.context,
@@ -40,6 +44,9 @@ CONTEXTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "positions": positions_notes.context,
     "microscope": microscope_notes.context,
     "jacobian": jacobian_notes.context,
+}
+HISTORIES: Mapping[str, Callable[[Sequence[Any], Sequence[int], Mapping[str, Any]], Notes]] = {
+    "biography": biography_notes.history,
 }
 PANELS: Mapping[str, Callable[[Mapping[str, Any], str], list[Panel]]] = {
     "hidden": hidden.panels,
@@ -49,6 +56,7 @@ PANELS: Mapping[str, Callable[[Mapping[str, Any], str], list[Panel]]] = {
     "gates": gates.panels,
     "microscope": microscope.panels,
     "jacobian": jacobian.panels,
+    "biography": biography.panels,
 }
 
-__all__ = ["CONTEXTS", "NOTES", "PANELS", "Moment", "Notes"]
+__all__ = ["CONTEXTS", "HISTORIES", "NOTES", "PANELS", "Moment", "Notes"]

@@ -99,6 +99,15 @@ LESSON_PLACES = (
         ("transformer",),
     ),
     Place(
+        "heads.py",
+        "heads",
+        "Heads",
+        "timeline",
+        "When do heads form?",
+        "biography",
+        ("transformer",),
+    ),
+    Place(
         "positions.py",
         "positions",
         "Positions",
@@ -129,6 +138,6 @@ def places_for(config: RunConfig, lenses: Sequence[str] = ()) -> list[Place]:
     fitting = [
         place
         for place in LESSON_PLACES
-        if config.model in place.models and (place.lens != "attention" or config.layers > 0)
+        if config.model in place.models and (place.lens not in ("attention", "biography") or config.layers > 0)
     ]
     return sorted(fitting, key=lambda place: place.lens not in lenses)
