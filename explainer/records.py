@@ -325,6 +325,34 @@ class BiographyRecord:
         assert len(self.scores) == len(SCORES), self.scores.shape
 
 
+@dataclass(frozen=True, eq=False)
+class CellRecord:
+    """What the cells of one sequence's attention maps are computed from.
+
+    Attributes:
+        query: q_t of each head, `key` and `value` likewise; turned, where positions are rotary.
+        weights: as the model has them; rows sum to 1.
+        slopes: of ALiBi for each head (0: none).
+        positions: the scheme, one of `config.POSITIONS`.
+        tokens: what the model read, as labels.
+    """
+
+    query: Float[np.ndarray, "L H T K"]
+    key: Float[np.ndarray, "L H T K"]
+    value: Float[np.ndarray, "L H T K"]
+    weights: Float[np.ndarray, "L H T T"]
+    slopes: Float[np.ndarray, " H"]
+    positions: str
+    tokens: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        L, H, T, _ = self.query.shape
+        assert self.key.shape == self.value.shape == self.query.shape, (self.key.shape, self.value.shape)
+        assert self.weights.shape == (L, H, T, T), self.weights.shape
+        assert self.slopes.shape == (H,), self.slopes.shape
+        assert len(self.tokens) == T, len(self.tokens)
+
+
 RECORDS: dict[str, type] = {
     "hidden": HiddenRecord,
     "gradients": GradientRecord,
@@ -334,6 +362,7 @@ RECORDS: dict[str, type] = {
     "microscope": MicroscopeRecord,
     "jacobian": JacobianRecord,
     "biography": BiographyRecord,
+    "cell": CellRecord,
 }
 """The record of each lens."""
 

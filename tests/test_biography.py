@@ -285,7 +285,7 @@ def test_the_history_names_the_phase_change_and_shades_it() -> None:
     assert sentence.startswith(
         f"Transformer, 2 blocks: phase change between steps {first:.0f} and {last:.0f}, where layer 2, head 3 goes from 0."
     )
-    assert sentence.endswith(" 1 of 6 heads have one.")
+    assert sentence.endswith(" 1 of 6 heads has one.")
     assert np.isnan(found.arrays["band"][1]).all()
     assert found.readings["change"]["1"] == (
         "Transformer, 2 blocks: no phase change of the previous-token score in 24 recorded moments: no head moves."

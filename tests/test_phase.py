@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from explainer.runs.tape import Grid
-from explainer.theory.phase import FOLD, SMOOTH, phase_change, smoothed
+from explainer.theory.phase import SMOOTH, exponential_share, phase_change, smoothed
 
 ndtr = np.vectorize(lambda z: 0.5 * (1 + math.erf(z / math.sqrt(2))), otypes=[float])
 STEPS = np.array([step for step in range(901) if step in Grid(1.03)], dtype=float)
@@ -43,7 +43,7 @@ def test_a_smoothed_normal_curve_bends_most_one_deviation_from_its_middle(
 
 
 def test_a_logistic_curve_bends_most_at_its_known_places() -> None:
-    width = 0.35
+    width = 0.2
     found = phase_change(STEPS, hill(STEPS, 150, width), least=0.1)
     assert found is not None
     # ln(2 + sqrt 3) widths from the middle; the smoothing widens it a little.
@@ -66,9 +66,11 @@ def test_no_exponential_approach_is_a_phase_change_whatever_its_rate(tau: float)
     assert phase_change(STEPS, np.exp(-STEPS / tau), least=0) is None
 
 
-def test_the_bound_on_what_an_exponential_approach_does_within_the_fold() -> None:
+@pytest.mark.parametrize("fold", [1.1, 2, 3, 6.85])
+def test_the_share_of_an_exponential_approach_is_the_most_over_all_rates(fold: float) -> None:
     start = np.exp(np.linspace(-6, 6, 4001))
-    assert (np.exp(-start) - np.exp(-FOLD * start)).max() == pytest.approx(3**-0.5 - 3**-1.5, abs=1e-6)
+    assert exponential_share(fold) == pytest.approx((np.exp(-start) - np.exp(-fold * start)).max(), abs=1e-6)
+    assert exponential_share(2) == pytest.approx(1 / 4)
 
 
 @pytest.mark.parametrize(

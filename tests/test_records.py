@@ -11,6 +11,7 @@ from explainer.records import (
     RECORDS,
     AttentionRecord,
     BiographyRecord,
+    CellRecord,
     GatesRecord,
     GradientRecord,
     HiddenRecord,
@@ -91,6 +92,9 @@ EXAMPLES = {
         tokens=TOKENS,
     ),
     "biography": BiographyRecord(values(7, L, H), loss=1 / 6, length=T),
+    "cell": CellRecord(
+        *(values(L, H, T, N) for _ in range(3)), values(L, H, T, T), values(H), positions="alibi", tokens=TOKENS
+    ),
 }
 
 

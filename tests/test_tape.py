@@ -24,6 +24,7 @@ from explainer.records import (
     RECORDS,
     AttentionRecord,
     BiographyRecord,
+    CellRecord,
     GatesRecord,
     GradientRecord,
     HiddenRecord,
@@ -90,6 +91,7 @@ SAMPLES: dict[str, Any] = {
         tuple("abcde"),
     ),
     "biography": BiographyRecord(floats(7, 2, 3), 0.123456789012, 5),
+    "cell": CellRecord(*(floats(2, 3, 5, 7) for _ in range(3)), floats(2, 3, 5, 5), floats(3), "alibi", tuple("abcde")),
 }
 
 

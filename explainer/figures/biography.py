@@ -26,7 +26,7 @@ CHOICES = (
     "distance",
     "Δloss without the head",
 )
-LIFE_NAMES = ("prefix matching", "previous token", "same token", "position alone", "entropy / even entropy")
+LIFE_NAMES = ("induction", "previous token", "same token", "position alone", "entropy, of even")
 DASHES = ("solid", "solid", "dot", "dash", "dashdot")
 NAMED_ROWS = 16  # so many heads have a label each; of more, the first of each layer
 HISTORY_STEPS = {"kind": "history", "lens": LENS, "name": "step"}
@@ -43,7 +43,7 @@ def page_panels(runs: Runs, theme: str) -> list[Panel]:
     """All figures of the first run, in reading order; of the others, such as a control, only their strongest head."""
     return [
         lines_panel(runs, theme),
-        table_panel(runs[0], theme),
+        table_panel(runs, theme),
         life_panel(runs[0], theme),
         knock_out_panel(runs[0], theme),
         loss_panel(runs, theme),
@@ -55,7 +55,7 @@ def selections(run: Mapping[str, Any]) -> dict[str, tuple[str, int | tuple[str, 
     return {"score": ("Score", CHOICES), "layer": ("Layer", run["layers"]), "head": ("Head", run["heads"])}
 
 
-def lines_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 290) -> Panel:
+def lines_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 260) -> Panel:
     """The chosen score of every head against the step, its phase change shaded; other runs' highest is dotted."""
     L, H = runs[0]["layers"], runs[0]["heads"]
     band, band_slots = _band("band", ("score",))
@@ -100,15 +100,16 @@ def lines_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 290) -> 
             ),
         },
         slots=tuple(slots),
-        readings=tuple(Reading(LENS, name, run=number) for number in range(len(runs)) for name in ("score", "change")),
+        readings=tuple(Reading(LENS, "score", run=number) for number in range(len(runs))),
         reading_index=("score",),
         span=span,
         height=height,
     )
 
 
-def table_panel(run: Mapping[str, Any], theme: str, *, span: int = 6, height: int = 290) -> Panel:
-    """The chosen score as heads x steps; a click chooses the head."""
+def table_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 260) -> Panel:
+    """The first run's chosen score as heads x steps, and when it changes phase; a click chooses the head."""
+    run = runs[0]
     names = head_names(run)
     few = len(names) <= NAMED_ROWS
     heat = {
@@ -154,7 +155,7 @@ def table_panel(run: Mapping[str, Any], theme: str, *, span: int = 6, height: in
             *_framed(1, "y", run)[0],
         ),
         arrays=_framed(1, "y", run)[1],
-        readings=(Reading(LENS, "score"),),
+        readings=tuple(Reading(LENS, "change", run=number) for number in range(len(runs))),
         reading_index=("score",),
         span=span,
         height=height,
@@ -162,7 +163,7 @@ def table_panel(run: Mapping[str, Any], theme: str, *, span: int = 6, height: in
     )
 
 
-def life_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: int = 230) -> Panel:
+def life_panel(run: Mapping[str, Any], theme: str, *, span: int = 5, height: int = 230) -> Panel:
     """All that lies between 0 and 1 of the chosen head, against the step."""
     shade, tones = ink(theme), shades(theme, 3)
     colours = (FAMILY_COLOURS[run["model"]], tones[0], tones[1], shade.muted, shade.text)
@@ -185,7 +186,7 @@ def life_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: int
     assert len(data) == len(LIFE), LIFE
     return Panel(
         id="life",
-        title="One life: the chosen head",
+        title="The life of the chosen head",
         figure={
             "data": data,
             "layout": layout(
@@ -205,7 +206,7 @@ def life_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: int
     )
 
 
-def knock_out_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: int = 230) -> Panel:
+def knock_out_panel(run: Mapping[str, Any], theme: str, *, span: int = 3, height: int = 230) -> Panel:
     """By how much the loss is higher without each head, at this step."""
     L, H = run["layers"], run["heads"]
     names = head_names(run)

@@ -224,7 +224,7 @@ def change_reading(
     heads = values[0].size
     if found:
         head, change = max(found.items(), key=lambda item: _size(item[1]))
-        others = f" {len(found)} of {heads} heads have one." if heads > 1 else ""
+        others = f" {len(found)} of {heads} heads {'has' if len(found) == 1 else 'have'} one." if heads > 1 else ""
         return (
             f"{run['label']}: phase change between steps {change.first:.0f} and {change.last:.0f}, where {where(head)} "
             f"goes from {_number(name, change.before)} to {_number(name, change.after)}{UNITS.get(name, '')}.{others}"

@@ -755,6 +755,12 @@ class Player {
   }
 
   clicked(spec, point) {
+    if (spec.click.cell) {
+      const [query, key] = point.pointIndex;
+      const { layer = 0, head = 0 } = this.selection;
+      this.setState("cell", { layer, head, query, key, step: this.step, input: this.askBox.value });
+      return;
+    }
     if (spec.click.heads) {
       const row = [point.pointIndex].flat()[0]; // of a table or a chart with a row or a bar for each head
       this.choose({ layer: Math.floor(row / spec.click.heads), head: row % spec.click.heads });

@@ -2,9 +2,9 @@
 
 Looked at over u = ln(step), for training is recorded at steps that grow in proportion, and because there every
 exponential approach 1 - exp(-step / tau) is one and the same curve, shifted by ln tau: its second difference is
-largest at step / tau = (3 - sqrt 5) / 2 and smallest at (3 + sqrt 5) / 2, 6.85 times later. In a stretch of r-fold
-steps it can make at most r^(-1/(r-1)) - r^(-r/(r-1)) of its whole way: 0.385 for r = 3. What makes more than that in
-so short a stretch is no such approach, whatever its rate.
+largest at step / tau = (3 - sqrt 5) / 2 and smallest at (3 + sqrt 5) / 2, 6.85 times later, and between steps that
+are r-fold apart it makes a limited share of its way (see `exponential_share`). A curve that makes twice as much
+between two such steps is no such approach, whatever its rate.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike
 
 GRID = 0.02  # in ln(step)
 SMOOTH = 0.1  # the standard deviation of the smoothing, in ln(step): about a tenth of the steps so far
-FOLD = 3.0  # a phase change ends before so many times its first step
-SHARE = 0.5  # of the curve's whole range that lies between both steps, at least
+FOLD = 3.0  # how many times earlier and later than the steepest place bends are looked for
+TIMES = 2.0  # the share of an exponential approach that a phase change makes at least
 
 
 class PhaseChange(NamedTuple):
@@ -36,7 +36,8 @@ def phase_change(steps: ArrayLike, values: ArrayLike, least: float) -> PhaseChan
     The curve is smoothed, and looked at around the place where it is steepest, up to `FOLD` times earlier and
     later. `first` is where the second difference is largest before that place, `last` where it is smallest after
     it (for a falling curve the signs change). Both must lie inside, two widths of the smoothing from the curve's
-    ends, `last` at most `FOLD` times `first`, and between them at least `SHARE` of the curve's range and no less than `least`.
+    ends, and the curve must make between them `TIMES` the share of its range that an exponential approach could, and
+    no less than `least`.
 
     Args:
         steps: growing. Those below 1, and values that are not finite, are left out.
@@ -61,9 +62,17 @@ def phase_change(steps: ArrayLike, values: ArrayLike, least: float) -> PhaseChan
     change = abs(y[last] - y[first])
     if u[first] - u[0] < 2 * SMOOTH or u[-1] - u[last] < 2 * SMOOTH:
         return None  # made of the mirror image too
-    if u[last] - u[first] > np.log(FOLD) or change < max(least, SHARE * np.ptp(y)):
+    if change < max(least, TIMES * exponential_share(np.exp(u[last] - u[first])) * np.ptp(y)):
         return None
     return PhaseChange(*(float(each) for each in (np.exp(u[first]), np.exp(u[last]), y[first], y[last])))
+
+
+def exponential_share(fold: float) -> float:
+    """The most that 1 - exp(-step / tau) can make of its way between two steps that are `fold` times apart.
+
+    fold^(-1 / (fold - 1)) - fold^(-fold / (fold - 1)), when the first is tau ln(fold) / (fold - 1): 1/4 for 2, 0.385 for 3.
+    """
+    return float(fold ** (-1 / (fold - 1)) - fold ** (-fold / (fold - 1)))
 
 
 def smoothed(steps: ArrayLike, values: ArrayLike) -> tuple[Float[np.ndarray, " grid"], Float[np.ndarray, " grid"]]:
