@@ -16,6 +16,7 @@ from explainer.records import (
     GradientRecord,
     HiddenRecord,
     JacobianRecord,
+    LayersRecord,
     MicroscopeRecord,
     PositionsRecord,
     from_arrays,
@@ -92,6 +93,16 @@ EXAMPLES = {
         tokens=TOKENS,
     ),
     "biography": BiographyRecord(values(7, L, H), loss=1 / 6, length=T),
+    "layers": LayersRecord(
+        values(L, T),
+        values(L, T),
+        tuple(map(str, range(L * T))),
+        values(T) > 0,
+        TOKENS,
+        TOKENS,
+        values(T, T),
+        values(T, T),
+    ),
     "cell": CellRecord(
         *(values(L, H, T, N) for _ in range(3)), values(L, H, T, T), values(H), positions="alibi", tokens=TOKENS
     ),

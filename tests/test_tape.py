@@ -29,6 +29,7 @@ from explainer.records import (
     GradientRecord,
     HiddenRecord,
     JacobianRecord,
+    LayersRecord,
     MicroscopeRecord,
     PositionsRecord,
 )
@@ -91,6 +92,16 @@ SAMPLES: dict[str, Any] = {
         tuple("abcde"),
     ),
     "biography": BiographyRecord(floats(7, 2, 3), 0.123456789012, 5),
+    "layers": LayersRecord(
+        floats(2, 5),
+        floats(2, 5),
+        tuple("abcdefghij"),
+        MASK,
+        tuple("abcde"),
+        tuple("a<b>é"),
+        floats(5, 5),
+        floats(5, 5),
+    ),
     "cell": CellRecord(*(floats(2, 3, 5, 7) for _ in range(3)), floats(2, 3, 5, 5), floats(3), "alibi", tuple("abcde")),
 }
 

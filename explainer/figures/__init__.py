@@ -21,6 +21,7 @@ from explainer.figures import (
     hidden,
     jacobian,
     jacobian_notes,
+    layers,
     microscope,
     microscope_notes,
     positions,
@@ -37,6 +38,7 @@ NOTES: Mapping[str, Callable[[Any, Moment], Notes]] = {
     "microscope": microscope_notes.notes,
     "jacobian": jacobian_notes.notes,
     "biography": biography_notes.notes,
+    "layers": layers.notes,
 }
 CONTEXTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "hidden": hidden.context,
@@ -44,6 +46,7 @@ CONTEXTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "positions": positions_notes.context,
     "microscope": microscope_notes.context,
     "jacobian": jacobian_notes.context,
+    "layers": layers.context,
 }
 HISTORIES: Mapping[str, Callable[[Sequence[Any], Sequence[int], Mapping[str, Any]], Notes]] = {
     "biography": biography_notes.history,
@@ -57,6 +60,7 @@ PANELS: Mapping[str, Callable[[Mapping[str, Any], str], list[Panel]]] = {
     "microscope": microscope.panels,
     "jacobian": jacobian.panels,
     "biography": biography.panels,
+    "layers": layers.panels,
 }
 
 __all__ = ["CONTEXTS", "HISTORIES", "NOTES", "PANELS", "Moment", "Notes"]

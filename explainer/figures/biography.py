@@ -29,7 +29,7 @@ CHOICES = (
 LIFE_NAMES = ("induction", "previous token", "same token", "position alone", "entropy, of even")
 DASHES = ("solid", "solid", "dot", "dash", "dashdot")
 NAMED_ROWS = 16  # so many heads have a label each; of more, the first of each layer
-HISTORY_STEPS = {"kind": "history", "lens": LENS, "name": "step"}
+HISTORY_STEPS: dict[str, Any] = {"kind": "history", "lens": LENS, "name": "step"}
 
 Runs = Sequence[Mapping[str, Any]]
 

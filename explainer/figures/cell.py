@@ -209,4 +209,4 @@ def _first(record: CellRecord, layer: int, head: int, t: int, s: int) -> tuple[l
 
 def _listed(array: Float[np.ndarray, "*shape"]) -> list[Any]:
     """As JSON has it: null for what is not finite."""
-    return list(np.where(np.isfinite(array), array, None).tolist())
+    return list(np.where(np.isfinite(array), array.astype(object), np.array(None)).tolist())

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from explainer.lenses import attention, biography, cell, gates, gradients, hidden, jacobian, microscope, positions
+from explainer.lenses import (
+    attention,
+    biography,
+    cell,
+    gates,
+    gradients,
+    hidden,
+    jacobian,
+    layers,
+    microscope,
+    positions,
+)
 from explainer.lenses.lens import Lens
 
 __all__ = ["LENSES", "Lens"]
 
 LENSES: dict[str, Lens] = {
     module.LENS.name: module.LENS
-    for module in (hidden, gradients, attention, positions, gates, microscope, jacobian, biography, cell)
+    for module in (hidden, gradients, attention, positions, gates, microscope, jacobian, biography, cell, layers)
 }

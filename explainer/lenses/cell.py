@@ -24,14 +24,10 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> CellRecord:
     points = [f"block.{layer}.{part}" for part in PARTS for layer in range(config.layers)]
     with evaluating(model), observe(model, *points) as seen:
         model(batch.x)
-    values = [value for point in points if isinstance(value := seen[point], Tensor)]
-    stacked = [
-        np.stack([value[0].float().cpu().numpy() for value in values[first : first + config.layers]])
-        for first in range(0, len(values), config.layers)
-    ]
-    query, key, value, weights = stacked
+    first = {name: value[0].float().cpu().numpy() for name, value in seen.items() if isinstance(value, Tensor)}
+    stacked = {part: np.stack([first[f"block.{layer}.{part}"] for layer in range(config.layers)]) for part in PARTS}
     slopes = alibi_slopes(config.heads) if config.positions == "alibi" else [0.0] * config.heads
-    return CellRecord(query, key, value, weights, np.array(slopes), config.positions, tuple(task.axis(batch)))
+    return CellRecord(**stacked, slopes=np.array(slopes), positions=config.positions, tokens=tuple(task.axis(batch)))
 
 
 def suits(config: RunConfig) -> bool:

@@ -108,6 +108,15 @@ LESSON_PLACES = (
         ("transformer",),
     ),
     Place(
+        "layers.py",
+        "layers",
+        "Layers",
+        "layers",
+        "What does each layer know?",
+        "layers",
+        ("transformer",),
+    ),
+    Place(
         "positions.py",
         "positions",
         "Positions",
@@ -138,6 +147,7 @@ def places_for(config: RunConfig, lenses: Sequence[str] = ()) -> list[Place]:
     fitting = [
         place
         for place in LESSON_PLACES
-        if config.model in place.models and (place.lens not in ("attention", "biography") or config.layers > 0)
+        if config.model in place.models
+        and (place.lens not in ("attention", "biography", "layers") or config.layers > 0)
     ]
     return sorted(fitting, key=lambda place: place.lens not in lenses)
