@@ -44,8 +44,8 @@ EXPERIMENTS = (
     Experiment(
         "At the end of training, which layer finds the next token? And what has the other one done for it?",
         {"step": "800"},
-        "The second: the mean loss is 3.50 after the embedding, 3.86 after layer 1 and 1.42 after layer 2, near 0 from where the sequence "
-        "repeats. By this lens layer 1 makes it *worse*. What it writes (which token stood before) is for layer 2 to look for, not for the readout.",
+        "The second: the mean loss is 3.50 after the embedding, 3.86 after layer 1 and 1.42 after layer 2, near 0 a few tokens after the sequence "
+        "begins again. By this lens layer 1 makes it *worse*. What it writes (which token stood before) is for layer 2 to look for, not for the readout.",
     ),
     Experiment(
         "Let it read a repetition after 4 tokens. In training they came after 12 to 24. Does the last row still know what comes next?",
