@@ -77,7 +77,7 @@ LESSONS: Mapping[str, Lesson] = {
     "lesson-microscope-lstm": Lesson(replace(_MICROSCOPE, model="lstm"), ()),
     "lesson-microscope-gru": Lesson(replace(_MICROSCOPE, model="gru"), ()),
     "lesson-flipflop": Lesson(_FLIPFLOP, ("fixed_points",), ratio=1.35, weight_bytes=24_000),
-    "lesson-attention": Lesson(_REPEAT, ("attention",)),
-    "lesson-attention-one-layer": Lesson(replace(_REPEAT, layers=1), ("attention",)),
+    "lesson-attention": Lesson(_REPEAT, ("attention", "biography")),
+    "lesson-attention-one-layer": Lesson(replace(_REPEAT, layers=1), ("attention", "biography")),
     "lesson-positions": Lesson(_POSITIONS, ("positions",)),
 }

@@ -377,6 +377,102 @@ class PatternRecord:
         assert self.places >= len(self.lengths), self.places
 
 
+SCORES = (
+    "prefix_matching",
+    "previous_token",
+    "duplicate_token",
+    "positional",
+    "entropy",
+    "distance",
+    "knocked_out",
+)
+"""What a head's biography tells of it, in the order of `BiographyRecord.scores`."""
+
+
+@dataclass(frozen=True, eq=False)
+class BiographyRecord:
+    """What every head is like, and what it is good for, over a batch.
+
+    Attributes:
+        scores: [s, l, h], s as in `SCORES`. The first three are those of `AttentionRecord`;
+            `positional`, 1 - sum |A - mean A| / (2 B T), the mean being that of the batch's sequences at the same
+            query and key: 1 if attention depends on positions alone (Vig & Belinkov 2019: 1 - variability; NaN for
+            one sequence); `entropy`, in nats; `distance`, mean of sum_s A_ts (t - s), in tokens; `knocked_out`,
+            by how much the loss grows when the head's output is set to 0.
+        loss: of the batch, with all heads.
+        length: T.
+    """
+
+    scores: Float[np.ndarray, "scores L H"]
+    loss: float
+    length: int
+
+    def __post_init__(self) -> None:
+        assert self.scores.ndim == 3, self.scores.shape
+        assert len(self.scores) == len(SCORES), self.scores.shape
+
+
+@dataclass(frozen=True, eq=False)
+class CellRecord:
+    """What the cells of one sequence's attention maps are computed from.
+
+    Attributes:
+        query: q_t of each head, `key` and `value` likewise; turned, where positions are rotary.
+        weights: as the model has them; rows sum to 1.
+        slopes: of ALiBi for each head (0: none).
+        positions: the scheme, one of `config.POSITIONS`.
+        tokens: what the model read, as labels.
+    """
+
+    query: Float[np.ndarray, "L H T K"]
+    key: Float[np.ndarray, "L H T K"]
+    value: Float[np.ndarray, "L H T K"]
+    weights: Float[np.ndarray, "L H T T"]
+    slopes: Float[np.ndarray, " H"]
+    positions: str
+    tokens: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        L, H, T, _ = self.query.shape
+        assert self.key.shape == self.value.shape == self.query.shape, (self.key.shape, self.value.shape)
+        assert self.weights.shape == (L, H, T, T), self.weights.shape
+        assert self.slopes.shape == (H,), self.slopes.shape
+        assert len(self.tokens) == T, len(self.tokens)
+
+
+@dataclass(frozen=True, eq=False)
+class LayersRecord:
+    """What the model would say after each layer (the logit lens), and where its attention comes from (rollout).
+
+    Attributes:
+        losses: [l, t], of what the residual stream says at t, l = 0 after the embedding, l after layer l.
+        certainty: probability of the likeliest token there (token tasks; else of shape (0, 0)).
+        guesses: that token, or the number, row by row: (L + 1) T labels.
+        counted: the positions that count in the loss.
+        targets: what it should say, as labels.
+        tokens: what the model read, as labels.
+        rollout: [t, s], how much of token s is in position t after all layers; rows sum to 1.
+        last: the attention of the last layer, the mean over its heads.
+    """
+
+    losses: Float[np.ndarray, "layers T"]
+    certainty: Float[np.ndarray, "rows columns"]
+    guesses: tuple[str, ...]
+    counted: Bool[np.ndarray, " T"]
+    targets: tuple[str, ...]
+    tokens: tuple[str, ...]
+    rollout: Float[np.ndarray, "T T"]
+    last: Float[np.ndarray, "T T"]
+
+    def __post_init__(self) -> None:
+        rows, T = self.losses.shape
+        assert self.certainty.shape in ((0, 0), (rows, T)), self.certainty.shape
+        assert len(self.guesses) == rows * T, (len(self.guesses), rows, T)
+        assert len(self.targets) == len(self.tokens) == T, (len(self.targets), len(self.tokens))
+        assert self.counted.shape == (T,), self.counted.shape
+        assert self.rollout.shape == self.last.shape == (T, T), (self.rollout.shape, self.last.shape)
+
+
 RECORDS: dict[str, type] = {
     "hidden": HiddenRecord,
     "gradients": GradientRecord,
@@ -387,6 +483,9 @@ RECORDS: dict[str, type] = {
     "jacobian": JacobianRecord,
     "fixed_points": FixedPointsRecord,
     "pattern": PatternRecord,
+    "biography": BiographyRecord,
+    "cell": CellRecord,
+    "layers": LayersRecord,
 }
 """The record of each lens."""
 

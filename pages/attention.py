@@ -9,6 +9,7 @@ from explainer.figures.attention import page_panels, selections
 from explainer.figures.subject import subject
 from explainer.lessons import LESSONS
 from explainer.player import play
+from explainer.ui.cell import cell_section
 from explainer.ui.lesson import Lesson, example_input, open_lesson, theme, tracks, transport
 from explainer.ui.tabs import Experiment, words_below
 
@@ -118,7 +119,7 @@ runs = transport(lesson, with_control)
 runs = [run for run in runs if run.config.layers > 0]
 if runs:
     shown = [subject(run.config, run.meta) for run in runs]
-    play(
+    picked = play(
         page_panels(shown, theme()),
         tracks(lesson, runs),
         key="attention",
@@ -126,6 +127,7 @@ if runs:
         start=INDUCTION,
         ask=example_input(runs[0].config),
     )
+    cell_section("attention", runs[0], picked, INDUCTION)
 else:
     st.info("Nothing is recorded yet. Press Train.")
 
@@ -136,6 +138,7 @@ words_below(
     math=MATH,
     code=[
         ("models/transformer.py", "_explicit"),
+        ("theory/cell.py", "attention_cell"),
         ("lenses/attention.py", "look"),
         ("lenses/attention.py", "earlier_occurrence"),
     ],

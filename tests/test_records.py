@@ -10,11 +10,14 @@ import pytest
 from explainer.records import (
     RECORDS,
     AttentionRecord,
+    BiographyRecord,
+    CellRecord,
     FixedPointsRecord,
     GatesRecord,
     GradientRecord,
     HiddenRecord,
     JacobianRecord,
+    LayersRecord,
     MicroscopeRecord,
     PatternRecord,
     PositionsRecord,
@@ -117,6 +120,20 @@ EXAMPLES = {
         before=1,
         lengths=np.arange(L),
         texts=(*"ab<i>", ""),
+    ),
+    "biography": BiographyRecord(values(7, L, H), loss=1 / 6, length=T),
+    "layers": LayersRecord(
+        values(L, T),
+        values(L, T),
+        tuple(map(str, range(L * T))),
+        values(T) > 0,
+        TOKENS,
+        TOKENS,
+        values(T, T),
+        values(T, T),
+    ),
+    "cell": CellRecord(
+        *(values(L, H, T, N) for _ in range(3)), values(L, H, T, T), values(H), positions="alibi", tokens=TOKENS
     ),
 }
 

@@ -23,11 +23,14 @@ from explainer.config import RunConfig
 from explainer.records import (
     RECORDS,
     AttentionRecord,
+    BiographyRecord,
+    CellRecord,
     FixedPointsRecord,
     GatesRecord,
     GradientRecord,
     HiddenRecord,
     JacobianRecord,
+    LayersRecord,
     MicroscopeRecord,
     PatternRecord,
     PositionsRecord,
@@ -117,6 +120,18 @@ SAMPLES: dict[str, Any] = {
         np.arange(2),
         (*"abcde", ""),
     ),
+    "biography": BiographyRecord(floats(7, 2, 3), 0.123456789012, 5),
+    "layers": LayersRecord(
+        floats(2, 5),
+        floats(2, 5),
+        tuple("abcdefghij"),
+        MASK,
+        tuple("abcde"),
+        tuple("a<b>é"),
+        floats(5, 5),
+        floats(5, 5),
+    ),
+    "cell": CellRecord(*(floats(2, 3, 5, 7) for _ in range(3)), floats(2, 3, 5, 5), floats(3), "alibi", tuple("abcde")),
 }
 
 

@@ -1,17 +1,20 @@
 """Record -> figure and reading: what each lens's views become on a page.
 
 `NOTES` has, for every lens, the function that adds sentences and derived arrays to one record;
-`CONTEXTS`, for the lenses that need one, the function that computes over a whole tape; `PANELS`, all
-figures of a lens for one run (a `subject`), where no page chooses among them: for files.
+`CONTEXTS`, for the lenses that need one, the function that computes over a whole tape; `HISTORIES`,
+for those that have something to say about it, notes on all records with their steps and the run's
+`subject`; `PANELS`, all figures of a lens for one run, where no page chooses among them: for files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from explainer.figures import (
     attention,
+    biography,
+    biography_notes,
     fixed_point_notes,
     fixed_points,
     gates,
@@ -20,6 +23,7 @@ from explainer.figures import (
     hidden,
     jacobian,
     jacobian_notes,
+    layers,
     microscope,
     microscope_notes,
     pattern,
@@ -38,6 +42,8 @@ NOTES: Mapping[str, Callable[[Any, Moment], Notes]] = {
     "jacobian": jacobian_notes.notes,
     "fixed_points": fixed_point_notes.notes,
     "pattern": pattern.notes,
+    "biography": biography_notes.notes,
+    "layers": layers.notes,
 }
 CONTEXTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "hidden": hidden.context,
@@ -46,6 +52,10 @@ CONTEXTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "microscope": microscope_notes.context,
     "jacobian": jacobian_notes.context,
     "fixed_points": fixed_point_notes.context,
+    "layers": layers.context,
+}
+HISTORIES: Mapping[str, Callable[[Sequence[Any], Sequence[int], Mapping[str, Any]], Notes]] = {
+    "biography": biography_notes.history,
 }
 PANELS: Mapping[str, Callable[[Mapping[str, Any], str], list[Panel]]] = {
     "hidden": hidden.panels,
@@ -57,6 +67,8 @@ PANELS: Mapping[str, Callable[[Mapping[str, Any], str], list[Panel]]] = {
     "jacobian": jacobian.panels,
     "fixed_points": fixed_points.panels,
     "pattern": pattern.panels,
+    "biography": biography.panels,
+    "layers": layers.panels,
 }
 
-__all__ = ["CONTEXTS", "NOTES", "PANELS", "Moment", "Notes"]
+__all__ = ["CONTEXTS", "HISTORIES", "NOTES", "PANELS", "Moment", "Notes"]

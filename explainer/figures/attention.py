@@ -109,7 +109,7 @@ def map_panel(theme: str, *, span: int = 6, height: int = 470) -> Panel:
         "zmin": 0,
         "zmax": 1,
         "colorbar": colour_bar("weight"),
-        "hovertemplate": "query t = %{text}<br>key s = %{customdata}<br>weight %{z:.4f}<extra></extra>",
+        "hovertemplate": "query t = %{text}<br>key s = %{customdata}<br>weight %{z:.4f}<br>click to write it out<extra></extra>",
     }
     future = {"xref": "paper", "yref": "paper", "x": 0.75, "y": 0.78, "showarrow": False}
     ticks = {"showgrid": False, "tickmode": "array", "tickfont": {"size": 10, "color": ink(theme).muted}}
@@ -143,6 +143,7 @@ def map_panel(theme: str, *, span: int = 6, height: int = 470) -> Panel:
         span=span,
         rows=2,
         height=height,
+        click={"cell": True},
     )
 
 

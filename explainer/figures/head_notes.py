@@ -29,7 +29,11 @@ METRICS = {"repeat": "accuracy within the repetition", "copy": "recall accuracy"
 
 def role_of(record: AttentionRecord, layer: int, head: int) -> tuple[str, float] | None:
     """The highest of a head's scores, if it is at least `STRONG`."""
-    scores = {name: float(getattr(record, name)[layer, head]) for name in ROLES}
+    return role_among({name: float(getattr(record, name)[layer, head]) for name in ROLES})
+
+
+def role_among(scores: Mapping[str, float]) -> tuple[str, float] | None:
+    """The highest of these scores and its name, if it is at least `STRONG`."""
     known = {name: score for name, score in scores.items() if score >= STRONG}
     return max(known.items(), key=lambda item: item[1]) if known else None
 

@@ -34,7 +34,7 @@ def score_panel(runs: Runs, theme: str, score: str, *, span: int = 3, height: in
     """
     L, H = runs[0]["layers"], runs[0]["heads"]
     data: list[dict[str, Any]] = []
-    slots: list[Slot] = list(_now(0))
+    slots: list[Slot] = list(now(0))
 
     def line(run: int, array: str, index: tuple[int | str, ...], label: str, **given: Any) -> None:
         for axis, source, at in (("x", "step", ()), ("y", array, index)):
@@ -62,8 +62,8 @@ def score_panel(runs: Runs, theme: str, score: str, *, span: int = 3, height: in
                 theme,
                 xaxis={"title": {"text": "training step"}, "rangemode": "tozero"},
                 yaxis={"title": {"text": "score"}, "range": [0, 1.02], "nticks": 4},
-                shapes=[_line(theme)],
-                annotations=[_key(runs, theme)],
+                shapes=[moment_line(theme)],
+                annotations=[key(runs, theme)],
                 margin={"l": 44, "r": 8, "t": 20, "b": 40},
             ),
         },
@@ -83,7 +83,7 @@ def metric_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 230) ->
     if not name or any(metric_of(run) != name for run in runs):
         return None
     data, slots = _curves(runs, theme, name, (f"training {name}:step", f"training {name}"))
-    shapes, notes = [_line(theme)], []
+    shapes, notes = [moment_line(theme)], []
     baseline = runs[0].get("baseline") if name == runs[0].get("metric") else None
     if baseline is not None and math.isfinite(baseline):
         shade = ink(theme)
@@ -100,7 +100,7 @@ def metric_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 230) ->
         id="metric",
         title=f"{name[:1].upper()}{name[1:]}: validation bold, training thin",
         figure={"data": data, "layout": _layout(theme, yaxis, shapes, notes)},
-        slots=(*_now(0), *slots),
+        slots=(*now(0), *slots),
         readings=tuple(Reading(LENS, "metric", run=number) for number in range(len(runs))),
         span=span,
         height=height,
@@ -115,8 +115,8 @@ def loss_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 230) -> P
     return Panel(
         id="loss",
         title="Loss: validation bold, training thin",
-        figure={"data": data, "layout": _layout(theme, yaxis, [_line(theme)], [])},
-        slots=(*_now(0), *slots),
+        figure={"data": data, "layout": _layout(theme, yaxis, [moment_line(theme)], [])},
+        slots=(*now(0), *slots),
         readings=tuple(Reading(LENS, "loss", run=number) for number in range(len(runs))),
         span=span,
         height=height,
@@ -161,7 +161,7 @@ def _curves(runs: Runs, theme: str, name: str, training: tuple[str, str]) -> tup
     return data, slots
 
 
-def _key(runs: Runs, theme: str) -> dict[str, Any]:
+def key(runs: Runs, theme: str) -> dict[str, Any]:
     """What the colours mean, in one line: a legend of plotly's would take half of a small chart."""
     colours = shades(theme, runs[0]["layers"])
     words = [(colour, f"layer {number}") for number, colour in enumerate(colours, start=1)]
@@ -187,8 +187,8 @@ def _dotted(theme: str) -> dict[str, Any]:
     return {"color": ink(theme).text, "width": 2, "dash": "dot"}
 
 
-def _line(theme: str) -> dict[str, Any]:
-    """An upright line at this moment: the first shape of a figure (see `_now`)."""
+def moment_line(theme: str) -> dict[str, Any]:
+    """An upright line at this moment: the first shape of a figure (see `now`)."""
     return {
         "type": "line",
         "x0": 0,
@@ -200,11 +200,11 @@ def _line(theme: str) -> dict[str, Any]:
     }
 
 
-def _now(shape: int) -> tuple[Slot, Slot]:
+def now(shape: int) -> tuple[Slot, Slot]:
     return Slot(f"layout.shapes.{shape}.x0", "step"), Slot(f"layout.shapes.{shape}.x1", "step")
 
 
-def _legend() -> dict[str, Any]:
+def small_legend() -> dict[str, Any]:
     return {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "font": {"size": 11}, "itemwidth": 30}
 
 
@@ -218,5 +218,5 @@ def _layout(
         shapes=shapes,
         annotations=notes,
         showlegend=True,
-        legend=_legend(),
+        legend=small_legend(),
     )

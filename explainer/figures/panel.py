@@ -55,7 +55,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Reading:
-    """Which sentence belongs under the panel: `name` among the notes of the lens's record."""
+    """Which sentence belongs under the panel: `name` among the notes of the lens's record, else of its history."""
 
     lens: str
     name: str
@@ -139,7 +139,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Reel:
-    """One run's frames by lens, its metrics, and the arrays over the whole tape by lens.
+    """One run's frames by lens, its metrics, and by lens the arrays and the sentences over the whole tape.
 
     `answers` are what lenses saw on the viewer's own input; each is shown in the place of the tape's frames.
     """
@@ -148,6 +148,7 @@ class Reel:
     metrics: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     contexts: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=dict)
     answers: Mapping[str, Frame] = field(default_factory=dict)
+    words: Mapping[str, Mapping[str, str | Mapping[str, str]]] = field(default_factory=dict)
 
     def at(self, lens: str, step: int) -> Frame | None:
         """The last frame at or before `step`; the first one when all are later."""
@@ -173,8 +174,10 @@ def reading_at(panel: Panel, reels: Sequence[Reel], step: int, selection: Mappin
     """The panel's sentence at a step; of several runs, a line each."""
     sentences = []
     for reading in panel.readings:
-        frame = _reel(reels, reading.run, selection or {}).at(reading.lens, step)
-        sentence = frame.readings.get(reading.name, "") if frame else ""
+        reel = _reel(reels, reading.run, selection or {})
+        frame = reel.at(reading.lens, step)
+        over_all = reel.words.get(reading.lens, {}).get(reading.name, "")
+        sentence = frame.readings.get(reading.name, over_all) if frame else ""
         if not isinstance(sentence, str):
             sentence = sentence.get(",".join(str((selection or {}).get(name, 0)) for name in panel.reading_index), "")
         sentences.append(sentence)

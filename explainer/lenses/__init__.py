@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
-from explainer.lenses import attention, fixed_points, gates, gradients, hidden, jacobian, microscope, pattern, positions
+from explainer.lenses import (
+    attention,
+    biography,
+    cell,
+    fixed_points,
+    gates,
+    gradients,
+    hidden,
+    jacobian,
+    layers,
+    microscope,
+    pattern,
+    positions,
+)
 from explainer.lenses.lens import Lens
 
 __all__ = ["LENSES", "Lens"]
 
 LENSES: dict[str, Lens] = {
     module.LENS.name: module.LENS
-    for module in (hidden, gradients, attention, positions, gates, microscope, jacobian, fixed_points, pattern)
+    for module in (
+        hidden,
+        gradients,
+        attention,
+        positions,
+        gates,
+        microscope,
+        jacobian,
+        fixed_points,
+        pattern,
+        biography,
+        cell,
+        layers,
+    )
 }

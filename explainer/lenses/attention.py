@@ -35,9 +35,7 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> AttentionRecord:
     """The maps of the batch's first sequence, and the scores of the heads over the batch."""
     layers = attention_weights(model, batch, task.config)
     earlier = earlier_occurrence(first_rows(batch, len(layers[0])))
-    # The token that followed the earlier occurrence stands one position later.
-    after = torch.zeros_like(earlier)
-    after[:, :, 1:] = earlier[:, :, :-1]
+    after = after_earlier(earlier)
     return AttentionRecord(
         weights=np.stack([weights[0].cpu().numpy() for weights in layers]),
         tokens=tuple(task.axis(batch)),
@@ -62,6 +60,13 @@ def earlier_occurrence(batch: Batch) -> Bool[Tensor, "B T T"]:
     if batch.x.is_floating_point():
         return torch.zeros(len(batch.x), T, T, dtype=torch.bool, device=batch.x.device)
     return (batch.x[:, :, None] == batch.x[:, None, :]) & (back > 0)
+
+
+def after_earlier(earlier: Bool[Tensor, "B T T"]) -> Bool[Tensor, "B T T"]:
+    """[b, t, s]: position s is the one after an earlier occurrence of the token of position t."""
+    after = torch.zeros_like(earlier)
+    after[:, :, 1:] = earlier[:, :, :-1]
+    return after
 
 
 def mean_weight(weights: Float[Tensor, "B H T T"], keys: Bool[Tensor, "B T T"]) -> Float[Tensor, " H"]:

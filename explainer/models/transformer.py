@@ -179,13 +179,20 @@ class Transformer(SequenceModel):
         watch = self._watching()
         point = unwatched if watch is None else watch.whole
         h = point("embedding", self.dropout(self.positions.added(self.embedding(x))))
+        return point("output", self.read_out(self.from_block(0, h, point)))
+
+    def from_block(self, first: int, h: Float[Tensor, "B T D"], point: Point = unwatched) -> Float[Tensor, "B T D"]:
+        """The residual stream after the last block, from the one that enters block `first`."""
         angles, bias = self.positions.angles(h), self.positions.bias(h)
-        for number, block in enumerate(self.blocks):
-            h = block(h, angles, bias, point, f"block.{number}")
+        for number in range(first, len(self.blocks)):
+            h = self.blocks[number](h, angles, bias, point, f"block.{number}")
+        return h
+
+    def read_out(self, h: Float[Tensor, "B T D"]) -> Float[Tensor, "B T V"]:
+        """Logits or numbers from a residual stream: the final norm (pre-norm only), then the readout."""
         if self.final_norm is not None:
             h = self.final_norm(h)
-        output = linear(h, self.embedding.weight) if self.readout is None else self.readout(h)
-        return point("output", output)
+        return linear(h, self.embedding.weight) if self.readout is None else self.readout(h)
 
     def points(self) -> dict[str, str]:
         """The embedding, then what each block computes in order, then the output."""

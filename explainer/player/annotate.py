@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.figures import CONTEXTS, NOTES, Moment, Notes
+from explainer.figures import CONTEXTS, HISTORIES, NOTES, Moment, Notes
 from explainer.figures.panel import Frame, Reel, labels_of
 from explainer.figures.subject import subject
 from explainer.records import to_arrays
@@ -33,6 +33,7 @@ class _Derived:
     metrics_after: int = -1
     notes: dict[int, Notes] = field(default_factory=dict)
     contexts: dict[str, tuple[str, dict[str, NDArray[Any]]]] = field(default_factory=dict)
+    words: dict[str, Mapping[str, str | Mapping[str, str]]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -66,7 +67,7 @@ class Annotator:
         While a tape grows they are computed anew each time its views have doubled in number,
         and once more at its end.
         """
-        if lens not in CONTEXTS:
+        if lens not in CONTEXTS and lens not in HISTORIES:
             return "", {}
         count = len(self.store.steps(run.id, VIEW + lens))
         if count == 0:
@@ -80,8 +81,18 @@ class Annotator:
             chunks = self.store.chunks(run.id, kinds=(VIEW + lens,))
             records = [decode_view(lens, chunk.body) for chunk in sorted(chunks, key=lambda chunk: chunk.step)]
             previous = known[1].get("basis") if known else None
-            derived.contexts[lens] = (version, CONTEXTS[lens](records, previous))
+            arrays = CONTEXTS[lens](records, previous) if lens in CONTEXTS else {}
+            if lens in HISTORIES:
+                steps = sorted(chunk.step for chunk in chunks)
+                history = HISTORIES[lens](records, steps, subject(run.config, run.meta))
+                derived.words[lens] = history.readings
+                arrays |= history.arrays
+            derived.contexts[lens] = (version, arrays)
             return derived.contexts[lens]
+
+    def words(self, run: Run, lens: str) -> Mapping[str, str | Mapping[str, str]]:
+        """Sentences over the whole tape, as of the last `context`."""
+        return self._derived(run).words.get(lens, {})
 
     def fills(self, run: Run, lenses: Sequence[str]) -> bool:
         """Whether views of a finished run are on their way; asks, once, for those that its tape lacks."""
@@ -105,11 +116,13 @@ class Annotator:
         """The whole tape in Python, for the page without routes and for files."""
         frames: dict[str, list[Frame]] = {}
         contexts: dict[str, dict[str, NDArray[Any]]] = {}
+        words: dict[str, Mapping[str, str | Mapping[str, str]]] = {}
         for lens in lenses:
             chunks = self.store.chunks(run.id, kinds=(VIEW + lens,))
             frames[lens] = [self._frame(run, chunk) for chunk in sorted(chunks, key=lambda chunk: chunk.step)]
             contexts[lens] = self.context(run, lens)[1]
-        return Reel(frames, self.metrics(run), contexts)
+            words[lens] = self.words(run, lens)
+        return Reel(frames, self.metrics(run), contexts, words=words)
 
     def answer(self, run: Run, step: int, lens: str, record: Any) -> Frame:
         """A record that was asked for, as a frame."""

@@ -61,7 +61,7 @@ def play(
     loop: bool = False,
     scan: Scan | None = None,
     ask: str = "",
-) -> None:
+) -> dict[str, Any] | None:
     """Show panels, and a bar to move through the tapes of `tracks` if there are any.
 
     Args:
@@ -76,6 +76,10 @@ def play(
         loop: begin again after the end.
         scan: what the bar moves through where there are no tapes.
         ask: an example of an input that the viewer may type instead of the tape's sequence; "": no box.
+
+    Returns:
+        The cell that was clicked last in a panel with `click={"cell": True}`: `layer`, `head`, `query`, `key`, `step`
+        and `input`; None before the first.
     """
     asked = {name: _whole(st.query_params.get(name)) for name in ("step", *(selections or {}))}
     for name, (label, choices) in (selections or {}).items():
@@ -85,7 +89,7 @@ def play(
     if st.session_state.get("routes_unreachable"):
         box = _ask(ask) if tracks and ask else None
         show_without_routes(panels, tracks, key=key, selections=selections or {}, asked=asked, scan=scan, ask=box)
-        return
+        return None
     data = {
         "base": base_path(),
         "plotly": PLOTLY_ROUTE,
@@ -107,10 +111,13 @@ def play(
     }
     # As bytes: a dict would be searched for dataframes, which imports pandas (85 MB, a second or more).
     content = orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY)
-    result = _component()(key=key, data=content, on_states_change=_nothing, on_routes_change=_nothing)
+    result = _component()(
+        key=key, data=content, on_states_change=_nothing, on_routes_change=_nothing, on_cell_change=_nothing
+    )
     if result.routes == "unreachable":
         st.session_state["routes_unreachable"] = True
         st.rerun()
+    return dict(result.cell) if result.cell else None
 
 
 def base_path() -> str:

@@ -72,6 +72,7 @@ class Tape {
     this.after = -1;
     this.context = "";
     this.contexts = {};
+    this.words = {}; // sentences over the whole tape, by lens
     this.status = "unknown";
     this.header = {};
     this.frames = Object.fromEntries(run.lenses.map((lens) => [lens, []]));
@@ -115,7 +116,10 @@ class Tape {
     let part = 1;
     if (header.context) {
       this.context = header.context;
-      for (const lens of header.context_lenses) this.contexts[lens] = parts[part++].arrays;
+      for (const lens of header.context_lenses) {
+        this.contexts[lens] = parts[part].arrays;
+        this.words[lens] = JSON.parse(parts[part++].text.words);
+      }
     }
     for (const chunk of header.chunks) {
       const body = parts[part++];
@@ -1018,7 +1022,7 @@ class Player {
     for (const { run, lens, name } of spec.readings) {
       const tape = tapeOf(shown.tapes, run, this.selection);
       const frame = tape?.at(lens, shown.step);
-      let sentence = frame?.readings[name];
+      let sentence = frame?.readings[name] ?? tape?.words[lens]?.[name];
       if (sentence && typeof sentence === "object") {
         sentence = sentence[spec.reading_index.map((index) => this.selection[index] || 0).join(",")];
       }
@@ -1028,7 +1032,21 @@ class Player {
   }
 
   clicked(spec, point) {
-    if (spec.click.select) return point.customdata !== undefined && point.data.mode === "markers" && this.choose({ [spec.click.select]: point.customdata });
+    if (spec.click.select) {
+      if (point.customdata !== undefined && point.data.mode === "markers") this.choose({ [spec.click.select]: point.customdata });
+      return;
+    }
+    if (spec.click.cell) {
+      const [query, key] = point.pointIndex;
+      const { layer = 0, head = 0 } = this.selection;
+      this.setState("cell", { layer, head, query, key, step: this.step, input: this.askBox.value });
+      return;
+    }
+    if (spec.click.heads) {
+      const row = [point.pointIndex].flat()[0]; // of a table or a chart with a row or a bar for each head
+      this.choose({ layer: Math.floor(row / spec.click.heads), head: row % spec.click.heads });
+      return;
+    }
     const frame = this.tapes[spec.click.run].at(spec.click.lens, this.step);
     const shape = frame.arrays[spec.click.name].shape;
     const [L, H, T, S] = shape;

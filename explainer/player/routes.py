@@ -133,7 +133,9 @@ def tape_answer(store: Store, annotator: Annotator, run: Run, lenses: list[str],
     if version != context:
         header["context"] = version
         header["context_lenses"] = [lens for lens, known in contexts.items() if known[0]]
-        parts += [encode(contexts[lens][1]) for lens in header["context_lenses"]]
+        for lens in header["context_lenses"]:
+            words = orjson.dumps(_plain(annotator.words(run, lens))).decode()
+            parts.append(encode(contexts[lens][1], {"words": words}))
     for chunk in chunks:
         entry, files = _entry(annotator, run, chunk)
         header["chunks"].append(entry)

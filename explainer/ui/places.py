@@ -108,6 +108,24 @@ LESSON_PLACES = (
         ("transformer",),
     ),
     Place(
+        "heads.py",
+        "heads",
+        "Heads",
+        "timeline",
+        "When do heads form?",
+        "biography",
+        ("transformer",),
+    ),
+    Place(
+        "layers.py",
+        "layers",
+        "Layers",
+        "layers",
+        "What does each layer know?",
+        "layers",
+        ("transformer",),
+    ),
+    Place(
         "positions.py",
         "positions",
         "Positions",
@@ -139,7 +157,7 @@ def places_for(config: RunConfig, lenses: Sequence[str] = ()) -> list[Place]:
         place
         for place in LESSON_PLACES
         if config.model in place.models
-        and (place.lens != "attention" or config.layers > 0)
+        and (place.lens not in ("attention", "biography", "layers") or config.layers > 0)
         and (place.lens != "fixed_points" or config.layers == 1)
     ]
     return sorted(fitting, key=lambda place: place.lens not in lenses)

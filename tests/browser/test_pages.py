@@ -23,7 +23,18 @@ from explainer.runs.tape_file import load_tape
 Visit = Callable[..., Page]
 PROJECT = Path(__file__).resolve().parents[2]
 
-LESSONS = ("hidden-states", "gates", "gradients", "microscope", "jacobian", "fixed-points", "attention", "positions")
+LESSONS = (
+    "hidden-states",
+    "gates",
+    "gradients",
+    "microscope",
+    "jacobian",
+    "fixed-points",
+    "attention",
+    "heads",
+    "layers",
+    "positions",
+)
 PAGES = ("", *LESSONS, "runs")
 DARK = ("hidden-states", "attention", "positions")
 #: A run that takes a second or two, for pages whose own one takes longer.

@@ -1,0 +1,111 @@
+"""The biography of every head: what it looks at, how far, how evenly, and what the loss would be without it.
+
+Knocking out a head (zero ablation) is Michel et al. 2019 (Are sixteen heads really better than one?), section 3.
+Blocks before it are not run again.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from explainer.config import RunConfig
+from explainer.lenses.attention import after_earlier, earlier_occurrence, mean_weight
+from explainer.lenses.lens import Lens, affordable_rows, evaluating, first_rows
+from explainer.models import SequenceModel, observe
+from explainer.models.transformer import Transformer
+from explainer.records import SCORES, BiographyRecord
+from explainer.tasks import Batch, Task
+from explainer.theory.sizes import flops_per_step
+
+FLOPS = 2e10  # of one look: about a second on one core
+
+
+@torch.no_grad()
+def look(model: SequenceModel, batch: Batch, task: Task) -> BiographyRecord:
+    """All scores of all heads over as many sequences of the batch as a look may take."""
+    assert isinstance(model, Transformer), type(model)
+    L = task.config.layers
+    batch = first_rows(batch, rows(task, batch))
+    points = [f"block.{layer}.{name}" for layer in range(L) for name in ("weights", "residual_in")]
+    with evaluating(model):
+        with observe(model, *points, "output") as seen:
+            model(batch.x)
+        values = {name: value for name, value in seen.items() if isinstance(value, Tensor)}
+        loss = task.loss(values["output"], batch)
+        without = [
+            torch.stack(
+                [
+                    task.loss(knocked_out(model, values[f"block.{layer}.residual_in"], layer, head), batch)
+                    for head in range(task.config.heads)
+                ]
+            )
+            for layer in range(L)
+        ]
+    earlier = earlier_occurrence(batch)
+    after = after_earlier(earlier)
+    layers = []
+    for layer in range(L):
+        weights = values[f"block.{layer}.weights"]
+        scores = {
+            "prefix_matching": mean_weight(weights, after),
+            "previous_token": weights.diagonal(-1, -2, -1).mean((0, 2)),
+            "duplicate_token": mean_weight(weights, earlier),
+            "positional": positional(weights),
+            "entropy": torch.special.entr(weights).sum(-1).mean((0, 2)),
+            "distance": distance(weights),
+            "knocked_out": without[layer] - loss,
+        }
+        layers.append(torch.stack([scores[name] for name in SCORES]))
+    return BiographyRecord(torch.stack(layers, dim=1).float().cpu().numpy(), float(loss), batch.x.shape[1])
+
+
+def rows(task: Task, batch: Batch) -> int:
+    """How many sequences of a batch a look takes: what memory holds and about a second can work through."""
+    config, (B, T) = task.config, batch.x.shape[:2]
+    forward = flops_per_step(config, task.inputs, task.outputs) / 3 / config.batch * (T / config.total_length)
+    passes = 1 + config.layers * config.heads
+    return max(1, min(affordable_rows(config, T, most=B), int(FLOPS // (forward * passes))))
+
+
+def knocked_out(model: Transformer, entering: Float[Tensor, "B T D"], layer: int, head: int) -> Float[Tensor, "B T V"]:
+    """The model's output when one head says nothing: its columns of the block's output projection meet zeros.
+
+    Args:
+        entering: the residual stream that enters block `layer`.
+    """
+
+    def silence(name: str, value: Tensor) -> Tensor:
+        if name != f"block.{layer}.heads":
+            return value
+        value = value.clone()
+        value[:, head] = 0
+        return value
+
+    return model.read_out(model.from_block(layer, entering, silence))
+
+
+def positional(weights: Float[Tensor, "B H T T"]) -> Float[Tensor, " H"]:
+    """1 - sum_bts |A - mean_b A| / (2 B T): 1 if every sequence is attended to alike; NaN for one sequence.
+
+    As each row sums to 1, half the sum is the total variation distance of a row from the mean row.
+    """
+    B, _, T, _ = weights.shape
+    if B == 1:
+        return weights.new_full(weights.shape[1:2], torch.nan)
+    return 1 - (weights - weights.mean(0)).abs().sum((0, 2, 3)) / (2 * B * T)
+
+
+def distance(weights: Float[Tensor, "B H T T"]) -> Float[Tensor, " H"]:
+    """Mean over queries of sum_s A_ts (t - s), in tokens."""
+    position = torch.arange(weights.shape[-1], device=weights.device, dtype=weights.dtype)
+    return (weights * (position[:, None] - position)).sum(-1).mean((0, 2))
+
+
+def suits(config: RunConfig) -> bool:
+    """A Transformer with heads."""
+    return config.model == "transformer" and config.layers > 0
+
+
+LENS = Lens("biography", look, suits)

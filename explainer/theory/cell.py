@@ -1,0 +1,84 @@
+"""One cell of an attention map, step by step: from a query and a key to a weight and its share of the output."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+
+class Cell(NamedTuple):
+    """softmax(q_t K' / sqrt(K) + bias) V at one t and s, with everything on the way (Vaswani et al. 2017, section 3.2).
+
+    Attributes:
+        products: q_i k_i; their sum is `dot`.
+        scale: 1 / sqrt(K).
+        bias: -m (t - s) (ALiBi; else 0).
+        score: dot scale + bias; -infinity where the key is later than the query.
+        largest: of the row's scores that count; it is subtracted before exp, so that nothing overflows.
+        part: exp(score - largest).
+        total: the sum of the row's parts.
+        weight: part / total.
+        row: the weights of the whole row.
+        output: o_t = sum_s weight_ts v_s.
+        share: weight v_s . o_t / |o_t|^2: how much of the output is this cell's; over the row they add up to 1.
+    """
+
+    products: Float[np.ndarray, " K"]
+    dot: float
+    scale: float
+    bias: float
+    score: float
+    largest: float
+    part: float
+    total: float
+    weight: float
+    row: Float[np.ndarray, " T"]
+    output: Float[np.ndarray, " K"]
+    share: float
+
+
+def attention_cell(
+    query: Float[np.ndarray, " K"],
+    keys: Float[np.ndarray, "T K"],
+    values: Float[np.ndarray, "T K"],
+    t: int,
+    s: int,
+    slope: float = 0.0,
+) -> Cell:
+    """The cell of the query at t and the key at s of one head.
+
+    Args:
+        query: q_t, already turned where positions are rotary; `keys` likewise.
+        slope: m, by how much the head's scores fall with each step back (ALiBi).
+    """
+    query, keys, values = (np.asarray(each, dtype=np.float64) for each in (query, keys, values))
+    T, K = keys.shape
+    assert 0 <= t < T, (t, T)
+    assert 0 <= s < T, (s, T)
+    scale = 1 / math.sqrt(K)
+    back = t - np.arange(T)
+    with np.errstate(invalid="ignore", over="ignore"):
+        scores = np.where(back >= 0, keys @ query * scale - slope * back, -np.inf)
+        largest = scores.max()
+        parts = np.where(back >= 0, np.exp(scores - largest), 0.0)
+        row = parts / parts.sum()
+        output = row @ values
+        length = float(output @ output)
+        share = row[s] * float(values[s] @ output) / length if length > 0 else math.nan
+    return Cell(
+        products=query * keys[s],
+        dot=float(query @ keys[s]),
+        scale=scale,
+        bias=float(-slope * abs(back[s])),
+        score=float(scores[s]),
+        largest=float(largest),
+        part=float(parts[s]),
+        total=float(parts.sum()),
+        weight=float(row[s]),
+        row=row,
+        output=output,
+        share=share,
+    )

@@ -1,0 +1,104 @@
+"""One cell of an attention map, written out: chosen by a click on the map or in the boxes, computed only when open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from explainer.figures.cell import check, lines, row_panel, strips_panel
+from explainer.player.mount import play
+from explainer.records import CellRecord
+from explainer.runs.store import Run
+from explainer.ui.backend import client
+from explainer.ui.lesson import theme
+from explainer.ui.words import literal
+
+NAMES = ("layer", "head", "query", "key")
+
+
+def cell_section(key: str, run: Run, picked: Mapping[str, Any] | None, start: Mapping[str, int]) -> None:
+    """A switch, and below it the cell.
+
+    Args:
+        key: of the page.
+        run: the run whose map is shown.
+        picked: the cell that was clicked last (see `play`).
+        start: layer and head before anything was clicked.
+    """
+    state = st.session_state
+    if f"{key}:cell" not in state:
+        state[f"{key}:cell"] = _from_address(st.query_params.get("cell", "")) or {**start, "query": 0, "key": 0}
+        state[f"{key}:cell-open"] = "cell" in st.query_params
+    if picked is not None and picked != state.get(f"{key}:picked"):
+        state[f"{key}:picked"] = picked
+        state[f"{key}:cell"] = {name: int(picked[name]) for name in NAMES}
+        state[f"{key}:cell-step"] = int(picked["step"])
+        state[f"{key}:cell-input"] = str(picked.get("input", ""))
+        state[f"{key}:cell-open"] = True
+        for name in NAMES:
+            state.pop(f"{key}:cell-{name}", None)
+    if not st.toggle("Write out one cell: click one in the large map, or choose it here", key=f"{key}:cell-open"):
+        st.query_params.pop("cell", None)
+        return
+    _cell(key, run)
+
+
+def _cell(key: str, run: Run) -> None:
+    state = st.session_state
+    step = state.get(f"{key}:cell-step", run.step)
+    text = state.get(f"{key}:cell-input", st.query_params.get("input", ""))
+    try:
+        kept = client().snapshot_before(run.id, step)
+        record = client().look(run.id, kept, "cell", text)
+    except (ValueError, TimeoutError) as error:
+        st.error(literal(str(error)), icon=":material/error:")
+        return
+    assert isinstance(record, CellRecord)
+    layer, head, t, s = _choose(key, record)
+    st.query_params["cell"] = f"{layer},{head},{t},{s}"
+    said = f"Weights of step {kept}"
+    said += "" if kept == step else f", the last that are kept before step {step}"
+    said += (
+        f". Layer {layer + 1}, head {head + 1}: query t = {t} ({record.tokens[t]}), key s = {s} ({record.tokens[s]})."
+    )
+    st.caption(literal(said))
+    play(
+        [strips_panel(record, layer, head, t, s, theme()), row_panel(record, layer, head, t, s, theme())],
+        key=f"{key}-cell",
+    )
+    for number, (words, formula) in enumerate(lines(record, layer, head, t, s), start=1):
+        st.markdown(f"**{number}.** {literal(words)}\n\n$$\n{formula}\n$$")
+    st.caption(literal(check(record, layer, head, t, s)))
+
+
+def _choose(key: str, record: CellRecord) -> tuple[int, int, int, int]:
+    """The boxes; what a longer sequence or a larger model had is brought into range."""
+    L, H, _, _ = record.query.shape
+    names = {
+        "layer": [f"Layer {at + 1}" for at in range(L)],
+        "head": [f"Head {at + 1}" for at in range(H)],
+        "query": [f"t = {at} ({token})" for at, token in enumerate(record.tokens)],
+        "key": [f"s = {at} ({token})" for at, token in enumerate(record.tokens)],
+    }
+    cell = st.session_state[f"{key}:cell"]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        for name, choices in names.items():
+            cell[name] = st.selectbox(
+                {"layer": "Layer", "head": "Head", "query": "Query", "key": "Key"}[name],
+                range(len(choices)),
+                index=min(cell[name], len(choices) - 1),
+                format_func=choices.__getitem__,
+                key=f"{key}:cell-{name}",
+                width=150,
+            )
+    return cell["layer"], cell["head"], cell["query"], cell["key"]
+
+
+def _from_address(text: str) -> dict[str, int] | None:
+    """layer,head,query,key; None for anything else."""
+    parts = text.split(",")
+    if len(parts) != len(NAMES) or not all(part.isascii() and part.isdigit() and len(part) < 6 for part in parts):
+        return None
+    return dict(zip(NAMES, map(int, parts), strict=True))

@@ -1,0 +1,152 @@
+"""When do heads form?"""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from explainer.config import RunConfig
+from explainer.figures.biography import page_panels, selections
+from explainer.figures.subject import subject
+from explainer.lessons import LESSONS
+from explainer.player import play
+from explainer.ui.lesson import Lesson, open_lesson, theme, tracks, transport
+from explainer.ui.tabs import Experiment, words_below
+
+EXPLAIN = """
+Every line of the first picture is one **head**; choose above which of its scores it shows. The pink one is the chosen head: click a row of
+the second picture, or a bar, to choose another one. The dotted line is a control: the same model with **one layer**, on the same batches, its
+highest head.
+
+- **Prefix matching**: how much a head looks at the token that *followed* the present one's earlier occurrence. An **induction head** does.
+- **Previous token**, **same token**: how much it looks one step back, or at the earlier occurrence itself.
+- **Position alone**: 1 if the head looks at the same places whatever the tokens are; less if it reads them.
+- **Entropy**: how widely it spreads its attention. **Distance**: how far back it looks.
+- **Δloss without the head**: what the others cannot make good when its output is set to zero. A score says what a head *looks at*, and this what
+  it is *good for*.
+
+A network can learn by and by, or all at once. The **shaded stretch** is where the second difference says that it was at once: from the step at which
+a curve bends up most to the one at which it bends back most. There is none unless the curve makes twice as much of its way in that stretch as learning
+that just approaches its end could, at whatever rate.
+"""
+
+MATH = r"""
+With $A_{ts}$ how much query $t$ takes from key $s$ (mean over a fixed validation batch of $B$ sequences), $P$ the period, and $\bar A$ the mean
+of $A$ over the batch:
+
+$$
+\text{prefix matching} = \frac{1}{T-P} \sum_{t \ge P} A_{t,\,t-P+1}, \qquad
+\text{previous token} = \frac{1}{T-1} \sum_{t \ge 1} A_{t,\,t-1}, \qquad
+\text{same token} = \frac{1}{T-P} \sum_{t \ge P} A_{t,\,t-P},
+$$
+
+$$
+\text{position alone} = 1 - \frac{1}{2BT} \sum_{b,t,s} \bigl| A^{(b)}_{ts} - \bar A_{ts} \bigr|, \qquad
+\text{entropy} = -\frac{1}{T} \sum_{t,s} A_{ts} \ln A_{ts}, \qquad
+\text{distance} = \frac{1}{T} \sum_{t,s} A_{ts}\,(t-s) .
+$$
+
+The first three are of Olsson et al. 2022, the fourth is one minus the variability of Vig & Belinkov 2019: each term is the total variation between one
+sequence's row and the mean row, so it lies in $[0, 1]$. Even attention has entropy $\frac1T \ln T!$ and distance $\frac{T-1}{4}$.
+
+**Knock-out.** $\Delta L_h = L(\text{output of head } h := 0) - L$, on the same batch (Michel et al. 2019). The $\Delta L_h$ do not add up to
+anything: two heads that do the same work hide each other, and two that need each other are both counted with the whole.
+
+**Phase change.** Let $y(u)$ be a curve over $u = \ln(\text{step})$, smoothed by a Gaussian of width 0.1, at places $u_i$ that are 0.02 apart. Around its
+steepest place, within a factor of 3 in steps,
+
+$$
+\text{first} = \arg\max_i \; y_{i+1} - 2 y_i + y_{i-1}, \qquad \text{last} = \arg\min_i \; y_{i+1} - 2 y_i + y_{i-1},
+$$
+
+one before, one after it (signs change for a falling curve). With $r = \text{last} / \text{first}$ it is a phase change if
+
+$$
+|y_\text{last} - y_\text{first}| \; \ge \; 2 \left( r^{-\frac{1}{r-1}} - r^{-\frac{r}{r-1}} \right) (\max y - \min y),
+$$
+
+and at least a tenth of the score's scale (1; the entropy or distance of even attention; the first loss).
+
+Why $\ln(\text{step})$: there, $1 - e^{-\text{step}/\tau}$ is one curve, whatever $\tau$ is, only shifted. Its second difference is extreme at
+$\text{step}/\tau = (3 \mp \sqrt5)/2$, a factor of 6.85 apart, and the bracket is the most that it can make of its way between steps that are
+$r$-fold apart: a quarter for $r = 2$. So no exponential approach is ever taken for a phase change.
+"""
+
+lesson = Lesson(
+    key="heads",
+    base=LESSONS["lesson-attention"].config,
+    shipped=("lesson-attention", "lesson-attention-one-layer"),
+    lenses=("biography",),
+    row=("task", "layers", "positions", "lr"),
+    choices={"model": ("transformer",)},
+)
+START = {"score": 0, "layer": 1, "head": 2}
+"""The head that the page opens with: in the recorded run the strongest induction head."""
+
+EXPERIMENTS = (
+    Experiment(
+        "Three heads of the second layer look where an induction head should. Which head can the network least do without?",
+        {"step": "800", "score": "6"},
+        "None of them. On this tape at step 800 the loss is 1.40, and without head 1 of the first layer, the previous-token head, it is "
+        "3.0 higher: worse than guessing (ln 32 = 3.47). Without any one of the three induction heads it is only 0.06 to 0.16 higher, for "
+        "the other two do the same work; the previous-token head has no double.",
+    ),
+    Experiment(
+        "Before the loss falls, is there anything to be seen? Choose *position alone*.",
+        {"step": "72", "score": "3"},
+        "Yes. The heads of the second layer begin to look at different places in different sequences between steps 35 and 72 (the score of "
+        "layer 2, head 3 goes from 0.88 to 0.57), and they sharpen from step 112 on (entropy). At step 97 the loss is still 3.40 of 3.49. The "
+        "prefix-matching scores and the loss then change phase together, both between steps 209 and 265.",
+    ),
+    Experiment(
+        "Put the layer norm before each branch, as most models have it, and train. Is there a phase change?",
+        {"norm": "pre"},
+        "Not of the loss, nor of the prefix-matching score, in 800 steps (seed 2): the loss falls to 2.6 by and by, and no head's score passes "
+        "0.1. It is not that heads do nothing: without any one head of the first layer the loss is 0.5 to 0.9 higher.",
+    ),
+)
+
+
+def with_control(config: RunConfig) -> list[RunConfig]:
+    """The run, and beside it the same with one layer, which sees the same batches.
+
+    Raises:
+        ValueError: a model without blocks.
+    """
+    if config.layers == 0:
+        raise ValueError("layers = 0 leaves no head to tell of. Choose 1 to 6.")
+    return [config] if config.layers == 1 else [config, replace(config, layers=1)]
+
+
+open_lesson(
+    lesson,
+    "When do heads form?",
+    "At first every head of a Transformer spreads its attention evenly. Some find a role, often **all at once**. Here is the life of each: "
+    "what it looks at, how far and how sharply, and what the network would be without it.",
+)
+runs = [run for run in transport(lesson, with_control) if run.config.layers > 0]
+if runs:
+    shown = [subject(run.config, run.meta) for run in runs]
+    play(
+        page_panels(shown, theme()),
+        tracks(lesson, runs),
+        key="heads",
+        selections=selections(shown[0]),
+        start=START,
+    )
+else:
+    st.info("Nothing is recorded yet. Press Train.")
+
+words_below(
+    "heads",
+    "heads",
+    explain=EXPLAIN,
+    math=MATH,
+    code=[
+        ("lenses/biography.py", "look"),
+        ("lenses/biography.py", "knocked_out"),
+        ("lenses/biography.py", "positional"),
+        ("theory/phase.py", "phase_change"),
+    ],
+    experiments=EXPERIMENTS,
+    config=runs[0].config if runs else None,
+)

@@ -1,0 +1,101 @@
+"""What does each layer know?"""
+
+import streamlit as st
+
+from explainer.figures.layers import panels
+from explainer.figures.subject import subject
+from explainer.lessons import LESSONS
+from explainer.player import play
+from explainer.ui.lesson import EXAMPLES, Lesson, open_lesson, theme, tracks, transport
+from explainer.ui.tabs import Experiment, words_below
+
+EXPLAIN = """
+Each layer adds to what a position carries along, its **residual stream**. The **logit lens** reads that stream before the last layer has
+added its part, with the model's own readout: the first picture writes down the likeliest next token after the embedding and after each
+layer, and colours how wrong it is (bright: right). Where a column becomes bright from one row to the next, that layer found the answer.
+
+A row that says nonsense need not know nothing: the readout was trained for the last one only.
+
+**Raw attention** of the last layer says which positions it reads. But these have already read others. **Rollout** multiplies the attention of all layers, half
+of it being the residual connection, and says how much of each *input token* may have arrived. It leaves out what the values and
+the norms do, so it shows ways, not effects.
+
+Own input may be typed into the box: weights of the last kept moment at or before this step read it.
+"""
+
+MATH = r"""
+With $x^{(l)}_t \in \mathbb{R}^D$ the residual stream at $t$ after layer $l$ ($l = 0$: the embedding), $N$ the final norm and $U$ the readout,
+
+$$
+p^{(l)}_t = \operatorname{softmax}\bigl(U \, N(x^{(l)}_t)\bigr), \qquad \ell^{(l)}_t = -\ln p^{(l)}_t(y_t), \qquad p^{(L)} = \text{the model's own prediction.}
+$$
+
+With the norm *after* each branch there is no final norm: every $x^{(l)}$, $l \ge 1$, leaves a norm of its block, and the embedding is read as it is.
+For numbers, the squared error takes the place of $\ell$.
+
+Rollout (Abnar & Zuidema 2020, §3), with $A^{(l)}$ the mean over the heads of layer $l$:
+
+$$
+R = \tilde A^{(L)} \cdots \tilde A^{(1)}, \qquad \tilde A^{(l)} = \tfrac12 \bigl(A^{(l)} + I\bigr), \qquad \sum_s R_{ts} = 1 .
+$$
+"""
+
+EXPERIMENTS = (
+    Experiment(
+        "At the end of training, which layer finds the next token? And what has the other one done for it?",
+        {"step": "800"},
+        "The second: the mean loss is 3.50 after the embedding, 3.86 after layer 1 and 1.42 after layer 2, near 0 a few tokens after the sequence "
+        "begins again. By this lens layer 1 makes it *worse*. What it writes (which token stood before) is for layer 2 to look for, not for the readout.",
+    ),
+    Experiment(
+        "Let it read a repetition after 4 tokens. In training they came after 12 to 24. Does the last row still know what comes next?",
+        {"step": "800", "input": "7 2 9 4 7 2 9 4 7"},
+        "Yes, though it is less sure: from t = 4 on its likeliest token is right every time (2, 9, 4, 7). The loss is 2.97 at t = 4 and 0.06 at "
+        "t = 7. After layer 1 only the first of these guesses is right.",
+    ),
+    Experiment(
+        "Where did the induction stripe of the raw map go in the rollout?",
+        {"step": "800"},
+        "It is there, but pale: raw, 0.98 of t = 30's attention goes to s = 12; the rollout's largest share of an earlier token is 0.58, at the second "
+        "position. Each layer counts half for the residual connection and a mean over all heads for the rest. A position has 0.29 of itself on "
+        "average, and so it had before training.",
+    ),
+)
+
+lesson = Lesson(
+    key="layers",
+    base=LESSONS["lesson-attention"].config,
+    shipped=("lesson-attention",),
+    lenses=("layers",),
+    row=("task", "layers", "positions", "lr"),
+    choices={"model": ("transformer",)},
+)
+
+open_lesson(
+    lesson,
+    "What does each layer know?",
+    "A Transformer builds its answer layer by layer. What would it say if it **stopped early**? And how much of each input token has reached "
+    "a position by then?",
+)
+runs = [run for run in transport(lesson) if run.config.layers > 0]
+if runs:
+    play(
+        panels(subject(runs[0].config, runs[0].meta), theme()),
+        tracks(lesson, runs[:1]),
+        key="layers",
+        ask="7 2 9 4 7 2 9 4 7"
+        if runs[0].config.task == "repeat" and runs[0].config.symbols > 26
+        else EXAMPLES[runs[0].config.task],
+    )
+else:
+    st.info("Nothing is recorded yet, or this model has no layers. Press Train.")
+
+words_below(
+    "layers",
+    "layers",
+    explain=EXPLAIN,
+    math=MATH,
+    code=[("lenses/layers.py", "look"), ("theory/rollout.py", "rollout")],
+    experiments=EXPERIMENTS,
+    config=runs[0].config if runs else None,
+)
