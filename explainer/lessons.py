@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from explainer.config import RunConfig
+from explainer.sweep import Sweep
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,19 @@ class Lesson:
     """
 
     config: RunConfig
+    lenses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SweepLesson:
+    """One recorded sweep.
+
+    Attributes:
+        sweep: what it trains.
+        lenses: what looks at the first and the last moment of each run.
+    """
+
+    sweep: Sweep
     lenses: tuple[str, ...]
 
 
@@ -73,4 +87,13 @@ LESSONS: Mapping[str, Lesson] = {
     "lesson-attention": Lesson(_REPEAT, ("attention",)),
     "lesson-attention-one-layer": Lesson(replace(_REPEAT, layers=1), ("attention",)),
     "lesson-positions": Lesson(_POSITIONS, ("positions",)),
+}
+
+_HORIZON = RunConfig(task="adding", length=80, model="gru", width=32, lr=1e-2, batch=32, steps=800)
+
+SWEEPS: Mapping[str, SweepLesson] = {
+    "lesson-horizon": SweepLesson(
+        Sweep(base=_HORIZON, axes=(("length", (5, 10, 20, 40, 80)), ("model", ("rnn", "lstm", "gru")))),
+        ("reach",),
+    ),
 }

@@ -16,6 +16,7 @@ from explainer.records import (
     JacobianRecord,
     MicroscopeRecord,
     PositionsRecord,
+    ReachRecord,
     from_arrays,
     to_arrays,
 )
@@ -89,6 +90,7 @@ EXAMPLES = {
         last=T - 1,
         tokens=TOKENS,
     ),
+    "reach": ReachRecord(norms=np.array([0.0, np.nan, np.inf, *range(T - 3)]), last=T - 1),
 }
 
 

@@ -29,6 +29,7 @@ from explainer.records import (
     JacobianRecord,
     MicroscopeRecord,
     PositionsRecord,
+    ReachRecord,
 )
 from explainer.runs import tape
 from explainer.runs.store import Draft, IllegalChange, Store
@@ -88,6 +89,7 @@ SAMPLES: dict[str, Any] = {
         4,
         tuple("abcde"),
     ),
+    "reach": ReachRecord(WILD, 4),
 }
 
 

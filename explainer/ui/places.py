@@ -90,6 +90,13 @@ LESSON_PLACES = (
         RECURRENT,
     ),
     Place(
+        "horizon.py",
+        "horizon",
+        "Memory horizon",
+        "sensors",
+        "How far back can it remember?",
+    ),
+    Place(
         "attention.py",
         "attention",
         "Attention",
