@@ -23,6 +23,7 @@ from explainer.config import RunConfig
 from explainer.records import (
     RECORDS,
     AttentionRecord,
+    BeyondRecord,
     GatesRecord,
     GradientRecord,
     HiddenRecord,
@@ -90,6 +91,21 @@ SAMPLES: dict[str, Any] = {
         tuple("abcde"),
     ),
     "reach": ReachRecord(WILD, 4),
+    "beyond": BeyondRecord(
+        "alibi",
+        5,
+        np.arange(2),
+        floats(2),
+        floats(2),
+        ("", "<b>"),
+        np.arange(2),
+        floats(7),
+        floats(7),
+        np.arange(3),
+        floats(2, 3),
+        floats(2),
+        floats(3),
+    ),
 }
 
 

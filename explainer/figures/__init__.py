@@ -12,6 +12,7 @@ from typing import Any
 
 from explainer.figures import (
     attention,
+    beyond,
     gates,
     gradient_notes,
     gradients,
@@ -33,6 +34,7 @@ NOTES: Mapping[str, Callable[[Any, Moment], Notes]] = {
     "gates": gates.notes,
     "microscope": microscope_notes.notes,
     "jacobian": jacobian_notes.notes,
+    "beyond": beyond.notes,
 }
 CONTEXTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "hidden": hidden.context,
@@ -49,6 +51,7 @@ PANELS: Mapping[str, Callable[[Mapping[str, Any], str], list[Panel]]] = {
     "gates": gates.panels,
     "microscope": microscope.panels,
     "jacobian": jacobian.panels,
+    "beyond": beyond.panels,
 }
 
 __all__ = ["CONTEXTS", "NOTES", "PANELS", "Moment", "Notes"]

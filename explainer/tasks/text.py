@@ -63,6 +63,21 @@ class Text(Task):
         start = torch.randint(len(part) - T, (size, 1), generator=generator)
         return next_step(part[start + torch.arange(T + 1)].long())
 
+    def validation_windows(self, length: int, count: int) -> Batch:
+        """`count` windows of `length` characters, evenly spaced over the part kept for validation: always the same.
+
+        Raises:
+            ValueError: that part is shorter than a window and the character after it.
+        """
+        part = self._parts["validation"]
+        if len(part) < length + 1:
+            raise ValueError(
+                f"The text keeps {len(part):,} characters for validation, too few for a window of {length:,}. "
+                "Learn from a longer text, or train at a shorter length."
+            )
+        start = torch.linspace(0, len(part) - length - 1, count, dtype=torch.float64).long()
+        return next_step(part[start[:, None] + torch.arange(length + 1)].long())
+
     def read(self, text: str) -> Batch:
         """The characters as typed; the right one after the last is not known."""
         text = text.replace("\r\n", "\n")

@@ -114,6 +114,15 @@ LESSON_PLACES = (
         "positions",
         ("transformer",),
     ),
+    Place(
+        "extrapolation.py",
+        "extrapolation",
+        "Beyond the length",
+        "straighten",
+        "Which encoding reads beyond its training length?",
+        "beyond",
+        ("transformer",),
+    ),
 )
 PLACES = (HOME, *LESSON_PLACES, RUNS)
 
@@ -136,6 +145,8 @@ def places_for(config: RunConfig, lenses: Sequence[str] = ()) -> list[Place]:
     fitting = [
         place
         for place in LESSON_PLACES
-        if config.model in place.models and (place.lens != "attention" or config.layers > 0)
+        if config.model in place.models
+        and (place.lens != "attention" or config.layers > 0)
+        and (place.lens != "beyond" or config.task == "text")
     ]
     return sorted(fitting, key=lambda place: place.lens not in lenses)
