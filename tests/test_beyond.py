@@ -16,6 +16,7 @@ from explainer.figures.beyond import (
     Trained,
     attention_panel,
     attention_reading,
+    course_of,
     course_reading,
     kernel_panel,
     kernel_reading,
@@ -198,7 +199,8 @@ def test_alibi_stays_flat_sinusoidal_breaks_and_none_degrades_gently(seed: int) 
     assert found["alibi"].loss[0] < found["none"].loss[0] - 0.1, "without positions it is worse from the start"
     assert np.isnan(found["learned"].loss[1:]).all()
     assert verdict(found["alibi"]) == "flat"
-    assert verdict(found["sinusoidal"]) == "breaks"
+    assert verdict(found["none"]) == "degrades"
+    assert verdict(found["sinusoidal"]) == verdict(found["rotary"]) == "breaks"
 
 
 def test_the_lesson_trains_every_encoding_in_three_seeds() -> None:
@@ -273,7 +275,7 @@ def test_losses_that_are_no_numbers_are_said_and_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("last", "word"), [(1.0, "flat"), (1.24, "flat"), (1.26, "degrades"), (1.71, "breaks"), (0.2, "flat")]
+    ("last", "word"), [(1.0, "flat"), (1.09, "flat"), (1.11, "degrades"), (1.71, "breaks"), (0.2, "flat")]
 )
 def test_the_verdict_goes_by_the_rise(last: float, word: str) -> None:
     assert verdict(made("none", 1.0, 1.0, 1.0, last)) == word
@@ -291,6 +293,30 @@ def test_what_cannot_be_read_is_said_on_the_chart_and_not_drawn() -> None:
     assert [note["text"] for note in figure["layout"]["annotations"]] == ["Learned: has no rows beyond T = 8"]
     learned = [trace for trace in figure["data"] if trace["name"] == "Learned"]
     assert [trace["y"] for trace in learned] == [[1.85, None, None, None]]
+
+
+def test_a_short_course_is_drawn_in_stretches_of_a_quarter_of_t() -> None:
+    each = made(
+        "learned",
+        1.8,
+        NAN,
+        NAN,
+        NAN,
+        distances=np.array([0, 1, 4, 7]),
+        places=np.arange(8.0),
+        course=np.arange(8.0) ** 2,
+    )
+    places, course = course_of([each])
+    assert places.tolist() == [0.5, 2.5, 4.5, 6.5]
+    assert course.tolist() == [0.5, 6.5, 20.5, 42.5]
+    assert course_of([made("alibi", 1, 1, 1, 1)])[0].tolist() == [2, 6, 14, 40]
+
+
+def test_without_a_longer_window_attention_is_drawn_at_t_alone() -> None:
+    short = made("learned", 1.8, NAN, NAN, NAN, distances=np.array([0, 1, 4, 7]))
+    (trace,) = attention_panel([Trained("learned", 0, short)], "light").figure["data"]
+    assert trace["line"]["dash"] == "dot"
+    assert attention_reading([Trained("learned", 0, short)]).endswith("Learned 2.2, and there is no longer window.")
 
 
 def test_a_weight_of_exactly_zero_is_a_gap_on_the_log_axis() -> None:

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from explainer.lessons import SWEEPS
 from explainer.runs.store import Store
 from explainer.runs.sweep_file import load_outcomes, shipped
+from explainer.runs.tape_file import SHIPPED, load_tape
 from explainer.sweep import Sweep
 from explainer.ui import backend, sweeping
 
@@ -179,3 +180,25 @@ def test_both_scores_can_be_chosen() -> None:
     app.get_by_key("horizon-score").set_value("right").run()
     assert not app.exception
     assert app.get_by_key("horizon-score").value == "right"
+
+
+def test_any_transformer_on_a_text_can_be_looked_at_and_others_get_a_sentence(store: Store) -> None:
+    for name in ("lesson-positions", "lesson-attention"):
+        load_tape(store, SHIPPED / f"{name}.tape")
+    app = opened("extrapolation", run="lesson-positions")
+    assert not app.exception
+    assert "One run: Transformer, 2 blocks, width 24" in app.subheader[0].value.replace("\\", "")
+    other = opened("extrapolation", run="lesson-attention")
+    assert not other.exception
+    assert "the run of the address is none" in other.warning[0].value
+    assert not other.subheader
+
+
+def test_a_run_that_failed_is_named(store: Store) -> None:
+    app = started("horizon")
+    found = store.sweep(address(app, "sweep"))
+    assert found is not None
+    store.set_status(found.runs[0], "running")
+    store.set_status(found.runs[0], "diverged")
+    app = opened("horizon", sweep=found.id)
+    assert any("RNN" in caption.value and "diverged" in caption.value for caption in app.caption)

@@ -21,7 +21,7 @@ from explainer.figures.theme import ENCODING_LOOKS, ENCODING_NAMES, FAMILY_COLOU
 from explainer.records import BeyondRecord
 
 LENS = "beyond"
-FLAT = 0.25  # nats by which the loss at 8T may differ from that at T and still count as flat
+FLAT = 0.1  # nats by which the loss at 8T may differ from that at T and still count as flat
 BREAKS = 0.7  # nats from which it is broken
 
 
@@ -108,9 +108,9 @@ def course_panel(runs: Sequence[Trained], theme: str, *, span: int = 6) -> Panel
     for kind in kinds(runs):
         records = of_kind(runs, kind)
         if records:
-            course = np.mean([record.course for record in records], axis=0)
+            places, course = course_of(records)
             data.append(
-                _line(kind, records[0].places, course, width=2.4)
+                _line(kind, places, course, width=2.4)
                 | {
                     "hovertemplate": f"{ENCODING_NAMES[kind]}<br>about position %{{x:.0f}}: %{{y:.3f}} nats<extra></extra>"
                 }
@@ -149,8 +149,13 @@ def attention_panel(runs: Sequence[Trained], theme: str, *, span: int = 6) -> Pa
             continue
         weights = np.mean([record.attention for record in records], axis=0)
         for row, (where, dash, width) in enumerate((("at T", "dot", 1.6), ("in the longest window", "solid", 2.4))):
+            if row and not reads_on(records[0]):
+                continue
             line = _line(kind, records[0].distances[1:], _positive(weights[row, 1:]), width=width)
             line["line"] |= {"dash": dash}
+            if row:
+                look = ENCODING_LOOKS[kind]
+                line |= {"mode": "lines+markers", "marker": {"symbol": look.symbol, "size": 6, "color": look.colour}}
             data.append(line | {"hovertemplate": f"{name}, {where}<br>%{{x}} back: weight %{{y:.3e}}<extra></extra>"})
     return Panel(
         id="beyond-attention",
@@ -276,6 +281,21 @@ def mean_loss(records: Sequence[BeyondRecord]) -> tuple[Float[np.ndarray, " F"],
     return np.mean([record.loss for record in records], axis=0), np.mean([record.error for record in records], axis=0)
 
 
+def course_of(records: Sequence[BeyondRecord]) -> tuple[Float[np.ndarray, " P"], Float[np.ndarray, " P"]]:
+    """Mean loss along the longest window over the seeds, each point of at least T/4 positions."""
+    course, places = np.mean([record.course for record in records], axis=0), records[0].places
+    longest = records[0].distances[-1] + 1
+    group = max(1, round(records[0].trained / 4 * len(places) / longest))
+    starts = np.arange(0, len(places), group)
+    counts = np.diff(np.append(starts, len(places)))
+    return np.add.reduceat(places, starts) / counts, np.add.reduceat(course, starts) / counts
+
+
+def reads_on(record: BeyondRecord) -> bool:
+    """Whether it reads any window longer than those of training."""
+    return bool(record.distances[-1] >= record.trained)
+
+
 def verdict(record: BeyondRecord) -> str:
     """In a word what becomes of the loss from T to the longest window that is read."""
     known = record.loss[np.isfinite(record.loss)]
@@ -347,7 +367,7 @@ def _how_far(records: Sequence[BeyondRecord]) -> str:
     near, far = np.mean([record.looked for record in records], axis=0)
     if not (math.isfinite(near) and math.isfinite(far)):
         return "no attention"
-    if records[0].places.size and records[0].distances[-1] < 2 * records[0].trained - 1:
+    if not reads_on(records[0]):
         return f"{near:.1f}, and there is no longer window"
     return f"{near:.1f} and {far:.1f}"
 
@@ -395,7 +415,7 @@ def _line(kind: str, x: Any, y: Any, *, width: float, opacity: float = 1.0) -> d
 def _by_distance(theme: str, title: str, *, log: bool) -> dict[str, Any]:
     yaxis: dict[str, Any] = {"title": {"text": title}}
     if log:
-        yaxis |= {"type": "log", "exponentformat": "power", "nticks": 6, "minor": {"showgrid": False}}
+        yaxis |= {"type": "log", "exponentformat": "power", "dtick": 1, "minor": {"showgrid": False}}
     return layout(
         theme,
         xaxis={"title": {"text": "distance in tokens"}, "type": "log", "dtick": 1, "minor": {"showgrid": False}},
@@ -414,7 +434,7 @@ def _listed(values: Any) -> list[float | None]:
 
 def _times(length: int, trained: int) -> str:
     factor = length // trained
-    return f"{length}<br>T" if factor == 1 else f"{length}<br>{factor}T"
+    return f"{length} = T" if factor == 1 else f"{length} = {factor}T"
 
 
 def _seeds(count: int) -> str:
