@@ -50,6 +50,10 @@ CASES = [
     (name, configuration("transformer", "repeat", layers=layers, positions=positions))
     for name, positions, layers in product(LENSES, POSITIONS, (0, 2))
 ]
+CASES += [
+    ("beyond", configuration("transformer", "text", layers=layers, positions=positions, dropout=0.3))
+    for positions, layers in product(POSITIONS, (0, 2))
+]
 CASES = [(name, config) for name, config in CASES if LENSES[name].suits(config)]
 
 
