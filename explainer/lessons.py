@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from explainer.config import RunConfig
+from explainer.config import POSITIONS, RunConfig
+from explainer.sweep import Sweep
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,19 @@ class Lesson:
     lenses: tuple[str, ...]
     ratio: float = 1.03
     weight_bytes: int = 120_000
+
+
+@dataclass(frozen=True)
+class SweepLesson:
+    """One recorded sweep.
+
+    Attributes:
+        sweep: what it trains.
+        lenses: what looks at the first and the last moment of each run.
+    """
+
+    sweep: Sweep
+    lenses: tuple[str, ...]
 
 
 _ADDING = RunConfig(task="adding", length=30, model="gru", width=32, lr=5e-3, batch=64, steps=700)
@@ -80,4 +94,33 @@ LESSONS: Mapping[str, Lesson] = {
     "lesson-attention": Lesson(_REPEAT, ("attention", "biography")),
     "lesson-attention-one-layer": Lesson(replace(_REPEAT, layers=1), ("attention", "biography")),
     "lesson-positions": Lesson(_POSITIONS, ("positions",)),
+}
+
+_HORIZON = RunConfig(task="adding", length=80, model="gru", width=32, lr=1e-2, batch=32, steps=800)
+
+_BEYOND = RunConfig(
+    task="text",
+    length=32,
+    model="transformer",
+    layers=2,
+    width=48,
+    heads=4,
+    lr=3e-3,
+    schedule="cosine",
+    warmup=40,
+    weight_decay=0.1,
+    batch=16,
+    steps=800,
+)
+
+SWEEPS: Mapping[str, SweepLesson] = {
+    "lesson-horizon": SweepLesson(
+        Sweep(base=_HORIZON, axes=(("length", (5, 10, 20, 40, 80)), ("model", ("rnn", "lstm", "gru")))),
+        ("reach",),
+    ),
+    # One seed with every encoding before the next, so that a first comparison comes soon.
+    "lesson-beyond": SweepLesson(
+        Sweep(base=_BEYOND, axes=(("seed", (0, 1, 2)), ("positions", POSITIONS))),
+        ("beyond",),
+    ),
 }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
 from explainer.config import RunConfig
@@ -28,6 +28,8 @@ class Limits:
     memory_mb: float = _limit(512, "EXPLAINER_MAX_MEMORY_MB", "activations and optimizer state of a run, in MB")
     active: float = _limit(4, "EXPLAINER_MAX_ACTIVE", "runs that train at the same time; others wait")
     queued: float = _limit(4, "EXPLAINER_MAX_QUEUED", "runs of one session that train or wait")
+    sweep_runs: float = _limit(30, "EXPLAINER_MAX_SWEEP_RUNS", "runs of one sweep, which counts as one in the queue")
+    sweep_seconds: float = _limit(1800, "EXPLAINER_MAX_SWEEP_SECONDS", "training time of a sweep's runs together")
     store_mb: float = _limit(512, "EXPLAINER_STORE_MB", "size of the store; beyond it the oldest finished runs go")
     text_bytes: float = _limit(2_000_000, "EXPLAINER_MAX_TEXT_BYTES", "size of a text or series from a user")
 
@@ -123,6 +125,28 @@ def refuse_if_too_big(
             f"{spoken(allowed.seconds)}. Choose fewer steps, a shorter sequence, a smaller batch or model."
         )
     return expected
+
+
+def refuse_sweep_if_too_big(
+    runs: Sequence[tuple[RunConfig, int, int]], device: str = "cpu", allowed: Limits | None = None
+) -> float:
+    """The seconds that the runs (configuration, inputs, outputs) of a sweep will take together, if this host allows it.
+
+    Raises:
+        ValueError: a run is too big, there are too many, or they take too long; the sentence has the way out.
+    """
+    allowed = allowed or limits()
+    if len(runs) > allowed.sweep_runs:
+        raise ValueError(
+            f"This sweep has {len(runs)} runs, and this host allows {allowed.sweep_runs:.0f}. Take fewer values."
+        )
+    seconds = sum(refuse_if_too_big(*run, device, allowed).seconds for run in runs)
+    if seconds > allowed.sweep_seconds:
+        raise ValueError(
+            f"These {len(runs)} runs would train for about {spoken(seconds)} together, and this host allows a sweep "
+            f"{spoken(allowed.sweep_seconds)}. Take fewer or smaller values, or fewer steps."
+        )
+    return seconds
 
 
 def spoken(seconds: float) -> str:

@@ -473,6 +473,72 @@ class LayersRecord:
         assert self.rollout.shape == self.last.shape == (T, T), (self.rollout.shape, self.last.shape)
 
 
+@dataclass(frozen=True, eq=False)
+class ReachRecord:
+    """How much of the last loss arrives at the state of each time step.
+
+    Attributes:
+        norms: mean over the sequences of ||dL*/ds_t||_2 in the top layer, L* being the loss at the last
+            position that counts, s = h, of an LSTM (h, c); for a Transformer the residual stream that
+            enters the first block. Zero after that position.
+        last: the position of L*.
+    """
+
+    norms: Float[np.ndarray, " T"]
+    last: int
+
+    def __post_init__(self) -> None:
+        assert self.norms.ndim == 1, self.norms.shape
+        assert 0 <= self.last < len(self.norms), self.last
+
+
+@dataclass(frozen=True, eq=False)
+class BeyondRecord:
+    """How well a Transformer reads windows longer than those it was trained on, and where its heads look there.
+
+    Attributes:
+        kind: the encoding, one of `config.POSITIONS`.
+        trained: T, the length it was trained at.
+        lengths: T, 2T, 4T, 8T.
+        loss: nats per character over the last quarter of windows of each length, on validation text; NaN
+            where it can't read them.
+        error: standard error of that over the windows.
+        why: of each length, why there is no number; "" where there is one.
+        windows: how many of each length.
+        places: of the longest windows that it reads, the middle of each stretch of positions, from 0.
+        course: nats per character in each of these stretches.
+        distances: from a query to a key, in tokens.
+        attention: mean weight on the key that far back, for the queries of the last quarter, over all blocks and
+            heads; at length T and at the longest. NaN where no query has such a key, or there is no block.
+        looked: mean distance of the weight in both, in tokens.
+        kernel: what the encoding alone makes of that distance (see `lenses.beyond.kernel`); NaN where it has nothing.
+    """
+
+    kind: str
+    trained: int
+    lengths: Int[np.ndarray, " F"]
+    loss: Float[np.ndarray, " F"]
+    error: Float[np.ndarray, " F"]
+    why: tuple[str, ...]
+    windows: Int[np.ndarray, " F"]
+    places: Float[np.ndarray, " P"]
+    course: Float[np.ndarray, " P"]
+    distances: Int[np.ndarray, " Q"]
+    attention: Float[np.ndarray, "ends Q"]
+    looked: Float[np.ndarray, " ends"]
+    kernel: Float[np.ndarray, " Q"]
+
+    def __post_init__(self) -> None:
+        F = len(self.why)
+        for each in (self.lengths, self.loss, self.error, self.windows):
+            assert each.shape == (F,), (each.shape, F)
+        assert self.places.shape == self.course.shape, (self.places.shape, self.course.shape)
+        Q = len(self.distances)
+        assert self.attention.shape == (2, Q), (self.attention.shape, Q)
+        assert self.kernel.shape == (Q,), (self.kernel.shape, Q)
+        assert self.looked.shape == (2,), self.looked.shape
+
+
 RECORDS: dict[str, type] = {
     "hidden": HiddenRecord,
     "gradients": GradientRecord,
@@ -486,6 +552,8 @@ RECORDS: dict[str, type] = {
     "biography": BiographyRecord,
     "cell": CellRecord,
     "layers": LayersRecord,
+    "reach": ReachRecord,
+    "beyond": BeyondRecord,
 }
 """The record of each lens."""
 

@@ -520,6 +520,7 @@ def lessons(monkeypatch: pytest.MonkeyPatch) -> dict[str, Lesson]:
         "lesson-b": Lesson(RunConfig(task="text", width=5, length=7, batch=3, steps=5), ("hidden",)),
     }
     monkeypatch.setattr(tapes_module, "LESSONS", small)
+    monkeypatch.setattr(tapes_module, "SWEEPS", {})
     return small
 
 

@@ -20,20 +20,21 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "records": (set(), LIGHT),
     "theory": (set(), LIGHT),
     "data": ({"config"}, LIGHT),
-    "lessons": ({"config"}, set()),
+    "sweep": ({"config"}, set()),
+    "lessons": ({"config", "sweep"}, set()),
     "limits": ({"config", "theory"}, set()),
     "tasks": ({"config", "theory", "data"}, TORCH),
     "models": ({"config", "theory"}, TORCH),
     "training": ({"config", "records", "tasks", "models"}, TORCH),
     "lenses": ({"config", "records", "theory", "models", "tasks"}, TORCH),
     "runs": (
-        {"config", "records", "data", "limits", "theory"},
+        {"config", "records", "data", "limits", "theory", "sweep"},
         {"numpy", "safetensors", "starlette", "orjson"},
     ),
     "figures": ({"config", "records", "theory"}, {*LIGHT, "plotly"}),
     "player": ({"config", "records", "figures", "runs", "ui"}, {*LIGHT, "streamlit", "starlette", "orjson", "plotly"}),
     "ui": (
-        {"config", "data", "records", "figures", "runs", "player", "lessons", "limits", "theory"},
+        {"config", "data", "records", "figures", "runs", "player", "lessons", "limits", "theory", "sweep"},
         {*LIGHT, "streamlit", "starlette"},
     ),
     "headless": (
@@ -51,11 +52,12 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "limits",
             "theory",
             "player",
+            "sweep",
         },
         {*TORCH, "plotly", "safetensors", "orjson"},
     ),
     "pages": (
-        {"config", "data", "records", "figures", "runs", "player", "ui", "lessons", "limits", "theory"},
+        {"config", "data", "records", "figures", "runs", "player", "ui", "lessons", "limits", "theory", "sweep"},
         {*LIGHT, "streamlit"},
     ),
 }

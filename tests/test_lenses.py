@@ -54,6 +54,10 @@ CASES = (
     ]
     + [("pattern", configuration(model, "text", layers=2)) for model in MODELS]
 )
+CASES += [
+    ("beyond", configuration("transformer", "text", layers=layers, positions=positions, dropout=0.3))
+    for positions, layers in product(POSITIONS, (0, 2))
+]
 CASES = [(name, config) for name, config in CASES if LENSES[name].suits(config)]
 
 

@@ -14,7 +14,8 @@ from explainer.ui import backend
 from explainer.ui.places import LESSON_PLACES, PLACES, Place
 
 PROJECT = Path(__file__).resolve().parents[1]
-TRAINING = [place for place in LESSON_PLACES if place.path != "positions"]  # there Train belongs to one encoding
+#: Without those where Train belongs to one encoding, or to a sweep (see test_sweep_pages.py).
+TRAINING = [place for place in LESSON_PLACES if place.path not in ("positions", "horizon", "extrapolation")]
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ import pytest
 from explainer.records import (
     RECORDS,
     AttentionRecord,
+    BeyondRecord,
     BiographyRecord,
     CellRecord,
     FixedPointsRecord,
@@ -21,6 +22,7 @@ from explainer.records import (
     MicroscopeRecord,
     PatternRecord,
     PositionsRecord,
+    ReachRecord,
     from_arrays,
     to_arrays,
 )
@@ -135,6 +137,22 @@ EXAMPLES = {
     "cell": CellRecord(
         *(values(L, H, T, N) for _ in range(3)), values(L, H, T, T), values(H), positions="alibi", tokens=TOKENS
     ),
+    "beyond": BeyondRecord(
+        kind="none",
+        trained=T,
+        lengths=np.array([T, 2 * T]),
+        loss=np.array([1.5, np.nan]),
+        error=values(2),
+        why=("", "<b> & more"),
+        windows=np.array([P, 0]),
+        places=values(N),
+        course=values(N),
+        distances=np.arange(H),
+        attention=values(2, H),
+        looked=values(2),
+        kernel=values(H),
+    ),
+    "reach": ReachRecord(norms=np.array([0.0, np.nan, np.inf, *range(T - 3)]), last=T - 1),
 }
 
 

@@ -21,7 +21,7 @@ from explainer.runs.store import Chunk, Draft, IllegalChange, Store, StoreError,
 
 PROJECT = Path(__file__).resolve().parents[1]
 CONFIG = RunConfig(task="adding", length=7, width=5, batch=3, steps=11)
-TABLES = {"runs", "chunks", "checkpoints", "texts", "commands", "worker", "looks", "watching", "migrations"}
+TABLES = {"runs", "chunks", "checkpoints", "texts", "commands", "worker", "looks", "watching", "sweeps", "migrations"}
 STATUSES = ("queued", "running", "paused", "done", "stopped", "diverged", "failed")
 # Written out once more, so that a slip in the code's own table shows.
 LEGAL = {

@@ -23,6 +23,7 @@ from explainer.config import RunConfig
 from explainer.records import (
     RECORDS,
     AttentionRecord,
+    BeyondRecord,
     BiographyRecord,
     CellRecord,
     FixedPointsRecord,
@@ -34,6 +35,7 @@ from explainer.records import (
     MicroscopeRecord,
     PatternRecord,
     PositionsRecord,
+    ReachRecord,
 )
 from explainer.runs import tape
 from explainer.runs.store import Draft, IllegalChange, Store
@@ -132,6 +134,22 @@ SAMPLES: dict[str, Any] = {
         floats(5, 5),
     ),
     "cell": CellRecord(*(floats(2, 3, 5, 7) for _ in range(3)), floats(2, 3, 5, 5), floats(3), "alibi", tuple("abcde")),
+    "reach": ReachRecord(WILD, 4),
+    "beyond": BeyondRecord(
+        "alibi",
+        5,
+        np.arange(2),
+        floats(2),
+        floats(2),
+        ("", "<b>"),
+        np.arange(2),
+        floats(7),
+        floats(7),
+        np.arange(3),
+        floats(2, 3),
+        floats(2),
+        floats(3),
+    ),
 }
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from explainer.figures import (
     attention,
+    beyond,
     biography,
     biography_notes,
     fixed_point_notes,
@@ -44,6 +45,7 @@ NOTES: Mapping[str, Callable[[Any, Moment], Notes]] = {
     "pattern": pattern.notes,
     "biography": biography_notes.notes,
     "layers": layers.notes,
+    "beyond": beyond.notes,
 }
 CONTEXTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "hidden": hidden.context,
@@ -69,6 +71,7 @@ PANELS: Mapping[str, Callable[[Mapping[str, Any], str], list[Panel]]] = {
     "pattern": pattern.panels,
     "biography": biography.panels,
     "layers": layers.panels,
+    "beyond": beyond.panels,
 }
 
 __all__ = ["CONTEXTS", "HISTORIES", "NOTES", "PANELS", "Moment", "Notes"]

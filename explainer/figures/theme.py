@@ -25,6 +25,32 @@ FAMILY_NAMES: Mapping[str, str] = {
     "gru": "GRU",
     "transformer": "Transformer",
 }
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a curve is told from the others, with and without colour."""
+
+    colour: str
+    symbol: str
+    dash: str
+
+
+#: Of the encodings of position, which all belong to one family.
+ENCODING_LOOKS: Mapping[str, Look] = {
+    "none": Look("#8A8F98", "x", "solid"),
+    "learned": Look("#C98A00", "square", "solid"),
+    "sinusoidal": Look("#D55E00", "triangle-up", "dash"),
+    "rotary": Look("#2B83C6", "diamond", "dashdot"),
+    "alibi": Look("#009E73", "circle", "solid"),
+}
+ENCODING_NAMES: Mapping[str, str] = {
+    "none": "None",
+    "learned": "Learned",
+    "sinusoidal": "Sinusoidal",
+    "rotary": "Rotary",
+    "alibi": "ALiBi",
+}
 FONT = '"Source Sans", "Source Sans Pro", sans-serif'
 SEQUENTIAL = "Viridis"
 DIVERGING = [

@@ -20,13 +20,15 @@ import orjson
 import torch
 
 from explainer.headless.progress import Progress
-from explainer.lessons import LESSONS, Lesson
+from explainer.lessons import LESSONS, SWEEPS, Lesson, SweepLesson
 from explainer.runs.active import record
 from explainer.runs.inputs import prepare
+from explainer.runs.outcomes import Outcomes
 from explainer.runs.store import Chunk, Draft, Store
+from explainer.runs.sweep_file import SUFFIX, save_outcomes
 from explainer.runs.tape import encode, join_metrics
 from explainer.runs.tape_file import SHIPPED, save_tape
-from explainer.runs.views import Pace
+from explainer.runs.views import SWEEP_PACE, Pace
 
 MOST_BYTES = 5_000_000
 """Of all shipped tapes together."""
@@ -49,20 +51,25 @@ def make_tapes(names: Sequence[str] = (), folder: Path | None = None) -> int:
         ValueError: an unknown lesson, a run that failed, or more than 5 MB in all.
     """
     for name in names:
-        if name not in LESSONS:
-            raise ValueError(f"{name[:60]!r} is no lesson. The lessons are: {', '.join(LESSONS)}.")
+        if name not in {**LESSONS, **SWEEPS}:
+            raise ValueError(f"{name[:60]!r} is no lesson. The lessons are: {', '.join([*LESSONS, *SWEEPS])}.")
     folder = folder or SHIPPED
-    chosen = list(dict.fromkeys(names)) or list(LESSONS)
+    chosen = list(dict.fromkeys(names)) or [*LESSONS, *SWEEPS]
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as scratch:
         store = Store(Path(scratch) / "store")
-        fresh = {name: make_tape(store, name, LESSONS[name], Path(scratch) / f"{name}.tape") for name in chosen}
+        fresh = {
+            name: make_tape(store, name, LESSONS[name], Path(scratch) / f"{name}.tape")
+            if name in LESSONS
+            else make_sweep(store, name, SWEEPS[name], Path(scratch) / f"{name}{SUFFIX}")
+            for name in chosen
+        }
         store.close()
-        kept = [path for path in sorted(folder.glob("*.tape")) if names and path.stem not in fresh]
+        kept = [path for path in _shipped(folder) if names and path.stem not in fresh]
         sizes = {path.stem: path.stat().st_size for path in [*kept, *fresh.values()]}
         _refuse_if_too_big(sizes)
         folder.mkdir(parents=True, exist_ok=True)
-        for path in folder.glob("*.tape"):
+        for path in _shipped(folder):
             if path not in kept:
                 path.unlink()
         for path in fresh.values():
@@ -98,6 +105,36 @@ def make_tape(store: Store, name: str, lesson: Lesson, path: Path) -> Path:
     size = save_tape(store, name, path, name)
     progress.say(f"{name}: {run.status}, {size / 1000:,.0f} kB")
     return path
+
+
+def make_sweep(store: Store, name: str, lesson: SweepLesson, path: Path) -> Path:
+    """Train the runs of one lesson's sweep and write what came of them.
+
+    Raises:
+        ValueError: a run failed.
+    """
+    runs: list[str] = []
+    for number, config in enumerate(lesson.sweep.configs):
+        progress = Progress(config.steps, sys.stdout)
+        progress.say(f"{name}, run {number + 1} of {len(lesson.sweep.configs)}:")
+        prepared = prepare(config)
+        runs.append(f"{name} {number}")
+        if prepared.digest:
+            store.save_text(prepared.digest, prepared.body)
+        store.create(runs[-1], prepared.config, owner="", lenses=lesson.lenses, data=prepared.digest)
+        for step in record(store, runs[-1], SWEEP_PACE, torch.device("cpu")):
+            progress.update(step.number, step.loss)
+    outcomes = Outcomes(store).of(lesson.sweep, runs, lesson.lenses)
+    for run, outcome in zip(runs, outcomes, strict=True):
+        if outcome.status not in ("done", "diverged"):
+            raise ValueError(f"{run} is {outcome.status}.")
+    size = save_outcomes(path, lesson.sweep, outcomes)
+    progress.say(f"{name}: {len(runs)} runs, {size / 1000:,.0f} kB")
+    return path
+
+
+def _shipped(folder: Path) -> list[Path]:
+    return sorted([*folder.glob("*.tape"), *folder.glob(f"*{SUFFIX}")])
 
 
 def in_order(chunks: Sequence[Chunk]) -> list[Draft]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from explainer.lenses import (
     attention,
+    beyond,
     biography,
     cell,
     fixed_points,
@@ -15,6 +16,7 @@ from explainer.lenses import (
     microscope,
     pattern,
     positions,
+    reach,
 )
 from explainer.lenses.lens import Lens
 
@@ -35,5 +37,7 @@ LENSES: dict[str, Lens] = {
         biography,
         cell,
         layers,
+        reach,
+        beyond,
     )
 }

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 
 from explainer.config import RunConfig
-from explainer.limits import limits, refuse_if_too_big
+from explainer.limits import limits, refuse_if_too_big, refuse_sweep_if_too_big
 from explainer.runs.inputs import Prepared, prepare, training_inputs
 from explainer.runs.reader import LATEST, Reader, check_lens
 from explainer.runs.store import ACTIVE, Run
+from explainer.sweep import Sweep, hashed
 
 __all__ = ["LATEST", "Client", "training_inputs"]
 
@@ -49,19 +50,55 @@ class Client(Reader):
         prepared = self._prepare(config, data)
         refuse_if_too_big(prepared.config, *training_inputs(prepared.config, prepared.body or None))
         with self.store.transaction():
-            for run in _names(prepared.config.run_id(prepared.digest)):
-                found = self.store.run(run)
-                if found is None:
+            return self._ask_for(prepared, owner, lenses, parent)
+
+    def submit_sweep(self, sweep: Sweep, owner: str, lenses: Iterable[str] = (), data: str | None = None) -> str:
+        """Ask for the runs of a sweep, all or none; those that are recorded, or that somebody trains, are shared.
+
+        Args:
+            owner: the session; only it may stop the sweep.
+            lenses: what looks at the first and the last moment of each run.
+            data: the user's own text, or a series' canonical text.
+
+        Returns:
+            The sweep's id.
+
+        Raises:
+            ValueError: unknown lens, unfit data, a run or the whole too big for this host, or too many in the queue.
+        """
+        lenses = tuple(dict.fromkeys(lenses))
+        for lens in lenses:
+            check_lens(lens)
+        prepared = [self._prepare(config, data) for config in sweep.configs]
+        refuse_sweep_if_too_big([(each.config, *training_inputs(each.config, each.body or None)) for each in prepared])
+        number = hashed([each.config.run_id(each.digest) for each in prepared])
+        with self.store.transaction():
+            known = self.store.sweep(number)
+            still = known is not None and any(
+                run is not None and run.status in ACTIVE for run in map(self.store.run, known.runs)
+            )
+            if not still:
+                self._check_queue(owner)
+            runs = [self._ask_for(each, owner, lenses, sweep=number) for each in prepared]
+            self.store.save_sweep(number, sweep, runs, known.owner if known is not None and still else owner)
+        return number
+
+    def _ask_for(self, prepared: Prepared, owner: str, lenses: Sequence[str], parent: str = "", sweep: str = "") -> str:
+        """Create or join a run, inside a transaction; for a sweep it waits with the others of that."""
+        for run in _names(prepared.config.run_id(prepared.digest)):
+            found = self.store.run(run)
+            if found is None:
+                if not sweep:
                     self._check_queue(owner)
-                    if prepared.digest:
-                        self.store.save_text(prepared.digest, prepared.body)
-                    self.store.create(
-                        run, prepared.config, owner=owner, lenses=lenses, data=prepared.digest, parent=parent
-                    )
-                    return run
-                if not found.altered and (found.status != "paused" or found.owner == owner):
-                    self._join(found, owner, lenses)
-                    return run
+                if prepared.digest:
+                    self.store.save_text(prepared.digest, prepared.body)
+                self.store.create(
+                    run, prepared.config, owner=owner, lenses=lenses, data=prepared.digest, parent=parent, sweep=sweep
+                )
+                return run
+            if not found.altered and (found.status != "paused" or found.owner == owner):
+                self._join(found, owner, lenses, sweep)
+                return run
         raise AssertionError("names never end")
 
     def _prepare(self, config: RunConfig, data: str | None) -> Prepared:
@@ -74,7 +111,7 @@ class Client(Reader):
             )
         return prepare(config, data)
 
-    def _join(self, run: Run, owner: str, lenses: Sequence[str]) -> None:
+    def _join(self, run: Run, owner: str, lenses: Sequence[str], sweep: str = "") -> None:
         missing = [lens for lens in lenses if lens not in run.lenses]
         if missing:
             self.store.change(run.id, lenses=(*run.lenses, *missing))
@@ -82,18 +119,22 @@ class Client(Reader):
                 for lens in missing:
                     self.store.command(run.id, "fill", lens)
         if run.status in ("stopped", "failed"):
-            self._check_queue(owner)
-            self.store.change(run.id, owner=owner, attempts=0)
+            if not sweep:
+                self._check_queue(owner)
+            self.store.change(run.id, owner=owner, attempts=0, sweep=sweep)
             self.store.set_status(run.id, "queued")
         elif run.status == "paused":
             self.store.command(run.id, "resume")
+        if run.sweep and not sweep and not run.finished:  # asked for by itself: it needn't wait for its sweep
+            self.store.change(run.id, sweep="")
 
     def _check_queue(self, owner: str) -> None:
         allowed = int(limits().queued)
-        waiting = sum(run.owner == owner for run in self.store.runs("queued", "running"))
+        mine = [run for run in self.store.runs("queued", "running") if run.owner == owner]
+        waiting = len({run.sweep or run.id for run in mine})
         if waiting >= allowed:
             raise ValueError(
-                f"{waiting} of your runs train or wait already, and this host allows {allowed}. "
+                f"{waiting} of your runs train or wait already, a sweep counted as one, and this host allows {allowed}. "
                 "Wait for one to end, or stop one."
             )
 
@@ -119,6 +160,26 @@ class Client(Reader):
     def stop(self, run: str, owner: str) -> None:
         """End a run early; it keeps its tape and can go on later."""
         self._steer(run, owner, "stop")
+
+    def stop_sweep(self, sweep: str, owner: str) -> None:
+        """End the run of a sweep that trains and take those that wait out of the queue; what is done stays.
+
+        Raises:
+            ValueError: no such sweep, or somebody else's.
+        """
+        with self.store.transaction():
+            found = self.store.sweep(sweep)
+            if found is None:
+                raise ValueError("There is no such sweep here (any more). Start it again.")
+            if found.owner != owner:
+                raise ValueError("This sweep belongs to someone else. Start one of your own with another seed.")
+            for run in filter(None, map(self.store.run, found.runs)):
+                if run.sweep != sweep or run.status not in ACTIVE:
+                    continue
+                if run.status == "queued" and run.step == 0:
+                    self.store.delete(run.id)
+                else:
+                    self.store.command(run.id, "stop")
 
     def set_lr(self, run: str, owner: str, lr: float) -> None:
         """Train on with another learning rate (the peak of its schedule); the run counts as altered.

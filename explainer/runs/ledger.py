@@ -13,7 +13,7 @@ from explainer.runs.rows import FINISHED, NEXT, Chunk, Draft, Run
 
 _RUN = (
     "id, config, data, status, step, created, updated, owner, parent, pinned, altered, attempts, message, meta, "
-    "bytes, lenses"
+    "bytes, lenses, sweep"
 )
 
 
@@ -39,6 +39,7 @@ class Ledger(Database):
         pinned: bool = False,
         meta: Mapping[str, Any] | None = None,
         step: int = 0,
+        sweep: str = "",
     ) -> None:
         """A new run; `data` is the hash of a text in `texts`.
 
@@ -47,9 +48,9 @@ class Ledger(Database):
         """
         now = time.time()
         values = (run, config.to_json(), data, status, step, now, now, owner, parent, int(pinned))
-        rest = (0, 0, "", json.dumps(dict(meta or {})), 0, json.dumps(list(dict.fromkeys(lenses))))
+        rest = (0, 0, "", json.dumps(dict(meta or {})), 0, json.dumps(list(dict.fromkeys(lenses))), sweep)
         with self.transaction() as db:
-            db.execute(f"INSERT INTO runs ({_RUN}) VALUES ({', '.join('?' * 16)})", (*values, *rest))
+            db.execute(f"INSERT INTO runs ({_RUN}) VALUES ({', '.join('?' * 17)})", (*values, *rest))
 
     def run(self, run: str) -> Run | None:
         """One run, or None."""
@@ -95,6 +96,7 @@ class Ledger(Database):
         lenses: Iterable[str] | None = None,
         message: str | None = None,
         meta: Mapping[str, Any] | None = None,
+        sweep: str | None = None,
     ) -> None:
         """Set what is given; entries of `meta` are added to those that are there."""
         with self.transaction() as db:
@@ -110,6 +112,8 @@ class Ledger(Database):
                 db.execute("UPDATE runs SET attempts = ? WHERE id = ?", (attempts, run))
             if message is not None:
                 db.execute("UPDATE runs SET message = ? WHERE id = ?", (message, run))
+            if sweep is not None:
+                db.execute("UPDATE runs SET sweep = ? WHERE id = ?", (sweep, run))
             if lenses is not None:
                 names = json.dumps(list(dict.fromkeys(lenses)))
                 db.execute("UPDATE runs SET lenses = ? WHERE id = ?", (names, run))

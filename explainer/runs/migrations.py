@@ -92,6 +92,19 @@ MIGRATIONS: tuple[Migration, ...] = (
             )""",
         ),
     ),
+    (
+        "sweeps",
+        (
+            """CREATE TABLE sweeps (
+                id TEXT PRIMARY KEY,
+                sweep TEXT NOT NULL,
+                runs TEXT NOT NULL,
+                owner TEXT NOT NULL,
+                created REAL NOT NULL
+            )""",
+            "ALTER TABLE runs ADD COLUMN sweep TEXT NOT NULL DEFAULT ''",
+        ),
+    ),
 )
 
 

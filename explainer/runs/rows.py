@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from explainer.config import RunConfig
+from explainer.sweep import Sweep
 
 ACTIVE = frozenset({"queued", "running", "paused"})
 FINISHED = frozenset({"done", "stopped", "diverged", "failed"})
@@ -41,6 +42,7 @@ class Run:
         meta: the task's metric and baseline, vocabulary, device, final numbers (see `worker`).
         bytes: size of its chunks.
         lenses: what looks at it while it trains.
+        sweep: for which it waits and trains; "" for a run that was asked for by itself.
     """
 
     id: str
@@ -59,11 +61,30 @@ class Run:
     meta: Mapping[str, Any]
     bytes: int
     lenses: tuple[str, ...]
+    sweep: str
 
     @property
     def finished(self) -> bool:
         """Whether no more steps will come unless someone asks for them."""
         return self.status in FINISHED
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredSweep:
+    """One row of `sweeps`.
+
+    Attributes:
+        id: hash of its runs (see `Sweep.sweep_id`).
+        runs: their ids, in order; some may have been deleted since.
+        owner: who may stop it.
+        created: seconds since 1970.
+    """
+
+    id: str
+    sweep: Sweep
+    runs: tuple[str, ...]
+    owner: str
+    created: float
 
 
 class Draft(NamedTuple):

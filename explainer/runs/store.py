@@ -12,6 +12,7 @@ The contract:
 | commands | client, then worker | the worker removes one in the transaction that writes its effect |
 | looks | client asks, worker answers | one row for each (run, step, lens, input) |
 | watching | client | heartbeats of viewers, a few seconds long |
+| sweeps | client | which runs belong together, and who may stop them |
 | worker | worker | its one row: process, device, heartbeat each second |
 
 Status: queued → running ⇄ paused → done, stopped, diverged or failed; stopped and failed → queued.
@@ -21,6 +22,8 @@ worker's places are taken. `set_status` refuses every other change.
 What a reader sees is always whole: each method is one transaction, and several are one inside
 `with store.transaction():`. A run's `step` is the last update whose row is on the tape, and
 everything that belongs to earlier steps is on it too; views may be filled in later.
+
+A run that trains for a sweep has that sweep's id in `sweep`, until somebody asks for it by itself.
 
 Deleting removes a run, its chunks, checkpoint, commands and looks together. Pinned runs (the
 tapes that ship) refuse it. When the store outgrows its limit, `make_room` deletes the oldest
@@ -35,7 +38,8 @@ from pathlib import Path
 from explainer.runs.database import StoreError
 from explainer.runs.ledger import IllegalChange, Ledger
 from explainer.runs.mailbox import Mailbox
-from explainer.runs.rows import ACTIVE, FINISHED, Chunk, Command, Draft, Look, Run, WorkerState
+from explainer.runs.rows import ACTIVE, FINISHED, Chunk, Command, Draft, Look, Run, StoredSweep, WorkerState
+from explainer.runs.sweep_table import SweepTable
 
 __all__ = [
     "ACTIVE",
@@ -48,12 +52,13 @@ __all__ = [
     "Run",
     "Store",
     "StoreError",
+    "StoredSweep",
     "WorkerState",
     "default_path",
 ]
 
 
-class Store(Ledger, Mailbox):
+class Store(Ledger, Mailbox, SweepTable):
     """All tables over one SQLite file in `folder`; safe to share between threads."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -47,6 +48,10 @@ class Pace:
     weight_bytes: int = 32_000_000
     ratio: float = 1.03
     weight_ratio: float = 1.1
+
+
+SWEEP_PACE = Pace(gap=math.inf, weight_bytes=0, ratio=1.25, weight_ratio=1.25)
+"""Of a run in a sweep: views and weights of the first and the last moment, few measurements between."""
 
 
 @dataclass

@@ -16,7 +16,8 @@ from explainer.limits import Limits, limits
 from explainer.runs.active import ActiveRun, sentence
 from explainer.runs.looking import Looker
 from explainer.runs.store import Command, Run, Store, StoreError
-from explainer.runs.views import Pace
+from explainer.runs.turns import next_up
+from explainer.runs.views import SWEEP_PACE, Pace
 from explainer.training import Trainer
 
 log = logging.getLogger(__name__)
@@ -140,15 +141,15 @@ class Workshop:
                 self._take_up(row)
 
     def _start_queued(self) -> None:
-        free = int(self.limits.active) - len(self.active)
-        if free <= 0:
+        places = int(self.limits.active)
+        if len(self.active) >= places:
             return
-        for row in reversed(self.store.runs("queued")):
-            if free <= 0:
-                break
+        queued = self.store.runs("queued")[::-1]
+        if not queued:
+            return
+        for row in next_up(queued, self.store.runs("running"), places, self.store.sweeps_waiting_since()):
             self.tidy()
             self._take_up(row)
-            free -= 1
 
     def _take_up(self, row: Run) -> None:
         """Let a run train from now on."""
@@ -160,7 +161,7 @@ class Workshop:
             self._fail(row.id, error)
 
     def _load(self, row: Run) -> ActiveRun:
-        return ActiveRun(self.store, row, self.pace, self.device)
+        return ActiveRun(self.store, row, SWEEP_PACE if row.sweep else self.pace, self.device)
 
     def _obey(self, command: Command) -> bool:
         """Do what a command says; False if it has to wait, with all that follow for its run."""

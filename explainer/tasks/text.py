@@ -69,6 +69,21 @@ class Text(Task):
         rows = max(1, min(len(part), most) // T)
         return part[: rows * T].reshape(rows, T).long()
 
+    def validation_windows(self, length: int, count: int) -> Batch:
+        """`count` windows of `length` characters, evenly spaced over the part kept for validation: always the same.
+
+        Raises:
+            ValueError: that part is shorter than a window and the character after it.
+        """
+        part = self._parts["validation"]
+        if len(part) < length + 1:
+            raise ValueError(
+                f"The text keeps {len(part):,} characters for validation, too few for a window of {length:,}. "
+                "Learn from a longer text, or train at a shorter length."
+            )
+        start = torch.linspace(0, len(part) - length - 1, count, dtype=torch.float64).long()
+        return next_step(part[start[:, None] + torch.arange(length + 1)].long())
+
     def read(self, text: str) -> Batch:
         """The characters as typed; the right one after the last is not known."""
         text = text.replace("\r\n", "\n")

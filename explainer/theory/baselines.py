@@ -45,6 +45,14 @@ def flipflop_memoryless(length: int, pulse: float) -> float:
     return (1 - pulse) * (length - 1) / length
 
 
+def adding_constant_within(tolerance: float) -> float:
+    """How often always answering 1 to the adding problem is less than `tolerance` <= 1 off: 2e - e^2.
+
+    The sum of two independent U[0, 1] has the density 1 - |s - 1|.
+    """
+    return 2 * tolerance - tolerance**2
+
+
 def chance(vocabulary: int) -> float:
     """Accuracy of guessing one of `vocabulary` equally likely tokens: 1 / V."""
     return 1 / vocabulary

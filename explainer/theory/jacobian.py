@@ -77,6 +77,32 @@ def factor_per_step(norms: Float[np.ndarray, " T"]) -> float:
     return math.exp(float(back @ logs) / float(back @ back))
 
 
+def gradient_horizon(norms: Float[np.ndarray, " T"], share: float = 0.01) -> float:
+    """The steps k back from the last at which ||dL/dh_{T-k}|| first falls below `share` of ||dL/dh_T||.
+
+    Between the last k above and the first k below, the crossing of the straight line through the
+    logarithms; with a fixed factor f < 1 per step that is ln(share) / ln(f), whatever the length. Where
+    the norm falls to exactly 0 there is no such line, and the horizon is that k.
+
+    Returns:
+        Steps; infinite if it never falls so low in these T steps; NaN if the last norm is not a positive
+        number, or one before the crossing is not finite.
+    """
+    back = np.asarray(norms, dtype=np.float64)[::-1]
+    if not (back.size and math.isfinite(back[0]) and back[0] > 0):
+        return math.nan
+    below = np.flatnonzero(back < share * back[0])
+    k = int(below[0]) if below.size else len(back)
+    if not np.isfinite(back[:k]).all():
+        return math.nan
+    if not below.size:
+        return math.inf
+    if back[k] == 0:
+        return float(k)
+    high, low = math.log(back[k - 1]), math.log(back[k])
+    return k - 1 + (high - math.log(share) - math.log(back[0])) / (high - low)
+
+
 def verdict(factor: float) -> Verdict:
     """What a factor per step means: "healthy" inside `HEALTHY`, "undefined" for NaN."""
     if math.isnan(factor):

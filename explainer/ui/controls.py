@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from explainer.config import KNOBS, RunConfig
-from explainer.figures.theme import FAMILY_NAMES
+from explainer.figures.theme import ENCODING_NAMES, FAMILY_NAMES
 
 LABELS: Mapping[str, str] = {
     "task": "Task",
@@ -44,6 +44,7 @@ LABELS: Mapping[str, str] = {
 
 CHOICE_NAMES: Mapping[str, str] = {
     **FAMILY_NAMES,
+    **ENCODING_NAMES,
     "copy": "Copy memory",
     "adding": "Adding problem",
     "repeat": "Repetition",

@@ -99,6 +99,13 @@ LESSON_PLACES = (
         RECURRENT,
     ),
     Place(
+        "horizon.py",
+        "horizon",
+        "Memory horizon",
+        "sensors",
+        "How far back can it remember?",
+    ),
+    Place(
         "attention.py",
         "attention",
         "Attention",
@@ -134,6 +141,15 @@ LESSON_PLACES = (
         "positions",
         ("transformer",),
     ),
+    Place(
+        "extrapolation.py",
+        "extrapolation",
+        "Beyond the length",
+        "straighten",
+        "Which encoding reads beyond its training length?",
+        "beyond",
+        ("transformer",),
+    ),
 )
 PLACES = (HOME, *LESSON_PLACES, RUNS)
 
@@ -159,5 +175,6 @@ def places_for(config: RunConfig, lenses: Sequence[str] = ()) -> list[Place]:
         if config.model in place.models
         and (place.lens not in ("attention", "biography", "layers") or config.layers > 0)
         and (place.lens != "fixed_points" or config.layers == 1)
+        and (place.lens != "beyond" or config.task == "text")
     ]
     return sorted(fitting, key=lambda place: place.lens not in lenses)

@@ -30,10 +30,12 @@ LESSONS = (
     "microscope",
     "jacobian",
     "fixed-points",
+    "horizon",
     "attention",
     "heads",
     "layers",
     "positions",
+    "extrapolation",
 )
 PAGES = ("", *LESSONS, "runs")
 DARK = ("hidden-states", "attention", "positions")

@@ -1,0 +1,360 @@
+"""The memory horizon: accuracy against lag, and how far back the gradient reaches before and after training.
+
+Each network has its colour, and a marker of its own on every chart, so that none has to be told by
+colour. A horizon is `theory.jacobian.gradient_horizon` of the norms that the lens `reach` sees.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from explainer.figures.panel import Panel
+from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES, ink, layout
+from explainer.records import ReachRecord
+from explainer.theory.jacobian import gradient_horizon
+
+SHARE = 0.01
+SIZES = (16, 11, 7, 5, 4)  # where networks stand on one point, all of them are seen
+SYMBOLS = {"rnn": "square", "rnn_relu": "triangle-up", "lstm": "diamond", "gru": "circle", "transformer": "star"}
+FLOOR = 1e-9  # of the gradient's share on its chart
+
+
+@dataclass(frozen=True)
+class Memory:
+    """One network at one delay.
+
+    Attributes:
+        model: its family.
+        length: T of the sequences.
+        lag: steps between reading and answering (see `theory.memory`).
+        score: what share is right, at best 1; NaN before the end of training.
+        first: the gradients before the first update, last: after the last one; None where nobody looked.
+    """
+
+    model: str
+    length: int
+    lag: float
+    score: float
+    first: ReachRecord | None = None
+    last: ReachRecord | None = None
+
+
+def page_panels(memories: Sequence[Memory], theme: str, score: str, baseline: float, baseline_name: str) -> list[Panel]:
+    """The three charts of the page, in reading order.
+
+    Args:
+        score: what `Memory.score` is, for the axis.
+        baseline: the score without a memory.
+        baseline_name: what that is.
+    """
+    return [
+        accuracy_panel(memories, theme, score, baseline, baseline_name),
+        reach_panel(memories, theme),
+        trained_panel(memories, theme, baseline),
+    ]
+
+
+def accuracy_panel(
+    memories: Sequence[Memory], theme: str, score: str, baseline: float, baseline_name: str, *, span: int = 5
+) -> Panel:
+    """The score of each network against the lag; upright, where its gradient ended before training."""
+    shade = ink(theme)
+    data: list[dict[str, Any]] = []
+    for model in families(memories):
+        found = learnt(memories, model)
+        name, colour, symbol = FAMILY_NAMES[model], FAMILY_COLOURS[model], SYMBOLS[model]
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": name,
+                "legendgroup": model,
+                "x": [memory.lag for memory in found],
+                "y": [memory.score for memory in found],
+                "customdata": [memory.length for memory in found],
+                "line": {"color": colour, "width": 2.4},
+                "marker": {"symbol": symbol, "size": 9, "color": colour},
+                "hovertemplate": f"{name}, T = %{{customdata}}<br>lag %{{x}}: %{{y:.4f}}<extra></extra>",
+            }
+        )
+        reach = horizon_before(memories, model)
+        if math.isfinite(reach):
+            data.append(
+                {
+                    "type": "scatter",
+                    "mode": "lines+markers",
+                    "name": "its gradient at the start",
+                    "legendgroup": model,
+                    "showlegend": False,
+                    "x": [reach, reach],
+                    "y": [0, 1],
+                    "line": {"color": colour, "width": 1.6, "dash": "dash"},
+                    "marker": {"symbol": f"{symbol}-open", "size": [0, 9], "color": colour},
+                    "hovertemplate": f"{name}, before training<br>the gradient falls under {SHARE:.0%} "
+                    "after %{x:.2f} steps<extra></extra>",
+                }
+            )
+    lags = sorted({memory.lag for memory in memories})
+    return Panel(
+        id="horizon-accuracy",
+        title="What is remembered (dashed: how far the gradient reached at first)",
+        figure={
+            "data": data,
+            "layout": layout(
+                theme,
+                xaxis={"title": {"text": "lag: steps between reading and answering"}, "type": "log", **_ticks(lags)},
+                yaxis={"title": {"text": score}, "range": [_lowest(memories), 1.06]},
+                shapes=[_level(baseline, shade.muted)],
+                annotations=[
+                    {"xref": "paper", "x": 1, "xanchor": "right", "y": baseline, "yanchor": "bottom"}
+                    | {"showarrow": False, "text": baseline_name, "font": {"size": 11, "color": shade.muted}}
+                ],
+                showlegend=True,
+            ),
+        },
+        reading=accuracy_reading(memories, baseline),
+        span=span,
+        height=370,
+    )
+
+
+def reach_panel(memories: Sequence[Memory], theme: str, *, span: int = 4) -> Panel:
+    """||dL/ds|| against steps back, as a share of the last, before (solid) and after training (dotted)."""
+    shade = ink(theme)
+    data: list[dict[str, Any]] = []
+    for model in families(memories):
+        longest = _longest(memories, model)
+        name, colour = FAMILY_NAMES[model], FAMILY_COLOURS[model]
+        for record, when, dash in ((longest.first, "before training", "solid"), (longest.last, "after", "dot")):
+            if record is None:
+                continue
+            shares = shares_back(record)
+            data.append(
+                {
+                    "type": "scatter",
+                    "mode": "lines",
+                    "name": name,
+                    "showlegend": False,
+                    "x": list(range(len(shares))),
+                    "y": [share if math.isfinite(share) and share > 0 else None for share in shares.tolist()],
+                    "line": {"color": colour, "width": 2.4, "dash": dash},
+                    "hovertemplate": f"{name}, {when}, T = {longest.length}<br>%{{x}} steps back: %{{y:.3e}}<extra></extra>",
+                }
+            )
+            reach = gradient_horizon(record.norms[: record.last + 1], SHARE)
+            if math.isfinite(reach):
+                data.append(
+                    {
+                        "type": "scatter",
+                        "mode": "markers",
+                        "showlegend": False,
+                        "x": [reach],
+                        "y": [SHARE],
+                        "marker": {
+                            "symbol": SYMBOLS[model] + ("-open" if dash == "dot" else ""), "size": 9, "color": colour,
+                        },
+                        "hovertemplate": f"{name}, {when}: horizon %{{x:.2f}} steps<extra></extra>",
+                    }
+                )  # fmt: skip
+    return Panel(
+        id="horizon-reach",
+        title="The gradient, steps back (solid: before training, dotted: after)",
+        figure={
+            "data": data,
+            "layout": layout(
+                theme,
+                xaxis={"title": {"text": "steps back from the loss"}, "rangemode": "tozero"},
+                yaxis={
+                    "title": {"text": "‖∂L/∂s‖, as a share of the last"},
+                    "type": "log",
+                    "exponentformat": "power",
+                    "range": [math.log10(FLOOR), 1.5],
+                },
+                shapes=[_level(SHARE, shade.muted)],
+                annotations=[
+                    {"xref": "paper", "x": 1, "xanchor": "right", "y": math.log10(SHARE), "yanchor": "bottom"}
+                    | {"showarrow": False, "text": f"{SHARE:.0%}", "font": {"size": 11, "color": shade.muted}}
+                ],
+            ),
+        },
+        reading=reach_reading(memories),
+        span=span,
+        height=370,
+    )
+
+
+def trained_panel(memories: Sequence[Memory], theme: str, baseline: float, *, span: int = 3) -> Panel:
+    """The gradient's horizon after training against the lag that was asked for; filled where it was learnt."""
+    shade = ink(theme)
+    data: list[dict[str, Any]] = []
+    lags = sorted({memory.lag for memory in memories})
+    for size, model in zip(SIZES, families(memories), strict=False):
+        found = [memory for memory in learnt(memories, model) if not math.isnan(horizon_after(memory))]
+        name, colour, symbol = FAMILY_NAMES[model], FAMILY_COLOURS[model], SYMBOLS[model]
+        reached = [horizon_after(memory) for memory in found]
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": name,
+                "showlegend": False,
+                "x": [memory.lag for memory in found],
+                "y": [min(reach, memory.length - 1) for reach, memory in zip(reached, found, strict=True)],
+                "text": [f"{reach:.2f} steps" if math.isfinite(reach) else "the whole sequence" for reach in reached],
+                "marker": {
+                    "symbol": [symbol if is_learnt(memory, baseline) else f"{symbol}-open" for memory in found],
+                    "size": size,
+                    "color": colour,
+                    "line": {"width": 1.5, "color": colour},
+                },
+                "hovertemplate": f"{name}<br>lag %{{x}}: the gradient reaches back %{{text}}<extra></extra>",
+            }
+        )
+    ends = [min(lags, default=1.0), max(lags, default=10.0)]
+    data.insert(
+        0,
+        {"type": "scatter", "mode": "lines", "x": ends, "y": ends, "showlegend": False, "hoverinfo": "skip"}
+        | {"line": {"color": shade.muted, "width": 1.5, "dash": "dot"}},
+    )
+    return Panel(
+        id="horizon-trained",
+        title="After training: does the gradient reach the lag?",
+        figure={
+            "data": data,
+            "layout": layout(
+                theme,
+                xaxis={"title": {"text": "lag (filled: learnt)"}, "type": "log", **_ticks(lags)},
+                yaxis={"title": {"text": "gradient's horizon in steps"}, "type": "log", **_ticks(lags)},
+            ),
+        },
+        reading=trained_reading(memories, baseline),
+        span=span,
+        height=370,
+    )
+
+
+# -- what the charts stand on -----------------------------------------------------------------
+
+
+def families(memories: Sequence[Memory]) -> list[str]:
+    """The networks, in the order in which they come."""
+    return list(dict.fromkeys(memory.model for memory in memories))
+
+
+def learnt(memories: Sequence[Memory], model: str) -> list[Memory]:
+    """Of one network what has been trained to its end, by lag."""
+    found = [memory for memory in memories if memory.model == model and not math.isnan(memory.score)]
+    return sorted(found, key=lambda memory: memory.lag)
+
+
+def is_learnt(memory: Memory, baseline: float) -> bool:
+    """Whether its score is more than half the way from the baseline to 1."""
+    return memory.score > (baseline + 1) / 2
+
+
+def horizon_before(memories: Sequence[Memory], model: str) -> float:
+    """The gradient's horizon at step 0, in the longest sequence of this network that was looked at."""
+    record = _longest(memories, model).first
+    return math.nan if record is None else gradient_horizon(record.norms[: record.last + 1], SHARE)
+
+
+def horizon_after(memory: Memory) -> float:
+    """The gradient's horizon after the last update; infinite where the whole sequence is within it."""
+    record = memory.last
+    return math.nan if record is None else gradient_horizon(record.norms[: record.last + 1], SHARE)
+
+
+def shares_back(record: ReachRecord) -> Float[np.ndarray, " lags"]:
+    """||dL/ds_{T-k}|| / ||dL/ds_T|| for k = 0 ... T."""
+    back = record.norms[: record.last + 1][::-1].astype(np.float64)
+    with np.errstate(all="ignore"):
+        return back / back[0]
+
+
+def _longest(memories: Sequence[Memory], model: str) -> Memory:
+    own = [memory for memory in memories if memory.model == model]
+    seen = [memory for memory in own if memory.first is not None]
+    return max(seen or own, key=lambda memory: memory.length)
+
+
+# -- readings ---------------------------------------------------------------------------------
+
+
+def accuracy_reading(memories: Sequence[Memory], baseline: float) -> str:
+    """One or two sentences: the longest lag that each network learnt, farthest first, beside its gradient's horizon."""
+    done = [model for model in families(memories) if learnt(memories, model)]
+    if not done:
+        return "No run has ended yet."
+    tried = max(memory.lag for memory in memories if not math.isnan(memory.score))
+    farthest = {
+        model: max((each.lag for each in learnt(memories, model) if is_learnt(each, baseline)), default=0.0)
+        for model in done
+    }
+    said = [
+        f"{FAMILY_NAMES[model]} learnt {f'lags up to {lag:g}' if lag else 'none of these lags'}"
+        for model, lag in sorted(farthest.items(), key=lambda pair: -pair[1])
+    ]
+    sentence = f"Of lags up to {tried:g}: {'; '.join(said)}."
+    before = {model: horizon_before(memories, model) for model in done}
+    known = [f"{FAMILY_NAMES[model]} {_steps(reach)}" for model, reach in before.items() if not math.isnan(reach)]
+    if known:
+        sentence += (
+            f" Before training the gradient fell under {SHARE:.0%} of itself after so many steps: {', '.join(known)}."
+        )
+    return sentence
+
+
+def reach_reading(memories: Sequence[Memory]) -> str:
+    """One sentence for each network: its gradient's horizon before and after training, in its longest sequence."""
+    said = []
+    for model in families(memories):
+        memory = _longest(memories, model)
+        before, after = horizon_before(memories, model), horizon_after(memory)
+        if math.isnan(before):
+            continue
+        later = "" if math.isnan(after) else f", {_steps(after)} after"
+        said.append(f"{FAMILY_NAMES[model]} {_steps(before)} before training{later} (T = {memory.length})")
+    return f"Steps back to 1%: {'; '.join(said)}." if said else "Nobody has looked at the gradient yet."
+
+
+def trained_reading(memories: Sequence[Memory], baseline: float) -> str:
+    """One sentence: of the runs whose gradient reaches the lag, how many learnt it, and of the others."""
+    seen = [memory for memory in memories if not (math.isnan(memory.score) or math.isnan(horizon_after(memory)))]
+    if not seen:
+        return "No run has ended yet."
+    reaching = [memory for memory in seen if horizon_after(memory) >= memory.lag]
+    short = [memory for memory in seen if horizon_after(memory) < memory.lag]
+    counts = [
+        f"{sum(is_learnt(memory, baseline) for memory in group)} of {len(group)} {_plural(len(group))} whose gradient {what}"
+        for group, what in ((reaching, "reaches the lag"), (short, "does not"))
+        if group
+    ]
+    return f"Learnt: {', and '.join(counts)}."
+
+
+def _plural(count: int) -> str:
+    return "run" if count == 1 else "runs"
+
+
+def _steps(reach: float) -> str:
+    return f"{reach:.1f}" if math.isfinite(reach) else "all of them"
+
+
+def _lowest(memories: Sequence[Memory]) -> float:
+    """The bottom of the score's axis: a little below 0, and below what a run fell to, down to -0.5."""
+    return max(-0.5, min([0.0, *(memory.score for memory in memories if math.isfinite(memory.score))])) - 0.05
+
+
+def _ticks(lags: Sequence[float]) -> dict[str, Any]:
+    return {"tickvals": list(lags), "ticktext": [f"{lag:g}" for lag in lags], "minor": {"showgrid": False}}
+
+
+def _level(height: float, colour: str) -> dict[str, Any]:
+    line = {"color": colour, "width": 1.5, "dash": "dot"}
+    return {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": height, "y1": height, "line": line}

@@ -1,0 +1,167 @@
+"""Beyond: a Transformer trained at T reads windows of T, 2T, 4T and 8T characters (Press et al. 2022, section 2).
+
+The windows are fixed and come from the validation part of the text; only their last quarter is judged, where
+every character has the most to go by.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from explainer.config import RunConfig
+from explainer.lenses.attention import attention_weights
+from explainer.lenses.lens import Lens, evaluating, first_rows
+from explainer.models import SequenceModel, Transformer
+from explainer.records import BeyondRecord
+from explainer.tasks import Batch, Task
+from explainer.tasks.text import Text
+from explainer.theory.encodings import alibi_slopes, dot_kernel, rotary_kernel, sinusoidal
+from explainer.theory.followed import mean_by_lag
+from explainer.theory.sizes import flops_per_step
+
+FACTORS = (1, 2, 4, 8)
+MOST_LENGTH = 2048
+MOST_WINDOWS, FEWEST_WINDOWS = 64, 4
+FLOPS = 3e10  # of one length, counted from above: about a second on one core
+SCORES = 2**22  # that a forward pass may hold where attention is not fused
+STRETCHES = 32
+LOOKED_AT = 4  # windows whose attention weights are taken, at most
+
+
+def look(model: SequenceModel, batch: Batch, task: Task) -> BeyondRecord:
+    """Losses and attention at all lengths; the batch is not read, for the windows are always the same."""
+    assert isinstance(model, Transformer), type(model)
+    assert isinstance(task, Text), type(task)
+    config = task.config
+    lengths = [factor * config.length for factor in FACTORS]
+    read: dict[int, Float[np.ndarray, "W length"]] = {}
+    why: list[str] = []
+    for length in lengths:
+        why.append(refusal(config, length))
+        if not why[-1]:
+            try:
+                read[length] = losses(model, task.validation_windows(length, windows(task, length)), config)
+            except ValueError as error:
+                why[-1] = str(error)
+    quarters = {length: each[:, -(length // 4 or 1) :].mean(axis=1) for length, each in read.items()}
+    longest = max(read, default=config.length)
+    distances = spaced(longest)
+    seen = [weight_by_distance(model, task, length, distances) for length in (config.length, longest)]
+    places, course = stretches(read[longest].mean(axis=0)) if read else (np.zeros(0), np.zeros(0))
+    return BeyondRecord(
+        kind=config.positions,
+        trained=config.length,
+        lengths=np.array(lengths, np.int32),
+        loss=np.array([quarters[length].mean() if length in quarters else np.nan for length in lengths]),
+        error=np.array([standard_error(quarters[length]) if length in quarters else np.nan for length in lengths]),
+        why=tuple(why),
+        windows=np.array([len(read.get(length, ())) for length in lengths], np.int32),
+        places=places,
+        course=course,
+        distances=distances,
+        attention=np.stack([weights for weights, _ in seen]),
+        looked=np.array([looked for _, looked in seen]),
+        kernel=kernel(model, config, distances),
+    )
+
+
+def refusal(config: RunConfig, length: int) -> str:
+    """Why windows of this length can't be read, or ""."""
+    if config.positions == "learned" and length > config.length:
+        return f"has no rows beyond T = {config.length:,}"
+    if length > MOST_LENGTH:
+        return f"longer than {MOST_LENGTH:,} characters, too much for one look"
+    return ""
+
+
+def windows(task: Text, length: int) -> int:
+    """How many windows of this length a second allows."""
+    config = task.config
+    each = flops_per_step(config, task.inputs, task.outputs) / 3 / config.batch * (length / config.length) ** 2
+    return int(min(MOST_WINDOWS, max(FEWEST_WINDOWS, FLOPS // each)))
+
+
+@torch.no_grad()
+def losses(model: SequenceModel, batch: Batch, config: RunConfig) -> Float[np.ndarray, "W length"]:
+    """-ln p of the right next character at every position."""
+    W, length = batch.x.shape
+    rows = max(1, SCORES // (max(1, config.heads) * length * length))
+    device = next(model.parameters()).device
+    parts = []
+    with evaluating(model):
+        for first in range(0, W, rows):
+            x, y = batch.x[first : first + rows].to(device), batch.y[first : first + rows].to(device)
+            parts.append(cross_entropy(model(x).flatten(0, 1), y.flatten(), reduction="none").view(y.shape))
+    return torch.cat(parts).double().cpu().numpy()
+
+
+def standard_error(values: Float[np.ndarray, " W"]) -> float:
+    """s / sqrt(W) with the sample standard deviation s; NaN of a single value."""
+    return float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan
+
+
+def stretches(course: Float[np.ndarray, " length"]) -> tuple[Float[np.ndarray, " P"], Float[np.ndarray, " P"]]:
+    """Means of a curve over at most `STRETCHES` stretches of it, and the middle of each."""
+    parts = np.array_split(np.arange(len(course)), min(STRETCHES, len(course)))
+    return np.array([part.mean() for part in parts]), np.array([course[part].mean() for part in parts])
+
+
+def spaced(length: int) -> Int[np.ndarray, " Q"]:
+    """Distances 0, 1, 2, ... that grow by a fifth each, up to length - 1."""
+    found, grown = [0], 1.0
+    while grown <= length - 1:
+        found.append(int(grown))
+        grown = max(grown + 1, grown * 1.2)
+    return np.array(sorted({*found, length - 1}), np.int32)
+
+
+def weight_by_distance(
+    model: Transformer, task: Text, length: int, distances: Int[np.ndarray, " Q"]
+) -> tuple[Float[np.ndarray, " Q"], float]:
+    """Mean weight on the key d tokens back, for the queries of the last quarter; and the mean distance of all weight."""
+    config = task.config
+    if config.layers == 0:
+        return np.full(len(distances), np.nan), math.nan
+    batch = task.validation_windows(length, LOOKED_AT)
+    device = next(model.parameters()).device
+    layers = attention_weights(model, first_rows(batch, LOOKED_AT).to(device), config)
+    mean = torch.stack([weights.double().mean((0, 1)) for weights in layers]).mean(0).cpu().numpy()
+    judged = np.arange(length) >= length - (length // 4 or 1)
+    by_distance = mean_by_lag(mean, judged)
+    back = np.arange(length)[:, None] - np.arange(length)
+    looked = float((mean * back)[judged].sum(axis=1).mean())
+    return np.where(distances < length, by_distance[np.minimum(distances, length - 1)], np.nan), looked
+
+
+def kernel(model: Transformer, config: RunConfig, distances: Int[np.ndarray, " Q"]) -> Float[np.ndarray, " Q"]:
+    """What the encoding alone says of two tokens d apart, whatever they are; 1 at d = 0.
+
+    none        1: it says nothing
+    sinusoidal  cosine of the angle between PE(0) and PE(d)
+    learned     mean cosine of the angle between rows d apart of the trained table; NaN beyond it
+    rotary      (2/K) sum_i cos(d omega_i), a query of equal pairs with itself
+    alibi       mean over the heads of exp(-slope_h d), the factor on a weight
+    """
+    longest = int(distances[-1]) + 1
+    if config.positions == "sinusoidal":
+        return dot_kernel(sinusoidal(longest, config.width), normalised=True)[0, distances]
+    if config.positions == "rotary" and config.layers:
+        return rotary_kernel(longest, config.width // config.heads)[distances]
+    if config.positions == "alibi":
+        return np.exp(-alibi_slopes(config.heads)[:, None] * distances).mean(axis=0)
+    if config.positions == "learned":
+        added = model.positions.table(config.length)
+        assert isinstance(added, Tensor)
+        alike = dot_kernel(added.detach().double().cpu().numpy(), normalised=True)
+        rows = np.array([alike.diagonal(d).mean() if d < len(alike) else np.nan for d in distances.tolist()])
+        return rows
+    return np.ones(len(distances))
+
+
+LENS = Lens("beyond", look, suits=lambda config: config.model == "transformer" and config.task == "text")

@@ -1,0 +1,65 @@
+"""Reach: how much of the last loss arrives at the whole state of each earlier step, cell state included.
+
+Of an LSTM the gradient with respect to h alone says little: what it keeps travels along c. Here the state
+is s = (h, c), the two as independent numbers, so that dL/ds_(t-1) = dL/ds_t ds_t/ds_(t-1).
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from explainer.lenses.gradients import ROWS, gradient_point
+from explainer.lenses.lens import Lens, affordable_rows, evaluating, first_rows
+from explainer.models import SequenceModel, observe
+from explainer.records import ReachRecord
+from explainer.tasks import Batch, Task
+
+
+def look(model: SequenceModel, batch: Batch, task: Task) -> ReachRecord:
+    """The norms on the first sequences of the batch, with weights and `.grad` untouched.
+
+    Raises:
+        ValueError: no position of the batch counts in the loss (a text of one character).
+    """
+    config = task.config
+    batch = first_rows(batch, affordable_rows(config, T=batch.x.shape[1], most=ROWS))
+    if not batch.mask.any():
+        raise ValueError("This input leaves nothing to predict, so there is no loss. Give at least two steps.")
+    last = int(batch.mask.any(0).nonzero().max())
+    counted = batch.mask[:, last]
+    gated = f"layer.{config.layers - 1}"
+    cell = (f"{gated}.cell", f"{gated}.gates.forget") if config.model == "lstm" else ()
+    point = gradient_point(config)
+    with evaluating(model), torch.enable_grad():
+        with observe(model, point, *cell) as seen:
+            output = model(batch.x)
+        loss = task.loss_per_position(output, batch)[counted, last].sum()
+        squares = _gradients(loss, seen[point]).square().sum(-1)
+        if cell:
+            along = carried(_gradients(loss, seen[cell[0]]), _stacked(seen[cell[1]]))
+            squares = squares + along.square().sum(-1)
+    return ReachRecord(norms=squares[counted].sqrt().mean(0).cpu().numpy(), last=last)
+
+
+def carried(total: Float[Tensor, "B T N"], forget: Float[Tensor, "B T N"]) -> Float[Tensor, "B T N"]:
+    """What reaches c_t by way of c_(t+1), and not through h_t: f_(t+1) * dL/dc_(t+1); zero at the last step."""
+    along = torch.zeros_like(total)
+    along[:, :-1] = forget[:, 1:] * total[:, 1:]
+    return along
+
+
+def _gradients(value: Tensor, states: Tensor | list[Tensor]) -> Float[Tensor, "B T N"]:
+    """d value / d state of every time step, in double precision."""
+    inputs = states if isinstance(states, list) else [states]
+    found = torch.autograd.grad(value, inputs, retain_graph=True, materialize_grads=True)
+    return (torch.stack(found, dim=1) if isinstance(states, list) else found[0]).double()
+
+
+def _stacked(steps: Tensor | list[Tensor]) -> Float[Tensor, "B T N"]:
+    assert isinstance(steps, list)
+    return torch.stack(steps, dim=1).detach().double()
+
+
+LENS = Lens("reach", look, suits=lambda config: True)

@@ -1,0 +1,322 @@
+"""The frame of a page about a sweep: its controls, one progress bar, and what an address means.
+
+An address holds the fields that differ from the page's own sweep, the values of each axis that do
+("lengths=10,20,40"), and `sweep`, the one that is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import streamlit as st
+
+from explainer.config import KNOBS, RunConfig
+from explainer.lessons import SWEEPS
+from explainer.limits import refuse_sweep_if_too_big, spoken
+from explainer.runs.client import training_inputs
+from explainer.runs.outcomes import Outcome, Outcomes, Progress, progress
+from explainer.runs.rows import StoredSweep
+from explainer.runs.sweep_file import load_outcomes, shipped
+from explainer.sweep import Sweep, values_from_text
+from explainer.ui.backend import client, owner, store
+from explainer.ui.controls import CHOICE_NAMES, chosen, control, fill_controls, more_controls
+from explainer.ui.places import ENTERED
+from explainer.ui.words import literal
+
+BOARD_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An axis as its control and its part of the address: pills where the field has choices, else a list in text.
+
+    Attributes:
+        field: of `RunConfig`.
+        name: in the address.
+        label: of the control.
+        choices: those that fit the page; () for a field of numbers.
+    """
+
+    field: str
+    name: str
+    label: str
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SweepPage:
+    """One page's identity.
+
+    Attributes:
+        key: prefix of its state.
+        lesson: the recorded sweep that it opens with; its base is that of the controls.
+        listed: the axes, the last one turning fastest.
+        row: fields in the control row.
+        fixed: fields that have no control.
+        choices: the choices of a field that fit this page.
+    """
+
+    key: str
+    lesson: str
+    listed: tuple[Listed, ...]
+    row: tuple[str, ...]
+    fixed: tuple[str, ...] = ()
+    choices: dict[str, tuple[str, ...]] | None = None
+
+    @property
+    def sweep(self) -> Sweep:
+        return SWEEPS[self.lesson].sweep
+
+    @property
+    def lenses(self) -> tuple[str, ...]:
+        return SWEEPS[self.lesson].lenses
+
+
+@cache
+def outcomes_of() -> Outcomes:
+    """The outcomes of this process's store, read once for all viewers."""
+    return Outcomes(store())
+
+
+@cache
+def recorded(lesson: str) -> list[Outcome]:
+    """The outcomes that ship with the project; none where the file is missing or damaged."""
+    try:
+        return load_outcomes(shipped(lesson))[1]
+    except ValueError:
+        return []
+
+
+def open_sweep(page: SweepPage, question: str, paragraph: str) -> None:
+    """Title, paragraph, and the state that the address asks for: on the first visit, or by a link to another sweep."""
+    st.title(question, anchor=False)
+    st.markdown(paragraph)
+    state = st.session_state
+    linked = state.pop(ENTERED, False) and "sweep" in st.query_params
+    fresh = linked or f"{page.key}:opened" not in state
+    if fresh:
+        state[f"{page.key}:opened"] = True
+        _read_address(page)
+    fill_controls(page.key, state[f"{page.key}:config"], force=fresh)
+    trouble = state.pop(f"{page.key}:trouble", "")
+    if trouble:
+        st.warning(literal(trouble), icon=":material/warning:")
+
+
+def _read_address(page: SweepPage) -> None:
+    state, query = st.session_state, st.query_params
+    asked = query.get("sweep", "")[:80]
+    stored = store().sweep(asked) if asked else None
+    sweep = stored.sweep if stored else page.sweep
+    state[f"{page.key}:sweep"] = stored.id if stored else ""
+    if asked and stored is None:
+        state[f"{page.key}:trouble"] = (
+            "The sweep in this address is not here (any more). Its settings are below as far as the address has "
+            "them: press Train to make it again; runs that are still recorded are not trained twice."
+        )
+    config = sweep.base
+    for each in page.listed:
+        state[_place(page, each)] = sweep.values(each.field)
+        state.pop(_widget(page, each), None)
+    try:
+        config = RunConfig.from_query({name: query[name] for name in query}, config)
+        for each in page.listed:
+            if each.name in query:
+                state[_place(page, each)] = _known(each, values_from_text(each.field, query[each.name]))
+    except ValueError as error:
+        state[f"{page.key}:trouble"] = f"The address asks for what can't be: {error}"
+    state[f"{page.key}:config"] = config
+
+
+def _known(each: Listed, values: tuple[Any, ...]) -> tuple[Any, ...]:
+    unknown = [value for value in values if each.choices and value not in each.choices]
+    if unknown:
+        raise ValueError(f"{each.name} = {unknown[0]} does not fit this page. Choose from: {', '.join(each.choices)}.")
+    return values
+
+
+def sweep_transport(page: SweepPage) -> StoredSweep | None:
+    """The row of controls with Train and Stop; returns the sweep to show, None for the recorded one."""
+    key, state = page.key, st.session_state
+    shown = _shown(page)
+    sweep: Sweep | None = None
+    trouble, expected = "", 0.0
+    with st.container(horizontal=True, vertical_alignment="bottom", key=f"{key}-controls"):
+        lists: list[tuple[str, tuple[Any, ...]]] = []
+        try:
+            lists = [(each.field, _values(page, each)) for each in page.listed]
+        except ValueError as error:
+            trouble = str(error)
+        for name in page.row:
+            with st.container(width=150 if name != "lr" else 190):
+                control(key, name, choices=(page.choices or {}).get(name))
+        axes = [each.field for each in page.listed]
+        more_controls(key, {}, (*page.row, *page.fixed, *axes))
+        try:
+            if not trouble:
+                sweep = Sweep(base=chosen(key, page.sweep.base), axes=tuple(lists))
+                expected = refuse_sweep_if_too_big([(each, *training_inputs(each)) for each in sweep.configs])
+        except ValueError as error:
+            trouble = str(error)
+        bar = progress(_outcomes(page, shown))
+        partly = shown is not None and sweep is not None and shown.sweep.configs == sweep.configs and not bar.live
+        label = "Go on" if partly and bar.finished < bar.runs else "Train"
+        if st.button(label, type="primary", icon=":material/play_arrow:", disabled=bool(trouble), key=f"{key}-train"):
+            assert sweep is not None
+            try:
+                state[f"{key}:sweep"] = client().submit_sweep(sweep, owner(), page.lenses)
+                shown = _shown(page)
+                bar = progress(_outcomes(page, shown))
+            except ValueError as error:
+                trouble = str(error)
+        if shown is not None and bar.live and shown.owner == owner():
+            st.button("Stop", icon=":material/stop:", key=f"{key}-stop", on_click=_stop, args=(shown.id,))
+        if sweep is not None:
+            with st.container(width="content"):
+                st.caption(f"{len(sweep.configs)} runs, about {spoken(expected)}")
+    if trouble:
+        st.error(literal(trouble), icon=":material/error:")
+    if sweep is not None:
+        state[f"{key}:config"] = sweep.base
+        _write_address(page, sweep)
+    return shown
+
+
+def _stop(sweep: str) -> None:
+    try:
+        client().stop_sweep(sweep, owner())
+    except ValueError as error:
+        st.toast(literal(str(error)))
+
+
+def _shown(page: SweepPage) -> StoredSweep | None:
+    number = st.session_state[f"{page.key}:sweep"]
+    return store().sweep(number) if number else None
+
+
+def _outcomes(page: SweepPage, shown: StoredSweep | None) -> list[Outcome]:
+    if shown is None:
+        return recorded(page.lesson)
+    return outcomes_of().of(shown.sweep, shown.runs, page.lenses)
+
+
+def board(page: SweepPage, shown: StoredSweep | None, draw: Callable[[Sequence[Outcome]], None]) -> None:
+    """The progress bar and the page's pictures, drawn again each second while the sweep trains.
+
+    Args:
+        draw: the pictures of some outcomes.
+    """
+    live = progress(_outcomes(page, shown)).live
+
+    def moment() -> None:
+        outcomes = _outcomes(page, shown)
+        bar = progress(outcomes)
+        if shown is not None:
+            st.progress(bar.done / max(1, bar.steps), literal(said(page, bar)))
+            ended = [
+                f"{name_of(page, each.config)}: {each.status}"
+                for each in outcomes
+                if each.status in ("diverged", "failed")
+            ]
+            if ended:
+                st.caption(literal("; ".join(ended)))
+        draw(outcomes)
+        if live and not bar.live:
+            st.rerun()
+
+    st.fragment(moment, run_every=BOARD_SECONDS if live else None)()
+
+
+def said(page: SweepPage, bar: Progress) -> str:
+    """One sentence or two: what trains now, what is done, how long it will take."""
+    if bar.current is not None:
+        now = bar.current
+        return (
+            f"{name_of(page, now.config)}: step {now.step:,} of {now.config.steps:,}. "
+            f"{bar.finished} of {bar.runs} runs done, about {spoken(bar.seconds)} left."
+        )
+    if bar.waiting:
+        why = "" if client().worker_state().ready else ", for the process that trains is starting"
+        return f"Waiting for a place to train{why}. {bar.finished} of {bar.runs} runs done."
+    if bar.finished == bar.runs:
+        return f"All {bar.runs} runs are done."
+    return f"{bar.finished} of {bar.runs} runs are done; the others wait for Go on."
+
+
+def name_of(page: SweepPage, config: RunConfig) -> str:
+    """A run among the others of its sweep: "GRU, T = 40"."""
+    short = {"length": "T", "seed": "seed"}
+    parts = [
+        CHOICE_NAMES.get(str(getattr(config, each.field)), str(getattr(config, each.field)))
+        if each.choices
+        else f"{short.get(each.field, each.field)} = {getattr(config, each.field)}"
+        for each in sorted(page.listed, key=lambda each: not each.choices)
+    ]
+    return ", ".join(parts)
+
+
+# -- the axes' controls -------------------------------------------------------------------------
+
+
+def _place(page: SweepPage, each: Listed) -> str:
+    return f"{page.key}:{each.name}"
+
+
+def _widget(page: SweepPage, each: Listed) -> str:
+    return f"{page.key}.{each.name}"
+
+
+def _values(page: SweepPage, each: Listed) -> tuple[Any, ...]:
+    """The values that an axis' control stands for.
+
+    Raises:
+        ValueError: none, or one that can't be.
+    """
+    state, widget = st.session_state, _widget(page, each)
+    kept = state[_place(page, each)]
+    if each.choices:
+        if widget not in state:
+            state[widget] = [value for value in kept if value in each.choices]
+        picked = st.pills(
+            each.label,
+            each.choices,
+            selection_mode="multi",
+            key=widget,
+            format_func=lambda name: CHOICE_NAMES.get(name, name),
+            wrap=True,
+        )
+        values: tuple[Any, ...] = tuple(value for value in each.choices if value in picked)
+        if not values:
+            raise ValueError(f"No choice is left under {each.label}. Choose at least one.")
+    else:
+        if widget not in state:
+            state[widget] = ", ".join(map(str, kept))
+        with st.container(width=190):
+            text = st.text_input(each.label, key=widget, help="Between commas; one run for each")
+        values = values_from_text(each.field, text)
+    state[_place(page, each)] = values
+    return values
+
+
+def _write_address(page: SweepPage, sweep: Sweep) -> None:
+    """Put what this page shows into the address, and nothing that is as the page opens anyway."""
+    base, axes = page.sweep.base, [each.field for each in page.listed]
+    wanted = {
+        name: str(getattr(sweep.base, name)).lower()
+        for name in KNOBS
+        if name not in axes and getattr(sweep.base, name) != getattr(base, name)
+    }
+    for each in page.listed:
+        if sweep.values(each.field) != page.sweep.values(each.field):
+            wanted[each.name] = ",".join(map(str, sweep.values(each.field)))
+    number = st.session_state[f"{page.key}:sweep"]
+    if number:
+        wanted["sweep"] = number
+    present = {name: st.query_params[name] for name in st.query_params}
+    for name in {*KNOBS, "sweep", *(each.name for each in page.listed)} & present.keys() - wanted.keys():
+        del st.query_params[name]
+    if any(present.get(name) != text for name, text in wanted.items()):
+        st.query_params.update(wanted)

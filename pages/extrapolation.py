@@ -1,0 +1,145 @@
+"""Which encoding reads beyond its training length?"""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from explainer.config import POSITIONS
+from explainer.figures.beyond import Trained, page_panels, panels
+from explainer.figures.subject import subject
+from explainer.player import play
+from explainer.player.mount import Track
+from explainer.runs.outcomes import Outcome
+from explainer.runs.store import Run
+from explainer.ui.backend import runs_of
+from explainer.ui.lesson import theme
+from explainer.ui.run_table import title
+from explainer.ui.sweeping import Listed, SweepPage, board, open_sweep, sweep_transport
+from explainer.ui.tabs import Experiment, words_below
+from explainer.ui.words import literal
+
+EXPLAIN = r"""
+More context can only help a reader who knows what to do with it. Each curve of the first chart is the mean over the seeds, drawn thin behind it. A flat curve means
+that the network reads windows eight times as long as any it has trained on, and is as good there. The second chart shows *where* it goes wrong: loss against the
+position within the longest window, with a dotted line where the training windows ended.
+
+**Sinusoidal** positions are defined for every position, yet a vector for position 100 is one that the network has never met, and it breaks as soon as there is one.
+**Rotary** positions know distances only, and hold, in the recorded sweep, for another T; then they break too, for such distances have never been met either. **Learned** positions have a row
+for each of T positions and none for T + 1: there is no curve to draw. **ALiBi** adds nothing to the embeddings. It holds every head back in proportion to the distance,
+each head at its own slope: what is far weighs less, at any length, and the curve stays flat. **None** is worse from the start, having no order but what the causal mask
+betrays, and has nothing that can break: it degrades gently. In this small text windows of 8T are a little harder for everyone.
+
+The two lower charts are the cause beside the effect. On the right is the encoding alone, the kernel: how alike it makes two positions. On the left is what the heads
+made of it, at T (dotted) and in the longest window (solid). In the recorded sweep the heads with sinusoidal or rotary positions look about 4 tokens back at T, and 120 to
+130 in the longest window: as far as if they looked everywhere alike, which is 112. What they were taught to pick out, they no longer find. ALiBi's go from 10 to 42. Those
+without positions look everywhere alike at both lengths, so to them little has changed.
+"""
+
+MATH = r"""
+A window of $n \in \{T, 2T, 4T, 8T\}$ characters is judged by
+
+$$
+\mathcal{L}_n = \frac{1}{W} \sum_{w=1}^{W} \frac{1}{n/4} \sum_{t = 3n/4}^{n-1} -\ln p\,(x_{t+1} \mid x_0 \dots x_t),
+$$
+
+on $W$ windows that are spaced evenly over the validation part of the text, the same for every network (64, or fewer where windows are long). The error is
+$s / \sqrt{W}$, with $s$ the standard deviation over the windows. All networks read the same windows, so most of it is shared: it says how hard the windows are, not
+how sure the difference between two curves is. For that, look at the seeds.
+
+| encoding | where it enters | kernel at distance $d$ |
+|---|---|---|
+| none | nowhere | 1 |
+| learned (Gehring et al. 2017) | a row is added to the embedding | mean cosine of the rows $p$ and $p + d$ |
+| sinusoidal (Vaswani et al. 2017, §3.5) | a fixed row is added | $\frac{2}{D} \sum_i \cos d\,\omega_i$ |
+| rotary (Su et al. 2021, §3.2) | queries and keys are turned | $\frac{2}{K} \sum_i \cos d\,\omega_i$ |
+| ALiBi (Press et al. 2022, §3) | $-m_h d$ is added to the scores | mean over the heads of $e^{-m_h d}$ |
+
+with $\omega_i = 10\,000^{-2i/D}$ (rotary: $K$ for $D$). Attention by distance is the mean weight of the queries in the last quarter on the key $d$ tokens before, over all
+blocks and heads. The curve of an even attention over a window of $n$ lies at about $1/n$.
+
+The result is that of Press, Smith and Lewis 2022 (*Train short, test long*, figure 1), at a size that a laptop trains in a few minutes. A curve is called flat where
+the loss rises by less than 0.1 nats from T to the longest window, broken from 0.7 on.
+"""
+
+EXPERIMENTS = (
+    Experiment(
+        "Give ALiBi a single head. Its only slope is then 1/256, the gentlest. Is it still better than no encoding? (About half a minute.)",
+        {"heads": "1", "seeds": "0", "encodings": "none,rotary,alibi"},
+        "Hardly. With seed 0 ALiBi ends at 2.16 at T and 2.31 at 8T, as good as nothing at all (2.18 and 2.32): over 32 tokens a slope of 1/256 takes 12 % off a weight. "
+        "It looks 86 tokens back in the longest window, not 42. What helps are the steep heads, which know near from far.",
+    ),
+    Experiment(
+        "Train at half the length. Which encodings break earlier, and is it the position or the ratio that counts?",
+        {"length": "16", "seeds": "0", "encodings": "none,sinusoidal,rotary,alibi"},
+        "The ratio, more or less. Sinusoidal positions break at 2T as before, now 32 (1.97 to 2.71, seed 0), where the recorded networks were at home. Rotary positions no "
+        "longer last to 2T (1.88 to 2.53). ALiBi even gains, 2.06 to 1.99, since 16 characters are little to go by.",
+    ),
+    Experiment(
+        "Look at a run of another page: the learned positions of “How does a Transformer know the order?”, T = 24.",
+        {"run": "lesson-positions"},
+        "One point at T = 24, 1.85 nats at the last step, and in words why there are no others. Any Transformer that learns a text can be opened like this, from the page Runs; "
+        "drag the bar to see how the curve came about.",
+    ),
+)
+
+page = SweepPage(
+    key="extrapolation",
+    lesson="lesson-beyond",
+    listed=(
+        Listed("seed", "seeds", "Seeds"),
+        Listed("positions", "encodings", "Encodings", POSITIONS),
+    ),
+    row=("length", "steps"),
+    fixed=("task", "model"),
+)
+
+
+def draw(outcomes: Sequence[Outcome]) -> None:
+    """The charts of what has ended so far."""
+    runs = [
+        Trained(outcome.config.positions, outcome.config.seed, outcome.last.get("beyond") if outcome.done else None)
+        for outcome in outcomes
+    ]
+    if not runs:
+        st.info("Nothing is recorded yet. Press Train.")
+        return
+    play(page_panels(runs, theme()), key="extrapolation")
+
+
+def one_run() -> Run | None:
+    """The run that the address names, if this lens can look at it."""
+    found = runs_of([st.query_params.get("run", "")[:80]])
+    if found and (found[0].config.model != "transformer" or found[0].config.task != "text"):
+        st.warning("This page looks at Transformers that learn a text; the run of the address is none.")
+        return None
+    return found[0] if found else None
+
+
+open_sweep(
+    page,
+    "Which encoding reads beyond its training length?",
+    "A Transformer learns a text in windows of T characters. Then it is given windows of 2T, 4T and 8T, and judged by the last quarter, where it "
+    "has the most to go by. All that differs between the curves is how it is told the **order** of its tokens.",
+)
+run = one_run()
+if run is not None:
+    st.subheader(literal(f"One run: {title(run.config)}"), anchor=False)
+    play(panels(subject(run.config, run.meta), theme()), [Track(run.id, ("beyond",))], key="beyond")
+shown = sweep_transport(page)
+board(page, shown, draw)
+
+words_below(
+    "extrapolation",
+    "extrapolation",
+    explain=EXPLAIN,
+    math=MATH,
+    code=[
+        ("lenses/beyond.py", "look"),
+        ("lenses/beyond.py", "weight_by_distance"),
+        ("lenses/beyond.py", "kernel"),
+        ("models/positions.py", "alibi_bias"),
+        ("models/positions.py", "sinusoidal"),
+    ],
+    experiments=EXPERIMENTS,
+    config=run.config if run is not None else page.sweep.configs[-1],
+)

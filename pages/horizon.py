@@ -1,0 +1,159 @@
+"""How far back can it remember?"""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from explainer.config import MODELS
+from explainer.figures.horizon import Memory, page_panels
+from explainer.player import play
+from explainer.runs.outcomes import Outcome
+from explainer.theory.baselines import adding_constant_within, chance
+from explainer.theory.memory import memory_lag
+from explainer.ui.lesson import theme
+from explainer.ui.sweeping import Listed, SweepPage, board, open_sweep, sweep_transport
+from explainer.ui.tabs import Experiment, words_below
+
+EXPLAIN = r"""
+Every point of the first chart is a run of its own: the same network, the same number of updates, another **lag**, the steps between reading
+something and having to say it. The height says how much of the loss of a guesser without memory is gone: 1 is perfect, 0 is nothing learnt.
+
+The dashed upright lines were there **before** the first update. They stand where the gradient of the last loss has fallen under 1 % of itself on its
+way back: the **horizon**. What lies beyond it hardly tells the network anything. For the plain RNN that is nearly the whole story: it learns lags within
+its horizon, half learns the next one, and nothing beyond.
+
+With **gates** the story has a second half. The LSTM and the GRU start with a horizon as short, and learn lags seven times as long. Gates are numbers that
+can be learnt, and what little gradient arrives opens them. See the second chart: after training (dotted) their gradient reaches all the way back.
+
+The third chart asks each run after its training: does the gradient reach the lag? Above the dotted diagonal it does. In the recorded sweep all that learnt
+are above, and all that failed are below. Reaching is what a network needs; the first experiment under Try shows that it is not enough. Near
+its edge a network's luck counts too: with seed 1 the LSTM does not learn T = 80 in as many updates, and its gradient does not reach there either.
+
+All runs of a sweep are ordinary runs. They train one after the other, **Stop** keeps what is done, and **Go on** trains the rest.
+"""
+
+MATH = r"""
+With $s_t$ the state of the top layer, $h_t$ or for an LSTM $(h_t, c_t)$, and $L_T$ the loss at the last step, let
+
+$$
+r_k = \frac{\lVert \partial L_T / \partial s_{T-k} \rVert}{\lVert \partial L_T / \partial s_T \rVert},
+\qquad
+\text{horizon} = \min \{ k : r_k < 0.01 \},
+$$
+
+with the norms a mean over eight validation sequences, and $k$ taken between two steps where the straight line through $\ln r$ crosses $\ln 0.01$. A network
+whose gradient changes by the same factor $f$ at each step has $r_k = f^k$ and the horizon $\ln 0.01 / \ln f$: 9 steps at $f = 0.6$, 459 at 0.99. For a linear
+network $f$ is in the long run the spectral radius $\rho$ of $W_{hh}$ (Pascanu, Mikolov, Bengio 2013, section 2). The dashed lines are measured at step 0 in the
+longest sequences of the sweep.
+
+**Lag.** Copy memory: each of ten symbols is said $d + 10$ steps after it was read, $d$ being the delay, the setting *length*. Adding problem: the answer comes at
+step $T - 1$ and the first marked number lies uniformly in the first half, so on average $T - 1 - (\lfloor T/2 \rfloor - 1)/2$ steps before.
+
+**Score.** $1 - L / L_0$ on validation sequences, with $L_0$ the loss without a memory: $1/6$ for always answering 1 to the adding problem, or
+$10 \ln(\text{symbols}) / (d + 20)$ for copy memory (Arjovsky et al. 2016, section 4.1). *Right answers* are symbols recalled (chance: 1 / symbols), or sums less
+than 0.04 off; always answering 1 is so near in $2 \cdot 0.04 - 0.04^2 = 7.8\,\%$ of all cases. *Learnt* means more than half the way from that to 1.
+"""
+
+EXPERIMENTS = (
+    Experiment(
+        "Start the tanh network with an orthogonal W_hh, which keeps lengths. Its gradient reaches five times as far before training. Does it "
+        "learn lags five times as long? (About 20 seconds.)",
+        {"networks": "rnn", "init": "orthogonal", "lengths": "10,20,40,80"},
+        "No. With seed 0 the horizon before training is 46.5 steps at T = 80 instead of 8.5, and the score is 0.95 at T = 10, 0.20 at T = 20 and about "
+        "0 beyond, which is worse than the usual start (0.96, 0.77, 0). The updates don't keep it: after training at T = 40 the horizon is 3 steps. "
+        "A gradient that arrives is needed; it is not enough.",
+    ),
+    Experiment(
+        "Give the LSTM's forget gates a bias of 3, so that it begins by keeping (Jozefowicz et al. 2015). Where does the dashed line go, and does it learn more?",
+        {"networks": "lstm", "forget_bias": "3.0", "lengths": "10,20,40,80"},
+        "The dashed line is gone: even over 79 steps the gradient never falls under 1 %. The scores are hardly better, 0.986 at T = 80 against 0.978 (seed 0), "
+        "because at this size the usual start finds the way too.",
+    ),
+    Experiment(
+        "The short one for a class: three lengths and 300 updates, a quarter of a minute. What changes against the recorded sweep, and what can't?",
+        {"lengths": "5,10,20", "steps": "300"},
+        "The dashed lines stay: they are from before the first update. The gated networks are nearly done at 300 updates (GRU 0.99, LSTM 0.95 at T = 20). The "
+        "RNN is not: 0.49 at T = 10 and 0.19 at T = 20, against 0.96 and 0.77 after 800. At the edge of its horizon it learns, but slowly.",
+    ),
+)
+
+SCORES = {"loss": "Loss explained", "right": "Right answers"}
+RIGHT = {"copy": "recall accuracy", "adding": "answers within 0.04"}
+
+page = SweepPage(
+    key="horizon",
+    lesson="lesson-horizon",
+    listed=(
+        Listed("length", "lengths", "Lengths T"),
+        Listed("model", "networks", "Networks", MODELS),
+    ),
+    row=("task", "steps"),
+    choices={"task": ("adding", "copy")},
+)
+
+
+def memories(outcomes: Sequence[Outcome], score: str) -> list[Memory]:
+    """The outcomes as the charts see them."""
+    return [
+        Memory(
+            model=outcome.config.model,
+            length=outcome.config.total_length,
+            lag=memory_lag(outcome.config.task, outcome.config.length),
+            score=scored(outcome, score),
+            first=outcome.first.get("reach"),
+            last=outcome.last.get("reach"),
+        )
+        for outcome in outcomes
+    ]
+
+
+def scored(outcome: Outcome, score: str) -> float:
+    """The share of right answers, or 1 - loss / the loss without a memory; NaN before the end of training."""
+    if not outcome.done:
+        return float("nan")
+    if score == "right":
+        return outcome.final[RIGHT[outcome.config.task]]
+    return 1 - outcome.final["validation loss"] / outcome.meta["baseline"]
+
+
+def draw(outcomes: Sequence[Outcome]) -> None:
+    """The charts, with a choice of what counts as remembering."""
+    score = st.segmented_control(
+        "Score", SCORES, format_func=SCORES.__getitem__, default="loss", key="horizon-score", required=True, label_visibility="collapsed",
+    )  # fmt: skip
+    if not outcomes:
+        st.info("Nothing is recorded yet. Press Train.")
+        return
+    config = outcomes[0].config
+    if score == "loss":
+        axis, baseline, name = "1 − loss / loss without memory", 0.0, "without memory"
+    elif config.task == "copy":
+        axis, baseline, name = "share of symbols recalled", chance(config.symbols), "chance"
+    else:
+        axis, baseline, name = "answers within 0.04", adding_constant_within(0.04), "always answering 1"
+    play(page_panels(memories(outcomes, score), theme(), axis, baseline, name), key="horizon")
+
+
+open_sweep(
+    page,
+    "How far back can it remember?",
+    "Each network learns the same task again and again, each time with a longer **lag** between what it reads and what it has to say. "
+    "Where does it stop learning, and could its gradient before training have told us?",
+)
+shown = sweep_transport(page)
+board(page, shown, draw)
+
+words_below(
+    "horizon",
+    "horizon",
+    explain=EXPLAIN,
+    math=MATH,
+    code=[
+        ("theory/jacobian.py", "gradient_horizon"),
+        ("theory/memory.py", "memory_lag"),
+        ("lenses/reach.py", "look"),
+        ("runs/turns.py", "next_up"),
+    ],
+    experiments=EXPERIMENTS,
+    config=shown.sweep.configs[-1] if shown is not None else page.sweep.configs[-1],
+)

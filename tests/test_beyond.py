@@ -1,0 +1,338 @@
+"""Losses, attention and kernels beyond the length of training, against plain loops and closed forms; the sentences."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from explainer.config import POSITIONS, RunConfig
+from explainer.data import default_text
+from explainer.figures.beyond import (
+    Trained,
+    attention_panel,
+    attention_reading,
+    course_of,
+    course_reading,
+    kernel_panel,
+    kernel_reading,
+    length_panel,
+    length_reading,
+    notes,
+    page_panels,
+    verdict,
+)
+from explainer.figures.panel import Moment
+from explainer.figures.theme import ENCODING_LOOKS
+from explainer.lenses import beyond
+from explainer.lenses.beyond import LENS, look
+from explainer.lessons import SWEEPS
+from explainer.models import build, observe
+from explainer.records import BeyondRecord
+from explainer.runs.sweep_file import load_outcomes, shipped
+from explainer.tasks import make_task
+
+CONFIG = RunConfig(task="text", model="transformer", length=11, layers=2, width=12, heads=3, batch=5)
+
+
+def seen(config: RunConfig) -> tuple[BeyondRecord, torch.nn.Module, object]:
+    task = make_task(config)
+    torch.manual_seed(3)
+    model = build(config, task.inputs, task.outputs)
+    for parameter in model.parameters():
+        parameter.data.mul_(4)  # so that attention is far from even
+    return look(model, task.batch(0, "validation"), task), model, task
+
+
+def plain_windows(length: int, count: int) -> tuple[list[str], int]:
+    """The windows as text, from the default text itself."""
+    text = default_text()
+    kept = text[int(0.9 * len(text)) :]
+    starts = [int(number * (len(kept) - length - 1) / (count - 1)) for number in range(count)]
+    return [kept[start : start + length + 1] for start in starts], len(text)
+
+
+# -- the lens ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("positions", ["none", "sinusoidal", "rotary", "alibi"])
+def test_the_loss_is_that_of_a_plain_loop_over_the_text(positions: str) -> None:
+    record, model, _ = seen(replace(CONFIG, positions=positions))
+    characters = sorted(set(default_text()))
+    model.eval()
+    for number, factor in enumerate((1, 2, 4, 8)):
+        length = 11 * factor
+        windows, _ = plain_windows(length, int(record.windows[number]))
+        each = []
+        for window in windows:
+            tokens = torch.tensor([[characters.index(character) for character in window]])
+            with torch.no_grad():
+                log_p = model(tokens[:, :-1]).log_softmax(-1)[0]
+            own = [-float(log_p[t, tokens[0, t + 1]]) for t in range(length)]
+            each.append(np.mean(own[length - length // 4 :]))
+        assert record.loss[number] == pytest.approx(np.mean(each), rel=1e-5)
+        assert record.error[number] == pytest.approx(np.std(each, ddof=1) / math.sqrt(len(each)), rel=1e-4)
+
+
+def test_learned_positions_have_no_number_beyond_their_table_and_say_why() -> None:
+    record, _, _ = seen(replace(CONFIG, positions="learned"))
+    assert np.isfinite(record.loss).tolist() == [True, False, False, False]
+    assert record.why == ("", *["has no rows beyond T = 11"] * 3)
+    assert record.windows.tolist()[1:] == [0, 0, 0]
+    assert record.distances[-1] == 10
+    np.testing.assert_array_equal(record.attention[0], record.attention[1])
+
+
+def test_the_course_is_the_mean_loss_in_stretches_of_the_longest_window() -> None:
+    record, model, task = seen(replace(CONFIG, positions="alibi"))
+    batch = task.validation_windows(88, int(record.windows[-1]))
+    with torch.no_grad():
+        loss = cross_entropy(model(batch.x).mT, batch.y, reduction="none").mean(0).numpy()
+    assert len(record.course) == 32
+    assert record.places[0] == pytest.approx(1.0)  # positions 0, 1, 2
+    assert record.course[0] == pytest.approx(loss[:3].mean(), rel=1e-5)
+    assert record.course[-1] == pytest.approx(loss[-2:].mean(), rel=1e-5)
+
+
+def test_attention_by_distance_is_the_mean_of_the_weights_of_the_last_quarter() -> None:
+    record, model, task = seen(replace(CONFIG, positions="rotary"))
+    for row, length in enumerate((11, 88)):
+        batch = task.validation_windows(length, 4)
+        with torch.no_grad(), observe(model, "block.0.weights", "block.1.weights") as values:
+            model(batch.x)
+        weights = torch.stack([values[f"block.{block}.weights"] for block in range(2)]).double().mean((0, 1, 2))
+        queries = range(length - length // 4, length)
+        for place, distance in enumerate(record.distances.tolist()):
+            found = [float(weights[t, t - distance]) for t in queries if t >= distance]
+            expected = np.mean(found) if found and distance < length else math.nan
+            assert record.attention[row, place] == pytest.approx(expected, rel=1e-5, nan_ok=True)
+        far = np.mean([sum(float(weights[t, s]) * (t - s) for s in range(t + 1)) for t in queries])
+        assert record.looked[row] == pytest.approx(far, rel=1e-5)
+
+
+def test_the_kernels_are_their_closed_forms() -> None:
+    d = seen(replace(CONFIG, positions="none"))[0].distances.astype(float)
+    expected = {
+        "none": np.ones(len(d)),
+        "sinusoidal": np.mean([np.cos(d * 10_000 ** (-2 * i / 12)) for i in range(6)], axis=0),
+        "rotary": np.mean([np.cos(d * 10_000 ** (-2 * i / 4)) for i in range(2)], axis=0),
+        "alibi": np.mean([np.exp(-d / 16), np.exp(-d / 256), np.exp(-d / 4)], axis=0),
+    }
+    for positions, values in expected.items():
+        np.testing.assert_allclose(seen(replace(CONFIG, positions=positions))[0].kernel, values, atol=1e-9)
+
+
+def test_the_learned_kernel_is_the_mean_cosine_of_its_own_rows() -> None:
+    record, model, _ = seen(replace(CONFIG, positions="learned"))
+    rows = dict(model.named_parameters())["positions.weight"].detach().double()
+    for place, distance in enumerate(record.distances.tolist()):
+        cosines = [float(torch.cosine_similarity(rows[n], rows[n + distance], dim=0)) for n in range(11 - distance)]
+        assert record.kernel[place] == pytest.approx(np.mean(cosines), abs=1e-9)
+
+
+def test_a_text_too_short_for_the_longest_windows_says_so() -> None:
+    text = "".join(f"{number} green bottles\n" for number in range(40))
+    from explainer.data import digest
+
+    task = make_task(replace(CONFIG, data=digest(text), positions="alibi"), text)
+    kept = len(text) - int(0.9 * len(text))
+    model = build(replace(CONFIG, positions="alibi"), task.inputs, task.outputs)
+    record = look(model, task.batch(0), task)
+    assert [bool(why) for why in record.why] == [length + 1 > kept for length in (11, 22, 44, 88)]
+    assert f"keeps {kept} characters" in record.why[-1]
+    assert np.isnan(record.loss[-1])
+
+
+def test_windows_that_would_take_too_long_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beyond, "MOST_LENGTH", 44)
+    record, _, _ = seen(replace(CONFIG, positions="alibi"))
+    assert np.isfinite(record.loss).tolist() == [True, True, True, False]
+    assert record.why[-1].startswith("longer than 44 characters")
+    assert record.distances[-1] == 43
+
+
+def test_a_model_without_blocks_has_losses_and_no_attention() -> None:
+    record, _, _ = seen(replace(CONFIG, layers=0, positions="none"))
+    assert np.isfinite(record.loss).all()
+    assert np.isnan(record.attention).all()
+    assert "None no attention" in attention_reading([Trained("none", 0, record)])
+
+
+def test_it_leaves_the_model_as_it_found_it() -> None:
+    task = make_task(CONFIG)
+    model = build(CONFIG, task.inputs, task.outputs).train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    random = torch.get_rng_state()
+    look(model, task.batch(0), task)
+    assert model.training
+    assert torch.equal(random, torch.get_rng_state())
+    assert all(parameter.grad is None for parameter in model.parameters())
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name])
+
+
+def test_it_suits_transformers_on_text_alone() -> None:
+    assert LENS.suits(CONFIG)
+    assert not LENS.suits(replace(CONFIG, model="gru"))
+    assert not LENS.suits(replace(CONFIG, task="repeat"))
+
+
+# -- what the field expects, in the shipped results --------------------------------------------
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_alibi_stays_flat_sinusoidal_breaks_and_none_degrades_gently(seed: int) -> None:
+    """Press et al. 2022, figure 1, in every seed of the shipped sweep."""
+    _, outcomes = load_outcomes(shipped("lesson-beyond"))
+    found = {outcome.config.positions: outcome.last["beyond"] for outcome in outcomes if outcome.config.seed == seed}
+    assert found.keys() == set(POSITIONS)
+    rise = {kind: float(np.nanmax(record.loss) - record.loss[0]) for kind, record in found.items()}
+    assert rise["alibi"] < 0.2
+    assert rise["sinusoidal"] > 0.7
+    assert 0 < rise["none"] < 0.4
+    assert rise["rotary"] > 0.7
+    assert rise["alibi"] < rise["none"] < rise["sinusoidal"]
+    assert found["alibi"].loss[0] < found["none"].loss[0] - 0.1, "without positions it is worse from the start"
+    assert np.isnan(found["learned"].loss[1:]).all()
+    assert verdict(found["alibi"]) == "flat"
+    assert verdict(found["none"]) == "degrades"
+    assert verdict(found["sinusoidal"]) == verdict(found["rotary"]) == "breaks"
+
+
+def test_the_lesson_trains_every_encoding_in_three_seeds() -> None:
+    sweep = SWEEPS["lesson-beyond"].sweep
+    assert len(sweep.values("seed")) == 3
+    assert sweep.values("positions") == POSITIONS
+
+
+# -- sentences and charts ---------------------------------------------------------------------
+
+
+def made(kind: str, *loss: float, why: tuple[str, ...] = ("",) * 4, **given: object) -> BeyondRecord:
+    places = np.array([2.0, 6.0, 14.0, 40.0])
+    values: dict[str, object] = {
+        "kind": kind,
+        "trained": 8,
+        "lengths": np.array([8, 16, 32, 64]),
+        "loss": np.array(loss),
+        "error": np.full(4, 0.03),
+        "why": why,
+        "windows": np.full(4, 7),
+        "places": places,
+        "course": np.array([3.0, 2.0, 2.5, 3.5]),
+        "distances": np.array([0, 1, 4, 63]),
+        "attention": np.array([[0.5, 0.3, 0.1, np.nan], [0.4, 0.2, 0.0, 0.05]]),
+        "looked": np.array([2.25, 9.5]),
+        "kernel": np.array([1.0, 0.8, 0.5, -0.1]),
+    }
+    return BeyondRecord(**{**values, **given})  # type: ignore[arg-type]
+
+
+NAN = math.nan
+RUNS = [
+    Trained("sinusoidal", 0, made("sinusoidal", 1.9, 2.9, 3.0, 3.1)),
+    Trained("alibi", 0, made("alibi", 1.9, 1.88, 1.87, 1.95)),
+    Trained("alibi", 1, made("alibi", 1.8, 1.84, 1.85, 2.15)),
+    Trained("learned", 0, made("learned", 1.85, NAN, NAN, NAN, why=("", *["has no rows beyond T = 8"] * 3))),
+    Trained("none", 0, None),
+]
+
+
+def test_the_length_reading_has_every_encoding_best_first() -> None:
+    assert length_reading(RUNS) == (
+        "ALiBi 1.85 at 8 and 2.05 at 64 (+0.20, flat in 1 of 2 seeds); Sinusoidal 1.90 at 8 and 3.10 at 64 (+1.20, "
+        "breaks); Learned 1.85 at T = 8, has no rows beyond T = 8 (nats per character)."
+    )
+
+
+def test_the_other_readings_have_their_numbers() -> None:
+    assert course_reading(RUNS[:1]) == (
+        "Mean loss after position T against the second half of the first T: Sinusoidal +1.00."
+    )
+    assert attention_reading(RUNS[:1]) == (
+        "Tokens back, on average, at T and in the longest window: Sinusoidal 2.2 and 9.5."
+    )
+    assert kernel_reading(RUNS[:1]) == "Left of it at distance T/2, and at the farthest: Sinusoidal 0.50 and -0.10."
+
+
+def test_before_a_run_has_ended_there_is_a_sentence() -> None:
+    for read in (length_reading, course_reading, attention_reading, kernel_reading):
+        assert read([Trained("none", 0, None)]) == read([]) == "No run has ended yet."
+    for panel in page_panels([], "light"):
+        assert panel.reading
+
+
+def test_losses_that_are_no_numbers_are_said_and_left_out() -> None:
+    bad = [Trained("rotary", 0, made("rotary", NAN, NAN, NAN, NAN))]
+    assert length_reading(bad) == "Rotary: not a finite number at T = 8 (nats per character)."
+    assert verdict(bad[0].record) == "nothing to compare"  # type: ignore[arg-type]
+    (trace,) = length_panel(bad, "light").figure["data"]
+    assert trace["y"] == [None] * 4
+
+
+@pytest.mark.parametrize(
+    ("last", "word"), [(1.0, "flat"), (1.09, "flat"), (1.11, "degrades"), (1.71, "breaks"), (0.2, "flat")]
+)
+def test_the_verdict_goes_by_the_rise(last: float, word: str) -> None:
+    assert verdict(made("none", 1.0, 1.0, 1.0, last)) == word
+
+
+def test_the_mean_is_bold_and_every_seed_is_behind_it() -> None:
+    alibi = [trace for trace in length_panel(RUNS, "light").figure["data"] if trace["name"] == "ALiBi"]
+    assert [trace["y"][0] for trace in alibi] == [1.9, 1.8, pytest.approx(1.85)]
+    assert [trace["showlegend"] for trace in alibi] == [False, False, True]
+    assert alibi[-1]["line"]["width"] > alibi[0]["line"]["width"]
+
+
+def test_what_cannot_be_read_is_said_on_the_chart_and_not_drawn() -> None:
+    figure = length_panel(RUNS, "light").figure
+    assert [note["text"] for note in figure["layout"]["annotations"]] == ["Learned: has no rows beyond T = 8"]
+    learned = [trace for trace in figure["data"] if trace["name"] == "Learned"]
+    assert [trace["y"] for trace in learned] == [[1.85, None, None, None]]
+
+
+def test_a_short_course_is_drawn_in_stretches_of_a_quarter_of_t() -> None:
+    each = made(
+        "learned",
+        1.8,
+        NAN,
+        NAN,
+        NAN,
+        distances=np.array([0, 1, 4, 7]),
+        places=np.arange(8.0),
+        course=np.arange(8.0) ** 2,
+    )
+    places, course = course_of([each])
+    assert places.tolist() == [0.5, 2.5, 4.5, 6.5]
+    assert course.tolist() == [0.5, 6.5, 20.5, 42.5]
+    assert course_of([made("alibi", 1, 1, 1, 1)])[0].tolist() == [2, 6, 14, 40]
+
+
+def test_without_a_longer_window_attention_is_drawn_at_t_alone() -> None:
+    short = made("learned", 1.8, NAN, NAN, NAN, distances=np.array([0, 1, 4, 7]))
+    (trace,) = attention_panel([Trained("learned", 0, short)], "light").figure["data"]
+    assert trace["line"]["dash"] == "dot"
+    assert attention_reading([Trained("learned", 0, short)]).endswith("Learned 2.2, and there is no longer window.")
+
+
+def test_a_weight_of_exactly_zero_is_a_gap_on_the_log_axis() -> None:
+    *_, longest = attention_panel(RUNS[:1], "light").figure["data"]
+    assert longest["x"] == [1, 4, 63]
+    assert longest["y"] == [0.2, None, 0.05]
+
+
+def test_encodings_are_told_apart_without_colour() -> None:
+    assert ENCODING_LOOKS.keys() == set(POSITIONS)
+    assert len({(look.symbol, look.dash) for look in ENCODING_LOOKS.values()}) == 5
+    assert len({look.symbol for look in ENCODING_LOOKS.values()}) == 5
+    assert len(kernel_panel(RUNS, "dark").figure["data"]) == 3
+
+
+def test_one_run_has_its_sentences() -> None:
+    said = notes(RUNS[0].record, Moment({"model": "transformer"}, 7)).readings  # type: ignore[arg-type]
+    assert said["length"] == "Sinusoidal 1.90 at 8 and 3.10 at 64 (+1.20, breaks) (nats per character)."
+    assert said["loss"] == "Transformer: no step taken yet."
