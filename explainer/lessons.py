@@ -18,10 +18,12 @@ class Lesson:
     Attributes:
         config: what it trains.
         lenses: whose views are on its tape.
+        filled: likewise, of the moments alone whose weights are on it.
     """
 
     config: RunConfig
     lenses: tuple[str, ...]
+    filled: tuple[str, ...] = ()
 
 
 _ADDING = RunConfig(task="adding", length=30, model="gru", width=32, lr=5e-3, batch=64, steps=700)
@@ -68,9 +70,9 @@ LESSONS: Mapping[str, Lesson] = {
     "lesson-gradients-lstm": Lesson(replace(_GRADIENTS, model="lstm"), ("gradients",)),
     "lesson-gradients-gru": Lesson(replace(_GRADIENTS, model="gru"), ("gradients",)),
     "lesson-microscope-rnn": Lesson(_MICROSCOPE, ()),
-    "lesson-microscope-lstm": Lesson(replace(_MICROSCOPE, model="lstm"), ()),
+    "lesson-microscope-lstm": Lesson(replace(_MICROSCOPE, model="lstm"), (), filled=("surgery",)),
     "lesson-microscope-gru": Lesson(replace(_MICROSCOPE, model="gru"), ()),
-    "lesson-attention": Lesson(_REPEAT, ("attention",)),
+    "lesson-attention": Lesson(_REPEAT, ("attention",), filled=("surgery",)),
     "lesson-attention-one-layer": Lesson(replace(_REPEAT, layers=1), ("attention",)),
     "lesson-positions": Lesson(_POSITIONS, ("positions",)),
 }

@@ -15,6 +15,7 @@ from explainer.ui.places import LESSON_PLACES, PLACES, Place
 
 PROJECT = Path(__file__).resolve().parents[1]
 TRAINING = [place for place in LESSON_PLACES if place.path != "positions"]  # there Train belongs to one encoding
+TRAINING = [place for place in TRAINING if place.path != "surgery"]  # which goes on from a run
 
 
 @pytest.fixture(autouse=True)

@@ -388,6 +388,9 @@ def test_the_same_question_is_asked_once(store: Store) -> None:
     assert len({store.ask(*inputs).id for inputs in [("a", 3, "hidden", "text"), *others]}) == 5, (
         "the key holds every input"
     )
+    operated = store.ask("a", 3, "hidden", "text", "layer 1 unit 5 = 0")
+    assert operated.surgery == "layer 1 unit 5 = 0"
+    assert operated.id != look.id, "and the surgery"
     store.answer(look.id, 3, b"record")
     again = store.ask("a", 3, "hidden", "text")
     assert (again.id, again.status, again.body) == (look.id, "done", b"record")

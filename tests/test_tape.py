@@ -29,6 +29,7 @@ from explainer.records import (
     JacobianRecord,
     MicroscopeRecord,
     PositionsRecord,
+    SurgeryRecord,
 )
 from explainer.runs import tape
 from explainer.runs.store import Draft, IllegalChange, Store
@@ -87,6 +88,25 @@ SAMPLES: dict[str, Any] = {
         ("a", "b"),
         4,
         tuple("abcde"),
+    ),
+    "surgery": SurgeryRecord(
+        "layer 1 unit 5 = 0",
+        0.25,
+        math.inf,
+        3,
+        floats(7),
+        np.zeros(7, np.int32),
+        np.arange(7, dtype=np.int32),
+        floats(2, 5),
+        floats(2, 5),
+        WILD,
+        floats(5),
+        (),
+        (),
+        tuple("ab"),
+        tuple("abcde"),
+        tuple("b<c>d"),
+        MASK,
     ),
 }
 

@@ -22,6 +22,8 @@ from explainer.figures import (
     microscope_notes,
     positions,
     positions_notes,
+    surgery,
+    surgery_notes,
 )
 from explainer.figures.panel import Moment, Notes, Panel
 
@@ -33,6 +35,7 @@ NOTES: Mapping[str, Callable[[Any, Moment], Notes]] = {
     "gates": gates.notes,
     "microscope": microscope_notes.notes,
     "jacobian": jacobian_notes.notes,
+    "surgery": surgery_notes.notes,
 }
 CONTEXTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "hidden": hidden.context,
@@ -40,6 +43,7 @@ CONTEXTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "positions": positions_notes.context,
     "microscope": microscope_notes.context,
     "jacobian": jacobian_notes.context,
+    "surgery": surgery_notes.context,
 }
 PANELS: Mapping[str, Callable[[Mapping[str, Any], str], list[Panel]]] = {
     "hidden": hidden.panels,
@@ -49,6 +53,7 @@ PANELS: Mapping[str, Callable[[Mapping[str, Any], str], list[Panel]]] = {
     "gates": gates.panels,
     "microscope": microscope.panels,
     "jacobian": jacobian.panels,
+    "surgery": surgery.panels,
 }
 
 __all__ = ["CONTEXTS", "NOTES", "PANELS", "Moment", "Notes"]

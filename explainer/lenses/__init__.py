@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from explainer.lenses import attention, gates, gradients, hidden, jacobian, microscope, positions
+from explainer.lenses import attention, gates, gradients, hidden, jacobian, microscope, positions, surgery
 from explainer.lenses.lens import Lens
 
 __all__ = ["LENSES", "Lens"]
 
 LENSES: dict[str, Lens] = {
-    module.LENS.name: module.LENS for module in (hidden, gradients, attention, positions, gates, microscope, jacobian)
+    module.LENS.name: module.LENS
+    for module in (hidden, gradients, attention, positions, gates, microscope, jacobian, surgery)
 }

@@ -15,6 +15,7 @@ from torch import nn
 
 from explainer.config import RunConfig
 from explainer.models import SequenceModel
+from explainer.surgery import Surgery
 from explainer.tasks import Batch, Task
 
 ATTENTION_WEIGHTS = 2**22
@@ -29,11 +30,13 @@ class Lens:
         name: its key, and that of its record in `records.RECORDS`.
         look: (model, batch, task) -> record.
         suits: whether a run of this configuration has what the lens looks at.
+        operate: (model, batch, task, surgery) -> record, for a lens that shows what a surgery does.
     """
 
     name: str
     look: Callable[[SequenceModel, Batch, Task], Any]
     suits: Callable[[RunConfig], bool]
+    operate: Callable[[SequenceModel, Batch, Task, Surgery], Any] | None = None
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from torch.nn.functional import dropout, linear, scaled_dot_product_attention
 from explainer.config import RunConfig
 from explainer.models.init import gpt2_
 from explainer.models.observe import Point, SequenceModel, unwatched
-from explainer.models.positions import POSITIONS, rotate
+from explainer.models.operate import order
+from explainer.models.positions import POSITIONS, ShuffledPositions, rotate
 
 
 class Attention(nn.Module):
@@ -178,8 +179,10 @@ class Transformer(SequenceModel):
         """
         watch = self._watching()
         point = unwatched if watch is None else watch.whole
-        h = point("embedding", self.dropout(self.positions.added(self.embedding(x))))
-        angles, bias = self.positions.angles(h), self.positions.bias(h)
+        places = order(self.surgery, x.shape[1])
+        positions = self.positions if places is None else ShuffledPositions(self.positions, places.to(x.device))
+        h = point("embedding", self.dropout(positions.added(self.embedding(x))))
+        angles, bias = positions.angles(h), positions.bias(h)
         for number, block in enumerate(self.blocks):
             h = block(h, angles, bias, point, f"block.{number}")
         if self.final_norm is not None:

@@ -7,7 +7,7 @@ from itertools import count
 
 from explainer.config import RunConfig
 from explainer.limits import limits, refuse_if_too_big
-from explainer.runs.inputs import Prepared, prepare, training_inputs
+from explainer.runs.inputs import NO_PARENT, Prepared, check_parent, prepare, training_inputs
 from explainer.runs.reader import LATEST, Reader, check_lens
 from explainer.runs.store import ACTIVE, Run
 
@@ -35,17 +35,20 @@ class Client(Reader):
             owner: the session; only it may steer the run.
             lenses: names of what should look while it trains.
             data: the user's own text, or a series' canonical text.
-            parent: the run that it is compared with or branched from.
+            parent: the run that it is compared with; one that is branched has it in its configuration.
 
         Returns:
             The run's id.
 
         Raises:
-            ValueError: unknown lens, unfit data, too big for this host, or too many in the queue.
+            ValueError: unknown lens, unfit data, too big for this host, too many in the queue, or a
+                parent that is gone or is another network.
         """
         lenses = tuple(dict.fromkeys(lenses))
         for lens in lenses:
             check_lens(lens)
+        if config.branched_from:
+            parent = self._check_branch(config)
         prepared = self._prepare(config, data)
         refuse_if_too_big(prepared.config, *training_inputs(prepared.config, prepared.body or None))
         with self.store.transaction():
@@ -63,6 +66,16 @@ class Client(Reader):
                     self._join(found, owner, lenses)
                     return run
         raise AssertionError("names never end")
+
+    def _check_branch(self, config: RunConfig) -> str:
+        """The run that `config` goes on from, if it can."""
+        assert config.branched_from is not None, config
+        name, step = config.branched_from
+        parent = self.store.run(name)
+        if parent is None or step not in self.snapshots(name):
+            raise ValueError(NO_PARENT.format(name, step))
+        check_parent(config, parent.config)
+        return name
 
     def _prepare(self, config: RunConfig, data: str | None) -> Prepared:
         if data is None and config.data:

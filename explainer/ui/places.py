@@ -90,6 +90,15 @@ LESSON_PLACES = (
         RECURRENT,
     ),
     Place(
+        "surgery.py",
+        "surgery",
+        "Surgery",
+        "surgical",
+        "What if I break it?",
+        "surgery",
+        MODELS,
+    ),
+    Place(
         "attention.py",
         "attention",
         "Attention",
@@ -129,6 +138,6 @@ def places_for(config: RunConfig, lenses: Sequence[str] = ()) -> list[Place]:
     fitting = [
         place
         for place in LESSON_PLACES
-        if config.model in place.models and (place.lens != "attention" or config.layers > 0)
+        if config.model in place.models and (place.lens not in ("attention", "surgery") or config.layers > 0)
     ]
     return sorted(fitting, key=lambda place: place.lens not in lenses)

@@ -22,7 +22,7 @@ from explainer.runs.tape_file import load_tape
 Visit = Callable[..., Page]
 PROJECT = Path(__file__).resolve().parents[2]
 
-LESSONS = ("hidden-states", "gates", "gradients", "microscope", "jacobian", "attention", "positions")
+LESSONS = ("hidden-states", "gates", "gradients", "microscope", "jacobian", "surgery", "attention", "positions")
 PAGES = ("", *LESSONS, "runs")
 DARK = ("hidden-states", "attention", "positions")
 #: A run that takes a second or two, for pages whose own one takes longer.
