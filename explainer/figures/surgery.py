@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from explainer.figures.curves import VALIDATION
 from explainer.figures.gradients import UNSEEN
 from explainer.figures.panel import Panel, Reading, Slot
 from explainer.figures.theme import DIVERGING, FAMILY_COLOURS, colour_bar, ink, layout
@@ -182,7 +187,6 @@ def losses_panel(run: Run, theme: str, *, span: int = 7, height: int = 220) -> P
 
 def history_panel(run: Run, theme: str, *, span: int = 5, height: int = 220) -> Panel:
     """The change of the loss without each unit or head (rows) at every kept step of the tape (columns)."""
-    line = {"color": ink(theme).text, "width": 1, "dash": "dot"}
     heat = {
         "type": "heatmap",
         "colorscale": DIVERGING,
@@ -199,7 +203,7 @@ def history_panel(run: Run, theme: str, *, span: int = 5, height: int = 220) -> 
                 theme,
                 xaxis={"title": {"text": "training step"}, "showgrid": False},
                 yaxis={"title": {"text": _axis(run)}, "type": "category", "tickmode": "array", "showgrid": False},
-                shapes=[{"type": "line", "x0": 0, "x1": 0, "yref": "paper", "y0": 0, "y1": 1, "line": line}],
+                shapes=[_moment_line(ink(theme).text)],
             ),
         },
         slots=(
@@ -219,9 +223,93 @@ def history_panel(run: Run, theme: str, *, span: int = 5, height: int = 220) -> 
     )
 
 
+def branch_panel(
+    run: Run, parent: Mapping[str, NDArray[Any]], step: int, theme: str, *, span: int = 4, height: int = 220
+) -> Panel:
+    """The loss of a run that was trained on operated, beside that of its parent from the same moment.
+
+    Args:
+        run: `subject()` of the operated one, the only tape.
+        parent: the parent's metrics.
+        step: of the parent, from which the run went on.
+    """
+    shade, colour = ink(theme), FAMILY_COLOURS[run["model"]]
+    steps, losses = (np.asarray(parent.get(name, ())) for name in (f"{VALIDATION}:step", VALIDATION))
+    known = losses[steps <= step]
+    level = float(known[-1]) if len(known) else math.nan
+    later = steps >= step
+    hover = "<br>%{x} updates later: %{y:.4g}<extra></extra>"
+    data: list[dict[str, Any]] = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "line": {"color": colour, "width": 1.2},
+            "opacity": 0.6,
+            "showlegend": False,
+            "hovertemplate": f"operated, training{hover}",
+        },
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": "operated",
+            "line": {"color": colour, "width": 2.6},
+            "hovertemplate": f"operated, validation{hover}",
+        },
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": "parent, untouched",
+            "x": (steps[later] - step).tolist(),
+            "y": losses[later].tolist(),
+            "line": {"color": shade.text, "width": 1.2, "dash": "dash"},
+            "hovertemplate": f"parent, validation{hover}",
+        },
+    ]
+    shapes = []
+    if math.isfinite(level) and level > 0:
+        line = {"color": shade.muted, "width": 1.5, "dash": "dot"}
+        shapes.append({"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": level, "y1": level, "line": line})
+    return Panel(
+        id="branch",
+        title="Trained on like this, beside its parent",
+        figure={
+            "data": data,
+            "layout": layout(
+                theme,
+                xaxis={"title": {"text": f"updates since the parent's step {step}"}, "rangemode": "tozero"},
+                yaxis={
+                    "title": {"text": "loss"},
+                    "type": "log",
+                    "exponentformat": "power",
+                    "minor": {"showgrid": False},
+                },
+                shapes=[*shapes, _moment_line(shade.muted)],
+                showlegend=True,
+            ),
+        },
+        slots=(
+            Slot("data.0.x", "series", name="step"),
+            Slot("data.0.y", "series", name="loss"),
+            Slot("data.1.x", "series", name=f"{VALIDATION}:step"),
+            Slot("data.1.y", "series", name=VALIDATION),
+            Slot(f"layout.shapes.{len(shapes)}.x0", "step"),
+            Slot(f"layout.shapes.{len(shapes)}.x1", "step"),
+        ),
+        readings=(Reading(LENS, "loss"),),
+        reading=f"The parent's validation loss at step {step} was {level:.3g}." if shapes else "",
+        span=span,
+        height=height,
+    )
+
+
 def panels(run: Run, theme: str) -> list[Panel]:
     """All figures of one run, in reading order."""
     return [output_panel(run, theme), worth_panel(run, theme), losses_panel(run, theme), history_panel(run, theme)]
+
+
+def _moment_line(colour: str) -> dict[str, Any]:
+    line = {"color": colour, "width": 1, "dash": "dot"}
+    return {"type": "line", "x0": 0, "x1": 0, "yref": "paper", "y0": 0, "y1": 1, "line": line}
 
 
 def _kind(run: Run) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
+from explainer.figures.curves import loss_reading
 from explainer.figures.hidden import tick_labels, tick_places
 from explainer.figures.panel import Moment, Notes
 from explainer.records import SurgeryRecord
@@ -33,6 +34,7 @@ def notes(record: SurgeryRecord, moment: Moment) -> Notes:
             "effect": effect_reading(record, layers),
             "worth": worth_reading(record, sites, layers),
             "losses": losses_reading(record),
+            "loss": loss_reading(moment),
             "needed": needed_reading(record, sites, moment.step),
         },
         arrays={
@@ -99,7 +101,7 @@ def change(before: float, after: float) -> str:
     if ratio >= 2:
         times = "more than a million" if ratio >= 1e6 else f"{float(f'{ratio:.3g}'):,.10g}"
         return f"{ends}, {times} times"
-    return f"{ends}, by {100 * abs(ratio - 1):.2g}%"
+    return f"{ends}, by {100 * abs(ratio - 1):.3g}%"
 
 
 def _moved(record: SurgeryRecord) -> str:
@@ -110,7 +112,7 @@ def _moved(record: SurgeryRecord) -> str:
         return "the output does not move at any token"
     most = int(moved.argmax())
     if record.guesses:
-        return f"the output moves most at t = {most}, where {100 * moved[most]:.2g}% of the probability goes elsewhere"
+        return f"the output moves most at t = {most}, where {100 * moved[most]:.3g}% of the probability goes elsewhere"
     return f"the output moves most at t = {most}, by {_short(moved[most])}"
 
 

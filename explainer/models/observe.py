@@ -83,6 +83,11 @@ class SequenceModel(nn.Module, ABC):
     def points(self) -> dict[str, str]:
         """Name of every point and the dimensions of its value; a leading T means a list of T tensors."""
 
+    def standing(self, prefix: str) -> Point:
+        """A point that nobody observes, under this prefix, with the model's own surgery done there."""
+        watch = Watch((), *edits(self.surgery))
+        return lambda name, value: watch.step(prefix + name, value)
+
     def _watching(self) -> Watch | None:
         """The present watch, emptied of what an earlier forward pass left; None when unobserved and whole."""
         if self._watch is None:

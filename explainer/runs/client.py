@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 
 from explainer.config import RunConfig
+from explainer.data import data_digest
 from explainer.limits import limits, refuse_if_too_big
 from explainer.runs.inputs import NO_PARENT, Prepared, check_parent, prepare, training_inputs
 from explainer.runs.reader import LATEST, Reader, check_lens
@@ -48,7 +49,10 @@ class Client(Reader):
         for lens in lenses:
             check_lens(lens)
         if config.branched_from:
-            parent = self._check_branch(config)
+            branched = self._check_branch(config)
+            parent = branched.id
+            if data is None and branched.data not in ("", data_digest(config)):
+                data = self.store.text(branched.data)  # the default text of another version of Python
         prepared = self._prepare(config, data)
         refuse_if_too_big(prepared.config, *training_inputs(prepared.config, prepared.body or None))
         with self.store.transaction():
@@ -67,7 +71,7 @@ class Client(Reader):
                     return run
         raise AssertionError("names never end")
 
-    def _check_branch(self, config: RunConfig) -> str:
+    def _check_branch(self, config: RunConfig) -> Run:
         """The run that `config` goes on from, if it can."""
         assert config.branched_from is not None, config
         name, step = config.branched_from
@@ -75,7 +79,7 @@ class Client(Reader):
         if parent is None or step not in self.snapshots(name):
             raise ValueError(NO_PARENT.format(name, step))
         check_parent(config, parent.config)
-        return name
+        return parent
 
     def _prepare(self, config: RunConfig, data: str | None) -> Prepared:
         if data is None and config.data:

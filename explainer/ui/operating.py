@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
 from explainer.config import RunConfig
+from explainer.limits import limits, refuse_if_too_big, spoken
 from explainer.runs.store import Run
 from explainer.surgery import GATES, Gate, Head, Operation, Shuffle, Surgery, Swap, Unit
-from explainer.ui.backend import client, runs_of
+from explainer.ui.backend import client, owner, runs_of
 from explainer.ui.places import ENTERED
 from explainer.ui.run_table import label
 from explainer.ui.words import literal
@@ -51,7 +53,7 @@ def _read_address() -> None:
     found = runs_of([asked])
     if asked and not found:
         state[f"{KEY}:trouble"] = "The run in this address is not recorded here (any more). Another one is shown."
-    elif found and not operable(found[0]):
+    elif found and not found[0].config.layers:
         state[f"{KEY}:run"] = ""
         state[f"{KEY}:trouble"] = "The run in this address has no layer to operate on. Another one is shown."
     try:
@@ -65,8 +67,8 @@ def _read_address() -> None:
 
 
 def operable(run: Run) -> bool:
-    """Whether a run has weights and a layer."""
-    return run.step > 0 and run.config.layers > 0
+    """Whether a run has weights, or is about to, and a layer."""
+    return run.config.layers > 0 and (run.step > 0 or not run.finished)
 
 
 def choose_run(shown: Run, shipped: Sequence[str]) -> None:
@@ -195,6 +197,70 @@ def _number(title: str, name: str, low: int, high: int, start: int = 0) -> int:
     state[key] = max(low, min(int(state.get(key, start)), high))
     with st.container(width=130):
         return int(st.number_input(title, low, high, step=1, key=key))
+
+
+# -- trained on like this --------------------------------------------------------------------------
+
+
+def branch_control(run: Run, surgery: Surgery) -> None:
+    """A popover that starts a run from the weights of the moment shown, with the surgery kept up."""
+    with st.popover("Train on like this", icon=":material/healing:", help="A run of its own from these weights"):
+        if not surgery or surgery.swap:
+            st.markdown(
+                "A swapped memory belongs to one pair of inputs: there is nothing to train."
+                if surgery
+                else "Choose first what to operate on."
+            )
+            return
+        step = _moment(run)
+        st.markdown(
+            literal(f"From step {step} of this run, with {surgery} in every forward pass. The optimiser starts afresh.")
+        )
+        first, second = st.columns(2)
+        state.setdefault(f"{KEY}.steps", 300)
+        state[f"{KEY}.steps"] = min(state[f"{KEY}.steps"], int(limits().steps))
+        state.setdefault(f"{KEY}.lr", run.config.lr)
+        steps = first.number_input("Steps", 1, int(limits().steps), step=50, key=f"{KEY}.steps")
+        lr = second.number_input("Learning rate", 1e-6, 10.0, format="%g", key=f"{KEY}.lr")
+        try:
+            config = branched(run, step, surgery, int(steps), float(lr))
+            seconds = refuse_if_too_big(config, run.meta["inputs"], run.meta["outputs"]).seconds
+        except ValueError as error:
+            st.error(literal(str(error)), icon=":material/error:")
+            return
+        st.caption(f"About {spoken(max(1, seconds))}: operated, it computes step by step, slower than fused kernels.")
+        st.button("Train on", type="primary", icon=":material/play_arrow:", on_click=_train_on, args=(config,))
+
+
+def branched(run: Run, step: int, surgery: Surgery, steps: int, lr: float) -> RunConfig:
+    """The run that goes on from a kept moment of another one, which may be operated already.
+
+    Raises:
+        ValueError: a setting that can't be.
+    """
+    both = str(Surgery.from_text(run.config.surgery) + surgery)
+    return replace(run.config, parent=f"{run.id}@{step}", surgery=both, lr=lr, steps=steps, schedule="constant")
+
+
+def _moment(run: Run) -> int:
+    """The kept moment that is shown: that of the address, else the last."""
+    kept = client().snapshots(run.id)
+    asked = st.query_params.get("step", "")
+    if asked.isascii() and asked.isdigit() and len(asked) < 10:
+        return client().snapshot_before(run.id, int(asked))
+    return kept[-1] if kept else 0
+
+
+def _train_on(config: RunConfig) -> None:
+    try:
+        show(client().submit(config, owner(), (KEY,)))
+    except ValueError as error:
+        state[f"{KEY}:trouble"] = str(error)
+
+
+def parent_of(run: Run) -> Run | None:
+    """The run that this one went on from, if it is still here."""
+    return next(iter(runs_of([run.config.branched_from[0]])), None) if run.config.branched_from else None
 
 
 def write_address(run: Run, shipped: Sequence[str], surgery: Surgery) -> None:
