@@ -1,5 +1,7 @@
 """What if I break it?"""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from explainer.figures.subject import subject
@@ -109,7 +111,7 @@ else:
     shown = [output, worth, losses, history]
     if parent is not None and run.config.branched_from is not None:
         beside = branch_panel(about, annotator().metrics(parent), run.config.branched_from[1], theme())
-        shown = [output, worth, beside, losses, history]
+        shown = [output, worth, beside, replace(losses, span=4), replace(history, span=4)]
     play(
         shown,
         [Track(run.id, ("surgery",))],

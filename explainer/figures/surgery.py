@@ -95,8 +95,12 @@ def output_panel(run: Run, theme: str, *, span: int = 7, height: int = 290) -> P
 def worth_panel(run: Run, theme: str, *, span: int = 5, height: int = 290) -> Panel:
     """The change of the loss without each unit or head, a bar each; a click operates on it."""
     shade = ink(theme)
-    bars = {"type": "bar", "hovertemplate": "without %{text}<br>loss %{y:+.4g}<extra></extra>", "textposition": "none"}
-    bars |= {"showlegend": False}
+    bars: dict[str, Any] = {
+        "type": "bar",
+        "hovertemplate": "without %{text}<br>loss %{y:+.4g}<extra></extra>",
+        "textposition": "none",
+        "showlegend": False,
+    }
     unseen = {"type": "scatter", "mode": "lines", "x": [0, 0], "line": UNSEEN, "hoverinfo": "skip", "showlegend": False}
     return Panel(
         id="worth",

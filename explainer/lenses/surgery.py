@@ -6,8 +6,9 @@ repeated once for each unit (or head), and copy k is without unit k.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -130,9 +131,7 @@ def _operated(
     return changed, tuple(task.axis(donor)[: swap.step + 1])
 
 
-def _said(
-    task: Task, batch: Batch, output: Float[Tensor, "1 T V"], changed: Float[Tensor, "1 T V"]
-) -> Mapping[str, object]:
+def _said(task: Task, batch: Batch, output: Float[Tensor, "1 T V"], changed: Float[Tensor, "1 T V"]) -> dict[str, Any]:
     """What both say of the first sequence, and how far they are apart."""
     first = first_rows(batch, 1)
     both = torch.cat([output, changed]).float()

@@ -85,6 +85,7 @@ def _run_chosen() -> None:
 def show(run: str) -> None:
     """Make this the page's run, untouched."""
     state[f"{KEY}:run"] = st.query_params["run"] = run
+    state.pop(f"{KEY}.lr", None)
     set_surgery(Surgery())
     if "step" in st.query_params:
         del st.query_params["step"]
@@ -217,11 +218,11 @@ def branch_control(run: Run, surgery: Surgery) -> None:
             literal(f"From step {step} of this run, with {surgery} in every forward pass. The optimiser starts afresh.")
         )
         first, second = st.columns(2)
-        state.setdefault(f"{KEY}.steps", 300)
-        state[f"{KEY}.steps"] = min(state[f"{KEY}.steps"], int(limits().steps))
-        state.setdefault(f"{KEY}.lr", run.config.lr)
+        # Set in every run: a closed popover's widgets are mounted later, and would begin at their lowest value.
+        state[f"{KEY}.steps"] = min(state.get(f"{KEY}.steps", 300), int(limits().steps))
+        state[f"{KEY}.lr"] = state.get(f"{KEY}.lr", run.config.lr)
         steps = first.number_input("Steps", 1, int(limits().steps), step=50, key=f"{KEY}.steps")
-        lr = second.number_input("Learning rate", 1e-6, 10.0, format="%g", key=f"{KEY}.lr")
+        lr = second.number_input("Learning rate", 1e-6, 10.0, step=1e-3, format="%g", key=f"{KEY}.lr")
         try:
             config = branched(run, step, surgery, int(steps), float(lr))
             seconds = refuse_if_too_big(config, run.meta["inputs"], run.meta["outputs"]).seconds
