@@ -9,9 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, replace
 from typing import Any, Self
+
+from explainer.surgery import Surgery
 
 TASKS = ("copy", "adding", "repeat", "text", "forecast", "flipflop")
 RECURRENT = ("rnn", "rnn_relu", "lstm", "gru")
@@ -22,6 +25,7 @@ SCHEDULES = ("constant", "cosine")
 INITS = ("default", "orthogonal", "identity", "gaussian")
 NORMS = ("pre", "post")
 
+_PARENT = re.compile(r"[a-z0-9][a-z0-9-]{0,79}@(0|[1-9][0-9]{0,6})")
 _TOKEN_TASKS = frozenset({"copy", "repeat", "text"})
 
 
@@ -86,6 +90,7 @@ class RunConfig:
     init: str = _knob("default", "model", "recurrent weights W_hh at the start", choices=INITS)
     radius: float = _knob(1.0, "model", "spectral radius of W_hh with init=gaussian", above=0.0, high=3.0)
     forget_bias: float = _knob(0.0, "model", "the LSTM's forget-gate bias at the start", low=-10.0, high=10.0)
+    surgery: str = _knob("", "model", "what is done to the network in every forward pass, such as layer 1 unit 5 = 0")
 
     optimizer: str = _knob("adamw", "recipe", "update rule", choices=OPTIMIZERS)
     lr: float = _knob(3e-3, "recipe", "learning rate", above=0.0, high=10.0)
@@ -99,6 +104,7 @@ class RunConfig:
     steps: int = _knob(1000, "recipe", "updates of the weights", low=1, high=1_000_000)
     batch: int = _knob(32, "recipe", "B, sequences of one step", low=1, high=4096)
     seed: int = _knob(0, "recipe", "of weights, batches and dropout", low=0, high=2**31 - 1)
+    parent: str = _knob("", "recipe", "run@step whose weights it starts from; empty for fresh ones")
 
     def __post_init__(self) -> None:
         for knob in fields(self):
@@ -184,6 +190,7 @@ class RunConfig:
             unused.add("bits")
         if self.task not in ("text", "forecast"):
             unused.add("data")
+        unused |= {name for name in ("surgery", "parent") if not values[name]}
         return {name: value for name, value in values.items() if name not in unused}
 
     def run_id(self, data_digest: str = "") -> str:
@@ -200,6 +207,12 @@ class RunConfig:
     def has_tokens(self) -> bool:
         """Whether inputs are tokens of a vocabulary (else real numbers)."""
         return self.task in _TOKEN_TASKS
+
+    @property
+    def branched_from(self) -> tuple[str, int] | None:
+        """The run and the step that it starts from; None for a run with weights of its own."""
+        run, at, step = self.parent.partition("@")
+        return (run, int(step)) if at else None
 
     @property
     def total_length(self) -> int:
@@ -227,6 +240,8 @@ def _checked(knob: Field[Any], value: Any) -> Any:
             raise ValueError(f"{name} = {value!r} must be text.")
         if rule["choices"] and value not in rule["choices"]:
             raise ValueError(f"{name} = {value!r} is not known. Choose one of: {', '.join(rule['choices'])}.")
+        if name == "parent" and value and not _PARENT.fullmatch(value):
+            raise ValueError(f"parent = {value[:60]!r} must be empty or a run and a step, such as lesson-hidden@700.")
         if name == "data" and value and not (len(value) == 64 and set(value) <= set("0123456789abcdef")):
             raise ValueError(f"data = {value[:20]!r} must be empty or a SHA-256 in 64 hex digits.")
         return value
@@ -282,6 +297,13 @@ def _check_together(config: RunConfig) -> None:
         raise ValueError(f"layers = {config.layers} is out of range for a recurrent network. Choose 1, 2 or 3.")
     if config.task == "repeat" and config.length < 8:
         raise ValueError(f"length = {config.length} is too short to repeat anything. Choose at least 8.")
+    if config.surgery:
+        try:
+            surgery = Surgery.from_text(config.surgery).check(config)
+            surgery.check_trainable()
+        except ValueError as error:
+            raise ValueError(f"surgery = {config.surgery[:60]!r} can't be done: {error}") from None
+        object.__setattr__(config, "surgery", str(surgery))
     if config.schedule == "cosine":
         if config.warmup >= config.steps:
             raise ValueError(

@@ -19,12 +19,14 @@ class Lesson:
     Attributes:
         config: what it trains.
         lenses: whose views are on its tape.
+        filled: likewise, of the moments alone whose weights are on it.
         ratio: growth of the steps with views and gradient details.
         weight_bytes: of all kept moments' weights, at most.
     """
 
     config: RunConfig
     lenses: tuple[str, ...]
+    filled: tuple[str, ...] = ()
     ratio: float = 1.03
     weight_bytes: int = 120_000
 
@@ -88,10 +90,10 @@ LESSONS: Mapping[str, Lesson] = {
     "lesson-gradients-lstm": Lesson(replace(_GRADIENTS, model="lstm"), ("gradients",)),
     "lesson-gradients-gru": Lesson(replace(_GRADIENTS, model="gru"), ("gradients",)),
     "lesson-microscope-rnn": Lesson(_MICROSCOPE, ()),
-    "lesson-microscope-lstm": Lesson(replace(_MICROSCOPE, model="lstm"), ()),
+    "lesson-microscope-lstm": Lesson(replace(_MICROSCOPE, model="lstm"), (), filled=("surgery",)),
     "lesson-microscope-gru": Lesson(replace(_MICROSCOPE, model="gru"), ()),
     "lesson-flipflop": Lesson(_FLIPFLOP, ("fixed_points",), ratio=1.35, weight_bytes=24_000),
-    "lesson-attention": Lesson(_REPEAT, ("attention", "biography")),
+    "lesson-attention": Lesson(_REPEAT, ("attention", "biography"), filled=("surgery",)),
     "lesson-attention-one-layer": Lesson(replace(_REPEAT, layers=1), ("attention", "biography")),
     "lesson-positions": Lesson(_POSITIONS, ("positions",)),
 }

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
 from explainer.config import RunConfig
-from explainer.theory.sizes import activation_bytes, flops_per_step, parameter_count
+from explainer.theory.sizes import BYTES, activation_bytes, flops_per_step, parameter_count
 
 
 def _limit(default: float, variable: str, meaning: str) -> float:
@@ -78,6 +78,8 @@ class Estimate:
 
 # (seconds a step costs whatever its size, seconds for each time step of a recurrent layer, FLOP/s),
 # measured on one thread of a server's CPU and on a data-centre GPU; within a factor of 2 or 3.
+_UNROLLED = 3e-4  # seconds for each time step of an operated recurrent layer: a dozen small kernels, not one
+_EXPLICIT = 2.0  # times as long as with fused attention
 _SPEED = {"cpu": (1.5e-3, 4e-5, 5e10), "cuda": (2e-3, 2e-6, 1e13)}
 
 
@@ -92,9 +94,18 @@ def estimate(config: RunConfig, inputs: int, outputs: int, device: str = "cpu") 
     parameters = parameter_count(config, inputs, outputs)
     memory = activation_bytes(config, inputs, outputs) + 16 * parameters
     fixed, per_time, rate = _SPEED[device]
+    if config.surgery:
+        memory += _explicit_bytes(config)
+        per_time, rate = max(per_time, _UNROLLED), rate / _EXPLICIT
     sequential = 0.0 if config.model == "transformer" else config.layers * config.total_length * per_time
     seconds = config.steps * (fixed + sequential + flops_per_step(config, inputs, outputs) / rate)
     return Estimate(parameters, memory / 1e6, seconds)
+
+
+def _explicit_bytes(config: RunConfig) -> int:
+    """What an operated network holds beyond the fused kernels: every head's scores, or every step's activations."""
+    each = 4 * config.heads * config.total_length if config.model == "transformer" else 12 * config.width
+    return BYTES * config.batch * config.total_length * config.layers * each
 
 
 def refuse_if_too_big(

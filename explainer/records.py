@@ -539,6 +539,55 @@ class BeyondRecord:
         assert self.looked.shape == (2,), self.looked.shape
 
 
+@dataclass(frozen=True, eq=False)
+class SurgeryRecord:
+    """One sequence read by the same weights untouched and operated, and what each unit or head is worth.
+
+    Attributes:
+        surgery: what was done (see `explainer.surgery`); "" for nothing.
+        loss: mean over the sequences looked at, untouched; `operated_loss`: operated.
+        sequences: how many they are.
+        effects: the loss without each unit or head, less `loss`.
+        layers: of these, from 0; `places`: their number in the layer, from 0.
+        outputs: untouched and operated, of the first sequence: the probability of the right token
+            (token tasks) or the number said, in the units of the data.
+        losses: the same two, at each position.
+        moved: how far the output moved: |difference|, or half the sum of |p - q| over the tokens.
+        target: the number that should be said (number tasks).
+        guesses: the likeliest token untouched; `operated_guesses`: operated (token tasks).
+        donor: of a swapped memory, what was read instead, as labels.
+        tokens: what the model read; `targets`: what should come out, as labels.
+        mask: the positions that count in the loss.
+    """
+
+    surgery: str
+    loss: float
+    operated_loss: float
+    sequences: int
+    effects: Float[np.ndarray, " K"]
+    layers: Int[np.ndarray, " K"]
+    places: Int[np.ndarray, " K"]
+    outputs: Float[np.ndarray, "2 T"]
+    losses: Float[np.ndarray, "2 T"]
+    moved: Float[np.ndarray, " T"]
+    target: Float[np.ndarray, " numbers"]
+    guesses: tuple[str, ...]
+    operated_guesses: tuple[str, ...]
+    donor: tuple[str, ...]
+    tokens: tuple[str, ...]
+    targets: tuple[str, ...]
+    mask: Bool[np.ndarray, " T"]
+
+    def __post_init__(self) -> None:
+        T = len(self.tokens)
+        assert self.outputs.shape == self.losses.shape == (2, T), (self.outputs.shape, self.losses.shape)
+        assert self.moved.shape == self.mask.shape == (T,), (self.moved.shape, self.mask.shape)
+        assert len(self.targets) == T, len(self.targets)
+        assert self.effects.shape == self.layers.shape == self.places.shape, (self.effects.shape, self.layers.shape)
+        assert len(self.guesses) == len(self.operated_guesses), (len(self.guesses), len(self.operated_guesses))
+        assert (len(self.guesses), self.target.shape) in ((T, (0,)), (0, (T,))), (len(self.guesses), self.target.shape)
+
+
 RECORDS: dict[str, type] = {
     "hidden": HiddenRecord,
     "gradients": GradientRecord,
@@ -554,6 +603,7 @@ RECORDS: dict[str, type] = {
     "layers": LayersRecord,
     "reach": ReachRecord,
     "beyond": BeyondRecord,
+    "surgery": SurgeryRecord,
 }
 """The record of each lens."""
 

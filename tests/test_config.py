@@ -25,6 +25,10 @@ def _values(name: str) -> st.SearchStrategy[Any]:
         return st.sampled_from(rule["choices"])
     if name == "data":
         return st.just("") | st.text("0123456789abcdef", min_size=64, max_size=64)
+    if name == "surgery":  # `configs` gives one that the model has
+        return st.just("")
+    if name == "parent":
+        return st.just("") | st.from_regex(r"lesson-[a-z0-9]{1,9}@[1-9][0-9]{0,4}", fullmatch=True)
     if kind is int:
         return st.integers(rule["low"], rule["high"])
     assert kind is float
@@ -43,6 +47,8 @@ def configs(draw: st.DrawFn) -> RunConfig:
         values["tied"] = values["tied"] and values["task"] in ("copy", "repeat", "text")
     else:
         values["layers"] = draw(st.integers(1, 3))
+    if values["layers"] and draw(st.booleans()):
+        values["surgery"] = "layer 1 head 1 off" if values["model"] == "transformer" else "layer 1 unit 0 = 0.25"
     values["length"] = max(values["length"], 8)
     values["warmup"] = min(values["warmup"], values["steps"] - 1)
     values["min_lr"] = min(values["min_lr"], values["lr"])
@@ -135,6 +141,11 @@ def test_an_address_may_say_yes_in_several_ways(text: str) -> None:
         ({"model": "transformer", "tied": True}, "tied", "True", "Set tied = false"),
         ({"model": "gru", "layers": 0}, "layers", "0", "1, 2 or 3"),
         ({"model": "gru", "layers": 4}, "layers", "4", "1, 2 or 3"),
+        ({"surgery": "layer 1 unit 64 = 0"}, "surgery", "'layer 1 unit 64 = 0'", "0 to 63"),
+        ({"surgery": "layer 1 head 1 off"}, "surgery", "'layer 1 head 1 off'", "Hold a unit"),
+        ({"surgery": "swap state at 3"}, "surgery", "'swap state at 3'", "Choose another"),
+        ({"parent": "lesson"}, "parent", "'lesson'", "lesson-hidden@700"),
+        ({"parent": "a@-1"}, "parent", "'a@-1'", "a run and a step"),
         ({"task": "repeat", "length": 7}, "length", "7", "at least 8"),
         ({"schedule": "cosine", "warmup": 50, "steps": 50}, "warmup", "50", "fewer than steps = 50"),
         ({"schedule": "cosine", "lr": 0.01, "min_lr": 0.02}, "min_lr", "0.02", "at most lr"),
@@ -266,6 +277,8 @@ RELEVANT: list[tuple[RunConfig, dict[str, Any]]] = [
     (GRU, {"steps": 999}),
     (GRU, {"batch": 31}),
     (GRU, {"seed": 1}),
+    (GRU, {"surgery": "layer 1 unit 5 = 0"}),
+    (GRU, {"parent": "lesson-hidden@700"}),
 ]
 
 

@@ -16,7 +16,8 @@ LIGHT = {"numpy", "jaxtyping"}
 TORCH = {"torch", "numpy", "jaxtyping"}
 RULES: dict[str, tuple[set[str], set[str]]] = {
     # part: (parts of ours, packages of others)
-    "config": (set(), LIGHT),
+    "surgery": (set(), set()),
+    "config": ({"surgery"}, LIGHT),
     "records": (set(), LIGHT),
     "theory": (set(), LIGHT),
     "data": ({"config"}, LIGHT),
@@ -24,22 +25,26 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "lessons": ({"config", "sweep"}, set()),
     "limits": ({"config", "theory"}, set()),
     "tasks": ({"config", "theory", "data"}, TORCH),
-    "models": ({"config", "theory"}, TORCH),
+    "models": ({"config", "surgery", "theory"}, TORCH),
     "training": ({"config", "records", "tasks", "models"}, TORCH),
-    "lenses": ({"config", "records", "theory", "models", "tasks"}, TORCH),
+    "lenses": ({"config", "surgery", "records", "theory", "models", "tasks"}, TORCH),
     "runs": (
-        {"config", "records", "data", "limits", "theory", "sweep"},
+        {"config", "surgery", "records", "data", "limits", "theory", "sweep"},
         {"numpy", "safetensors", "starlette", "orjson"},
     ),
-    "figures": ({"config", "records", "theory"}, {*LIGHT, "plotly"}),
-    "player": ({"config", "records", "figures", "runs", "ui"}, {*LIGHT, "streamlit", "starlette", "orjson", "plotly"}),
+    "figures": ({"config", "surgery", "records", "theory"}, {*LIGHT, "plotly"}),
+    "player": (
+        {"config", "surgery", "records", "figures", "runs", "ui"},
+        {*LIGHT, "streamlit", "starlette", "orjson", "plotly"},
+    ),
     "ui": (
-        {"config", "data", "records", "figures", "runs", "player", "lessons", "limits", "theory", "sweep"},
+        {"config", "surgery", "data", "records", "figures", "runs", "player", "lessons", "limits", "theory", "sweep"},
         {*LIGHT, "streamlit", "starlette"},
     ),
     "headless": (
         {
             "config",
+            "surgery",
             "data",
             "records",
             "figures",
@@ -57,7 +62,20 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {*TORCH, "plotly", "safetensors", "orjson"},
     ),
     "pages": (
-        {"config", "data", "records", "figures", "runs", "player", "ui", "lessons", "limits", "theory", "sweep"},
+        {
+            "config",
+            "surgery",
+            "data",
+            "records",
+            "figures",
+            "runs",
+            "player",
+            "ui",
+            "lessons",
+            "limits",
+            "theory",
+            "sweep",
+        },
         {*LIGHT, "streamlit"},
     ),
 }

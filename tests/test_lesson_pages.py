@@ -14,8 +14,9 @@ from explainer.ui import backend
 from explainer.ui.places import LESSON_PLACES, PLACES, Place
 
 PROJECT = Path(__file__).resolve().parents[1]
-#: Without those where Train belongs to one encoding, or to a sweep (see test_sweep_pages.py).
-TRAINING = [place for place in LESSON_PLACES if place.path not in ("positions", "horizon", "extrapolation")]
+#: Without those where Train belongs to one encoding, to a sweep (see test_sweep_pages.py), or goes on from a run.
+ELSEWHERE = ("positions", "horizon", "extrapolation", "surgery")
+TRAINING = [place for place in LESSON_PLACES if place.path not in ELSEWHERE]
 
 
 @pytest.fixture(autouse=True)

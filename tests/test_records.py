@@ -23,6 +23,7 @@ from explainer.records import (
     PatternRecord,
     PositionsRecord,
     ReachRecord,
+    SurgeryRecord,
     from_arrays,
     to_arrays,
 )
@@ -153,6 +154,25 @@ EXAMPLES = {
         kernel=values(H),
     ),
     "reach": ReachRecord(norms=np.array([0.0, np.nan, np.inf, *range(T - 3)]), last=T - 1),
+    "surgery": SurgeryRecord(
+        surgery="layer 1 unit 5 = 0",
+        loss=0.25,
+        operated_loss=float("nan"),
+        sequences=3,
+        effects=values(N),
+        layers=np.zeros(N, np.int32),
+        places=np.arange(N, dtype=np.int32),
+        outputs=values(2, T),
+        losses=values(2, T),
+        moved=np.array([np.nan, np.inf, *range(T - 2)]),
+        target=NONE,
+        guesses=TOKENS,
+        operated_guesses=TOKENS,
+        donor=TOKENS[:3],
+        tokens=TOKENS,
+        targets=TOKENS,
+        mask=values(T) > 0,
+    ),
 }
 
 

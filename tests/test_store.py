@@ -71,7 +71,8 @@ def test_a_previous_database_keeps_its_runs(tmp_path: Path, count: int) -> None:
     db = connect(tmp_path / FILE)
     assert migrate(db, MIGRATIONS[:count]) == [name for name, _ in MIGRATIONS[:count]]
     values = ("old", CONFIG.to_json(), "", "done", 11, 1.0, 2.0, "me", "", 0, 0, 0, "", "{}", 0, "[]")
-    db.execute(f"INSERT INTO runs VALUES ({', '.join('?' * 16)})", values)
+    columns = [name for _, name, *_ in db.execute("PRAGMA table_info(runs)")][:16]  # of the first database
+    db.execute(f"INSERT INTO runs ({', '.join(columns)}) VALUES ({', '.join('?' * 16)})", values)
     db.close()
     store = Store(tmp_path)
     run = store.run("old")
@@ -388,6 +389,9 @@ def test_the_same_question_is_asked_once(store: Store) -> None:
     assert len({store.ask(*inputs).id for inputs in [("a", 3, "hidden", "text"), *others]}) == 5, (
         "the key holds every input"
     )
+    operated = store.ask("a", 3, "hidden", "text", "layer 1 unit 5 = 0")
+    assert operated.surgery == "layer 1 unit 5 = 0"
+    assert operated.id != look.id, "and the surgery"
     store.answer(look.id, 3, b"record")
     again = store.ask("a", 3, "hidden", "text")
     assert (again.id, again.status, again.body) == (look.id, "done", b"record")

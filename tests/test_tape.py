@@ -36,6 +36,7 @@ from explainer.records import (
     PatternRecord,
     PositionsRecord,
     ReachRecord,
+    SurgeryRecord,
 )
 from explainer.runs import tape
 from explainer.runs.store import Draft, IllegalChange, Store
@@ -149,6 +150,25 @@ SAMPLES: dict[str, Any] = {
         floats(2, 3),
         floats(2),
         floats(3),
+    ),
+    "surgery": SurgeryRecord(
+        "layer 1 unit 5 = 0",
+        0.25,
+        math.inf,
+        3,
+        floats(7),
+        np.zeros(7, np.int32),
+        np.arange(7, dtype=np.int32),
+        floats(2, 5),
+        floats(2, 5),
+        WILD,
+        floats(5),
+        (),
+        (),
+        tuple("ab"),
+        tuple("abcde"),
+        tuple("b<c>d"),
+        MASK,
     ),
 }
 

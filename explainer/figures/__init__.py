@@ -30,6 +30,8 @@ from explainer.figures import (
     pattern,
     positions,
     positions_notes,
+    surgery,
+    surgery_notes,
 )
 from explainer.figures.panel import Moment, Notes, Panel
 
@@ -46,6 +48,7 @@ NOTES: Mapping[str, Callable[[Any, Moment], Notes]] = {
     "biography": biography_notes.notes,
     "layers": layers.notes,
     "beyond": beyond.notes,
+    "surgery": surgery_notes.notes,
 }
 CONTEXTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "hidden": hidden.context,
@@ -55,6 +58,7 @@ CONTEXTS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "jacobian": jacobian_notes.context,
     "fixed_points": fixed_point_notes.context,
     "layers": layers.context,
+    "surgery": surgery_notes.context,
 }
 HISTORIES: Mapping[str, Callable[[Sequence[Any], Sequence[int], Mapping[str, Any]], Notes]] = {
     "biography": biography_notes.history,
@@ -72,6 +76,7 @@ PANELS: Mapping[str, Callable[[Mapping[str, Any], str], list[Panel]]] = {
     "biography": biography.panels,
     "layers": layers.panels,
     "beyond": beyond.panels,
+    "surgery": surgery.panels,
 }
 
 __all__ = ["CONTEXTS", "HISTORIES", "NOTES", "PANELS", "Moment", "Notes"]

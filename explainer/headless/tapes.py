@@ -23,6 +23,7 @@ from explainer.headless.progress import Progress
 from explainer.lessons import LESSONS, SWEEPS, Lesson, SweepLesson
 from explainer.runs.active import record
 from explainer.runs.inputs import prepare
+from explainer.runs.looking import Looker
 from explainer.runs.outcomes import Outcomes
 from explainer.runs.store import Chunk, Draft, Store
 from explainer.runs.sweep_file import SUFFIX, save_outcomes
@@ -98,6 +99,10 @@ def make_tape(store: Store, name: str, lesson: Lesson, path: Path) -> Path:
     assert run is not None
     if run.status not in ("done", "diverged"):
         raise ValueError(f"{name} is {run.status}: {run.message}")
+    looker = Looker(store, lambda _: None, torch.device("cpu"))
+    for lens in lesson.filled:
+        for _ in looker.fill(made, lens):
+            pass
     meta = {key: value for key, value in run.meta.items() if key != "seconds"}
     store.create(name, run.config, owner="", lenses=run.lenses, data=run.data, status=run.status, meta=meta)
     store.change(name, message=run.message)

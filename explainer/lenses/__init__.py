@@ -17,6 +17,7 @@ from explainer.lenses import (
     pattern,
     positions,
     reach,
+    surgery,
 )
 from explainer.lenses.lens import Lens
 
@@ -39,5 +40,6 @@ LENSES: dict[str, Lens] = {
         layers,
         reach,
         beyond,
+        surgery,
     )
 }

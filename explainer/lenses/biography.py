@@ -76,7 +76,10 @@ def knocked_out(model: Transformer, entering: Float[Tensor, "B T D"], layer: int
         entering: the residual stream that enters block `layer`.
     """
 
+    standing = model.standing("")
+
     def silence(name: str, value: Tensor) -> Tensor:
+        value = standing(name, value)
         if name != f"block.{layer}.heads":
             return value
         value = value.clone()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -87,13 +88,14 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> JacobianRecord:
     weights = CellWeights(*(weight.detach().double() for weight in model.weights(config.layers - 1)))
     size = state_size(config.model, config.width)
     K = horizon(last, size)
-    back = _along(model.cell, weights, passage, last - K + 1 if K else 0, last).flip(0)
+    cell = _own_cell(model, config.layers - 1)
+    back = _along(cell, weights, passage, last - K + 1 if K else 0, last).flip(0)
     products = products_back(back[:K])
 
     singles, spans = moments(last, size)
     chosen = [(Product(back[last - t], 0.0), 1) for t in singles] + [(products[span], span) for span in spans]
     spectra = [per_step(product, span) for product, span in chosen]
-    theory = weights.w_hidden.cpu() if plain else _at_rest(model.cell, weights, passage)
+    theory = weights.w_hidden.cpu() if plain else _at_rest(cell, weights, passage)
     radius, sigma = largest_eigenvalue(theory), largest_singular(theory)
     parts, slope = _saturation(config.model, passage.activations)
     with np.errstate(all="ignore"):
@@ -206,6 +208,12 @@ def _passage(model: Recurrent, batch: Batch, task: Task, last: int) -> Passage:
         activations={name: value[f"layer.{top}.{name}"] for name in SLOPES[config.model]},
         gradient=end.flatten(),
     )
+
+
+def _own_cell(model: Recurrent, layer: int) -> Cell:
+    """The cell of a layer with the model's own surgery done to it."""
+    point = model.standing(f"layer.{layer}.")
+    return replace(model.cell, step=lambda x, state, weights, _: model.cell.step(x, state, weights, point))
 
 
 def _along(cell: Cell, weights: CellWeights, passage: Passage, first: int, last: int) -> Float[Tensor, "S M M"]:

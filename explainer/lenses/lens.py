@@ -15,6 +15,7 @@ from torch import nn
 
 from explainer.config import RunConfig
 from explainer.models import SequenceModel
+from explainer.surgery import Surgery
 from explainer.tasks import Batch, Task
 
 ATTENTION_WEIGHTS = 2**22
@@ -31,12 +32,14 @@ class Lens:
         suits: whether a run of this configuration has what the lens looks at.
         answer: (model, question, task) -> record, of a lens whose viewer asks something else than "what do you do
             with this input?"; raises ValueError for a question that can't be read.
+        operate: (model, batch, task, surgery) -> record, for a lens that shows what a surgery does.
     """
 
     name: str
     look: Callable[[SequenceModel, Batch, Task], Any]
     suits: Callable[[RunConfig], bool]
     answer: Callable[[SequenceModel, str, Task], Any] | None = None
+    operate: Callable[[SequenceModel, Batch, Task, Surgery], Any] | None = None
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 from explainer.models.build import MODELS, build
 from explainer.models.observe import SequenceModel, Watch, observe
+from explainer.models.operate import operated
 from explainer.models.recurrent import Recurrent
 from explainer.models.transformer import Transformer
 
-__all__ = ["MODELS", "Recurrent", "SequenceModel", "Transformer", "Watch", "build", "observe"]
+__all__ = ["MODELS", "Recurrent", "SequenceModel", "Transformer", "Watch", "build", "observe", "operated"]

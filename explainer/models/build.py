@@ -10,6 +10,7 @@ from explainer.config import RECURRENT, RunConfig
 from explainer.models.observe import SequenceModel
 from explainer.models.recurrent import Recurrent
 from explainer.models.transformer import Transformer
+from explainer.surgery import Surgery
 
 MODELS: dict[str, Callable[[RunConfig, int, int], SequenceModel]] = {
     **dict.fromkeys(RECURRENT, Recurrent),
@@ -18,7 +19,7 @@ MODELS: dict[str, Callable[[RunConfig, int, int], SequenceModel]] = {
 
 
 def build(config: RunConfig, inputs: int, outputs: int) -> SequenceModel:
-    """A new model, its weights drawn on the CPU from `config.seed`, whatever was drawn before.
+    """A new model with the configuration's surgery, its weights drawn on the CPU from `config.seed` alone.
 
     The state of torch's generators is left as it was.
 
@@ -28,4 +29,6 @@ def build(config: RunConfig, inputs: int, outputs: int) -> SequenceModel:
     """
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.default_generator.manual_seed(config.seed)  # not torch.manual_seed, which would reseed GPUs too
-        return MODELS[config.model](config, inputs, outputs)
+        model = MODELS[config.model](config, inputs, outputs)
+    model.surgery = Surgery.from_text(config.surgery)
+    return model

@@ -12,7 +12,9 @@ from contextlib import contextmanager
 
 from torch import Tensor, nn
 
-Edit = Callable[[Tensor], Tensor]
+from explainer.models.operate import Edit, edits
+from explainer.surgery import Surgery
+
 Point = Callable[[str, Tensor], Tensor]
 Values = dict[str, Tensor | list[Tensor]]
 
@@ -24,10 +26,10 @@ class Watch:
     graph is kept too, so `torch.autograd.grad` of a loss with respect to it is the total derivative.
     """
 
-    def __init__(self, wanted: Collection[str], edits: Mapping[str, Edit]) -> None:
+    def __init__(self, wanted: Collection[str], *edits: Mapping[str, Edit]) -> None:
         self.values: Values = {}
         self._wanted = frozenset(wanted)
-        self._edits = dict(edits)
+        self._edits = edits
 
     def whole(self, name: str, value: Tensor) -> Tensor:
         """A point that is passed once in a forward pass."""
@@ -46,15 +48,17 @@ class Watch:
         return value
 
     def _edited(self, name: str, value: Tensor) -> Tensor:
-        if name not in self._edits:
-            return value
-        edited = self._edits[name](value)
-        if edited.shape != value.shape:
-            raise ValueError(
-                f"The edit at {name!r} made shape {tuple(edited.shape)} of {tuple(value.shape)}. "
-                "Return a tensor of the same shape."
-            )
-        return edited
+        for each in self._edits:
+            if name not in each:
+                continue
+            edited = each[name](value)
+            if edited.shape != value.shape:
+                raise ValueError(
+                    f"The edit at {name!r} made shape {tuple(edited.shape)} of {tuple(value.shape)}. "
+                    "Return a tensor of the same shape."
+                )
+            value = edited
+        return value
 
 
 def unwatched(name: str, value: Tensor) -> Tensor:
@@ -67,18 +71,29 @@ class SequenceModel(nn.Module, ABC):
 
     `forward` takes tokens (B, T) int64 or numbers (B, T, F) and gives (B, T, outputs).
     A subclass calls `_watching` at the start of its forward pass.
+
+    Attributes:
+        surgery: what is done to every forward pass; none unless the run was trained with it, or `operated`.
     """
 
+    surgery = Surgery()
     _watch: Watch | None = None
 
     @abstractmethod
     def points(self) -> dict[str, str]:
         """Name of every point and the dimensions of its value; a leading T means a list of T tensors."""
 
+    def standing(self, prefix: str) -> Point:
+        """A point that nobody observes, under this prefix, with the model's own surgery done there."""
+        watch = Watch((), *edits(self.surgery))
+        return lambda name, value: watch.step(prefix + name, value)
+
     def _watching(self) -> Watch | None:
-        """The present watch, emptied of what an earlier forward pass left; None when unobserved."""
-        if self._watch is not None:
-            self._watch.values.clear()
+        """The present watch, emptied of what an earlier forward pass left; None when unobserved and whole."""
+        if self._watch is None:
+            standing = edits(self.surgery)
+            return Watch((), *standing) if standing else None
+        self._watch.values.clear()
         return self._watch
 
 
@@ -104,13 +119,12 @@ def observe(model: SequenceModel, *points: str, edit: Mapping[str, Edit] | None 
             being observed already.
     """
     known = model.points()
-    edits = edit or {}
-    for name in (*points, *edits):
+    for name in (*points, *(edit or {})):
         if name not in known:
             raise ValueError(f"{name!r} is not a point of this model. Its points are: {', '.join(known)}.")
     if model._watch is not None:
         raise ValueError("This model is being observed already. Ask for all points in one `observe`.")
-    watch = Watch(points or known, edits)
+    watch = Watch(points or known, *edits(model.surgery), edit or {})
     model._watch = watch
     try:
         yield watch.values

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from explainer.config import RunConfig
@@ -159,6 +159,32 @@ class AlibiPositions(Positions):
 
     def bias(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "H T T"]:
         return alibi_bias(self.heads, x.shape[1], like=x)
+
+
+class ShuffledPositions:
+    """The same kind of positions, token t being given that of place `order[t]`.
+
+    Args:
+        positions: the kind, with its weights.
+        order: a permutation of the T places.
+    """
+
+    def __init__(self, positions: Positions, order: Int[Tensor, " T"]) -> None:
+        self.positions, self.order, self.inverse = positions, order, order.argsort()
+
+    def added(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+        """x_t with what is added at place order[t]."""
+        return self.positions.added(x[:, self.inverse])[:, self.order]
+
+    def angles(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "T pairs"] | None:
+        """The angles of place order[t]."""
+        angles = self.positions.angles(x)
+        return None if angles is None else angles[self.order]
+
+    def bias(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "H T T"] | None:
+        """The bias between places order[t] and order[s]."""
+        bias = self.positions.bias(x)
+        return None if bias is None else bias[:, self.order][:, :, self.order]
 
 
 POSITIONS: dict[str, Callable[[RunConfig], Positions]] = {

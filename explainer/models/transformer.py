@@ -12,7 +12,8 @@ from torch.nn.functional import dropout, linear, scaled_dot_product_attention
 from explainer.config import RunConfig
 from explainer.models.init import gpt2_
 from explainer.models.observe import Point, SequenceModel, unwatched
-from explainer.models.positions import POSITIONS, rotate
+from explainer.models.operate import order
+from explainer.models.positions import POSITIONS, Positions, ShuffledPositions, rotate
 
 
 class Attention(nn.Module):
@@ -178,15 +179,21 @@ class Transformer(SequenceModel):
         """
         watch = self._watching()
         point = unwatched if watch is None else watch.whole
-        h = point("embedding", self.dropout(self.positions.added(self.embedding(x))))
+        h = point("embedding", self.dropout(self._placed(x).added(self.embedding(x))))
         return point("output", self.read_out(self.from_block(0, h, point)))
 
     def from_block(self, first: int, h: Float[Tensor, "B T D"], point: Point = unwatched) -> Float[Tensor, "B T D"]:
         """The residual stream after the last block, from the one that enters block `first`."""
-        angles, bias = self.positions.angles(h), self.positions.bias(h)
+        positions = self._placed(h)
+        angles, bias = positions.angles(h), positions.bias(h)
         for number in range(first, len(self.blocks)):
             h = self.blocks[number](h, angles, bias, point, f"block.{number}")
         return h
+
+    def _placed(self, x: Tensor) -> Positions | ShuffledPositions:
+        """The encoding of the positions of x, [b, t, ...], in the order that the model's surgery gives them."""
+        places = order(self.surgery, x.shape[1])
+        return self.positions if places is None else ShuffledPositions(self.positions, places.to(x.device))
 
     def read_out(self, h: Float[Tensor, "B T D"]) -> Float[Tensor, "B T V"]:
         """Logits or numbers from a residual stream: the final norm (pre-norm only), then the readout."""

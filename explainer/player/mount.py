@@ -6,7 +6,7 @@ fragment with `st.plotly_chart` and a slider (`fallback`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -61,6 +61,8 @@ def play(
     loop: bool = False,
     scan: Scan | None = None,
     ask: str = "",
+    surgery: str = "",
+    on_surgery: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any] | None:
     """Show panels, and a bar to move through the tapes of `tracks` if there are any.
 
@@ -76,6 +78,8 @@ def play(
         loop: begin again after the end.
         scan: what the bar moves through where there are no tapes.
         ask: an example of an input that the viewer may type instead of the tape's sequence; "": no box.
+        surgery: what is done to the models (see `explainer.surgery`), for lenses that show it.
+        on_surgery: told what else a viewer chose in a figure, before the page runs again.
 
     Returns:
         The cell that was clicked last in a panel with `click={"cell": True}`: `layer`, `head`, `query`, `key`, `step`
@@ -105,6 +109,7 @@ def play(
         "autoplay": autoplay,
         "loop": loop,
         "ask": _ask(ask) if tracks and ask else None,
+        "surgery": surgery,
         "against": _against(st.query_params.get("against", "")) if tracks else None,
         "diverging": DIVERGING if tracks else None,
         "scan": {"label": scan.label, "places": list(scan.places)} if scan else None,
@@ -112,7 +117,12 @@ def play(
     # As bytes: a dict would be searched for dataframes, which imports pandas (85 MB, a second or more).
     content = orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY)
     result = _component()(
-        key=key, data=content, on_states_change=_nothing, on_routes_change=_nothing, on_cell_change=_nothing
+        key=key,
+        data=content,
+        on_states_change=_nothing,
+        on_routes_change=_nothing,
+        on_cell_change=_nothing,
+        on_surgery_change=lambda: on_surgery(str(st.session_state[key]["surgery"]).partition("\n")[0]),
     )
     if result.routes == "unreachable":
         st.session_state["routes_unreachable"] = True

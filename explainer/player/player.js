@@ -79,7 +79,8 @@ class Tape {
     this.metrics = {};
     this.due = 0;
     this.failures = 0;
-    this.input = ""; // the viewer's own input, and what the lenses saw on it, by lens and kept moment
+    this.input = ""; // the viewer's own input, what is done to the model, and what the lenses saw then, by lens and kept moment
+    this.surgery = "";
     this.answers = new Map();
   }
 
@@ -98,9 +99,14 @@ class Tape {
     return steps.findLast((each) => each <= step) ?? steps[0];
   }
 
-  /** Ask what a lens sees on the own input at a kept moment; a sentence if it can't be read. */
+  /** What the viewer asks, beyond what is on the tape; "" for nothing. */
+  get question() {
+    return this.input || this.surgery ? `${this.input}\n${this.surgery}` : "";
+  }
+
+  /** Ask what a lens sees on the own input, in the operated model, at a kept moment; a sentence if that can't be. */
   async ask(base, lens, step) {
-    const query = new URLSearchParams({ lens, step, input: this.input });
+    const query = new URLSearchParams({ lens, step, input: this.input, surgery: this.surgery });
     const answer = await fetch(`${base}api/look/${encodeURIComponent(this.id)}?${query}`);
     if (answer.headers.get("content-type") !== "application/octet-stream") return (await answer.json()).error;
     const [head, body, notes] = readParts(await answer.arrayBuffer());
@@ -148,7 +154,7 @@ class Tape {
 
   /** The last frame of a lens at or before a step: on the own input if there is one and it is answered. */
   at(lens, step) {
-    if (this.input) {
+    if (this.question) {
       const answers = this.answers.get(lens) || [];
       const answer = answers.findLast((frame) => frame.step <= step) || answers[0];
       if (answer) return answer;
@@ -726,6 +732,7 @@ class Player {
       this.begin(data, first);
     }
     if (data.scan) this.scan(data.scan.places);
+    this.operate(data.surgery);
     this.compareWith(data.against);
     this.askBox.hidden = !data.ask;
     if (data.ask) {
@@ -756,6 +763,7 @@ class Player {
     this.askBox.value = first ? data.ask?.input || "" : "";
     this.asking = new Set();
     this.complaint = "";
+    this.surgery = "";
     for (const tape of this.tapes) tape.input = this.askBox.value;
     if (!first) this.address();
     clearTimeout(this.pollTimer);
@@ -777,6 +785,20 @@ class Player {
     this.draw();
   }
 
+  /** Operate on every model on the page; "" leaves them whole. */
+  operate(surgery) {
+    if (surgery === this.surgery) return;
+    this.surgery = surgery;
+    for (const tape of this.everyTape()) {
+      tape.input = this.askBox.value;
+      tape.surgery = surgery;
+      tape.answers = new Map();
+    }
+    this.complaint = "";
+    this.asking.clear();
+    this.draw();
+  }
+
   everyTape() {
     return this.reference ? [...new Set([...this.tapes, ...this.reference.tapes])] : this.tapes;
   }
@@ -784,7 +806,7 @@ class Player {
   /** Ask what is not known yet of this moment, one question a tape and lens at a time. */
   wonder() {
     for (const tape of this.everyTape()) {
-      if (!tape.input) continue;
+      if (!tape.question) continue;
       const step = tape.kept(this.reference?.step != null && !this.tapes.includes(tape) ? this.reference.step : this.step);
       if (step === undefined) continue;
       for (const lens of tape.lenses) this.wonderAbout(tape, lens, step);
@@ -797,13 +819,13 @@ class Player {
     const known = tape.answers.get(lens) || [];
     if (this.asking.has(key) || known.some((frame) => frame.step === step)) return;
     this.asking.add(key);
-    const input = tape.input;
+    const question = tape.question;
     const answer = await tape.ask(this.base, lens, step).catch(() => "The question could not be put: the server did not answer.");
     this.asking.delete(key);
-    if (this.closed || tape.input !== input) return this.closed || this.wonder();
+    if (this.closed || tape.question !== question) return this.closed || this.wonder();
     if (typeof answer === "string") {
       this.complaint = answer;
-      for (const each of this.everyTape()) each.input = "";
+      for (const each of this.everyTape()) each.input = each.surgery = "";
     } else {
       const frames = [...(tape.answers.get(lens) || []), answer].sort((a, b) => a.step - b.step);
       tape.answers.set(lens, frames);
@@ -823,6 +845,7 @@ class Player {
     else {
       const tape = new Tape({ id: wanted.run, lenses: this.tapes[0]?.lenses || [] });
       tape.input = this.askBox.value;
+      tape.surgery = this.surgery;
       this.reference = { tapes: [tape], step: wanted.step };
       this.pollReference(tape);
     }
@@ -1045,6 +1068,11 @@ class Player {
     if (spec.click.heads) {
       const row = [point.pointIndex].flat()[0]; // of a table or a chart with a row or a bar for each head
       this.choose({ layer: Math.floor(row / spec.click.heads), head: row % spec.click.heads });
+      return;
+    }
+    if (spec.click.operates) {
+      this.operate(point.customdata);
+      this.setState("surgery", `${point.customdata}\n${++this.drawn}`); // a number, so that the same choice again is news
       return;
     }
     const frame = this.tapes[spec.click.run].at(spec.click.lens, this.step);

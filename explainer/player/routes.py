@@ -26,6 +26,7 @@ from explainer.runs.reader import Reader
 from explainer.runs.rows import Chunk, Run
 from explainer.runs.store import Store
 from explainer.runs.tape import VIEW, encode, encode_view
+from explainer.surgery import Surgery
 
 ANSWER_CHUNKS = 64  # of one answer; the player asks for the rest at once
 ANSWERS_KEPT = 32
@@ -56,7 +57,8 @@ def routes(store: Store, annotator: Annotator) -> list[Route]:
             run = reader.found(request.path_params["run"])
             step = reader.snapshot_before(run.id, _whole(asked.get("step"), 0))
             lens = asked.get("lens", "")
-            record = reader.look(run.id, step, lens, asked.get("input", "")[:ASKED_CHARACTERS])
+            surgery = Surgery.from_text(asked.get("surgery", ""))
+            record = reader.look(run.id, step, lens, asked.get("input", "")[:ASKED_CHARACTERS], surgery=surgery)
         except (ValueError, TimeoutError) as error:
             return JSONResponse({"error": str(error)}, 422)
         body = look_answer(annotator, run, step, lens, record)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
 
+import numpy as np
 import torch
 
 from explainer.data import data_digest
 from explainer.limits import limits, spoken
 from explainer.runs.claim import Claim, Taken
+from explainer.runs.inputs import NO_PARENT
 from explainer.runs.recorder import Recorder
 from explainer.runs.store import Run, Store
 from explainer.runs.tape import decode, decode_event
@@ -35,6 +37,21 @@ def make_trainer(store: Store, run: Run, device: torch.device | None = None) -> 
     return Trainer(config, None, device)
 
 
+def first_weights(store: Store, run: Run) -> Mapping[str, np.ndarray]:
+    """The weights that a branched run starts from: its own at step 0, or those of its parent.
+
+    Raises:
+        ValueError: the parent is gone, or never kept that moment.
+    """
+    assert run.config.branched_from is not None, run.id
+    chunk = store.chunk_at(run.id, "weights", 0) or store.chunk_at(
+        run.config.branched_from[0], "weights", run.config.branched_from[1]
+    )
+    if chunk is None:
+        raise ValueError(NO_PARENT.format(*run.config.branched_from))
+    return decode(chunk.body)[0]
+
+
 class ActiveRun:
     """A run with its trainer and its recorder.
 
@@ -46,7 +63,7 @@ class ActiveRun:
     change of the learning rate at its step, so that what follows is what would have followed.
 
     Raises:
-        ValueError: its data is missing.
+        ValueError: its data is missing, or the weights that it starts from.
     """
 
     def __init__(self, store: Store, run: Run, pace: Pace, device: torch.device | None = None) -> None:
@@ -55,6 +72,8 @@ class ActiveRun:
         saved = store.checkpoint(run.id)
         if saved is not None:
             self.trainer.restore(decode(saved[1])[0])
+        elif run.config.parent:
+            self.trainer.load_weights(first_weights(store, run))
         self.recorder = Recorder(store, run, self.trainer, pace)
         self._rates = deque(
             (chunk.step, float(change["value"]))

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 
 from explainer.config import RunConfig
+from explainer.data import data_digest
 from explainer.limits import limits, refuse_if_too_big, refuse_sweep_if_too_big
-from explainer.runs.inputs import Prepared, prepare, training_inputs
+from explainer.runs.inputs import NO_PARENT, Prepared, check_parent, prepare, training_inputs
 from explainer.runs.reader import LATEST, Reader, check_lens
 from explainer.runs.store import ACTIVE, Run
 from explainer.sweep import Sweep, hashed
@@ -36,17 +37,23 @@ class Client(Reader):
             owner: the session; only it may steer the run.
             lenses: names of what should look while it trains.
             data: the user's own text, or a series' canonical text.
-            parent: the run that it is compared with or branched from.
+            parent: the run that it is compared with; one that is branched has it in its configuration.
 
         Returns:
             The run's id.
 
         Raises:
-            ValueError: unknown lens, unfit data, too big for this host, or too many in the queue.
+            ValueError: unknown lens, unfit data, too big for this host, too many in the queue, or a
+                parent that is gone or is another network.
         """
         lenses = tuple(dict.fromkeys(lenses))
         for lens in lenses:
             check_lens(lens)
+        if config.branched_from:
+            branched = self._check_branch(config)
+            parent = branched.id
+            if data is None and branched.data not in ("", data_digest(config)):
+                data = self.store.text(branched.data)  # the default text of another version of Python
         prepared = self._prepare(config, data)
         refuse_if_too_big(prepared.config, *training_inputs(prepared.config, prepared.body or None))
         with self.store.transaction():
@@ -100,6 +107,16 @@ class Client(Reader):
                 self._join(found, owner, lenses, sweep)
                 return run
         raise AssertionError("names never end")
+
+    def _check_branch(self, config: RunConfig) -> Run:
+        """The run that `config` goes on from, if it can."""
+        assert config.branched_from is not None, config
+        name, step = config.branched_from
+        parent = self.store.run(name)
+        if parent is None or step not in self.snapshots(name):
+            raise ValueError(NO_PARENT.format(name, step))
+        check_parent(config, parent.config)
+        return parent
 
     def _prepare(self, config: RunConfig, data: str | None) -> Prepared:
         if data is None and config.data:

@@ -18,6 +18,10 @@ from explainer.data import (
     digest,
 )
 
+NO_PARENT = "The weights of run {0} at step {1} are not here (any more). Choose a kept moment of a run that is."
+OF_THE_MODEL = ("task", "model", "layers", "width", "heads", "mlp", "norm", "positions", "tied", "data")
+"""Fields in which a branched run must agree with its parent, or its weights would mean something else."""
+
 
 class Prepared(NamedTuple):
     """A configuration with its data settled.
@@ -58,6 +62,23 @@ def prepare(config: RunConfig, data: str | None = None) -> Prepared:
         raise ValueError("This run was made with another text or series than the one given. Leave `data` empty.")
     check_length(config, len(series.values if series else body))
     return Prepared(replace(config, data=name), name, body)
+
+
+def check_parent(config: RunConfig, parent: RunConfig) -> None:
+    """Whether weights of `parent` can be gone on from with `config`.
+
+    Raises:
+        ValueError: they are of another model or task.
+    """
+    symbols = ("symbols",) if config.task in ("copy", "repeat") else ()
+    length = ("length",) if config.model == "transformer" and config.positions == "learned" else ()
+    ours, theirs = config.relevant(), parent.relevant()
+    for name in (*OF_THE_MODEL, *symbols, *length):
+        if ours.get(name) != theirs.get(name):
+            raise ValueError(
+                f"{name} = {ours.get(name)!r}, and the run to go on from has {theirs.get(name)!r}: its weights fit "
+                "another network. Leave it as it is there."
+            )
 
 
 def check_length(config: RunConfig, size: int) -> None:

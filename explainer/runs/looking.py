@@ -16,6 +16,7 @@ from explainer.runs.reader import LATEST
 from explainer.runs.store import Draft, Look, Run, Store
 from explainer.runs.tape import VIEW, decode, encode_view
 from explainer.runs.views import view_batch
+from explainer.surgery import Surgery
 from explainer.training import Trainer
 
 log = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ class Looker:
                 raise ValueError("This run was deleted.")
             trainer = self._at(run, look.step)
             step = trainer.step if look.step == LATEST else look.step
-            self.store.answer(look.id, step, self._body(trainer, look.lens, look.input))
+            self.store.answer(look.id, step, self._body(trainer, look.lens, look.input, look.surgery))
         except ValueError as error:
             self.store.refuse(look.id, str(error))
         except Exception as error:
@@ -104,19 +105,19 @@ class Looker:
             self.store.append(run_id, [Draft(VIEW + lens, step, body)])
             yield step
 
-    def record(self, run: Run, step: int, lens: str, text: str = "") -> Any:
+    def record(self, run: Run, step: int, lens: str, text: str = "", surgery: str = "") -> Any:
         """What a lens sees in the weights of a kept moment, on the user's own input or the tape's batch.
 
         Raises:
             ValueError: the weights or the data are not here, the input can't be read, or the lens
                 doesn't suit the run.
         """
-        return self._seen(self._at(run, step), lens, text)
+        return self._seen(self._at(run, step), lens, text, surgery)
 
-    def _body(self, trainer: Trainer, lens: str, text: str) -> bytes:
-        return encode_view(lens, self._seen(trainer, lens, text))
+    def _body(self, trainer: Trainer, lens: str, text: str, surgery: str = "") -> bytes:
+        return encode_view(lens, self._seen(trainer, lens, text, surgery))
 
-    def _seen(self, trainer: Trainer, lens: str, text: str) -> Any:
+    def _seen(self, trainer: Trainer, lens: str, text: str, surgery: str) -> Any:
         if not LENSES[lens].suits(trainer.config):
             raise ValueError(
                 f"The lens {lens!r} has nothing to look at in a model of the family {trainer.config.model!r}."
@@ -125,7 +126,15 @@ class Looker:
         if text and answer is not None:
             return answer(trainer.model, text, trainer.task)
         batch = trainer.task.read(text).to(trainer.device) if text else view_batch(trainer)
-        return LENSES[lens].look(trainer.model, batch, trainer.task)
+        if not surgery:
+            return LENSES[lens].look(trainer.model, batch, trainer.task)
+        operate = LENSES[lens].operate
+        if operate is None:
+            raise ValueError(
+                f"The lens {lens!r} looks at whole models. Take the lens 'surgery', or leave the surgery out."
+            )
+        operation = Surgery.from_text(surgery).check(trainer.config)
+        return operate(trainer.model, batch, trainer.task, operation)
 
     def _at(self, run: Run, step: int) -> Trainer:
         """A trainer whose model has the weights of that moment.

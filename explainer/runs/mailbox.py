@@ -9,7 +9,7 @@ from explainer.runs.database import Database
 from explainer.runs.rows import Command, Look, WorkerState
 
 LOOKS_KEPT = 200
-_LOOK = "id, run, step, lens, input, status, body, error"
+_LOOK = "id, run, step, lens, input, surgery, status, body, error"
 
 
 class Mailbox(Database):
@@ -47,17 +47,17 @@ class Mailbox(Database):
 
     # -- looks --------------------------------------------------------------------------------
 
-    def ask(self, run: str, step: int, lens: str, text: str) -> Look:
+    def ask(self, run: str, step: int, lens: str, text: str, surgery: str = "") -> Look:
         """The look with exactly these inputs: a finished one, one that waits, or a new one.
 
         One that failed is asked again. Of each run the newest `LOOKS_KEPT` are kept.
         """
         with self.transaction() as db:
             db.execute(
-                "INSERT INTO looks (run, step, lens, input, status, error, created) "
-                "VALUES (?, ?, ?, ?, 'waiting', '', ?) ON CONFLICT (run, step, lens, input) DO UPDATE "
+                "INSERT INTO looks (run, step, lens, input, surgery, status, error, created) "
+                "VALUES (?, ?, ?, ?, ?, 'waiting', '', ?) ON CONFLICT (run, step, lens, input, surgery) DO UPDATE "
                 "SET status = 'waiting', error = '', created = excluded.created WHERE status = 'failed'",
-                (run, step, lens, text, time.time()),
+                (run, step, lens, text, surgery, time.time()),
             )
             db.execute(
                 "DELETE FROM looks WHERE run = ? AND id NOT IN "
@@ -65,11 +65,12 @@ class Mailbox(Database):
                 (run, run, LOOKS_KEPT),
             )
             (look,) = self.read(
-                f"SELECT {_LOOK} FROM looks WHERE run = ? AND step = ? AND lens = ? AND input = ?",
+                f"SELECT {_LOOK} FROM looks WHERE run = ? AND step = ? AND lens = ? AND input = ? AND surgery = ?",
                 run,
                 step,
                 lens,
                 text,
+                surgery,
             )
         return Look(*look)
 

@@ -105,6 +105,26 @@ MIGRATIONS: tuple[Migration, ...] = (
             "ALTER TABLE runs ADD COLUMN sweep TEXT NOT NULL DEFAULT ''",
         ),
     ),
+    (
+        "surgery of looks",  # old answers are asked again
+        (
+            "DROP TABLE looks",
+            """CREATE TABLE looks (
+                id INTEGER PRIMARY KEY AUTOINCREMENT,
+                run TEXT NOT NULL,
+                step INTEGER NOT NULL,
+                lens TEXT NOT NULL,
+                input TEXT NOT NULL,
+                surgery TEXT NOT NULL,
+                status TEXT NOT NULL,
+                body BLOB,
+                error TEXT NOT NULL,
+                created REAL NOT NULL,
+                UNIQUE (run, step, lens, input, surgery)
+            )""",
+            "CREATE INDEX looks_by_status ON looks (status, id)",
+        ),
+    ),
 )
 
 

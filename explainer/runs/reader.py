@@ -9,6 +9,7 @@ from explainer.limits import limits
 from explainer.records import RECORDS
 from explainer.runs.store import Chunk, Run, Store, WorkerState
 from explainer.runs.tape import VIEW, decode_view
+from explainer.surgery import Surgery
 
 LATEST = -1
 """As the step of a look: the weights of this moment, or of the end of a run."""
@@ -68,18 +69,21 @@ class Reader:
         """Say, about once a second, that somebody looks at the run through these lenses."""
         self.store.watch(run, lenses)
 
-    def look(self, run: str, step: int, lens: str, text: str = "", timeout: float = 5.0) -> Any:
+    def look(
+        self, run: str, step: int, lens: str, text: str = "", timeout: float = 5.0, surgery: Surgery | None = None
+    ) -> Any:
         """The record of a lens at a recorded moment, taken by the worker if it is not on the tape.
 
-        An answer is kept and reused for the same run, moment, lens and input.
+        An answer is kept and reused for the same run, moment, lens, input and surgery.
 
         Args:
             step: looks at `snapshot_before(run, step)`; LATEST for the weights of this moment.
             text: the user's own input; "" for the tape's batch.
+            surgery: what is done to the model, for a lens that takes one; None for what is on the tape.
 
         Raises:
             ValueError: unknown run or lens, an input that the task can't read, a lens that doesn't
-                suit the model.
+                suit the model, a surgery on what it does not have.
             TimeoutError: no answer in time; it is kept when it comes.
         """
         check_lens(lens)
@@ -88,14 +92,15 @@ class Reader:
         if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
             raise ValueError("The input has half of a surrogate pair. Type that character again.")
         found = self.found(run)
+        operation = str(surgery.check(found.config)) if surgery else ""
         if step == LATEST:
             step = found.step if found.status not in ("queued", "running") else LATEST
         if step != LATEST:
             step = self.snapshot_before(run, step)
-            view = self.store.chunk_at(run, VIEW + lens, step) if text == "" else None
+            view = self.store.chunk_at(run, VIEW + lens, step) if text == operation == "" else None
             if view is not None:
                 return decode_view(lens, view.body)
-        number = self.store.ask(run, step, lens, text).id
+        number = self.store.ask(run, step, lens, text, operation).id
         self.store.wait_until(lambda: self._answered(number), timeout)
         answer = self.store.look(number)
         if answer is None:

@@ -126,6 +126,7 @@ class Look(NamedTuple):
     step: int
     lens: str
     input: str
+    surgery: str
     status: str
     body: bytes | None
     error: str

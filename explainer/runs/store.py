@@ -10,7 +10,7 @@ The contract:
 | checkpoints | worker | the latest one of each run: everything needed to go on bit for bit |
 | texts | client | a text or series under its SHA-256 |
 | commands | client, then worker | the worker removes one in the transaction that writes its effect |
-| looks | client asks, worker answers | one row for each (run, step, lens, input) |
+| looks | client asks, worker answers | one row for each (run, step, lens, input, surgery) |
 | watching | client | heartbeats of viewers, a few seconds long |
 | sweeps | client | which runs belong together, and who may stop them |
 | worker | worker | its one row: process, device, heartbeat each second |

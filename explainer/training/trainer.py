@@ -224,9 +224,15 @@ def train(
         detail: with gradient norms for each parameter and the task's metric on each batch.
 
     Raises:
-        ValueError: `config.data` is set and `data` is missing or can't be used.
+        ValueError: `config.data` is set and `data` is missing or can't be used, or the run starts from
+            the weights of another one.
         Diverged: loss or gradient is not finite.
     """
+    if config.parent:
+        raise ValueError(
+            f"This run goes on from the weights of {config.parent}, which are in a store. Train it with "
+            "python -m explainer train, or load them into a Trainer."
+        )
     trainer = Trainer(config, data, device)
     while trainer.step < config.steps:
         yield trainer.advance(detail)

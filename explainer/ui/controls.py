@@ -40,6 +40,8 @@ LABELS: Mapping[str, str] = {
     "steps": "Steps",
     "batch": "Batch",
     "seed": "Seed",
+    "surgery": "Surgery",
+    "parent": "Goes on from",
 }
 
 CHOICE_NAMES: Mapping[str, str] = {
@@ -69,9 +71,13 @@ def state_key(page: str, name: str) -> str:
     return f"{page}.{name}"
 
 
+OF_A_BRANCH = frozenset({"surgery", "parent"})
+"""Fields that no page's controls carry over to the next run: a run is branched on the page of surgery alone."""
+
+
 def fill_controls(page: str, config: RunConfig, force: bool = False) -> None:
     """Set the page's controls to a configuration; only where they have no value yet, unless forced."""
-    for name in KNOBS:
+    for name in KNOBS.keys() - OF_A_BRANCH:
         if force or state_key(page, name) not in st.session_state:
             st.session_state[state_key(page, name)] = getattr(config, name)
 

@@ -149,7 +149,7 @@ def transport(
             trouble = _train(lesson, asked, given)
             shown = _shown(lesson)
             mine = [run for run in shown if run.status in LIVE and run.owner == owner()]
-        _steering(key, mine)
+        steering(key, mine)
     if trouble:
         st.error(literal(trouble), icon=":material/error:")
     if config is not None:
@@ -192,7 +192,7 @@ def _train(lesson: Lesson, configs: Sequence[RunConfig], given: Given | None) ->
     return ""
 
 
-def _steering(key: str, mine: Sequence[Run]) -> None:
+def steering(key: str, mine: Sequence[Run]) -> None:
     """Pause or go on, one step, stop: for the runs that this browser started and that still train."""
     if not mine:
         return

@@ -106,6 +106,15 @@ LESSON_PLACES = (
         "How far back can it remember?",
     ),
     Place(
+        "surgery.py",
+        "surgery",
+        "Surgery",
+        "surgical",
+        "What if I break it?",
+        "surgery",
+        MODELS,
+    ),
+    Place(
         "attention.py",
         "attention",
         "Attention",
@@ -173,7 +182,7 @@ def places_for(config: RunConfig, lenses: Sequence[str] = ()) -> list[Place]:
         place
         for place in LESSON_PLACES
         if config.model in place.models
-        and (place.lens not in ("attention", "biography", "layers") or config.layers > 0)
+        and (place.lens not in ("attention", "biography", "layers", "surgery") or config.layers > 0)
         and (place.lens != "fixed_points" or config.layers == 1)
         and (place.lens != "beyond" or config.task == "text")
     ]

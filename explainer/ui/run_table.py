@@ -70,7 +70,7 @@ def row(run: Run, now: float) -> dict[str, str]:
     metric = literal(str(run.meta.get("metric", "")))
     parameters = run.meta.get("parameters")
     return {
-        "Run": f"[{literal(label(run))}]({base_path()}{place.path}?run={run.id})",
+        "Run": f"[{literal(label(run))}]({base_path()}{place.path}?run={run.id}){_branch(run.config)}",
         "Status": run.status,
         "Step": _unbroken(f"{run.step:,} of {run.config.steps:,}"),
         "Result": f"{number(result(run))} {metric}",
@@ -132,6 +132,19 @@ def ago(seconds: float) -> str:
         if count >= 1:
             return f"{count} {_plural(count, unit) if unit == 'day' else unit} ago"
     return "just now"
+
+
+def branch(config: RunConfig) -> str:
+    """ "goes on from lesson-hidden at step 700 with layer 1 unit 5 = 0"; "" for a run with weights of its own."""
+    operated = f" with {config.surgery}" if config.surgery else ""
+    if config.branched_from is None:
+        return operated.strip()
+    return "goes on from {} at step {}".format(*config.branched_from) + operated
+
+
+def _branch(config: RunConfig) -> str:
+    said = branch(config)
+    return f", {literal(said)}" if said else ""
 
 
 def _unbroken(text: str) -> str:

@@ -31,6 +31,7 @@ LESSONS = (
     "jacobian",
     "fixed-points",
     "horizon",
+    "surgery",
     "attention",
     "heads",
     "layers",

@@ -1,0 +1,324 @@
+"""Surgery: what the network says untouched and operated, its loss token by token, and what each unit is worth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explainer.figures.curves import VALIDATION
+from explainer.figures.gradients import UNSEEN
+from explainer.figures.panel import Panel, Reading, Slot
+from explainer.figures.theme import DIVERGING, FAMILY_COLOURS, colour_bar, ink, layout
+
+LENS = "surgery"
+UNTOUCHED, OPERATED = 0, 1
+
+Run = Mapping[str, Any]
+
+
+def output_panel(run: Run, theme: str, *, span: int = 7, height: int = 290) -> Panel:
+    """What the network says at each token: untouched thin and dashed, operated bold, the target as dots."""
+    shade, colour = ink(theme), FAMILY_COLOURS[run["model"]]
+    said = "p(right token)" if run["has_tokens"] else "output"
+    guess = "<br>guess: %{text}" if run["has_tokens"] else ""
+    data: list[dict[str, Any]] = [
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": "operated",
+            "line": {"color": colour, "width": 2.6},
+            "marker": {"size": 5},
+            "hovertemplate": f"t = %{{x}}, operated{guess}<br>{said} = %{{y:.4f}}<br>moved by %{{customdata:.4f}}"
+            "<extra></extra>",
+        },
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": "untouched",
+            "line": {"color": shade.text, "width": 1.2, "dash": "dash"},
+            "marker": {"size": 5, "symbol": "circle-open"},
+            "hovertemplate": f"t = %{{x}}, untouched{guess}<br>{said} = %{{y:.4f}}<extra></extra>",
+        },
+    ]
+    slots = [
+        Slot("data.0.y", lens=LENS, name="outputs", index=(OPERATED,)),
+        Slot("data.1.y", lens=LENS, name="outputs", index=(UNTOUCHED,)),
+        Slot("data.0.customdata", lens=LENS, name="moved"),
+        Slot("layout.xaxis.tickvals", lens=LENS, name="tick_places"),
+        Slot("layout.xaxis.ticktext", "labels", lens=LENS, name="tick_labels"),
+    ]
+    if run["has_tokens"]:
+        slots += [
+            Slot("data.0.text", "labels", lens=LENS, name="operated_guesses"),
+            Slot("data.1.text", "labels", lens=LENS, name="guesses"),
+        ]
+    else:
+        slots.append(Slot("data.2.y", lens=LENS, name="target"))
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": "target",
+                "marker": {"color": shade.muted, "symbol": "diamond", "size": 5},
+                "hovertemplate": "t = %{x}, target %{y:.4f}<extra></extra>",
+            }
+        )
+    return Panel(
+        id="operated",
+        title="Probability of the right token, operated and untouched"
+        if run["has_tokens"]
+        else "Output, operated and untouched",
+        figure={
+            "data": data,
+            "layout": layout(
+                theme,
+                xaxis={
+                    "title": {"text": "time step t, and what is read there"},
+                    "tickmode": "array",
+                    "tickangle": 0 if run["has_tokens"] else -90,
+                },
+                yaxis={"title": {"text": said}} | ({"range": [-0.02, 1.02]} if run["has_tokens"] else {}),
+                showlegend=True,
+            ),
+        },
+        slots=tuple(slots),
+        readings=(Reading(LENS, "effect"),),
+        span=span,
+        height=height,
+    )
+
+
+def worth_panel(run: Run, theme: str, *, span: int = 5, height: int = 290) -> Panel:
+    """The change of the loss without each unit or head, a bar each; a click operates on it."""
+    shade = ink(theme)
+    bars: dict[str, Any] = {
+        "type": "bar",
+        "hovertemplate": "without %{text}<br>loss %{y:+.4g}<extra></extra>",
+        "textposition": "none",
+        "showlegend": False,
+    }
+    unseen = {"type": "scatter", "mode": "lines", "x": [0, 0], "line": UNSEEN, "hoverinfo": "skip", "showlegend": False}
+    return Panel(
+        id="worth",
+        title=f"The loss without each {_kind(run)}: click one to switch it off",
+        figure={
+            "data": [
+                {**bars, "marker": {"color": FAMILY_COLOURS[run["model"]], "opacity": 0.6}},
+                {**bars, "name": "operated", "marker": {"color": shade.text}},
+                unseen,
+            ],
+            "layout": layout(
+                theme,
+                xaxis={"title": {"text": _axis(run)}, "tickmode": "array", "tickangle": 0, "showgrid": False},
+                yaxis={"title": {"text": "change of the loss"}, "zeroline": True, "zerolinecolor": shade.line},
+                barmode="overlay",
+                bargap=0.15,
+            ),
+        },
+        slots=(
+            *(Slot(f"data.{trace}.x", lens=LENS, name="sites") for trace in (0, 1)),
+            Slot("data.0.y", lens=LENS, name="effects"),
+            Slot("data.1.y", lens=LENS, name="held_effects"),
+            *(Slot(f"data.{trace}.text", "labels", lens=LENS, name="site_names") for trace in (0, 1)),
+            *(Slot(f"data.{trace}.customdata", "labels", lens=LENS, name="site_surgeries") for trace in (0, 1)),
+            Slot("data.2.y", "context", lens=LENS, name="ends"),
+            Slot("layout.xaxis.tickvals", lens=LENS, name="site_places"),
+            Slot("layout.xaxis.ticktext", "labels", lens=LENS, name="site_ticks"),
+        ),
+        readings=(Reading(LENS, "worth"),),
+        span=span,
+        height=height,
+        click={"operates": True},
+    )
+
+
+def losses_panel(run: Run, theme: str, *, span: int = 7, height: int = 220) -> Panel:
+    """The loss at each token, operated and untouched; triangles mark the tokens that count in training."""
+    shade, colour = ink(theme), FAMILY_COLOURS[run["model"]]
+    lines = (
+        ("operated", OPERATED, {"color": colour, "width": 2.6}),
+        ("untouched", UNTOUCHED, {"color": shade.text, "width": 1.2, "dash": "dash"}),
+    )
+    data: list[dict[str, Any]] = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": name,
+            "line": line,
+            "hovertemplate": f"t = %{{x}}, {name}<br>loss %{{y:.4g}}<extra></extra>",
+        }
+        for name, _, line in lines
+    ]
+    data.append(
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "name": "counts in training",
+            "marker": {"symbol": "triangle-up", "size": 8, "color": shade.muted},
+            "cliponaxis": False,
+            "hovertemplate": "t = %{x} counts in training<extra></extra>",
+        }
+    )
+    return Panel(
+        id="losses",
+        title="Loss, token by token",
+        figure={
+            "data": data,
+            "layout": layout(
+                theme,
+                xaxis={"title": {"text": "time step t"}},
+                yaxis={
+                    "title": {"text": "loss (nats)" if run["has_tokens"] else "squared error"},
+                    "rangemode": "tozero",
+                },
+                showlegend=True,
+            ),
+        },
+        slots=(
+            *(Slot(f"data.{at}.y", lens=LENS, name="losses", index=(row,)) for at, (_, row, _) in enumerate(lines)),
+            Slot("data.2.x", lens=LENS, name="counted"),
+            Slot("data.2.y", lens=LENS, name="counted_heights"),
+        ),
+        readings=(Reading(LENS, "losses"),),
+        span=span,
+        height=height,
+    )
+
+
+def history_panel(run: Run, theme: str, *, span: int = 5, height: int = 220) -> Panel:
+    """The change of the loss without each unit or head (rows) at every kept step of the tape (columns)."""
+    heat = {
+        "type": "heatmap",
+        "colorscale": DIVERGING,
+        "zmid": 0,
+        "colorbar": colour_bar("change of the loss"),
+        "hovertemplate": "step %{x}, without %{y}<br>loss %{z:+.4g}<extra></extra>",
+    }
+    return Panel(
+        id="worth-history",
+        title="The same over training",
+        figure={
+            "data": [heat],
+            "layout": layout(
+                theme,
+                xaxis={"title": {"text": "training step"}, "showgrid": False},
+                yaxis={"title": {"text": _axis(run)}, "type": "category", "tickmode": "array", "showgrid": False},
+                shapes=[_moment_line(ink(theme).text)],
+            ),
+        },
+        slots=(
+            Slot("data.0.x", "history", lens=LENS, name="step"),
+            Slot("data.0.y", "labels", lens=LENS, name="site_names"),
+            Slot("data.0.z", "history", lens=LENS, name="effects", transpose=True),
+            Slot("data.0.zmin", "context", lens=LENS, name="span", index=(0,)),
+            Slot("data.0.zmax", "context", lens=LENS, name="span", index=(1,)),
+            Slot("layout.yaxis.tickvals", lens=LENS, name="site_places"),
+            Slot("layout.yaxis.ticktext", "labels", lens=LENS, name="site_ticks"),
+            Slot("layout.shapes.0.x0", "step"),
+            Slot("layout.shapes.0.x1", "step"),
+        ),
+        readings=(Reading(LENS, "needed"),),
+        span=span,
+        height=height,
+    )
+
+
+def branch_panel(
+    run: Run, parent: Mapping[str, NDArray[Any]], step: int, theme: str, *, span: int = 4, height: int = 220
+) -> Panel:
+    """The loss of a run that was trained on operated, beside that of its parent from the same moment.
+
+    Args:
+        run: `subject()` of the operated one, the only tape.
+        parent: the parent's metrics.
+        step: of the parent, from which the run went on.
+    """
+    shade, colour = ink(theme), FAMILY_COLOURS[run["model"]]
+    steps, losses = (np.asarray(parent.get(name, ())) for name in (f"{VALIDATION}:step", VALIDATION))
+    known = losses[steps <= step]
+    level = float(known[-1]) if len(known) else math.nan
+    later = steps >= step
+    hover = "<br>%{x} updates later: %{y:.4g}<extra></extra>"
+    data: list[dict[str, Any]] = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "line": {"color": colour, "width": 1.2},
+            "opacity": 0.6,
+            "showlegend": False,
+            "hovertemplate": f"operated, training{hover}",
+        },
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": "operated",
+            "line": {"color": colour, "width": 2.6},
+            "hovertemplate": f"operated, validation{hover}",
+        },
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": "parent, untouched",
+            "x": (steps[later] - step).tolist(),
+            "y": losses[later].tolist(),
+            "line": {"color": shade.text, "width": 1.2, "dash": "dash"},
+            "hovertemplate": f"parent, validation{hover}",
+        },
+    ]
+    shapes = []
+    if math.isfinite(level) and level > 0:
+        line = {"color": shade.muted, "width": 1.5, "dash": "dot"}
+        shapes.append({"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": level, "y1": level, "line": line})
+    return Panel(
+        id="branch",
+        title="Trained on like this, beside its parent",
+        figure={
+            "data": data,
+            "layout": layout(
+                theme,
+                xaxis={"title": {"text": f"updates since the parent's step {step}"}, "rangemode": "tozero"},
+                yaxis={
+                    "title": {"text": "loss"},
+                    "type": "log",
+                    "exponentformat": "power",
+                    "minor": {"showgrid": False},
+                },
+                shapes=[*shapes, _moment_line(shade.muted)],
+                showlegend=True,
+            ),
+        },
+        slots=(
+            Slot("data.0.x", "series", name="step"),
+            Slot("data.0.y", "series", name="loss"),
+            Slot("data.1.x", "series", name=f"{VALIDATION}:step"),
+            Slot("data.1.y", "series", name=VALIDATION),
+            Slot(f"layout.shapes.{len(shapes)}.x0", "step"),
+            Slot(f"layout.shapes.{len(shapes)}.x1", "step"),
+        ),
+        readings=(Reading(LENS, "loss"),),
+        reading=f"The parent's validation loss at step {step} was {level:.3g}." if shapes else "",
+        span=span,
+        height=height,
+    )
+
+
+def panels(run: Run, theme: str) -> list[Panel]:
+    """All figures of one run, in reading order."""
+    return [output_panel(run, theme), worth_panel(run, theme), losses_panel(run, theme), history_panel(run, theme)]
+
+
+def _moment_line(colour: str) -> dict[str, Any]:
+    line = {"color": colour, "width": 1, "dash": "dot"}
+    return {"type": "line", "x0": 0, "x1": 0, "yref": "paper", "y0": 0, "y1": 1, "line": line}
+
+
+def _kind(run: Run) -> str:
+    return "head" if run["model"] == "transformer" else "unit"
+
+
+def _axis(run: Run) -> str:
+    return _kind(run) if run["layers"] == 1 else f"layer · {_kind(run)}"

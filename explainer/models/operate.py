@@ -1,0 +1,74 @@
+"""Surgery on a model: edits at observation points, shuffled positions, and a swapped memory.
+
+Weights are never touched and fused kernels never patched: an operated model takes the same explicit
+forward pass as an observed one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from explainer.surgery import Gate, Head, Operation, Shuffle, Surgery, Swap, Unit
+
+if TYPE_CHECKING:
+    from explainer.models.observe import SequenceModel
+
+Edit = Callable[[Tensor], Tensor]
+
+
+@contextmanager
+def operated(model: SequenceModel, surgery: Surgery) -> Iterator[None]:
+    """Inside, `model` computes with this surgery, after the one that it has already; then as before.
+
+    Raises:
+        ValueError: the surgery has a swap, which is of two inputs (see `lenses.surgery`).
+    """
+    surgery.check_trainable()
+    before = model.surgery
+    model.surgery = before + surgery
+    try:
+        yield
+    finally:
+        model.surgery = before
+
+
+def edits(surgery: Surgery) -> list[Mapping[str, Edit]]:
+    """What happens at which observation point, one mapping for each operation that acts at one."""
+    return [{point: edit} for point, edit in map(_edit, surgery.operations) if point]
+
+
+def order(surgery: Surgery, T: int) -> Int[Tensor, " T"] | None:
+    """The position that each of T tokens gets instead of its own; None where nothing is shuffled."""
+    seeds = [operation.seed for operation in surgery.operations if isinstance(operation, Shuffle)]
+    if not seeds:
+        return None
+    places = torch.arange(T)
+    for seed in seeds:
+        places = places[torch.randperm(T, generator=torch.Generator().manual_seed(seed))]
+    return places
+
+
+def _edit(operation: Operation) -> tuple[str, Edit]:
+    match operation:
+        case Unit(layer, unit, held):
+            return f"layer.{layer}.hidden", lambda h: h.masked_fill(_only(unit, h.shape[-1], h), held)
+        case Gate(layer, gate, held):
+            return f"layer.{layer}.gates.{gate}", lambda values: torch.full_like(values, held)
+        case Head(layer, head):
+            return (
+                f"block.{layer}.heads",
+                lambda heads: heads.masked_fill(_only(head, heads.shape[1], heads)[:, None, None], 0.0),
+            )
+        case Shuffle() | Swap():
+            return "", lambda values: values
+
+
+def _only(index: int, size: int, like: Tensor) -> Tensor:
+    """True at one index."""
+    return torch.arange(size, device=like.device) == index

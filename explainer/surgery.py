@@ -1,0 +1,328 @@
+"""Surgery: what is done to a network while it runs, as a value with a short text form and without torch.
+
+    layer 1 unit 5 = 0          unit 5 of the first recurrent layer is held at 0, at every time step
+    layer 1 gate forget = 1     that gate is held at 1, in all units
+    layer 2 head 3 off          what that head reads is replaced by zeros
+    positions shuffled seed 3   each token gets the position of another one
+    swap state at 12            at t = 12 the network goes on with what it would remember after another input
+    swap state at 12 with A B C that input, in the words of the task
+
+Layers and heads are counted from 1, units and time steps from 0, as in every chart. Several operations
+stand behind each other with semicolons; a swap stands alone.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+GATES = {"lstm": ("input", "forget", "output"), "gru": ("reset", "update")}
+MOST_OPERATIONS = 16
+MOST_CHARACTERS = 2000
+LARGEST_VALUE = 1e6
+LARGEST_SEED = 2**31 - 1
+
+
+class Network(Protocol):
+    """The part of a configuration that a surgery has to fit; `RunConfig` is one."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def layers(self) -> int: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def heads(self) -> int: ...
+    @property
+    def total_length(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Unit:
+    """h_t of one recurrent unit is `value` at every step. Layer and unit count from 0."""
+
+    layer: int
+    unit: int
+    value: float = 0.0
+
+    def __str__(self) -> str:
+        return f"layer {self.layer + 1} unit {self.unit} = {_number(self.value)}"
+
+    def name(self, layers: int) -> str:
+        """ "unit 5", or "unit 5 of layer 2" where there are several layers."""
+        return f"unit {self.unit}{_of_layer(self.layer, layers)}"
+
+    def phrase(self, layers: int) -> str:
+        """How a sentence about it begins."""
+        name = self.name(layers)
+        return f"Without {name}" if self.value == 0 else f"With {name} held at {_number(self.value)}"
+
+    def check(self, network: Network) -> None:
+        """Refuse what the network does not have.
+
+        Raises:
+            ValueError: no such layer or unit, a value that is not finite, or a Transformer.
+        """
+        if network.model == "transformer":
+            raise ValueError("A Transformer carries no units from step to step. Switch a head off instead.")
+        _check_layer(self.layer, network)
+        if not 0 <= self.unit < network.width:
+            raise ValueError(f"unit {self.unit} is not there. Choose 0 to {network.width - 1}.")
+        if not (math.isfinite(self.value) and abs(self.value) <= LARGEST_VALUE):
+            raise ValueError(f"unit = {self.value!r} can't be held. Choose a number of size at most {LARGEST_VALUE:g}.")
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One gate is `value` at every step and in all units of a layer, which counts from 0."""
+
+    layer: int
+    gate: str
+    value: float
+
+    def __str__(self) -> str:
+        return f"layer {self.layer + 1} gate {self.gate} = {_number(self.value)}"
+
+    def phrase(self, layers: int) -> str:
+        """How a sentence about it begins."""
+        return f"With the {self.gate} gate{_of_layer(self.layer, layers)} held at {_number(self.value)}"
+
+    def check(self, network: Network) -> None:
+        """Refuse what the network does not have.
+
+        Raises:
+            ValueError: no such layer or gate, or a value outside of [0, 1].
+        """
+        gates = GATES.get(network.model, ())
+        if not gates:
+            raise ValueError("This network has no gates. Choose an LSTM or a GRU, or operate on something else.")
+        if self.gate not in gates:
+            raise ValueError(f"gate {self.gate[:40]!r} is not there. Choose one of: {', '.join(gates)}.")
+        _check_layer(self.layer, network)
+        if not 0 <= self.value <= 1:
+            raise ValueError(f"gate = {self.value!r} can't be: a gate lies between 0 (closed) and 1 (open).")
+
+
+@dataclass(frozen=True)
+class Head:
+    """One attention head is off. Layer and head count from 0."""
+
+    layer: int
+    head: int
+
+    def __str__(self) -> str:
+        return f"layer {self.layer + 1} head {self.head + 1} off"
+
+    def name(self, layers: int) -> str:
+        """ "head 3", or "head 3 of layer 2" where there are several layers."""
+        return f"head {self.head + 1}{_of_layer(self.layer, layers)}"
+
+    def phrase(self, layers: int) -> str:
+        """How a sentence about it begins."""
+        return f"Without {self.name(layers)}"
+
+    def check(self, network: Network) -> None:
+        """Refuse what the network does not have.
+
+        Raises:
+            ValueError: no such layer or head, or not a Transformer.
+        """
+        if network.model != "transformer":
+            raise ValueError("A recurrent network has no heads. Hold a unit or a gate instead.")
+        _check_layer(self.layer, network)
+        if not 0 <= self.head < network.heads:
+            raise ValueError(f"head {self.head + 1} is not there. Choose 1 to {network.heads}.")
+
+
+@dataclass(frozen=True)
+class Shuffle:
+    """Every token is given the position of another one, by a permutation that depends on the seed and T."""
+
+    seed: int = 0
+
+    def __str__(self) -> str:
+        return f"positions shuffled seed {self.seed}"
+
+    def phrase(self, layers: int) -> str:
+        """How a sentence about it begins."""
+        return "With the positions shuffled"
+
+    def check(self, network: Network) -> None:
+        """Refuse what the network does not have.
+
+        Raises:
+            ValueError: a recurrent network, or a seed that is too large.
+        """
+        if network.model != "transformer":
+            raise ValueError(
+                "A recurrent network is told no positions: it knows the order from reading. Hold a unit or a gate."
+            )
+        if not 0 <= self.seed <= LARGEST_SEED:
+            raise ValueError(f"seed {self.seed} is out of range. Choose 0 to {LARGEST_SEED}.")
+
+
+@dataclass(frozen=True)
+class Swap:
+    """At step `step` the network goes on with what it remembers of another input.
+
+    Attributes:
+        step: t; the input's own steps after it are read as before.
+        donor: the other input in the words of the task; "" for another sequence of the task.
+    """
+
+    step: int
+    donor: str = ""
+
+    def __str__(self) -> str:
+        return f"swap state at {self.step}" + (f" with {self.donor}" if self.donor else "")
+
+    def phrase(self, layers: int) -> str:
+        """How a sentence about it begins."""
+        return f"With another input's memory from t = {self.step} on"
+
+    def check(self, network: Network) -> None:
+        """Refuse what no sequence of the network's length has.
+
+        Raises:
+            ValueError: no such step.
+        """
+        if not 0 <= self.step < network.total_length:
+            raise ValueError(f"t = {self.step} is not there. Choose 0 to {network.total_length - 1}.")
+
+
+Operation = Unit | Gate | Head | Shuffle | Swap
+
+
+@dataclass(frozen=True)
+class Surgery:
+    """Operations, done in this order. Without any it is false and changes nothing.
+
+    Raises:
+        ValueError: too many operations, or a swap together with others.
+    """
+
+    operations: tuple[Operation, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.operations) > MOST_OPERATIONS:
+            raise ValueError(f"{len(self.operations)} operations are too many at once. Give at most {MOST_OPERATIONS}.")
+        if len(self.operations) > 1 and self.swap is not None:
+            raise ValueError("A swap of the state stands alone: give it without other operations.")
+
+    def __bool__(self) -> bool:
+        return bool(self.operations)
+
+    def __str__(self) -> str:
+        return "; ".join(map(str, self.operations))
+
+    def __add__(self, other: Surgery) -> Surgery:
+        return Surgery((*self.operations, *other.operations))
+
+    @property
+    def swap(self) -> Swap | None:
+        """The swap, if there is one."""
+        return next((operation for operation in self.operations if isinstance(operation, Swap)), None)
+
+    @classmethod
+    def from_text(cls, text: str) -> Surgery:
+        """The inverse of `str`; an empty text is no operation.
+
+        Raises:
+            ValueError: the text is none of the forms above.
+        """
+        if len(text) > MOST_CHARACTERS:
+            raise ValueError(f"The surgery has {len(text):,} characters. Give at most {MOST_CHARACTERS:,}.")
+        if text.strip().lower().startswith("swap"):  # what it reads instead may hold anything
+            return cls((_operation(text.strip()),))
+        return cls(tuple(_operation(" ".join(part.split())) for part in text.split(";") if part.strip()))
+
+    def check(self, network: Network) -> Surgery:
+        """Itself, if the network has all that it operates on.
+
+        Raises:
+            ValueError: it has not.
+        """
+        for operation in self.operations:
+            operation.check(network)
+        return self
+
+    def check_trainable(self) -> None:
+        """Refuse what can't be kept up while training.
+
+        Raises:
+            ValueError: a swap.
+        """
+        if self.swap is not None:
+            raise ValueError(
+                "A swapped state belongs to one pair of inputs, so there is nothing to train. Choose another."
+            )
+
+    def phrase(self, layers: int) -> str:
+        """How a sentence about it begins: "Without unit 5"."""
+        first, *rest = [operation.phrase(layers) for operation in self.operations] or ["Untouched"]
+        return ", ".join([first, *(each[0].lower() + each[1:] for each in rest)])
+
+
+def knock_outs(network: Network) -> Sequence[Unit | Head]:
+    """Every unit, or every head, to be switched off on its own, lowest layer first."""
+    if network.model == "transformer":
+        return [Head(layer, head) for layer in range(network.layers) for head in range(network.heads)]
+    return [Unit(layer, unit) for layer in range(network.layers) for unit in range(network.width)]
+
+
+_COUNT = r"(\d{1,9})"
+_FORMS = {
+    "gate": rf"layer {_COUNT} gate ([a-z]{{1,20}}) = (\S{{1,40}})",
+    "unit": rf"layer {_COUNT} unit {_COUNT} = (\S{{1,40}})",
+    "head": rf"layer {_COUNT} head {_COUNT} off",
+    "shuffle": rf"positions shuffled seed {_COUNT}",
+    "swap": rf"swap state at {_COUNT}(?: with (.+))?",
+}
+
+
+def _operation(text: str) -> Operation:
+    for kind, form in _FORMS.items():
+        found = re.fullmatch(form, text, re.IGNORECASE | re.DOTALL)
+        if found is None:
+            continue
+        first, *rest = found.groups()
+        number = int(first)
+        if kind == "gate":
+            return Gate(number - 1, rest[0].lower(), _value(rest[1]))
+        if kind == "unit":
+            return Unit(number - 1, int(rest[0]), _value(rest[1]))
+        if kind == "head":
+            return Head(number - 1, int(rest[0]) - 1)
+        return Shuffle(number) if kind == "shuffle" else Swap(number, rest[0] or "")
+    raise ValueError(
+        f"{text[:60]!r} is no surgery. Write it like one of these: layer 1 unit 5 = 0; layer 1 gate forget = 1; "
+        "layer 1 head 3 off; positions shuffled seed 3; swap state at 12."
+    )
+
+
+def _value(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:40]!r} can't be held. Give a finite number.")
+    return value + 0.0  # -0.0 is the same surgery as 0.0
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value == round(value) and abs(value) < 1e15 else repr(value)
+
+
+def _of_layer(layer: int, layers: int) -> str:
+    return f" of layer {layer + 1}" if layers > 1 else ""
+
+
+def _check_layer(layer: int, network: Network) -> None:
+    if not 0 <= layer < network.layers:
+        most = f"Choose 1 to {network.layers}." if network.layers else "This model has none."
+        raise ValueError(f"layer {layer + 1} is not there. {most}")

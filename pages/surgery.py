@@ -1,0 +1,137 @@
+"""What if I break it?"""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from explainer.figures.subject import subject
+from explainer.figures.surgery import branch_panel, panels
+from explainer.player import Track, play
+from explainer.surgery import Surgery
+from explainer.ui import operating
+from explainer.ui.backend import annotator, owner
+from explainer.ui.lesson import EXAMPLES, LIVE, steering, theme
+from explainer.ui.run_table import branch
+from explainer.ui.tabs import Experiment, words_below
+from explainer.ui.words import literal
+
+SHIPPED = ("lesson-microscope-lstm", "lesson-attention")
+
+EXPLAIN = r"""
+A picture of a network shows what goes *along* with its answers. What is *needed* for them shows only when it is taken away.
+
+**Bold** is the operated network, **dashed** the same weights untouched, on the same sequence. Below, the loss token by token. To the
+right, every unit (or head) was switched off in turn, the others being whole: a long bar is missed, a bar at zero could go, a bar
+below zero was in the way. Click one to operate on it. The last picture keeps these bars for every kept step of training.
+
+- **A unit** is held at a number at every step, so nothing can be written into it or read from it.
+- **A gate** is held in all units: a forget gate at 1 never forgets, at 0 it keeps nothing.
+- **A head** that is off adds zeros to the residual stream.
+- **The positions** are shuffled: each token is told the place of another one. What it may look at stays as it was.
+- **Its memory** at step t becomes what it would be after *another* input. From there on it reads its own tokens again.
+
+A part that is missed is not therefore *where* the answer is made: the rest was trained to work with it, and zero may be a number that it
+never saw. **Train on like this** asks the next question: do the others take over? The run starts from the weights of this moment,
+the operation stays in every forward pass, and its parent's loss is drawn beside.
+"""
+
+MATH = r"""
+With $f_\theta$ the network and $L$ the mean loss of the sequences looked at, a bar is
+
+$$\Delta_k = L\bigl(f_\theta \mid u_k := 0\bigr) - L(f_\theta), \qquad u_k = h_{t,k} \text{ for all } t, \text{ or all that head } k \text{ reads.}$$
+
+Sequences of a batch do not touch each other, so the batch is repeated once for each $k$, and one forward pass gives all bars.
+
+**A unit at 0** is the same as zeros in its outgoing weights: column $k$ of $W_{hh}$, of the readout and of the next layer's $W_{ih}$.
+**A head off** is zeros in its columns of the output projection (Michel et al. 2019).
+
+**A gate held.** In an LSTM $c_t = f_t \odot c_{t-1} + i_t \odot g_t$. With $f = 1$ and $i = 0$, $c_t = c_0$ for ever.
+
+**Positions.** With a permutation $\pi$ token $t$ gets what belongs to place $\pi(t)$: the row of the table, the angle of a rotation, or the
+bias between $\pi(t)$ and $\pi(s)$. The causal mask stays, so without positions nothing changes.
+
+**Memory.** For a recurrent network $(h_t, c_t)$ of all layers, for a Transformer the keys and values up to $t$. As both follow from
+what was read, the answer afterwards is that of an input made of the donor up to $t$ and the own one after it.
+
+How far an output moves is $|o - o'|$, or for tokens $\tfrac12 \sum_v |p_v - p'_v|$, the probability that goes elsewhere.
+"""
+
+EXPERIMENTS = (
+    Experiment(
+        "Here the LSTM's forget gate is held at 1, at the end of training: it never forgets. Is that harmless, in a task where all "
+        "depends on remembering?",
+        {"surgery": "layer 1 gate forget = 1", "step": "800"},
+        "No: the loss rises from 0.0026 to 0.17, 63 times. The cell also keeps what it should drop, and the answer comes out "
+        "too high. But train on like this for 300 steps and it learns to live with it: the validation loss falls from 0.20 to "
+        "0.0017 after 50 steps and to 0.0005 after 300.",
+    ),
+    Experiment(
+        "Of the eight heads of this Transformer, head 1 of layer 1 looks at the previous token. What is left of the whole without it?",
+        {"run": "lesson-attention", "surgery": "layer 1 head 1 off", "step": "800"},
+        "Worse than nothing: the loss goes from 1.4 to 4.4, and a guess among 32 symbols would have ln 32 = 3.5. The heads of "
+        "layer 2 that copy what came after the last occurrence find it by what this head writes; without it they are sure of "
+        "the wrong token. Head 2 beside it can go: 0.01.",
+    ),
+    Experiment(
+        "Unit 10 of the LSTM is switched off: the loss is 131 times what it was. Press Train on like this. Is a unit that is missed so much "
+        "one that can't be replaced?",
+        {"surgery": "layer 1 unit 10 = 0", "step": "800"},
+        "It can. The validation loss begins at 0.23, more than that of always answering 1 (0.17). After 50 steps it is 0.042, "
+        "after 300 it is 0.0014, lower than the 0.0025 that the parent had at that step. What was missed was this unit's part in "
+        "these weights, not the unit.",
+    ),
+)
+
+run = operating.open_page(
+    "What if I break it?",
+    "To find out what a part does, take it away. Hold a gate open, zero a unit, switch a head off, and see at once what the "
+    "network says then, beside what the same weights say **untouched**.",
+    SHIPPED,
+)
+if run is None:
+    st.info("Nothing is recorded yet. Train a network on another page.")
+else:
+    surgery, trouble = Surgery(), ""
+    with st.container(horizontal=True, vertical_alignment="bottom", key="surgery-controls"):
+        with st.container(width=330):
+            operating.choose_run(run, SHIPPED)
+        try:
+            surgery = operating.surgery_controls(run.config)
+        except ValueError as error:
+            trouble = str(error)
+        operating.branch_control(run, surgery)
+        steering("surgery", [run] if run.status in LIVE and run.owner == owner() else [])
+    if trouble:
+        st.error(literal(trouble), icon=":material/error:")
+    operating.write_address(run, SHIPPED, surgery)
+    about, parent = subject(run.config, run.meta), operating.parent_of(run)
+    if branch(run.config):
+        st.caption(literal(f"This run {branch(run.config)}. That stays; what you choose above comes on top."))
+    output, worth, losses, history = panels(about, theme())
+    shown = [output, worth, losses, history]
+    if parent is not None and run.config.branched_from is not None:
+        beside = branch_panel(about, annotator().metrics(parent), run.config.branched_from[1], theme())
+        shown = [output, worth, beside, replace(losses, span=4), replace(history, span=4)]
+    play(
+        shown,
+        [Track(run.id, ("surgery",))],
+        key="surgery-player",
+        ask=EXAMPLES[run.config.task],
+        surgery=str(surgery),
+        on_surgery=operating.surgery_from_text,
+    )
+words_below(
+    "surgery",
+    "surgery",
+    explain=EXPLAIN,
+    math=MATH,
+    code=[
+        ("models/operate.py", "edits"),
+        ("models/operate.py", "_edit"),
+        ("models/swap.py", "swapped"),
+        ("lenses/surgery.py", "knock_out_losses"),
+        ("lenses/surgery.py", "_losses_without"),
+    ],
+    experiments=EXPERIMENTS,
+    config=run.config if run else None,
+)
