@@ -84,7 +84,7 @@ _MICROSCOPE = RunConfig(task="adding", length=40, model="rnn", width=16, lr=1e-2
 _FLIPFLOP = RunConfig(task="flipflop", length=24, model="gru", width=12, lr=2e-2, batch=64, steps=300)
 
 LESSONS: Mapping[str, Lesson] = {
-    "lesson-hidden": Lesson(_ADDING, ("hidden", "gates")),
+    "lesson-hidden": Lesson(_ADDING, ("hidden", "gates"), ratio=1.06),
     # One task and one seed, so all three see the same batches.
     "lesson-gradients-rnn": Lesson(_GRADIENTS, ("gradients",)),
     "lesson-gradients-lstm": Lesson(replace(_GRADIENTS, model="lstm"), ("gradients",)),

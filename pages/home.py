@@ -14,7 +14,7 @@ from explainer.player.mount import Track
 from explainer.runs.store import ACTIVE, Run
 from explainer.ui.backend import client, runs_of
 from explainer.ui.lesson import theme
-from explainer.ui.places import LESSON_PLACES, RUNS, places_for
+from explainer.ui.places import LESSON_PLACES, RUNS, grouped, places_for
 from explainer.ui.run_table import network, title
 from explainer.ui.words import literal
 
@@ -94,7 +94,10 @@ with picture:
         st.info("The recorded lessons are not here yet.")
 
 st.subheader("Where to begin", anchor=False)
-for column, place in zip(st.columns(len(LESSON_PLACES)), LESSON_PLACES, strict=True):
-    with column.container(border=True, height="stretch"):
-        st.markdown(f"**{place.question}**")
-        st.page_link(place.page())
+widest = max(len(places) for places in grouped(LESSON_PLACES).values())
+for group, places in grouped(LESSON_PLACES).items():
+    st.caption(group)
+    for column, place in zip(st.columns(widest), places, strict=False):
+        with column.container(border=True, height="stretch"):
+            st.markdown(f"**{place.question}**")
+            st.page_link(place.page())

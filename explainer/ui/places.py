@@ -27,6 +27,7 @@ class Place:
         question: what it answers; also its tooltip.
         lens: whose views it shows, "" for a page that is not about one run.
         models: the families whose runs it shows.
+        group: where it stands in the navigation.
     """
 
     file: str
@@ -36,6 +37,7 @@ class Place:
     question: str
     lens: str = ""
     models: tuple[str, ...] = ()
+    group: str = ""
 
     def page(self) -> st.Page:
         """The page as Streamlit's navigation and links know it."""
@@ -50,7 +52,7 @@ class Place:
 
 
 HOME = Place("home.py", "", "Home", "home", "What is this, and where do I begin?")
-RUNS = Place("runs.py", "runs", "Runs", "list", "What ran here, and how do two runs compare?")
+RUNS = Place("runs.py", "runs", "Runs", "list", "What ran here, and how do two runs compare?", group="Workbench")
 LESSON_PLACES = (
     Place(
         "hidden_states.py",
@@ -60,34 +62,10 @@ LESSON_PLACES = (
         "What does a recurrent network remember?",
         "hidden",
         RECURRENT,
-    ),
-    Place("gates.py", "gates", "Gates", "door_sliding", "What do the gates do?", "gates", ("lstm", "gru")),
-    Place(
-        "gradients.py",
-        "gradients",
-        "Gradients",
-        "trending_down",
-        "Why does an RNN forget?",
-        "gradients",
-        MODELS,
+        group="Memory",
     ),
     Place(
-        "microscope.py",
-        "microscope",
-        "Microscope",
-        "biotech",
-        "Which loss reaches which moment?",
-        "microscope",
-        MODELS,
-    ),
-    Place(
-        "jacobian.py",
-        "jacobian",
-        "Jacobian",
-        "donut_large",
-        "When does theory fail?",
-        "jacobian",
-        RECURRENT,
+        "gates.py", "gates", "Gates", "door_sliding", "What do the gates do?", "gates", ("lstm", "gru"), group="Memory"
     ),
     Place(
         "fixed_points.py",
@@ -97,6 +75,7 @@ LESSON_PLACES = (
         "Where does memory live?",
         "fixed_points",
         RECURRENT,
+        group="Memory",
     ),
     Place(
         "horizon.py",
@@ -104,15 +83,37 @@ LESSON_PLACES = (
         "Memory horizon",
         "sensors",
         "How far back can it remember?",
+        group="Memory",
     ),
     Place(
-        "surgery.py",
-        "surgery",
-        "Surgery",
-        "surgical",
-        "What if I break it?",
-        "surgery",
+        "gradients.py",
+        "gradients",
+        "Gradients",
+        "trending_down",
+        "Why does an RNN forget?",
+        "gradients",
         MODELS,
+        group="Gradients",
+    ),
+    Place(
+        "microscope.py",
+        "microscope",
+        "Microscope",
+        "biotech",
+        "Which loss reaches which moment?",
+        "microscope",
+        MODELS,
+        group="Gradients",
+    ),
+    Place(
+        "jacobian.py",
+        "jacobian",
+        "Jacobian",
+        "donut_large",
+        "When does theory fail?",
+        "jacobian",
+        RECURRENT,
+        group="Gradients",
     ),
     Place(
         "attention.py",
@@ -122,6 +123,7 @@ LESSON_PLACES = (
         "Which tokens look at which?",
         "attention",
         ("transformer",),
+        group="Transformers",
     ),
     Place(
         "heads.py",
@@ -131,6 +133,7 @@ LESSON_PLACES = (
         "When do heads form?",
         "biography",
         ("transformer",),
+        group="Transformers",
     ),
     Place(
         "layers.py",
@@ -140,6 +143,7 @@ LESSON_PLACES = (
         "What does each layer know?",
         "layers",
         ("transformer",),
+        group="Transformers",
     ),
     Place(
         "positions.py",
@@ -149,6 +153,7 @@ LESSON_PLACES = (
         "How does a Transformer know the order?",
         "positions",
         ("transformer",),
+        group="Transformers",
     ),
     Place(
         "extrapolation.py",
@@ -158,9 +163,28 @@ LESSON_PLACES = (
         "Which encoding reads beyond its training length?",
         "beyond",
         ("transformer",),
+        group="Transformers",
+    ),
+    Place(
+        "surgery.py",
+        "surgery",
+        "Surgery",
+        "surgical",
+        "What if I break it?",
+        "surgery",
+        MODELS,
+        group="Workbench",
     ),
 )
 PLACES = (HOME, *LESSON_PLACES, RUNS)
+
+
+def grouped(places: Sequence[Place]) -> dict[str, list[Place]]:
+    """Places by the group that they stand in, in their order."""
+    groups: dict[str, list[Place]] = {}
+    for place in places:
+        groups.setdefault(place.group, []).append(place)
+    return groups
 
 
 def enter(path: str) -> None:

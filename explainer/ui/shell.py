@@ -6,10 +6,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from explainer.ui.places import PLACES, enter
+from explainer.ui.places import PLACES, enter, grouped
 
 st.set_page_config(page_title="Unrolled", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
 
-page = st.navigation([place.page() for place in PLACES], position="top")
+groups = {group: [place.page() for place in places] for group, places in grouped(PLACES).items()}
+page = st.navigation(groups, position="top")
 enter(page.url_path)
 page.run()
