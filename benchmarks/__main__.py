@@ -28,6 +28,9 @@ BENCHES: dict[str, tuple[str, str]] = {
     "cold": ("pages.measure_cold", "cold page to its first figure, in Chromium"),
     "crowd": ("crowd.measure", "30 clients on a live run: updates, and the speed that training keeps"),
     "scrub": ("scrubbing.measure", "a tape of 200 frames scrubbed end to end, in Chromium"),
+    "answers": ("looking.measure_answers", "a viewer's own input, to its answer"),
+    "views": ("looking.measure_views", "the gradient matrix and the biography of heads"),
+    "looking": ("looking.measure_share", "the share of a watched run's time that looking takes"),
     "memory": ("memory.measure", "memory of both processes after ten runs"),
     "induction": ("induction.measure", "induction lesson, from the click to its heads"),
 }
