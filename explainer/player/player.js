@@ -983,12 +983,14 @@ class Player {
     const figure = this.figure(panel);
     if (!figure) return;
     panel.plot.replaceChildren(new Sketch(figure, panel.plot.clientWidth, figure.layout.height).canvas);
-    this.describe(panel);
+    this.describe(panel, figure);
   }
 
   async drawPanel(panel) {
     const figure = this.figure(panel);
     if (!figure || !window.Plotly) return;
+    await new Promise((next) => setTimeout(next)); // filling is a task, drawing another
+    if (this.closed || !this.panels.includes(panel)) return;
     const { data, layout } = figure;
     const spec = panel.spec;
     await Plotly.react(panel.plot, data, layout, { ...PLOTLY_CONFIG, toImageButtonOptions: { filename: spec.id, scale: 2 } });
@@ -997,10 +999,10 @@ class Player {
       panel.plot.querySelector(".sketch")?.remove();
       if (spec.click) panel.plot.on("plotly_click", (event) => this.clicked(panel.spec, event.points[0]));
     }
-    this.describe(panel);
+    this.describe(panel, figure);
   }
 
-  /** What a panel shows of the present moment, or null while there is none: the last picture stays until then. */
+  /** What a panel shows of the present moment, with its step and reading; null while there is none: the picture stays. */
   figure(panel) {
     const ready = this.tapes.some((tape) => tape.frames[tape.lenses[0]].length > 0);
     if (!ready && this.tapes.length) return null;
@@ -1020,7 +1022,7 @@ class Player {
     panel.plot.style.height = `${layout.height}px`;
     layout.width = undefined;
     layout.autosize = true;
-    return figure;
+    return { ...figure, step: this.step, reading: this.reading(spec, shown) };
   }
 
   /** The compared moment. */
@@ -1033,11 +1035,10 @@ class Player {
     return spec.compared ? this.other() : { tapes: this.tapes, step: this.step };
   }
 
-  describe({ spec, plot, caption }) {
-    const reading = this.reading(spec, this.shown(spec));
+  describe({ spec, plot, caption }, { step, reading }) {
     caption.textContent = reading;
     plot.setAttribute("aria-label", `${spec.title}. ${reading}`);
-    plot.dataset.step = this.step;
+    plot.dataset.step = step;
   }
 
   reading(spec, shown) {

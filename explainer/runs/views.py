@@ -17,7 +17,7 @@ from explainer.training import Trainer
 
 log = logging.getLogger(__name__)
 
-FREE_VIEWS = 3  # of each lens: the first moments are looked at whatever that takes
+FREE_VIEWS = 3  # of each lens: the first moments are looked at at once; what that takes is paid back
 FEWEST_VIEWS = 8  # of each lens, however large they are
 WATCHED_WEIGHT = 3.0  # a lens that somebody looks through gets so much more of the time
 
@@ -144,8 +144,7 @@ class Viewer:
             return [event(step, "lens failed", lens=lens.name, error=str(error)[:300])]
         sight.at = time.perf_counter()
         sight.seconds = sight.at - start
-        if sight.taken >= FREE_VIEWS:
-            sight.credit -= sight.seconds
+        sight.credit -= sight.seconds
         sight.step, sight.taken = step, sight.taken + 1
         places = min(self.pace.views, max(FEWEST_VIEWS, self.pace.view_bytes // len(body)))
         if sight.grid.count(self.trainer.config.steps) > places:
