@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,6 @@ from explainer.records import SCORES, BiographyRecord, to_arrays
 from explainer.runs.store import Store
 from explainer.runs.tape_file import SHIPPED, load_tape
 from explainer.tasks import Batch, Task, make_task
-from explainer.ui import backend
 
 PROJECT = Path(__file__).resolve().parents[1]
 B, T, L, H, K, V = 7, 11, 2, 3, 5, 13
@@ -371,17 +369,6 @@ def test_the_figures_show_the_chosen_score_of_the_records() -> None:
     np.testing.assert_allclose(bars["data"][0]["y"], records[2].scores[6].ravel(), rtol=1e-6)
     life = fill(panels["life"], [tape], 3, choice)
     assert life["data"][4]["y"][2] == pytest.approx(records[2].scores[4, 1, 2] / uniform_entropy(T))
-
-
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    monkeypatch.setenv("EXPLAINER_STORE", str(tmp_path))
-    for shared in (backend.store, backend.client, backend.annotator):
-        shared.cache_clear()
-    yield backend.store()
-    backend.store().close()
-    for shared in (backend.store, backend.client, backend.annotator):
-        shared.cache_clear()
 
 
 def test_the_shipped_tapes_tell_when_the_induction_head_forms_and_the_control_has_none(store: Store) -> None:

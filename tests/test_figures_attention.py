@@ -29,7 +29,6 @@ from explainer.runs.store import Draft, Store
 from explainer.runs.tape import VIEW, decode_view, encode_metrics, encode_view
 from explainer.runs.tape_file import SHIPPED, load_tape
 from explainer.training import Trainer
-from explainer.ui import backend
 
 PROJECT = Path(__file__).resolve().parents[1]
 L, H, T, B, STEPS = 2, 3, 11, 7, 5
@@ -376,18 +375,6 @@ def test_weights_that_are_not_numbers_are_said_to_be_none() -> None:
 
 
 # -- the page and its lesson ------------------------------------------------------------------
-
-
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    """The interface over a store of its own."""
-    monkeypatch.setenv("EXPLAINER_STORE", str(tmp_path))
-    for shared in (backend.store, backend.client, backend.annotator):
-        shared.cache_clear()
-    yield backend.store()
-    backend.store().close()
-    for shared in (backend.store, backend.client, backend.annotator):
-        shared.cache_clear()
 
 
 def opened(**query: str) -> AppTest:

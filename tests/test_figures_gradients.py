@@ -28,7 +28,6 @@ from explainer.records import GradientRecord
 from explainer.runs.store import Draft, Store
 from explainer.runs.tape import encode_metrics, encode_view
 from explainer.training import Trainer
-from explainer.ui import backend
 
 PROJECT = Path(__file__).resolve().parents[1]
 T, N, STEPS = 11, 7, 3
@@ -396,18 +395,6 @@ def test_the_dial_refuses_what_can_not_be(kind: str, radius: float) -> None:
 
 
 # -- the page ---------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    """The interface over a store of its own."""
-    monkeypatch.setenv("EXPLAINER_STORE", str(tmp_path))
-    for shared in (backend.store, backend.client, backend.annotator):
-        shared.cache_clear()
-    yield backend.store()
-    backend.store().close()
-    for shared in (backend.store, backend.client, backend.annotator):
-        shared.cache_clear()
 
 
 def opened(**query: str) -> AppTest:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -32,7 +32,6 @@ from explainer.runs.store import Store
 from explainer.runs.tape import decode_view
 from explainer.runs.tape_file import load_shipped
 from explainer.tasks import Batch, Task, make_task
-from explainer.ui import backend
 
 PROJECT = Path(__file__).resolve().parents[1]
 T, N, S = 11, 7, 5
@@ -426,17 +425,6 @@ def test_the_basis_keeps_its_signs_as_the_tape_grows() -> None:
 
 
 # -- the page ---------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    monkeypatch.setenv("EXPLAINER_STORE", str(tmp_path))
-    for shared in (backend.store, backend.client, backend.annotator):
-        shared.cache_clear()
-    yield backend.store()
-    backend.store().close()
-    for shared in (backend.store, backend.client, backend.annotator):
-        shared.cache_clear()
 
 
 def opened(**query: str) -> AppTest:

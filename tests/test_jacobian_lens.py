@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,6 @@ from explainer.records import JacobianRecord, to_arrays
 from explainer.runs.store import Store
 from explainer.tasks import Batch, Task, make_task
 from explainer.theory.followed import horizon, moments, state_size
-from explainer.ui import backend
 
 PROJECT = Path(__file__).resolve().parents[1]
 T, N = 11, 7
@@ -445,17 +443,6 @@ def test_the_history_s_sentence_has_three_factors() -> None:
 
 
 # -- the page ---------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    monkeypatch.setenv("EXPLAINER_STORE", str(tmp_path))
-    for shared in (backend.store, backend.client, backend.annotator):
-        shared.cache_clear()
-    yield backend.store()
-    backend.store().close()
-    for shared in (backend.store, backend.client, backend.annotator):
-        shared.cache_clear()
 
 
 def opened(**query: str) -> AppTest:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,6 @@ from explainer.records import MicroscopeRecord, to_arrays
 from explainer.runs.store import Store
 from explainer.tasks import Batch, Task, make_task
 from explainer.theory.followed import evenly, mean_by_lag
-from explainer.ui import backend
 
 PROJECT = Path(__file__).resolve().parents[1]
 T, N, D, H = 11, 7, 10, 5
@@ -460,17 +458,6 @@ def test_the_gates_reading_names_most_and_least() -> None:
 
 
 # -- the page ---------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    monkeypatch.setenv("EXPLAINER_STORE", str(tmp_path))
-    for shared in (backend.store, backend.client, backend.annotator):
-        shared.cache_clear()
-    yield backend.store()
-    backend.store().close()
-    for shared in (backend.store, backend.client, backend.annotator):
-        shared.cache_clear()
 
 
 def test_the_page_opens_and_trains_every_chosen_network(store: Store) -> None:

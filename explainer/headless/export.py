@@ -16,11 +16,10 @@ import orjson
 from plotly.offline import get_plotlyjs
 
 from explainer.figures import CONTEXTS, PANELS, Notes
-from explainer.figures.panel import Frame, Reel, fill, labels_of, reading_at
+from explainer.figures.panel import Reel, fill, reading_at
 from explainer.figures.subject import subject
 from explainer.headless.look import View
-from explainer.player.annotate import Annotator
-from explainer.records import to_arrays
+from explainer.player.annotate import Annotator, joined
 
 THEME = "light"
 
@@ -110,8 +109,7 @@ def page_of(view: View, notes: Notes, annotator: Annotator, selection: Mapping[s
 
 def reel_of(view: View, notes: Notes, annotator: Annotator) -> Reel:
     """The run's whole tape with this look in it, or the look alone where it is of the user's own input."""
-    arrays, text = to_arrays(view.record)
-    ours = Frame(view.step, {**arrays, **notes.arrays}, {**labels_of(text), **notes.labels}, dict(notes.readings))
+    ours = joined(view.step, view.record, notes)
     tape = Reel({view.lens: []}, annotator.metrics(view.run)) if view.given else annotator.reel(view.run, [view.lens])
     others = [frame for frame in tape.frames[view.lens] if frame.step != view.step]
     contexts = dict(tape.contexts)

@@ -126,11 +126,11 @@ class Annotator:
 
     def answer(self, run: Run, step: int, lens: str, record: Any) -> Frame:
         """A record that was asked for, as a frame."""
-        return _joined(step, record, self.notes_of(run, step, lens, record))
+        return joined(step, record, self.notes_of(run, step, lens, record))
 
     def _frame(self, run: Run, chunk: Chunk) -> Frame:
         record = decode_view(chunk.kind.removeprefix(VIEW), chunk.body)
-        return _joined(chunk.step, record, self.notes(run, chunk))
+        return joined(chunk.step, record, self.notes(run, chunk))
 
     def _derived(self, run: Run) -> _Derived:
         key = (run.id, run.created)
@@ -152,7 +152,8 @@ class Annotator:
             derived.metrics[name] = array if known is None else np.concatenate([known, array])
 
 
-def _joined(step: int, record: Any, notes: Notes) -> Frame:
+def joined(step: int, record: Any, notes: Notes) -> Frame:
+    """A record and its notes as one frame."""
     arrays, text = to_arrays(record)
     return Frame(step, {**arrays, **notes.arrays}, {**labels_of(text), **notes.labels}, notes.readings)
 
