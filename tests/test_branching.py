@@ -113,6 +113,8 @@ def test_a_killed_worker_s_branch_goes_on_with_the_same_bits(
     client: Client, monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
     monkeypatch.setattr(recorder, "CHECKPOINT_SECONDS", seconds)
+    monkeypatch.setattr(recorder, "FLUSH_SECONDS", 0.0)  # each update is seen at once, however fast they come
+    monkeypatch.setattr(recorder, "FLUSH_SHARE", 0.0)
     parent = trained(client, PARENT)
     config = child_of(parent, steps=41)
     whole = Trainer(config)
