@@ -95,12 +95,12 @@ class Annotator:
         return self._derived(run).words.get(lens, {})
 
     def fills(self, run: Run, lenses: Sequence[str]) -> bool:
-        """Whether views of a finished run are on their way; asks, once, for those that its tape lacks."""
+        """Whether views of a finished run are on their way; asks, once, for a lens that has not seen its last moment."""
         if run.step == 0:
             return False
         for lens in lenses:
             key = (run.id, run.created, lens)
-            if key not in self._asked and not self.store.steps(run.id, VIEW + lens):
+            if key not in self._asked and max(self.store.steps(run.id, VIEW + lens), default=-1) < run.step:
                 self._asked.add(key)
                 self.store.command(run.id, "fill", lens)
         return any(command.run == run.id and command.kind == "fill" for command in self.store.commands())

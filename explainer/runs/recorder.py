@@ -18,7 +18,7 @@ from explainer.training import Step, Trainer
 VALIDATION_BATCHES = 4
 FINAL_BATCHES = 8
 CHECKPOINT_SECONDS = 2.0
-CHECKPOINT_SHARE = 0.02
+CHECKPOINT_SHARE = 0.01
 FLUSH_SECONDS = 0.2
 WATCHED_FLUSH_SECONDS = 0.1
 FLUSH_SHARE = 0.01
@@ -119,7 +119,7 @@ class Recorder:
         if self.replaying:
             return {}
         self._weights()
-        self._drafts += self.viewer.look()
+        self._drafts += self.viewer.look_last()
         final = self._validate(FINAL_BATCHES)
         if self._loss is not None:
             final["loss"] = self._loss

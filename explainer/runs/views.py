@@ -17,8 +17,9 @@ from explainer.training import Trainer
 
 log = logging.getLogger(__name__)
 
-FREE_VIEWS = 3  # of each lens: the first moments are looked at at once; what that takes is paid back
+FREE_VIEWS = 3  # of a lens that a page waits for: the first moments are looked at at once; what that takes is paid back
 FEWEST_VIEWS = 8  # of each lens, however large they are
+QUICK_SECONDS = 0.1  # a look that takes less is made at the end in any case
 WATCHED_WEIGHT = 3.0  # a lens that somebody looks through gets so much more of the time
 
 
@@ -79,13 +80,16 @@ class Viewer:
     """Takes the views of one run.
 
     Attributes:
-        lenses: those that the run was asked with.
+        lenses: those that the run was asked with; a page moves at the pace of the first.
         watched: those through which somebody looks now.
+        looked: seconds that looking took here.
+        trained: seconds of updates between.
     """
 
     def __init__(self, store: Store, run: Run, trainer: Trainer, pace: Pace) -> None:
         self.store, self.run, self.trainer, self.pace = store, run.id, trainer, pace
         self.lenses, self.watched = run.lenses, frozenset[str]()
+        self.looked = self.trained = 0.0
         self._sights: dict[str, Sight] = {}
         self._blind: set[str] = set()  # lenses that failed on this run
 
@@ -93,11 +97,30 @@ class Viewer:
         """The present moment through every lens that hasn't seen it."""
         return [draft for sight in self._open() if sight.step != self.trainer.step for draft in self._take(sight)]
 
+    def look_last(self) -> list[Draft]:
+        """The last moment: as `look`, but slow lenses that no page waits for have to stay within their share of the run.
+
+        One that would not is left out; its last moment is filled in from the weights when somebody asks for it.
+        """
+        sights = [sight for sight in self._open() if sight.step != self.trainer.step]
+        return [draft for sight in sights if self._awaited(sight) or self._affords(sight) for draft in self._take(sight)]
+
+    def _awaited(self, sight: Sight) -> bool:
+        """Whether a page waits for what this lens sees."""
+        return sight.lens in self.watched or sight.lens in self.lenses[:1]
+
+    def _affords(self, sight: Sight) -> bool:
+        return sight.seconds <= QUICK_SECONDS or self.looked + sight.seconds <= self._share * self.trained
+
+    @property
+    def _share(self) -> float:
+        return self.pace.watched_share if self.watched else self.pace.share
+
     def look_if_due(self, seconds: float) -> list[Draft]:
         """The present moment through every lens whose turn it is, after an update that took `seconds`."""
+        self.trained += seconds
         sights = list(self._open())
-        share = self.pace.watched_share if self.watched else self.pace.share
-        each = share * seconds / (sum(map(self._weight, sights)) or 1)
+        each = self._share * seconds / (sum(map(self._weight, sights)) or 1)
         drafts: list[Draft] = []
         for sight in sights:
             sight.credit = min(sight.credit + each * self._weight(sight), 2 * sight.seconds)  # no bursts
@@ -121,7 +144,7 @@ class Viewer:
         waited = time.perf_counter() - sight.at
         if waited < self.pace.gap:
             return False
-        if sight.taken < FREE_VIEWS:
+        if sight.taken < FREE_VIEWS and self._awaited(sight):
             return True
         if sight.credit < sight.seconds:
             return False
@@ -144,6 +167,7 @@ class Viewer:
             return [event(step, "lens failed", lens=lens.name, error=str(error)[:300])]
         sight.at = time.perf_counter()
         sight.seconds = sight.at - start
+        self.looked += sight.seconds
         sight.credit -= sight.seconds
         sight.step, sight.taken = step, sight.taken + 1
         places = min(self.pace.views, max(FEWEST_VIEWS, self.pace.view_bytes // len(body)))
