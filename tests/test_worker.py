@@ -18,8 +18,9 @@ import pytest
 
 from explainer.config import RunConfig
 from explainer.limits import Limits
+from explainer.player.annotate import Annotator
 from explainer.runs import recorder, tape, views
-from explainer.runs.active import record
+from explainer.runs.active import ActiveRun, record
 from explainer.runs.claim import Claim
 from explainer.runs.client import LATEST, Client
 from explainer.runs.store import Draft, Run, Store, StoreError
@@ -514,6 +515,42 @@ def test_views_keep_to_their_share_of_the_time_and_their_number(
         assert 3 < len(costs) <= 19 + 1, "the last moment is seen in any case"
         counted = costs[3:-1]
         assert sum(counted) <= 0.04 * seconds + max(costs)
+
+
+def test_a_slow_lens_that_no_page_waits_for_leaves_the_last_moment_to_be_filled_in(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first lens is the one that a page waits for; here every look of the others counts as slow."""
+    monkeypatch.setattr(views, "QUICK_SECONDS", 0.0)
+    store = client.store
+    run = client.submit(CONFIG, "me", ["hidden", "gradients"])
+    list(record(store, run, Pace(share=0.0, gap=0.0)))
+    assert store.steps(run, "view:hidden") == [0, 1, 2, 41], "its first three moments and the last"
+    assert store.steps(run, "view:gradients") == [0]
+
+    annotator = Annotator(store)
+    assert annotator.fills(the_run(store, run), ["hidden", "gradients"])
+    assert [(command.kind, command.value) for command in store.commands()] == [("fill", "gradients")]
+    work(Workshop(store), lambda: not store.commands())
+    assert store.steps(run, "view:gradients") == store.steps(run, "weights")
+    assert not annotator.fills(the_run(store, run), ["hidden", "gradients"])
+
+
+def test_a_slow_lens_sees_the_last_moment_within_its_share_or_when_it_is_watched(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "QUICK_SECONDS", 0.0)
+    for seed, share, watched in ((1, 1e9, ()), (2, 0.0, ("gradients",))):
+        run = ActiveRun(
+            client.store,
+            client.found(client.submit(replace(CONFIG, seed=seed), "me", ["hidden", "gradients"])),
+            Pace(share=share, watched_share=share),
+        )
+        run.recorder.viewer.watched = frozenset(watched)
+        run.begin()
+        while not run.ended:
+            run.advance()
+        assert client.store.steps(run.id, "view:gradients")[-1] == 41
 
 
 def test_weights_keep_to_their_budget_with_the_first_and_the_last(client: Client) -> None:

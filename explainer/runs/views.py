@@ -103,7 +103,9 @@ class Viewer:
         One that would not is left out; its last moment is filled in from the weights when somebody asks for it.
         """
         sights = [sight for sight in self._open() if sight.step != self.trainer.step]
-        return [draft for sight in sights if self._awaited(sight) or self._affords(sight) for draft in self._take(sight)]
+        return [
+            draft for sight in sights if self._awaited(sight) or self._affords(sight) for draft in self._take(sight)
+        ]
 
     def _awaited(self, sight: Sight) -> bool:
         """Whether a page waits for what this lens sees."""
