@@ -8,7 +8,9 @@ const POLL_MS = { queued: 120, running: 220, paused: 700, filling: 400 };
 // Nothing that sends a chart anywhere: plotly's own set of buttons has one that does.
 const BUTTONS = [["toImage"], ["zoom2d", "pan2d", "resetScale2d"]];
 const PLOTLY_CONFIG = { displaylogo: false, responsive: false, displayModeBar: "hover", modeBarButtons: BUTTONS };
+const SKETCH_MS = 2000; // that a player without tapes leaves to those which wait for theirs
 const players = new WeakMap();
+const open = new Set(); // all that are on the page
 
 export default function (component) {
   const host = component.parentElement.querySelector(".unrolled-player");
@@ -650,6 +652,8 @@ class Player {
     this.drawn = 0;
     this.turn = -1;
     this.reported = "";
+    this.sketched = false;
+    open.add(this);
     this.build();
   }
 
@@ -706,6 +710,7 @@ class Player {
   }
 
   close() {
+    open.delete(this);
     this.closed = true;
     this.playing = false;
     clearTimeout(this.loopTimer);
@@ -975,7 +980,13 @@ class Player {
         console.error(error); // plotly may still draw it
       }
     }
+    this.sketched = true;
     await new Promise((painted) => requestAnimationFrame(() => setTimeout(painted)));
+    const since = performance.now();
+    // Another player's first sight would wait for plotly.js, too.
+    while ([...open].some((each) => each.tapes.length && !each.sketched) && performance.now() - since < SKETCH_MS) {
+      await new Promise((next) => setTimeout(next, 20));
+    }
     await plotly(this.base + this.data.plotly).catch(() => this.setState("routes", "unreachable"));
   }
 
