@@ -114,7 +114,7 @@ else:
         shown = [output, worth, beside, replace(losses, span=4), replace(history, span=4)]
     play(
         shown,
-        [Track(run.id, ("surgery",))],
+        [Track(run.id, ("surgery",), run.status in LIVE)],
         key="surgery-player",
         ask=EXAMPLES[run.config.task],
         surgery=str(surgery),

@@ -93,7 +93,7 @@ def test_without_routes_an_input_that_cannot_be_read_gets_a_sentence_and_the_tap
     before = said(app)
     app.get_by_key("fixed-points-input").set_value("+9").run()
     assert not app.exception
-    assert "1 steps can't be read. Give 2 to 24." in app.warning[0].value.replace("\\", "")
+    assert "1 step can't be read. Give 2 to 24." in app.warning[0].value.replace("\\", "")
     app.get_by_key("fixed-points-input").set_value("+9 [x](y)").run()
     assert "'+9' is not a step of 3 bits" in app.warning[0].value.replace("\\", "")
     assert said(app) == before

@@ -25,10 +25,17 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Track:
-    """One tape that a page plays: the run, and the lenses whose views it shows (the first sets the pace)."""
+    """One tape that a page plays.
+
+    Attributes:
+        run: the run's id.
+        lenses: whose views it shows; the first sets the pace.
+        live: the page was made for a run that trains or waits; when that is over, the page runs again.
+    """
 
     run: str
     lenses: tuple[str, ...]
+    live: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,7 @@ def play(
     data = {
         "base": base_path(),
         "plotly": PLOTLY_ROUTE,
-        "runs": [{"id": track.run, "lenses": list(track.lenses)} for track in tracks],
+        "runs": [{"id": track.run, "lenses": list(track.lenses), "live": track.live} for track in tracks],
         "figures": [panel.to_player() for panel in panels],
         "select": [
             {"name": name, "label": label, "names": names_of(label, choices)}

@@ -698,9 +698,10 @@ class Player {
         { class: "row" },
         this.stepLabel, this.speedSelect, this.liveButton, this.selectors, this.pinButton, this.modeSelect, this.askBox,
       ),
+      this.note, // in the bar, which is always in sight
     );
     this.grid = make("div", { class: "grid" });
-    this.host.replaceChildren(this.grid, this.bar, this.note);
+    this.host.replaceChildren(this.grid, this.bar);
     this.resizer = new ResizeObserver(() => this.resize());
     this.resizer.observe(this.grid);
     this.seen = new IntersectionObserver((entries) => {
@@ -785,6 +786,7 @@ class Player {
       tape.answers = new Map();
     }
     this.complaint = "";
+    this.showNote();
     this.asking.clear();
     this.address();
     this.draw();
@@ -1278,14 +1280,16 @@ class Player {
     else this.draw();
     const states = this.tapes.map((tape) => `${tape.id}:${tape.status}`).join();
     if (whole && states !== this.reported) {
-      const first = this.reported === "";
+      const over = this.tapes.some((tape, number) => this.data.runs[number].live && !tape.live);
+      const news = over || this.reported !== "";
       this.reported = states;
-      if (!first) this.setState("states", states); // so that Python shows the buttons that fit
+      if (news) this.setState("states", states); // so that Python shows the buttons that fit
     }
     this.showNote();
   }
 
   showNote() {
+    this.askBox.setAttribute("aria-invalid", Boolean(this.complaint));
     this.note.textContent = [this.complaint, ...this.tapes.map((tape) => tape.header.message)].filter(Boolean).join(" ");
   }
 }

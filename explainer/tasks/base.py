@@ -193,13 +193,14 @@ class Task(ABC):
         return [f"{value:.3g}" for value in self.in_units(steps[:, 0]).tolist()]
 
     def _check_count(self, count: int, what: str, least: int = 2) -> None:
-        """Refuse an input of `count` steps.
+        """Refuse an input of `count` steps, `what` being their plural.
 
         Raises:
             ValueError: fewer than `least` or more than the model was trained on.
         """
         if not least <= count <= self.total_length:
-            raise ValueError(f"{count} {what} can't be read. Give {least} to {self.total_length}.")
+            found = f"{count} {what.removesuffix('s') if count == 1 else what}"
+            raise ValueError(f"{found} can't be read. Give {least} to {self.total_length}.")
 
 
 def masked_mean(values: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> Float[Tensor, ""]:

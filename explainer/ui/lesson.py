@@ -263,7 +263,7 @@ def _write_address(lesson: Lesson, config: RunConfig) -> None:
 
 def tracks(lesson: Lesson, runs: Sequence[Run]) -> list[Track]:
     """The tapes of the page, for the player."""
-    return [Track(run.id, lesson.lenses) for run in runs]
+    return [Track(run.id, lesson.lenses, run.status in LIVE) for run in runs]
 
 
 def theme() -> str:

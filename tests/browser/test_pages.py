@@ -205,6 +205,17 @@ def _settled_step(page: Page) -> int:
     raise AssertionError("the run goes on though it is paused")
 
 
+def test_a_run_that_diverges_at_once_says_so_in_sight_and_leaves_nothing_to_stop(app: str, visit: Visit) -> None:
+    page = visit(
+        f"{app}/hidden-states?model=rnn_relu&optimizer=sgd&lr=10&clip=0&init=gaussian&radius=2&length=50&seed=9&width=19"
+    )
+    plotted(page)
+    page.get_by_role("button", name="Train", exact=True).click()
+    expect(page.locator(".unrolled-player .note")).to_contain_text(re.compile(r"diverged at step \d"), timeout=30_000)
+    expect(page.locator(".unrolled-player .note")).to_be_in_viewport(ratio=1)
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_have_count(0)
+
+
 def test_scrubbing_changes_the_picture_and_the_address(app: str, visit: Visit) -> None:
     page = visit(f"{app}/hidden-states")
     plotted(page)
@@ -225,13 +236,13 @@ def test_a_zoom_survives_the_next_ten_frames(app: str, visit: Visit) -> None:
     wait_for_step(page, "step == 0")
     box = page.locator('figure[data-figure="states"] .nsewdrag').first.bounding_box()
     assert box
+    axis_range = "() => document.querySelector('figure[data-figure=\"states\"] .plot')._fullLayout.xaxis.range.map((v) => v.toFixed(6)).join()"
+    whole = page.evaluate(axis_range)
     page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.3)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.7, steps=5)
     page.mouse.up()
-    axis_range = "() => document.querySelector('figure[data-figure=\"states\"] .plot')._fullLayout.xaxis.range.map((v) => v.toFixed(6)).join()"
-    whole = page.evaluate(axis_range)
-    page.wait_for_function(f"(whole) => ({axis_range})() !== whole || true", arg=whole)
+    page.wait_for_function(f"(whole) => ({axis_range})() !== whole", arg=whole)
     zoomed = page.evaluate(axis_range)
     for _ in range(10):
         before = shown_step(page)
@@ -295,6 +306,7 @@ def test_an_own_input_is_answered_at_any_step_and_nonsense_with_a_sentence(app: 
     box.fill("<b>no numbers</b>")
     box.press("Enter")
     expect(page.locator(".unrolled-player .note")).to_contain_text("number")
+    expect(page.locator(".unrolled-player .note")).to_be_in_viewport(ratio=1)
     page.wait_for_function(f"({columns})() === 30")
 
 
