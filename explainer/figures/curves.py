@@ -111,17 +111,31 @@ def loss_panel(runs: Sequence[Mapping[str, Any]], theme: str, lens: str, *, span
     )
 
 
-def loss_reading(moment: Moment) -> str:
-    """One sentence: the loss at this step, the validation loss, and how the metric stands to its baseline."""
-    model = FAMILY_NAMES[moment.meta["model"]]
-    loss = moment.metric("loss")
-    if math.isnan(loss):
-        return f"{model}: no step taken yet."
-    sentence = f"{model}, step {moment.step}: training loss {loss:.3g}"
-    validation = moment.metric(VALIDATION)
-    if not math.isnan(validation):
-        sentence += f", validation loss {validation:.3g}"
+def loss_reading(moment: Moment, label: str = "") -> str:
+    """One sentence: training and validation loss at this step, where they come from, and the baseline.
+
+    Args:
+        moment: with the metrics so far.
+        label: of the run; default, its family's name.
+    """
+    label = label or FAMILY_NAMES[moment.meta["model"]]
+    parts = [said for name, said in ((name, trend(moment, name)) for name in ("loss", VALIDATION)) if said]
+    if not parts:
+        return f"{label}: no step taken yet."
+    sentence = f"{label}, step {moment.step}: {', '.join(parts)}"
     baseline = moment.meta.get("loss_baseline")
     if baseline:
         sentence += f" ({moment.meta['loss_baseline_name']}: {baseline:.3g})"
     return sentence + "."
+
+
+def trend(moment: Moment, name: str) -> str:
+    """A loss at this moment, beside where it was first measured: "training loss 0.03, down from 0.8 at step 1"."""
+    steps, values = moment.until_now(name)
+    if not len(values):
+        return ""
+    first, last = float(values[0]), float(values[-1])
+    said = f"{'training loss' if name == 'loss' else name} {last:.3g}"
+    if len(values) == 1 or not (math.isfinite(first) and math.isfinite(last)) or f"{first:.3g}" == f"{last:.3g}":
+        return said
+    return f"{said}, {'down' if last < first else 'up'} from {first:.3g} at step {int(steps[0])}"

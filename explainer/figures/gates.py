@@ -170,8 +170,7 @@ def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
 def time_constants(kept: NDArray[np.float32]) -> NDArray[np.float64]:
     """tau = -1 / ln f: after tau steps a unit that keeps the share f has 1/e of a value left. At most `LONGEST`."""
     f = np.clip(np.asarray(kept, np.float64), 1e-12, 1.0)
-    with np.errstate(divide="ignore"):
-        return np.minimum(-1.0 / np.log(f), LONGEST)
+    return 1.0 / np.maximum(-np.log(f), 1.0 / LONGEST)
 
 
 def notes(record: GatesRecord, moment: Moment) -> Notes:
@@ -213,10 +212,13 @@ def gate_reading(record: GatesRecord, layer: int, gate: int) -> str:
     name = record.gate_names[gate]
     if not np.isfinite(values).all():
         return f"The {name} gate is not a finite number everywhere."
-    unit = int(values.mean(axis=0).argmax())
+    means = values.mean(axis=0)
+    most, least = int(means.argmax()), int(means.argmin())
+    sentence = f"The {name} gate is {values.mean():.2f} open on average"
+    if means[most] > means[least]:
+        sentence += f", most in unit {most} ({means[most]:.2f}), least in unit {least} ({means[least]:.2f})"
     return (
-        f"The {name} gate is {values.mean():.2f} open on average, most in unit {unit} ({values[:, unit].mean():.2f}); "
-        f"over the batch {record.closed[layer, gate]:.0%} of its values are below 0.1 and "
+        f"{sentence}; over the batch {record.closed[layer, gate]:.0%} of its values are below 0.1 and "
         f"{record.opened[layer, gate]:.0%} above 0.9."
     )
 
@@ -246,9 +248,16 @@ def tracking_reading(record: GatesRecord, variable: int) -> str:
 
 
 def probe_reading(record: GatesRecord) -> str:
-    """One sentence on the variable that can be read best, beside its control."""
-    at = int(record.probes.argmax())
+    """One sentence on the variables that can be read best and worst, each beside its control."""
+    best, worst = int(record.probes.argmax()), int(record.probes.argmin())
+    if record.probes[best] <= 0:
+        return f"None of the {len(record.probes)} variables can be read from the state: no R² is above 0."
+    sentence = (
+        f"“{record.variables[best]}” can be read best: R² {record.probes[best]:.2f} on positions that the readout has "
+        f"not seen, {record.controls[best]:.2f} when its values are shuffled"
+    )
+    if worst == best:
+        return f"{sentence}."
     return (
-        f"“{record.variables[at]}” can be read best: R² {record.probes[at]:.2f} on positions that the readout has not "
-        f"seen, {record.controls[at]:.2f} when its values are shuffled."
+        f"{sentence}; “{record.variables[worst]}” worst, {record.probes[worst]:.2f} and {record.controls[worst]:.2f}."
     )

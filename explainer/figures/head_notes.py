@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from explainer.figures.curves import VALIDATION
+from explainer.figures.curves import loss_reading
 from explainer.figures.panel import Moment
 from explainer.records import AttentionRecord
 
@@ -132,7 +132,7 @@ def readings_of(record: AttentionRecord, moment: Moment) -> dict[str, str]:
             for score in SCORES
         },
         "metric": _measured(moment),
-        "loss": _lost(moment),
+        "loss": loss_reading(moment, moment.meta["label"]),
     }
 
 
@@ -159,15 +159,6 @@ def _measured(moment: Moment) -> str:
     if baseline is not None and name == moment.meta.get("metric"):
         sentence += f" ({moment.meta.get('baseline_name', 'baseline')}: {baseline:.3g})"
     return f"{sentence}."
-
-
-def _lost(moment: Moment) -> str:
-    label, loss, validation = moment.meta["label"], moment.metric("loss"), moment.metric(VALIDATION)
-    if math.isnan(loss) and math.isnan(validation):
-        return f"{label}: no step taken yet."
-    parts = [f"training loss {loss:.3g}"] if not math.isnan(loss) else []
-    parts += [f"validation loss {validation:.3g}"] if not math.isnan(validation) else []
-    return f"{label}, step {moment.step}: {', '.join(parts)}."
 
 
 def _nats(record: AttentionRecord, layer: int, head: int) -> float:

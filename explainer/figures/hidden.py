@@ -232,30 +232,41 @@ def context(
 
 
 def states_reading(states: NDArray[np.float32]) -> str:
-    """One sentence on (T, N) states: size, the busiest unit, saturation."""
+    """One sentence on (T, N) states: smallest and largest, the busiest and the calmest unit, saturation."""
     T, N = states.shape
     if not np.isfinite(states).all():
         share = 1 - np.isfinite(states).mean()
         return f"{share:.0%} of the {N} × {T} hidden values are not finite numbers."
+    if not states.any():
+        return f"All {N} × {T} hidden values are 0."
+    (low_at, low), (high_at, high) = (divmod(int(at), N) for at in (states.argmin(), states.argmax()))
+    sentence = f"h is smallest in unit {low} ({states.min():.2f} at t = {low_at}) and largest in unit {high} ({states.max():.2f} at t = {high_at})"
     spread = states.std(axis=0)
-    unit = int(spread.argmax())
-    sentence = f"Largest |h| is {np.abs(states).max():.2f}"
-    if T > 1 and spread[unit] > 0:
-        sentence += f"; unit {unit} moves most (from {states[:, unit].min():.2f} to {states[:, unit].max():.2f})"
+    most, least = int(spread.argmax()), int(spread.argmin())
+    if T > 1 and spread[most] > 0:
+        sentence += f"; unit {most} moves most (from {states[:, most].min():.2f} to {states[:, most].max():.2f})"
+        sentence += f", unit {least} least" if spread[least] < spread[most] else ""
     saturated = (np.abs(states) > SATURATED).mean()
     return f"{sentence}; {saturated:.0%} of the values are beyond ±{SATURATED}."
 
 
 def path_reading(states: NDArray[np.float32]) -> str:
-    """One sentence on how far the state travels."""
+    """One sentence on how far the state travels: its longest and shortest stride, and whether it comes to rest."""
     if not np.isfinite(states).all():
         return "The state is not finite, so it has no path."
     if len(states) < 2:
         return "One time step has no path."
-    steps = np.linalg.norm(np.diff(states.astype(np.float64), axis=0), axis=1)
-    at = int(steps.argmax()) + 1
-    median = np.median(steps)
-    return f"The longest stride, {steps.max():.2f}, is the one to t = {at}; the median stride is {median:.2f}."
+    strides = np.linalg.norm(np.diff(states.astype(np.float64), axis=0), axis=1)
+    if not strides.any():
+        return "The state does not move."
+    longest, shortest = int(strides.argmax()), int(strides.argmin())
+    sentence = f"The longest stride, {strides[longest]:.2g}, is the one to t = {longest + 1}"
+    if len(strides) == 1:
+        return f"{sentence}, the only one."
+    return (
+        f"{sentence}, the shortest, {strides[shortest]:.2g}, the one to t = {shortest + 1}; "
+        f"the median is {np.median(strides):.2g}."
+    )
 
 
 def output_reading(record: HiddenRecord) -> str:
@@ -263,19 +274,26 @@ def output_reading(record: HiddenRecord) -> str:
     mask = record.mask
     if not mask.any():
         return "No position of this sequence counts in the loss."
+    if not np.isfinite(record.right if record.has_tokens else record.output).all():
+        return "What the network says is not finite."
     if record.has_tokens:
         right = record.right[mask]
+        worst, best = (int(np.flatnonzero(mask)[at]) for at in (right.argmin(), right.argmax()))
         hits = np.mean(
             [guess == target for guess, target, use in zip(record.guesses, record.targets, mask, strict=True) if use]
         )
         return (
             f"The likeliest token is right at {hits:.0%} of the {int(mask.sum())} positions that count; "
-            f"the right token gets probability {right.mean():.2f} on average."
+            f"the right token gets probability {right.mean():.2f} on average, from {record.right[worst]:.2g} at t = {worst} "
+            f"to {record.right[best]:.2g} at t = {best}."
         )
     error = (record.output - record.target)[mask]
     if mask.sum() == 1:
         at = int(mask.argmax())
         output, target = record.output[at], record.target[at]
         return f"At t = {at}, where it counts, the output is {output:.3f} and the target {target:.3f}."
-    size = np.sqrt(np.mean(error**2))
-    return f"Over the {int(mask.sum())} positions that count, the error is {size:.3f} (root mean square)."
+    worst, best = (int(np.flatnonzero(mask)[at]) for at in (np.abs(error).argmax(), np.abs(error).argmin()))
+    return (
+        f"Over the {int(mask.sum())} positions that count, the error is {np.sqrt(np.mean(error**2)):.3g} (root mean square); "
+        f"largest at t = {worst}, smallest at t = {best}."
+    )

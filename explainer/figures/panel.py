@@ -119,12 +119,17 @@ class Moment:
 
     def metric(self, name: str) -> float:
         """The metric's last value at or before this step; NaN when there is none."""
+        values = self.until_now(name)[1]
+        return float(values[-1]) if len(values) else float("nan")
+
+    def until_now(self, name: str) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Steps at or before this one at which the metric was measured, and its values there."""
         values = self.metrics.get(name)
         steps = self.metrics.get(f"{name}:step", self.metrics.get("step"))
-        if values is None or steps is None or not len(values):
-            return float("nan")
-        at = int(np.searchsorted(steps, self.step, side="right")) - 1
-        return float(values[at]) if at >= 0 else float("nan")
+        if values is None or steps is None:
+            return np.empty(0), np.empty(0)
+        count = int(np.searchsorted(steps, self.step, side="right"))
+        return steps[:count], values[:count]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,149 @@
+"""What is said below the figures of hidden states, gates and losses, by value and at the extremes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from explainer.figures.curves import loss_reading
+from explainer.figures.gates import gate_reading, memory_reading, probe_reading, time_constants, tracking_reading
+from explainer.figures.hidden import output_reading, path_reading, states_reading
+from explainer.figures.panel import Moment
+from explainer.records import GatesRecord, HiddenRecord
+
+STATES = np.array(
+    [[0.5, -0.25, 0.0], [0.5, 0.25, 0.1], [0.5, -0.96, 0.0], [0.5, 0.0, 0.0], [0.99, 0.0, 0.0]], np.float32
+)
+
+
+def test_the_states_are_told_by_their_extremes_and_the_units_by_their_moves() -> None:
+    assert states_reading(STATES) == (
+        "h is smallest in unit 1 (-0.96 at t = 2) and largest in unit 0 (0.99 at t = 4); unit 1 moves most (from -0.96 to 0.25), "
+        "unit 2 least; 13% of the values are beyond ±0.95."
+    )
+    assert states_reading(STATES[:, 1:2]).startswith(
+        "h is smallest in unit 0 (-0.96 at t = 2) and largest in unit 0 (0.25 at t = 1)"
+    )
+    assert "least" not in states_reading(STATES[:, 1:2])
+    assert states_reading(STATES[:1]) == (
+        "h is smallest in unit 1 (-0.25 at t = 0) and largest in unit 0 (0.50 at t = 0); 0% of the values are beyond ±0.95."
+    )
+    assert states_reading(np.zeros((5, 3), np.float32)) == "All 3 × 5 hidden values are 0."
+    broken = STATES.copy()
+    broken[2] = np.nan
+    assert states_reading(broken) == "20% of the 3 × 5 hidden values are not finite numbers."
+
+
+def test_the_path_is_told_by_its_strides() -> None:
+    path = np.array([[0, 0], [3, 4], [3, 4.5], [3, 5.5]], np.float32)
+    assert (
+        path_reading(path)
+        == "The longest stride, 5, is the one to t = 1, the shortest, 0.5, the one to t = 2; the median is 1."
+    )
+    assert path_reading(path[:2]) == "The longest stride, 5, is the one to t = 1, the only one."
+    assert path_reading(path[:1]) == "One time step has no path."
+    assert path_reading(np.ones((4, 2), np.float32)) == "The state does not move."
+    assert path_reading(np.full((4, 2), np.inf, np.float32)) == "The state is not finite, so it has no path."
+
+
+def numbers(output: list[float], target: list[float], mask: list[bool]) -> HiddenRecord:
+    T = len(output)
+    none = np.empty(0, np.float32)
+    return HiddenRecord(
+        states=np.zeros((1, T, 2), np.float32), tokens=("0",) * T, mask=np.array(mask), targets=("0",) * T, guesses=(),
+        right=none, output=np.array(output, np.float32), target=np.array(target, np.float32),
+    )  # fmt: skip
+
+
+def test_the_output_is_told_where_it_counts() -> None:
+    every = numbers([1, 2, 3, 4], [1, 0, 3.5, 8], [True, True, True, False])
+    assert output_reading(every) == (
+        "Over the 3 positions that count, the error is 1.19 (root mean square); largest at t = 1, smallest at t = 0."
+    )
+    one = replace(every, mask=np.array([False, False, False, True]))
+    assert output_reading(one) == "At t = 3, where it counts, the output is 4.000 and the target 8.000."
+    assert output_reading(replace(every, mask=np.zeros(4, bool))) == "No position of this sequence counts in the loss."
+    assert output_reading(numbers([1, np.nan], [1, 1], [True, True])) == "What the network says is not finite."
+
+
+def test_a_guess_is_told_by_how_often_and_how_surely_it_is_right() -> None:
+    none = np.empty(0, np.float32)
+    record = HiddenRecord(
+        states=np.zeros((1, 3, 2), np.float32), tokens=tuple("abc"), mask=np.array([False, True, True]), targets=tuple("bca"),
+        guesses=tuple("bcb"), right=np.array([0.9, 0.75, 0.25], np.float32), output=none, target=none,
+    )  # fmt: skip
+    assert output_reading(record) == (
+        "The likeliest token is right at 50% of the 2 positions that count; the right token gets probability 0.50 on average, "
+        "from 0.25 at t = 2 to 0.75 at t = 1."
+    )
+
+
+def gates(values: np.ndarray, probes: list[float], correlations: list[list[float]]) -> GatesRecord:
+    T, N = values.shape
+    Q = len(probes)
+    return GatesRecord(
+        gates=values[None, None].astype(np.float32), gate_names=("update",), kept=values.mean(axis=0)[None].astype(np.float32),
+        closed=np.array([[0.25]]), opened=np.array([[0.5]]), states=np.zeros((T, N), np.float32), tokens=("a",) * T,
+        variables=tuple("xyz"[:Q]), values=np.zeros((Q, T), np.float32), correlations=np.array(correlations, np.float32),
+        probes=np.array(probes, np.float32), controls=np.array([-0.125] * Q, np.float32),
+    )  # fmt: skip
+
+
+def test_a_gate_is_told_by_its_mean_its_extremes_and_how_much_is_saturated() -> None:
+    record = gates(np.array([[0.5, 0.75], [0.25, 1.0]]), [0.5], [[0.0, 0.0]])
+    assert gate_reading(record, 0, 0) == (
+        "The update gate is 0.62 open on average, most in unit 1 (0.88), least in unit 0 (0.38); over the batch 25% of its values "
+        "are below 0.1 and 50% above 0.9."
+    )
+    even = gates(np.full((3, 2), 0.5), [0.5], [[0.0, 0.0]])
+    assert gate_reading(even, 0, 0).startswith("The update gate is 0.50 open on average; over the batch")
+    broken = gates(np.array([[0.5, np.nan]]), [0.5], [[0.0, 0.0]])
+    assert gate_reading(broken, 0, 0) == "The update gate is not a finite number everywhere."
+
+
+def test_a_time_constant_is_that_after_which_one_e_th_is_left() -> None:
+    kept = np.array([np.exp(-1 / 8), np.exp(-1 / 2), 0.0, 1.0], np.float32)
+    assert time_constants(kept)[:2] == pytest.approx([8, 2], rel=1e-5)
+    assert (
+        memory_reading(np.array([8.0, 2.0, 4.0]))
+        == "Unit 0 remembers longest, 8 steps; the median is 4, the shortest 2."
+    )
+    assert memory_reading(np.array([8.0])) == "The one unit remembers for 8 steps."
+    assert memory_reading(time_constants(kept)).startswith("Unit 3 remembers longest, more than 1000 steps;")
+    assert memory_reading(np.array([np.nan, 1.0])) == "The gates are not finite, so there is no time constant."
+
+
+def test_what_is_tracked_and_what_can_be_read_is_told_with_its_control() -> None:
+    record = gates(np.full((3, 2), 0.5), [0.25, 0.875, -0.5], [[0.5, -0.75], [0.0, 0.0], [1.0, 0.0]])
+    assert tracking_reading(record, 0) == "Unit 1 follows “x” best, with a correlation of -0.75 over the batch."
+    assert tracking_reading(record, 1) == "Nothing follows “y”: it does not change in this batch, or no unit does."
+    assert probe_reading(record) == (
+        "“y” can be read best: R² 0.88 on positions that the readout has not seen, -0.12 when its values are shuffled; "
+        "“z” worst, -0.50 and -0.12."
+    )
+    alone = gates(np.full((3, 2), 0.5), [0.5], [[0.5, 0.0]])
+    assert probe_reading(alone).endswith("-0.12 when its values are shuffled.")
+    nothing = gates(np.full((3, 2), 0.5), [0.0, -0.25], [[0.0, 0.0]] * 2)
+    assert probe_reading(nothing) == "None of the 2 variables can be read from the state: no R² is above 0."
+
+
+def test_the_loss_is_told_with_its_trend_and_the_baseline() -> None:
+    meta = {"model": "gru", "loss_baseline": 1 / 6, "loss_baseline_name": "always answering 1"}
+    metrics = {
+        "step": np.array([1, 2, 3, 4]),
+        "loss": np.array([2.0, 0.5, 0.25, 4.0]),
+        "validation loss:step": np.array([2, 4]),
+        "validation loss": np.array([0.75, 0.75]),
+    }
+    assert loss_reading(Moment(meta, 3, metrics)) == (
+        "GRU, step 3: training loss 0.25, down from 2 at step 1, validation loss 0.75 (always answering 1: 0.167)."
+    )
+    assert loss_reading(Moment(meta, 4, metrics), "GRU, 2 layers") == (
+        "GRU, 2 layers, step 4: training loss 4, up from 2 at step 1, validation loss 0.75 (always answering 1: 0.167)."
+    )
+    assert loss_reading(Moment(meta, 1, metrics)) == "GRU, step 1: training loss 2 (always answering 1: 0.167)."
+    assert loss_reading(Moment(meta, 0, metrics)) == "GRU: no step taken yet."
+    broken = metrics | {"loss": np.array([2.0, np.nan, np.nan, np.nan])}
+    assert loss_reading(Moment({"model": "gru"}, 2, broken)) == "GRU, step 2: training loss nan, validation loss 0.75."
