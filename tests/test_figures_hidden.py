@@ -111,7 +111,7 @@ def test_a_time_constant_is_that_after_which_one_e_th_is_left() -> None:
         == "Unit 0 remembers longest, 8 steps; the median is 4, the shortest 2."
     )
     assert memory_reading(np.array([8.0])) == "The one unit remembers for 8 steps."
-    assert memory_reading(time_constants(kept)).startswith("Unit 3 remembers longest, more than 1000 steps;")
+    assert memory_reading(time_constants(kept)).startswith("Unit 3 remembers longest, more than 10000 steps;")
     assert memory_reading(np.array([np.nan, 1.0])) == "The gates are not finite, so there is no time constant."
 
 
