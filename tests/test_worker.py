@@ -553,6 +553,14 @@ def test_a_slow_lens_sees_the_last_moment_within_its_share_or_when_it_is_watched
         assert client.store.steps(run.id, "view:gradients")[-1] == 41
 
 
+def test_the_validation_curve_has_early_points_whatever_its_share(client: Client) -> None:
+    config = replace(CONFIG, steps=131)
+    run = client.submit(config, "me")
+    list(record(client.store, run, Pace(validation_share=0.0)))
+    steps = metrics(client.store, run)["metric:validation loss:step"].tolist()
+    assert steps == [1, 5, 25, 125, 131]
+
+
 def test_weights_keep_to_their_budget_with_the_first_and_the_last(client: Client) -> None:
     run = client.submit(replace(CONFIG, steps=101), "me")
     size = sum(array.nbytes for array in Trainer(CONFIG).weights().values())

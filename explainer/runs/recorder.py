@@ -16,6 +16,8 @@ from explainer.runs.views import FREE_VIEWS, Pace, Viewer
 from explainer.training import Step, Trainer
 
 VALIDATION_BATCHES = 4
+EARLY_VALIDATIONS = 4  # at steps 1, 5, 25, 125 at the latest, whatever they cost; what that takes is paid back
+EARLY_RATIO = 5
 FINAL_BATCHES = 8
 CHECKPOINT_SECONDS = 2.0
 CHECKPOINT_SHARE = 0.01
@@ -44,6 +46,7 @@ class Recorder:
         self._loss: float | None = None
         self._weight_step = max(store.steps(run.id, "weights"), default=-1)
         self._validation_step, self._validation_seconds, self._validated = -1, 0.0, 0.0
+        self._validations = 0
         self._flushed = self._saved = time.perf_counter()
         self._save_seconds = 0.0
 
@@ -92,6 +95,7 @@ class Recorder:
             self._validate(VALIDATION_BATCHES)
             self._validation_seconds = time.perf_counter() - start
             self._validated += self._validation_seconds
+            self._validations += 1
         now = time.perf_counter()
         if now - self._saved >= max(CHECKPOINT_SECONDS, self._save_seconds / CHECKPOINT_SHARE):
             self.checkpoint()
@@ -130,8 +134,10 @@ class Recorder:
     def _validation_due(self, step: int) -> bool:
         if step < grid(self.pace.weight_ratio).next(self._validation_step):
             return False
+        if self._validations < EARLY_VALIDATIONS and step >= EARLY_RATIO**self._validations:
+            return True
         allowed = self.pace.validation_share * (self.trained - self._earlier)
-        return self._validated == 0 or self._validated + self._validation_seconds <= allowed
+        return self._validations > 0 and self._validated + self._validation_seconds <= allowed
 
     def _validate(self, batches: int) -> dict[str, float]:
         values = self.trainer.evaluate(batches)

@@ -131,7 +131,7 @@ def transport(
     with st.container(horizontal=True, vertical_alignment="bottom", key=f"{key}-controls"):
         models, unchosen = _networks(lesson)
         for name in lesson.row:
-            with st.container(width=150 if name != "lr" else 190):
+            with st.container(width=140 if name != "lr" else 160):  # six of them and the buttons in one row
                 control(key, name, choices=lesson.choices.get(name))
         fixed = [name for name, choices in lesson.choices.items() if len(choices) == 1]
         more_controls(key, {}, (*lesson.row, *fixed), models)
