@@ -26,18 +26,17 @@ def measure(settings: Settings) -> Iterator[Row]:
     if not Path("/proc/self/smaps_rollup").exists():
         raise Missing("Memory is read from /proc, which this system doesn't have.")
     steps = settings.pick(300, 20)
-    kinds = [(scene, LESSONS[name]) for scene in scenes() for name in scene.runs]
+    kinds = [(scene, LESSONS[name].config) for scene in scenes() for name in scene.runs]
     with fresh_store() as store:
         fill_lessons(store)
         with serving(store) as app:
             worker = app.wait_for_worker()
             start = {"interface": memory(app.pid), "worker": memory(worker)}
             for number in range(RUNS):
-                scene, lesson = kinds[number % len(kinds)]
-                config = lesson.config
+                scene, config = kinds[number * len(kinds) // RUNS]
                 config = replace(config, seed=100 + number, steps=steps, warmup=min(config.warmup, steps // 2))
-                run = app.client.submit(config, f"benchmark {number}", lesson.lenses)
-                viewer = Viewer(app.url, scene.path, run, lesson.lenses)
+                run = app.client.submit(config, f"benchmark {number}", scene.lenses)
+                viewer = Viewer(app.url, scene.path, run, scene.lenses)
                 asyncio.run(follow_to_the_end(viewer))
                 say(f"memory: run {number + 1} of {RUNS} ({scene.path}) {viewer.status}")
             end = {"interface": memory(app.pid), "worker": memory(worker)}

@@ -31,13 +31,16 @@ def measure(settings: Settings) -> Iterator[Row]:
     longest: dict[str, Task] = {}
     drawn: dict[str, int] = {}
     found = scenes()
+    lenses: dict[str, set[str]] = {}
+    for scene in found:
+        for name in scene.runs:
+            lenses.setdefault(name, set()).update(scene.lenses)
     with fresh_store() as store:
-        for scene in found:
-            for name in scene.runs:
-                say(f"scrubbing: recording {frames} frames of {name}")
-                lesson = LESSONS[name]
-                config = replace(lesson.config, steps=frames - 1, warmup=min(lesson.config.warmup, frames // 2))
-                train_into(store, f"long-{name}", config, lesson.lenses, every_step=True)
+        for name, looking in lenses.items():
+            say(f"scrubbing: recording {frames} frames of {name}")
+            config = LESSONS[name].config
+            config = replace(config, steps=frames - 1, warmup=min(config.warmup, frames // 2))
+            train_into(store, f"long-{name}", config, sorted(looking), every_step=True)
         with serving(store) as app, browsing() as browser:
             for scene in found:
                 with profile(browser) as page:

@@ -88,15 +88,27 @@ def wait_for(ready: Callable[[], bool], trouble: str, seconds: float = PATIENCE,
         time.sleep(poll)
 
 
+#: The recorded runs of pages that look at those of another page.
+BORROWED = {
+    "gates": ("lesson-hidden",),
+    "microscope": ("lesson-microscope-rnn", "lesson-microscope-lstm", "lesson-microscope-gru"),
+    "jacobian": ("lesson-microscope-rnn", "lesson-microscope-lstm", "lesson-microscope-gru"),
+    "heads": ("lesson-attention", "lesson-attention-one-layer"),
+    "layers": ("lesson-attention",),
+    "surgery": ("lesson-microscope-lstm",),
+}
+
+
 def scenes() -> list[Scene]:
     """The lesson pages that are here and have recorded runs."""
     from explainer.ui.places import LESSON_PLACES, PAGES
 
     found = []
     for place in LESSON_PLACES:
-        names = tuple(name for name, lesson in LESSONS.items() if lesson.lenses and lesson.lenses[0] == place.lens)
+        own = tuple(name for name, lesson in LESSONS.items() if lesson.lenses and lesson.lenses[0] == place.lens)
+        names = BORROWED.get(place.path, own)
         if names and (PAGES / place.file).exists():
-            found.append(Scene(place.path, LESSONS[names[0]].lenses, names))
+            found.append(Scene(place.path, (place.lens,), names))
     return found
 
 
