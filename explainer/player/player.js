@@ -332,24 +332,39 @@ function moves(spec, index) {
 /** A panel with a table, and its twin for the compared moment next to it. */
 function beside(spec) {
   if (!spec.data.some((trace, index) => trace.type === "heatmap" && moves(spec, index))) return [spec];
-  const half = { ...spec, span: 6, rows: 1 };
+  const half = { ...spec, span: 6, rows: 1, half: true };
   return [half, { ...half, id: `${spec.id}-compared`, title: `${spec.title} (compared)`, compared: true, click: null }];
 }
 
-/** Two moments in one figure: tables become their difference, lines and points get the other one behind them. */
+/** Every other label of an axis, for a panel of half its width. */
+function thinned(axis) {
+  for (const name of ["tickvals", "ticktext"]) {
+    if (axis?.[name]) axis[name] = Array.from(axis[name]).filter((_, at) => at % 2 === 0);
+  }
+}
+
+/**
+ * Two moments in one figure: tables become their difference, lines and points get the other one behind them.
+ * What there is to say of the tables: how far they are apart, or that they have different sizes.
+ */
 function against(figure, other, scale, spec) {
   const behind = [];
+  const said = [];
   figure.data.forEach((trace, index) => {
     const twin = other.data[index];
     if (!twin || trace.hoverinfo === "skip") return; // marks and helpers, which say nothing of their own
     if (trace.type === "heatmap") {
-      if (!moves(spec, index) || !trace.z?.length || trace.z.length !== twin.z?.length || trace.z[0].length !== twin.z[0].length) return;
-      let most = 0;
-      trace.z = trace.z.map((row, y) => Array.from(row, (value, x) => {
-        const difference = value - twin.z[y][x];
-        if (Math.abs(difference) > most) most = Math.abs(difference);
-        return difference;
-      }));
+      if (!moves(spec, index) || !trace.z?.length || !twin.z?.length) return;
+      const [here, there] = [trace.z, twin.z].map((rows) => `${rows.length} × ${rows[0].length}`);
+      if (here !== there) {
+        said.push(`Not compared: the other table is ${there}, this one ${here}.`);
+        return;
+      }
+      trace.z = trace.z.map((row, y) => Array.from(row, (value, x) => value - twin.z[y][x]));
+      const numbers = trace.z.some((row) => row.some(Number.isFinite));
+      const [low, high] = numbers ? extent(trace.z) : [0, 0];
+      const most = Math.max(-low, high);
+      said.push(numbers ? `Differences from ${low.toPrecision(2)} to ${high.toPrecision(2)}.` : "No cell is a number in both.");
       Object.assign(trace, { colorscale: scale, zmid: 0, zauto: false, zmin: -most || -1, zmax: most || 1 });
       if (trace.colorbar) trace.colorbar = { ...trace.colorbar, title: { text: "difference", side: "right" }, tickvals: null };
     } else if (trace.x?.length || trace.y?.length) {
@@ -357,6 +372,7 @@ function against(figure, other, scale, spec) {
     }
   });
   figure.data.push(...behind);
+  return said;
 }
 
 // ---- a first sight ----------------------------------------------------------------------------
@@ -1024,10 +1040,12 @@ class Player {
     const shown = this.shown(spec);
     const figure = filled(spec, shown.tapes, shown.step, selection, panel.own);
     const { layout } = figure;
+    const sentences = [this.reading(spec, shown)];
     if (this.reference && this.modeSelect.value === "difference" && spec.slots.length) {
       const other = this.other();
-      against(figure, filled(spec, other.tapes, other.step, selection, panel.own), this.data.diverging, spec);
+      sentences.push(...against(figure, filled(spec, other.tapes, other.step, selection, panel.own), this.data.diverging, spec));
     }
+    if (spec.half) thinned(layout.xaxis);
     layout.datarevision = ++this.drawn;
     layout.uirevision = spec.id + this.wanted;
     const small = panel.box.clientWidth < 420;
@@ -1035,7 +1053,7 @@ class Player {
     panel.plot.style.height = `${layout.height}px`;
     layout.width = undefined;
     layout.autosize = true;
-    return { ...figure, step: this.step, reading: this.reading(spec, shown) };
+    return { ...figure, step: this.step, reading: sentences.filter(Boolean).join("\n") };
   }
 
   /** The compared moment. */

@@ -319,9 +319,21 @@ def test_a_pinned_moment_is_taken_off_the_later_ones(app: str, visit: Visit) -> 
     page.wait_for_function(f"({every})().every((value) => value === 0)")
     page.get_by_role("slider", name="Training step").press("End")
     page.wait_for_function(f"({every})().some((value) => Math.abs(value) > 0.1)")
+    values = [value for row in json.loads(picture(page, "states"))[0][2] for value in row]
+    said = page.locator('figure[data-figure="states"] figcaption').text_content()
+    assert said is not None
+    told = re.findall(r"Differences from (\S+) to (\S+)\.", said)
+    assert [float(each) for each in told[0]] == pytest.approx([min(values), max(values)], rel=0.06)
     page.wait_for_url(re.compile("against=%400"))
     page.get_by_role("combobox", name="How to compare").select_option("beside")
     page.locator('figure[data-figure="states-compared"] .main-svg').first.wait_for()
+
+
+def test_tables_of_two_sizes_are_not_taken_from_each_other_and_it_is_said(app: str, visit: Visit) -> None:
+    page = visit(f"{app}/hidden-states?step=700&against=lesson-gradients-gru")
+    plotted(page)
+    caption = page.locator('figure[data-figure="states"] figcaption')
+    expect(caption).to_contain_text("Not compared: the other table is 32 × 50, this one 32 × 30.")
 
 
 def test_a_text_from_a_user_is_never_markup(app: str, visit: Visit) -> None:
