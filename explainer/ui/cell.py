@@ -39,6 +39,7 @@ def cell_section(key: str, run: Run, picked: Mapping[str, Any] | None, start: Ma
         state[f"{key}:cell-open"] = True
         for name in NAMES:
             state.pop(f"{key}:cell-{name}", None)
+        st.toast("This cell is written out below the pictures.", icon=":material/south:")
     if not st.toggle("Write out one cell: click one in the large map, or choose it here", key=f"{key}:cell-open"):
         st.query_params.pop("cell", None)
         return
