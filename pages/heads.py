@@ -9,7 +9,7 @@ from explainer.figures.biography import page_panels, selections
 from explainer.figures.subject import subject
 from explainer.lessons import LESSONS
 from explainer.player import play
-from explainer.ui.lesson import Lesson, open_lesson, theme, tracks, transport
+from explainer.ui.lesson import Lesson, example_input, open_lesson, theme, tracks, transport
 from explainer.ui.tabs import Experiment, words_below
 
 EXPLAIN = """
@@ -23,6 +23,10 @@ highest head.
 - **Entropy**: how widely it spreads its attention. **Distance**: how far back it looks.
 - **Δloss without the head**: what the others cannot make good when its output is set to zero. A score says what a head *looks at*, and this what
   it is *good for*.
+
+Type **your own sequence** below the pictures, and both models are asked what they do with it at every kept moment: the dots, and the bars at this
+step. The lines stay those of the validation batch. What one sequence can't tell is left out, and the sentence says why: *position alone* compares
+sequences, and *prefix matching* needs a token that comes twice.
 
 A network can learn by and by, or all at once. The **shaded stretch** is where the second difference says that it was at once: from the step at which
 a curve bends up most to the one at which it bends back most. There is none unless the curve makes twice as much of its way in that stretch as learning
@@ -132,6 +136,7 @@ if runs:
         key="heads",
         selections=selections(shown[0]),
         start=START,
+        ask=example_input(runs[0].config),
     )
 else:
     st.info("Nothing is recorded yet. Press Train.")
