@@ -11,6 +11,7 @@ from explainer.figures.subject import subject
 from explainer.player import play
 from explainer.player.mount import Track
 from explainer.runs.outcomes import Outcome
+from explainer.runs.rows import StoredSweep
 from explainer.runs.store import Run
 from explainer.ui.asking import ask_all, own_input, refusals
 from explainer.ui.backend import runs_of
@@ -119,8 +120,9 @@ def draw(outcomes: Sequence[Outcome]) -> None:
 
 
 @st.fragment
-def own_text(outcomes: Sequence[Outcome]) -> None:
+def own_text(shown: StoredSweep | None) -> None:
     """A text of the viewer's own, and what each encoding makes of it."""
+    outcomes = outcomes_shown(page, shown)
 
     def answers(text: str) -> None:
         asked = ask_all(outcomes, "beyond", text)
@@ -163,7 +165,7 @@ if run is not None:
 shown = sweep_transport(page)
 board(page, shown, draw)
 if run is None:  # whose own box is below its pictures
-    own_text(outcomes_shown(page, shown))
+    own_text(shown)
 
 words_below(
     "extrapolation",

@@ -9,6 +9,7 @@ from explainer.figures import answers as figures
 from explainer.figures.horizon import Memory, page_panels
 from explainer.player import play
 from explainer.runs.outcomes import Outcome
+from explainer.runs.rows import StoredSweep
 from explainer.theory.baselines import adding_constant_within, chance
 from explainer.theory.memory import memory_lag
 from explainer.ui.asking import ask_all, own_input, refusals
@@ -128,8 +129,9 @@ RECORDED = (
 
 
 @st.fragment
-def own_sequence(outcomes: Sequence[Outcome]) -> None:
+def own_sequence(shown: StoredSweep | None) -> None:
     """A sequence of the viewer's own, and what each network answers to it before and after training."""
+    outcomes = outcomes_shown(page, shown)
 
     def answers(text: str) -> None:
         asked = ask_all(outcomes, "hidden", text, first=True)
@@ -178,7 +180,7 @@ open_sweep(
 )
 shown = sweep_transport(page)
 board(page, shown, draw)
-own_sequence(outcomes_shown(page, shown))
+own_sequence(shown)
 
 words_below(
     "horizon",

@@ -215,6 +215,14 @@ def test_the_horizon_page_answers_an_own_sequence_that_the_address_has(worked: S
     assert "input" not in app.query_params
 
 
+def test_a_sweep_of_which_nothing_has_ended_says_so(worked: Store) -> None:
+    sweep = Sweep(base=ADDING, axes=(("length", (5, 7)),))
+    number = backend.client().submit_sweep(sweep, "me", ["reach"])
+    app = opened("horizon", sweep=number, input="0.3* 0.5*")
+    assert any("No network of this sweep has ended yet" in each.value for each in app.caption)
+    assert not app.text_area
+
+
 def test_answers_are_drawn_where_routes_cannot_be_reached(worked: Store) -> None:
     number = trained(worked, ADDING, length=(5, 7))
     app = AppTest.from_file(str(PROJECT / "pages" / "horizon.py"), default_timeout=60)

@@ -81,6 +81,9 @@ def own_input(
     if not section.open:
         return
     with section:
+        if not kept(outcomes) and any(outcome.run for outcome in outcomes):
+            st.caption("No network of this sweep has ended yet. As soon as one has, it can be asked: open this again.")
+            return
         if not kept(outcomes):
             st.markdown(way_out[0])
             st.link_button("Set this up", f"{base_path()}{way_out[1]}", icon=":material/open_in_new:")
