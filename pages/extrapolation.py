@@ -5,16 +5,19 @@ from collections.abc import Sequence
 import streamlit as st
 
 from explainer.config import POSITIONS
+from explainer.figures import passage
 from explainer.figures.beyond import Trained, page_panels, panels
 from explainer.figures.subject import subject
 from explainer.player import play
 from explainer.player.mount import Track
 from explainer.runs.outcomes import Outcome
+from explainer.runs.rows import StoredSweep
 from explainer.runs.store import Run
+from explainer.ui.asking import ask_all, own_input, refusals
 from explainer.ui.backend import runs_of
-from explainer.ui.lesson import theme
+from explainer.ui.lesson import example_input, theme
 from explainer.ui.run_table import title
-from explainer.ui.sweeping import Listed, SweepPage, board, open_sweep, sweep_transport
+from explainer.ui.sweeping import Listed, SweepPage, board, name_of, open_sweep, outcomes_shown, sweep_transport
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.words import literal
 
@@ -33,6 +36,8 @@ The two lower charts are the cause beside the effect. On the right is the encodi
 made of it, at T (dotted) and in the longest window (solid). In the recorded sweep the heads with sinusoidal or rotary positions look about 4 tokens back at T, and 120 to
 130 in the longest window: as far as if they looked everywhere alike, which is 112. What they were taught to pick out, they no longer find. ALiBi's go from 10 to 42. Those
 without positions look everywhere alike at both lengths, so to them little has changed.
+
+**Ask with a text of your own**, below the pictures, once you have trained: longer than T, so that you see where each encoding loses the thread, character by character.
 """
 
 MATH = r"""
@@ -94,6 +99,14 @@ page = SweepPage(
 )
 
 
+EXAMPLE = "a paragraph in plain letters, longer than T, up to 8T characters"
+RECORDED = (
+    "The recorded sweep keeps no weights, so its networks can't be asked. Press **Train** to make networks that can: with one seed "
+    "it takes about a minute. Or open a single Transformer that learns a text from the page Runs.",
+    "extrapolation?seeds=0",
+)
+
+
 def draw(outcomes: Sequence[Outcome]) -> None:
     """The charts of what has ended so far."""
     runs = [
@@ -104,6 +117,25 @@ def draw(outcomes: Sequence[Outcome]) -> None:
         st.info("Nothing is recorded yet. Press Train.")
         return
     play(page_panels(runs, theme()), key="extrapolation")
+
+
+@st.fragment
+def own_text(shown: StoredSweep | None) -> None:
+    """A text of the viewer's own, and what each encoding makes of it."""
+    outcomes = outcomes_shown(page, shown)
+
+    def answers(text: str) -> None:
+        asked = ask_all(outcomes, "beyond", text)
+        runs = [
+            Trained(each.outcome.config.positions, each.outcome.config.seed, each.records[0])
+            for each in asked
+            if each.records
+        ]
+        if runs:
+            play(passage.panels(runs, text, theme()), key="extrapolation-answers")
+        refusals(asked, lambda outcome: name_of(page, outcome.config))
+
+    own_input("extrapolation", "Ask with a text of your own", EXAMPLE, outcomes, RECORDED, answers)
 
 
 def one_run() -> Run | None:
@@ -124,9 +156,16 @@ open_sweep(
 run = one_run()
 if run is not None:
     st.subheader(literal(f"One run: {title(run.config)}"), anchor=False)
-    play(panels(subject(run.config, run.meta), theme()), [Track(run.id, ("beyond",))], key="beyond")
+    play(
+        panels(subject(run.config, run.meta), theme()),
+        [Track(run.id, ("beyond",))],
+        key="beyond",
+        ask=example_input(run.config),
+    )
 shown = sweep_transport(page)
 board(page, shown, draw)
+if run is None:  # whose own box is below its pictures
+    own_text(shown)
 
 words_below(
     "extrapolation",

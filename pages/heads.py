@@ -9,7 +9,7 @@ from explainer.figures.biography import page_panels, selections
 from explainer.figures.subject import subject
 from explainer.lessons import LESSONS
 from explainer.player import play
-from explainer.ui.lesson import Lesson, open_lesson, theme, tracks, transport
+from explainer.ui.lesson import Lesson, example_input, open_lesson, theme, tracks, transport
 from explainer.ui.tabs import Experiment, words_below
 
 EXPLAIN = """
@@ -23,6 +23,10 @@ highest head.
 - **Entropy**: how widely it spreads its attention. **Distance**: how far back it looks.
 - **Δloss without the head**: what the others cannot make good when its output is set to zero. A score says what a head *looks at*, and this what
   it is *good for*.
+
+Type **your own sequence** below the pictures, and both models are asked what they do with it at every kept moment: the dots, and the bars at this
+step. The lines stay those of the validation batch. What one sequence can't tell is left out, and the sentence says why: *position alone* compares
+sequences, and *prefix matching* needs a token that comes twice.
 
 A network can learn by and by, or all at once. The **shaded stretch** is where the second difference says that it was at once: from the step at which
 a curve bends up most to the one at which it bends back most. There is none unless the curve makes twice as much of its way in that stretch as learning
@@ -98,6 +102,13 @@ EXPERIMENTS = (
         "prefix-matching scores and the loss then change phase together, both between steps 209 and 265.",
     ),
     Experiment(
+        "Ask with your own sequence: twelve numbers that come twice. Then type `0 3 1 2 0 3 1 2 0 3`, whose period of 4 is shorter than any that the "
+        "network has trained on (12 to 24). Are the induction heads still there?",
+        {"step": "800", "input": "3 1 4 15 9 2 6 5 8 7 11 10 3 1 4 15 9 2 6 5 8 7 11 10"},
+        "Twice twelve: heads 2, 3 and 4 of layer 2 have prefix-matching scores of 0.97, 0.84 and 0.77. With a period of 4 it is 0.74, 0.08 and 0.67: "
+        "head 3 is no induction head there, and without it the loss on that sequence would be 0.98 lower. A score belongs to a head *and* to what it reads.",
+    ),
+    Experiment(
         "Put the layer norm before each branch, as most models have it, and train. Is there a phase change?",
         {"norm": "pre"},
         "Not of the loss, nor of the prefix-matching score, in 800 steps (seed 2): the loss falls to 2.6 by and by, and no head's score passes "
@@ -132,6 +143,7 @@ if runs:
         key="heads",
         selections=selections(shown[0]),
         start=START,
+        ask=example_input(runs[0].config),
     )
 else:
     st.info("Nothing is recorded yet. Press Train.")

@@ -5,13 +5,16 @@ from collections.abc import Sequence
 import streamlit as st
 
 from explainer.config import MODELS
+from explainer.figures import answers as figures
 from explainer.figures.horizon import Memory, page_panels
 from explainer.player import play
 from explainer.runs.outcomes import Outcome
+from explainer.runs.rows import StoredSweep
 from explainer.theory.baselines import adding_constant_within, chance
 from explainer.theory.memory import memory_lag
-from explainer.ui.lesson import theme
-from explainer.ui.sweeping import Listed, SweepPage, board, open_sweep, sweep_transport
+from explainer.ui.asking import ask_all, own_input, refusals
+from explainer.ui.lesson import example_input, theme
+from explainer.ui.sweeping import Listed, SweepPage, board, name_of, open_sweep, outcomes_shown, sweep_transport
 from explainer.ui.tabs import Experiment, words_below
 
 EXPLAIN = r"""
@@ -28,6 +31,8 @@ can be learnt, and what little gradient arrives opens them. See the second chart
 The third chart asks each run after its training: does the gradient reach the lag? Above the dotted diagonal it does. In the recorded sweep all that learnt
 are above, and all that failed are below. Reaching is what a network needs; the first experiment under Try shows that it is not enough. Near
 its edge a network's luck counts too: with seed 1 the LSTM does not learn T = 80 in as many updates, and its gradient does not reach there either.
+
+**Ask with a sequence of your own**, below the pictures, once you have trained: every network answers it, as it was before its first update and after its last.
 
 All runs of a sweep are ordinary runs. They train one after the other, **Stop** keeps what is done, and **Go on** trains the rest.
 """
@@ -116,6 +121,39 @@ def scored(outcome: Outcome, score: str) -> float:
     return 1 - outcome.final["validation loss"] / outcome.meta["baseline"]
 
 
+RECORDED = (
+    "The recorded sweep keeps no weights, so its networks can't be asked. Press **Train** to make networks that can: with the lengths "
+    "5, 10, 20 and 300 steps it takes a quarter of a minute.",
+    "horizon?lengths=5,10,20&steps=300",
+)
+
+
+@st.fragment
+def own_sequence(shown: StoredSweep | None) -> None:
+    """A sequence of the viewer's own, and what each network answers to it before and after training."""
+    outcomes = outcomes_shown(page, shown)
+
+    def answers(text: str) -> None:
+        asked = ask_all(outcomes, "hidden", text, first=True)
+        found = [
+            figures.Answer(
+                name=name_of(page, each.outcome.config),
+                model=each.outcome.config.model,
+                length=each.outcome.config.length,
+                before=each.records[0] if len(each.records) > 1 else None,
+                after=each.records[-1],
+            )
+            for each in asked
+            if each.records
+        ]
+        if found:
+            play(figures.panels(found, theme()), key="horizon-answers")
+        refusals(asked, lambda outcome: name_of(page, outcome.config))
+
+    example = example_input(outcomes[0].config if outcomes else page.sweep.base)
+    own_input("horizon", "Ask with a sequence of your own", example, outcomes, RECORDED, answers)
+
+
 def draw(outcomes: Sequence[Outcome]) -> None:
     """The charts, with a choice of what counts as remembering."""
     score = st.segmented_control(
@@ -142,6 +180,7 @@ open_sweep(
 )
 shown = sweep_transport(page)
 board(page, shown, draw)
+own_sequence(shown)
 
 words_below(
     "horizon",

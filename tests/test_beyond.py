@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
 from explainer.config import POSITIONS, RunConfig
 from explainer.data import default_text
+from explainer.figures import passage
 from explainer.figures.beyond import (
     Trained,
     attention_panel,
@@ -336,3 +339,168 @@ def test_one_run_has_its_sentences() -> None:
     said = notes(RUNS[0].record, Moment({"model": "transformer"}, 7)).readings  # type: ignore[arg-type]
     assert said["length"] == "Sinusoidal 1.90 at 8 and 3.10 at 64 (+1.20, breaks) (nats per character)."
     assert said["loss"] == "Transformer: no step taken yet."
+
+
+# -- a text of the viewer's own ---------------------------------------------------------------
+
+
+def own(text: str, **given: object) -> tuple[BeyondRecord, torch.nn.Module]:
+    config = replace(CONFIG, **{"positions": "rotary", **given})  # type: ignore[arg-type]
+    task = make_task(config)
+    torch.manual_seed(3)
+    model = build(config, task.inputs, task.outputs)
+    for parameter in model.parameters():
+        parameter.data.mul_(4)
+    return beyond.answer(model, text, task), model
+
+
+OWN = "The value of a name is what it is bound to, so far."  # 51 characters
+
+
+@pytest.mark.parametrize("positions", POSITIONS)
+def test_the_loss_of_each_own_character_is_that_of_a_plain_loop(positions: str) -> None:
+    record, model = own(OWN, positions=positions)
+    characters = sorted(set(default_text()))
+    read = 11 if positions == "learned" else 50
+    model.eval()
+    losses = []
+    for t in range(read):
+        with torch.no_grad():
+            log_p = model(torch.tensor([[characters.index(each) for each in OWN[: t + 1]]])).log_softmax(-1)[0, -1]
+        losses.append(-float(log_p[characters.index(OWN[t + 1])]))
+    np.testing.assert_allclose(record.course, losses, rtol=2e-4)
+    assert record.places.tolist() == list(range(read))
+    for number, length in enumerate((11, 22, 44, 88)):
+        expected = np.mean(losses[length - length // 4 : length]) if length <= read else math.nan
+        assert record.loss[number] == pytest.approx(expected, rel=2e-4, nan_ok=True)
+        assert bool(record.why[number]) == (length > read)
+    assert np.isnan(record.error).all()
+
+
+def test_the_attention_of_an_own_text_is_that_of_its_first_t_characters_and_of_all() -> None:
+    record, model = own(OWN)
+    characters = sorted(set(default_text()))
+    for row, count in enumerate((11, 50)):
+        tokens = torch.tensor([[characters.index(each) for each in OWN[:count]]])
+        with torch.no_grad(), observe(model, "block.0.weights", "block.1.weights") as values:
+            model(tokens)
+        weights = torch.stack([values[f"block.{block}.weights"] for block in range(2)]).double().mean((0, 1, 2))
+        queries = range(count - count // 4, count)
+        far = np.mean([sum(float(weights[t, s]) * (t - s) for s in range(t + 1)) for t in queries])
+        assert record.looked[row] == pytest.approx(far, rel=1e-4)
+        one = [float(weights[t, t - 1]) for t in queries]
+        assert record.attention[row, 1] == pytest.approx(np.mean(one), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a", "1 characters can't be read. Give 2 to 89: windows up to 8T, T being the 11 of training."),
+        ("", "0 characters can't be read. Give 2 to 89"),
+        ("a" * 90, "90 characters can't be read. Give 2 to 89"),
+        ("a\0b", r"The character '\x00' is not in the text that this model learns from. Leave it out: use its "),
+        (
+            "a😀b\ue000\ue001\ue002\ue003\ue004",
+            "'😀' is not in the text that this model learns from (nor are '\\ue000', '\\ue001', '\\ue002', 2 more)",
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_the_way_out(text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        own(text)
+
+
+def said_of(record: BeyondRecord) -> dict[str, str]:
+    readings = notes(record, Moment({"model": "transformer", "metric": "loss"}, 37, asked=True)).readings
+    return {name: str(reading) for name, reading in readings.items()}
+
+
+def read(kind: str, *course: float, trained: int = 3) -> BeyondRecord:
+    count = len(course)
+    lengths = np.array([trained, 2 * trained, 4 * trained, 8 * trained])
+    fits = lengths <= count
+    return BeyondRecord(
+        kind=kind,
+        trained=trained,
+        lengths=lengths,
+        loss=np.where(fits, 1.25, NAN),
+        error=np.full(4, NAN),
+        why=tuple("" if each else f"your text has only {count + 1} characters" for each in fits),
+        windows=fits.astype(int),
+        places=np.arange(count, dtype=float),
+        course=np.array(course),
+        distances=np.array([0]),
+        attention=np.ones((2, 1)),
+        looked=np.array([1.5, 2.5]),
+        kernel=np.ones(1),
+    )
+
+
+def test_the_sentences_of_one_run_on_an_own_text() -> None:
+    long = said_of(read("alibi", 1.0, 2.0, 3.0, 5.0, 6.0, 7.0))
+    assert long["course"] == (
+        "Your own text, 6 characters foretold: 2.00 nats per character in the first T = 3, 6.00 beyond."
+    )
+    assert long["length"] == (
+        "Last quarter of your own text: 1.25 in its first 3, 1.25 in its first 6 (nats per character). "
+        "None at 12 or more: your text has only 7 characters."
+    )
+    assert long["attention"] == "Tokens back, on average, in your own text: 1.5 at T and 2.5 in all of it."
+    short = said_of(read("alibi", 4.0))
+    assert short["course"] == (
+        "Your own text, 1 character foretold: 4.00 nats per character; it ends within T = 3, so there is no beyond."
+    )
+    assert short["length"] == (
+        "Last quarter of your own text: no window of T fits. None at 3 or more: your text has only 2 characters."
+    )
+    assert short["attention"] == "Tokens back, on average, in your own text: 2.5."
+    learned = said_of(read("learned", 1.0, 2.0, 3.0))
+    assert learned["course"].endswith("; learned positions have no rows beyond T = 3, so no more is read.")
+    assert "not a finite number beyond" in said_of(read("alibi", 1.0, 1.0, 1.0, NAN))["course"]
+    assert "own text" in said_of(own(OWN)[0])["course"]
+
+
+def test_the_sentences_of_a_sweep_on_an_own_text_name_the_best_first() -> None:
+    runs = [
+        Trained("sinusoidal", 0, read("sinusoidal", 1.0, 1.0, 1.0, 9.0)),
+        Trained("alibi", 0, read("alibi", 2.0, 2.0, 2.0, 3.0)),
+        Trained("alibi", 1, read("alibi", 4.0, 2.0, 2.0, 2.0)),
+        Trained("learned", 0, read("learned", 1.0, 1.0, 1.6)),
+        Trained("rotary", 0, read("rotary", NAN, NAN, NAN, NAN)),
+        Trained("none", 0, None),
+    ]
+    assert passage.course_reading(runs) == (
+        "Nats per character in the first T = 3, and beyond: ALiBi 2.33 and 2.50; Sinusoidal 1.00 and 9.00; "
+        "Learned 1.20, and it has no rows beyond; Rotary not a finite number."
+    )
+    within = [Trained("none", 0, read("none", 2.0)), Trained("alibi", 0, read("alibi", 1.0))]
+    assert passage.course_reading(within) == (
+        "Nats per character (the text ends within T = 3, so there is no beyond): ALiBi 1.00; None 2.00."
+    )
+    assert passage.course_reading([]) == "No network has read it."
+    # Means of those that read so far: 5/3, 4/3, 4.6/3 (seeds are averaged first: 3, 2, 2, 2.5), then 5.75 by two.
+    assert passage.characters_reading(runs, "ab\ncd") == (
+        "In the mean of all that read so far: hardest is “d” after “ab⏎c” (position 3) with 5.75 nats, "
+        "easiest “⏎” after “ab” (position 1) with 1.33."
+    )
+    assert (
+        passage.characters_reading(within, "a<")
+        == "“<” after “a” (position 0): 1.50 nats, in the mean of all that read it."
+    )
+    assert passage.characters_reading([runs[4]], "abcde") == "No character has a finite loss."
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_charts_of_an_own_text_are_ones_that_plotly_takes_and_its_characters_are_no_markup(theme: str) -> None:
+    runs = [
+        Trained("alibi", 0, read("alibi", 2.0, NAN, 2.0, 3.0)),
+        Trained("learned", 0, read("learned", 1.0, 1.0, 1.6)),
+    ]
+    course, characters = passage.panels(runs, "a<b>c", theme)
+    for panel in (course, characters):
+        go.Figure(panel.figure)
+    heat = characters.figure["data"][0]
+    assert heat["z"] == [[2.0, None, 2.0, 3.0], [1.0, 1.0, 1.6, None]]
+    assert heat["text"][0] == characters.figure["layout"]["xaxis"]["ticktext"] == ["&lt;", "b", "&gt;", "c"]
+    assert characters.figure["layout"]["shapes"][0]["x0"] == 2.5
+    assert passage.panels([Trained("alibi", 0, read("alibi", 0.0))], "aa", theme)[1].figure["layout"]["shapes"] == []

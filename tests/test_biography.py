@@ -405,3 +405,139 @@ def test_a_model_without_blocks_is_refused_with_the_way_out(store: Store) -> Non
     app.run()
     assert not app.exception
     assert any("Choose 1 to 6" in error.value.replace("\\", "") for error in app.error)
+
+
+# -- the viewer's own sequence ----------------------------------------------------------------
+
+
+def own(text: str) -> tuple[BiographyRecord, list[np.ndarray]]:
+    """What the lens sees on a typed sequence, and the weights of each layer."""
+    model, _, task = setting()
+    batch = task.read(text)
+    points = [f"block.{layer}.weights" for layer in range(L)]
+    with torch.no_grad(), observe(model, *points) as seen:
+        model(batch.x)
+    record = LENSES["biography"].look(model, batch, task)
+    assert isinstance(record, BiographyRecord)
+    return record, [seen[point][0].numpy() for point in points]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("text", "earlier"),
+    [
+        ("A B C D", {}),
+        ("A B", {}),
+        ("A A", {1: [0]}),
+        ("C C C C C", {1: [0], 2: [1], 3: [2], 4: [3]}),  # its period is 1
+        ("A B C A B", {3: [0], 4: [1]}),
+        ("A B A C A", {2: [0], 4: [0, 2]}),  # it has no period: every earlier one counts
+    ],
+)
+def test_a_typed_sequence_has_the_scores_of_loops_over_its_own_tokens(text: str, earlier: dict[int, list[int]]) -> None:
+    record, layers = own(text)
+    length = len(text.split())
+    assert record.length == length
+    for layer, A in enumerate(layers):
+        for head in range(H):
+            said = dict(zip(SCORES, record.scores[:, layer, head], strict=True))
+            after = [sum(A[head, t, s + 1] for s in places) for t, places in earlier.items()]
+            same = [sum(A[head, t, s] for s in places) for t, places in earlier.items()]
+            expected = (np.mean(after), np.mean(same)) if earlier else (math.nan, math.nan)
+            found = (said["prefix_matching"], said["duplicate_token"])
+            assert found == pytest.approx(expected, rel=1e-5, nan_ok=True)
+            before = [A[head, t, t - 1] for t in range(1, length)]
+            assert said["previous_token"] == pytest.approx(np.mean(before), rel=1e-5)
+            assert math.isnan(said["positional"])
+            assert math.isfinite(said["knocked_out"])
+
+
+def test_the_sentences_of_an_own_sequence_say_so_and_what_it_cannot_tell() -> None:
+    record, _ = own("A B C D")
+    run = {"label": "Transformer, 2 blocks", "has_tokens": True}
+    notes = words.notes(record, Moment(run, 37, asked=True))
+    score, life = notes.readings["score"], notes.readings["life"]
+    assert not isinstance(score, str)
+    assert not isinstance(life, str)
+    start = "Transformer, 2 blocks, step 37, on your own sequence of 4 (the dots): "
+    assert score["0"] == f"{start}no prefix-matching score, for nothing comes twice here."
+    assert score["3"] == f"{start}no positional score, for one sequence has none to be compared with."
+    entropy = words.of(record, "entropy")
+    assert f"{start}highest entropy {entropy.max():.2f} nats" in score["4"]
+    record.scores[SCORES.index("previous_token")] = 0.3
+    said = words.life_reading(record, 1, 2, asked=True)
+    assert said.startswith(
+        "Layer 2, head 3, on your own sequence of 4 (the dots): no role that can be told here, for nothing comes twice here; "
+    )
+    assert str(notes.readings["knocked_out"]).startswith(
+        f"Step 37, on your own sequence of 4, loss {record.loss:.3g}: it is "
+    )
+    assert str(notes.readings["loss"]).endswith(f"on your own sequence (the dots) {record.loss:.3g}.")
+    assert notes.readings["table"] == words.TABLE
+    of_the_tape = words.notes(record, Moment(run, 37))
+    assert "own" not in str(of_the_tape.readings)
+    unfinished = words.notes(replace(record, loss=math.nan), Moment(run, 37, asked=True)).readings["loss"]
+    assert str(unfinished).endswith("on your own sequence (the dots) not a finite number.")
+
+
+def test_dots_are_of_the_own_sequence_and_lines_of_the_tape() -> None:
+    rng = np.random.default_rng(3)
+    records = [BiographyRecord(rng.random((len(SCORES), L, H)), 1.0, T) for _ in range(4)]
+    run = subject(RunConfig(task="repeat", model="transformer", layers=L, heads=H, width=H * 2 * K), {})
+    tape, choice = reel(records, [0, 1, 3, 8], run), {"score": 6, "layer": 1, "head": 2}
+    scores = rng.random((len(SCORES), L, H))
+    scores[6, 1, 1], scores[0] = 9.0, np.nan
+    answer = reel([BiographyRecord(scores, 2.5, 5)], [3], run).frames["biography"][0]
+    asked = replace(tape, answers={"biography": answer})
+    for panel in figures.page_panels([run, run], "light"):
+        before, after = (fill(panel, [each, each], 8, choice) for each in (tape, asked))
+        dots = [at for at, slot in enumerate(panel.slots) if slot.kind == "asked" and slot.name != "step"]
+        assert (len(dots) > 0) == (panel.id in ("score", "life", "loss")), panel.id
+        assert all(not trace["x"] for trace in before["data"] if trace.get("mode") == "markers")
+        if panel.id == "score":
+            half = len(before["data"]) // 2 + 1  # the band is in front of the lines
+            assert before["data"][:half] == after["data"][:half]
+            assert [trace["x"] for trace in after["data"][half:]] == [[3]] * (L * H + 2)
+            assert [trace["y"][0] for trace in after["data"][half:]] == pytest.approx(
+                [*scores[6].ravel(), scores[6, 1, 2], 9.0]
+            )
+            low, high = after["layout"]["yaxis"]["range"]
+            assert low == before["layout"]["yaxis"]["range"][0]
+            assert high > 9 > before["layout"]["yaxis"]["range"][1]
+            nothing = fill(panel, [asked, asked], 8, {**choice, "score": 0})
+            assert np.isnan([trace["y"][0] for trace in nothing["data"][half:]]).all()
+            assert nothing["layout"]["yaxis"]["range"] == pytest.approx([0, 1.02])
+        if panel.id == "loss":
+            assert [trace["y"] for trace in after["data"][-2:]] == [[2.5], [2.5]]
+        if panel.id == "knock-out":
+            assert after["data"][0]["y"] == pytest.approx(scores[6].ravel())
+            assert after["layout"]["yaxis"]["range"][1] > 9
+        if panel.id == "table":
+            assert before == after
+
+
+def test_both_models_of_the_page_are_asked_where_routes_cannot_be_reached(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from explainer.runs.looking import Looker
+    from explainer.ui import backend
+
+    for name in ("lesson-attention", "lesson-attention-one-layer"):
+        load_tape(store, SHIPPED / f"{name}.tape")
+    looker = Looker(store, lambda run: None)
+
+    def look(run: str, step: int, lens: str, text: str = "") -> Any:
+        found = store.run(run)
+        assert found is not None
+        return looker.record(found, step, lens, text)
+
+    monkeypatch.setattr(backend.client(), "look", look)
+    app = AppTest.from_file(str(PROJECT / "pages" / "heads.py"), default_timeout=60)
+    app.session_state["routes_unreachable"] = True
+    app.query_params["input"] = "4 2 4 2 4"
+    app.run()
+    assert not app.exception
+    said = "\n".join(text.value for text in app.text)
+    assert said.count("on your own sequence of 5 (the dots): highest prefix-matching") == 2
+    assert words.TABLE in said
+    app.get_by_key("heads-input").set_value("<b>1</b> 2").run()
+    assert "is not a symbol. Use 0 to 31." in app.warning[0].value.replace("\\", "")

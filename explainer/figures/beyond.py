@@ -246,6 +246,8 @@ def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
 
 def notes(record: BeyondRecord, moment: Moment) -> Notes:
     """The sentences of one look beyond the length of training."""
+    if moment.asked:
+        return Notes(readings={**own_readings(record), "loss": loss_reading(moment)})
     one = [Trained(record.kind, 0, record)]
     return Notes(
         readings={
@@ -356,6 +358,42 @@ def _step_at_end(records: Sequence[BeyondRecord]) -> str:
     if not after.any():
         return "no such position"
     return f"{course[after].mean() - course[before].mean():+.2f}"
+
+
+def own_readings(record: BeyondRecord) -> dict[str, str]:
+    """The sentences where the record is of a text of the viewer's own."""
+    T, count = record.trained, len(record.course)
+    known = [
+        f"{_finite(loss)} in its first {length}"
+        for length, loss, why in zip(record.lengths.tolist(), record.loss, record.why, strict=True)
+        if not why
+    ]
+    missing = next(
+        (
+            f"{each} or more: {'it ' if why.startswith('has') else ''}{why}"
+            for each, why in zip(record.lengths, record.why, strict=True)
+            if why
+        ),
+        "",
+    )
+    said = f"{', '.join(known)} (nats per character)" if known else "no window of T fits"
+    end = f". None at {missing}." if missing else "."
+    within, beyond = record.course[:T], record.course[T:]
+    read = f"Your own text, {count} {'character' if count == 1 else 'characters'} foretold: {_finite(within.mean())} nats per character"
+    if len(beyond):
+        course = f"{read} in the first T = {T}, {_finite(beyond.mean())} beyond."
+    elif record.kind == "learned" and count == T:
+        course = f"{read}; learned positions have no rows beyond T = {T}, so no more is read."
+    else:
+        course = f"{read}; it ends within T = {T}, so there is no beyond."
+    near, far = record.looked
+    looked = f"{near:.1f} at T and {far:.1f} in all of it" if len(beyond) else f"{far:.1f}"
+    attention = f"Tokens back, on average, in your own text: {looked}." if math.isfinite(far) else "No attention."
+    return {"length": f"Last quarter of your own text: {said}{end}", "course": course, "attention": attention}
+
+
+def _finite(value: float) -> str:
+    return f"{value:.2f}" if math.isfinite(value) else "not a finite number"
 
 
 def attention_reading(runs: Sequence[Trained]) -> str:

@@ -1,4 +1,8 @@
-"""The biography of heads: any score of every head over training, one head's whole life, and what each is worth."""
+"""The biography of heads: any score of every head over training, one head's whole life, and what each is worth.
+
+The lines and the table are of the tape's validation batch. What the viewer's own input gives at the kept moments
+are dots beside the lines; the bars, which show one moment, are then its own.
+"""
 
 from __future__ import annotations
 
@@ -56,15 +60,19 @@ def selections(run: Mapping[str, Any]) -> dict[str, tuple[str, int | tuple[str, 
 
 
 def lines_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 260) -> Panel:
-    """The chosen score of every head against the step, its phase change shaded; other runs' highest is dotted."""
+    """The chosen score of every head against the step, its phase change shaded; other runs' highest is dotted.
+
+    Dots: the same on the viewer's own input.
+    """
     L, H = runs[0]["layers"], runs[0]["heads"]
     band, band_slots = _band("band", ("score",))
     data: list[dict[str, Any]] = [band]
     slots = [
         *band_slots,
         *heads.now(0),
-        Slot("layout.yaxis.range", "context", lens=LENS, name="ends", index=("score",)),
+        Slot("layout.yaxis.range", "context", lens=LENS, name="ends", index=("score",), covers="by_head"),
     ]
+    dots: list[tuple[dict[str, Any], Slot, Slot]] = []
     slots.append(Slot("layout.yaxis.title.text", "labels", lens=LENS, name="axes", index=("score",)))
 
     def line(run: int, array: str, index: tuple[int | str, ...], label: str, **given: Any) -> None:
@@ -72,6 +80,8 @@ def lines_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 260) -> 
         slots.append(Slot(f"data.{len(data)}.y", "history", run=run, lens=LENS, name=array, index=("score", *index)))
         hover = f"{label}<br>step %{{x}}: %{{y:.4g}}<extra></extra>"
         data.append({"type": "scatter", "mode": "lines", "hovertemplate": hover, **given})
+        look = given["line"]
+        dots.append(own_dots(label, look["color"], array, ("score", *index), run, size=9 if look["width"] > 2 else 5))
 
     for layer, colour in enumerate(shades(theme, L)):
         thin = {"color": colour, "width": 1.3}
@@ -84,6 +94,7 @@ def lines_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 260) -> 
     for number, run in enumerate(runs[1:], start=1):
         dotted = {"color": ink(theme).text, "width": 2, "dash": "dot"}
         line(number, "best", (), plain(f"{run['label']}: the highest of its heads"), line=dotted)
+    slots += _added(data, dots)
     return Panel(
         id="score",
         title="Every head over training: the chosen score",
@@ -155,7 +166,7 @@ def table_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 260) -> 
             *_framed(1, "y", run)[0],
         ),
         arrays=_framed(1, "y", run)[1],
-        readings=tuple(Reading(LENS, "change", run=number) for number in range(len(runs))),
+        readings=(*(Reading(LENS, "change", run=number) for number in range(len(runs))), Reading(LENS, "table")),
         reading_index=("score",),
         span=span,
         height=height,
@@ -164,11 +175,12 @@ def table_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 260) -> 
 
 
 def life_panel(run: Mapping[str, Any], theme: str, *, span: int = 5, height: int = 230) -> Panel:
-    """All that lies between 0 and 1 of the chosen head, against the step."""
+    """All that lies between 0 and 1 of the chosen head, against the step; dots: on the viewer's own input."""
     shade, tones = ink(theme), shades(theme, 3)
     colours = (FAMILY_COLOURS[run["model"]], tones[0], tones[1], shade.muted, shade.text)
     data: list[dict[str, Any]] = []
     slots = [*heads.now(0)]
+    dots = []
     for at, (name, colour, dash) in enumerate(zip(LIFE_NAMES, colours, DASHES, strict=True)):
         slots += [
             Slot(f"data.{at}.x", **HISTORY_STEPS),
@@ -183,7 +195,9 @@ def life_panel(run: Mapping[str, Any], theme: str, *, span: int = 5, height: int
                 "hovertemplate": f"{name}<br>step %{{x}}: %{{y:.3f}}<extra></extra>",
             }
         )
+        dots.append(own_dots(name, colour, "life", (at, *CHOSEN), size=8 if at < 2 else 6))
     assert len(data) == len(LIFE), LIFE
+    slots += _added(data, dots)
     return Panel(
         id="life",
         title="The life of the chosen head",
@@ -249,7 +263,7 @@ def knock_out_panel(run: Mapping[str, Any], theme: str, *, span: int = 3, height
         },
         slots=(
             Slot("data.0.y", lens=LENS, name="by_head", index=(at,)),
-            Slot("layout.yaxis.range", "context", lens=LENS, name="ends", index=(at,)),
+            Slot("layout.yaxis.range", "context", lens=LENS, name="ends", index=(at,), covers="by_head"),
             *_framed(0, "x", run)[0],
         ),
         arrays=_framed(0, "x", run)[1],
@@ -261,10 +275,16 @@ def knock_out_panel(run: Mapping[str, Any], theme: str, *, span: int = 3, height
 
 
 def loss_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 230) -> Panel:
-    """The loss of every run, and where the first one's changes phase."""
+    """The loss of every run, and where the first one's changes phase; dots: on the viewer's own input."""
     panel = heads.loss_panel(runs, theme, span=span, height=height)
     band, slots = _band("loss_band", (), trace=len(panel.figure["data"]))
-    figure = {"data": [*panel.figure["data"], band], "layout": {**panel.figure["layout"], **BAND_AXIS}}
+    data = [*panel.figure["data"], band]
+    dots = []
+    for number, run in enumerate(runs):
+        colour = ink(theme).text if number else FAMILY_COLOURS[run["model"]]
+        dots.append(own_dots(plain(run["label"]), colour, "loss", (), number, size=8))
+    slots += _added(data, dots)
+    figure = {"data": data, "layout": {**panel.figure["layout"], **BAND_AXIS}}
     readings = tuple(Reading(LENS, name, run=number) for number in range(len(runs)) for name in ("loss", "loss_change"))
     return replace(panel, figure=figure, slots=(*panel.slots, *slots), readings=readings)
 
@@ -272,6 +292,36 @@ def loss_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 230) -> P
 def head_names(run: Mapping[str, Any]) -> list[str]:
     """L1 H1, L1 H2 and so on."""
     return [f"L{layer + 1} H{head + 1}" for layer in range(run["layers"]) for head in range(run["heads"])]
+
+
+def own_dots(
+    label: str, colour: str, array: str, index: tuple[int | str, ...], run: int = 0, *, size: int
+) -> tuple[dict[str, Any], Slot, Slot]:
+    """An array of every answer on the viewer's own input, as dots at their steps; further runs' are hollow.
+
+    Returns:
+        The trace, and what fills its x and its y (see `_added`).
+    """
+    dots = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [],
+        "y": [],
+        "showlegend": False,
+        "marker": {"symbol": "circle-open" if run else "circle", "size": size, "color": colour},
+        "hovertemplate": f"{label}, your own sequence<br>step %{{x}}: %{{y:.4g}}<extra></extra>",
+    }
+    steps, values = (Slot("", "asked", run=run, lens=LENS, name=name, index=at) for name, at in (("step", ()), (array, index)))  # fmt: skip
+    return dots, steps, values
+
+
+def _added(data: list[dict[str, Any]], dots: Sequence[tuple[dict[str, Any], Slot, Slot]]) -> list[Slot]:
+    """Put the dots over the other traces; returns their slots."""
+    slots = []
+    for trace, steps, values in dots:
+        slots += [replace(steps, to=f"data.{len(data)}.x"), replace(values, to=f"data.{len(data)}.y")]
+        data.append(trace)
+    return slots
 
 
 BAND_AXIS = {"yaxis2": {"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True}}

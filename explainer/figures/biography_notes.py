@@ -36,6 +36,7 @@ UNKNOWN = {
     "previous_token": "no token has one before it",
     "positional": "one sequence has none to be compared with",
 }
+TABLE = "These colours and phase changes are of the fixed validation batch, not of your own sequence."
 LEAST = 0.1
 """Of a score's scale (see `scale_of`): a smaller change over the tape has no name."""
 
@@ -49,9 +50,10 @@ def notes(record: BiographyRecord, moment: Moment) -> Notes:
     return Notes(
         readings={
             "score": {str(at): score_reading(record, name, moment) for at, name in enumerate(SCORES)},
-            "life": {f"{layer},{head}": life_reading(record, layer, head) for layer, head in each},
+            "life": {f"{layer},{head}": life_reading(record, layer, head, moment.asked) for layer, head in each},
             "knocked_out": knock_out_reading(record, moment),
-            "loss": loss_reading(moment),
+            "loss": loss_reading(moment, record.loss),
+            **({"table": TABLE} if moment.asked else {}),
         },
         arrays={
             "by_head": record.scores.reshape(S, L * H).astype(np.float32),
@@ -145,7 +147,7 @@ def _ends(name: str, values: NDArray[Any]) -> tuple[float, float]:
 
 def score_reading(record: BiographyRecord, name: str, moment: Moment) -> str:
     """One sentence: the heads with the highest and the lowest of a score at this step."""
-    start = f"{moment.meta['label']}, step {moment.step}"
+    start = f"{moment.meta['label']}, step {moment.step}{_own(record, moment.asked, ' (the dots)')}"
     values = of(record, name)
     if not np.isfinite(values).any():
         return f"{start}: no {NAMES[name]}, for {_why(record, name)}."
@@ -160,16 +162,20 @@ def score_reading(record: BiographyRecord, name: str, moment: Moment) -> str:
     return f"{start}: highest {NAMES[name]} {top} ({where(high)}), lowest {bottom} ({where(low)}){more}."
 
 
-def life_reading(record: BiographyRecord, layer: int, head: int) -> str:
+def life_reading(record: BiographyRecord, layer: int, head: int, asked: bool = False) -> str:
     """One or two sentences on one head at this step: its role, how it looks, and what it is worth."""
-    name = where((layer, head)).capitalize()
+    name = f"{where((layer, head)).capitalize()}{_own(record, asked, ' (the dots)')}"
     scores = {score: float(of(record, score)[layer, head]) for score in SCORES}
     if not math.isfinite(scores["entropy"]):
         return f"{name}: its attention is not all finite numbers."
     if record.length == 1:
         return f"{name}: a single token can only look at itself."
     role = role_among({score: scores[score] for score in ROLES})
-    said = f"{_article(ROLES[role[0]][1])} ({role[1]:.2f})" if role else "no role (all scores under 0.5)"
+    untold = [score for score in ROLES if not math.isfinite(scores[score])]
+    none = "no role (all scores under 0.5)"
+    if untold:
+        none = f"no role that can be told here, for {UNKNOWN[untold[0]]}"
+    said = f"{_article(ROLES[role[0]][1])} ({role[1]:.2f})" if role else none
     entropy, even = max(0.0, scores["entropy"]), uniform_entropy(record.length)
     loss = scores["knocked_out"]
     worth = (
@@ -186,7 +192,7 @@ def life_reading(record: BiographyRecord, layer: int, head: int) -> str:
 def knock_out_reading(record: BiographyRecord, moment: Moment) -> str:
     """One sentence: the heads without which the loss is highest and lowest."""
     values = of(record, "knocked_out")
-    start = f"Step {moment.step}, loss {record.loss:.3g}"
+    start = f"Step {moment.step}{_own(record, moment.asked)}, loss {record.loss:.3g}"
     if not np.isfinite(values).any():
         return (
             f"{start}: {UNFINISHED if not math.isfinite(record.loss) else 'no loss without a head is a finite number'}."
@@ -203,10 +209,17 @@ def knock_out_reading(record: BiographyRecord, moment: Moment) -> str:
     )
 
 
-def loss_reading(moment: Moment) -> str:
-    """One sentence: the losses at this step."""
+def loss_reading(moment: Moment, own: float) -> str:
+    """One sentence: the losses at this step.
+
+    Args:
+        own: the loss of the record, said if it is of the viewer's own input.
+    """
     parts = {"training": moment.metric("loss"), "validation": moment.metric(VALIDATION)}
     known = [f"{name} loss {value:.3g}" for name, value in parts.items() if not math.isnan(value)]
+    if moment.asked:
+        said = f"{own:.3g}" if math.isfinite(own) else "not a finite number"
+        known.append(f"on your own sequence (the dots) {said}")
     return f"{moment.meta['label']}, step {moment.step}: {', '.join(known) or 'no step taken yet'}."
 
 
@@ -258,6 +271,11 @@ def _drift(name: str, values: Float[np.ndarray, "S L H"]) -> str:
 SMALL = 1e-4
 UNFINISHED = "the loss is not a finite number"
 _EXTREMES = (np.nanargmax, np.nanargmin)
+
+
+def _own(record: BiographyRecord, asked: bool, how: str = "") -> str:
+    """That a reading is of the viewer's own input, and how that is drawn."""
+    return f", on your own sequence of {record.length}{how}" if asked else ""
 
 
 def where(head: tuple[int, int]) -> str:

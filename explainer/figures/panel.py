@@ -32,8 +32,10 @@ class Slot:
         labels: the texts `name` of that record; with an `index`, one of them.
         across: all of these texts in every row of a square table (`transpose`: in every column), for hovering.
         history: that array over all frames of the tape (`name="step"`: their steps), a row each.
+        asked: the same over what the lens saw on the viewer's own input so far; nothing where none is asked.
         series: the metric `name` over all training steps.
-        context: an array computed over the whole tape (ranges, a basis).
+        context: an array computed over the whole tape (ranges, a basis); a range with `covers` is widened to that
+            array of every answer on the own input.
         project: states (.., T, N) on axis `column` of the tape's fixed basis.
         mosaic: (L, H, T, T) as one table with `gap` empty cells between the maps; large maps are made
             coarser (`mosaic_cell`).
@@ -51,6 +53,7 @@ class Slot:
     gap: int = 0
     transpose: bool = False
     log: bool = False  # frame and history: log10 of the values, a gap where there is none
+    covers: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,11 +114,15 @@ class Notes:
 
 @dataclass(frozen=True)
 class Moment:
-    """Where a record stands: its run's meta data, its step and the metrics until then."""
+    """Where a record stands: its run's meta data, its step and the metrics until then.
+
+    `asked`: the record is of the viewer's own input, not of the tape's batch.
+    """
 
     meta: Mapping[str, Any]
     step: int
     metrics: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    asked: bool = False
 
     def metric(self, name: str) -> float:
         """The metric's last value at or before this step; NaN when there is none."""
@@ -163,6 +170,10 @@ class Reel:
         if not frames:
             return None
         return frames[max(0, bisect_right([frame.step for frame in frames], step) - 1)]
+
+    def asked(self, lens: str) -> Sequence[Frame]:
+        """What the lens saw on the viewer's own input."""
+        return [self.answers[lens]] if lens in self.answers else []
 
 
 def fill(panel: Panel, reels: Sequence[Reel], step: int, selection: Mapping[str, int] | None = None) -> dict[str, Any]:
@@ -213,9 +224,12 @@ def slot_value(
         return _listed(reel.metrics.get(slot.name))
     if slot.kind == "context":
         found = reel.contexts.get(slot.lens, {}).get(slot.name)
-        return None if found is None else _listed(_under(found, index))
-    if slot.kind == "history":
-        frames = reel.frames.get(slot.lens, ())
+        if found is None:
+            return None
+        answers = reel.asked(slot.lens) if slot.covers else []
+        return _listed(covering(_under(found, index), [_under(frame.arrays[slot.covers], index) for frame in answers]))
+    if slot.kind in ("history", "asked"):
+        frames = reel.frames.get(slot.lens, ()) if slot.kind == "history" else reel.asked(slot.lens)
         if slot.name == "step":
             return [frame.step for frame in frames]
         rows = [
@@ -247,6 +261,17 @@ def slot_value(
     assert slot.kind == "frame", slot.kind
     value = _scaled(_under(array, index), slot)
     return _listed(value.T if slot.transpose else value)
+
+
+def covering(ends: NDArray[Any], values: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """A range, widened where finite values lie beyond it, with a twentieth of it to spare there."""
+    known = np.concatenate([np.zeros(0), *(np.ravel(each) for each in values)])
+    known = known[np.isfinite(known)]
+    if not len(known):
+        return ends
+    low, high = min(ends[0], known.min()), max(ends[1], known.max())
+    room = 0.05 * (high - low)
+    return np.array([low - room if low < ends[0] else low, high + room if high > ends[1] else high])
 
 
 def mosaic_cell(L: int, H: int, T: int, S: int) -> int:

@@ -118,7 +118,7 @@ def notes_of(view: View, annotator: Annotator) -> Notes:
     """The sentences and derived arrays that pages show with the record; none for a lens that no page has."""
     if view.lens not in NOTES:
         return Notes()
-    moment = Moment(subject(view.run.config, view.run.meta), view.step, annotator.metrics(view.run))
+    moment = Moment(subject(view.run.config, view.run.meta), view.step, annotator.metrics(view.run), bool(view.given))
     return NOTES[view.lens](view.record, moment)
 
 

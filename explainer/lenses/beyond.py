@@ -1,7 +1,7 @@
 """Beyond: a Transformer trained at T reads windows of T, 2T, 4T and 8T characters (Press et al. 2022, section 2).
 
 The windows are fixed and come from the validation part of the text; only their last quarter is judged, where
-every character has the most to go by.
+every character has the most to go by. A text of the viewer's own is read from its start to its end.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from explainer.lenses.lens import Lens, evaluating, first_rows
 from explainer.models import SequenceModel, Transformer
 from explainer.records import BeyondRecord
 from explainer.tasks import Batch, Task
+from explainer.tasks.base import next_step
 from explainer.tasks.text import Text
 from explainer.theory.encodings import alibi_slopes, dot_kernel, rotary_kernel, sinusoidal
 from explainer.theory.followed import mean_by_lag
@@ -32,6 +33,7 @@ FLOPS = 3e10  # of one length, counted from above: about a second on one core
 SCORES = 2**22  # that a forward pass may hold where attention is not fused
 STRETCHES = 32
 LOOKED_AT = 4  # windows whose attention weights are taken, at most
+MOST_OWN = 2000  # characters of a viewer's own text
 
 
 def look(model: SequenceModel, batch: Batch, task: Task) -> BeyondRecord:
@@ -52,7 +54,10 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> BeyondRecord:
     quarters = {length: each[:, -(length // 4 or 1) :].mean(axis=1) for length, each in read.items()}
     longest = max(read, default=config.length)
     distances = spaced(longest)
-    seen = [weight_by_distance(model, task, length, distances) for length in (config.length, longest)]
+    seen = [
+        weight_by_distance(mean_weights(model, task.validation_windows(length, LOOKED_AT), config), distances)
+        for length in (config.length, longest)
+    ]
     places, course = stretches(read[longest].mean(axis=0)) if read else (np.zeros(0), np.zeros(0))
     return BeyondRecord(
         kind=config.positions,
@@ -63,6 +68,58 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> BeyondRecord:
         why=tuple(why),
         windows=np.array([len(read.get(length, ())) for length in lengths], np.int32),
         places=places,
+        course=course,
+        distances=distances,
+        attention=np.stack([weights for weights, _ in seen]),
+        looked=np.array([looked for _, looked in seen]),
+        kernel=kernel(model, config, distances),
+    )
+
+
+def answer(model: SequenceModel, question: str, task: Task) -> BeyondRecord:
+    """The same of one text, read from its start: `course` has -ln p of each character after the first.
+
+    Windows of T, 2T ... are those that begin with the text. Learned positions read its first T characters.
+
+    Raises:
+        ValueError: a character that the vocabulary lacks, fewer than two characters, or too many.
+    """
+    assert isinstance(model, Transformer), type(model)
+    assert isinstance(task, Text), type(task)
+    config = task.config
+    tokens = task.numbers(question)
+    most = min(FACTORS[-1] * config.length + 1, MOST_OWN)
+    if not 2 <= len(tokens) <= most:
+        raise ValueError(
+            f"{len(tokens):,} characters can't be read. Give 2 to {most:,}: windows up to {FACTORS[-1]}T, "
+            f"T being the {config.length} of training."
+        )
+    foretold = len(tokens) - 1
+    if config.positions == "learned":
+        foretold = min(foretold, config.length)
+    batch = next_step(torch.tensor([tokens[: foretold + 1]]))
+    course = losses(model, batch, config)[0]
+    lengths = [factor * config.length for factor in FACTORS]
+    short = f"your text has only {len(tokens):,} characters"
+    why = [refusal(config, length) or (short if length > foretold else "") for length in lengths]
+    distances = spaced(foretold)
+    mean = mean_weights(model, batch, config)
+    near = min(config.length, foretold)  # what comes later changes nothing before it
+    seen = [weight_by_distance(None if mean is None else mean[:end, :end], distances) for end in (near, foretold)]
+    return BeyondRecord(
+        kind=config.positions,
+        trained=config.length,
+        lengths=np.array(lengths, np.int32),
+        loss=np.array(
+            [
+                np.nan if reason else course[length - (length // 4 or 1) : length].mean()
+                for length, reason in zip(lengths, why, strict=True)
+            ]
+        ),
+        error=np.full(len(lengths), np.nan),
+        why=tuple(why),
+        windows=np.array([not reason for reason in why], np.int32),
+        places=np.arange(foretold, dtype=np.float64),
         course=course,
         distances=distances,
         attention=np.stack([weights for weights, _ in seen]),
@@ -122,21 +179,30 @@ def spaced(length: int) -> Int[np.ndarray, " Q"]:
 
 
 def weight_by_distance(
-    model: Transformer, task: Text, length: int, distances: Int[np.ndarray, " Q"]
+    mean: Float[np.ndarray, "T T"] | None, distances: Int[np.ndarray, " Q"]
 ) -> tuple[Float[np.ndarray, " Q"], float]:
-    """Mean weight on the key d tokens back, for the queries of the last quarter; and the mean distance of all weight."""
-    config = task.config
-    if config.layers == 0:
+    """Mean weight on the key d tokens back, for the queries of the last quarter; and the mean distance of all weight.
+
+    Args:
+        mean: the weights, a mean over windows, blocks and heads; None of a model without blocks.
+    """
+    if mean is None:
         return np.full(len(distances), np.nan), math.nan
-    batch = task.validation_windows(length, LOOKED_AT)
-    device = next(model.parameters()).device
-    layers = attention_weights(model, first_rows(batch, LOOKED_AT).to(device), config)
-    mean = torch.stack([weights.double().mean((0, 1)) for weights in layers]).mean(0).cpu().numpy()
+    length = len(mean)
     judged = np.arange(length) >= length - (length // 4 or 1)
     by_distance = mean_by_lag(mean, judged)
     back = np.arange(length)[:, None] - np.arange(length)
     looked = float((mean * back)[judged].sum(axis=1).mean())
     return np.where(distances < length, by_distance[np.minimum(distances, length - 1)], np.nan), looked
+
+
+def mean_weights(model: Transformer, batch: Batch, config: RunConfig) -> Float[np.ndarray, "T T"] | None:
+    """The attention weights, a mean over the windows (at most `LOOKED_AT`), blocks and heads."""
+    if config.layers == 0:
+        return None
+    device = next(model.parameters()).device
+    layers = attention_weights(model, first_rows(batch, LOOKED_AT).to(device), config)
+    return np.asarray(torch.stack([weights.double().mean((0, 1)) for weights in layers]).mean(0).cpu().numpy())
 
 
 def kernel(model: Transformer, config: RunConfig, distances: Int[np.ndarray, " Q"]) -> Float[np.ndarray, " Q"]:
@@ -164,4 +230,4 @@ def kernel(model: Transformer, config: RunConfig, distances: Int[np.ndarray, " Q
     return np.ones(len(distances))
 
 
-LENS = Lens("beyond", look, suits=lambda config: config.model == "transformer" and config.task == "text")
+LENS = Lens("beyond", look, suits=lambda config: config.model == "transformer" and config.task == "text", answer=answer)

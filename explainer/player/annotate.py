@@ -57,9 +57,13 @@ class Annotator:
                 derived.notes[chunk.seq] = NOTES[lens](decode_view(lens, chunk.body), moment)
             return derived.notes[chunk.seq]
 
-    def notes_of(self, run: Run, step: int, lens: str, record: Any) -> Notes:
-        """The same for a record that was asked for and is not on the tape."""
-        return NOTES[lens](record, Moment(subject(run.config, run.meta), step, self.metrics(run)))
+    def notes_of(self, run: Run, step: int, lens: str, record: Any, asked: bool = False) -> Notes:
+        """The same for a record that was asked for and is not on the tape.
+
+        Args:
+            asked: it is of the viewer's own input.
+        """
+        return NOTES[lens](record, Moment(subject(run.config, run.meta), step, self.metrics(run), asked))
 
     def context(self, run: Run, lens: str) -> tuple[str, dict[str, NDArray[Any]]]:
         """Arrays over the whole tape and their version; ("", {}) for a lens without any.
@@ -125,8 +129,8 @@ class Annotator:
         return Reel(frames, self.metrics(run), contexts, words=words)
 
     def answer(self, run: Run, step: int, lens: str, record: Any) -> Frame:
-        """A record that was asked for, as a frame."""
-        return joined(step, record, self.notes_of(run, step, lens, record))
+        """A record of the viewer's own input, as a frame."""
+        return joined(step, record, self.notes_of(run, step, lens, record, asked=True))
 
     def _frame(self, run: Run, chunk: Chunk) -> Frame:
         record = decode_view(chunk.kind.removeprefix(VIEW), chunk.body)

@@ -126,7 +126,7 @@ def _draw(panels: Sequence[Panel], reels: Sequence[Reel], step: int, selection: 
             reading = reading_at(panel, reels, step, selection)
             column.markdown(f"**{panel.title}**")
             column.plotly_chart(
-                figure, theme=None, key=f"{key}-{panel.id}", config=PLOTLY_CONFIG, alt=reading or panel.title
+                figure, theme=None, key=f"{key}-chart-{panel.id}", config=PLOTLY_CONFIG, alt=reading or panel.title
             )
             column.text(reading)
 

@@ -4,6 +4,7 @@
 // New chunks of tape are fetched from /api/tape; nothing here asks Python to run again for a frame.
 
 const PLAY_SECONDS = 14; // a whole tape at speed 1
+const AHEAD_MS = 250; // an answer that takes longer costs others too much to be asked for before it is wanted
 const POLL_MS = { queued: 120, running: 220, paused: 700, filling: 400 };
 // Nothing that sends a chart anywhere: plotly's own set of buttons has one that does.
 const BUTTONS = [["toImage"], ["zoom2d", "pan2d", "resetScale2d"]];
@@ -172,6 +173,11 @@ class Tape {
     return frames[Math.max(0, low - 1)];
   }
 
+  /** What a lens saw on the own input so far, in the order of the steps. */
+  asked(lens) {
+    return (this.question && this.answers.get(lens)) || [];
+  }
+
   get live() {
     return this.status === "running" || this.status === "queued" || this.status === "paused";
   }
@@ -270,6 +276,16 @@ function unpacked({ shape, body }) {
   return { shape, values: new Float32Array(Uint8Array.from(atob(body), (letter) => letter.charCodeAt(0)).buffer) };
 }
 
+/** A range, widened where finite values lie beyond it, with a twentieth of it to spare there. */
+function covering([from, to], values) {
+  let [low, high] = [from, to];
+  for (const row of values)
+    for (const value of row)
+      if (Number.isFinite(value)) [low, high] = [Math.min(low, value), Math.max(high, value)];
+  const room = 0.05 * (high - low);
+  return [low < from ? low - room : low, high > to ? high + room : high];
+}
+
 /** What a slot asks for at a step, or undefined when the tape has none of it yet. */
 function slotValue(slot, tapes, step, selection, own) {
   const tape = tapeOf(tapes, slot.run, selection);
@@ -279,10 +295,11 @@ function slotValue(slot, tapes, step, selection, own) {
   if (slot.kind === "series") return tape.metrics[slot.name];
   if (slot.kind === "context") {
     const found = tape.contexts[slot.lens]?.[slot.name];
-    return found && part(found, indices);
+    if (!found || !slot.covers) return found && part(found, indices);
+    return covering(part(found, indices), tape.asked(slot.lens).map((frame) => under(frame.arrays[slot.covers], indices).values));
   }
-  if (slot.kind === "history") {
-    const frames = tape.frames[slot.lens] || [];
+  if (slot.kind === "history" || slot.kind === "asked") {
+    const frames = slot.kind === "asked" ? tape.asked(slot.lens) : tape.frames[slot.lens] || [];
     if (slot.name === "step") return frames.map((frame) => frame.step);
     const found = frames.map((frame) => (frame.arrays[slot.name] ? part(frame.arrays[slot.name], indices) : NaN));
     const rows = slot.log ? logged(found) : found;
@@ -843,6 +860,7 @@ class Player {
     if (this.asking.has(key) || known.some((frame) => frame.step === step)) return;
     this.asking.add(key);
     const question = tape.question;
+    const start = performance.now();
     const answer = await tape.ask(this.base, lens, step).catch(() => "The question could not be put: the server did not answer.");
     this.asking.delete(key);
     if (this.closed || tape.question !== question) return this.closed || this.wonder();
@@ -852,9 +870,19 @@ class Player {
     } else {
       const frames = [...(tape.answers.get(lens) || []), answer].sort((a, b) => a.step - b.step);
       tape.answers.set(lens, frames);
+      const took = performance.now() - start;
+      if (took < AHEAD_MS) setTimeout(() => this.wonderAhead(tape, lens), took);
     }
     this.showNote();
     this.draw();
+  }
+
+  /** For figures with the own input's course: the other kept moments too, in turn, while answers come quickly. */
+  wonderAhead(tape, lens) {
+    if (this.closed || !tape.question || !this.data.figures.some((spec) => spec.slots.some((slot) => slot.kind === "asked"))) return;
+    const known = new Set(tape.asked(lens).map((frame) => frame.step));
+    const next = (tape.header.snapshots || []).findLast((step) => !known.has(step));
+    if (next !== undefined) this.wonderAbout(tape, lens, next);
   }
 
   // -- comparing: a second moment, or a second run at the same moment
@@ -1251,7 +1279,7 @@ class Player {
       if (held) url.searchParams.set("against", held);
       else if (!this.reference) url.searchParams.delete("against");
       if (this.askBox.value) url.searchParams.set("input", this.askBox.value);
-      else url.searchParams.delete("input");
+      else if (this.data.ask) url.searchParams.delete("input"); // without a box it is not this player's
       if (url.href !== location.href) history.replaceState(history.state, "", url);
     }, 250);
   }

@@ -58,10 +58,11 @@ def routes(store: Store, annotator: Annotator) -> list[Route]:
             step = reader.snapshot_before(run.id, _whole(asked.get("step"), 0))
             lens = asked.get("lens", "")
             surgery = Surgery.from_text(asked.get("surgery", ""))
-            record = reader.look(run.id, step, lens, asked.get("input", "")[:ASKED_CHARACTERS], surgery=surgery)
+            text = asked.get("input", "")[:ASKED_CHARACTERS]
+            record = reader.look(run.id, step, lens, text, surgery=surgery)
         except (ValueError, TimeoutError) as error:
             return JSONResponse({"error": str(error)}, 422)
-        body = look_answer(annotator, run, step, lens, record)
+        body = look_answer(annotator, run, step, lens, record, asked=bool(text))
         return Response(body, media_type=BYTES, headers={"Cache-Control": "no-store"})
 
     def script(request: Request) -> Response:
@@ -145,9 +146,13 @@ def tape_answer(store: Store, annotator: Annotator, run: Run, lenses: list[str],
     return _row(header, parts)
 
 
-def look_answer(annotator: Annotator, run: Run, step: int, lens: str, record: Any) -> bytes:
-    """One record that was asked for, with its notes: a header with the readings, the record, the notes."""
-    notes = annotator.notes_of(run, step, lens, record)
+def look_answer(annotator: Annotator, run: Run, step: int, lens: str, record: Any, asked: bool = False) -> bytes:
+    """One record that was asked for, with its notes: a header with the readings, the record, the notes.
+
+    Args:
+        asked: it is of the viewer's own input.
+    """
+    notes = annotator.notes_of(run, step, lens, record, asked)
     return _row({"readings": _plain(notes.readings)}, [encode_view(lens, record), _notes(notes)])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -86,6 +87,31 @@ class Reader:
                 suit the model, a surgery on what it does not have.
             TimeoutError: no answer in time; it is kept when it comes.
         """
+        found = self._put(run, step, lens, text, surgery)
+        return self._taken(found, lens, timeout) if isinstance(found, int) else found
+
+    def look_all(self, questions: Sequence[tuple[str, int, str, str]], timeout: float = 20.0) -> list[Any]:
+        """The records of several looks (run, step, lens, own input), all asked before the first is waited for.
+
+        What has none is a sentence in its place, never an exception.
+        """
+        put: list[Any] = []
+        for run, step, lens, text in questions:
+            try:
+                put.append(self._put(run, step, lens, text, None))
+            except ValueError as error:
+                put.append(str(error))
+        deadline = time.monotonic() + timeout
+        for at, (question, found) in enumerate(zip(questions, put, strict=True)):
+            if isinstance(found, int):
+                try:
+                    put[at] = self._taken(found, question[2], max(0.1, deadline - time.monotonic()))
+                except (ValueError, TimeoutError) as error:
+                    put[at] = str(error)
+        return put
+
+    def _put(self, run: str, step: int, lens: str, text: str, surgery: Surgery | None) -> Any:
+        """The record where it is on the tape, else the number of the look that the worker has to take."""
         check_lens(lens)
         if len(text.encode(errors="replace")) > limits().text_bytes:
             raise ValueError(f"The input has {len(text):,} characters. Give a shorter one.")
@@ -100,7 +126,10 @@ class Reader:
             view = self.store.chunk_at(run, VIEW + lens, step) if text == operation == "" else None
             if view is not None:
                 return decode_view(lens, view.body)
-        number = self.store.ask(run, step, lens, text, operation).id
+        return self.store.ask(run, step, lens, text, operation).id
+
+    def _taken(self, number: int, lens: str, timeout: float) -> Any:
+        """The answer to a look, as soon as it is there."""
         self.store.wait_until(lambda: self._answered(number), timeout)
         answer = self.store.look(number)
         if answer is None:
@@ -108,7 +137,7 @@ class Reader:
         if answer.status == "failed":
             raise ValueError(answer.error)
         if answer.body is None:
-            raise TimeoutError(f"No answer within {timeout:g} seconds: the worker is busy or starting. Try again.")
+            raise TimeoutError(f"No answer within {timeout:.2g} seconds: the worker is busy or starting. Try again.")
         return decode_view(lens, answer.body)
 
     def _answered(self, number: int) -> bool:

@@ -7,25 +7,28 @@ a model's loss is ln V; knowing the letters' frequencies alone it reaches their 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from explainer.config import RunConfig
 from explainer.data import check_text, check_text_length, default_text, training_characters
 from explainer.tasks.base import Batch, Split, Task, masked_accuracy, next_step, open_ended
 from explainer.theory.baselines import uniform_entropy, unigram_entropy
+from explainer.theory.characters import visible
 
-_VISIBLE = {" ": "␣", "\n": "⏎", "\t": "⇥"}
 
+@lru_cache(maxsize=4)
+def tokenized(text: str) -> tuple[tuple[str, ...], UInt8[np.ndarray, " characters"]]:
+    """The distinct characters in their order (at most 256), and the number of each in the text. Nobody writes to it.
 
-def visible(character: str) -> str:
-    """A form of the character that can be seen on an axis."""
-    if character in _VISIBLE:
-        return _VISIBLE[character]
-    return character if character.isprintable() else f"U+{ord(character):04X}"
+    Kept for the next run on the same text: it takes a fifth of a second, which is what a look at a run may take in all.
+    """
+    codes, tokens = np.unique(np.frombuffer(text.encode("utf-32-le"), np.uint32), return_inverse=True)
+    return tuple(chr(code) for code in codes.tolist()), tokens.astype(np.uint8)
 
 
 class Text(Task):
@@ -41,15 +44,15 @@ class Text(Task):
     def __init__(self, config: RunConfig, data: str | None = None) -> None:
         super().__init__(config, data)
         text = default_text() if data is None else check_text(data)
-        characters, tokens = np.unique(np.frombuffer(text.encode("utf-32-le"), np.uint32), return_inverse=True)
-        self.characters = [chr(code) for code in characters.tolist()]
+        characters, tokens = tokenized(text)
+        self.characters = list(characters)
         self.vocabulary = tuple(visible(character) for character in self.characters)
         self.inputs = self.outputs = len(self.characters)
         self._number = {character: token for token, character in enumerate(self.characters)}
 
         boundary = training_characters(len(tokens))
         check_text_length(config.length, len(tokens))
-        stored = torch.from_numpy(tokens.astype(np.uint8))  # V <= 256; windows are widened as they are drawn
+        stored = torch.from_numpy(tokens)  # windows are widened as they are drawn
         self._parts: dict[Split, Tensor] = {"train": stored[:boundary], "validation": stored[boundary:]}
         self.baseline = unigram_entropy(np.bincount(tokens[:boundary]))
 
@@ -86,15 +89,27 @@ class Text(Task):
 
     def read(self, text: str) -> Batch:
         """The characters as typed; the right one after the last is not known."""
+        numbers = self.numbers(text)
+        self._check_count(len(numbers), "characters")
+        return open_ended(torch.tensor(numbers))
+
+    def numbers(self, text: str) -> list[int]:
+        """The tokens of a text of any length.
+
+        Raises:
+            ValueError: a character that the vocabulary lacks.
+        """
         text = text.replace("\r\n", "\n")
-        unknown = [character for character in text if character not in self._number]
+        unknown = list(dict.fromkeys(character for character in text if character not in self._number))
         if unknown:
+            others = [repr(character) for character in unknown[1:4]]
+            more = [f"{len(unknown) - 4} more"] if len(unknown) > 4 else []
+            nor = f" (nor are {', '.join([*others, *more])})" if others else ""
             raise ValueError(
-                f"The character {unknown[0]!r} is not in the text that this model learns from. "
-                f"Use its {len(self.characters)} characters."
+                f"The character {unknown[0]!r} is not in the text that this model learns from{nor}. "
+                f"Leave it out: use its {len(self.characters)} characters."
             )
-        self._check_count(len(text), "characters")
-        return open_ended(torch.tensor([self._number[character] for character in text]))
+        return [self._number[character] for character in text]
 
     def example(self) -> str:
         batch = self.batch(0, size=1)

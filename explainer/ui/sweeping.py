@@ -161,7 +161,7 @@ def sweep_transport(page: SweepPage) -> StoredSweep | None:
                 expected = refuse_sweep_if_too_big([(each, *training_inputs(each)) for each in sweep.configs])
         except ValueError as error:
             trouble = str(error)
-        bar = progress(_outcomes(page, shown))
+        bar = progress(outcomes_shown(page, shown))
         partly = shown is not None and sweep is not None and shown.sweep.configs == sweep.configs and not bar.live
         label = "Go on" if partly and bar.finished < bar.runs else "Train"
         if st.button(label, type="primary", icon=":material/play_arrow:", disabled=bool(trouble), key=f"{key}-train"):
@@ -169,7 +169,7 @@ def sweep_transport(page: SweepPage) -> StoredSweep | None:
             try:
                 state[f"{key}:sweep"] = client().submit_sweep(sweep, owner(), page.lenses)
                 shown = _shown(page)
-                bar = progress(_outcomes(page, shown))
+                bar = progress(outcomes_shown(page, shown))
             except ValueError as error:
                 trouble = str(error)
         if shown is not None and bar.live and shown.owner == owner():
@@ -197,7 +197,8 @@ def _shown(page: SweepPage) -> StoredSweep | None:
     return store().sweep(number) if number else None
 
 
-def _outcomes(page: SweepPage, shown: StoredSweep | None) -> list[Outcome]:
+def outcomes_shown(page: SweepPage, shown: StoredSweep | None) -> list[Outcome]:
+    """What has come of the sweep that is shown, None for the recorded one."""
     if shown is None:
         return recorded(page.lesson)
     return outcomes_of().of(shown.sweep, shown.runs, page.lenses)
@@ -209,10 +210,10 @@ def board(page: SweepPage, shown: StoredSweep | None, draw: Callable[[Sequence[O
     Args:
         draw: the pictures of some outcomes.
     """
-    live = progress(_outcomes(page, shown)).live
+    live = progress(outcomes_shown(page, shown)).live
 
     def moment() -> None:
-        outcomes = _outcomes(page, shown)
+        outcomes = outcomes_shown(page, shown)
         bar = progress(outcomes)
         if shown is not None:
             st.progress(bar.done / max(1, bar.steps), literal(said(page, bar)))

@@ -310,6 +310,35 @@ def test_an_own_input_is_answered_at_any_step_and_nonsense_with_a_sentence(app: 
     page.wait_for_function(f"({columns})() === 30")
 
 
+def test_heads_answer_an_own_sequence_at_every_kept_moment_as_dots(app: str, visit: Visit) -> None:
+    page = visit(f"{app}/heads?step=800&score=6")
+    plotted(page)
+    score = "document.querySelector('figure[data-figure=\"score\"] .plot')"
+    ends = f"{score}.layout.yaxis.range"
+    page.wait_for_function(f"{score}.data.some((trace) => trace.mode === 'lines' && trace.x?.length > 20)")
+    box = page.get_by_role("textbox", name="Your own input")
+    box.fill("0 3 1 2 0 3 1 2 0 3")
+    box.press("Enter")
+    caption = page.locator('figure[data-figure="score"] figcaption')
+    expect(caption).to_contain_text("step 800, on your own sequence of 10 (the dots): highest Δloss without the head")
+    dots = f"{score}.data.filter((trace) => trace.mode === 'markers')"
+    # Not the present moment alone: the others are asked by and by.
+    page.wait_for_function(
+        f"{dots}.length > 8 && {dots}.every((trace) => trace.x.length > 2 && trace.x.at(-1) === 800)"
+    )
+    values, (low, high) = page.evaluate(f"{dots}.flatMap((trace) => trace.y)"), page.evaluate(ends)
+    assert low < min(values) < max(values) < high, "the axis of the tape is widened to hold them"
+    page.wait_for_url(re.compile("input=0"))
+    box.fill("1 2")
+    box.press("Enter")
+    page.get_by_role("combobox", name="Score").select_option("0")
+    expect(caption).to_contain_text("no prefix-matching score, for nothing comes twice here")
+    box.fill("")
+    box.press("Enter")
+    expect(caption).not_to_contain_text("own")
+    page.wait_for_function(f"{dots}.every((trace) => trace.x.length === 0)")
+
+
 def test_a_pinned_moment_is_taken_off_the_later_ones(app: str, visit: Visit) -> None:
     page = visit(f"{app}/hidden-states?step=0")
     plotted(page)

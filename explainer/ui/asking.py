@@ -1,0 +1,124 @@
+"""Below the pictures of a sweep: one input of the viewer's own for all its networks whose weights are kept.
+
+The input is in the address, so that an address shows what was asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import streamlit as st
+
+from explainer.player.mount import base_path
+from explainer.runs.outcomes import Outcome
+from explainer.ui.backend import client
+from explainer.ui.words import literal
+
+MOST_CHARACTERS = 2000  # of an own input in an address
+
+
+class Asked(NamedTuple):
+    """A network of the sweep and its records, one for each moment asked; or a sentence why there are none."""
+
+    outcome: Outcome
+    records: tuple[Any, ...]
+    why: str
+
+
+def kept(outcomes: Sequence[Outcome]) -> list[tuple[Outcome, list[int]]]:
+    """The networks that have ended and whose weights are kept, and at which steps."""
+    ended = [(outcome, client().snapshots(outcome.run)) for outcome in outcomes if outcome.run and outcome.done]
+    return [(outcome, steps) for outcome, steps in ended if steps]
+
+
+def ask_all(outcomes: Sequence[Outcome], lens: str, text: str, *, first: bool = False) -> list[Asked]:
+    """What a lens sees on an own input in every network that can be asked, at its last kept moment.
+
+    Args:
+        first: at its first one, too, if that is another.
+    """
+    networks = [(outcome, sorted({steps[0], steps[-1]} if first else {steps[-1]})) for outcome, steps in kept(outcomes)]
+    found = client().look_all(
+        [(outcome.run, step, lens, text) for outcome, steps in networks for step in steps],
+    )
+    asked = []
+    for outcome, steps in networks:
+        records, found = found[: len(steps)], found[len(steps) :]
+        why = next((record for record in records if isinstance(record, str)), "")
+        asked.append(Asked(outcome, () if why else tuple(records), why))
+    return asked
+
+
+def own_input(
+    key: str,
+    title: str,
+    example: str,
+    outcomes: Sequence[Outcome],
+    way_out: tuple[str, str],
+    draw: Callable[[str], None],
+) -> None:
+    """An expander with a box for the own input; what is in it is computed only while it is open.
+
+    Args:
+        key: of the page.
+        title: of the expander.
+        example: an input, shown while the box is empty.
+        outcomes: of the sweep shown.
+        way_out: how to make networks that can be asked, where there are none: a sentence, and a page with its address.
+        draw: the answers to an input.
+    """
+    box, opened = f"{key}-own", f"{key}:own-open"
+    if opened not in st.session_state:
+        st.session_state[opened] = bool(st.query_params.get("input"))
+    section = st.expander(
+        title,
+        expanded=st.session_state[opened],
+        key=f"{key}-own-section",
+        icon=":material/keyboard:",
+        on_change="rerun",
+    )
+    if not section.open:
+        return
+    with section:
+        if not kept(outcomes) and any(outcome.run for outcome in outcomes):
+            st.caption("No network of this sweep has ended yet. As soon as one has, it can be asked: open this again.")
+            return
+        if not kept(outcomes):
+            st.markdown(way_out[0])
+            st.link_button("Set this up", f"{base_path()}{way_out[1]}", icon=":material/open_in_new:")
+            return
+        if box not in st.session_state:
+            st.session_state[box] = st.query_params.get("input", "")[:MOST_CHARACTERS]
+        # Without max_chars: what is longer would be dropped by the browser without a word.
+        text = st.text_area("Your own input", height=90, key=box, placeholder=f"Such as: {example}")
+        if not text.strip():
+            st.query_params.pop("input", None)
+            st.caption("Every network of this sweep is asked, with the weights of its last step.")
+            return
+        if len(text) > MOST_CHARACTERS:
+            st.query_params.pop("input", None)
+            st.warning(
+                f"{len(text):,} characters are too many. Give at most {MOST_CHARACTERS:,}.", icon=":material/warning:"
+            )
+            return
+        if st.query_params.get("input") != text:
+            st.query_params["input"] = text
+        draw(text)
+
+
+def refusals(asked: Sequence[Asked], name: Callable[[Outcome], str]) -> None:
+    """Why networks have no answer: one warning where none has (of the last, which reads most), else a line for each reason."""
+    reasons: dict[str, list[str]] = {}
+    for each in asked:
+        if each.why:
+            reasons.setdefault(each.why, []).append(name(each.outcome))
+    if reasons and not any(each.records for each in asked):
+        why, names = list(reasons.items())[-1]
+        st.warning(literal(why if len(reasons) == 1 else f"{'; '.join(names)}: {why}"), icon=":material/warning:")
+        return
+    for why, names in reasons.items():
+        st.caption(literal(f"No answer: {'; '.join(names)}. {why}"))
+
+
+__all__ = ["Asked", "ask_all", "kept", "own_input", "refusals"]
