@@ -161,6 +161,15 @@ def test_sinusoidal_sentences_say_what_a_plain_count_gives() -> None:
     assert "length 1" in right["sinusoidal-hands"].reading
     assert f"with itself is {D // 2}," in right["sinusoidal-kernel"].reading
     assert f"pair 6: {(T - 1) / (2 * math.pi * BASE ** (12 / D)):.3g}." in right["sinusoidal-waves"].reading
+    lengths = [2 * math.pi * BASE ** (2 * (d // 2) / D) for d in range(D)]
+    moving = encodings.sinusoidal(T, D, BASE)
+    still = sum(
+        1 for d in range(D) if math.sqrt(sum((x - sum(moving[:, d]) / T) ** 2 for x in moving[:, d]) / T) < 1e-3
+    )
+    assert right["sinusoidal-table"].reading == (
+        f"{D} dimensions with wavelengths from 6.28 to {order.spoken(max(lengths))} positions; {still / D:.0%} of them hardly move "
+        f"over {T} positions (standard deviation below 0.001)."
+    )
 
 
 # -- rotary -----------------------------------------------------------------------------------
@@ -213,6 +222,11 @@ def test_rotary_sentences_say_what_the_turned_vectors_give() -> None:
     reading = panels["rotary-scores"].reading
     assert reading.endswith(f"the largest, {score(max(best, 0), max(-best, 0)):.3f}, is at offset m − n = {best}.")
     assert f"pair 4 by {4 * BASE**-0.8 / (2 * math.pi):.3g} turns" in panels["rotary-dials"].reading
+    lengths = [2 * math.pi * BASE ** (2 * pair / K) for pair in range(K // 2)]
+    assert panels["rotary-table"].reading == (
+        f"{K // 2} pairs; {sum(length <= T for length in lengths)} of them complete a turn within T = {T}, "
+        f"the slowest takes {order.spoken(max(lengths))} positions."
+    )
     shown = fill(panels["rotary-scores"], [], 0)["data"][0]["z"]
     assert shown[11][2] == pytest.approx(score(11, 2)), "rows are queries, columns are keys"
     curve = fill(panels["rotary-offset"], [], 6, {"place": 6})["data"][2]

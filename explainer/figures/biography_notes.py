@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from explainer.figures.curves import VALIDATION
+from explainer.figures.curves import VALIDATION, trend
 from explainer.figures.head_notes import ROLES, role_among, uniform_entropy
 from explainer.figures.panel import Moment, Notes
 from explainer.records import SCORES, BiographyRecord
@@ -215,8 +215,7 @@ def loss_reading(moment: Moment, own: float) -> str:
     Args:
         own: the loss of the record, said if it is of the viewer's own input.
     """
-    parts = {"training": moment.metric("loss"), "validation": moment.metric(VALIDATION)}
-    known = [f"{name} loss {value:.3g}" for name, value in parts.items() if not math.isnan(value)]
+    known = [said for name in ("loss", VALIDATION) if (said := trend(moment, name))]
     if moment.asked:
         said = f"{own:.3g}" if math.isfinite(own) else "not a finite number"
         known.append(f"on your own sequence (the dots) {said}")

@@ -264,6 +264,12 @@ def curves_panel(
     )
 
 
+def waves_reading(T: int, shown: list[int], lengths: Float[np.ndarray, " D"]) -> str:
+    """One sentence on how often the shown pairs turn within the sequence."""
+    turns = [f"pair {pair}: {(T - 1) / lengths[2 * pair]:.3g}" for pair in shown]
+    return f"Turns from the first position to the last: {', '.join(turns)}."
+
+
 def spoken(value: float) -> str:
     """A wavelength or an error for people: "6.28", "54,410", "4.7e8", "2e-13"."""
     size = abs(value)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from explainer.figures.order import curves_panel, map_panel, offset_panel, places, shades, spoken, spread
+from explainer.figures.order import curves_panel, map_panel, offset_panel, places, shades, spoken, spread, waves_reading
 from explainer.figures.panel import Panel, Slot
 from explainer.figures.theme import ink, layout
 from explainer.theory.encodings import rotary_scores, rotate, wavelengths
@@ -79,7 +79,7 @@ def panels(T: int, base: float, offset: int, q: Vector, k: Vector, pairs: tuple[
             [f"pair {pair}" for pair in shown],
             theme,
             at=keys,
-            reading=waves_reading(T, shown, base, len(q)),
+            reading=waves_reading(T, shown, wavelengths(len(q), base)),
             span=4,
         ),
     ]
@@ -232,13 +232,6 @@ def scores_reading(S: Float[np.ndarray, "T T"]) -> str:
     by_offset = [float(S[0, -offset] if offset < 0 else S[offset, 0]) for offset in range(1 - T, T)]
     best = int(np.argmax(by_offset)) + 1 - T
     return f"One value along each diagonal; the largest, {max(by_offset):.3f}, is at offset m − n = {best}."
-
-
-def waves_reading(T: int, shown: list[int], base: float, K: int) -> str:
-    """One sentence on the turns of the shown pairs over the sequence."""
-    lengths = wavelengths(K, base)
-    turns = [f"pair {pair}: {(T - 1) / lengths[2 * pair]:.3g}" for pair in shown]
-    return f"Turns from the first position to the last: {', '.join(turns)}."
 
 
 def _positions(count: int) -> str:

@@ -16,6 +16,7 @@ from explainer.figures.order import (
     shades,
     spoken,
     spread,
+    waves_reading,
 )
 from explainer.figures.panel import Panel, Slot
 from explainer.figures.theme import ink, layout
@@ -243,12 +244,6 @@ def offset_reading(error: float) -> str:
     return (
         f"At one and the same offset the product differs by up to {spoken(error)}: it depends on where the pair stands."
     )
-
-
-def waves_reading(T: int, shown: list[int], lengths: Float[np.ndarray, " D"]) -> str:
-    """One sentence on how often the shown pairs turn within the sequence."""
-    turns = [f"pair {pair}: {(T - 1) / lengths[2 * pair]:.3g}" for pair in shown]
-    return f"Turns from the first position to the last: {', '.join(turns)}."
 
 
 def hands_reading(table: Float[np.ndarray, "T D"]) -> str:
