@@ -28,7 +28,7 @@ from explainer.runs.outcomes import Outcomes
 from explainer.runs.store import Chunk, Draft, Store
 from explainer.runs.sweep_file import SUFFIX, save_outcomes
 from explainer.runs.tape import encode, join_metrics
-from explainer.runs.tape_file import SHIPPED, save_tape
+from explainer.runs.tape_file import SHIPPED, TEXT_SUFFIX, save_tape
 from explainer.runs.views import SWEEP_PACE, Pace
 
 MOST_BYTES = 5_000_000
@@ -42,7 +42,7 @@ def make_tapes(names: Sequence[str] = (), folder: Path | None = None) -> int:
     """Train lessons and write their tapes, all or none; the last line of the output is JSON with their sizes.
 
     Args:
-        names: of lessons; default, all. Then tapes that are no lesson's any more go.
+        names: of lessons; default, all. Then tapes that are no lesson's any more go, and texts that none read.
         folder: default, `tapes/` of the project.
 
     Returns:
@@ -67,13 +67,14 @@ def make_tapes(names: Sequence[str] = (), folder: Path | None = None) -> int:
         }
         store.close()
         kept = [path for path in _shipped(folder) if names and path.stem not in fresh]
-        sizes = {path.stem: path.stat().st_size for path in [*kept, *fresh.values()]}
+        written = [*fresh.values(), *Path(scratch).glob(f"*{TEXT_SUFFIX}")]
+        sizes = {path.stem: path.stat().st_size for path in [*kept, *written]}
         _refuse_if_too_big(sizes)
         folder.mkdir(parents=True, exist_ok=True)
         for path in _shipped(folder):
             if path not in kept:
                 path.unlink()
-        for path in fresh.values():
+        for path in written:
             shutil.copyfile(path, folder / path.name)
     print(orjson.dumps({"tapes": sizes, "bytes": sum(sizes.values())}).decode())
     return 0
@@ -139,7 +140,7 @@ def make_sweep(store: Store, name: str, lesson: SweepLesson, path: Path) -> Path
 
 
 def _shipped(folder: Path) -> list[Path]:
-    return sorted([*folder.glob("*.tape"), *folder.glob(f"*{SUFFIX}")])
+    return sorted(path for suffix in (".tape", SUFFIX, TEXT_SUFFIX) for path in folder.glob(f"*{suffix}"))
 
 
 def in_order(chunks: Sequence[Chunk]) -> list[Draft]:
