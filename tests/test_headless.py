@@ -596,8 +596,17 @@ def test_the_shipped_tapes_are_those_of_the_lessons(store: Store) -> None:
         assert run is not None
         assert run.config == lesson.config
         assert run.lenses == lesson.lenses
+        kept = store.steps(name, "weights")
         for lens in lesson.lenses:
             assert {0, run.step} <= set(store.steps(name, VIEW + lens))
+        for lens in lesson.filled:
+            assert store.steps(name, VIEW + lens) == kept
+        for lens in lesson.begun:
+            begun = store.steps(name, VIEW + lens)
+            assert {0, run.step} <= set(begun) <= set(kept)
+            assert len(begun) == tapes_module.BEGUN_VIEWS
+        if lesson.weight_steps:
+            assert kept == [0, *lesson.weight_steps, run.step]
 
 
 # -- the README -------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import json
 import shutil
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +34,9 @@ from explainer.runs.views import SWEEP_PACE, Pace
 
 MOST_BYTES = 5_000_000
 """Of all shipped tapes together."""
+
+BEGUN_VIEWS = 6
+"""Of a lens whose other views the worker adds."""
 
 PACE = Pace(share=1e9, watched_share=1e9, validation_share=1e9, gap=0.0, views=110)
 """No share of the time limits what is recorded; weights are kept as far as they are small, first and last always."""
@@ -93,7 +97,7 @@ def make_tape(store: Store, name: str, lesson: Lesson, path: Path) -> Path:
     if prepared.digest:
         store.save_text(prepared.digest, prepared.body)
     store.create(made, prepared.config, owner="", lenses=lesson.lenses, data=prepared.digest)
-    pace = replace(PACE, ratio=lesson.ratio, weight_bytes=lesson.weight_bytes)
+    pace = replace(PACE, ratio=lesson.ratio, weight_bytes=lesson.weight_bytes, weight_steps=lesson.weight_steps)
     for step in record(store, made, pace, torch.device("cpu")):
         progress.update(step.number, step.loss)
     run = store.run(made)
@@ -102,8 +106,9 @@ def make_tape(store: Store, name: str, lesson: Lesson, path: Path) -> Path:
         raise ValueError(f"{name} is {run.status}: {run.message}")
     looker = Looker(store, lambda _: None, torch.device("cpu"))
     for lens in lesson.filled:
-        for _ in looker.fill(made, lens):
-            pass
+        deque(looker.fill(made, lens), maxlen=0)
+    for lens in lesson.begun:
+        deque(looker.fill(made, lens, most=BEGUN_VIEWS), maxlen=0)
     meta = {key: value for key, value in run.meta.items() if key != "seconds"}
     store.create(name, run.config, owner="", lenses=run.lenses, data=run.data, status=run.status, meta=meta)
     store.change(name, message=run.message)

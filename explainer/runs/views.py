@@ -37,6 +37,7 @@ class Pace:
         weight_bytes: most bytes of weights.
         ratio: growth of the steps with views and gradient details.
         weight_ratio: growth of the steps with weights and validation, at least.
+        weight_steps: steps with weights, in the place of those that grow; () for these.
     """
 
     share: float = 0.04
@@ -49,6 +50,7 @@ class Pace:
     weight_bytes: int = 32_000_000
     ratio: float = 1.03
     weight_ratio: float = 1.1
+    weight_steps: tuple[int, ...] = ()
 
 
 SWEEP_PACE = Pace(gap=math.inf, weight_bytes=0, ratio=1.25, weight_ratio=1.25)
@@ -103,7 +105,9 @@ class Viewer:
         One that would not is left out; its last moment is filled in from the weights when somebody asks for it.
         """
         sights = [sight for sight in self._open() if sight.step != self.trainer.step]
-        return [draft for sight in sights if self._awaited(sight) or self._affords(sight) for draft in self._take(sight)]
+        return [
+            draft for sight in sights if self._awaited(sight) or self._affords(sight) for draft in self._take(sight)
+        ]
 
     def _awaited(self, sight: Sight) -> bool:
         """Whether a page waits for what this lens sees."""
