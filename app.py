@@ -15,7 +15,7 @@ from explainer.player.mount import base_path
 from explainer.player.routes import routes
 from explainer.runs.supervisor import Supervisor
 from explainer.runs.tape_file import load_shipped
-from explainer.ui.backend import annotator, store
+from explainer.ui.backend import annotator, complete_lessons, store
 from explainer.ui.frontend import Frontend, Opening, send_at_once
 from explainer.ui.visitors import OwnerCookie
 
@@ -26,6 +26,7 @@ HERE = Path(__file__).resolve().parent
 async def lifespan(_: st.App) -> AsyncIterator[None]:
     """The worker lives as long as the app does; lessons and plotly.js are in place before the first visit."""
     load_shipped(store())
+    complete_lessons()
     supervisor = Supervisor(store().folder)
     supervisor.start()
     plotly_script()

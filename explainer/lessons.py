@@ -20,15 +20,19 @@ class Lesson:
         config: what it trains.
         lenses: whose views are on its tape.
         filled: likewise, of the moments alone whose weights are on it.
+        begun: likewise, of six of these moments; the worker adds the others when the app starts.
         ratio: growth of the steps with views and gradient details.
         weight_bytes: of all kept moments' weights, at most.
+        weight_steps: moments whose weights are kept, beside the first and the last; () for log-spaced ones.
     """
 
     config: RunConfig
     lenses: tuple[str, ...]
     filled: tuple[str, ...] = ()
+    begun: tuple[str, ...] = ()
     ratio: float = 1.03
     weight_bytes: int = 120_000
+    weight_steps: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,19 +87,41 @@ _MICROSCOPE = RunConfig(task="adding", length=40, model="rnn", width=16, lr=1e-2
 
 _FLIPFLOP = RunConfig(task="flipflop", length=24, model="gru", width=12, lr=2e-2, batch=64, steps=300)
 
+_TEXT = RunConfig(
+    task="text",
+    length=84,
+    model="lstm",
+    width=44,
+    lr=5e-3,
+    schedule="cosine",
+    min_lr=5e-4,
+    batch=32,
+    steps=4000,
+    seed=5,  # the sequence that is looked at has brackets and quotation marks
+)
+
 LESSONS: Mapping[str, Lesson] = {
     "lesson-hidden": Lesson(_ADDING, ("hidden", "gates"), ratio=1.06),
     # One task and one seed, so all three see the same batches.
     "lesson-gradients-rnn": Lesson(_GRADIENTS, ("gradients",)),
     "lesson-gradients-lstm": Lesson(replace(_GRADIENTS, model="lstm"), ("gradients",)),
     "lesson-gradients-gru": Lesson(replace(_GRADIENTS, model="gru"), ("gradients",)),
-    "lesson-microscope-rnn": Lesson(_MICROSCOPE, ()),
-    "lesson-microscope-lstm": Lesson(replace(_MICROSCOPE, model="lstm"), (), filled=("surgery",)),
-    "lesson-microscope-gru": Lesson(replace(_MICROSCOPE, model="gru"), ()),
+    "lesson-microscope-rnn": Lesson(_MICROSCOPE, (), begun=("microscope", "jacobian")),
+    "lesson-microscope-lstm": Lesson(
+        replace(_MICROSCOPE, model="lstm"), (), filled=("surgery",), begun=("microscope", "jacobian")
+    ),
+    "lesson-microscope-gru": Lesson(replace(_MICROSCOPE, model="gru"), (), begun=("microscope", "jacobian")),
     "lesson-flipflop": Lesson(_FLIPFLOP, ("fixed_points",), ratio=1.35, weight_bytes=24_000),
-    "lesson-attention": Lesson(_REPEAT, ("attention", "biography"), filled=("surgery",)),
+    # The induction heads form between steps 209 and 265.
+    "lesson-attention": Lesson(
+        _REPEAT,
+        ("attention", "biography"),
+        filled=("surgery", "layers"),
+        weight_steps=(60, 160, 209, 236, 265, 400),
+    ),
     "lesson-attention-one-layer": Lesson(replace(_REPEAT, layers=1), ("attention", "biography")),
     "lesson-positions": Lesson(_POSITIONS, ("positions",)),
+    "lesson-text": Lesson(_TEXT, ("gates",), ratio=2.5, weight_steps=(100, 300, 700, 1200, 2000, 2800)),
 }
 
 _HORIZON = RunConfig(task="adding", length=80, model="gru", width=32, lr=1e-2, batch=32, steps=800)

@@ -9,9 +9,10 @@ from explainer.figures.panel import Reel, still
 from explainer.figures.subject import subject
 from explainer.lessons import LESSONS
 from explainer.player import play
+from explainer.player.mount import base_path
 from explainer.runs.store import Run
 from explainer.theory.variables import VARIABLES
-from explainer.ui.backend import annotator, client
+from explainer.ui.backend import annotator, client, runs_of
 from explainer.ui.lesson import EXAMPLES, Lesson, example_input, open_lesson, theme, tracks, transport
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.words import literal
@@ -69,20 +70,19 @@ EXPERIMENTS = (
         "with a bias of 0 it is about 1.4. On this task the bias was not found to make learning faster.",
     ),
     Experiment(
-        "Let the network read text. Which unit counts how far into a word it is?",
-        {
-            "task": "text",
-            "model": "lstm",
-            "length": "64",
-            "width": "64",
-            "steps": "1500",
-            "lr": "0.003",
-            "variable": "2",
-        },
-        "Look at the sentence below the coloured text: it names the unit and its correlation at every step of training. "
-        "Whether a single unit does it, or only the state as a whole, is what the probe beside it tells.",
+        "This LSTM reads Python’s language reference. Does a unit follow how deep in brackets it is, whether it is inside quotation "
+        "marks, how far into a word? And was that learnt? Drag to step 0.",
+        {"run": "lesson-text", "variable": "0", "step": "4000"},
+        "Somewhat. Unit 34 falls with the depth of the brackets (r = −0.44), where no unit had more than 0.26 before training. Quotation "
+        "marks: 0.25 before, 0.38 at the end, and the readout’s R² rises from 0.25 to 0.45. How far into a word it is some unit follows with "
+        "0.72 at the end, but so did another one at step 0, with −0.72: what a blank leaves in a state fades with every character, "
+        "untrained too.",
     ),
 )
+
+WORKER_STARTS = 20.0  # seconds, on a small host
+READER = "lesson-text"
+"""Whose units the pattern below is looked for in when the network on the page reads no text."""
 
 lesson = Lesson(
     key="gates",
@@ -153,7 +153,8 @@ def elsewhere(run: Run) -> None:
         fresh = st.toggle("Just switched on", key="pattern-fresh", help="Only units that are off one character before")
     try:
         question = f"{first}-{end} {threshold:.1f}{' new' if fresh else ''}\n{text}"
-        record = client().look(run.id, step, "pattern", question)
+        with st.spinner("Reading the validation text…"):
+            record = client().look(run.id, step, "pattern", question, timeout=WORKER_STARTS)
     except (ValueError, TimeoutError) as error:
         st.warning(literal(str(error)), icon=":material/warning:")
         return
@@ -162,14 +163,7 @@ def elsewhere(run: Run) -> None:
     play([still(panel, [reel]) for panel in shown], key="pattern")
 
 
-st.subheader("Where else are these units on?", anchor=False)
-if runs and runs[0].config.task == "text" and client().snapshots(runs[0].id):
-    elsewhere(runs[0])
-else:
-    st.caption(
-        "Choose a stretch of text, and find where else the same units are on: for a network that reads text (third under Try)."
-    )
-
+asked = st.container()  # filled last: its answer comes from the worker, and nothing on the page has to wait for that
 words_below(
     "gates",
     "gates",
@@ -184,3 +178,20 @@ words_below(
     experiments=EXPERIMENTS,
     config=runs[0].config if runs else None,
 )
+
+with asked:
+    st.subheader("Where else are these units on?", anchor=False)
+    reader = next((each for each in runs[:1] if each.config.task == "text" and client().snapshots(each.id)), None)
+    if reader is None:
+        reader = next(iter(runs_of([READER])), None)
+        if reader is not None:
+            st.caption(
+                f"The network above reads no text, so here is one that does: an LSTM of {reader.config.width} units that "
+                f"has read Python’s language reference. [Look into its gates]({base_path()}gates?run={READER})."
+            )
+    if reader is not None:
+        elsewhere(reader)
+    else:
+        st.caption(
+            "Choose a stretch of text, and find where else the same units are on: for a network that reads text."
+        )

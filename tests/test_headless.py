@@ -31,7 +31,7 @@ from explainer.runs.claim import Claim
 from explainer.runs.recorder import FINAL_BATCHES
 from explainer.runs.store import Store
 from explainer.runs.tape import VIEW, decode, decode_view, join_metrics
-from explainer.runs.tape_file import SHIPPED, load_shipped, load_tape, save_tape
+from explainer.runs.tape_file import SHIPPED, TEXT_SUFFIX, load_shipped, load_tape, save_tape
 from explainer.runs.views import view_batch
 from explainer.training import Trainer, train
 
@@ -539,6 +539,9 @@ def test_the_same_lessons_make_the_same_bytes(
     for name in lessons:
         assert (once / f"{name}.tape").read_bytes() == (again / f"{name}.tape").read_bytes()
 
+    (text,) = once.glob(f"*{TEXT_SUFFIX}")
+    assert text.read_bytes() == (again / text.name).read_bytes()
+
     assert load_shipped(store, once) == ["lesson-a", "lesson-b"]
     run = store.run("lesson-a")
     assert run is not None
@@ -561,10 +564,13 @@ def test_too_large_tapes_are_refused_and_nothing_is_written(
 
 def test_a_tape_that_is_no_lesson_any_more_goes(ask: Ask, lessons: dict[str, Lesson], tmp_path: Path) -> None:
     (tmp_path / "lesson-old.tape").write_bytes(b"old")
+    (tmp_path / f"old{TEXT_SUFFIX}").write_bytes(b"old")
     ask("tapes", "lesson-a", "--folder", str(tmp_path))
     assert sorted(path.name for path in tmp_path.glob("*.tape")) == ["lesson-a.tape", "lesson-old.tape"]
     ask("tapes", "--folder", str(tmp_path))
     assert sorted(path.name for path in tmp_path.glob("*.tape")) == ["lesson-a.tape", "lesson-b.tape"]
+    assert not (tmp_path / f"old{TEXT_SUFFIX}").exists()
+    assert len(list(tmp_path.iterdir())) == 3, "and the text that the second one read"
 
 
 def test_a_damaged_tape_does_not_keep_the_others_away(
@@ -584,15 +590,24 @@ def test_a_damaged_tape_does_not_keep_the_others_away(
 
 def test_the_shipped_tapes_are_those_of_the_lessons(store: Store) -> None:
     assert {path.stem for path in SHIPPED.glob("*.tape")} == set(LESSONS)
-    assert sum(path.stat().st_size for path in SHIPPED.glob("*.tape")) <= 5_000_000
+    assert sum(path.stat().st_size for path in SHIPPED.iterdir()) <= tapes_module.MOST_BYTES
     assert set(load_shipped(store)) == set(LESSONS)
     for name, lesson in LESSONS.items():
         run = store.run(name)
         assert run is not None
         assert run.config == lesson.config
         assert run.lenses == lesson.lenses
+        kept = store.steps(name, "weights")
         for lens in lesson.lenses:
             assert {0, run.step} <= set(store.steps(name, VIEW + lens))
+        for lens in lesson.filled:
+            assert store.steps(name, VIEW + lens) == kept
+        for lens in lesson.begun:
+            begun = store.steps(name, VIEW + lens)
+            assert {0, run.step} <= set(begun) <= set(kept)
+            assert len(begun) == tapes_module.BEGUN_VIEWS
+        if lesson.weight_steps:
+            assert kept == [0, *lesson.weight_steps, run.step]
 
 
 # -- the README -------------------------------------------------------------------------------

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from explainer import player
+from explainer.lessons import LESSONS
+from explainer.player import Track
+from explainer.runs.looking import Looker
 from explainer.runs.store import Store
+from explainer.runs.tape import VIEW
 from explainer.runs.tape_file import load_shipped
 from explainer.ui import backend
 from explainer.ui.places import LESSON_PLACES, PLACES, Place
@@ -21,15 +27,29 @@ TRAINING = [place for place in LESSON_PLACES if place.path not in ELSEWHERE]
 
 @pytest.fixture(autouse=True)
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    """The interface over a store of its own, with the lessons that ship."""
+    """The interface over a store of its own with the lessons that ship, and beside it someone who answers looks."""
     monkeypatch.setenv("EXPLAINER_STORE", str(tmp_path))
     for shared in (backend.store, backend.client, backend.annotator):
         shared.cache_clear()
     load_shipped(backend.store())
+    done = threading.Event()
+    thread = threading.Thread(target=answering, args=(tmp_path, done))
+    thread.start()
     yield backend.store()
+    done.set()
+    thread.join()
     backend.store().close()
     for shared in (backend.store, backend.client, backend.annotator):
         shared.cache_clear()
+
+
+def answering(path: Path, done: threading.Event) -> None:
+    store = Store(path)
+    looker = Looker(store, lambda run: None)
+    while not done.wait(0.01):
+        looker.looks = store.waiting_looks()
+        looker.turn(busy=False)
+    store.close()
 
 
 def opened(place: Place, **query: str) -> AppTest:
@@ -85,3 +105,41 @@ def test_another_run_on_the_task_can_be_compared_and_what_differs_is_listed(stor
     assert any("| Length T | 30 | 50 |" in each.value for each in app.markdown)
     chosen.select(None).run()
     assert "against" not in app.query_params
+
+
+def test_what_recorded_lessons_lack_is_asked_for_once_and_the_worker_adds_it(store: Store) -> None:
+    begun = [(name, lens) for name, lesson in LESSONS.items() for lens in lesson.begun]
+    assert begun
+    backend.complete_lessons()
+    backend.complete_lessons()
+    commands = store.commands()
+    assert [(command.run, command.kind, command.value) for command in commands] == [
+        (name, "fill", lens) for name, lens in begun
+    ]
+    name, lens = begun[-1]
+    assert max(store.steps(name, VIEW + lens)) == store.run(name).step  # type: ignore[union-attr]
+    looker = Looker(store, lambda run: None)
+    looker.queue_fill(commands[-1].id, name, lens)
+    while looker.turn(busy=False):
+        pass
+    assert store.steps(name, VIEW + lens) == store.steps(name, "weights")
+    for command in store.commands():
+        store.settle(command.id)
+    backend.complete_lessons()
+    assert [(command.run, command.value) for command in store.commands()] == begun[:-1]
+
+
+@pytest.mark.parametrize("place", LESSON_PLACES, ids=lambda place: place.file)
+def test_no_page_waits_for_views_of_the_lessons_that_it_opens_with(
+    place: Place, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[Track] = []
+    monkeypatch.setattr(player, "play", lambda panels, tracks=(), **_: shown.extend(tracks))
+    opened(place)
+    for track in shown:
+        run = store.run(track.run)
+        assert run is not None
+        for lens in track.lenses:
+            assert {0, run.step} <= set(store.steps(run.id, VIEW + lens)), (run.id, lens)
+    without = ("positions", "horizon", "extrapolation")  # a formula, and sweeps
+    assert bool(shown) == (place.path not in without)

@@ -27,6 +27,8 @@ from explainer.runs.active import record as recorded
 from explainer.runs.inputs import prepare
 from explainer.runs.looking import Looker
 from explainer.runs.store import Store
+from explainer.runs.tape import decode_view
+from explainer.runs.tape_file import SHIPPED, load_tape
 from explainer.tasks.text import Text
 from explainer.theory import patterns
 from explainer.ui import backend
@@ -318,6 +320,43 @@ def test_a_network_that_reads_no_text_has_a_sentence_instead(store: Store) -> No
     store.create("numbers", RunConfig(task="adding", width=5), owner="me", lenses=("gates",))
     app = AppTest.from_file(str(PROJECT / "pages" / "gates.py"), default_timeout=60)
     app.query_params["run"] = "numbers"
+    app.session_state["routes_unreachable"] = True
     app.run()
     assert not app.exception
     assert any("for a network that reads text" in caption.value for caption in app.caption)
+    load_tape(store, SHIPPED / "lesson-text.tape")
+    app.run()
+    assert not app.exception
+    assert not app.warning
+    (said,) = [caption.value for caption in app.caption if "reads no text" in caption.value]
+    assert "](/gates?run=lesson-text)" in said
+    assert any("stretches of 5 characters" in text.value for text in app.text)
+
+
+def test_the_recorded_reader_is_looked_into_and_its_pattern_is_its_own(store: Store) -> None:
+    """Weights of eight moments at least, the last one included, and a unit that has learnt to follow brackets."""
+    load_tape(store, SHIPPED / "lesson-text.tape")
+    run = store.run("lesson-text")
+    assert run is not None
+    assert run.meta["final"]["validation loss"] < 0.6 * run.meta["baseline"]
+    steps = store.steps("lesson-text", "weights")
+    assert len(steps) >= 8
+    assert steps[-1] == run.step
+    first, last = (store.chunk_at("lesson-text", "view:gates", step) for step in (0, run.step))
+    assert first is not None
+    assert last is not None
+    before, after = (decode_view("gates", chunk.body) for chunk in (first, last))
+    brackets, quotes, blank = (
+        np.abs([before.correlations[row], after.correlations[row]]).max(axis=1) for row in range(3)
+    )
+    np.testing.assert_allclose([brackets, quotes, blank], [[0.26, 0.44], [0.25, 0.38], [0.72, 0.72]], atol=0.005)
+    assert after.correlations[0].argmin() == 34
+    np.testing.assert_allclose([before.probes[1], after.probes[1]], [0.25, 0.45], atol=0.005)
+    app = AppTest.from_file(str(PROJECT / "pages" / "gates.py"), default_timeout=60)
+    app.query_params["run"] = "lesson-text"
+    app.session_state["routes_unreachable"] = True
+    app.run()
+    assert not app.exception
+    assert not app.warning
+    assert not any("reads no text" in caption.value for caption in app.caption)
+    assert any("stretches of 5 characters" in text.value for text in app.text)

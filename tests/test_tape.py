@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import lzma
 import math
 import pickle
 import struct
@@ -20,6 +21,7 @@ from hypothesis.extra import numpy as arrays_of
 from safetensors import SafetensorError
 
 from explainer.config import RunConfig
+from explainer.data import digest
 from explainer.records import (
     RECORDS,
     AttentionRecord,
@@ -38,9 +40,10 @@ from explainer.records import (
     ReachRecord,
     SurgeryRecord,
 )
-from explainer.runs import tape
+from explainer.runs import tape, tape_file
+from explainer.runs.packing import LAYOUTS, arranged, compress, decompress, pack, restored, unpack
 from explainer.runs.store import Draft, IllegalChange, Store
-from explainer.runs.tape_file import load_tape, save_tape
+from explainer.runs.tape_file import FORMAT, load_tape, save_tape
 
 RANDOM = np.random.default_rng(3)
 
@@ -309,11 +312,14 @@ def store(tmp_path: Path) -> Iterator[Store]:
     store.close()
 
 
+TEXT = "the text " * 50
+
+
 def record_some(store: Store, run: str = "abc", task: str = "adding") -> None:
     config = RunConfig(task=task, length=13, width=5, batch=3, steps=7)
-    data = "d" * 64 if task == "text" else ""
+    data = digest(TEXT) if task == "text" else ""
     if data:
-        store.save_text(data, "the text " * 50)
+        store.save_text(data, TEXT)
     store.create(
         run, config, owner="me", lenses=("hidden",), data=data, meta={"metric": "m", "final": {"loss": math.nan}}
     )
@@ -363,32 +369,141 @@ def test_loading_the_same_file_again_changes_nothing_and_a_new_one_replaces(stor
     assert [(chunk.seq, chunk.kind) for chunk in store.chunks("lesson-some")] == [(0, "view:hidden"), (1, "metrics")]
 
 
+def test_lessons_on_one_text_share_its_file_and_need_it(store: Store, tmp_path: Path) -> None:
+    record_some(store, task="text")
+    for name in ("lesson-one", "lesson-two"):
+        save_tape(store, "abc", tmp_path / f"{name}.tape", name)
+    (text,) = tmp_path.glob(f"*{tape_file.TEXT_SUFFIX}")
+    assert decompress(text.read_bytes(), 999) == TEXT.encode()
+    for content in (compress(b"another text"), compress(TEXT.encode())[:-7], b"", compress(b"x" * 5_000_000), None):
+        text.unlink() if content is None else text.write_bytes(content)
+        with pytest.raises(ValueError, match="is not a tape of this project"):
+            load_tape(store, tmp_path / "lesson-one.tape")
+    assert store.run("lesson-one") is None
+
+
+def opened(path: Path) -> tuple[bytes, dict[str, np.ndarray], dict[str, Any]]:
+    """A tape file's first line, and the arrays and the row behind it."""
+    line, _, packed = path.read_bytes().partition(b"\n")
+    arrays, metadata = tape.decode(decompress(packed, 10**6))
+    return line + b"\n", arrays, json.loads(metadata["run"])
+
+
 def test_only_tapes_are_loaded(store: Store, tmp_path: Path) -> None:
     record_some(store)
     path = tmp_path / "a.tape"
     save_tape(store, "abc", path, "lesson-some")
     whole = path.read_bytes()
-    arrays, metadata = tape.decode(whole)
-    row = json.loads(metadata["run"])
-    bomb = np.frombuffer(zlib.compress(b"\0" * 70_000_000), np.uint8)
+    line, arrays, row = opened(path)
+
+    def made(arrays: dict[str, np.ndarray] = arrays, **other: Any) -> bytes:
+        return line + compress(tape.encode(arrays, {"run": json.dumps({**row, **other})}))
+
+    path.write_bytes(made())
+    load_tape(store, path)
+    store.erase("lesson-some")
+    flipped = bytearray(whole)
+    flipped[-300] ^= 1
     wrong = [
+        b"",
         b"not a tape",
         whole[:-5],
+        whole + b"more",
+        bytes(flipped),
         pickle.dumps(row),
-        tape.encode(arrays, {"run": json.dumps({**row, "format": "another"})}),
-        tape.encode(arrays, {"run": json.dumps({**row, "lesson": "61572530c9cac0a6"})}),
-        tape.encode(arrays, {"run": json.dumps({**row, "config": '{"lr": 0}'})}),
-        tape.encode(arrays, {}),
-        tape.encode({"000000": arrays["000000"]}, metadata),
-        tape.encode({**arrays, "000001": bomb}, metadata),
-        tape.encode({**arrays, "000001": arrays["000001"][:-9]}, metadata),
-        tape.encode({**arrays, "000001": np.zeros(9, np.uint8)}, metadata),
+        whole.replace(FORMAT.encode(), b"unrolled tape 1", 1),
+        whole.replace(b"lesson-some", b"61572530c9cac0a6", 1),
+        line + tape.encode(arrays, {"run": json.dumps(row)}),
+        line + compress(pickle.dumps(row)),
+        line + compress(tape.encode(arrays)),
+        line + compress(b"\0" * 33_000_000),
+        made(config='{"lr": 0}'),
+        made(data="../../secret"),
+        made(data="d" * 64),
+        made(kinds=row["kinds"][:-1]),
+        made(kinds=[[name, 3, *rest] for name, _, *rest in row["kinds"]]),
+        made(kinds=[[name] for name, *_ in row["kinds"]]),
+        made({**arrays, "head": arrays["head"] + 1}),
+        made({**arrays, "data": -arrays["data"]}),
+        made({**arrays, "kind": arrays["kind"] - 1}),
+        made({**arrays, "0:data": arrays["0:data"][:-1]}),
+        made({name: array for name, array in arrays.items() if name != "1:data"}),
     ]
     for content in wrong:
         path.write_bytes(content)
         with pytest.raises(ValueError, match="is not a tape of this project"):
             load_tape(store, path)
     assert [run.id for run in store.runs()] == ["abc"]
+
+
+def test_a_tape_that_could_not_be_loaded_is_not_saved(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record_some(store)
+    monkeypatch.setattr(tape_file, "LARGEST", 5000)
+    with pytest.raises(ValueError, match="at most 5,000 can be loaded"):
+        save_tape(store, "abc", tmp_path / "a.tape", "lesson-some")
+    assert not (tmp_path / "a.tape").exists()
+
+
+# -- packing ----------------------------------------------------------------------------------
+
+
+some_bodies = st.one_of(
+    st.binary(max_size=40),
+    st.builds(
+        lambda size, seed: tape.encode(
+            {"w": np.random.default_rng(seed).random(size, np.float32)}, {"seed": "é" * seed}
+        ),
+        st.integers(0, 13),
+        st.integers(0, 3),
+    ),
+)
+some_chunks = st.builds(
+    Draft, st.sampled_from(["weights", "view:a<b>é", "metrics"]), st.integers(0, 2**40), some_bodies
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(some_chunks, max_size=9))
+def test_packed_chunks_come_back_bit_for_bit(chunks: list[Draft]) -> None:
+    arrays, kinds = pack(chunks)
+    arrays, _ = tape.decode(decompress(compress(tape.encode(arrays, {"x": "y"})), 10**6))
+    assert unpack(arrays, json.loads(json.dumps(kinds))) == chunks
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    arrays_of.arrays(np.uint8, st.tuples(st.integers(1, 7), st.integers(0, 23))),
+    st.sampled_from(LAYOUTS),
+)
+def test_every_layout_can_be_undone(table: np.ndarray, layout: Any) -> None:
+    body = arranged(table, layout)
+    assert len(body) == table.size
+    np.testing.assert_array_equal(restored(body, len(table), layout), table, strict=True)
+
+
+def test_rows_that_change_little_are_packed_small() -> None:
+    """A walk in float32: signs, exponents and the first bits of the mantissas hardly change from row to row."""
+    walk = 1 + 1e-3 * np.cumsum(RANDOM.standard_normal((50, 300)), axis=0)
+    chunks = [Draft("weights", step, tape.encode({"w": row.astype(np.float32)})) for step, row in enumerate(walk)]
+    arrays, _ = pack(chunks)
+    alone = sum(len(zlib.compress(chunk.body, 9)) for chunk in chunks)
+    assert len(compress(tape.encode(arrays))) < 0.8 * alone
+
+
+@pytest.mark.parametrize("packed", [b"", b"x" * 99, compress(b"abc")[:-1], compress(b"abc") + b"d", compress(b"abcd")])
+def test_only_whole_and_small_packages_are_unpacked(packed: bytes) -> None:
+    with pytest.raises((ValueError, lzma.LZMAError)):
+        decompress(packed, 3)
+    assert decompress(compress(b"abc"), 3) == b"abc"
+
+
+def test_unpacking_takes_little_memory() -> None:
+    """A dictionary larger than ours is refused before it is reserved."""
+    large = ({"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 28},)
+    with pytest.raises(lzma.LZMAError, match=r"[Mm]emory"):
+        decompress(lzma.compress(b"abc", lzma.FORMAT_XZ, filters=large), 999)
 
 
 def test_saving_needs_a_run_and_a_lesson(store: Store, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from explainer.runs import recorder, tape, views
 from explainer.runs.active import ActiveRun, record
 from explainer.runs.claim import Claim
 from explainer.runs.client import LATEST, Client
+from explainer.runs.looking import Looker
 from explainer.runs.store import Draft, Run, Store, StoreError
 from explainer.runs.supervisor import Supervisor
 from explainer.runs.views import Pace
@@ -572,6 +573,15 @@ def test_weights_keep_to_their_budget_with_the_first_and_the_last(client: Client
     assert gaps == sorted(gaps)
 
 
+def test_weights_are_kept_at_the_steps_that_are_named_and_nothing_else_changes(client: Client) -> None:
+    config = replace(CONFIG, steps=43)
+    grown, named = (client.submit(replace(config, seed=seed), "me") for seed in (0, 1))
+    for run, pace in ((grown, Pace()), (named, Pace(weight_steps=(7, 11, 12)))):
+        list(record(client.store, run, pace))
+    assert client.snapshots(named) == [0, 7, 11, 12, 43]
+    same(weights(client.store, named, 11), by_itself(replace(config, seed=1, steps=11))[1])
+
+
 def test_a_watched_lens_sees_a_run_that_was_not_asked_with_it(client: Client) -> None:
     store = client.store
     run = client.submit(LONG, "me")
@@ -660,6 +670,21 @@ def test_a_tape_is_filled_with_a_lens_that_nobody_thought_of(client: Client) -> 
     client.fill(run, "gradients")
     work(workshop, lambda: not store.commands())
     assert len(client.chunks(run)) == count, "nothing is taken twice"
+
+
+def test_a_few_moments_can_be_filled_in_first_and_the_others_later(client: Client) -> None:
+    store = client.store
+    run = client.submit(CONFIG, "me", ["hidden"])
+    list(record(store, run))
+    kept = client.snapshots(run)
+    assert len(kept) > 5
+    looker = Looker(store, lambda _: None)
+    few = list(looker.fill(run, "gradients", most=4))
+    assert (few[0], few[-1], len(few)) == (kept[0], kept[-1], 4)
+    assert list(looker.fill(run, "gradients", most=4)) == []
+    assert list(looker.fill(run, "gradients")) == [step for step in kept if step not in few]
+    assert store.steps(run, "view:gradients") == kept
+    assert list(looker.fill(run, "jacobian", most=99)) == kept
 
 
 # -- the process ------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import json
 import shutil
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,11 +29,14 @@ from explainer.runs.outcomes import Outcomes
 from explainer.runs.store import Chunk, Draft, Store
 from explainer.runs.sweep_file import SUFFIX, save_outcomes
 from explainer.runs.tape import encode, join_metrics
-from explainer.runs.tape_file import SHIPPED, save_tape
+from explainer.runs.tape_file import SHIPPED, TEXT_SUFFIX, save_tape
 from explainer.runs.views import SWEEP_PACE, Pace
 
 MOST_BYTES = 5_000_000
 """Of all shipped tapes together."""
+
+BEGUN_VIEWS = 6
+"""Of a lens whose other views the worker adds."""
 
 PACE = Pace(share=1e9, watched_share=1e9, validation_share=1e9, gap=0.0, views=110)
 """No share of the time limits what is recorded; weights are kept as far as they are small, first and last always."""
@@ -42,7 +46,7 @@ def make_tapes(names: Sequence[str] = (), folder: Path | None = None) -> int:
     """Train lessons and write their tapes, all or none; the last line of the output is JSON with their sizes.
 
     Args:
-        names: of lessons; default, all. Then tapes that are no lesson's any more go.
+        names: of lessons; default, all. Then tapes that are no lesson's any more go, and texts that none read.
         folder: default, `tapes/` of the project.
 
     Returns:
@@ -67,13 +71,14 @@ def make_tapes(names: Sequence[str] = (), folder: Path | None = None) -> int:
         }
         store.close()
         kept = [path for path in _shipped(folder) if names and path.stem not in fresh]
-        sizes = {path.stem: path.stat().st_size for path in [*kept, *fresh.values()]}
+        written = [*fresh.values(), *Path(scratch).glob(f"*{TEXT_SUFFIX}")]
+        sizes = {path.stem: path.stat().st_size for path in [*kept, *written]}
         _refuse_if_too_big(sizes)
         folder.mkdir(parents=True, exist_ok=True)
         for path in _shipped(folder):
             if path not in kept:
                 path.unlink()
-        for path in fresh.values():
+        for path in written:
             shutil.copyfile(path, folder / path.name)
     print(orjson.dumps({"tapes": sizes, "bytes": sum(sizes.values())}).decode())
     return 0
@@ -92,7 +97,7 @@ def make_tape(store: Store, name: str, lesson: Lesson, path: Path) -> Path:
     if prepared.digest:
         store.save_text(prepared.digest, prepared.body)
     store.create(made, prepared.config, owner="", lenses=lesson.lenses, data=prepared.digest)
-    pace = replace(PACE, ratio=lesson.ratio, weight_bytes=lesson.weight_bytes)
+    pace = replace(PACE, ratio=lesson.ratio, weight_bytes=lesson.weight_bytes, weight_steps=lesson.weight_steps)
     for step in record(store, made, pace, torch.device("cpu")):
         progress.update(step.number, step.loss)
     run = store.run(made)
@@ -101,8 +106,9 @@ def make_tape(store: Store, name: str, lesson: Lesson, path: Path) -> Path:
         raise ValueError(f"{name} is {run.status}: {run.message}")
     looker = Looker(store, lambda _: None, torch.device("cpu"))
     for lens in lesson.filled:
-        for _ in looker.fill(made, lens):
-            pass
+        deque(looker.fill(made, lens), maxlen=0)
+    for lens in lesson.begun:
+        deque(looker.fill(made, lens, most=BEGUN_VIEWS), maxlen=0)
     meta = {key: value for key, value in run.meta.items() if key != "seconds"}
     store.create(name, run.config, owner="", lenses=run.lenses, data=run.data, status=run.status, meta=meta)
     store.change(name, message=run.message)
@@ -139,7 +145,7 @@ def make_sweep(store: Store, name: str, lesson: SweepLesson, path: Path) -> Path
 
 
 def _shipped(folder: Path) -> list[Path]:
-    return sorted([*folder.glob("*.tape"), *folder.glob(f"*{SUFFIX}")])
+    return sorted(path for suffix in (".tape", SUFFIX, TEXT_SUFFIX) for path in folder.glob(f"*{suffix}"))
 
 
 def in_order(chunks: Sequence[Chunk]) -> list[Draft]:

@@ -90,8 +90,11 @@ class Looker:
             log.exception("lens %s failed on run %s", look.lens, look.run)
             self.store.refuse(look.id, f"The lens could not look at this moment ({type(error).__name__}: {error}).")
 
-    def fill(self, run_id: str, lens: str) -> Iterator[int]:
+    def fill(self, run_id: str, lens: str, most: int | None = None) -> Iterator[int]:
         """Add a lens's view at every kept moment of a run that lacks it, yielding each step.
+
+        Args:
+            most: only so many of the kept moments, evenly spread in their order, with the first and the last.
 
         Raises:
             ValueError: the lens doesn't suit the run, or its data is missing.
@@ -99,8 +102,11 @@ class Looker:
         run = self.store.run(run_id)
         if run is None:
             return
-        missing = sorted(set(self.store.steps(run_id, "weights")) - set(self.store.steps(run_id, VIEW + lens)))
-        for step in missing:
+        kept = sorted(self.store.steps(run_id, "weights"))
+        if most is not None and len(kept) > most:
+            kept = [kept[round(place * (len(kept) - 1) / (most - 1))] for place in range(most)]
+        seen = set(self.store.steps(run_id, VIEW + lens))
+        for step in (step for step in kept if step not in seen):
             body = self._body(self._at(run, step), lens, "")
             self.store.append(run_id, [Draft(VIEW + lens, step, body)])
             yield step

@@ -87,7 +87,7 @@ class Recorder:
             self._record(step.number, seconds)
 
     def _record(self, number: int, seconds: float) -> None:
-        if number >= self._weight_grid.next(self._weight_step):
+        if self._weights_due(number):
             self._weights()
         self._drafts += self.viewer.look_if_due(seconds)
         if self._validation_due(number):
@@ -155,6 +155,11 @@ class Recorder:
     def _weight_grid(self) -> Grid:
         """One place is kept for the last moment."""
         return Grid.with_at_most(self._weight_places - 1, self.trainer.config.steps, self.pace.weight_ratio)
+
+    def _weights_due(self, number: int) -> bool:
+        if self.pace.weight_steps:
+            return number in self.pace.weight_steps
+        return number >= self._weight_grid.next(self._weight_step)
 
     def _weights(self) -> None:
         if self.trainer.step != self._weight_step:

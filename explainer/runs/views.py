@@ -37,6 +37,7 @@ class Pace:
         weight_bytes: most bytes of weights.
         ratio: growth of the steps with views and gradient details.
         weight_ratio: growth of the steps with weights and validation, at least.
+        weight_steps: steps with weights, in the place of those that grow; () for these.
     """
 
     share: float = 0.04
@@ -49,6 +50,7 @@ class Pace:
     weight_bytes: int = 32_000_000
     ratio: float = 1.03
     weight_ratio: float = 1.1
+    weight_steps: tuple[int, ...] = ()
 
 
 SWEEP_PACE = Pace(gap=math.inf, weight_bytes=0, ratio=1.25, weight_ratio=1.25)

@@ -9,10 +9,12 @@ from functools import cache
 import streamlit as st
 
 from explainer.figures.panel import Frame, Reel
+from explainer.lessons import LESSONS
 from explainer.player.annotate import Annotator
 from explainer.player.mount import Track
 from explainer.runs.client import Client
 from explainer.runs.store import Run, Store, default_path
+from explainer.runs.tape import VIEW
 
 OWNER_COOKIE = "unrolled_owner"
 
@@ -33,6 +35,16 @@ def client() -> Client:
 def annotator() -> Annotator:
     """Notes and contexts, computed once for all viewers."""
     return Annotator(store())
+
+
+def complete_lessons() -> None:
+    """Ask the worker for the views that recorded lessons came with only a few of; what it has been asked it is not again."""
+    asked = {(command.run, command.value) for command in store().commands() if command.kind == "fill"}
+    for name, lesson in LESSONS.items():
+        for lens in lesson.begun:
+            missing = set(store().steps(name, "weights")) - set(store().steps(name, VIEW + lens))
+            if missing and (name, lens) not in asked:
+                store().command(name, "fill", lens)
 
 
 def owner() -> str:
