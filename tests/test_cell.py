@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,10 +21,8 @@ from explainer.models import build
 from explainer.records import CellRecord
 from explainer.runs.store import Draft, Store
 from explainer.runs.tape import VIEW, encode_view
-from explainer.runs.tape_file import SHIPPED, load_tape
 from explainer.tasks import make_task
 from explainer.theory.cell import attention_cell
-from explainer.ui import backend
 
 PROJECT = Path(__file__).resolve().parents[1]
 T, L, H, K, V = 11, 2, 3, 10, 13
@@ -182,15 +179,8 @@ def test_plotly_takes_the_figures(theme: str) -> None:
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    monkeypatch.setenv("EXPLAINER_STORE", str(tmp_path))
-    for shared in (backend.store, backend.client, backend.annotator):
-        shared.cache_clear()
-    load_tape(backend.store(), SHIPPED / "lesson-attention.tape")
-    yield backend.store()
-    backend.store().close()
-    for shared in (backend.store, backend.client, backend.annotator):
-        shared.cache_clear()
+def store(lessons: Store) -> Store:
+    return lessons
 
 
 def page() -> AppTest:

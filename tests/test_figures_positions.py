@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,6 @@ from explainer.models import build
 from explainer.records import PositionsRecord, to_arrays
 from explainer.tasks import make_task
 from explainer.theory import encodings
-from explainer.ui import backend
 
 PROJECT = Path(__file__).resolve().parents[1]
 T, D, K, H = 23, 14, 10, 7
@@ -430,18 +429,6 @@ def test_the_plane_of_a_growing_tape_does_not_flip() -> None:
 
 
 # -- the page ---------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An empty store behind the page."""
-    monkeypatch.setenv("EXPLAINER_STORE", str(tmp_path))
-    for shared in (backend.store, backend.client, backend.annotator):
-        shared.cache_clear()
-    yield
-    backend.store().close()
-    for shared in (backend.store, backend.client, backend.annotator):
-        shared.cache_clear()
 
 
 def opened(**query: str) -> AppTest:

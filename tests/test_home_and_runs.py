@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from explainer.config import RunConfig
 from explainer.records import AttentionRecord, HiddenRecord
 from explainer.runs.store import Draft, Store
 from explainer.runs.tape import encode_metrics, encode_view
-from explainer.ui import backend
 from explainer.ui.places import LESSON_PLACES, PLACES, places_for
 from explainer.ui.run_table import ago, network, number, settings, size, task, title
 
@@ -24,15 +22,8 @@ META = {"metric": "mean squared error of the sum", "baseline": 1 / 6, "baseline_
 
 
 @pytest.fixture(autouse=True)
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    """The interface over a store of its own."""
-    monkeypatch.setenv("EXPLAINER_STORE", str(tmp_path))
-    for shared in (backend.store, backend.client, backend.annotator):
-        shared.cache_clear()
-    yield backend.store()
-    backend.store().close()
-    for shared in (backend.store, backend.client, backend.annotator):
-        shared.cache_clear()
+def interface(store: Store) -> None:
+    """Every test has the interface over a store of its own."""
 
 
 def record(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +22,8 @@ from explainer.models import build, observe
 from explainer.models.transformer import Transformer
 from explainer.records import LayersRecord, to_arrays
 from explainer.runs.store import Store
-from explainer.runs.tape_file import load_shipped
 from explainer.tasks import Batch, Task, make_task
 from explainer.theory.rollout import rollout
-from explainer.ui import backend
 
 PROJECT = Path(__file__).resolve().parents[1]
 T, L, H, K, V = 11, 2, 3, 10, 13
@@ -200,15 +197,8 @@ def test_user_text_stays_text_in_the_figures() -> None:
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    monkeypatch.setenv("EXPLAINER_STORE", str(tmp_path))
-    for shared in (backend.store, backend.client, backend.annotator):
-        shared.cache_clear()
-    load_shipped(backend.store())
-    yield backend.store()
-    backend.store().close()
-    for shared in (backend.store, backend.client, backend.annotator):
-        shared.cache_clear()
+def store(lessons: Store) -> Store:
+    return lessons
 
 
 def test_the_page_opens_and_trains(store: Store) -> None:

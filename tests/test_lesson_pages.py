@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +13,6 @@ from explainer.player import Track
 from explainer.runs.looking import Looker
 from explainer.runs.store import Store
 from explainer.runs.tape import VIEW
-from explainer.runs.tape_file import load_shipped
 from explainer.ui import backend
 from explainer.ui.places import LESSON_PLACES, PLACES, Place
 
@@ -26,30 +23,9 @@ TRAINING = [place for place in LESSON_PLACES if place.path not in ELSEWHERE]
 
 
 @pytest.fixture(autouse=True)
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    """The interface over a store of its own with the lessons that ship, and beside it someone who answers looks."""
-    monkeypatch.setenv("EXPLAINER_STORE", str(tmp_path))
-    for shared in (backend.store, backend.client, backend.annotator):
-        shared.cache_clear()
-    load_shipped(backend.store())
-    done = threading.Event()
-    thread = threading.Thread(target=answering, args=(tmp_path, done))
-    thread.start()
-    yield backend.store()
-    done.set()
-    thread.join()
-    backend.store().close()
-    for shared in (backend.store, backend.client, backend.annotator):
-        shared.cache_clear()
-
-
-def answering(path: Path, done: threading.Event) -> None:
-    store = Store(path)
-    looker = Looker(store, lambda run: None)
-    while not done.wait(0.01):
-        looker.looks = store.waiting_looks()
-        looker.turn(busy=False)
-    store.close()
+def store(lessons: Store, looks_answered: None) -> Store:
+    """The lessons that ship, and someone who answers looks."""
+    return lessons
 
 
 def opened(place: Place, **query: str) -> AppTest:

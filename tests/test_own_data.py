@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -14,7 +12,6 @@ from explainer.config import RunConfig
 from explainer.data import SUNSPOTS, Series, digest
 from explainer.runs.store import Store
 from explainer.tasks import make_task
-from explainer.ui import backend
 from explainer.ui.own_data import Given, given_series, given_text, refusal, text_of_file
 
 RIDDLE = "The *quick* <b>brown</b> fox jumps over the [lazy](http://dog) dog.\n" * 7
@@ -24,15 +21,8 @@ FORECAST = RunConfig(task="forecast", length=13, width=8)
 
 
 @pytest.fixture(autouse=True)
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    """The interface over a store of its own."""
-    monkeypatch.setenv("EXPLAINER_STORE", str(tmp_path))
-    for shared in (backend.store, backend.client, backend.annotator):
-        shared.cache_clear()
-    yield backend.store()
-    backend.store().close()
-    for shared in (backend.store, backend.client, backend.annotator):
-        shared.cache_clear()
+def interface(store: Store) -> None:
+    """Every test has the interface over a store of its own."""
 
 
 # -- what is given ----------------------------------------------------------------------------

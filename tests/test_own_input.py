@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from explainer.config import RunConfig
 from explainer.figures.panel import Frame, Reel
-from explainer.runs.looking import Looker
 from explainer.runs.store import Store
-from explainer.runs.tape_file import load_tape
 from explainer.tasks import make_task
 from explainer.ui import backend
 from explainer.ui.lesson import EXAMPLES, example_input
@@ -24,31 +20,8 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    """The interface over a store with two lessons, and in a thread beside it someone who answers looks."""
-    monkeypatch.setenv("EXPLAINER_STORE", str(tmp_path))
-    for shared in (backend.store, backend.client, backend.annotator):
-        shared.cache_clear()
-    for name in ("lesson-gradients-rnn", "lesson-flipflop"):
-        load_tape(backend.store(), PROJECT / "tapes" / f"{name}.tape")
-    done = threading.Event()
-    thread = threading.Thread(target=answering, args=(tmp_path, done))
-    thread.start()
-    yield backend.store()
-    done.set()
-    thread.join()
-    backend.store().close()
-    for shared in (backend.store, backend.client, backend.annotator):
-        shared.cache_clear()
-
-
-def answering(path: Path, done: threading.Event) -> None:
-    store = Store(path)
-    looker = Looker(store, lambda run: None)
-    while not done.wait(0.01):
-        looker.looks = store.waiting_looks()
-        looker.turn(busy=False)
-    store.close()
+def store(lessons: Store, looks_answered: None) -> Store:
+    return lessons
 
 
 def opened(page: str, **query: str) -> AppTest:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +23,11 @@ from explainer.models import Recurrent, build
 from explainer.records import PatternRecord, to_arrays
 from explainer.runs.active import record as recorded
 from explainer.runs.inputs import prepare
-from explainer.runs.looking import Looker
 from explainer.runs.store import Store
 from explainer.runs.tape import decode_view
 from explainer.runs.tape_file import SHIPPED, load_tape
 from explainer.tasks.text import Text
 from explainer.theory import patterns
-from explainer.ui import backend
 
 PROJECT = Path(__file__).resolve().parents[1]
 RIDDLE = "What walks on four feet in the morning, two at noon, and three in the evening?\n" * 23
@@ -270,34 +266,14 @@ def test_the_units_are_named() -> None:
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    """The interface over a store with a run on text, and in a thread beside it someone who answers looks."""
-    monkeypatch.setenv("EXPLAINER_STORE", str(tmp_path))
-    for shared in (backend.store, backend.client, backend.annotator):
-        shared.cache_clear()
+def store(own_store: Store, looks_answered: None) -> Store:
+    """A store with a run on text, and someone who answers looks."""
     prepared = prepare(RunConfig(task="text", length=T, width=N, steps=5, batch=3), RIDDLE)
-    backend.store().save_text(prepared.digest, prepared.body)
-    backend.store().create("text", prepared.config, owner="me", lenses=("gates",), data=prepared.digest)
-    for _ in recorded(backend.store(), "text"):
+    own_store.save_text(prepared.digest, prepared.body)
+    own_store.create("text", prepared.config, owner="me", lenses=("gates",), data=prepared.digest)
+    for _ in recorded(own_store, "text"):
         pass
-    done = threading.Event()
-    thread = threading.Thread(target=answering, args=(tmp_path, done))
-    thread.start()
-    yield backend.store()
-    done.set()
-    thread.join()
-    backend.store().close()
-    for shared in (backend.store, backend.client, backend.annotator):
-        shared.cache_clear()
-
-
-def answering(path: Path, done: threading.Event) -> None:
-    store = Store(path)
-    looker = Looker(store, lambda run: None)
-    while not done.wait(0.01):
-        looker.looks = store.waiting_looks()
-        looker.turn(busy=False)
-    store.close()
+    return own_store
 
 
 def test_the_page_asks_the_worker_and_says_what_is_wrong_with_a_text(store: Store) -> None:

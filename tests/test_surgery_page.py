@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,6 @@ from explainer.player.annotate import Annotator
 from explainer.player.routes import routes
 from explainer.records import SurgeryRecord, to_arrays
 from explainer.runs.store import Store
-from explainer.runs.tape_file import load_shipped
-from explainer.ui import backend
 
 PROJECT = Path(__file__).resolve().parents[1]
 T, N = 5, 3
@@ -193,15 +190,8 @@ def test_the_figures_hold_the_record(task: str, theme: str) -> None:
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    monkeypatch.setenv("EXPLAINER_STORE", str(tmp_path))
-    for shared in (backend.store, backend.client, backend.annotator):
-        shared.cache_clear()
-    load_shipped(backend.store())
-    yield backend.store()
-    backend.store().close()
-    for shared in (backend.store, backend.client, backend.annotator):
-        shared.cache_clear()
+def store(lessons: Store) -> Store:
+    return lessons
 
 
 def opened(**query: str) -> AppTest:

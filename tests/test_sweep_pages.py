@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from explainer.runs.store import Store
 from explainer.runs.sweep_file import load_outcomes, shipped
 from explainer.runs.tape_file import SHIPPED, load_tape
 from explainer.sweep import Sweep
-from explainer.ui import backend, sweeping
+from explainer.ui import backend
 
 PROJECT = Path(__file__).resolve().parents[1]
 PAGES = {"horizon": "lesson-horizon", "extrapolation": "lesson-beyond"}
@@ -25,15 +24,8 @@ SMALL = {
 
 
 @pytest.fixture(autouse=True)
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    monkeypatch.setenv("EXPLAINER_STORE", str(tmp_path))
-    shared = (backend.store, backend.client, backend.annotator, sweeping.outcomes_of)
-    for each in shared:
-        each.cache_clear()
-    yield backend.store()
-    backend.store().close()
-    for each in shared:
-        each.cache_clear()
+def interface(store: Store) -> None:
+    """Every test has the interface over a store of its own."""
 
 
 def opened(name: str, **query: str) -> AppTest:
