@@ -23,6 +23,7 @@ from explainer.lenses import LENSES
 from explainer.lessons import LESSONS
 from explainer.models import build
 from explainer.records import PositionsRecord, to_arrays
+from explainer.runs.store import Store
 from explainer.tasks import make_task
 from explainer.theory import encodings
 
@@ -448,13 +449,13 @@ def said(app: AppTest) -> str:
     ("encoding", "word"),
     [("Sinusoidal", "Vaswani"), ("Learned", "GPT-2"), ("Rotary", "dial"), ("ALiBi", "penalty"), ("no such", "Vaswani")],
 )
-def test_the_page_opens_with_the_encoding_of_its_address(store: None, encoding: str, word: str) -> None:
+def test_the_page_opens_with_the_encoding_of_its_address(store: Store, encoding: str, word: str) -> None:
     app = opened(encoding=encoding)
     assert app.title[0].value == "How does a Transformer know the order?"
     assert word in said(app)
 
 
-def test_the_address_sets_the_sliders_and_what_can_not_be_is_as_if_not_said(store: None) -> None:
+def test_the_address_sets_the_sliders_and_what_can_not_be_is_as_if_not_said(store: Store) -> None:
     told = said(opened(T="512", D="128", code="doubled exponent"))
     assert "**Doubled exponent:** offset error" in told
     assert "longest wavelength 4.7e8 (correct: 54,410)" in told
@@ -462,6 +463,6 @@ def test_the_address_sets_the_sliders_and_what_can_not_be_is_as_if_not_said(stor
     assert f"**Correct:** {sinusoidal.verdict(64, 64, 1e4, 'correct')}" in told
 
 
-def test_the_page_without_a_tape_says_what_to_do(store: None) -> None:
+def test_the_page_without_a_tape_says_what_to_do(store: Store) -> None:
     assert "Press Train" in said(opened(encoding="Learned"))
     assert "Press Train" not in said(opened(encoding="ALiBi"))
