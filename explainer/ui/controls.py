@@ -71,6 +71,13 @@ def state_key(page: str, name: str) -> str:
     return f"{page}.{name}"
 
 
+def control_width(name: str) -> int:
+    """Pixels of a field's widget: five of them and every button stand in one row of a page 1440 pixels wide."""
+    if KNOBS[name].metadata["choices"]:
+        return 150
+    return 160 if name in STOPS else 122
+
+
 OF_A_BRANCH = frozenset({"surgery", "parent"})
 """Fields that no page's controls carry over to the next run: a run is branched on the page of surgery alone."""
 

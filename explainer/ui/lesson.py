@@ -16,7 +16,7 @@ from explainer.player.mount import Track
 from explainer.runs.store import Run
 from explainer.ui.backend import client, owner, runs_of
 from explainer.ui.comparing import compare_control
-from explainer.ui.controls import chosen, control, fill_controls, more_controls, state_key
+from explainer.ui.controls import chosen, control, control_width, fill_controls, more_controls, state_key
 from explainer.ui.networks import choose_networks, networks, networks_from_address
 from explainer.ui.own_data import Given, adopt, own_data, refusal
 from explainer.ui.places import ENTERED
@@ -131,7 +131,7 @@ def transport(
     with st.container(horizontal=True, vertical_alignment="bottom", key=f"{key}-controls"):
         models, unchosen = _networks(lesson)
         for name in lesson.row:
-            with st.container(width=140 if name != "lr" else 160):  # six of them and the buttons in one row
+            with st.container(width=control_width(name)):
                 control(key, name, choices=lesson.choices.get(name))
         fixed = [name for name, choices in lesson.choices.items() if len(choices) == 1]
         more_controls(key, {}, (*lesson.row, *fixed), models)

@@ -22,7 +22,7 @@ from explainer.runs.rows import StoredSweep
 from explainer.runs.sweep_file import load_outcomes, shipped
 from explainer.sweep import Sweep, values_from_text
 from explainer.ui.backend import client, owner, store
-from explainer.ui.controls import CHOICE_NAMES, chosen, control, fill_controls, more_controls
+from explainer.ui.controls import CHOICE_NAMES, chosen, control, control_width, fill_controls, more_controls
 from explainer.ui.places import ENTERED
 from explainer.ui.words import literal
 
@@ -151,7 +151,7 @@ def sweep_transport(page: SweepPage) -> StoredSweep | None:
         except ValueError as error:
             trouble = str(error)
         for name in page.row:
-            with st.container(width=150 if name != "lr" else 190):
+            with st.container(width=control_width(name)):
                 control(key, name, choices=(page.choices or {}).get(name))
         axes = [each.field for each in page.listed]
         more_controls(key, {}, (*page.row, *page.fixed, *axes))
