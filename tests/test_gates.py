@@ -129,24 +129,29 @@ def test_a_gate_s_sentence_names_the_unit_that_is_most_open_and_the_one_that_is_
 
 
 def test_what_was_read_stands_in_rows_of_as_many_tokens_as_have_room() -> None:
-    assert text_columns(tuple("abc")) == 3
-    assert text_columns(tuple("a" * 100)) == 32
-    assert text_columns(("0.25*",) * 100) == 16
+    assert [text_columns(T) for T in (1, 3, 16, 17, 256, 257, 513)] == [1, 3, 16, 16, 16, 32, 64]
     record = gates_record()
     made = notes(record, moment())
     assert made.arrays["text_range"].tolist() == [-0.5, 15.5]
     followed, rows = made.arrays["followed"], made.arrays["followed_rows"]
     assert rows.shape == (len(record.variables), 2, 16)
-    for t, (x, y) in enumerate(zip(made.arrays["text_x"], made.arrays["text_y"], strict=True)):
-        np.testing.assert_array_equal(rows[:, y, x], followed[:, t])
+    for t in range(19):
+        np.testing.assert_array_equal(rows[:, t // 16, t % 16], followed[:, t])
     assert np.isnan(rows[:, 1, 3:]).all()
 
 
-def test_the_figure_of_what_was_read_has_a_word_on_every_cell() -> None:
+def test_each_word_of_what_was_read_stands_on_its_cell_dark_on_light_ones_and_white_on_dark_ones() -> None:
     record = gates_record()
+    record.states[:, :] = np.linspace(-1, 1, 19)[:, None]
     panel = tracking_panel({"model": "gru"}, "light")
     figure = fill(panel, [Reel({"gates": [joined(0, record, notes(record, moment()))]})], 0, {"variable": 1})
-    cells, words = figure["data"]
-    assert words["text"] == list(record.tokens)
-    for x, y, value in zip(words["x"], words["y"], words["customdata"], strict=True):
-        assert cells["z"][y][x] == value
+    cells, *words = figure["data"]
+    seen = []
+    for trace, strong in zip(words, (False, True), strict=True):
+        assert trace["text"] == list(record.tokens)
+        for x, y, value in zip(trace["x"], trace["y"], trace["customdata"], strict=True):
+            if not np.isnan(y):
+                seen.append(value)
+                assert cells["z"][int(y)][x] == value
+                assert (abs(value) >= 0.6) == strong
+    assert len(seen) == 19

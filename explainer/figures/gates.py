@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,8 @@ from explainer.figures.panel import Moment, Notes, Panel, Reading, Slot
 from explainer.figures.theme import DIVERGING, FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, layout
 from explainer.records import GatesRecord
 
-COLUMNS = 32  # letters of a row of text; of longer tokens, such as numbers, half as many
+COLUMNS = 16  # tokens in a row, and rows; a longer sequence has wider rows
+STRONG = 0.6  # |h| from which a cell is so dark that the word on it is white
 LONGEST = 1e4  # a time constant that is drawn at the edge when it is longer
 GATES = {"lstm": ("input", "forget", "output"), "gru": ("reset", "update")}
 
@@ -95,19 +96,22 @@ def tracking_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height:
         "ygap": 3,
         "hovertemplate": "h = %{z:.3f}<extra></extra>",
     }
-    tokens = {
-        "type": "scatter",
-        "mode": "text",
-        "textfont": {"size": 13, "color": "#111111", "shadow": "0 0 3px #FFFFFF, 0 0 3px #FFFFFF"},  # on any cell
-        "hovertemplate": "%{text}<br>h = %{customdata:.3f}<extra></extra>",
-    }
+    tokens = [
+        {
+            "type": "scatter",
+            "mode": "text",
+            "textfont": {"size": 13, "color": colour},
+            "hovertemplate": "%{text}<br>h = %{customdata:.3f}<extra></extra>",
+        }
+        for colour in ("#111111", "#FFFFFF")
+    ]
     hidden = {"visible": False, "fixedrange": True}
     source: dict[str, Any] = {"lens": "gates", "index": ("variable",)}
     return Panel(
         id="tracking",
         title="What was read, coloured by the unit that follows the chosen variable best (top layer)",
         figure={
-            "data": [cells, tokens],
+            "data": [cells, *tokens],
             "layout": layout(
                 theme,
                 xaxis=hidden,
@@ -117,10 +121,16 @@ def tracking_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height:
         },
         slots=(
             Slot("data.0.z", name="followed_rows", **source),
-            Slot("data.1.x", lens="gates", name="text_x"),
-            Slot("data.1.y", lens="gates", name="text_y"),
-            Slot("data.1.text", "labels", lens="gates", name="tokens"),
-            Slot("data.1.customdata", name="followed", **source),
+            *(
+                slot
+                for trace, rows in ((1, "rows_on_light"), (2, "rows_on_dark"))
+                for slot in (
+                    Slot(f"data.{trace}.x", lens="gates", name="text_x"),
+                    Slot(f"data.{trace}.y", name=rows, **source),
+                    Slot(f"data.{trace}.text", "labels", lens="gates", name="tokens"),
+                    Slot(f"data.{trace}.customdata", name="followed", **source),
+                )
+            ),
             Slot("layout.xaxis.range", lens="gates", name="text_range"),
         ),
         readings=(Reading("gates", "tracking"),),
@@ -148,7 +158,7 @@ def probe_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: in
                 theme,
                 xaxis={"title": {"text": "R² on held-out positions"}, "range": [0, 1]},
                 yaxis={"type": "category", "autorange": "reversed", "tickfont": {"size": 11, "color": shade.text}},
-                margin={"l": 128, "r": 14, "t": 10, "b": 44},
+                margin={"l": 168, "r": 14, "t": 10, "b": 44},
                 showlegend=True,
             ),
         },
@@ -186,7 +196,9 @@ def notes(record: GatesRecord, moment: Moment) -> Notes:
     order = np.argsort(-constants, axis=1, kind="stable")
     best = np.abs(record.correlations).argmax(axis=1)
     followed = record.states[:, best].T.astype(np.float32)
-    columns = text_columns(record.tokens)
+    strong = np.abs(followed) >= STRONG
+    columns = text_columns(T)
+    row = np.arange(T) // columns
     return Notes(
         readings={
             "gates": {
@@ -204,7 +216,8 @@ def notes(record: GatesRecord, moment: Moment) -> Notes:
             "memory": np.take_along_axis(constants, order, axis=1).astype(np.float32),
             "memory_units": order.astype(np.int32),
             "text_x": (np.arange(T) % columns).astype(np.int32),
-            "text_y": (np.arange(T) // columns).astype(np.int32),
+            "rows_on_light": np.where(strong, np.nan, row).astype(np.float32),
+            "rows_on_dark": np.where(strong, row, np.nan).astype(np.float32),
             "text_range": np.array([-0.5, columns - 0.5], np.float32),
             "followed": followed,
             "followed_rows": in_rows(followed, columns),
@@ -215,9 +228,12 @@ def notes(record: GatesRecord, moment: Moment) -> Notes:
     )
 
 
-def text_columns(tokens: Sequence[str]) -> int:
-    """How many tokens stand in a row, so that each has room to be read; no more than there are."""
-    return min(len(tokens), COLUMNS if max(map(len, tokens)) <= 2 else COLUMNS // 2)
+def text_columns(T: int) -> int:
+    """How many of T tokens stand in a row: 16, doubled until there are no more rows than that."""
+    columns = COLUMNS
+    while T > columns * COLUMNS:
+        columns *= 2
+    return min(T, columns)
 
 
 def in_rows(values: Float[np.ndarray, "V T"], columns: int) -> Float[np.ndarray, "V R columns"]:
