@@ -16,6 +16,8 @@ def test_an_axis_with_a_title_of_its_own_keeps_the_theme_s_size_and_distance(the
     assert made["yaxis"] == axis(theme)
 
 
-@pytest.mark.parametrize(("title", "side"), [("h", "top"), ("weight", "top"), ("log₁₀ of the norm", "right")])
+@pytest.mark.parametrize(
+    ("title", "side"), [("h", "top"), ("weight", "top"), ("", "right"), ("log₁₀ of the norm", "right")]
+)
 def test_a_word_stands_above_the_colour_bar_and_more_runs_along_it(title: str, side: str) -> None:
     assert colour_bar(title)["title"] == {"text": title, "side": side, "font": {"size": 11}}

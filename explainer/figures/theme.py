@@ -121,8 +121,11 @@ def axis(theme: str) -> dict[str, Any]:
 
 
 def colour_bar(title: str) -> dict[str, Any]:
-    """A slim bar beside a heatmap with what its colours mean: a word stands upright above it, more runs along it."""
-    side = "top" if len(title) <= WORD else "right"
+    """A slim bar beside a heatmap with what its colours mean: a word stands upright above it, more runs along it.
+
+    So does a title that a slot will fill, which is empty here.
+    """
+    side = "top" if 0 < len(title) <= WORD else "right"
     return {"title": {"text": title, "side": side, "font": {"size": 11}}, "thickness": 10, "outlinewidth": 0}
 
 
