@@ -387,7 +387,8 @@ function fit({ data, layout }, width) {
   const { l = 58, r = 14 } = layout.margin || {};
   const axis = layout.xaxis;
   const values = axis?.tickvals;
-  const [from, to] = axis?.range || [0, (data[0].z?.[0] || values)?.length];
+  // Without a range: as many columns as the table has, or the labels' places with a margin.
+  const [from, to] = axis?.range || [0, data[0].z?.[0]?.length || 1.13 * values?.length];
   const unit = (width - l - r - barWidth({ data, layout })) / (Math.abs(to - from) || 1); // pixels
   if (data.some((trace) => trace.type === "heatmap"))
     for (const trace of data) {
