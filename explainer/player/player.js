@@ -497,8 +497,20 @@ class Sketch {
     this.area = { left: l, top: over, width: Math.max(1, width - l - r - barWidth({ data: this.traces, layout })), height: Math.max(1, height - over - b) };
     this.axes = {};
     for (const trace of this.traces) for (const letter of ["x", "y"]) this.axis(letter, trace[`${letter}axis`] || letter);
+    this.sameScale();
     for (const axis of Object.values(this.axes)) this.drawAxis(axis);
     for (const trace of this.traces) this.drawTrace(trace);
+  }
+
+  /** Where both axes have one scale, so that a circle is round, widen the range of the one with more room. */
+  sameScale() {
+    const { x, y } = this.axes;
+    if (!x || !y || !(x.set.scaleanchor || y.set.scaleanchor)) return;
+    const unit = ({ range, pixels }) => Math.abs((range[1] - range[0]) / (pixels[1] - pixels[0]));
+    const [wide, tall] = unit(x) < unit(y) ? [x, y] : [y, x];
+    const more = unit(tall) / unit(wide);
+    const middle = (wide.range[0] + wide.range[1]) / 2;
+    wide.range.forEach((end, at) => (wide.range[at] = middle + (end - middle) * more));
   }
 
   /** How high plotly's legend above the axes will be: a row, or more where the names do not fit side by side. */
@@ -517,7 +529,7 @@ class Sketch {
     const on = this.traces.filter((trace) => (trace[`${letter}axis`] || letter) === id);
     const log = set.type === "log";
     const names = [...new Set(on.flatMap((trace) => Array.from(trace[letter] || [])).filter((value) => typeof value === "string"))];
-    const place = (value) => (typeof value === "string" ? names.indexOf(value) : log ? Math.log10(value) : Number(value));
+    const place = (value) => (typeof value === "string" ? names.indexOf(value) : value === null ? NaN : log ? Math.log10(value) : Number(value));
     let range = set.range && set.range.every((end) => end !== null) ? [...set.range] : null;
     if (!range) {
       const tables = on.some((trace) => trace.type === "heatmap");
@@ -541,7 +553,8 @@ class Sketch {
   places(trace, letter, place) {
     const given = trace[letter] && Array.from(trace[letter], place);
     if (trace.type === "heatmap") return edges(given, letter === "x" ? trace.z[0].length : trace.z.length);
-    return given || [0, (trace.x || trace.y).length - 1];
+    const from = trace[`${letter}0`] ?? 0;
+    return given || [from, from + (trace.x || trace.y).length - 1];
   }
 
   drawAxis({ letter, set, range, pixels, names, at, log }) {
@@ -600,7 +613,7 @@ class Sketch {
     const [x, y] = [this.axes[trace.xaxis || "x"], this.axes[trace.yaxis || "y"]];
     if (trace.type === "heatmap") return this.drawTable(trace, x, y);
     const count = Math.max(trace.x?.length || 0, trace.y?.length || 0);
-    const points = Array.from({ length: count }, (_, at) => [x.at(trace.x ? trace.x[at] : at), y.at(trace.y ? trace.y[at] : at)]);
+    const points = Array.from({ length: count }, (_, at) => [x.at(trace.x ? trace.x[at] : at + (trace.x0 ?? 0)), y.at(trace.y ? trace.y[at] : at)]);
     const { pen } = this;
     pen.save();
     pen.globalAlpha = (trace.opacity ?? 1) * (trace.type === "bar" || trace.mode === "markers" ? trace.marker?.opacity ?? 1 : 1);
@@ -612,7 +625,7 @@ class Sketch {
     if (trace.type === "bar") this.bars(trace, points, x, y);
     else if (trace.mode === "text") this.words(trace, points);
     else {
-      if (!trace.mode || trace.mode.includes("lines")) this.line(points, trace.line?.width || 2, trace.line?.dash);
+      if (!trace.mode || trace.mode.includes("lines")) this.line(points, trace.line?.width ?? 2, trace.line?.dash, trace.fill === "toself" ? trace.fillcolor : "");
       if (trace.mode?.includes("markers")) this.dots(points, trace.marker || {});
     }
     pen.restore();
@@ -648,7 +661,7 @@ class Sketch {
   }
 
   /** A line that is broken where there is no number. */
-  line(points, width, dash) {
+  line(points, width, dash, within) {
     const { pen } = this;
     pen.lineWidth = width;
     pen.setLineDash({ dash: [9, 5], dot: [2, 4] }[dash] || []);
@@ -659,10 +672,14 @@ class Sketch {
       if (there) whole ? pen.lineTo(x, y) : pen.moveTo(x, y);
       whole = there;
     }
-    pen.stroke();
+    if (within) {
+      pen.fillStyle = within;
+      pen.fill();
+    }
+    if (width) pen.stroke();
   }
 
-  dots(points, { size = 6, color, colorscale, cmin, cmax }) {
+  dots(points, { size = 6, color, colorscale, cmin, cmax, symbol = "circle", line }) {
     const scaled = Array.isArray(color) && color.every((each) => typeof each === "number");
     const [low, high] = scaled ? extent([color]) : [0, 1];
     const colours = scaled ? palette(colorscale) : [];
@@ -671,9 +688,17 @@ class Sketch {
         const share = (color[index] - (cmin ?? low)) / ((cmax ?? high) - (cmin ?? low) || 1);
         this.pen.fillStyle = `rgb(${colours[Math.round(255 * Math.max(0, Math.min(1, share)))].slice(0, 3)})`;
       }
+      const shape = Array.isArray(symbol) ? symbol[index] : symbol;
+      const radius = (Array.isArray(size) ? size[index] : size) / 2;
       this.pen.beginPath();
-      this.pen.arc(x, y, (Array.isArray(size) ? size[index] : size) / 2, 0, 2 * Math.PI);
-      this.pen.fill();
+      if (shape === "line-ns-open") {
+        this.pen.moveTo(x, y - radius);
+        this.pen.lineTo(x, y + radius);
+      } else this.pen.arc(x, y, radius, 0, 2 * Math.PI);
+      if (!/open|thin/.test(shape)) return this.pen.fill();
+      this.pen.lineWidth = line?.width || 1.5;
+      this.pen.strokeStyle = line?.color || this.pen.fillStyle;
+      this.pen.stroke();
     });
   }
 
@@ -701,7 +726,8 @@ class Sketch {
     pen.translate(0, tops[0]);
     pen.scale(1, (tops.at(-1) - tops[0]) / image.height);
     for (let c = 0; c < image.width; c++) {
-      pen.drawImage(small, c, 0, 1, image.height, lefts[c], 0, lefts[c + 1] - lefts[c], image.height);
+      // A little into the next column, or the background would shine through where columns are narrower than a pixel.
+      pen.drawImage(small, c, 0, 1, image.height, lefts[c], 0, lefts[c + 1] - lefts[c] + 0.6, image.height);
     }
     pen.restore();
   }
