@@ -79,9 +79,15 @@ def _list(runs: list[Run]) -> None:
         pages = -(-len(shown) // PAGE)
         page = st.pagination(pages, key="runs-page") if pages > 1 else 1
     if shown:
-        st.markdown(table(rows(shown[PAGE * (page - 1) : PAGE * page])))
+        _scrolled(table(rows(shown[PAGE * (page - 1) : PAGE * page])))
     else:
         st.caption("None of these yet.")
+
+
+def _scrolled(markdown: str) -> None:
+    """A table that is wider than a phone moves sideways by itself, not the page with it."""
+    with st.container(horizontal=True, wrap=False):
+        st.markdown(markdown)
 
 
 def _in_scope(run: Run, scope: str) -> bool:
@@ -156,9 +162,9 @@ def _comparison(runs: list[Run]) -> None:
             st.caption(literal(f"{network(run.config)}: {run.message}"))
     different = settings(runs, names, only_different=True)
     if len(runs) > 1:
-        st.markdown(table(different) if different else "Their settings are the same.")
+        _scrolled(table(different) if different else "Their settings are the same.")
     with st.expander("All settings" if len(runs) > 1 else "Settings", icon=":material/tune:"):
-        st.markdown(table(settings(runs, names, only_different=False)))
+        _scrolled(table(settings(runs, names, only_different=False)))
 
 
 live = bool(client().store.runs(*sorted(ACTIVE)))

@@ -93,7 +93,7 @@ if run is None:
 else:
     surgery, trouble = Surgery(), ""
     with st.container(horizontal=True, vertical_alignment="bottom", key="surgery-controls"):
-        with st.container(width=330):
+        with st.container(width=410):
             operating.choose_run(run, SHIPPED)
         try:
             surgery = operating.surgery_controls(run.config)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from explainer.config import RunConfig
+from explainer.figures.gates import gate_reading, notes, text_columns, tracking_panel
+from explainer.figures.panel import Moment, Reel, fill
 from explainer.lenses.gates import LENS, look
 from explainer.models import build
+from explainer.player.annotate import joined
+from explainer.records import GatesRecord
 from explainer.tasks import make_task
 from explainer.theory.variables import (
     bracket_depth,
@@ -97,3 +102,56 @@ def test_saturation_and_time_constant_follow_the_forget_gate() -> None:
 def test_the_lens_suits_gated_cells_only() -> None:
     assert LENS.suits(RunConfig(model="gru"))
     assert not LENS.suits(RunConfig(model="rnn"))
+
+
+def gates_record(**changed: object) -> GatesRecord:
+    config = RunConfig(task="adding", length=19, model="gru", width=5, batch=3)
+    task = make_task(config)
+    record = look(build(config, task.inputs, task.outputs), task.batch(0, "validation"), task)
+    return replace(record, **changed)
+
+
+def moment() -> Moment:
+    return Moment({"model": "gru"}, 0)
+
+
+def test_a_gate_s_sentence_names_the_unit_that_is_most_open_and_the_one_that_is_least() -> None:
+    gates = np.full((1, 2, 19, 5), 0.5, np.float32)
+    gates[0, 1, :, 3], gates[0, 1, :, 0] = 0.9, 0.1
+    record = gates_record(gates=gates, closed=np.array([[0.0, 0.25]]), opened=np.array([[0.0, 0.125]]))
+    assert gate_reading(record, 0, 1) == (
+        "The update gate is 0.50 open on average, most in unit 3 (0.90) and least in unit 0 (0.10); over the batch 25% of "
+        "its values are below 0.1 and 12% above 0.9."
+    )
+    assert gate_reading(record, 0, 0).startswith("The reset gate is 0.50 open on average; over the batch")
+    gates[0, 1, 3, 2] = np.nan
+    assert gate_reading(record, 0, 1) == "The update gate is not a finite number everywhere."
+
+
+def test_what_was_read_stands_in_rows_of_as_many_tokens_as_have_room() -> None:
+    assert [text_columns(T) for T in (1, 3, 16, 17, 256, 257, 513)] == [1, 3, 16, 16, 16, 32, 64]
+    record = gates_record()
+    made = notes(record, moment())
+    assert made.arrays["text_range"].tolist() == [-0.5, 15.5]
+    followed, rows = made.arrays["followed"], made.arrays["followed_rows"]
+    assert rows.shape == (len(record.variables), 2, 16)
+    for t in range(19):
+        np.testing.assert_array_equal(rows[:, t // 16, t % 16], followed[:, t])
+    assert np.isnan(rows[:, 1, 3:]).all()
+
+
+def test_each_word_of_what_was_read_stands_on_its_cell_dark_on_light_ones_and_white_on_dark_ones() -> None:
+    record = gates_record()
+    record.states[:, :] = np.linspace(-1, 1, 19)[:, None]
+    panel = tracking_panel({"model": "gru"}, "light")
+    figure = fill(panel, [Reel({"gates": [joined(0, record, notes(record, moment()))]})], 0, {"variable": 1})
+    cells, *words = figure["data"]
+    seen = []
+    for trace, strong in zip(words, (False, True), strict=True):
+        assert trace["text"] == list(record.tokens)
+        for x, y, value in zip(trace["x"], trace["y"], trace["customdata"], strict=True):
+            if not np.isnan(y):
+                seen.append(value)
+                assert cells["z"][int(y)][x] == value
+                assert (abs(value) >= 0.6) == strong
+    assert len(seen) == 19

@@ -184,6 +184,7 @@ def test_the_figures_show_the_record_and_plotly_takes_them(theme: str) -> None:
     np.testing.assert_allclose(shown["logit-lens"]["data"][0]["z"], record.losses)
     assert shown["logit-lens"]["data"][0]["zmax"] == pytest.approx(record.losses.max())
     assert shown["logit-lens"]["data"][L + 1]["text"] == list(record.guesses[-T:])
+    assert shown["logit-lens"]["layout"]["xaxis"]["range"] == [-0.5, T - 0.5]  # the cells, and no more
     np.testing.assert_allclose(shown["rollout"]["data"][0]["z"], record.rollout)
 
 

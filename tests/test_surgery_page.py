@@ -184,6 +184,10 @@ def test_the_figures_hold_the_record(task: str, theme: str) -> None:
     assert drawn["losses"]["data"][2]["x"] == [3, 4]
     assert (drawn["branch"]["data"][2]["x"], drawn["branch"]["data"][2]["y"]) == ([0, 4], [2.0, 1.0])
     assert drawn["branch"]["layout"]["shapes"][0]["y0"] == 2.0
+    assert drawn["branch"]["layout"]["annotations"][0]["text"] == "parent at step 5"
+    assert drawn["branch"]["layout"]["annotations"][0]["y"] == pytest.approx(np.log10(2.0))
+    last = figures.branch_panel(subject(config, {}), parent, 9, theme).figure["data"][2]
+    assert (drawn["branch"]["data"][2]["showlegend"], last["showlegend"]) == (True, False)
 
 
 # -- the page ---------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ def side_panel(run: Run, theme: str, *, span: int = 6, height: int = 370) -> Pan
 def spectrum_panel(run: Run, theme: str, *, span: int = 5, height: int = 300) -> Panel:
     """The eigenvalues of the chosen point's Jacobian on the complex plane."""
     shape = plane_layout(theme)
-    shape["xaxis"]["title"] = {"text": "real part"}
+    shape["xaxis"]["title"]["text"] = "real part"
     source: dict[str, Any] = {"lens": LENS, "index": ("point",)}
     return Panel(
         id="spectrum",

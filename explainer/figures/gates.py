@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 from numpy.typing import NDArray
 
 from explainer.figures.curves import loss_reading
@@ -14,7 +15,8 @@ from explainer.figures.panel import Moment, Notes, Panel, Reading, Slot
 from explainer.figures.theme import DIVERGING, FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, layout
 from explainer.records import GatesRecord
 
-COLUMNS = 32  # characters of a row of text
+COLUMNS = 16  # tokens in a row, and rows; a longer sequence has wider rows
+STRONG = 0.6  # |h| from which a cell is so dark that the word on it is white
 LONGEST = 1e4  # a time constant that is drawn at the edge when it is longer
 GATES = {"lstm": ("input", "forget", "output"), "gru": ("reset", "update")}
 
@@ -83,42 +85,53 @@ def memory_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: i
 
 
 def tracking_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: int = 260) -> Panel:
-    """The sequence itself, each token coloured by the unit that follows the chosen variable best."""
-    shade = ink(theme)
-    text = {
-        "type": "scatter",
-        "mode": "markers+text",
-        "marker": {
-            "symbol": "square",
-            "size": 24,
-            "colorscale": DIVERGING,
-            "cmin": -1,
-            "cmax": 1,
-            "colorbar": colour_bar("h"),
-            "line": {"width": 1, "color": shade.grid},
-        },
-        "textfont": {"color": "#111111", "size": 12},
-        "hovertemplate": "%{text}<br>h = %{marker.color:.3f}<extra></extra>",
-        "cliponaxis": False,
+    """The sequence itself in rows, each token on the value of the unit that follows the chosen variable best."""
+    cells = {
+        "type": "heatmap",
+        "colorscale": DIVERGING,
+        "zmin": -1,
+        "zmax": 1,
+        "colorbar": colour_bar("h"),
+        "xgap": 1,
+        "ygap": 3,
+        "hovertemplate": "h = %{z:.3f}<extra></extra>",
     }
+    tokens = [
+        {
+            "type": "scatter",
+            "mode": "text",
+            "textfont": {"size": 13, "color": colour},
+            "hovertemplate": "%{text}<br>h = %{customdata:.3f}<extra></extra>",
+        }
+        for colour in ("#111111", "#FFFFFF")
+    ]
     hidden = {"visible": False, "fixedrange": True}
+    source: dict[str, Any] = {"lens": "gates", "index": ("variable",)}
     return Panel(
         id="tracking",
         title="What was read, coloured by the unit that follows the chosen variable best (top layer)",
         figure={
-            "data": [text],
+            "data": [cells, *tokens],
             "layout": layout(
                 theme,
-                xaxis={**hidden, "range": [-0.8, COLUMNS - 0.2]},
-                yaxis={**hidden},
-                margin={"l": 8, "r": 8, "t": 18, "b": 18},
+                xaxis=hidden,
+                yaxis={**hidden, "autorange": "reversed"},
+                margin={"l": 8, "r": 14, "t": 10, "b": 10},
             ),
         },
         slots=(
-            Slot("data.0.x", lens="gates", name="text_x"),
-            Slot("data.0.y", lens="gates", name="text_y"),
-            Slot("data.0.text", "labels", lens="gates", name="tokens"),
-            Slot("data.0.marker.color", lens="gates", name="followed", index=("variable",)),
+            Slot("data.0.z", name="followed_rows", **source),
+            *(
+                slot
+                for trace, rows in ((1, "rows_on_light"), (2, "rows_on_dark"))
+                for slot in (
+                    Slot(f"data.{trace}.x", lens="gates", name="text_x"),
+                    Slot(f"data.{trace}.y", name=rows, **source),
+                    Slot(f"data.{trace}.text", "labels", lens="gates", name="tokens"),
+                    Slot(f"data.{trace}.customdata", name="followed", **source),
+                )
+            ),
+            Slot("layout.xaxis.range", lens="gates", name="text_range"),
         ),
         readings=(Reading("gates", "tracking"),),
         reading_index=("variable",),
@@ -144,7 +157,8 @@ def probe_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: in
             "layout": layout(
                 theme,
                 xaxis={"title": {"text": "R² on held-out positions"}, "range": [0, 1]},
-                yaxis={"type": "category", "autorange": "reversed"},
+                yaxis={"type": "category", "autorange": "reversed", "tickfont": {"size": 11, "color": shade.text}},
+                margin={"l": 168, "r": 14, "t": 10, "b": 44},
                 showlegend=True,
             ),
         },
@@ -180,6 +194,10 @@ def notes(record: GatesRecord, moment: Moment) -> Notes:
     constants = time_constants(record.kept)
     order = np.argsort(-constants, axis=1, kind="stable")
     best = np.abs(record.correlations).argmax(axis=1)
+    followed = record.states[:, best].T.astype(np.float32)
+    strong = np.abs(followed) >= STRONG
+    columns = text_columns(T)
+    row = np.arange(T) // columns
     return Notes(
         readings={
             "gates": {
@@ -196,14 +214,33 @@ def notes(record: GatesRecord, moment: Moment) -> Notes:
             "tick_places": places,
             "memory": np.take_along_axis(constants, order, axis=1).astype(np.float32),
             "memory_units": order.astype(np.int32),
-            "text_x": (np.arange(T) % COLUMNS).astype(np.int32),
-            "text_y": -(np.arange(T) // COLUMNS).astype(np.int32),
-            "followed": record.states[:, best].T.astype(np.float32),
+            "text_x": (np.arange(T) % columns).astype(np.int32),
+            "rows_on_light": np.where(strong, np.nan, row).astype(np.float32),
+            "rows_on_dark": np.where(strong, row, np.nan).astype(np.float32),
+            "text_range": np.array([-0.5, columns - 0.5], np.float32),
+            "followed": followed,
+            "followed_rows": in_rows(followed, columns),
             "shown_probes": np.maximum(record.probes, 0),
             "shown_controls": np.maximum(record.controls, 0),
         },
         labels={"tick_labels": tick_labels(record.tokens, places)},
     )
+
+
+def text_columns(T: int) -> int:
+    """How many of T tokens stand in a row: 16, doubled until there are no more rows than that."""
+    columns = COLUMNS
+    while T > columns * COLUMNS:
+        columns *= 2
+    return min(T, columns)
+
+
+def in_rows(values: Float[np.ndarray, "V T"], columns: int) -> Float[np.ndarray, "V R columns"]:
+    """The values of each variable in rows of `columns`, the rest of the last row NaN."""
+    V, T = values.shape
+    rows = np.full((V, -(-T // columns) * columns), np.nan, np.float32)
+    rows[:, :T] = values
+    return rows.reshape(V, -1, columns)
 
 
 def gate_reading(record: GatesRecord, layer: int, gate: int) -> str:

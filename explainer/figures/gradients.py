@@ -122,7 +122,7 @@ def factor_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 330) ->
             {"type": "scatter", "mode": "lines", "name": label, "line": line, "hovertemplate": hover},
             {"type": "scatter", "mode": "markers", "marker": {"color": colour, "size": 9}, "hovertemplate": hover},
         ]
-    words = (("exploding", high, "bottom"), ("healthy", (low + high) / 2, "middle"), ("vanishing", low, "top"))
+    words = (("exploding", high, "bottom"), ("healthy", high, "top"), ("vanishing", low, "top"))
     return Panel(
         id="factor",
         title="Verdict: its factor per step back, as training goes on",
@@ -150,8 +150,8 @@ def factor_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 330) ->
                 annotations=[
                     {
                         "xref": "paper",
-                        "x": 0.01,
-                        "xanchor": "left",
+                        "x": 0.99,  # at first curves rise through all of the height
+                        "xanchor": "right",
                         "y": y,
                         "yanchor": anchor,
                         "showarrow": False,

@@ -61,7 +61,8 @@ def path_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: int
         "type": "scatter",
         "mode": "lines+markers",
         "line": {"color": colour, "width": 1.5},
-        "marker": {"size": 7, "colorscale": SEQUENTIAL, "colorbar": colour_bar("t"), "cmin": 0},
+        "marker": {"size": 7, "colorscale": SEQUENTIAL, "colorbar": colour_bar("t"), "cmin": 0}
+        | {"line": {"width": 0.5, "color": ink(theme).muted}},  # the ends of the scale are near to a background
         "hovertemplate": "t = %{marker.color}<br>(%{x:.3f}, %{y:.3f})<extra></extra>",
     }
     return Panel(
@@ -92,9 +93,10 @@ def output_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: i
     """What the network says beside what it should say: numbers, or the probability of the right token."""
     shade = ink(theme)
     colour = FAMILY_COLOURS[run["model"]]
+    under = "target_labels" if run["has_tokens"] else "tick_labels"
     ticks = (
         Slot("layout.xaxis.tickvals", lens="hidden", name="tick_places"),
-        Slot("layout.xaxis.ticktext", "labels", lens="hidden", name="target_labels"),
+        Slot("layout.xaxis.ticktext", "labels", lens="hidden", name=under),
     )
     if run["has_tokens"]:
         data: list[dict[str, Any]] = [
@@ -139,7 +141,7 @@ def output_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: i
         )
         yaxis = {"title": {"text": "value"}}
         title = "Output beside target" + (" (bit 1)" if run["task"] == "flipflop" else "")
-        xtitle = "time step t"
+        xtitle = "time step t, and what is read there"
     return Panel(
         id="output",
         title=title,

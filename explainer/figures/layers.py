@@ -50,6 +50,7 @@ def lens_panel(run: Mapping[str, Any], theme: str, *, span: int = 12, height: in
         Slot("data.0.zmax", "context", lens=LENS, name="most"),
         Slot("layout.xaxis.tickvals", lens=LENS, name="tick_places"),
         Slot("layout.xaxis.ticktext", "labels", lens=LENS, name="tick_labels"),
+        Slot("layout.xaxis.range", lens=LENS, name="edges"),
     ]
     data: list[dict[str, Any]] = [heat]
     for row, name in enumerate(rows):
@@ -131,6 +132,7 @@ def notes(record: LayersRecord, moment: Moment) -> Notes:
     """Sentences and derived arrays of one look at the layers."""
     T = record.losses.shape[1]
     places = np.arange(0, T, max(1, -(-T // TICKS)), dtype=np.int32)
+    edges = np.array([-0.5, T - 0.5], np.float32)
     most = float(record.losses[np.isfinite(record.losses)].max(initial=0.0)) or 1.0
     labels: dict[str, list[str]] = {
         "tick_labels": [record.tokens[at] for at in places],
@@ -150,7 +152,7 @@ def notes(record: LayersRecord, moment: Moment) -> Notes:
             "rollout": map_reading("Rollout", record.rollout, record),
             "last": map_reading("Last layer", record.last, record),
         },
-        arrays={"tick_places": places, "places": np.arange(T, dtype=np.int32)},
+        arrays={"tick_places": places, "places": np.arange(T, dtype=np.int32), "edges": edges},
         labels=labels,
     )
 

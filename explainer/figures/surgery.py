@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from explainer.figures.curves import VALIDATION
 from explainer.figures.gradients import UNSEEN
 from explainer.figures.panel import Panel, Reading, Slot
-from explainer.figures.theme import DIVERGING, FAMILY_COLOURS, colour_bar, ink, layout
+from explainer.figures.theme import DIVERGING, FAMILY_COLOURS, INKS, colour_bar, ink, layout
 
 LENS = "surgery"
 UNTOUCHED, OPERATED = 0, 1
@@ -207,7 +207,7 @@ def history_panel(run: Run, theme: str, *, span: int = 5, height: int = 220) -> 
                 theme,
                 xaxis={"title": {"text": "training step"}, "showgrid": False},
                 yaxis={"title": {"text": _axis(run)}, "type": "category", "tickmode": "array", "showgrid": False},
-                shapes=[_moment_line(ink(theme).text)],
+                shapes=[_moment_line(INKS["light"].text)],  # the map is light on either background
             ),
         },
         slots=(
@@ -263,16 +263,20 @@ def branch_panel(
             "type": "scatter",
             "mode": "lines",
             "name": "parent, untouched",
+            "showlegend": bool(later.sum() > 1),  # from its last moment on there is no line to see
             "x": (steps[later] - step).tolist(),
             "y": losses[later].tolist(),
             "line": {"color": shade.text, "width": 1.2, "dash": "dash"},
             "hovertemplate": f"parent, validation{hover}",
         },
     ]
-    shapes = []
+    shapes, annotations = [], []
     if math.isfinite(level) and level > 0:
         line = {"color": shade.muted, "width": 1.5, "dash": "dot"}
         shapes.append({"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": level, "y1": level, "line": line})
+        place = {"xref": "paper", "x": 1, "xanchor": "right", "y": math.log10(level), "yanchor": "bottom"}
+        font = {"size": 11, "color": shade.muted}
+        annotations.append({**place, "showarrow": False, "text": f"parent at step {step}", "font": font})
     return Panel(
         id="branch",
         title="Trained on like this, beside its parent",
@@ -288,6 +292,7 @@ def branch_panel(
                     "minor": {"showgrid": False},
                 },
                 shapes=[*shapes, _moment_line(shade.muted)],
+                annotations=annotations,
                 showlegend=True,
             ),
         },

@@ -53,6 +53,7 @@ ENCODING_NAMES: Mapping[str, str] = {
 }
 FONT = '"Source Sans", "Source Sans Pro", sans-serif'
 SEQUENTIAL = "Viridis"
+WORD = 8  # letters that fit above a colour bar
 DIVERGING = [
     [0.0, "#08519C"],
     [0.25, "#6BAED6"],
@@ -97,8 +98,14 @@ def layout(theme: str, **more: Any) -> dict[str, Any]:
         "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": shade.line, "activecolor": shade.text},
     }
     for name, value in more.items():
-        base[name] = {**axis(theme), **value} if name.startswith(("xaxis", "yaxis")) else value
+        base[name] = _axis_with(theme, value) if name.startswith(("xaxis", "yaxis")) else value
     return base
+
+
+def _axis_with(theme: str, more: Mapping[str, Any]) -> dict[str, Any]:
+    plain_axis = axis(theme)
+    title = {**plain_axis["title"], **more.get("title", {})}
+    return {**plain_axis, **more, "title": title}
 
 
 def axis(theme: str) -> dict[str, Any]:
@@ -114,8 +121,12 @@ def axis(theme: str) -> dict[str, Any]:
 
 
 def colour_bar(title: str) -> dict[str, Any]:
-    """A slim bar beside a heatmap with what its colours mean."""
-    return {"title": {"text": title, "side": "right", "font": {"size": 11}}, "thickness": 10, "outlinewidth": 0}
+    """A slim bar beside a heatmap with what its colours mean: a word stands upright above it, more runs along it.
+
+    So does a title that a slot will fill, which is empty here.
+    """
+    side = "top" if 0 < len(title) <= WORD else "right"
+    return {"title": {"text": title, "side": side, "font": {"size": 11}}, "thickness": 10, "outlinewidth": 0}
 
 
 def plain(text: str) -> str:

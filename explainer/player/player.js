@@ -346,18 +346,14 @@ function moves(spec, index) {
   return spec.slots.some((slot) => slot.to === `data.${index}.z` && slot.kind !== "history");
 }
 
-/** A panel with a table, and its twin for the compared moment next to it. */
-function beside(spec) {
-  if (!spec.data.some((trace, index) => trace.type === "heatmap" && moves(spec, index))) return [spec];
-  const half = { ...spec, span: 6, rows: 1, half: true };
-  return [half, { ...half, id: `${spec.id}-compared`, title: `${spec.title} (compared)`, compared: true, click: null }];
-}
-
-/** Every other label of an axis, for a panel of half its width. */
-function thinned(axis) {
-  for (const name of ["tickvals", "ticktext"]) {
-    if (axis?.[name]) axis[name] = Array.from(axis[name]).filter((_, at) => at % 2 === 0);
-  }
+/** Each panel with a table, and its twin for the compared moment next to it; then the other panels. */
+function beside(panels) {
+  const twofold = (spec) => spec.data.some((trace, index) => trace.type === "heatmap" && moves(spec, index));
+  const pairs = panels.filter(twofold).flatMap((spec) => {
+    const half = { ...spec, span: 6, rows: 1 };
+    return [half, { ...half, id: `${spec.id}-compared`, title: `${spec.title} (compared)`, compared: true, click: null }];
+  });
+  return [...pairs, ...panels.filter((spec) => !twofold(spec))];
 }
 
 /**
@@ -370,6 +366,10 @@ function against(figure, other, scale, spec) {
   figure.data.forEach((trace, index) => {
     const twin = other.data[index];
     if (!twin || trace.hoverinfo === "skip") return; // marks and helpers, which say nothing of their own
+    if (trace.mode === "text") { // words in cells, which get other colours; those of the other moment would stand on them
+      trace.textfont = { ...trace.textfont, color: "#111111", shadow: "0 0 3px #FFFFFF, 0 0 3px #FFFFFF" };
+      return;
+    }
     if (trace.type === "heatmap") {
       if (!moves(spec, index) || !trace.z?.length || !twin.z?.length) return;
       const [here, there] = [trace.z, twin.z].map((rows) => `${rows.length} × ${rows[0].length}`);
@@ -382,14 +382,63 @@ function against(figure, other, scale, spec) {
       const [low, high] = numbers ? extent(trace.z) : [0, 0];
       const most = Math.max(-low, high);
       said.push(numbers ? `Differences from ${low.toPrecision(2)} to ${high.toPrecision(2)}.` : "No cell is a number in both.");
-      Object.assign(trace, { colorscale: scale, zmid: 0, zauto: false, zmin: -most || -1, zmax: most || 1 });
-      if (trace.colorbar) trace.colorbar = { ...trace.colorbar, title: { text: "difference", side: "right" }, tickvals: null };
+      Object.assign(trace, { colorscale: scale, reversescale: false, zmid: 0, zauto: false, zmin: -most || -1, zmax: most || 1 });
+      if (trace.colorbar) trace.colorbar = { ...trace.colorbar, title: { ...trace.colorbar.title, text: "difference", side: "right" }, tickvals: null };
     } else if (trace.x?.length || trace.y?.length) {
       behind.push({ ...twin, name: `${twin.name || ""} (compared)`, opacity: 0.4, line: { ...twin.line, dash: "dot" }, marker: { ...twin.marker, showscale: false, colorbar: undefined }, showlegend: false });
     }
   });
   figure.data.push(...behind);
   return said;
+}
+
+// ---- what fits --------------------------------------------------------------------------------
+
+/** About how many pixels a colour bar takes with its numbers and its title. */
+function barWidth({ data, layout }) {
+  const trace = data.find((each) => (each.type === "heatmap" && each.showscale !== false) || each.marker?.colorbar);
+  if (!trace) return 0;
+  const { colorbar, zmin = -1, zmax = 1 } = trace.type === "heatmap" ? trace : { ...trace.marker, zmin: 0, zmax: 99 };
+  const numbers = ticks([zmin, zmax]).map((value) => wide(value, 12, layout));
+  return Math.max(...numbers) + (colorbar?.title?.side === "right" ? 52 : 38);
+}
+
+/** How wide a text is in pixels. */
+function wide(text, size, { font }) {
+  const pen = (wide.pen ||= document.createElement("canvas").getContext("2d"));
+  pen.font = `${size}px ${font.family}`;
+  return pen.measureText(String(text)).width;
+}
+
+/** Leave out labels under the axis, and words in the cells of a table, that would stand on each other in this width. */
+function fit({ data, layout }, width) {
+  const { l = 58, r = 14 } = layout.margin || {};
+  const axis = layout.xaxis;
+  const values = axis?.tickvals;
+  // Without a range: as many columns as the table has, or the labels' places with a margin.
+  const [from, to] = axis?.range || [0, data[0].z?.[0]?.length || 1.13 * values?.length];
+  const unit = (width - l - r - barWidth({ data, layout })) / (Math.abs(to - from) || 1); // pixels
+  if (data.some((trace) => trace.type === "heatmap"))
+    for (const trace of data) {
+      if (trace.mode !== "text" || Math.max(...(trace.text || []).map((text) => wide(text, trace.textfont.size, layout))) < unit) continue;
+      Object.assign(trace, { mode: "markers", marker: { opacity: 0 } }); // hovering still tells
+    }
+  if (axis?.type === "log" || !(values?.length > 1) || !axis.ticktext) return;
+  const size = axis.tickfont?.size || 11;
+  const gap = (values[1] - values[0]) * unit;
+  const apart = (every, size) => axis.ticktext.every((text, at) => at % every || at < every || (wide(text, size, layout) + wide(axis.ticktext[at - every], size, layout)) / 2 + 3 <= every * gap);
+  if (apart(1, size)) {
+    axis.tickangle = 0;
+    return;
+  }
+  const upright = axis.tickangle !== 0 ? Math.ceil((size + 1) / gap) : Infinity;
+  let every = 1;
+  if (apart(1, size - 1)) axis.tickfont = { ...axis.tickfont, size: size - 1 };
+  else while (every < values.length && !apart(every, size)) every++;
+  axis.tickangle = every > upright ? -90 : 0;
+  every = Math.min(every, upright);
+  axis.tickvals = Array.from(values).filter((_, at) => at % every === 0);
+  axis.ticktext = axis.ticktext.filter((_, at) => at % every === 0);
 }
 
 // ---- a first sight ----------------------------------------------------------------------------
@@ -444,6 +493,12 @@ function ticks([from, to]) {
   return places;
 }
 
+/** A power of ten as plotly writes it: 1, 10, 10 to the power of three. */
+function powerOf(value) {
+  const power = Math.round(Math.log10(value));
+  return power === 0 || power === 1 ? String(value) : "10" + String(power).replace(/./g, (sign) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(sign)]);
+}
+
 /** Where the cells of a table begin and end along an axis whose middles may be given. */
 function edges(middles, count) {
   if (!middles) return Array.from({ length: count + 1 }, (_, at) => at - 0.5);
@@ -466,12 +521,33 @@ class Sketch {
     this.pen = this.canvas.getContext("2d");
     this.pen.scale(density, density);
     const { l = 58, r = 14, t = 10, b = 44 } = layout.margin || {};
-    const bar = this.traces.some((trace) => (trace.type === "heatmap" && trace.showscale !== false) || trace.marker?.colorbar) ? 62 : 0;
-    this.area = { left: l, top: t, width: Math.max(1, width - l - r - bar), height: Math.max(1, height - t - b) };
+    const over = t + (layout.showlegend ? this.legendHeight(width - l - r) : 0);
+    this.area = { left: l, top: over, width: Math.max(1, width - l - r - barWidth({ data: this.traces, layout })), height: Math.max(1, height - over - b) };
     this.axes = {};
     for (const trace of this.traces) for (const letter of ["x", "y"]) this.axis(letter, trace[`${letter}axis`] || letter);
+    this.sameScale();
     for (const axis of Object.values(this.axes)) this.drawAxis(axis);
     for (const trace of this.traces) this.drawTrace(trace);
+  }
+
+  /** Where both axes have one scale, so that a circle is round, widen the range of the one with more room. */
+  sameScale() {
+    const { x, y } = this.axes;
+    if (!x || !y || !(x.set.scaleanchor || y.set.scaleanchor)) return;
+    const unit = ({ range, pixels }) => Math.abs((range[1] - range[0]) / (pixels[1] - pixels[0]));
+    const [wide, tall] = unit(x) < unit(y) ? [x, y] : [y, x];
+    const more = unit(tall) / unit(wide);
+    const middle = (wide.range[0] + wide.range[1]) / 2;
+    wide.range.forEach((end, at) => (wide.range[at] = middle + (end - middle) * more));
+  }
+
+  /** How high plotly's legend above the axes will be: a row, or more where the names do not fit side by side. */
+  legendHeight(room) {
+    const names = this.traces.filter((trace) => trace.showlegend !== false && trace.name);
+    const entries = names.map((trace) => wide(trace.name, 12, this.layout) + 45);
+    const all = entries.reduce((sum, each) => sum + each, 0);
+    const rows = all <= room ? 1 : Math.ceil(entries.length / Math.max(1, Math.floor(room / Math.max(...entries))));
+    return names.length ? 10 + 19 * rows : 0;
   }
 
   /** One axis: from where to where it goes in numbers and in pixels. */
@@ -481,14 +557,18 @@ class Sketch {
     const on = this.traces.filter((trace) => (trace[`${letter}axis`] || letter) === id);
     const log = set.type === "log";
     const names = [...new Set(on.flatMap((trace) => Array.from(trace[letter] || [])).filter((value) => typeof value === "string"))];
-    const place = (value) => (typeof value === "string" ? names.indexOf(value) : log ? Math.log10(value) : Number(value));
+    const place = (value) => (typeof value === "string" ? names.indexOf(value) : value === null ? NaN : log ? Math.log10(value) : Number(value));
     let range = set.range && set.range.every((end) => end !== null) ? [...set.range] : null;
     if (!range) {
       const tables = on.some((trace) => trace.type === "heatmap");
-      const bars = on.some((trace) => trace.type === "bar");
+      const bars = on.filter((trace) => trace.type === "bar");
+      const along = bars.some((trace) => (trace.orientation === "h") === (letter === "x")); // from 0 on
       const [low, high] = extent(on.map((trace) => this.places(trace, letter, place)));
-      const edge = tables ? 0 : bars && letter === "x" ? 0.5 : (high - low || 1) * 0.05;
-      range = [bars && letter === "y" ? Math.min(0, low) : low - edge, high + edge];
+      const roomy = on.filter((trace) => letter === "y" || trace.mode?.includes("markers")); // as plotly has it
+      const [least, most] = tables || !roomy.length ? [low, high] : extent(roomy.map((trace) => this.places(trace, letter, place)));
+      const edge = bars.length && !along ? 0.5 : tables || !roomy.length ? 0 : (high - low || 1) * 0.05;
+      if (bars.length) range = [along && !log ? Math.min(0, low) : low - edge, high + edge];
+      else range = [Math.min(low, least - edge), Math.max(high, most + edge)];
       if (set.autorange === "reversed") range.reverse();
     }
     const [from, to] = set.domain || [0, 1];
@@ -501,7 +581,8 @@ class Sketch {
   places(trace, letter, place) {
     const given = trace[letter] && Array.from(trace[letter], place);
     if (trace.type === "heatmap") return edges(given, letter === "x" ? trace.z[0].length : trace.z.length);
-    return given || [0, (trace.x || trace.y).length - 1];
+    const from = trace[`${letter}0`] ?? 0;
+    return given || [from, from + (trace.x || trace.y).length - 1];
   }
 
   drawAxis({ letter, set, range, pixels, names, at, log }) {
@@ -510,8 +591,11 @@ class Sketch {
     const across = letter === "x";
     const other = this.axes[set.anchor] || Object.values(this.axes).find((axis) => axis.letter !== letter);
     const foot = other.pixels[0];
-    const values = set.tickvals || (names.length ? names : ticks(range).map((place) => (log ? 10 ** place : place)));
-    pen.font = `${set.tickfont?.size || 11}px ${layout.font.family}`;
+    const powers = log ? ticks(range).filter(Number.isInteger) : [];
+    const values = set.tickvals || (names.length ? names : log ? powers.map((power) => 10 ** power) : ticks(range));
+    const size = set.tickfont?.size || 11;
+    let widest = 0;
+    pen.font = `${size}px ${layout.font.family}`;
     pen.fillStyle = set.tickfont?.color || layout.font.color;
     pen.strokeStyle = set.gridcolor || "#888";
     pen.textAlign = across ? "center" : "right";
@@ -521,8 +605,10 @@ class Sketch {
       if (!(place >= Math.min(...pixels) - 1 && place <= Math.max(...pixels) + 1)) return;
       if (set.showgrid !== false) this.line(across ? [[place, foot], [place, other.pixels[1]]] : [[foot, place], [other.pixels[1], place]], 1);
       if (set.showticklabels === false) return;
-      const text = String(set.ticktext?.[index] ?? Number(Number(value).toPrecision(4)));
-      if (across) pen.fillText(text, place, foot + 5);
+      const text = String(set.ticktext?.[index] ?? (typeof value === "string" ? value : log ? powerOf(value) : Number(Number(value).toPrecision(4)))).replace("-", "−");
+      widest = Math.max(widest, wide(text, size, layout));
+      if (set.tickangle === -90) this.upright(text, across ? place : foot - 8, across ? foot + 5 : place, across);
+      else if (across) pen.fillText(text, place, foot + 5);
       else pen.fillText(text, foot - 5, place, foot - 6);
     });
     pen.font = `12px ${layout.font.family}`;
@@ -530,12 +616,24 @@ class Sketch {
     pen.textAlign = "center";
     pen.save();
     const middle = (pixels[0] + pixels[1]) / 2;
-    if (across) pen.translate(middle, foot + 22);
+    if (across) pen.translate(middle, foot + 9 + (set.tickangle === -90 ? widest : size));
     else {
-      pen.translate(14, middle);
+      pen.translate(foot - widest - 15, middle);
       pen.rotate(-Math.PI / 2);
     }
     pen.fillText(set.title?.text || "", 0, 0);
+    pen.restore();
+  }
+
+  /** Text that is read from below: under an axis it ends at a place, beside one its middle is there. */
+  upright(text, x, y, under) {
+    const { pen } = this;
+    pen.save();
+    pen.translate(x, y);
+    pen.rotate(-Math.PI / 2);
+    pen.textAlign = under ? "right" : "center";
+    pen.textBaseline = "middle";
+    pen.fillText(text, 0, 0);
     pen.restore();
   }
 
@@ -543,27 +641,55 @@ class Sketch {
     const [x, y] = [this.axes[trace.xaxis || "x"], this.axes[trace.yaxis || "y"]];
     if (trace.type === "heatmap") return this.drawTable(trace, x, y);
     const count = Math.max(trace.x?.length || 0, trace.y?.length || 0);
-    const points = Array.from({ length: count }, (_, at) => [x.at(trace.x ? trace.x[at] : at), y.at(trace.y ? trace.y[at] : at)]);
+    const points = Array.from({ length: count }, (_, at) => [x.at(trace.x ? trace.x[at] : at + (trace.x0 ?? 0)), y.at(trace.y ? trace.y[at] : at)]);
     const { pen } = this;
     pen.save();
-    pen.globalAlpha = trace.opacity ?? 1;
+    pen.globalAlpha = (trace.opacity ?? 1) * (trace.type === "bar" || trace.mode === "markers" ? trace.marker?.opacity ?? 1 : 1);
     pen.beginPath();
     pen.rect(x.pixels[0], y.pixels[1], x.pixels[1] - x.pixels[0], y.pixels[0] - y.pixels[1]);
     pen.clip();
     const colour = trace.line?.color || (typeof trace.marker?.color === "string" && trace.marker.color) || this.layout.font.color;
     pen.strokeStyle = pen.fillStyle = colour;
-    if (trace.type === "bar") {
-      const [zero, wide] = [y.at(0), (0.8 * Math.abs(x.pixels[1] - x.pixels[0])) / (count + 1)];
-      for (const [left, top] of points) pen.fillRect(left - wide / 2, top, wide, zero - top);
-    } else {
-      if (!trace.mode || trace.mode.includes("lines")) this.line(points, trace.line?.width || 2, trace.line?.dash);
+    if (trace.type === "bar") this.bars(trace, points, x, y);
+    else if (trace.mode === "text") this.words(trace, points);
+    else {
+      if (!trace.mode || trace.mode.includes("lines")) this.line(points, trace.line?.width ?? 2, trace.line?.dash, trace.fill === "toself" ? trace.fillcolor : "");
       if (trace.mode?.includes("markers")) this.dots(points, trace.marker || {});
     }
     pen.restore();
   }
 
+  /** Bars from zero, or from the foot of a log axis; those of several traces side by side. */
+  bars(trace, points, x, y) {
+    const group = this.layout.barmode === "overlay" ? [trace] : this.traces.filter((each) => each.type === "bar");
+    const lies = trace.orientation === "h";
+    const [along, across] = lies ? [x, y] : [y, x];
+    const share = Math.abs(across.pixel(1) - across.pixel(0)) * (1 - (this.layout.bargap ?? 0.2));
+    const thick = share / group.length;
+    const turn = across.pixel(1) > across.pixel(0) ? 1 : -1;
+    const zero = along.log ? along.pixels[0] : along.at(0);
+    const colours = Array.isArray(trace.marker?.color) ? trace.marker.color : [];
+    const offset = turn * ((group.indexOf(trace) + 0.5) * thick - share / 2);
+    points.forEach(([left, top], at) => {
+      if (typeof colours[at] === "string") this.pen.fillStyle = colours[at];
+      const middle = (lies ? top : left) + offset;
+      if (lies) this.pen.fillRect(Math.min(zero, left), middle - thick / 2, Math.abs(left - zero), thick);
+      else this.pen.fillRect(middle - thick / 2, Math.min(zero, top), thick, Math.abs(zero - top));
+    });
+  }
+
+  words({ text, textfont }, points) {
+    this.pen.font = `${textfont?.size || 12}px ${this.layout.font.family}`;
+    this.pen.textAlign = "center";
+    this.pen.textBaseline = "middle";
+    points.forEach(([x, y], at) => {
+      this.pen.fillStyle = [textfont?.color || this.layout.font.color].flat()[Array.isArray(textfont?.color) ? at : 0];
+      this.pen.fillText(text?.[at] ?? "", x, y);
+    });
+  }
+
   /** A line that is broken where there is no number. */
-  line(points, width, dash) {
+  line(points, width, dash, within) {
     const { pen } = this;
     pen.lineWidth = width;
     pen.setLineDash({ dash: [9, 5], dot: [2, 4] }[dash] || []);
@@ -574,10 +700,14 @@ class Sketch {
       if (there) whole ? pen.lineTo(x, y) : pen.moveTo(x, y);
       whole = there;
     }
-    pen.stroke();
+    if (within) {
+      pen.fillStyle = within;
+      pen.fill();
+    }
+    if (width) pen.stroke();
   }
 
-  dots(points, { size = 6, color, colorscale, cmin, cmax }) {
+  dots(points, { size = 6, color, colorscale, cmin, cmax, symbol = "circle", line }) {
     const scaled = Array.isArray(color) && color.every((each) => typeof each === "number");
     const [low, high] = scaled ? extent([color]) : [0, 1];
     const colours = scaled ? palette(colorscale) : [];
@@ -586,20 +716,28 @@ class Sketch {
         const share = (color[index] - (cmin ?? low)) / ((cmax ?? high) - (cmin ?? low) || 1);
         this.pen.fillStyle = `rgb(${colours[Math.round(255 * Math.max(0, Math.min(1, share)))].slice(0, 3)})`;
       }
+      const shape = Array.isArray(symbol) ? symbol[index] : symbol;
+      const radius = (Array.isArray(size) ? size[index] : size) / 2;
       this.pen.beginPath();
-      this.pen.arc(x, y, (Array.isArray(size) ? size[index] : size) / 2, 0, 2 * Math.PI);
-      this.pen.fill();
+      if (shape === "line-ns-open") {
+        this.pen.moveTo(x, y - radius);
+        this.pen.lineTo(x, y + radius);
+      } else this.pen.arc(x, y, radius, 0, 2 * Math.PI);
+      if (!/open|thin/.test(shape)) return this.pen.fill();
+      this.pen.lineWidth = line?.width || 1.5;
+      this.pen.strokeStyle = line?.color || this.pen.fillStyle;
+      this.pen.stroke();
     });
   }
 
-  drawTable({ z, x: columns, y: rows, zmin, zmax, zmid, colorscale }, x, y) {
+  drawTable({ z, x: columns, y: rows, zmin, zmax, zmid, colorscale, reversescale }, x, y) {
     let [low, high] = extent(z);
     if (zmid !== undefined && zmin === undefined) {
       const most = Math.max(high - zmid, zmid - low);
       [low, high] = [zmid - most, zmid + most];
     }
     [low, high] = [zmin ?? low, zmax ?? high];
-    const colours = palette(colorscale);
+    const colours = reversescale ? palette(colorscale).reverse() : palette(colorscale);
     const image = new ImageData(z[0].length, z.length);
     z.forEach((row, r) => row.forEach((value, c) => {
       if (!Number.isFinite(value)) return;
@@ -616,7 +754,8 @@ class Sketch {
     pen.translate(0, tops[0]);
     pen.scale(1, (tops.at(-1) - tops[0]) / image.height);
     for (let c = 0; c < image.width; c++) {
-      pen.drawImage(small, c, 0, 1, image.height, lefts[c], 0, lefts[c + 1] - lefts[c], image.height);
+      // A little into the next column, or the background would shine through where columns are narrower than a pixel.
+      pen.drawImage(small, c, 0, 1, image.height, lefts[c], 0, lefts[c + 1] - lefts[c] + 0.6, image.height);
     }
     pen.restore();
   }
@@ -929,7 +1068,7 @@ class Player {
   // -- figures
 
   layOut(panels) {
-    const figures = this.reference && this.modeSelect.value === "beside" ? panels.flatMap(beside) : panels;
+    const figures = this.reference && this.modeSelect.value === "beside" ? beside(panels) : panels;
     const shape = figures.map((spec) => spec.id).join();
     if (shape !== this.shape) {
       this.shape = shape;
@@ -1073,7 +1212,7 @@ class Player {
       const other = this.other();
       sentences.push(...against(figure, filled(spec, other.tapes, other.step, selection, panel.own), this.data.diverging, spec));
     }
-    if (spec.half) thinned(layout.xaxis);
+    fit(figure, panel.box.clientWidth);
     layout.datarevision = ++this.drawn;
     layout.uirevision = spec.id + this.wanted;
     const small = panel.box.clientWidth < 420;
