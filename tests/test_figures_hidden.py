@@ -94,7 +94,7 @@ def gates(values: np.ndarray, probes: list[float], correlations: list[list[float
 def test_a_gate_is_told_by_its_mean_its_extremes_and_how_much_is_saturated() -> None:
     record = gates(np.array([[0.5, 0.75], [0.25, 1.0]]), [0.5], [[0.0, 0.0]])
     assert gate_reading(record, 0, 0) == (
-        "The update gate is 0.62 open on average, most in unit 1 (0.88), least in unit 0 (0.38); over the batch 25% of its values "
+        "The update gate is 0.62 open on average, most in unit 1 (0.88) and least in unit 0 (0.38); over the batch 25% of its values "
         "are below 0.1 and 50% above 0.9."
     )
     even = gates(np.full((3, 2), 0.5), [0.5], [[0.0, 0.0]])

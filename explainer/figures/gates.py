@@ -253,7 +253,7 @@ def gate_reading(record: GatesRecord, layer: int, gate: int) -> str:
     most, least = int(means.argmax()), int(means.argmin())
     sentence = f"The {name} gate is {values.mean():.2f} open on average"
     if means[most] > means[least]:
-        sentence += f", most in unit {most} ({means[most]:.2f}), least in unit {least} ({means[least]:.2f})"
+        sentence += f", most in unit {most} ({means[most]:.2f}) and least in unit {least} ({means[least]:.2f})"
     return (
         f"{sentence}; over the batch {record.closed[layer, gate]:.0%} of its values are below 0.1 and "
         f"{record.opened[layer, gate]:.0%} above 0.9."
