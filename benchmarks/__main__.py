@@ -1,6 +1,6 @@
 """`python -m benchmarks [name ...]`: measure, and print one JSON object with all rows at the end.
 
-Names choose what is measured (`--list` shows them); default, everything, which takes a quarter of
+Names choose what is measured (`--list` shows them); default, everything, which takes half
 an hour. Measure on a machine that does nothing else. The exit status is 1 when a number misses its bound.
 """
 

@@ -31,7 +31,7 @@ from explainer.runs.claim import Claim
 from explainer.runs.recorder import FINAL_BATCHES
 from explainer.runs.store import Store
 from explainer.runs.tape import VIEW, decode, decode_view, join_metrics
-from explainer.runs.tape_file import SHIPPED, TEXT_SUFFIX, load_shipped, load_tape, save_tape
+from explainer.runs.tape_file import SHIPPED, load_shipped, load_tape, save_tape
 from explainer.runs.views import view_batch
 from explainer.training import Trainer, train
 
@@ -539,9 +539,6 @@ def test_the_same_lessons_make_the_same_bytes(
     for name in lessons:
         assert (once / f"{name}.tape").read_bytes() == (again / f"{name}.tape").read_bytes()
 
-    (text,) = once.glob(f"*{TEXT_SUFFIX}")
-    assert text.read_bytes() == (again / text.name).read_bytes()
-
     assert load_shipped(store, once) == ["lesson-a", "lesson-b"]
     run = store.run("lesson-a")
     assert run is not None
@@ -564,13 +561,11 @@ def test_too_large_tapes_are_refused_and_nothing_is_written(
 
 def test_a_tape_that_is_no_lesson_any_more_goes(ask: Ask, lessons: dict[str, Lesson], tmp_path: Path) -> None:
     (tmp_path / "lesson-old.tape").write_bytes(b"old")
-    (tmp_path / f"old{TEXT_SUFFIX}").write_bytes(b"old")
     ask("tapes", "lesson-a", "--folder", str(tmp_path))
     assert sorted(path.name for path in tmp_path.glob("*.tape")) == ["lesson-a.tape", "lesson-old.tape"]
     ask("tapes", "--folder", str(tmp_path))
     assert sorted(path.name for path in tmp_path.glob("*.tape")) == ["lesson-a.tape", "lesson-b.tape"]
-    assert not (tmp_path / f"old{TEXT_SUFFIX}").exists()
-    assert len(list(tmp_path.iterdir())) == 3, "and the text that the second one read"
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_a_damaged_tape_does_not_keep_the_others_away(

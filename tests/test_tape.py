@@ -9,19 +9,21 @@ import pickle
 import struct
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 from safetensors import SafetensorError
 
 from explainer.config import RunConfig
-from explainer.data import digest
+from explainer.data import data_digest, default_text, digest, respelled
 from explainer.records import (
     RECORDS,
     AttentionRecord,
@@ -41,9 +43,11 @@ from explainer.records import (
     SurgeryRecord,
 )
 from explainer.runs import tape, tape_file
+from explainer.runs.active import make_trainer
 from explainer.runs.packing import LAYOUTS, arranged, compress, decompress, pack, restored, unpack
 from explainer.runs.store import Draft, IllegalChange, Store
 from explainer.runs.tape_file import FORMAT, load_tape, save_tape
+from explainer.training import Trainer
 
 RANDOM = np.random.default_rng(3)
 
@@ -315,11 +319,11 @@ def store(tmp_path: Path) -> Iterator[Store]:
 TEXT = "the text " * 50
 
 
-def record_some(store: Store, run: str = "abc", task: str = "adding") -> None:
+def record_some(store: Store, run: str = "abc", task: str = "adding", text: str = "") -> None:
     config = RunConfig(task=task, length=13, width=5, batch=3, steps=7)
-    data = digest(TEXT) if task == "text" else ""
-    if data:
-        store.save_text(data, TEXT)
+    data = digest(text) if text else data_digest(config)
+    if task == "text":
+        store.save_text(data, text or default_text())
     store.create(
         run, config, owner="me", lenses=("hidden",), data=data, meta={"metric": "m", "final": {"loss": math.nan}}
     )
@@ -369,17 +373,45 @@ def test_loading_the_same_file_again_changes_nothing_and_a_new_one_replaces(stor
     assert [(chunk.seq, chunk.kind) for chunk in store.chunks("lesson-some")] == [(0, "view:hidden"), (1, "metrics")]
 
 
-def test_lessons_on_one_text_share_its_file_and_need_it(store: Store, tmp_path: Path) -> None:
-    record_some(store, task="text")
-    for name in ("lesson-one", "lesson-two"):
-        save_tape(store, "abc", tmp_path / f"{name}.tape", name)
-    (text,) = tmp_path.glob(f"*{tape_file.TEXT_SUFFIX}")
-    assert decompress(text.read_bytes(), 999) == TEXT.encode()
-    for content in (compress(b"another text"), compress(TEXT.encode())[:-7], b"", compress(b"x" * 5_000_000), None):
-        text.unlink() if content is None else text.write_bytes(content)
-        with pytest.raises(ValueError, match="is not a tape of this project"):
-            load_tape(store, tmp_path / "lesson-one.tape")
-    assert store.run("lesson-one") is None
+def test_a_lesson_recorded_with_another_python_s_text_reads_the_one_of_here_in_its_own_characters(
+    store: Store, tmp_path: Path
+) -> None:
+    record_some(store, task="text", text=TEXT)
+    path = tmp_path / "a.tape"
+    save_tape(store, "abc", path, "lesson-some")
+    assert TEXT.encode() not in decompress(path.read_bytes().partition(b"\n")[2], 10**6), "what was read does not ship"
+    load_tape(store, path)
+    run = store.run("lesson-some")
+    assert run is not None
+    text = store.text(run.data)
+    assert text is not None
+    assert (digest(text), sorted(set(text))) == (run.data, sorted(set(TEXT)))
+    assert text == "".join(character for character in default_text() if character in "the tx")
+
+    # The same weights say the same to the same input: the characters have the numbers that they had.
+    before = Trainer(replace(run.config, data=digest(TEXT)), TEXT, "cpu")
+    now = make_trainer(store, run, torch.device("cpu"))
+    now.load_weights(before.weights())
+    words = [trainer.model(trainer.task.read("hex the").x) for trainer in (before, now)]
+    assert torch.equal(*words)
+
+
+@pytest.mark.parametrize(
+    ("text", "characters", "said"), [("abcab", "abd", "dabab"), ("xyz", "ab", "ab"), ("ab", "ab", "ab")]
+)
+def test_a_text_in_other_characters_has_all_of_them_and_no_others(text: str, characters: str, said: str) -> None:
+    assert respelled(text, characters) == said
+
+
+def test_what_a_run_read_must_be_of_here_or_a_text(store: Store, tmp_path: Path) -> None:
+    record_some(store, task="forecast", text="another series")
+    path = tmp_path / "a.tape"
+    save_tape(store, "abc", path, "lesson-some")
+    with pytest.raises(ValueError, match="what its run read is not here"):
+        load_tape(store, path)
+    store.create("own", RunConfig(task="text", length=13, width=5, data=digest(TEXT)), owner="me", data=digest(TEXT))
+    with pytest.raises(ValueError, match="data of a user's own, which does not ship"):
+        save_tape(store, "own", path, "lesson-own")
 
 
 def opened(path: Path) -> tuple[bytes, dict[str, np.ndarray], dict[str, Any]]:

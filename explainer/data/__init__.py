@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from explainer.config import RunConfig
-from explainer.data.corpus import check_text, default_text, digest
+from explainer.data.corpus import check_text, default_text, digest, respelled
 from explainer.data.series import SUNSPOTS, Series, csv_columns, parse_number, read_csv
 from explainer.data.windows import check_series_length, check_text_length, training_characters, training_values
 
@@ -19,6 +19,7 @@ __all__ = [
     "digest",
     "parse_number",
     "read_csv",
+    "respelled",
     "training_characters",
     "training_values",
 ]

@@ -22,6 +22,16 @@ def default_text() -> str:
     return "\n".join(topics[name] for name in sorted(topics))
 
 
+def respelled(text: str, characters: str) -> str:
+    """The text in exactly these characters: others are left out, and those that it lacks stand at its beginning.
+
+    So a network with this vocabulary can read the default text of any version of Python.
+    """
+    known = set(characters)
+    kept = "".join(character for character in text if character in known)
+    return "".join(sorted(known.difference(kept))) + kept
+
+
 def digest(text: str) -> str:
     """SHA-256 of the text as UTF-8, in 64 hex digits: the name under which it is stored."""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -29,7 +29,7 @@ from explainer.runs.outcomes import Outcomes
 from explainer.runs.store import Chunk, Draft, Store
 from explainer.runs.sweep_file import SUFFIX, save_outcomes
 from explainer.runs.tape import encode, join_metrics
-from explainer.runs.tape_file import SHIPPED, TEXT_SUFFIX, save_tape
+from explainer.runs.tape_file import SHIPPED, save_tape
 from explainer.runs.views import SWEEP_PACE, Pace
 
 MOST_BYTES = 5_000_000
@@ -46,7 +46,7 @@ def make_tapes(names: Sequence[str] = (), folder: Path | None = None) -> int:
     """Train lessons and write their tapes, all or none; the last line of the output is JSON with their sizes.
 
     Args:
-        names: of lessons; default, all. Then tapes that are no lesson's any more go, and texts that none read.
+        names: of lessons; default, all. Then tapes that are no lesson's any more go.
         folder: default, `tapes/` of the project.
 
     Returns:
@@ -71,14 +71,13 @@ def make_tapes(names: Sequence[str] = (), folder: Path | None = None) -> int:
         }
         store.close()
         kept = [path for path in _shipped(folder) if names and path.stem not in fresh]
-        written = [*fresh.values(), *Path(scratch).glob(f"*{TEXT_SUFFIX}")]
-        sizes = {path.stem: path.stat().st_size for path in [*kept, *written]}
+        sizes = {path.stem: path.stat().st_size for path in [*kept, *fresh.values()]}
         _refuse_if_too_big(sizes)
         folder.mkdir(parents=True, exist_ok=True)
         for path in _shipped(folder):
             if path not in kept:
                 path.unlink()
-        for path in written:
+        for path in fresh.values():
             shutil.copyfile(path, folder / path.name)
     print(orjson.dumps({"tapes": sizes, "bytes": sum(sizes.values())}).decode())
     return 0
@@ -145,7 +144,7 @@ def make_sweep(store: Store, name: str, lesson: SweepLesson, path: Path) -> Path
 
 
 def _shipped(folder: Path) -> list[Path]:
-    return sorted(path for suffix in (".tape", SUFFIX, TEXT_SUFFIX) for path in folder.glob(f"*{suffix}"))
+    return sorted([*folder.glob("*.tape"), *folder.glob(f"*{SUFFIX}")])
 
 
 def in_order(chunks: Sequence[Chunk]) -> list[Draft]:

@@ -1,8 +1,8 @@
 """A whole tape in one file: what ships with the project so that a page is alive at first sight.
 
 A line with the format and the lesson, then an .xz of one safetensors file: the chunks as `packing`
-arranges them, and as metadata the run's row. What the run read lies beside, in a file named after
-its SHA-256, so that lessons on the same text share it. Loading never runs anything in either.
+arranges them, and as metadata the run's row. What the run read is not in it: it comes with Python
+or with this package. Loading never runs anything in a file.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 import safetensors
 
 from explainer.config import RunConfig
-from explainer.data import digest
+from explainer.data import data_digest, default_text, digest, respelled
 from explainer.runs.packing import compress, decompress, pack, unpack
 from explainer.runs.store import Chunk, Draft, Store
 from explainer.runs.tape import decode, encode
@@ -27,38 +27,41 @@ log = logging.getLogger(__name__)
 
 FORMAT = "unrolled tape 2"
 SHIPPED = Path(__file__).resolve().parents[2] / "tapes"
-TEXT_SUFFIX = ".txt.xz"
 LARGEST = 32_000_000
-LARGEST_TEXT = 4_000_000
 _LESSON = re.compile(r"lesson-[a-z0-9-]{1,60}")
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def save_tape(
     store: Store, run: str, path: str | Path, lesson: str, keep: Callable[[Chunk], bool] | None = None
 ) -> int:
-    """Write a run's tape to a file, and the text that it read to another one beside.
+    """Write a run's tape to a file.
 
     Args:
         lesson: the id that it gets where it is loaded, "lesson-" and a name.
         keep: which chunks go along; default, all.
 
     Returns:
-        The tape file's size in bytes.
+        The file's size in bytes.
 
     Raises:
         KeyError: no such run.
-        ValueError: not a lesson's id, or a tape of more than 32 MB.
+        ValueError: not a lesson's id, a run on a user's own data, or a tape of more than 32 MB.
     """
     _check_lesson(lesson)
     found = store.run(run)
     if found is None:
         raise KeyError(run)
+    if found.config.data:
+        raise ValueError(
+            f"{run} learnt from data of a user's own, which does not ship. Record a run on the default data."
+        )
+    text = store.text(found.data) if found.config.task == "text" else None
     chunks = [chunk for chunk in store.chunks(run) if keep is None or keep(chunk)]
     arrays, kinds = pack([Draft(chunk.kind, chunk.step, chunk.body) for chunk in chunks])
     row = {
         "config": found.config.to_json(),
         "data": found.data,
+        "characters": "".join(sorted(set(text or ""))),
         "status": found.status,
         "step": found.step,
         "altered": found.altered,
@@ -71,9 +74,6 @@ def save_tape(
     if len(body) > LARGEST:
         raise ValueError(f"The tape of {run} has {len(body):,} bytes, and at most {LARGEST:,} can be loaded again.")
     packed = f"{FORMAT} {lesson}\n".encode() + compress(body)
-    text = store.text(found.data) if found.data else None
-    if text is not None:
-        _text_file(Path(path), found.data).write_bytes(compress(text.encode()))
     Path(path).write_bytes(packed)
     return len(packed)
 
@@ -85,7 +85,7 @@ def load_tape(store: Store, path: str | Path) -> str:
         The run's id, the lesson's.
 
     Raises:
-        ValueError: not a tape file, or a damaged one, or the text that its run read is not beside it.
+        ValueError: not a tape file, or a damaged one, or what its run read is not here.
     """
     content = Path(path).read_bytes()
     mark = hashlib.sha256(content).hexdigest()
@@ -100,20 +100,20 @@ def load_tape(store: Store, path: str | Path) -> str:
         status, step, lenses, meta = row["status"], row["step"], row["lenses"], row["meta"]
         words = {"altered": row["altered"], "message": row["message"]}
         drafts = unpack(arrays, row["kinds"])
-        text = _read_text(_text_file(Path(path), row["data"]), row["data"]) if row["data"] else None
+        data, text = _to_be_read(config, row["data"], row["characters"])
     except (safetensors.SafetensorError, lzma.LZMAError, OSError, LookupError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is not a tape of this project ({error}). Make the tapes again.") from error
     with store.transaction():
         if store.run(lesson) is not None:  # an older recording, or another process was quicker
             store.erase(lesson)
         if text is not None:
-            store.save_text(row["data"], text)
+            store.save_text(data, text)
         store.create(
             lesson,
             config,
             owner="",
             lenses=lenses,
-            data=row["data"],
+            data=data,
             status=status,
             pinned=True,
             meta={**meta, "tape": mark},
@@ -153,22 +153,22 @@ def _opened(content: bytes) -> tuple[str, bytes]:
     return _check_lesson(lesson), content[len(line) + 1 :]
 
 
-def _text_file(tape: Path, name: str) -> Path:
-    """Where a text lies that the run of a tape file read.
+def _to_be_read(config: RunConfig, recorded: str, characters: str) -> tuple[str, str | None]:
+    """The hash of what looks at the run read here, and that text; None for what is no text.
+
+    That is what the run itself read, if it came with this version of Python; with another one, its default text
+    in the characters that the network knows: the tape then shows what was read when it was recorded, and looks
+    at its weights read the text of here.
 
     Raises:
-        ValueError: the name is not a SHA-256, so it may not become a path.
+        ValueError: it is neither.
     """
-    if not _DIGEST.fullmatch(name):
-        raise ValueError(f"{name[:60]!r} is not the name of a text")
-    return tape.with_name(f"{name[:16]}{TEXT_SUFFIX}")
-
-
-def _read_text(path: Path, name: str) -> str:
-    text = decompress(path.read_bytes(), LARGEST_TEXT).decode()
-    if digest(text) != name:
-        raise ValueError(f"{path.name} is another text than the one it read")
-    return text
+    if recorded == data_digest(config):
+        return recorded, default_text() if config.task == "text" else None
+    if config.task != "text" or config.data or not characters:
+        raise ValueError("what its run read is not here")
+    text = respelled(default_text(), characters)
+    return digest(text), text
 
 
 def _check_lesson(lesson: str) -> str:

@@ -40,7 +40,7 @@ class Pace:
         weight_steps: steps with weights, in the place of those that grow; () for these.
     """
 
-    share: float = 0.04
+    share: float = 0.03
     watched_share: float = 0.09
     validation_share: float = 0.015
     gap: float = 0.1
