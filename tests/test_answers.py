@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +16,11 @@ from explainer.config import RunConfig
 from explainer.figures.answers import Answer, number, panels, recalled
 from explainer.models import build
 from explainer.records import HiddenRecord
-from explainer.runs.looking import Looker
 from explainer.runs.store import Store
 from explainer.runs.tape import decode
 from explainer.runs.workshop import Workshop
 from explainer.sweep import Sweep
-from explainer.ui import backend, sweeping
+from explainer.ui import backend
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -120,25 +117,9 @@ def test_the_charts_are_ones_that_plotly_takes_and_have_every_answer(theme: str)
 
 
 @pytest.fixture
-def worked(store: Store, tmp_path: Path) -> Iterator[Store]:
-    """The interface over an empty store, and in a thread beside it someone who answers looks."""
-    sweeping.outcomes_of.cache_clear()
-    done = threading.Event()
-
-    def answering() -> None:
-        own = Store(tmp_path)
-        looker = Looker(own, lambda run: None)
-        while not done.wait(0.01):
-            looker.looks = own.waiting_looks()
-            looker.turn(busy=False)
-        own.close()
-
-    thread = threading.Thread(target=answering)
-    thread.start()
-    yield store
-    done.set()
-    thread.join()
-    sweeping.outcomes_of.cache_clear()
+def worked(store: Store, looks_answered: None) -> Store:
+    """The interface over an empty store, and beside it someone who answers looks."""
+    return store
 
 
 def trained(store: Store, base: RunConfig, **axes: tuple[Any, ...]) -> str:
