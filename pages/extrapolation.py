@@ -6,7 +6,8 @@ import streamlit as st
 
 from explainer.config import POSITIONS
 from explainer.figures import passage
-from explainer.figures.beyond import Trained, page_panels, panels
+from explainer.figures.beyond import page_panels, panels
+from explainer.figures.beyond_notes import Trained
 from explainer.figures.subject import subject
 from explainer.player import play
 from explainer.player.mount import Track

@@ -15,18 +15,15 @@ from torch.nn.functional import cross_entropy
 from explainer.config import POSITIONS, RunConfig
 from explainer.data import default_text
 from explainer.figures import passage
-from explainer.figures.beyond import (
+from explainer.figures.beyond import attention_panel, kernel_panel, length_panel, page_panels
+from explainer.figures.beyond_notes import (
     Trained,
-    attention_panel,
     attention_reading,
     course_of,
     course_reading,
-    kernel_panel,
     kernel_reading,
-    length_panel,
     length_reading,
     notes,
-    page_panels,
     verdict,
 )
 from explainer.figures.panel import Moment

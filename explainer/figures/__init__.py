@@ -14,6 +14,7 @@ from typing import Any
 from explainer.figures import (
     attention,
     beyond,
+    beyond_notes,
     biography,
     biography_notes,
     fixed_point_notes,
@@ -47,7 +48,7 @@ NOTES: Mapping[str, Callable[[Any, Moment], Notes]] = {
     "pattern": pattern.notes,
     "biography": biography_notes.notes,
     "layers": layers.notes,
-    "beyond": beyond.notes,
+    "beyond": beyond_notes.notes,
     "surgery": surgery_notes.notes,
 }
 CONTEXTS: Mapping[str, Callable[..., dict[str, Any]]] = {

@@ -12,7 +12,8 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
-from explainer.figures.beyond import Trained, course_panel, kinds, of_kind
+from explainer.figures.beyond import course_panel
+from explainer.figures.beyond_notes import Trained, kinds, of_kind
 from explainer.figures.panel import Panel
 from explainer.figures.theme import ENCODING_NAMES, SEQUENTIAL, colour_bar, ink, layout, plain
 from explainer.records import BeyondRecord
