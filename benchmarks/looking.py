@@ -131,13 +131,13 @@ def look_seconds(config: RunConfig, lens: str, count: int) -> list[float]:
 
 
 def measure_share(settings: Settings) -> Iterator[Row]:
-    """How much of a watched run's time its lenses take, all that suit it being looked through."""
+    """How much of a watched run's time its lenses take until its last update, all that suit it being looked through."""
     import torch
 
     from explainer.lenses import LENSES
     from explainer.runs.active import ActiveRun
     from explainer.runs.client import Client
-    from explainer.runs.store import Draft, Store
+    from explainer.runs.store import Store
     from explainer.runs.views import Pace
     from explainer.training import set_threads
 
@@ -149,22 +149,13 @@ def measure_share(settings: Settings) -> Iterator[Row]:
         client = Client(store)
         made = client.found(client.submit(config, "benchmark", lenses))
         run = ActiveRun(store, made, Pace(), torch.device("cpu"))
-        run.recorder.viewer.watched = frozenset(lenses)
-        look, looked = run.recorder.viewer.look_if_due, 0.0
-
-        def timed(seconds: float) -> list[Draft]:
-            nonlocal looked
-            start = time.perf_counter()
-            drafts = look(seconds)
-            looked += time.perf_counter() - start
-            return drafts
-
-        run.recorder.viewer.look_if_due = timed  # type: ignore[method-assign]
+        viewer = run.recorder.viewer
+        viewer.watched = frozenset(lenses)
         start = time.perf_counter()
         run.begin()
         while not run.ended:
+            looked, total = viewer.looked, time.perf_counter() - start
             run.advance()
-        total = time.perf_counter() - start
         store.close()
     yield at_most(
         "time spent looking while training, everything watched",
@@ -172,4 +163,5 @@ def measure_share(settings: Settings) -> Iterator[Row]:
         SHARE,
         "of the run's time",
         lenses=lenses,
+        seconds_for_the_last_moment=viewer.looked - looked,
     )

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 FREE_VIEWS = 3  # of a lens that a page waits for: the first moments are looked at at once; what that takes is paid back
 FEWEST_VIEWS = 8  # of each lens, however large they are
-QUICK_SECONDS = 0.1  # a look that takes less is made at the end in any case
+QUICK_SECONDS = 0.1  # a look that takes less is made at the end in any case, and while somebody watches also at once
 WATCHED_WEIGHT = 3.0  # a lens that somebody looks through gets so much more of the time
 
 
@@ -113,6 +113,10 @@ class Viewer:
         """Whether a page waits for what this lens sees."""
         return sight.lens in self.watched or sight.lens in self.lenses[:1]
 
+    def _free(self, sight: Sight) -> bool:
+        """Whether its first moments are seen at once: that a page moves at its pace, or it is quick and watched."""
+        return sight.lens in self.lenses[:1] or (sight.lens in self.watched and sight.seconds <= QUICK_SECONDS)
+
     def _affords(self, sight: Sight) -> bool:
         return sight.seconds <= QUICK_SECONDS or self.looked + sight.seconds <= self._share * self.trained
 
@@ -148,7 +152,7 @@ class Viewer:
         waited = time.perf_counter() - sight.at
         if waited < self.pace.gap:
             return False
-        if sight.taken < FREE_VIEWS and self._awaited(sight):
+        if sight.taken < FREE_VIEWS and self._free(sight):
             return True
         if sight.credit < sight.seconds:
             return False
