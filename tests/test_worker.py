@@ -236,9 +236,11 @@ def test_recording_stops_where_it_is_left(client: Client) -> None:
 # -- steering ---------------------------------------------------------------------------------
 
 
-def test_pause_step_resume_stop_and_go_on(client: Client) -> None:
+def test_pause_step_resume_stop_and_go_on(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder, "FLUSH_SECONDS", 0.0)  # each update is seen at once, however fast they come
+    monkeypatch.setattr(recorder, "FLUSH_SHARE", 0.0)
     store = client.store
-    config = replace(CONFIG, steps=499)  # a second or so, so that it still trains when the next command comes
+    config = replace(CONFIG, steps=499)
     run = client.submit(config, "me", ["hidden"])
     workshop = Workshop(store)
     work(workshop, lambda: the_run(store, run).step >= 3)
