@@ -416,7 +416,7 @@ function fit({ data, layout }, width) {
   const axis = layout.xaxis;
   const values = axis?.tickvals;
   // Without a range: as many columns as the table has, or the labels' places with a margin.
-  const [from, to] = axis?.range || [0, data[0].z?.[0]?.length || 1.13 * values?.length];
+  const [from, to] = axis?.range || [0, data[0]?.z?.[0]?.length || 1.13 * values?.length];
   const unit = (width - l - r - barWidth({ data, layout })) / (Math.abs(to - from) || 1); // pixels
   if (data.some((trace) => trace.type === "heatmap"))
     for (const trace of data) {

@@ -163,7 +163,7 @@ def test_a_phone_shows_the_page_without_scrolling_sideways(app: str, visit: Visi
 
 
 @pytest.mark.parametrize("name", sorted(QUICK))
-def test_train_moves_the_picture_and_stop_stops(app: str, visit: Visit, name: str) -> None:
+def test_train_moves_the_picture_and_stop_stops(app: str, visit: Visit, complaints: list[str], name: str) -> None:
     page = visit(f"{app}/{name}?{QUICK[name]}")
     plotted(page)
     trains(page)
@@ -174,6 +174,7 @@ def test_train_moves_the_picture_and_stop_stops(app: str, visit: Visit, name: st
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.get_by_role("button", name="Stop", exact=True)).to_have_count(0)
     expect(page.get_by_role("button", name="Train again")).to_be_visible()
+    assert complaints == []
 
 
 def test_pause_one_step_and_another_learning_rate(app: str, visit: Visit) -> None:
@@ -218,6 +219,28 @@ def test_a_run_that_diverges_at_once_says_so_in_sight_and_leaves_nothing_to_stop
     expect(page.locator(".unrolled-player .note")).to_contain_text(re.compile(r"diverged at step \d"))
     expect(page.locator(".unrolled-player .note")).to_be_in_viewport(ratio=1)
     expect(page.get_by_role("button", name="Stop", exact=True)).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("name", "query"),
+    [
+        ("horizon", "lengths=5,7&networks=gru&steps=60&seed=41"),
+        ("extrapolation", "seeds=41&encodings=alibi,none&steps=20&warmup=1&length=16"),
+    ],
+)
+def test_a_sweep_trains_in_sight_from_nothing_on(
+    app: str, visit: Visit, complaints: list[str], name: str, query: str
+) -> None:
+    """Its charts are empty at first, and have a line when the first networks have ended."""
+    page = visit(f"{app}/{name}?{query}")
+    plotted(page)
+    page.get_by_role("button", name="Train", exact=True).click()
+    page.wait_for_url(re.compile("sweep="))
+    expect(page.get_by_text("All 2 runs are done.")).to_be_visible()
+    page.wait_for_function(
+        "() => document.querySelector('.unrolled-player .plot')?.data?.some((trace) => trace.y?.filter(Number.isFinite).length)"
+    )
+    assert complaints == []
 
 
 def test_scrubbing_changes_the_picture_and_the_address(app: str, visit: Visit) -> None:
