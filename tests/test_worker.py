@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -112,7 +113,10 @@ def by_itself(config: RunConfig, lr: tuple[int, float] | None = None) -> tuple[l
 
 
 @pytest.mark.parametrize("config", MODELS.values(), ids=MODELS)
-def test_a_run_is_trained_to_its_end_and_all_of_it_is_on_the_tape(client: Client, config: RunConfig) -> None:
+def test_a_run_is_trained_to_its_end_and_all_of_it_is_on_the_tape(
+    client: Client, monkeypatch: pytest.MonkeyPatch, config: RunConfig
+) -> None:
+    monkeypatch.setattr(views, "QUICK_SECONDS", math.inf)  # on a busy machine, too, the last moment is seen
     store = client.store
     run = client.submit(config, "me", ["hidden", "gradients"])
     workshop = Workshop(store)
@@ -509,14 +513,15 @@ def test_views_keep_to_their_share_of_the_time_and_their_number(
         return drafts
 
     monkeypatch.setattr(views.Viewer, "_take", timed)
+    monkeypatch.setattr(views, "QUICK_SECONDS", math.inf)  # on a busy machine, too, the last moment is seen
     pace = Pace(gap=0.0, share=0.08, views=19)
     trained = sum(1 for _ in record(client.store, run, pace))
     assert trained == 601
     seconds = float(the_run(client.store, run).meta["seconds"])
-    for lens in ("hidden", "gradients"):
+    for lens, free in (("hidden", 3), ("gradients", 1)):  # a page moves at the pace of the first
         costs = [cost for cost, name in taken if name == lens]
-        assert 3 < len(costs) <= 19 + 1, "the last moment is seen in any case"
-        counted = costs[3:-1]
+        assert free < len(costs) <= 19 + 1, "the last moment is seen in any case"
+        counted = costs[free:-1]
         assert sum(counted) <= 0.04 * seconds + max(costs)
 
 
