@@ -22,6 +22,8 @@ MODELS = (*RECURRENT, "transformer")
 POSITIONS = ("none", "learned", "sinusoidal", "rotary", "alibi")
 OPTIMIZERS = ("adamw", "sgd")
 SCHEDULES = ("constant", "cosine")
+ASKED_CHARACTERS = 2000
+"""Of a viewer's own input to a run, at most: an address holds it."""
 INITS = ("default", "orthogonal", "identity", "gaussian")
 NORMS = ("pre", "post")
 

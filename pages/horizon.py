@@ -10,7 +10,7 @@ from explainer.figures.horizon import Memory, page_panels
 from explainer.player import play
 from explainer.runs.outcomes import Outcome
 from explainer.runs.rows import StoredSweep
-from explainer.theory.baselines import adding_constant_within, chance
+from explainer.theory.baselines import ADDING_TOLERANCE, adding_constant_within, chance
 from explainer.theory.memory import memory_lag
 from explainer.ui.asking import ask_all, own_input, refusals
 from explainer.ui.lesson import example_input, theme
@@ -83,7 +83,7 @@ EXPERIMENTS = (
 )
 
 SCORES = {"loss": "Loss explained", "right": "Right answers"}
-RIGHT = {"copy": "recall accuracy", "adding": "answers within 0.04"}
+RIGHT = {"copy": "recall accuracy", "adding": f"answers within {ADDING_TOLERANCE}"}
 
 page = SweepPage(
     key="horizon",
@@ -168,7 +168,7 @@ def draw(outcomes: Sequence[Outcome]) -> None:
     elif config.task == "copy":
         axis, baseline, name = "share of symbols recalled", chance(config.symbols), "chance"
     else:
-        axis, baseline, name = "answers within 0.04", adding_constant_within(0.04), "always answering 1"
+        axis, baseline, name = RIGHT["adding"], adding_constant_within(ADDING_TOLERANCE), "always answering 1"
     play(page_panels(memories(outcomes, score), theme(), axis, baseline, name), key="horizon")
 
 

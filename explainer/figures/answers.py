@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 
 from explainer.figures.horizon import SYMBOLS
-from explainer.figures.panel import Panel
+from explainer.figures.panel import Panel, numbers_for_json
 from explainer.figures.theme import FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, layout, plain
 from explainer.records import HiddenRecord
-from explainer.theory.baselines import RECALLED
+from explainer.theory.baselines import ADDING_TOLERANCE, RECALLED
 
-NEAR = 0.04  # an answer to the adding problem counts as right within this (see `tasks.adding`)
 ASIDE = 1.07  # by which networks of one length stand beside each other on the axis of lengths
 
 
@@ -56,7 +55,7 @@ def numbers_panel(answers: Sequence[Answer], theme: str) -> Panel:
                     "name": name,
                     "showlegend": not hollow,
                     "x": [answer.length * ASIDE ** (aside - (len(models) - 1) / 2) for answer, _ in found],
-                    "y": [_known(number(seen)) for _, seen in found],
+                    "y": numbers_for_json([number(seen) for _, seen in found]),
                     "text": [plain(answer.name) for answer, _ in found],
                     "marker": {
                         "symbol": SYMBOLS[model] + ("-open" if hollow else ""),
@@ -111,7 +110,7 @@ def recall_panel(answers: Sequence[Answer], theme: str) -> Panel:
     right = [plain(symbol) for symbol in answers[0].after.targets[-RECALLED:]]
     heat = {
         "type": "heatmap",
-        "z": [[_known(value) for value in row] for row in rows],
+        "z": numbers_for_json(rows),
         "x": list(range(RECALLED)),
         "y": [plain(answer.name) for answer in answers],
         "text": said,
@@ -183,13 +182,13 @@ def numbers_reading(answers: Sequence[Answer]) -> str:
         return f"{start} {near.name} says {_short(number(near.after))}{_earlier(near, number)}."
     if off[near.name] == off[far.name]:
         return f"{start} All {len(finite)} answers are as far off, {_short(off[near.name])}.{more}"
-    close = sum(distance < NEAR for distance in off.values())
+    close = sum(distance < ADDING_TOLERANCE for distance in off.values())
     early = [answer.before for answer in answers if answer.before is not None]
-    before = sum(abs(number(record) - right) < NEAR for record in early)
+    before = sum(abs(number(record) - right) < ADDING_TOLERANCE for record in early)
     was = f", before training {before} of {len(early)}" if early else ""
     return (
         f"{start} Nearest after training: {near.name} with {_short(number(near.after))}; farthest: {far.name} with "
-        f"{_short(number(far.after))}. {close} of {len(answers)} are less than {NEAR} off{was}.{more}"
+        f"{_short(number(far.after))}. {close} of {len(answers)} are less than {ADDING_TOLERANCE} off{was}.{more}"
     )
 
 
@@ -216,8 +215,3 @@ def _earlier(answer: Answer, say: Any) -> str:
 def _short(value: float) -> str:
     """Two digits behind the point, or three digits of a huge number."""
     return f"{value:.2f}" if abs(value) < 1e4 else f"{value:.3g}"
-
-
-def _known(value: float) -> float | None:
-    """A number for a browser, whose JSON has no NaN."""
-    return float(value) if math.isfinite(value) else None

@@ -6,7 +6,6 @@ behind their mean.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,7 +27,7 @@ from explainer.figures.beyond_notes import (
     seeds,
 )
 from explainer.figures.curves import loss_panel as training_panel
-from explainer.figures.panel import Panel, Reading, Slot
+from explainer.figures.panel import Panel, Reading, Slot, numbers_for_json
 from explainer.figures.theme import ENCODING_LOOKS, ENCODING_NAMES, FAMILY_COLOURS, ink, layout, plain
 
 LENS = "beyond"
@@ -62,7 +61,7 @@ def length_panel(runs: Sequence[Trained], theme: str, *, span: int = 6) -> Panel
                 )
         data.append(
             _line(kind, lengths, mean, width=2.6)
-            | {"mode": "lines+markers", "showlegend": True, "customdata": _listed(error)}
+            | {"mode": "lines+markers", "showlegend": True, "customdata": numbers_for_json(error)}
             | {"marker": {"symbol": look.symbol, "size": 9, "color": look.colour}}
             | {"hovertemplate": f"{name}, mean of {count_of_seeds(len(records))}<br>{_HOVER}<br>standard error over the windows "
                "%{customdata:.3f}<extra></extra>"}
@@ -257,8 +256,8 @@ def _line(kind: str, x: Any, y: Any, *, width: float, opacity: float = 1.0) -> d
         "name": ENCODING_NAMES[kind],
         "legendgroup": kind,
         "showlegend": False,
-        "x": _listed(x),
-        "y": _listed(y),
+        "x": numbers_for_json(x),
+        "y": numbers_for_json(y),
         "opacity": opacity,
         "line": {"color": look.colour, "width": width, "dash": look.dash},
     }
@@ -277,11 +276,6 @@ def _by_distance(theme: str, title: str, *, log: bool) -> dict[str, Any]:
 
 def _positive(values: Float[np.ndarray, " Q"]) -> Float[np.ndarray, " Q"]:
     return np.where(values > 0, values, np.nan)
-
-
-def _listed(values: Any) -> list[float | None]:
-    """Numbers for a browser, whose JSON has no NaN."""
-    return [float(value) if math.isfinite(value) else None for value in np.asarray(values, dtype=np.float64)]
 
 
 def _times(length: int, trained: int) -> str:

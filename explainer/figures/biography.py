@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -72,7 +72,7 @@ def lines_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 260) -> 
         *heads.now(0),
         Slot("layout.yaxis.range", "context", lens=LENS, name="ends", index=("score",), covers="by_head"),
     ]
-    dots: list[tuple[dict[str, Any], Slot, Slot]] = []
+    dots: list[OwnDots] = []
     slots.append(Slot("layout.yaxis.title.text", "labels", lens=LENS, name="axes", index=("score",)))
 
     def line(run: int, array: str, index: tuple[int | str, ...], label: str, **given: Any) -> None:
@@ -81,7 +81,7 @@ def lines_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 260) -> 
         hover = f"{label}<br>step %{{x}}: %{{y:.4g}}<extra></extra>"
         data.append({"type": "scatter", "mode": "lines", "hovertemplate": hover, **given})
         look = given["line"]
-        dots.append(own_dots(label, look["color"], array, ("score", *index), run, size=9 if look["width"] > 2 else 5))
+        dots.append(OwnDots(label, look["color"], array, ("score", *index), 9 if look["width"] > 2 else 5, run))
 
     for layer, colour in enumerate(shades(theme, L)):
         thin = {"color": colour, "width": 1.3}
@@ -195,7 +195,7 @@ def life_panel(run: Mapping[str, Any], theme: str, *, span: int = 5, height: int
                 "hovertemplate": f"{name}<br>step %{{x}}: %{{y:.3f}}<extra></extra>",
             }
         )
-        dots.append(own_dots(name, colour, "life", (at, *CHOSEN), size=8 if at < 2 else 6))
+        dots.append(OwnDots(name, colour, "life", (at, *CHOSEN), 8 if at < 2 else 6))
     assert len(data) == len(LIFE), LIFE
     slots += _added(data, dots)
     return Panel(
@@ -282,7 +282,7 @@ def loss_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 230) -> P
     dots = []
     for number, run in enumerate(runs):
         colour = ink(theme).text if number else FAMILY_COLOURS[run["model"]]
-        dots.append(own_dots(plain(run["label"]), colour, "loss", (), number, size=8))
+        dots.append(OwnDots(plain(run["label"]), colour, "loss", (), 8, number))
     slots += _added(data, dots)
     figure = {"data": data, "layout": {**panel.figure["layout"], **BAND_AXIS}}
     readings = tuple(Reading(LENS, name, run=number) for number in range(len(runs)) for name in ("loss", "loss_change"))
@@ -294,33 +294,37 @@ def head_names(run: Mapping[str, Any]) -> list[str]:
     return [f"L{layer + 1} H{head + 1}" for layer in range(run["layers"]) for head in range(run["heads"])]
 
 
-def own_dots(
-    label: str, colour: str, array: str, index: tuple[int | str, ...], run: int = 0, *, size: int
-) -> tuple[dict[str, Any], Slot, Slot]:
+class OwnDots(NamedTuple):
     """An array of every answer on the viewer's own input, as dots at their steps; further runs' are hollow.
 
-    Returns:
-        The trace, and what fills its x and its y (see `_added`).
+    `under` are the indices that lead to the numbers in it, as in a slot.
     """
-    dots = {
-        "type": "scatter",
-        "mode": "markers",
-        "x": [],
-        "y": [],
-        "showlegend": False,
-        "marker": {"symbol": "circle-open" if run else "circle", "size": size, "color": colour},
-        "hovertemplate": f"{label}, your own sequence<br>step %{{x}}: %{{y:.4g}}<extra></extra>",
-    }
-    steps, values = (Slot("", "asked", run=run, lens=LENS, name=name, index=at) for name, at in (("step", ()), (array, index)))  # fmt: skip
-    return dots, steps, values
+
+    label: str
+    colour: str
+    array: str
+    under: tuple[int | str, ...]
+    size: int
+    run: int = 0
 
 
-def _added(data: list[dict[str, Any]], dots: Sequence[tuple[dict[str, Any], Slot, Slot]]) -> list[Slot]:
+def _added(data: list[dict[str, Any]], dots: Sequence[OwnDots]) -> list[Slot]:
     """Put the dots over the other traces; returns their slots."""
     slots = []
-    for trace, steps, values in dots:
-        slots += [replace(steps, to=f"data.{len(data)}.x"), replace(values, to=f"data.{len(data)}.y")]
-        data.append(trace)
+    for label, colour, array, under, size, run in dots:
+        slots.append(Slot(f"data.{len(data)}.x", "asked", run=run, lens=LENS, name="step"))
+        slots.append(Slot(f"data.{len(data)}.y", "asked", run=run, lens=LENS, name=array, index=under))
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "x": [],
+                "y": [],
+                "showlegend": False,
+                "marker": {"symbol": "circle-open" if run else "circle", "size": size, "color": colour},
+                "hovertemplate": f"{label}, your own sequence<br>step %{{x}}: %{{y:.4g}}<extra></extra>",
+            }
+        )
     return slots
 
 

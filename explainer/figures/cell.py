@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from explainer.figures.panel import Panel
+from explainer.figures.panel import Panel, numbers_for_json
 from explainer.figures.theme import DIVERGING, FAMILY_COLOURS, colour_bar, ink, layout, plain
 from explainer.records import CellRecord
 from explainer.theory.cell import Cell, attention_cell
@@ -39,7 +39,7 @@ def strips_panel(record: CellRecord, layer: int, head: int, t: int, s: int, them
     written = {"texttemplate": "%{z:.2f}", "textfont": {"size": 11}} if K <= WRITTEN else {}
     heat = {
         "type": "heatmap",
-        "z": _listed(table),
+        "z": numbers_for_json(table),
         "y": ["query q<sub>t</sub>", "key k<sub>s</sub>", "q<sub>t</sub> × k<sub>s</sub>", "value v<sub>s</sub>"],
         "colorscale": DIVERGING,
         "zmin": -most,
@@ -78,7 +78,7 @@ def row_panel(record: CellRecord, layer: int, head: int, t: int, s: int, theme: 
     colours = [FAMILY_COLOURS["transformer"] if at == s else ink(theme).line for at in range(len(cell.row))]
     bars: dict[str, Any] = {
         "type": "bar",
-        "y": _listed(cell.row),
+        "y": numbers_for_json(cell.row),
         "marker": {"color": colours},
         "customdata": [plain(token) for token in record.tokens],
         "hovertemplate": "s = %{x} (%{customdata}): %{y:.6f}<extra></extra>",
@@ -205,8 +205,3 @@ def _signed(value: float) -> str:
 def _first(record: CellRecord, layer: int, head: int, t: int, s: int) -> tuple[list[float], list[float]]:
     query, key = record.query[layer, head, t, :TERMS], record.key[layer, head, s, :TERMS]
     return query.tolist(), key.tolist()
-
-
-def _listed(array: Float[np.ndarray, "*shape"]) -> list[Any]:
-    """As JSON has it: null for what is not finite."""
-    return list(np.where(np.isfinite(array), array.astype(object), np.array(None)).tolist())

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from explainer.config import KNOBS, RunConfig
 from explainer.figures.curves import VALIDATION
-from explainer.figures.panel import Panel
+from explainer.figures.panel import Panel, numbers_for_json
 from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES, ink, layout, plain
 
 MOST_POINTS = 500  # of one curve; a longer one is drawn as means of equally many steps
@@ -177,8 +177,8 @@ def _curve(run: Mapping[str, Any], metrics: Metrics, name: str, dash: str, *, bo
         "mode": "lines+markers" if bold and len(x) <= MARKED_POINTS else "lines",
         "name": plain(run["label"]),
         "legendgroup": plain(run["label"]),
-        "x": _json(x),
-        "y": _json(y),
+        "x": numbers_for_json(x),
+        "y": numbers_for_json(y),
         "line": {"color": FAMILY_COLOURS[run["model"]], "width": 2.4 if bold else 1, "dash": dash if bold else "solid"},
         "marker": {"size": 5},
         "opacity": 1.0 if bold else 0.45,
@@ -272,8 +272,3 @@ def _and(names: Sequence[str]) -> str:
 
 def _short(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _json(values: NDArray[np.float64]) -> list[float | None]:
-    """Numbers for a browser, whose JSON has no NaN."""
-    return [value if math.isfinite(value) else None for value in values.tolist()]

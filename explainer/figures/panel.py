@@ -321,6 +321,12 @@ def _scaled(array: NDArray[Any], slot: Slot) -> NDArray[Any]:
         return np.where(np.isfinite(array) & (array > 0), np.log10(array), np.nan)
 
 
+def numbers_for_json(values: Any) -> Any:
+    """Numbers of any shape as JSON has them, which has neither NaN nor infinities: None for what is not finite."""
+    array = np.asarray(values)
+    return np.where(np.isfinite(array), array.astype(object), np.array(None)).tolist()
+
+
 def _listed(array: NDArray[Any] | None) -> Any:
     return None if array is None else np.asarray(array).tolist()
 

@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from explainer.figures.beyond import course_panel
 from explainer.figures.beyond_notes import Trained, kinds, of_kind
-from explainer.figures.panel import Panel
+from explainer.figures.panel import Panel, numbers_for_json
 from explainer.figures.theme import ENCODING_NAMES, SEQUENTIAL, colour_bar, ink, layout, plain
 from explainer.records import BeyondRecord
 from explainer.theory.characters import visible
@@ -46,7 +46,7 @@ def characters_panel(runs: Sequence[Trained], text: str, theme: str, *, span: in
     names = [kind for kind in kinds(runs) if of_kind(runs, kind)]
     rows = [mean_course(of_kind(runs, kind)) for kind in names]
     count = max(map(len, rows), default=0)
-    table = [[*_listed(row), *[None] * (count - len(row))] for row in rows]
+    table = [[*numbers_for_json(row), *[None] * (count - len(row))] for row in rows]
     said = [plain(visible(character)) for character in text[1 : count + 1]]
     trained = next((run.record.trained for run in runs if run.record is not None), 0)
     labels = {"tickmode": "array", "tickvals": list(range(count)), "ticktext": said} if count <= FEW else {}
@@ -156,8 +156,3 @@ def _or_last(value: float) -> float:
 
 def _mean(values: Float[np.ndarray, " P"]) -> float:
     return float(values.mean()) if len(values) else math.nan
-
-
-def _listed(values: Float[np.ndarray, " P"]) -> list[float | None]:
-    """Numbers for a browser, whose JSON has no NaN."""
-    return [float(value) if math.isfinite(value) else None for value in values]

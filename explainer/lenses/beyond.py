@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from explainer.config import RunConfig
+from explainer.config import ASKED_CHARACTERS, RunConfig
 from explainer.lenses.attention import attention_weights
 from explainer.lenses.lens import Lens, evaluating, first_rows
 from explainer.models import SequenceModel, Transformer
@@ -33,7 +33,6 @@ FLOPS = 3e10  # of one length, counted from above: about a second on one core
 SCORES = 2**22  # that a forward pass may hold where attention is not fused
 STRETCHES = 32
 LOOKED_AT = 4  # windows whose attention weights are taken, at most
-MOST_OWN = 2000  # characters of a viewer's own text
 
 
 def look(model: SequenceModel, batch: Batch, task: Task) -> BeyondRecord:
@@ -88,7 +87,7 @@ def answer(model: SequenceModel, question: str, task: Task) -> BeyondRecord:
     assert isinstance(task, Text), type(task)
     config = task.config
     tokens = task.numbers(question)
-    most = min(FACTORS[-1] * config.length + 1, MOST_OWN)
+    most = min(FACTORS[-1] * config.length + 1, ASKED_CHARACTERS)
     if not 2 <= len(tokens) <= most:
         raise ValueError(
             f"{len(tokens):,} characters can't be read. Give 2 to {most:,}: windows up to {FACTORS[-1]}T, "

@@ -22,12 +22,12 @@ def show_without_routes(
     selections: Mapping[str, tuple[str, int | Sequence[str]]],
     asked: Mapping[str, int | None],
     scan: Any = None,
-    ask: Mapping[str, str] | None = None,
+    ask: Mapping[str, Any] | None = None,
 ) -> None:
     """Draw `panels` from the tapes (or at a place of `scan`) in Python, again each second while a run is training.
 
     Args:
-        ask: label, placeholder, help and first content (`input`) of the box for the viewer's own input; None: no box.
+        ask: label, placeholder, help, most characters and first content (`input`) of the box for the viewer's own input; None: no box.
     """
     from explainer.ui.backend import reels_of, runs_of
 
@@ -89,12 +89,12 @@ def _controls(
     return chosen, step
 
 
-def _typed(ask: Mapping[str, str], key: str) -> str:
+def _typed(ask: Mapping[str, Any], key: str) -> str:
     """The box for the viewer's own input."""
     return st.text_input(
         ask["label"],
         ask["input"],
-        max_chars=2000,
+        max_chars=ask["most"],
         key=f"{key}-input",
         placeholder=ask["placeholder"],
         help=ask["help"],

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 import streamlit as st
 
+from explainer.config import ASKED_CHARACTERS
 from explainer.figures.panel import Panel
 from explainer.figures.theme import DIVERGING
 from explainer.player.assets import PLOTLY_ROUTE
@@ -143,13 +144,14 @@ def base_path() -> str:
     return f"/{path}/" if path else "/"
 
 
-def _ask(example: str) -> dict[str, str]:
+def _ask(example: str) -> dict[str, Any]:
     """The box for the viewer's own input, and what the address has in it."""
     return {
         "label": "Your own input",
         "placeholder": f"Your own input, such as {example}",
         "help": "What does the model of this step do with it? Empty: the sequence of the tape.",
-        "input": st.query_params.get("input", "")[:2000],
+        "input": st.query_params.get("input", "")[:ASKED_CHARACTERS],
+        "most": ASKED_CHARACTERS,
     }
 
 

@@ -850,7 +850,7 @@ class Player {
     this.stepLabel = make("output", { class: "step", "aria-live": "off" });
     this.selectors = make("span", { class: "selectors" });
     this.pinButton = make("button", { type: "button", class: "pin", text: "Pin", onclick: () => this.pin() });
-    this.askBox = make("input", { type: "text", class: "ask", maxlength: 2000, autocomplete: "off", spellcheck: "false" });
+    this.askBox = make("input", { type: "text", class: "ask", autocomplete: "off", spellcheck: "false" });
     this.askBox.onchange = () => this.ask(this.askBox.value);
     this.modeSelect = make("select", { "aria-label": "How to compare", title: "How to compare" });
     for (const [value, text] of [["difference", "Difference"], ["beside", "Side by side"]]) {
@@ -914,6 +914,7 @@ class Player {
     this.compareWith(data.against);
     this.askBox.hidden = !data.ask;
     if (data.ask) {
+      this.askBox.maxLength = data.ask.most;
       this.askBox.placeholder = data.ask.placeholder;
       this.askBox.title = data.ask.help;
       this.askBox.setAttribute("aria-label", data.ask.label);

@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from explainer.config import ASKED_CHARACTERS
 from explainer.figures import NOTES, Notes
 from explainer.player.annotate import Annotator
 from explainer.player.assets import PLOTLY_ROUTE, plotly_script
@@ -31,7 +32,6 @@ from explainer.surgery import Surgery
 ANSWER_CHUNKS = 64  # of one answer; the player asks for the rest at once
 ANSWERS_KEPT = 32
 WATCH_SECONDS = 1.0  # between two words to the worker that a run is watched; it remembers for three
-ASKED_CHARACTERS = 2000  # of a viewer's own input in an address
 BYTES = "application/octet-stream"
 FOREVER = "public, max-age=31536000, immutable"
 

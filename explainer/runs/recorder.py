@@ -137,7 +137,7 @@ class Recorder:
         if self._validations < EARLY_VALIDATIONS and step >= EARLY_RATIO**self._validations:
             return True
         allowed = self.pace.validation_share * (self.trained - self._earlier)
-        return self._validations > 0 and self._validated + self._validation_seconds <= allowed
+        return self._validated + self._validation_seconds <= allowed
 
     def _validate(self, batches: int) -> dict[str, float]:
         values = self.trainer.evaluate(batches)

@@ -13,10 +13,9 @@ from torch import Tensor
 from explainer.config import RunConfig
 from explainer.data import parse_number
 from explainer.tasks.base import Batch, Split, Task, masked_mean
-from explainer.theory.baselines import adding_constant
+from explainer.theory.baselines import ADDING_TOLERANCE, adding_constant
 
 _MARK = "*"
-_CORRECT = 0.04  # the error below which Hochreiter & Schmidhuber call an answer right
 
 
 class Adding(Task):
@@ -64,8 +63,8 @@ class Adding(Task):
         return [f"{value:.2f}{_MARK if mark else ''}" for value, mark in batch.x[row].tolist()]
 
     def extras(self, output: Float[Tensor, "B T 1"], batch: Batch) -> dict[str, float]:
-        right = (output.detach() - batch.y).abs().squeeze(-1) < _CORRECT
-        return {f"answers within {_CORRECT}": float(masked_mean(right.float(), batch.mask))}
+        right = (output.detach() - batch.y).abs().squeeze(-1) < ADDING_TOLERANCE
+        return {f"answers within {ADDING_TOLERANCE}": float(masked_mean(right.float(), batch.mask))}
 
 
 def _ask(values: Float[Tensor, "B T"], marks: Float[Tensor, "B T"]) -> Batch:

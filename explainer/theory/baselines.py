@@ -14,6 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 RECALLED = 10
 """Symbols of the copy task that are to be said again (Arjovsky et al. 2016, section 4.1)."""
 
+ADDING_TOLERANCE = 0.04
+"""The error below which an answer to the adding problem counts as right (Hochreiter & Schmidhuber 1997, section 5.4)."""
+
 
 def copy_memoryless(delay: int, symbols: int) -> float:
     """Cross-entropy, in nats per step, of the best copier without a memory.

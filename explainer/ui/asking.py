@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
+from explainer.config import ASKED_CHARACTERS
 from explainer.player.mount import base_path
 from explainer.runs.outcomes import Outcome
 from explainer.ui.backend import client
 from explainer.ui.words import literal
-
-MOST_CHARACTERS = 2000  # of an own input in an address
 
 
 class Asked(NamedTuple):
@@ -89,17 +88,17 @@ def own_input(
             st.link_button("Set this up", f"{base_path()}{way_out[1]}", icon=":material/open_in_new:")
             return
         if box not in st.session_state:
-            st.session_state[box] = st.query_params.get("input", "")[:MOST_CHARACTERS]
+            st.session_state[box] = st.query_params.get("input", "")[:ASKED_CHARACTERS]
         # Without max_chars: what is longer would be dropped by the browser without a word.
         text = st.text_area("Your own input", height=90, key=box, placeholder=f"Such as: {example}")
         if not text.strip():
             st.query_params.pop("input", None)
             st.caption("Every network of this sweep is asked, with the weights of its last step.")
             return
-        if len(text) > MOST_CHARACTERS:
+        if len(text) > ASKED_CHARACTERS:
             st.query_params.pop("input", None)
             st.warning(
-                f"{len(text):,} characters are too many. Give at most {MOST_CHARACTERS:,}.", icon=":material/warning:"
+                f"{len(text):,} characters are too many. Give at most {ASKED_CHARACTERS:,}.", icon=":material/warning:"
             )
             return
         if st.query_params.get("input") != text:

@@ -44,7 +44,7 @@ def complete_lessons() -> None:
         for lens in lesson.begun:
             missing = set(store().steps(name, "weights")) - set(store().steps(name, VIEW + lens))
             if missing and (name, lens) not in asked:
-                store().command(name, "fill", lens)
+                client().fill(name, lens)
 
 
 def owner() -> str:
