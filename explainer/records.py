@@ -140,7 +140,8 @@ class PositionsRecord:
     Attributes:
         kind: the scheme, one of `config.POSITIONS`.
         table: added to the embeddings (learned, sinusoidal; else of shape (0, 0)). A learned one
-            is shown whole, also where the sequence is shorter.
+            is shown whole, also where the sequence is shorter. Row t is what token t gets: where positions are
+            shuffled, that of another place.
         kernel: cosine of the angle between the table's rows m and n (else of shape (0, 0)).
         distance: [l, h, d] is the mean weight that a query gives to the key d tokens before it
             (a model without blocks: no rows).
@@ -469,7 +470,7 @@ class LayersRecord:
         targets: what it should say, as labels.
         tokens: what the model read, as labels.
         rollout: [t, s], how much of token s is in position t after all layers; rows sum to 1.
-        last: the attention of the last layer, the mean over its heads.
+        last: the attention of the last layer, the mean over its heads that are on; zeros where all are off.
     """
 
     losses: Float[np.ndarray, "layers T"]
