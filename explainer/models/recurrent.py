@@ -31,7 +31,7 @@ class Recurrent(SequenceModel):
     the output of every layer, never along time (Zaremba et al. 2014).
 
     Args:
-        config: model, layers, width, dropout, init, radius and forget_bias are read.
+        config: model, layers, width, dropout, init, radius, forget_start and forget_bias are read.
         inputs: V for tokens, F for numbers.
         outputs: V, or how many numbers are said at each step.
     """
@@ -53,7 +53,7 @@ class Recurrent(SequenceModel):
         self.readout = nn.Linear(config.width, outputs)
         self.register_buffer("eye", torch.eye(inputs if config.has_tokens else 0), persistent=False)
         recurrent_(self.rnn, config.init, config.radius)
-        if isinstance(self.rnn, nn.LSTM) and config.forget_bias:
+        if isinstance(self.rnn, nn.LSTM) and config.forget_start == "constant":
             forget_bias_(self.rnn, config.forget_bias)
 
     def forward(
