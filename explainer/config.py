@@ -26,6 +26,7 @@ ASKED_CHARACTERS = 2000
 """Of a viewer's own input to a run, at most: an address holds it."""
 INITS = ("default", "orthogonal", "identity", "gaussian")
 NORMS = ("pre", "post")
+FORGET_STARTS = ("drawn", "constant")
 
 _PARENT = re.compile(r"[a-z0-9][a-z0-9-]{0,79}@(0|[1-9][0-9]{0,6})")
 _TOKEN_TASKS = frozenset({"copy", "repeat", "text"})
@@ -91,7 +92,19 @@ class RunConfig:
     tied: bool = _knob(False, "model", "the output projection shares the token embedding's weights")
     init: str = _knob("default", "model", "recurrent weights W_hh at the start", choices=INITS)
     radius: float = _knob(1.0, "model", "spectral radius of W_hh with init=gaussian", above=0.0, high=3.0)
-    forget_bias: float = _knob(0.0, "model", "the LSTM's forget-gate bias at the start", low=-10.0, high=10.0)
+    forget_start: str = _knob(
+        "drawn",
+        "model",
+        "the LSTM's forget-gate bias at the start: as torch draws it, or the constant forget_bias, also where that is 0",
+        choices=FORGET_STARTS,
+    )
+    forget_bias: float = _knob(
+        0.0,
+        "model",
+        "the LSTM's forget-gate bias at the start with forget_start=constant, which any value but 0 implies",
+        low=-10.0,
+        high=10.0,
+    )
     surgery: str = _knob("", "model", "what is done to the network in every forward pass, such as layer 1 unit 5 = 0")
 
     optimizer: str = _knob("adamw", "recipe", "update rule", choices=OPTIMIZERS)
@@ -142,7 +155,9 @@ class RunConfig:
     def to_query(self) -> dict[str, str]:
         """The fields that differ from their defaults, as text for an address."""
         default = type(self)()
-        return {name: _as_text(getattr(self, name)) for name in KNOBS if getattr(self, name) != getattr(default, name)}
+        differing = [name for name in KNOBS if getattr(self, name) != getattr(default, name)]
+        implied = {"forget_start"} if self.forget_bias else set()
+        return {name: _as_text(getattr(self, name)) for name in differing if name not in implied}
 
     @classmethod
     def from_query(cls, query: Mapping[str, str], base: RunConfig | None = None) -> RunConfig:
@@ -174,7 +189,7 @@ class RunConfig:
         values = asdict(self)
         unused: set[str] = set()
         if self.model == "transformer":
-            unused |= {"init", "radius", "forget_bias"}
+            unused |= {"init", "radius", "forget_start", "forget_bias"}
             if self.layers == 0:
                 unused |= {"heads", "mlp", "norm"}
         else:
@@ -182,7 +197,9 @@ class RunConfig:
             if self.init != "gaussian":
                 unused.add("radius")
             if self.model != "lstm":
-                unused.add("forget_bias")
+                unused |= {"forget_start", "forget_bias"}
+            elif self.forget_bias or self.forget_start == "drawn":
+                unused.add("forget_start")  # runs are older than this field: their ids have the bias alone
         unused |= {"momentum"} if self.optimizer == "adamw" else {"beta2"}
         if self.schedule == "constant":
             unused |= {"warmup", "min_lr"}
@@ -297,6 +314,8 @@ def _check_together(config: RunConfig) -> None:
             raise ValueError("tied = True shares the token embedding, and this task has no tokens. Set tied = false.")
     elif not 1 <= config.layers <= 3:
         raise ValueError(f"layers = {config.layers} is out of range for a recurrent network. Choose 1, 2 or 3.")
+    if config.forget_bias:  # configurations that are older than forget_start have the number alone
+        object.__setattr__(config, "forget_start", "constant")
     if config.task == "repeat" and config.length < 8:
         raise ValueError(f"length = {config.length} is too short to repeat anything. Choose at least 8.")
     if config.surgery:

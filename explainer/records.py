@@ -70,7 +70,8 @@ class GradientRecord:
             the last position that counts; for a Transformer with respect to the residual stream
             that enters the first block. Zero after that position.
         theory: norms[last] rho^(last-t), a linear network's long-run rate (plain RNN; else empty).
-        radius: rho, the spectral radius of the top layer's W_hh (plain RNN; else NaN).
+        radius: rho, the spectral radius of the top layer's W_hh among the units that no surgery holds (plain RNN;
+            else NaN).
         last: the position of L*.
         factor: by which the measured norm changes per step back (see `theory.jacobian`).
         parameters: names.
@@ -139,7 +140,8 @@ class PositionsRecord:
     Attributes:
         kind: the scheme, one of `config.POSITIONS`.
         table: added to the embeddings (learned, sinusoidal; else of shape (0, 0)). A learned one
-            is shown whole, also where the sequence is shorter.
+            is shown whole, also where the sequence is shorter. Row t is what token t gets: where positions are
+            shuffled, that of another place.
         kernel: cosine of the angle between the table's rows m and n (else of shape (0, 0)).
         distance: [l, h, d] is the mean weight that a query gives to the key d tokens before it
             (a model without blocks: no rows).
@@ -207,8 +209,9 @@ class JacobianRecord:
         measured: ||dL*/ds_(T-k)|| / ||dL*/ds_T||, of the direction that the loss asks for.
         radius: spectral radius of the theory's matrix.
         sigma: its largest singular value.
-        theory: which matrix that is: "W_hh", or "rest", J at the zero state without input (gated cells).
-        saturated: share of the activations whose slope is under a tenth of its largest, at each step.
+        theory: which matrix that is: "W_hh", with zeros in the rows of units that surgery holds; or "rest", J without
+            input where the state is zero, apart from what is held (gated cells).
+        saturated: share of the activations that are not held whose slope is under a tenth of its largest, at each step.
         slope: their mean slope, as a share of its largest.
         parts: `saturated` of each kind of activation.
         part_names: of these.
@@ -297,13 +300,14 @@ class FixedPointsRecord:
     s is h, and of an LSTM (h, c), M numbers; q(s) = |F(s) - s|^2 / 2.
 
     Attributes:
-        points: the fixed ones first, those with the fewest unstable directions first.
+        points: the first of those that were found, in the order of their kinds (`theory.stability`).
         q: of each.
         fixed: whether q is as small as rounding allows; else a slow point, where q is small.
-        unstable: eigenvalues of dF/ds with a length above 1.
+        unstable: eigenvalues of dF/ds with a length above 1, by more than a margin.
+        neutral: eigenvalues with a length of 1, within that margin.
         eigenvalues: real and imaginary part of the longest ones, longest first.
         says: what the network's output is in that state, as text.
-        found: how many distinct points there were, where not all are kept.
+        counts: of all distinct points that were found, how many there are of each kind; P of them are kept.
         states: of the sequence, step by step.
         tokens: what was read there, as labels.
     """
@@ -312,20 +316,28 @@ class FixedPointsRecord:
     q: Float[np.ndarray, " P"]
     fixed: Bool[np.ndarray, " P"]
     unstable: Int[np.ndarray, " P"]
+    neutral: Int[np.ndarray, " P"]
     eigenvalues: Float[np.ndarray, "P E 2"]
     says: tuple[str, ...]
-    found: int
+    counts: Int[np.ndarray, " kinds"]
     states: Float[np.ndarray, "T M"]
     tokens: tuple[str, ...]
 
     def __post_init__(self) -> None:
         P, M = self.points.shape
-        assert self.q.shape == self.fixed.shape == self.unstable.shape == (P,), (self.q.shape, self.fixed.shape)
+        for each in (self.q, self.fixed, self.unstable, self.neutral):
+            assert each.shape == (P,), each.shape
         assert self.eigenvalues.ndim == 3, self.eigenvalues.shape
         assert (len(self.eigenvalues), self.eigenvalues.shape[2]) == (P, 2), self.eigenvalues.shape
         assert len(self.says) == P, len(self.says)
+        assert self.counts.ndim == 1, self.counts.shape
         assert self.found >= P, (self.found, P)
         assert self.states.shape == (len(self.tokens), M), self.states.shape
+
+    @property
+    def found(self) -> int:
+        """How many distinct points there are."""
+        return int(self.counts.sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -420,6 +432,8 @@ class CellRecord:
         query: q_t of each head, `key` and `value` likewise; turned, where positions are rotary.
         weights: as the model has them; rows sum to 1.
         slopes: of ALiBi for each head (0: none).
+        places: the position that each token is given: its own, unless they are shuffled.
+        silent: the heads that are off: what they read is replaced by zeros.
         positions: the scheme, one of `config.POSITIONS`.
         tokens: what the model read, as labels.
     """
@@ -429,11 +443,15 @@ class CellRecord:
     value: Float[np.ndarray, "L H T K"]
     weights: Float[np.ndarray, "L H T T"]
     slopes: Float[np.ndarray, " H"]
+    places: Int[np.ndarray, " T"]
+    silent: Bool[np.ndarray, "L H"]
     positions: str
     tokens: tuple[str, ...]
 
     def __post_init__(self) -> None:
         L, H, T, _ = self.query.shape
+        assert self.places.shape == (T,), self.places.shape
+        assert self.silent.shape == (L, H), self.silent.shape
         assert self.key.shape == self.value.shape == self.query.shape, (self.key.shape, self.value.shape)
         assert self.weights.shape == (L, H, T, T), self.weights.shape
         assert self.slopes.shape == (H,), self.slopes.shape
@@ -452,7 +470,7 @@ class LayersRecord:
         targets: what it should say, as labels.
         tokens: what the model read, as labels.
         rollout: [t, s], how much of token s is in position t after all layers; rows sum to 1.
-        last: the attention of the last layer, the mean over its heads.
+        last: the attention of the last layer, the mean over its heads that are on; zeros where all are off.
     """
 
     losses: Float[np.ndarray, "layers T"]

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 GATES = {"lstm": ("input", "forget", "output"), "gru": ("reset", "update")}
 MOST_OPERATIONS = 16
@@ -197,6 +197,13 @@ class Swap:
 Operation = Unit | Gate | Head | Shuffle | Swap
 
 
+class Held(NamedTuple):
+    """What is held in one recurrent layer, and at which value: units by number, gates by name."""
+
+    units: Mapping[int, float]
+    gates: Mapping[str, float]
+
+
 @dataclass(frozen=True)
 class Surgery:
     """Operations, done in this order. Without any it is false and changes nothing.
@@ -226,6 +233,24 @@ class Surgery:
     def swap(self) -> Swap | None:
         """The swap, if there is one."""
         return next((operation for operation in self.operations if isinstance(operation, Swap)), None)
+
+    @property
+    def shuffled(self) -> bool:
+        """Whether tokens are given the positions of others."""
+        return any(isinstance(operation, Shuffle) for operation in self.operations)
+
+    def held(self, layer: int) -> Held:
+        """What is held in this layer, which counts from 0; of two operations on one thing the later one counts."""
+        here = [each for each in self.operations if isinstance(each, (Unit, Gate)) and each.layer == layer]
+        return Held(
+            units={each.unit: each.value for each in here if isinstance(each, Unit)},
+            gates={each.gate: each.value for each in here if isinstance(each, Gate)},
+        )
+
+    def silent(self, layer: int) -> frozenset[int]:
+        """The heads of this block, both counting from 0, that are off."""
+        heads = [each for each in self.operations if isinstance(each, Head)]
+        return frozenset(each.head for each in heads if each.layer == layer)
 
     @classmethod
     def from_text(cls, text: str) -> Surgery:

@@ -104,7 +104,9 @@ def made(positions: str = "none", slope: float = 0.0) -> CellRecord:
     weights = np.zeros((1, 1, 2, 2))
     weights[0, 0, 0, 0] = 1
     weights[0, 0, 1] = np.exp(scores) / np.exp(scores).sum()
-    return CellRecord(query, key, value, weights, np.array([slope]), positions, ("a", "<b>"))
+    return CellRecord(
+        query, key, value, weights, np.array([slope]), np.arange(2), np.zeros((1, 1), bool), positions, ("a", "<b>")
+    )
 
 
 def test_every_step_has_the_actual_numbers() -> None:

@@ -230,6 +230,7 @@ IRRELEVANT: list[tuple[RunConfig, dict[str, Any]]] = [
     (GRU, {"tied": True}),
     (GRU, {"radius": 0.5}),
     (GRU, {"forget_bias": 1.0}),
+    (GRU, {"forget_start": "constant"}),
     (GRU, {"momentum": 0.5}),
     (GRU, {"warmup": 10}),
     (GRU, {"min_lr": 1e-4}),
@@ -239,6 +240,7 @@ IRRELEVANT: list[tuple[RunConfig, dict[str, Any]]] = [
     (TRANSFORMER, {"init": "orthogonal"}),
     (TRANSFORMER, {"radius": 0.5}),
     (TRANSFORMER, {"forget_bias": 1.0}),
+    (TRANSFORMER, {"forget_start": "constant"}),
     (replace(TRANSFORMER, layers=0), {"heads": 3}),
     (replace(TRANSFORMER, layers=0), {"mlp": False}),
     (replace(TRANSFORMER, layers=0), {"norm": "post"}),
@@ -259,6 +261,7 @@ RELEVANT: list[tuple[RunConfig, dict[str, Any]]] = [
     (GRU, {"init": "identity"}),
     (RunConfig(init="gaussian"), {"radius": 1.1}),
     (LSTM, {"forget_bias": 1.0}),
+    (LSTM, {"forget_start": "constant"}),
     (TRANSFORMER, {"heads": 8}),
     (TRANSFORMER, {"mlp": False}),
     (TRANSFORMER, {"norm": "post"}),
@@ -291,6 +294,25 @@ def test_a_field_that_the_run_does_not_use_does_not_make_another_run(config: Run
 @pytest.mark.parametrize(("config", "change"), RELEVANT)
 def test_a_field_that_the_run_uses_makes_another_run(config: RunConfig, change: dict[str, Any]) -> None:
     assert replace(config, **change).run_id() != config.run_id()
+
+
+def test_the_bias_that_torch_draws_is_a_choice_and_older_configurations_mean_what_they_meant() -> None:
+    drawn, zero, one = (
+        RunConfig.from_json(text)
+        for text in (
+            '{"model": "lstm", "forget_bias": 0.0}',
+            '{"model": "lstm", "forget_bias": 0.0, "forget_start": "constant"}',
+            '{"model": "lstm", "forget_bias": 1.0}',
+        )
+    )
+    assert (drawn.forget_start, zero.forget_start, one.forget_start) == ("drawn", "constant", "constant")
+    assert drawn == LSTM
+    assert "forget_start" not in {**drawn.relevant(), **one.relevant()}, "the ids of runs that are older than the field"
+    assert zero.run_id() not in (drawn.run_id(), one.run_id())
+    assert one.to_query() == {"model": "lstm", "forget_bias": "1.0"}, "addresses, too"
+    assert RunConfig.from_query({"model": "lstm", "forget_start": "constant"}) == zero
+    assert all(RunConfig.from_query(each.to_query()) == each for each in (drawn, zero, one))
+    assert all(RunConfig.from_json(each.to_json()) == each for each in (drawn, zero, one))
 
 
 def test_every_field_is_shown_to_matter_somewhere() -> None:

@@ -26,7 +26,6 @@ from explainer.lenses import LENSES
 from explainer.lenses import fixed_points as lens
 from explainer.lenses.cell_jacobians import advance, linearise
 from explainer.models import Recurrent, build
-from explainer.models.cells import CellWeights
 from explainer.records import FixedPointsRecord, to_arrays
 from explainer.runs.store import Store
 from explainer.runs.tape import decode_view
@@ -65,10 +64,6 @@ def torch_step(model: Recurrent, x: Tensor) -> Callable[[Tensor], Tensor]:
     return step
 
 
-def weights_of(model: Recurrent) -> CellWeights:
-    return CellWeights(*(weight.detach().double() for weight in model.weights(0)))
-
-
 def tanh_units(weights: list[float], bias: float = 0.0) -> tuple[Recurrent, Batch, Task]:
     """Units that feed back to themselves alone, h_n' = tanh(w_n h_n + bias) without input, each set by its own bit."""
     model, batch, task = setting("rnn", width=len(weights), bits=len(weights), batch=19)
@@ -99,9 +94,9 @@ def test_the_closed_forms_are_the_jacobians_of_torch_s_modules(name: str, width:
     x = torch.tensor([0.7, -1.0], dtype=torch.float64)
     states = torch.randn(S, width * (2 if name == "lstm" else 1), generator=torch.Generator().manual_seed(1)).double()
     step = torch_step(model, x)
-    after, J = linearise(name, weights_of(model), states, x)
+    after, J = linearise(model.operated_cell(0), states, x)
     torch.testing.assert_close(after, step(states).detach())
-    torch.testing.assert_close(advance(name, weights_of(model), states, x), after)
+    torch.testing.assert_close(advance(model.operated_cell(0), states, x), after)
     for at in range(S):
         oracle = torch.autograd.functional.jacobian(lambda state: step(state[None])[0], states[at])
         torch.testing.assert_close(J[at], oracle)
@@ -110,13 +105,13 @@ def test_the_closed_forms_are_the_jacobians_of_torch_s_modules(name: str, width:
 @pytest.mark.parametrize("name", RECURRENT)
 def test_the_jacobians_agree_with_finite_differences(name: str) -> None:
     model, _, _ = setting(name)
-    w, x, size = weights_of(model), torch.zeros(2, dtype=torch.float64), N * (2 if name == "lstm" else 1)
+    cell, x, size = model.operated_cell(0), torch.zeros(2, dtype=torch.float64), N * (2 if name == "lstm" else 1)
     state = torch.linspace(-0.9, 0.8, size, dtype=torch.float64)[None]
-    J = linearise(name, w, state, x).J[0]
+    J = linearise(cell, state, x).J[0]
     for j in range(size):
         nudge = torch.zeros(size, dtype=torch.float64)
         nudge[j] = 1e-6
-        slope = (advance(name, w, state + nudge, x) - advance(name, w, state - nudge, x))[0] / 2e-6
+        slope = (advance(cell, state + nudge, x) - advance(cell, state - nudge, x))[0] / 2e-6
         torch.testing.assert_close(J[:, j], slope, atol=1e-8, rtol=1e-6)
 
 
@@ -173,7 +168,7 @@ def test_three_units_that_hold_a_bit_each_have_27_points() -> None:
     assert distances.min(axis=1).max() < 1e-5
     assert len(set(distances.argmin(axis=1))) == 27
     assert words.summary(record) == (
-        "8 stable points and 19 saddles (12 with one unstable direction, 6 with two, 1 with three or more). "
+        "8 stable points and 19 unstable points (12 with one way out, 6 with two, 1 with three or more). "
         f"The slowest direction of the stable ones shrinks by × {1.7 * (1 - held[0] ** 2):.2f} per step "
         f"(half in {math.log(0.5) / math.log(1.7 * (1 - held[0] ** 2)):.2g} steps)."
     )
@@ -256,7 +251,7 @@ def test_weights_that_are_not_finite_have_no_points() -> None:
     notes = words.notes(record, Moment(RUN, 3))
     assert notes.readings["front"].startswith("No fixed point was found")
     assert notes.readings["side"] == "The sequence ends in a state that is not finite."
-    assert notes.readings["births"] == "Step 3: no stable points of no points; 2 bits need 4 memories."
+    assert notes.readings["births"] == "Step 3: no point was found; 2 bits need 4 memories."
     assert np.isnan(notes.arrays["all"]).all()
     context = words.context([record])
     assert all(np.isfinite(array).all() for array in context.values())
@@ -296,9 +291,10 @@ def made(**changes: Any) -> FixedPointsRecord:
         "q": np.array([0, 0, 5e-7], np.float32),
         "fixed": np.array([True, True, False]),
         "unstable": np.array([0, 1, 0]),
+        "neutral": np.array([0, 0, 0]),
         "eigenvalues": np.array([[[0.5, 0], [0, 0.25]], [[0, 1.5], [0.2, 0]], [[0.99, 0], [0.3, 0]]], np.float32),
         "says": ("1.00", "<b>", "0.00"),
-        "found": 3,
+        "counts": np.array([1, 0, 1, 0, 0, 1]),
         "states": np.array([[0, 0, 0], [1, 0.5, 0]], np.float32),
         "tokens": ("+1", "·"),
     }
@@ -319,8 +315,11 @@ def reel_of(*records: FixedPointsRecord) -> Reel:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_panel_is_one_that_plotly_takes(theme: str) -> None:
     run = subject(RunConfig(task="flipflop", bits=2), {})
-    none = {name: getattr(made(), name)[:0] for name in ("points", "q", "fixed", "unstable", "eigenvalues", "says")}
-    reel = reel_of(made(), made(**none, found=0), made(states=np.zeros((2, 3), np.float32)))
+    none = {
+        name: getattr(made(), name)[:0]
+        for name in ("points", "q", "fixed", "unstable", "neutral", "eigenvalues", "says")
+    }
+    reel = reel_of(made(), made(**none, counts=np.zeros(6, int)), made(states=np.zeros((2, 3), np.float32)))
     for panel in figures.panels(run, theme):
         for step in (0, 10, 20):
             for point in (0, 2, 8):
@@ -335,14 +334,14 @@ def test_the_map_shows_each_point_in_its_own_trace_and_the_ring_around_the_chose
     reel = reel_of(made())
     context = reel.contexts["fixed_points"]
     figure = fill(figures.front_panel(RUN, "light"), [reel], 0, {"point": 1})
-    path, stable, saddle, two, three, slow, ring = figure["data"]
+    path, stable, neutral, saddle, two, three, slow, ring = figure["data"]
     places = (made().points - context["mean"]) @ context["basis"].T
     assert (len(path["x"]), path["text"], path["customdata"]) == (2, ["+1", "·"], [0, 1])
     for trace, number in ((stable, 0), (saddle, 1), (slow, 2), (ring, 1)):
         np.testing.assert_allclose([*trace["x"], *trace["y"]], places[number, :2], atol=1e-6)
-    assert [trace["customdata"] for trace in (stable, saddle, two, three, slow)] == [[0], [1], [], [], [2]]
+    assert [trace["customdata"] for trace in (stable, neutral, saddle, two, three, slow)] == [[0], [], [1], [], [], [2]]
     assert saddle["text"] == ["point 1: a saddle with 1 unstable direction; output &lt;b&gt;; longest eigenvalue 1.500"]
-    side = fill(figures.side_panel(RUN, "light"), [reel], 0, {"point": 1})["data"][6]
+    side = fill(figures.side_panel(RUN, "light"), [reel], 0, {"point": 1})["data"][7]
     np.testing.assert_allclose([*side["x"], *side["y"]], places[1, [2, 1]], atol=1e-6)
     low, high = context["range"].T
     assert ((places >= low) & (places <= high)).all()
@@ -364,9 +363,18 @@ def test_the_spectrum_is_that_of_the_chosen_point() -> None:
 
 
 def test_births_are_counted_at_every_step() -> None:
-    reel = reel_of(made(fixed=np.array([True] * 3)), made(), made(unstable=np.array([2, 3, 7])))
+    reel = reel_of(
+        *(made(counts=np.array(counts)) for counts in ([2, 0, 1, 0, 0, 0], [1, 0, 1, 0, 0, 1], [0, 9, 0, 1, 1, 1]))
+    )
     figure = fill(figures.births_panel(RUN, "light"), [reel], 10)
-    assert [trace["y"] for trace in figure["data"]] == [[2, 1, 0], [1, 1, 0], [0, 0, 1], [0, 0, 1], [0, 1, 1]]
+    assert [trace["y"] for trace in figure["data"]] == [
+        [2, 1, 0],
+        [0, 0, 9],
+        [1, 1, 0],
+        [0, 0, 1],
+        [0, 0, 1],
+        [0, 1, 1],
+    ]
     assert figure["data"][0]["x"] == [0, 10, 20]
 
 
@@ -375,15 +383,24 @@ def test_births_are_counted_at_every_step() -> None:
     [
         (
             {},
-            "1 stable point, 1 saddle (1 with one unstable direction) and 1 slow point. The slowest direction of the "
+            "1 stable point, 1 unstable point (1 with one way out) and 1 slow point. The slowest direction of the "
             "stable one shrinks by × 0.50 per step (half in 1 step).",
         ),
         (
-            {"unstable": np.array([1, 2, 0]), "fixed": np.array([True] * 2 + [False])},
-            "no stable points, 2 saddles (1 wi",
+            {"unstable": np.array([1, 2, 0]), "counts": np.array([0, 0, 1, 1, 0, 1])},
+            "No stable points, 2 unstable points (1 with one way out, 1 with two) and 1 slow point.",
         ),
-        ({"found": 200}, "and 1 slow point (of 200 points in all)."),
-        ({"eigenvalues": np.ones((3, 2, 2), np.float32) * 2**-0.5}, "does not shrink at all."),
+        (
+            {"counts": np.array([100, 0, 99, 0, 0, 1])},
+            "100 stable points, 99 unstable points (99 with one way out) and",
+        ),
+        ({"counts": np.array([100, 0, 99, 0, 0, 1])}, "The maps show 3 of these 200."),
+        (
+            {"neutral": np.array([2, 0, 0]), "counts": np.array([0, 1, 1, 0, 0, 1])},
+            "No stable points, 1 neutral point, 1 unstable point (1 with one way out) and 1 slow point. Along some "
+            "direction the neutral one neither comes back nor leaves: the state stays where it is put.",
+        ),
+        ({"eigenvalues": np.full((3, 2, 2), 0.999 * 2**-0.5, np.float32)}, "by × 0.9990 per step (half in 693 steps)."),
         ({"eigenvalues": np.zeros((3, 2, 2), np.float32)}, "is gone after one step."),
     ],
 )
@@ -404,9 +421,11 @@ def test_the_sentences_on_a_point_and_on_the_path() -> None:
     assert words.point_reading(made(unstable=np.array([3, 0, 0])), 0).startswith("Point 0: unstable in every direction")
     assert words.path_reading(made()) == ("The sequence ends 0.5 away from point 0, stable, where the output is 1.00.")
     assert words.births_reading(made(), Moment(RUN, 7)) == (
-        "Step 7: 1 stable point of 3 points; 2 bits need 4 memories."
+        "Step 7: 1 stable point of 3 points that were found; 2 bits need 4 memories."
     )
-    assert words.births_reading(made(), Moment(RUN | {"task": "adding"}, 7)) == "Step 7: 1 stable point of 3 points."
+    assert words.births_reading(made(counts=np.array([1, 5, 1, 0, 0, 0])), Moment(RUN | {"task": "adding"}, 7)) == (
+        "Step 7: 1 stable point of 7 points that were found, 5 neutral."
+    )
 
 
 def test_a_viewer_can_choose_every_point_that_a_flip_flop_should_have() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -203,6 +204,14 @@ def test_forget_bias_is_the_sum_of_both_biases_and_touches_no_other_gate() -> No
         set_to_one(x)
         plain(x)
     assert open_gate["layer.0.gates.forget"][0].mean() > gate["layer.0.gates.forget"][0].mean()
+
+
+def test_a_bias_of_zero_is_zero_where_it_was_chosen_and_else_as_torch_draws_it() -> None:
+    zero, drawn = make("lstm", forget_start="constant"), make("lstm")
+    assert not (zero.weights(0).b_input + zero.weights(0).b_hidden)[N : 2 * N].any()
+    sums = (drawn.weights(0).b_input + drawn.weights(0).b_hidden)[N : 2 * N]
+    assert sums.abs().min() > 0
+    assert sums.abs().max() <= 2 / math.sqrt(N)
 
 
 @pytest.mark.parametrize("layers", [1, 3])

@@ -102,9 +102,10 @@ EXAMPLES = {
         q=np.array([0.0, np.nan, *range(P - 2)]),
         fixed=values(P) > 0,
         unstable=np.arange(P),
+        neutral=np.arange(P)[::-1],
         eigenvalues=values(P, 3, 2),
         says=TOKENS[:P],
-        found=P + 1,
+        counts=np.array([P, 1]),
         states=values(T, N),
         tokens=TOKENS,
     ),
@@ -136,7 +137,13 @@ EXAMPLES = {
         values(T, T),
     ),
     "cell": CellRecord(
-        *(values(L, H, T, N) for _ in range(3)), values(L, H, T, T), values(H), positions="alibi", tokens=TOKENS
+        *(values(L, H, T, N) for _ in range(3)),
+        values(L, H, T, T),
+        values(H),
+        places=np.arange(T)[::-1],
+        silent=values(L, H) > 0,
+        positions="alibi",
+        tokens=TOKENS,
     ),
     "beyond": BeyondRecord(
         kind="none",

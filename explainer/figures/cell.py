@@ -26,6 +26,7 @@ def cell_of(record: CellRecord, layer: int, head: int, t: int, s: int) -> Cell:
         t,
         s,
         float(record.slopes[head]),
+        record.places,
     )
 
 
@@ -134,7 +135,9 @@ def lines(record: CellRecord, layer: int, head: int, t: int, s: int) -> list[tup
     K = record.query.shape[-1]
     terms = [rf"{_signed(q)} \cdot {_signed(k)}" for q, k in zip(*_first(record, layer, head, t, s), strict=True)]
     dots = [r"\cdots"] if len(terms) < K else []
-    turned = ", both turned by their positions" if record.positions == "rotary" else ""
+    shuffled = bool((record.places != np.arange(len(record.places))).any())
+    whose = "the positions that shuffling gave them" if shuffled else "their positions"
+    turned = f", both turned by {whose}" if record.positions == "rotary" else ""
     steps = [
         (
             f"The query and the key agree{turned}",
@@ -146,11 +149,16 @@ def lines(record: CellRecord, layer: int, head: int, t: int, s: int) -> list[tup
         ),
     ]
     if record.positions == "alibi":
-        slope = float(record.slopes[head])
+        slope, places = float(record.slopes[head]), record.places
+        distance = str(abs(t - s))
+        what = "the bias of ALiBi, which falls with the distance"
+        if shuffled:
+            distance = rf"\lvert {places[t]} - {places[s]} \rvert"
+            what += f", of the places that shuffling gave them: {places[t]} and {places[s]}"
         steps.append(
             (
-                "the bias of ALiBi, which falls with the distance",
-                rf"{number(cell.dot * cell.scale)} - {number(slope)} \cdot {abs(t - s)} = "
+                what,
+                rf"{number(cell.dot * cell.scale)} - {number(slope)} \cdot {distance} = "
                 rf"{number(cell.dot * cell.scale + cell.bias)}",
             )
         )
@@ -165,7 +173,9 @@ def lines(record: CellRecord, layer: int, head: int, t: int, s: int) -> list[tup
             rf"{{\sum_{{s' \le {t}}} e^{{\ldots}}}} = \frac{{{number(cell.part)}}}{{{number(cell.total)}}} = {number(cell.weight)}",
         ),
         (
-            "and so much of the value is read, this share of the head's output",
+            "this head is off, so zeros are read in the place of the value; it would be this share of the head's output"
+            if record.silent[layer, head]
+            else "and so much of the value is read, this share of the head's output",
             rf"{number(cell.weight)} \, v_{{{s}}}, \qquad \frac{{A_{{{t},{s}}} \, v_{{{s}}} \cdot o_{{{t}}}}}"
             rf"{{\lVert o_{{{t}}} \rVert^2}} = {number(cell.share)}",
         ),

@@ -13,6 +13,7 @@ from explainer.figures.curves import loss_reading
 from explainer.figures.gradient_notes import short
 from explainer.figures.panel import Moment, Notes
 from explainer.records import FixedPointsRecord
+from explainer.theory import stability
 from explainer.theory.pca import aligned, principal_axes, project
 
 LENS = "fixed_points"
@@ -29,18 +30,14 @@ class Kind(NamedTuple):
     name: str
 
 
-KINDS = (
-    Kind("stable", "stable"),
-    Kind("saddle 1", "1 way out"),
-    Kind("saddle 2", "2 ways out"),
-    Kind("saddle 3+", "3 or more"),
-    Kind("slow", "slow"),
-)
+NAMES = ("stable", "neutral", "1 way out", "2 ways out", "3 or more", "slow")
+KINDS = tuple(Kind(key, name) for key, name in zip(stability.KINDS, NAMES, strict=True))
+STABLE, NEUTRAL = 0, 1  # places in `KINDS`
 
 
 def kinds(record: FixedPointsRecord) -> NDArray[np.int64]:
-    """Of each point its place in `KINDS`."""
-    return np.where(record.fixed, np.minimum(record.unstable, 3), 4).astype(np.int64)
+    """Of each kept point its place in `KINDS`."""
+    return stability.kinds(record.fixed, record.unstable, record.neutral)
 
 
 def choices(run: Mapping[str, Any]) -> int:
@@ -52,7 +49,7 @@ def notes(record: FixedPointsRecord, moment: Moment) -> Notes:
     """Sentences and derived arrays of one search for fixed points."""
     kind, (P, M) = kinds(record), record.points.shape
     arrays: dict[str, NDArray[Any]] = {
-        "counts": np.bincount(kind, minlength=len(KINDS)).astype(np.int32),
+        "counts": record.counts,
         "times": np.arange(len(record.tokens), dtype=np.int32),
         "all": _one_at_least(record.points)[:, None],
     }
@@ -110,24 +107,30 @@ def context(
 
 
 def summary(record: FixedPointsRecord) -> str:
-    """One or two sentences: how many points of each kind, and the slowest direction of the stable ones."""
-    if not len(record.points):
+    """One to three sentences: how many points of each kind were found, and the slowest direction of the stable ones."""
+    if not record.found:
         return "No fixed point was found, and no slow one: without input the state keeps moving, or it is not finite."
-    stable, *saddles, slow = np.bincount(kinds(record), minlength=len(KINDS)).tolist()
+    stable, neutral, *saddles, slow = record.counts.tolist()
     parts = [_count(stable, "stable point")]
+    if neutral:
+        parts.append(_count(neutral, "neutral point"))
     if sum(saddles):
         split = [_ways(number, count) for number, count in enumerate(saddles, start=1) if count]
-        parts.append(f"{_count(sum(saddles), 'saddle')} ({', '.join(split)})")
+        parts.append(f"{_count(sum(saddles), 'unstable point')} ({', '.join(split)})")
     if slow:
         parts.append(_count(slow, "slow point"))
-    sentence = _listed(parts)
+    sentences = [_listed(parts)]
+    lengths = np.hypot(*np.moveaxis(record.eigenvalues, -1, 0))[kinds(record) == STABLE]
+    if stable:
+        pace = _pace(float(lengths.max()))
+        sentences.append(f"The slowest direction of the stable {'one' if stable == 1 else 'ones'} {pace}")
+    if neutral:
+        which = "the neutral one" if neutral == 1 else "a neutral one"
+        sentences.append(f"Along some direction {which} neither comes back nor leaves: the state stays where it is put")
     if record.found > len(record.points):
-        sentence += f" (of {record.found} points in all)"
-    lengths = np.hypot(*np.moveaxis(record.eigenvalues, -1, 0))[kinds(record) == 0]
-    if not stable:
-        return f"{sentence}."
-    slowest = float(lengths.max())
-    return f"{sentence}. The slowest direction of the stable {'one' if stable == 1 else 'ones'} {_pace(slowest)}."
+        sentences.append(f"The maps show {len(record.points)} of these {record.found}")
+    said = f"{'. '.join(sentences)}."
+    return said[0].upper() + said[1:]
 
 
 def path_reading(record: FixedPointsRecord) -> str:
@@ -139,9 +142,10 @@ def path_reading(record: FixedPointsRecord) -> str:
         return "The sequence ends near no point, for none was found."
     distances = np.linalg.norm(record.points - end, axis=1)
     nearest = int(distances.argmin())
+    few = f", the nearest of the {len(record.points)} shown" if record.found > len(record.points) else ""
     return (
         f"The sequence ends {short(float(distances[nearest]))} away from point {nearest}, {_kind(record, nearest)}, "
-        f"where the output is {record.says[nearest]}."
+        f"where the output is {record.says[nearest]}{few}."
     )
 
 
@@ -156,7 +160,7 @@ def point_reading(record: FixedPointsRecord, number: int) -> str:
     count = int(record.unstable[number])
     sentence += f"Point {number}: {_kind(record, number)}; the output there is {record.says[number]}. "
     if count:
-        sentence += f"Its fastest way out grows by × {longest:.2f} per step"
+        sentence += f"Its fastest way out grows by × {_factor(longest)} per step"
     else:
         sentence += f"Its slowest direction {_pace(longest)}"
     speed = math.sqrt(2 * float(record.q[number]))
@@ -164,9 +168,14 @@ def point_reading(record: FixedPointsRecord, number: int) -> str:
 
 
 def births_reading(record: FixedPointsRecord, moment: Moment) -> str:
-    """One sentence: how many stable points there are, beside the memories that the task needs."""
-    stable = int((kinds(record) == 0).sum())
-    sentence = f"Step {moment.step}: {_count(stable, 'stable point')} of {_count(len(record.points), 'point')}"
+    """One sentence: how many of the points that were found are stable, beside the memories that the task needs."""
+    found = f"{_count(record.found, 'point')} that {'was' if record.found == 1 else 'were'} found"
+    stable = (
+        f"{_count(int(record.counts[STABLE]), 'stable point')} of {found}" if record.found else "no point was found"
+    )
+    sentence = f"Step {moment.step}: {stable}"
+    if record.found and record.counts[NEUTRAL]:
+        sentence += f", {record.counts[NEUTRAL]} neutral"
     if moment.meta["task"] != "flipflop":
         return f"{sentence}."
     bits = int(moment.meta["bits"])
@@ -183,7 +192,8 @@ def _kind(record: FixedPointsRecord, number: int) -> str:
     if not record.fixed[number]:
         return "a slow point"
     if count == 0:
-        return "stable"
+        along = int(record.neutral[number])
+        return f"neutral in {_count(along, 'direction')} of {M}" if along else "stable"
     if count == M:
         return "unstable in every direction"
     return f"a saddle with {_count(count, 'unstable direction')}"
@@ -196,16 +206,23 @@ def _words(record: FixedPointsRecord, number: int) -> str:
 
 def _pace(length: float) -> str:
     """What an eigenvalue of this length, at most 1, does to a distance."""
-    if length >= 1 - 1e-6:
-        return "does not shrink at all"
+    if length >= 1 - stability.MARGIN:
+        return "does not shrink, to four digits"
     if length <= 0:
         return "is gone after one step"
     half = math.log(0.5) / math.log(length)
-    return f"shrinks by × {length:.2f} per step (half in {half:.2g} {'step' if half == 1 else 'steps'})"
+    steps = f"{half:.2g}" if half < 10 else f"{half:,.0f}"
+    return f"shrinks by × {_factor(length)} per step (half in {steps} {'step' if steps == '1' else 'steps'})"
+
+
+def _factor(length: float) -> str:
+    """With two digits, or as many as tell it from 1."""
+    digits = 2 if abs(length - 1) >= 0.005 else 4
+    return f"{length:.{digits}f}"
 
 
 def _ways(number: int, count: int) -> str:
-    names = {1: "one unstable direction", 2: "two", 3: "three or more"}
+    names = {1: "one way out", 2: "two", 3: "three or more"}
     return f"{count} with {names[number]}"
 
 

@@ -13,6 +13,7 @@ from explainer.figures.theme import FAMILY_COLOURS, ink, layout
 
 MARKS: Mapping[str, tuple[str, str]] = {
     "stable": ("circle", "#2B83C6"),
+    "neutral": ("hexagon", "#009E73"),
     "saddle 1": ("diamond", "#E69F00"),
     "saddle 2": ("square", "#C0699B"),
     "saddle 3+": ("triangle-up", "#B5522A"),

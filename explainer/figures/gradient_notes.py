@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from explainer.figures.curves import loss_reading
 from explainer.figures.panel import Moment, Notes
+from explainer.figures.subject import recurrence_of
 from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES
 from explainer.records import GradientRecord
 from explainer.theory.jacobian import verdict
@@ -32,7 +33,7 @@ def notes(record: GradientRecord, moment: Moment) -> Notes:
         logs = np.where(sizes > 0, np.log10(sizes), np.nan)
     return Notes(
         readings={
-            "share": share_reading(record, model),
+            "share": share_reading(record, model, recurrence_of(moment.meta)),
             "verdict": verdict_reading(record, model),
             "clipping": clipping_reading(record, moment),
             "parameters": {str(stage): parameters_reading(record, model, stage) for stage in range(len(STAGES))},
@@ -163,7 +164,7 @@ def parameter_words(names: Sequence[str]) -> list[str]:
 # -- readings ---------------------------------------------------------------------------------
 
 
-def share_reading(record: GradientRecord, model: str) -> str:
+def share_reading(record: GradientRecord, model: str, matrix: str = "W_hh") -> str:
     """One sentence: what arrives at the first step of what the last one gets, beside theory."""
     name, state = FAMILY_NAMES[model], "x" if model == "transformer" else "h"
     last, norms = record.last, record.norms[: record.last + 1].astype(np.float64)
@@ -177,7 +178,8 @@ def share_reading(record: GradientRecord, model: str) -> str:
     zeros = int((norms == 0).sum())
     sentence = f"{name}: {state} at t = 0 gets {short(norms[0] / norms[last])} of the gradient at t = {last}"
     if record.theory.size:
-        sentence += f"; ρ = {record.radius:.2f} predicts {short(_power(record.radius, last))}"
+        whose = "" if matrix == "W_hh" else f" of {matrix}"
+        sentence += f"; ρ = {record.radius:.2f}{whose} predicts {short(_power(record.radius, last))}"
     if zeros:
         sentence += f"; at {zeros} {'step' if zeros == 1 else 'steps'} it is exactly 0"
     return sentence + "."

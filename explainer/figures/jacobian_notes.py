@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from explainer.figures.gradient_notes import short
 from explainer.figures.panel import Moment, Notes
+from explainer.figures.subject import recurrence_of
 from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES
 from explainer.records import JacobianRecord
 from explainer.theory.jacobian import factor_per_step
@@ -36,7 +37,7 @@ def notes(record: JacobianRecord, moment: Moment) -> Notes:
     return Notes(
         readings={
             "plane": {str(at): plane_reading(record, min(at, len(record.steps) - 1)) for at in range(MOST_CHOICES)},
-            "decay": decay_reading(record, name),
+            "decay": decay_reading(record, name, recurrence_of(moment.meta)),
             "saturation": saturation_reading(record, name),
             "history": history_reading(record, moment, name),
         },
@@ -113,7 +114,7 @@ def plane_reading(record: JacobianRecord, choice: int) -> str:
     return f"{sentence} ({hidden} too short to tell from rounding)." if hidden else f"{sentence}."
 
 
-def decay_reading(record: JacobianRecord, name: str) -> str:
+def decay_reading(record: JacobianRecord, name: str, recurrence: str = "W_hh") -> str:
     """Two sentences: what theory predicts and what is measured; from where it is off, and why."""
     K = len(record.rate) - 1
     if K == 0:
@@ -122,7 +123,7 @@ def decay_reading(record: JacobianRecord, name: str) -> str:
         if not np.isfinite(record.measured[0]):
             return f"{name}: the loss has no gradient that is a finite number above 0."
         return f"{name}: beyond what a number can hold."
-    matrix = "W_hh" if record.theory == "W_hh" else "J at rest"
+    matrix = recurrence if record.theory == "W_hh" else "J at rest"
     sentence = (
         f"{name}: after {K} steps back {short(float(record.measured[K]))} is measured; "
         f"ρ = {record.radius:.2f} of {matrix} says {_said(float(record.rate[K]))}."

@@ -184,6 +184,8 @@ def map_reading(name: str, table: Float[np.ndarray, "T T"], record: LayersRecord
     T = len(table)
     if not np.isfinite(table).all():
         return f"{name}: not all numbers are finite."
+    if not table.any():
+        return f"{name}: all heads are off, so nothing is read."
     if T == 1:
         return f"{name}: a single token can only come from itself."
     own = float(np.diagonal(table)[1:].mean())

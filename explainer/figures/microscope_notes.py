@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from explainer.figures.gradient_notes import short
 from explainer.figures.panel import Moment, Notes
+from explainer.figures.subject import surgery_of
 from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES
 from explainer.records import MicroscopeRecord
 from explainer.theory.followed import mean_by_lag
@@ -48,7 +49,10 @@ def notes(record: MicroscopeRecord, moment: Moment) -> Notes:
             "by_lag": {f"{w},{k}": by_lag_reading(record, means, name, way, layer) for w, k, way, layer in each},
             "history": {f"{w},{k}": history_reading(record, means, moment, way, layer) for w, k, way, layer in each},
             "ways": {str(layer): ways_reading(record, means, name, min(layer, L - 1)) for layer in range(MOST_LAYERS)},
-            "gates": {str(layer): gates_reading(record, name, min(layer, L - 1)) for layer in range(MOST_LAYERS)},
+            "gates": {
+                str(layer): gates_reading(record, name, min(layer, L - 1), held_gates(moment, min(layer, L - 1)))
+                for layer in range(MOST_LAYERS)
+            },
         },
         arrays={
             "marks": marks_of(record.norms) * np.tri(P, dtype=np.uint8),
@@ -231,8 +235,13 @@ def ways_reading(record: MicroscopeRecord, means: Float[np.ndarray, "W L P"], na
     )
 
 
-def gates_reading(record: MicroscopeRecord, name: str, layer: int) -> str:
-    """One sentence: the gates that get most and least of the gradient, summed over the lags."""
+def held_gates(moment: Moment, layer: int) -> list[str]:
+    """The gates of a layer that the run's surgery holds."""
+    return list(surgery_of(moment.meta).held(layer).gates)
+
+
+def gates_reading(record: MicroscopeRecord, name: str, layer: int, held: Sequence[str] = ()) -> str:
+    """One sentence: the gates that get most and least of the gradient, summed over the lags; another on those held."""
     if not record.gate_names:
         return f"{name}: no gates."
     last = longest(record)
@@ -243,10 +252,13 @@ def gates_reading(record: MicroscopeRecord, name: str, layer: int) -> str:
         return f"{name}: no gate gets a gradient."
     big, small = int(sums.argmax()), int(sums.argmin())
     curve = record.gates[big, layer]
+    each = " and ".join(f"the {_gate(gate)}" for gate in held)
+    several = "are held, so their gradients go" if len(held) > 1 else "is held, so its gradient goes"
+    still = f" {each[0].upper()}{each[1:]} {several} no further." if held else ""
     far = int(lags_of(record)[int(curve[: last + 1].argmax())])
     return (
         f"{name}: the {_gate(record.gate_names[big])} gets most (its peak is at lag {far}), "
-        f"the {_gate(record.gate_names[small])} least, {short(sums[small] / sums[big])} of that."
+        f"the {_gate(record.gate_names[small])} least, {short(sums[small] / sums[big])} of that.{still}"
     )
 
 

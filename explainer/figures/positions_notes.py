@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from explainer.figures.curves import loss_reading
 from explainer.figures.panel import Moment, Notes
+from explainer.figures.subject import surgery_of
 from explainer.records import PositionsRecord
 from explainer.theory.encodings import offset_range
 from explainer.theory.pca import aligned, principal_axes, project
@@ -28,7 +29,7 @@ def notes(record: PositionsRecord, moment: Moment) -> Notes:
     least, mean, most = (each[T - 1 :] if T else each for each in offset_range(record.kernel))
     return Notes(
         readings={
-            "table": table_reading(record),
+            "table": table_reading(record, surgery_of(moment.meta).shuffled),
             "likeness": likeness_reading(record),
             "path": path_reading(record),
             "profile": profile_reading(record),
@@ -78,15 +79,16 @@ def context(
     return {name: np.ascontiguousarray(value, dtype=np.float32) for name, value in named.items()}
 
 
-def table_reading(record: PositionsRecord) -> str:
-    """One sentence on the size of the vectors."""
+def table_reading(record: PositionsRecord, shuffled: bool = False) -> str:
+    """One sentence on the size of the vectors; another where each token gets that of another place."""
     missing = _missing(record)
     if missing:
         return missing
     norms = np.linalg.norm(record.table.astype(np.float64), axis=1)
     T, D = record.table.shape
     what = "fixed by a formula" if record.kind == "sinusoidal" else "learnt"
-    return f"{T} vectors of {D} numbers, {what}; their norms go from {norms.min():.3g} to {norms.max():.3g}."
+    sentence = f"{T} vectors of {D} numbers, {what}; their norms go from {norms.min():.3g} to {norms.max():.3g}."
+    return f"{sentence} They are shuffled: position t has what is added to token t." if shuffled else sentence
 
 
 def likeness_reading(record: PositionsRecord) -> str:

@@ -18,6 +18,7 @@ from explainer.config import ASKED_CHARACTERS, RunConfig
 from explainer.lenses.attention import attention_weights
 from explainer.lenses.lens import Lens, evaluating, first_rows
 from explainer.models import SequenceModel, Transformer
+from explainer.models.operate import order
 from explainer.records import BeyondRecord
 from explainer.tasks import Batch, Task
 from explainer.tasks.base import next_step
@@ -212,21 +213,36 @@ def kernel(model: Transformer, config: RunConfig, distances: Int[np.ndarray, " Q
     learned     mean cosine of the angle between rows d apart of the trained table; NaN beyond it
     rotary      (2/K) sum_i cos(d omega_i), a query of equal pairs with itself
     alibi       mean over the heads of exp(-slope_h d), the factor on a weight
+
+    Where positions are shuffled it is the mean over all pairs of tokens d apart, at the places that they are given.
     """
     longest = int(distances[-1]) + 1
-    if config.positions == "sinusoidal":
-        return dot_kernel(sinusoidal(longest, config.width), normalised=True)[0, distances]
-    if config.positions == "rotary" and config.layers:
-        return rotary_kernel(longest, config.width // config.heads)[distances]
-    if config.positions == "alibi":
-        return np.exp(-alibi_slopes(config.heads)[:, None] * distances).mean(axis=0)
     if config.positions == "learned":
-        added = model.positions.table(config.length)
+        added = model.placed(config.length).table(config.length)
         assert isinstance(added, Tensor)
-        alike = dot_kernel(added.detach().double().cpu().numpy(), normalised=True)
-        rows = np.array([alike.diagonal(d).mean() if d < len(alike) else np.nan for d in distances.tolist()])
-        return rows
-    return np.ones(len(distances))
+        return _by_distance(dot_kernel(added.detach().double().cpu().numpy(), normalised=True), distances)
+    alike = _by_offset(config, longest)
+    places = order(model.surgery, longest)
+    if places is None:
+        return alike[distances]
+    return _by_distance(alike[(places[:, None] - places).abs().numpy()], distances)
+
+
+def _by_offset(config: RunConfig, longest: int) -> Float[np.ndarray, " longest"]:
+    """The kernel of two places 0, 1, 2, ... apart, of an encoding in which nothing else counts."""
+    if config.positions == "sinusoidal":
+        return dot_kernel(sinusoidal(longest, config.width), normalised=True)[0]
+    if config.positions == "rotary" and config.layers:
+        return rotary_kernel(longest, config.width // config.heads)
+    if config.positions == "alibi":
+        return np.exp(-alibi_slopes(config.heads)[:, None] * np.arange(longest)).mean(axis=0)
+    return np.ones(longest)
+
+
+def _by_distance(alike: Float[np.ndarray, "T T"], distances: Int[np.ndarray, " Q"]) -> Float[np.ndarray, " Q"]:
+    """Means over all pairs of tokens d apart; NaN where there are none."""
+    T = len(alike)
+    return np.array([alike.diagonal(d).mean() if d < T else np.nan for d in distances.tolist()])
 
 
 LENS = Lens("beyond", look, suits=lambda config: config.model == "transformer" and config.task == "text", answer=answer)

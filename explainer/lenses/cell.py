@@ -9,6 +9,7 @@ from torch import Tensor
 from explainer.config import RunConfig
 from explainer.lenses.lens import Lens, evaluating, first_rows
 from explainer.models import SequenceModel, observe
+from explainer.models.operate import order
 from explainer.models.positions import alibi_slopes
 from explainer.records import CellRecord
 from explainer.tasks import Batch, Task
@@ -27,7 +28,16 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> CellRecord:
     first = {name: value[0].float().cpu().numpy() for name, value in seen.items() if isinstance(value, Tensor)}
     stacked = {part: np.stack([first[f"block.{layer}.{part}"] for layer in range(config.layers)]) for part in PARTS}
     slopes = alibi_slopes(config.heads) if config.positions == "alibi" else [0.0] * config.heads
-    return CellRecord(**stacked, slopes=np.array(slopes), positions=config.positions, tokens=tuple(task.axis(batch)))
+    T = batch.x.shape[1]
+    places, heads = order(model.surgery, T), range(config.heads)
+    return CellRecord(
+        **stacked,
+        slopes=np.array(slopes),
+        places=np.arange(T) if places is None else places.numpy(),
+        silent=np.array([[head in model.surgery.silent(layer) for head in heads] for layer in range(config.layers)]),
+        positions=config.positions,
+        tokens=tuple(task.axis(batch)),
+    )
 
 
 def suits(config: RunConfig) -> bool:

@@ -1,6 +1,6 @@
 """The Jacobian of each cell's step with respect to its state, in closed form, for many states at once.
 
-Autograd gives the same numbers (`lenses.jacobian.jacobians`) at many times the cost; a search for fixed
+Of an operated cell a held unit's row is 0, and so is the slope of a held gate. Autograd gives the same numbers (`lenses.jacobian.jacobians`) at many times the cost; a search for fixed
 points needs thousands of them.
 
     s    state, h or of an LSTM (h, c), M numbers     (S, M)
@@ -18,8 +18,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from explainer.models.cells import CELLS, CellWeights
-from explainer.models.observe import unwatched
+from explainer.models.observe import Point, unwatched
+from explainer.models.operated_cell import OperatedCell
 
 
 class Step(NamedTuple):
@@ -29,25 +29,51 @@ class Step(NamedTuple):
     J: Float[Tensor, "S M M"]
 
 
-def advance(model: str, w: CellWeights, states: Float[Tensor, "S M"], x: Float[Tensor, " F"]) -> Float[Tensor, "S M"]:
+def advance(operated: OperatedCell, states: Float[Tensor, "S M"], x: Float[Tensor, " F"]) -> Float[Tensor, "S M"]:
     """F(s) for each state, with the input x."""
-    cell = CELLS[model]
-    parts = states.chunk(cell.states, dim=-1)
-    return torch.cat(cell.step(x.expand(len(states), -1), parts, w, unwatched), dim=-1)
+    return _after(operated, states, x, unwatched)
 
 
-def linearise(model: str, w: CellWeights, states: Float[Tensor, "S M"], x: Float[Tensor, " F"]) -> Step:
-    """F(s) and J for each state, with the input x."""
+def linearise(operated: OperatedCell, states: Float[Tensor, "S M"], x: Float[Tensor, " F"], kink: float = 0.0) -> Step:
+    """F(s) and J for each state, with the input x.
+
+    Args:
+        kink: at a preactivation this close to 0 ReLU counts as on. At 0 it has a slope to either side; which of
+            them rounding would choose is no property of the network.
+    """
     kept: dict[str, Tensor] = {}
 
     def keep(name: str, value: Tensor) -> Tensor:
         kept[name] = value
         return value
 
-    cell = CELLS[model]
-    parts = states.chunk(cell.states, dim=-1)
-    after = torch.cat(cell.step(x.expand(len(states), -1), parts, w, keep), dim=-1)
-    return Step(after, _JACOBIANS[model](kept, states, w))
+    after = _after(operated, states, x, keep)
+    J = _JACOBIANS[operated.kind](At(operated, states, kept, kink))
+    J[:, : operated.units] *= operated.free[:, None]
+    return Step(after, J)
+
+
+class At(NamedTuple):
+    """What a closed form is made of: the states before the step, and the values at the cell's points in it."""
+
+    operated: OperatedCell
+    states: Float[Tensor, "S M"]
+    values: Mapping[str, Tensor]
+    kink: float
+
+    def U(self) -> tuple[Float[Tensor, "N N"], ...]:
+        """The recurrent weights of each gate."""
+        return self.operated.weights.w_hidden.split(self.operated.units)
+
+    def slope(self, gate: str) -> Float[Tensor, "S N"]:
+        """g (1 - g), the slope of the sigmoid; 0 of a gate that is held."""
+        value = self.values[f"gates.{gate}"]
+        return torch.zeros_like(value) if gate in self.operated.held.gates else value * (1 - value)
+
+
+def _after(operated: OperatedCell, states: Float[Tensor, "S M"], x: Tensor, point: Point) -> Float[Tensor, "S M"]:
+    parts = states.chunk(operated.cell.states, dim=-1)
+    return torch.cat(operated.step(x.expand(len(states), -1), parts, point), dim=-1)
 
 
 def _scaled(rows: Float[Tensor, "S N"], matrix: Float[Tensor, "*S N N"]) -> Float[Tensor, "S N N"]:
@@ -55,41 +81,50 @@ def _scaled(rows: Float[Tensor, "S N"], matrix: Float[Tensor, "*S N N"]) -> Floa
     return rows[..., None] * matrix
 
 
-def _tanh(kept: Mapping[str, Tensor], states: Float[Tensor, "S N"], w: CellWeights) -> Float[Tensor, "S N N"]:
+def _tanh(at: At) -> Float[Tensor, "S N N"]:
     """diag(1 - h'^2) U."""
-    return _scaled(1 - kept["hidden"].square(), w.w_hidden)
+    return _scaled(1 - at.values["hidden"].square(), *at.U())
 
 
-def _relu(kept: Mapping[str, Tensor], states: Float[Tensor, "S N"], w: CellWeights) -> Float[Tensor, "S N N"]:
+def _relu(at: At) -> Float[Tensor, "S N N"]:
     """diag(a > 0) U, with a the preactivation."""
-    return _scaled((kept["preactivation"] > 0).to(states.dtype), w.w_hidden)
+    return _scaled((at.values["preactivation"] > -at.kink).to(at.states.dtype), *at.U())
 
 
-def _gru(kept: Mapping[str, Tensor], states: Float[Tensor, "S N"], w: CellWeights) -> Float[Tensor, "S N N"]:
-    """diag(z) + diag((h - n) z (1-z)) U_z + diag((1-z)(1-n^2)) [diag(r) U_n + diag(m r (1-r)) U_r], m = U_n h + b_n'."""
-    r, z, n = (kept[f"gates.{name}"] for name in ("reset", "update", "candidate"))
-    U_r, U_z, U_n = w.w_hidden.chunk(3)
-    m = w.from_hidden(states).chunk(3, dim=-1)[2]
-    inner = _scaled(r, U_n) + _scaled(m * r * (1 - r), U_r)
-    return torch.diag_embed(z) + _scaled((states - n) * z * (1 - z), U_z) + _scaled((1 - z) * (1 - n.square()), inner)
+def _gru(at: At) -> Float[Tensor, "S N N"]:
+    """diag(z) + diag((h - n) z') U_z + diag((1-z)(1-n^2)) [diag(r) U_n + diag(m r') U_r], m = U_n h + b_n'.
 
-
-def _lstm(kept: Mapping[str, Tensor], states: Float[Tensor, "S M"], w: CellWeights) -> Float[Tensor, "S M M"]:
-    """With d = dc'/dh = diag(c f (1-f)) U_f + diag(g i (1-i)) U_i + diag(i (1-g^2)) U_g and q = o (1 - tanh(c')^2):
-
-    [[diag(tanh(c') o (1-o)) U_o + diag(q) d, diag(q f)],
-     [d,                                      diag(f)  ]]
+    z' = z (1-z) and r' = r (1-r) are the slopes of the gates.
     """
-    i, f, g, o = (kept[f"gates.{name}"] for name in ("input", "forget", "candidate", "output"))
-    U_i, U_f, U_g, U_o = w.w_hidden.chunk(4)
-    c, squashed = states.chunk(2, dim=-1)[1], kept["cell"].tanh()
+    r, z, n = (at.values[f"gates.{name}"] for name in ("reset", "update", "candidate"))
+    U_r, U_z, U_n = at.U()
+    m = at.operated.weights.from_hidden(at.states).chunk(3, dim=-1)[2]
+    inner = _scaled(r, U_n) + _scaled(m * at.slope("reset"), U_r)
+    return (
+        torch.diag_embed(z)
+        + _scaled((at.states - n) * at.slope("update"), U_z)
+        + _scaled((1 - z) * (1 - n.square()), inner)
+    )
+
+
+def _lstm(at: At) -> Float[Tensor, "S M M"]:
+    """With d = dc'/dh = diag(c f') U_f + diag(g i') U_i + diag(i (1-g^2)) U_g and q = o (1 - tanh(c')^2):
+
+    [[diag(tanh(c') o') U_o + diag(q) d, diag(q f)],
+     [d,                                 diag(f)  ]]
+
+    i' = i (1-i), f' and o' are the slopes of the gates.
+    """
+    i, f, g, o = (at.values[f"gates.{name}"] for name in ("input", "forget", "candidate", "output"))
+    U_i, U_f, U_g, U_o = at.U()
+    c, squashed = at.states.chunk(2, dim=-1)[1], at.values["cell"].tanh()
     q = o * (1 - squashed.square())
-    d = _scaled(c * f * (1 - f), U_f) + _scaled(g * i * (1 - i), U_i) + _scaled(i * (1 - g.square()), U_g)
-    top = torch.cat([_scaled(squashed * o * (1 - o), U_o) + _scaled(q, d), torch.diag_embed(q * f)], dim=-1)
+    d = _scaled(c * at.slope("forget"), U_f) + _scaled(g * at.slope("input"), U_i) + _scaled(i * (1 - g.square()), U_g)
+    top = torch.cat([_scaled(squashed * at.slope("output"), U_o) + _scaled(q, d), torch.diag_embed(q * f)], dim=-1)
     return torch.cat([top, torch.cat([d, torch.diag_embed(f)], dim=-1)], dim=-2)
 
 
-_JACOBIANS: Mapping[str, Callable[[Mapping[str, Tensor], Tensor, CellWeights], Tensor]] = {
+_JACOBIANS: Mapping[str, Callable[[At], Tensor]] = {
     "rnn": _tanh,
     "rnn_relu": _relu,
     "gru": _gru,

@@ -10,6 +10,8 @@ The algebra is torch's, in float64 on the CPU: it keeps to the threads that the 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from jaxtyping import Complex, Float, Int
@@ -20,15 +22,17 @@ from explainer.lenses.cell_jacobians import advance, linearise
 from explainer.lenses.lens import Lens, evaluating, first_rows
 from explainer.models import Recurrent, SequenceModel, observe
 from explainer.models.cells import CellWeights
+from explainer.models.operated_cell import OperatedCell
 from explainer.records import FixedPointsRecord
 from explainer.tasks import Batch, Task
 from explainer.theory.followed import MOST_SEARCHED, state_size
+from explainer.theory.stability import counts, directions, kinds
 
 FIXED = 1e-20
 """q below which a point counts as fixed: the state moves by less than 2e-10 a step."""
 SLOW = 1e-5
 """q below which a minimum counts as a slow point: the state moves by less than 0.0045 a step."""
-OUTSIDE = 1 + 1e-6  # a length above 1 by more than rounding: where q has a minimum above 0, one is exactly 1
+KINK = 1e-9  # a preactivation this close to 0 is 0: a point is known to sqrt(2 FIXED)
 SAME = 0.01  # of the states' spread: points closer than that are one
 FAR = 3.0  # times as far from the mean as the farthest state: there the network never is
 MOST_POINTS = 96
@@ -49,27 +53,28 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> FixedPointsRecord:
     The search starts from the states of the tape's own sequences, so that the points do not depend on `batch`.
     """
     assert isinstance(model, Recurrent), type(model)
-    kind = task.config.model
-    w = CellWeights(*(weight.detach().double().cpu() for weight in model.weights(0)))
+    own = model.operated_cell(0)
+    cell = replace(own, weights=CellWeights(*(weight.cpu() for weight in own.weights)))
     device = model.readout.weight.device
     visited = states_of(model, first_rows(task.batch(0, split="validation").to(device), ROWS)).flatten(0, 1)
-    points, q = search(kind, w, visited)
-    fixed = q <= FIXED
-    eigenvalues = spectra(linearise(kind, w, points, _silence(w)).J)
-    unstable = (eigenvalues.abs() > OUTSIDE).sum(dim=1)
-    longest = eigenvalues.abs().amax(dim=1)
-    order = np.lexsort((-longest.numpy(), unstable.numpy(), ~fixed.numpy()))[:MOST_POINTS]
+    points, q = search(cell, visited)
+    fixed = (q <= FIXED).numpy()
+    eigenvalues = spectra(linearise(cell, points, _silence(cell), KINK).J)
+    unstable, neutral = directions(eigenvalues.numpy())
+    kind, longest = kinds(fixed, unstable, neutral), eigenvalues.abs().amax(dim=1).numpy()
+    order = np.lexsort((-longest, unstable, kind))[:MOST_POINTS]
     kept = torch.from_numpy(order)
     with torch.no_grad():
         said = model.readout(points[kept][:, : task.config.width].to(model.readout.weight))
     return FixedPointsRecord(
         points=points[kept].float().numpy(),
         q=q[kept].float().numpy(),
-        fixed=fixed[kept].numpy(),
-        unstable=unstable[kept].int().numpy(),
+        fixed=fixed[order],
+        unstable=unstable[order].astype(np.int32),
+        neutral=neutral[order].astype(np.int32),
         eigenvalues=torch.view_as_real(eigenvalues[kept, :MOST_EIGENVALUES]).float().numpy(),
         says=tuple(_said(each, task) for each in said),
-        found=len(points),
+        counts=counts(kind).astype(np.int32),
         states=states_of(model, first_rows(batch, 1))[0].float().numpy(),
         tokens=tuple(task.axis(batch)),
     )
@@ -84,23 +89,20 @@ def states_of(model: Recurrent, batch: Batch) -> Float[Tensor, "B T M"]:
     return torch.cat([torch.stack(list(seen[name]), dim=1) for name in names], dim=-1).double().cpu()
 
 
-def search(
-    model: str, w: CellWeights, visited: Float[Tensor, "S M"]
-) -> tuple[Float[Tensor, "P M"], Float[Tensor, " P"]]:
+def search(cell: OperatedCell, visited: Float[Tensor, "S M"]) -> tuple[Float[Tensor, "P M"], Float[Tensor, " P"]]:
     """Distinct fixed and slow points and q of each, smallest q first.
 
     Args:
-        model: family of the cell.
-        w: its weights, in float64.
+        cell: with all that surgery holds in it, its weights in float64 on the CPU.
         visited: states that the network passes through; those that are not finite are left out.
     """
     visited = visited[visited.isfinite().all(dim=1)]
     none = visited[:0], visited[:0, 0]
-    if not len(visited) or not all(weight.isfinite().all() for weight in w):
+    if not len(visited) or not all(weight.isfinite().all() for weight in cell.weights):
         return none
     M = visited.shape[1]
     starts = starting_points(visited, min(STARTS, max(FEWEST_STARTS, START_NUMBERS // M)))
-    points, q = descend(model, w, starts)
+    points, q = descend(cell, starts)
     centre, spread = visited.mean(dim=0), float(visited.std(dim=0, correction=0).norm())
     reach = FAR * float((visited - centre).norm(dim=1).max()) + SAME
     near = (q <= SLOW) & ((points - centre).norm(dim=1) <= reach)
@@ -120,28 +122,26 @@ def starting_points(visited: Float[Tensor, "S M"], count: int) -> Float[Tensor, 
     return starts + NOISE * visited.std(dim=0, correction=0) * noise
 
 
-def descend(
-    model: str, w: CellWeights, starts: Float[Tensor, "S M"]
-) -> tuple[Float[Tensor, "S M"], Float[Tensor, " S"]]:
+def descend(cell: OperatedCell, starts: Float[Tensor, "S M"]) -> tuple[Float[Tensor, "S M"], Float[Tensor, " S"]]:
     """Levenberg-Marquardt from each start on q(s) = |F(s) - s|^2 / 2; returns where it ends, and q there.
 
     With g = F(s) - s and A = J - 1 the step solves (A^T A + mu 1) d = -A^T g. It is taken if it lowers q, and then
     mu falls; else mu grows.
     """
-    x, points = _silence(w), starts.clone()
+    x, points = _silence(cell), starts.clone()
     one = torch.eye(points.shape[1], dtype=points.dtype)
     damping = torch.full((len(points),), DAMPING[0], dtype=points.dtype)
-    q = (advance(model, w, points, x) - points).square().sum(dim=1) / 2
+    q = (advance(cell, points, x) - points).square().sum(dim=1) / 2
     for _ in range(ROUNDS):
         active = ((q > FIXED) & (damping < DAMPING[2])).nonzero()[:, 0]
         if not len(active):
             break
         s, mu = points[active], damping[active]
-        after, J = linearise(model, w, s, x)
+        after, J = linearise(cell, s, x)
         A, g = J - one, (after - s)[..., None]
         down = torch.linalg.solve(A.mT @ A + mu[:, None, None] * one, -A.mT @ g)[..., 0]
         tried = s + down
-        reached = (advance(model, w, tried, x) - tried).square().sum(dim=1) / 2
+        reached = (advance(cell, tried, x) - tried).square().sum(dim=1) / 2
         better = reached < q[active]
         points[active] = torch.where(better[:, None], tried, s)
         q[active] = torch.where(better, reached, q[active])
@@ -166,8 +166,8 @@ def spectra(J: Float[Tensor, "P M M"]) -> Complex[Tensor, "P M"]:
     return values.gather(1, torch.from_numpy(order))
 
 
-def _silence(w: CellWeights) -> Float[Tensor, " F"]:
-    return torch.zeros(w.w_input.shape[1], dtype=w.w_input.dtype)
+def _silence(cell: OperatedCell) -> Float[Tensor, " F"]:
+    return torch.zeros(cell.weights.w_input.shape[1], dtype=cell.weights.w_input.dtype)
 
 
 def _said(output: Float[Tensor, " outputs"], task: Task) -> str:

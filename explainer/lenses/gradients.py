@@ -94,14 +94,14 @@ def _gradients(value: Tensor, states: Tensor | list[Tensor]) -> Float[Tensor, "B
 
 
 def _radius(model: SequenceModel, config: RunConfig) -> float:
-    """Spectral radius of the top layer's W_hh.
+    """Spectral radius of the top layer's W_hh among the units that no surgery holds.
 
     NaN for gated cells, whose gradient also takes other ways than through W_hh, and for the Transformer.
     """
     if config.model not in ("rnn", "rnn_relu"):
         return math.nan
     assert isinstance(model, Recurrent), type(model)
-    return spectral_radius(model.weights(config.layers - 1).w_hidden.detach().double().cpu().numpy())
+    return spectral_radius(model.operated_cell(config.layers - 1).recurrence.cpu().numpy())
 
 
 LENS = Lens("gradients", look, suits=lambda config: True)

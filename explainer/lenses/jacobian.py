@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -23,8 +22,7 @@ from torch.nn.functional import embedding
 from explainer.config import RECURRENT
 from explainer.lenses.lens import Lens, evaluating, first_rows
 from explainer.models import Recurrent, SequenceModel, observe
-from explainer.models.cells import Cell, CellWeights
-from explainer.models.observe import unwatched
+from explainer.models.operated_cell import OperatedCell
 from explainer.records import JacobianRecord
 from explainer.tasks import Batch, Task
 from explainer.theory.followed import MOST_STATE, horizon, moments, state_size
@@ -85,19 +83,18 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> JacobianRecord:
         raise ValueError("This input leaves nothing to predict, so there is no loss. Give at least two steps.")
     last, plain = int(batch.mask[0].nonzero().max()), config.model in PLAIN
     passage = _passage(model, batch, task, last)
-    weights = CellWeights(*(weight.detach().double() for weight in model.weights(config.layers - 1)))
+    cell = model.operated_cell(config.layers - 1)
     size = state_size(config.model, config.width)
     K = horizon(last, size)
-    cell = _own_cell(model, config.layers - 1)
-    back = _along(cell, weights, passage, last - K + 1 if K else 0, last).flip(0)
+    back = _along(cell, passage, last - K + 1 if K else 0, last).flip(0)
     products = products_back(back[:K])
 
     singles, spans = moments(last, size)
     chosen = [(Product(back[last - t], 0.0), 1) for t in singles] + [(products[span], span) for span in spans]
     spectra = [per_step(product, span) for product, span in chosen]
-    theory = weights.w_hidden.cpu() if plain else _at_rest(cell, weights, passage)
+    theory = cell.recurrence.cpu() if plain else _at_rest(cell, passage)
     radius, sigma = largest_eigenvalue(theory), largest_singular(theory)
-    parts, slope = _saturation(config.model, passage.activations)
+    parts, slope = _saturation(cell, passage.activations)
     with np.errstate(all="ignore"):
         factors = np.array([sigma if plain else largest_singular(each) for each in back[:K]])
         kept = np.array([float((passage.gradient @ matrix).norm()) * np.exp(scale) for matrix, scale in products])
@@ -113,22 +110,22 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> JacobianRecord:
             radius=radius,
             sigma=sigma,
             theory="W_hh" if plain else "rest",
-            saturated=parts.mean(axis=0),
+            saturated=np.mean(list(parts.values()), axis=0),
             slope=slope,
-            parts=parts,
-            part_names=tuple(name.removeprefix("gates.") for name in SLOPES[config.model]),
+            parts=np.stack(list(parts.values())),
+            part_names=tuple(parts),
             last=last,
             tokens=tuple(task.axis(batch)),
         )
 
 
 def jacobians(
-    cell: Cell, weights: CellWeights, inputs: Float[Tensor, "S F"], states: tuple[Float[Tensor, "S N"], ...]
+    cell: OperatedCell, inputs: Float[Tensor, "S F"], states: tuple[Float[Tensor, "S N"], ...]
 ) -> Float[Tensor, "S M M"]:
     """J[s, i, j] = d (state after)_i / d (state before)_j of one step of a cell, for each of S steps at once."""
     with torch.enable_grad():
         before = tuple(state.detach().requires_grad_() for state in states)
-        after = torch.cat(cell.step(inputs.detach(), before, weights, unwatched), dim=-1)
+        after = torch.cat(cell.step(inputs.detach(), before), dim=-1)
         S, M = after.shape
         each = torch.eye(M, dtype=after.dtype, device=after.device)[:, None].expand(M, S, M)
         rows = torch.autograd.grad(after, before, each, is_grads_batched=True, materialize_grads=True)
@@ -210,35 +207,39 @@ def _passage(model: Recurrent, batch: Batch, task: Task, last: int) -> Passage:
     )
 
 
-def _own_cell(model: Recurrent, layer: int) -> Cell:
-    """The cell of a layer with the model's own surgery done to it."""
-    point = model.standing(f"layer.{layer}.")
-    return replace(model.cell, step=lambda x, state, weights, _: model.cell.step(x, state, weights, point))
-
-
-def _along(cell: Cell, weights: CellWeights, passage: Passage, first: int, last: int) -> Float[Tensor, "S M M"]:
+def _along(cell: OperatedCell, passage: Passage, first: int, last: int) -> Float[Tensor, "S M M"]:
     """J_t for t = first ... last; before t = 0 the state is zero."""
     before = tuple(torch.cat([torch.zeros_like(state[:1]), state])[first : last + 1] for state in passage.states)
-    return jacobians(cell, weights, passage.inputs[first : last + 1], before).cpu()
+    return jacobians(cell, passage.inputs[first : last + 1], before).cpu()
 
 
-def _at_rest(cell: Cell, weights: CellWeights, passage: Passage) -> Float[Tensor, "M M"]:
-    """J at the zero state without input."""
-    nothing = tuple(torch.zeros_like(state[:1]) for state in passage.states)
-    return jacobians(cell, weights, torch.zeros_like(passage.inputs[:1]), nothing)[0].cpu()
+def _at_rest(cell: OperatedCell, passage: Passage) -> Float[Tensor, "M M"]:
+    """J without input where the state is zero, apart from what is held."""
+    return jacobians(cell, torch.zeros_like(passage.inputs[:1]), cell.at_rest())[0].cpu()
 
 
 def _saturation(
-    model: str, activations: Mapping[str, Tensor]
-) -> tuple[Float[np.ndarray, "G T"], Float[np.ndarray, " T"]]:
-    """Of each kind of activation the share that is saturated, and the mean slope of all, at each step."""
-    shares, slopes = [], []
-    for name, slope in SLOPES[model].items():
-        steep = slope(activations[name])
+    cell: OperatedCell, activations: Mapping[str, Tensor]
+) -> tuple[dict[str, Float[np.ndarray, " T"]], Float[np.ndarray, " T"]]:
+    """Of each kind of activation the share that is saturated, and the mean slope of all, at each step.
+
+    A gate that is held is no activation, and neither is a held unit of a plain cell; where all are, nothing is
+    saturated and the slope is 0.
+    """
+    shares: dict[str, Float[np.ndarray, " T"]] = {}
+    slopes: list[Float[np.ndarray, " T"]] = []
+    for point, slope in SLOPES[cell.kind].items():
+        name = point.removeprefix("gates.")
+        if name in cell.held.gates:
+            continue
+        steep = slope(activations[point])
         flat = torch.where(steep.isnan(), steep, (steep < SATURATED).to(steep.dtype))
-        shares.append(flat.mean(-1).cpu().numpy())
+        if name == "hidden":
+            none = torch.zeros_like(steep[:, :1])
+            steep, flat = (each[:, cell.free] if cell.free.any() else none for each in (steep, flat))
+        shares[name] = flat.mean(-1).cpu().numpy()
         slopes.append(steep.mean(-1).cpu().numpy())
-    return np.stack(shares), np.mean(slopes, axis=0)
+    return shares, np.mean(slopes, axis=0)
 
 
 LENS = Lens(

@@ -16,7 +16,7 @@ from explainer.models import SequenceModel, observe
 from explainer.models.transformer import Transformer
 from explainer.records import LayersRecord
 from explainer.tasks import Batch, Task
-from explainer.theory.rollout import rollout
+from explainer.theory.rollout import heads_mean, rollout
 
 
 @torch.no_grad()
@@ -39,6 +39,7 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> LayersRecord:
         numbers = task.in_units(torch.stack([output[0, :, 0] for output in outputs]))
         guesses = [f"{value:.3g}" for value in numbers.flatten().tolist()]
         certainty = np.zeros((0, 0), np.float32)
+    silent = [model.surgery.silent(layer) for layer in range(L)]
     weights = np.stack([values[name][0].float().cpu().numpy() for name in maps])
     return LayersRecord(
         losses=losses.float().cpu().numpy(),
@@ -47,8 +48,8 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> LayersRecord:
         counted=batch.mask[0].cpu().numpy(),
         targets=tuple(task.target_axis(batch)),
         tokens=tuple(task.axis(batch)),
-        rollout=rollout(weights).astype(np.float32),
-        last=weights[-1].mean(axis=0),
+        rollout=rollout(weights, silent).astype(np.float32),
+        last=heads_mean(weights[-1], silent[-1]),
     )
 
 

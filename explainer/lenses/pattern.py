@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn.functional import embedding
 
 from explainer.config import RECURRENT
 from explainer.lenses.lens import Lens, evaluating
@@ -120,8 +119,7 @@ def _searched(model: SequenceModel, batch: Batch, task: Task, asked: Question) -
 def top_states(model: Recurrent, tokens: Int[Tensor, "R T"]) -> Float[np.ndarray, "R T N"]:
     """The top layer's states, each row read from the zero state as in training."""
     with evaluating(model):
-        states, _ = model.rnn(embedding(tokens, model.eye))
-    return np.asarray(states.float().cpu().numpy())
+        return np.asarray(model.top_states(tokens).float().cpu().numpy())
 
 
 def _share(on: Bool[np.ndarray, "*T U"]) -> Float[np.ndarray, "*T"]:

@@ -20,7 +20,7 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> PositionsRecord:
     """The table over all positions of training, and the attention by distance on the batch."""
     assert isinstance(model, Transformer), type(model)
     config = task.config
-    added = model.positions.table(config.total_length)
+    added = model.placed(config.total_length).table(config.total_length)
     table = np.zeros((0, 0), dtype=np.float32) if added is None else added.float().cpu().numpy().copy()
     layers = attention_weights(model, batch, config) if config.layers else []
     distance = [weight_by_distance(weights).cpu().numpy() for weights in layers]

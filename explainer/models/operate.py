@@ -59,7 +59,8 @@ def _edit(operation: Operation) -> tuple[str, Edit]:
         case Unit(layer, unit, held):
             return f"layer.{layer}.hidden", lambda h: h.masked_fill(_only(unit, h.shape[-1], h), held)
         case Gate(layer, gate, held):
-            return f"layer.{layer}.gates.{gate}", lambda values: torch.full_like(values, held)
+            # Not full_like: what is held stays a part of the graph, so that it has a derivative like any other value.
+            return f"layer.{layer}.gates.{gate}", lambda gates: gates.masked_fill(gates.new_ones((), dtype=bool), held)
         case Head(layer, head):
             return (
                 f"block.{layer}.heads",

@@ -172,6 +172,11 @@ class ShuffledPositions:
     def __init__(self, positions: Positions, order: Int[Tensor, " T"]) -> None:
         self.positions, self.order, self.inverse = positions, order, order.argsort()
 
+    def table(self, T: int) -> Float[Tensor, "T D"] | None:
+        """What is added at each of the T tokens, if anything is: that of place order[t]."""
+        table = self.positions.table(T)
+        return None if table is None else table[self.order]
+
     def added(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
         """x_t with what is added at place order[t]."""
         return self.positions.added(x[:, self.inverse])[:, self.order]

@@ -14,6 +14,7 @@ from explainer.config import RunConfig
 from explainer.models.cells import CELLS, CellWeights, State
 from explainer.models.init import forget_bias_, recurrent_
 from explainer.models.observe import SequenceModel, Watch
+from explainer.models.operated_cell import OperatedCell
 
 FUSED: dict[str, Callable[..., nn.RNNBase]] = {
     "rnn": partial(nn.RNN, nonlinearity="tanh"),
@@ -30,7 +31,7 @@ class Recurrent(SequenceModel):
     the output of every layer, never along time (Zaremba et al. 2014).
 
     Args:
-        config: model, layers, width, dropout, init, radius and forget_bias are read.
+        config: model, layers, width, dropout, init, radius, forget_start and forget_bias are read.
         inputs: V for tokens, F for numbers.
         outputs: V, or how many numbers are said at each step.
     """
@@ -39,7 +40,7 @@ class Recurrent(SequenceModel):
 
     def __init__(self, config: RunConfig, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.cell = CELLS[config.model]
+        self.kind, self.cell = config.model, CELLS[config.model]
         self.has_tokens = config.has_tokens
         self.rnn = FUSED[config.model](
             input_size=inputs,
@@ -52,7 +53,7 @@ class Recurrent(SequenceModel):
         self.readout = nn.Linear(config.width, outputs)
         self.register_buffer("eye", torch.eye(inputs if config.has_tokens else 0), persistent=False)
         recurrent_(self.rnn, config.init, config.radius)
-        if isinstance(self.rnn, nn.LSTM) and config.forget_bias:
+        if isinstance(self.rnn, nn.LSTM) and config.forget_start == "constant":
             forget_bias_(self.rnn, config.forget_bias)
 
     def forward(
@@ -65,12 +66,12 @@ class Recurrent(SequenceModel):
             initial: the state before the first step, (h,) or for an LSTM (h, c), each (L, B, N); default zeros.
         """
         watch = self._watching()
-        features = embedding(x, self.eye) if self.has_tokens else x
-        if watch is None:
-            start = initial if initial is None or self.cell.states > 1 else initial[0]
-            top, _ = self.rnn(features, start)
-            return self.readout(self.dropout(top))
-        return watch.whole("output", self.readout(self._unrolled(features, initial, watch)))
+        output = self.readout(self._top(x, initial, watch))
+        return output if watch is None else watch.whole("output", output)
+
+    def top_states(self, x: Int[Tensor, "B T"] | Float[Tensor, "B T F"]) -> Float[Tensor, "B T N"]:
+        """What the readout reads: the top layer's states, after dropout."""
+        return self._top(x, None, self._watching())
 
     def points(self) -> dict[str, str]:
         """Per layer the cell's own points, one (B, N) for each time step, then the output."""
@@ -81,6 +82,19 @@ class Recurrent(SequenceModel):
         """The weights of one layer, shared with the fused module."""
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         return CellWeights(*(self.rnn.get_parameter(f"{name}_l{layer}") for name in names))
+
+    def operated_cell(self, layer: int) -> OperatedCell:
+        """One layer's cell as it runs under the model's surgery, with its weights in float64 and detached."""
+        weights = CellWeights(*(weight.detach().double() for weight in self.weights(layer)))
+        return OperatedCell(self.kind, weights, self.surgery.held(layer), self.standing(f"layer.{layer}."))
+
+    def _top(self, x: Tensor, initial: State | None, watch: Watch | None) -> Float[Tensor, "B T N"]:
+        features = embedding(x, self.eye) if self.has_tokens else x
+        if watch is not None:
+            return self._unrolled(features, initial, watch)
+        start = initial if initial is None or self.cell.states > 1 else initial[0]
+        top, _ = self.rnn(features, start)
+        return self.dropout(top)
 
     def _unrolled(self, x: Float[Tensor, "B T F"], initial: State | None, watch: Watch) -> Float[Tensor, "B T N"]:
         """The top layer's states after dropout, layer by layer and step by step."""

@@ -179,21 +179,23 @@ class Transformer(SequenceModel):
         """
         watch = self._watching()
         point = unwatched if watch is None else watch.whole
-        h = point("embedding", self.dropout(self._placed(x).added(self.embedding(x))))
+        h = point("embedding", self.dropout(self.placed(x.shape[1]).added(self.embedding(x))))
         return point("output", self.read_out(self.from_block(0, h, point)))
 
     def from_block(self, first: int, h: Float[Tensor, "B T D"], point: Point = unwatched) -> Float[Tensor, "B T D"]:
         """The residual stream after the last block, from the one that enters block `first`."""
-        positions = self._placed(h)
+        positions = self.placed(h.shape[1])
         angles, bias = positions.angles(h), positions.bias(h)
         for number in range(first, len(self.blocks)):
             h = self.blocks[number](h, angles, bias, point, f"block.{number}")
         return h
 
-    def _placed(self, x: Tensor) -> Positions | ShuffledPositions:
-        """The encoding of the positions of x, [b, t, ...], in the order that the model's surgery gives them."""
-        places = order(self.surgery, x.shape[1])
-        return self.positions if places is None else ShuffledPositions(self.positions, places.to(x.device))
+    def placed(self, T: int) -> Positions | ShuffledPositions:
+        """The encoding of the positions of T tokens, in the order that the model's surgery gives them."""
+        places = order(self.surgery, T)
+        if places is None:
+            return self.positions
+        return ShuffledPositions(self.positions, places.to(next(self.parameters()).device))
 
     def read_out(self, h: Float[Tensor, "B T D"]) -> Float[Tensor, "B T V"]:
         """Logits or numbers from a residual stream: the final norm (pre-norm only), then the readout."""

@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 
 class Cell(NamedTuple):
@@ -15,7 +15,7 @@ class Cell(NamedTuple):
     Attributes:
         products: q_i k_i; their sum is `dot`.
         scale: 1 / sqrt(K).
-        bias: -m (t - s) (ALiBi; else 0).
+        bias: -m |p_t - p_s| (ALiBi; else 0), p being the positions that the tokens are given.
         score: dot scale + bias; -infinity where the key is later than the query.
         largest: of the row's scores that count; it is subtracted before exp, so that nothing overflows.
         part: exp(score - largest).
@@ -47,12 +47,14 @@ def attention_cell(
     t: int,
     s: int,
     slope: float = 0.0,
+    places: Int[np.ndarray, " T"] | None = None,
 ) -> Cell:
     """The cell of the query at t and the key at s of one head.
 
     Args:
         query: q_t, already turned where positions are rotary; `keys` likewise.
-        slope: m, by how much the head's scores fall with each step back (ALiBi).
+        slope: m, by how much the head's scores fall with each position between (ALiBi).
+        places: p, the position that each token is given; default, its own, 0, 1, 2, ...
     """
     query, keys, values = (np.asarray(each, dtype=np.float64) for each in (query, keys, values))
     T, K = keys.shape
@@ -60,8 +62,9 @@ def attention_cell(
     assert 0 <= s < T, (s, T)
     scale = 1 / math.sqrt(K)
     back = t - np.arange(T)
+    apart = np.abs(back if places is None else places[t] - places)
     with np.errstate(invalid="ignore", over="ignore"):
-        scores = np.where(back >= 0, keys @ query * scale - slope * back, -np.inf)
+        scores = np.where(back >= 0, keys @ query * scale - slope * apart, -np.inf)
         largest = scores.max()
         parts = np.where(back >= 0, np.exp(scores - largest), 0.0)
         row = parts / parts.sum()
@@ -72,7 +75,7 @@ def attention_cell(
         products=query * keys[s],
         dot=float(query @ keys[s]),
         scale=scale,
-        bias=float(-slope * abs(back[s])),
+        bias=float(-slope * apart[s]),
         score=float(scores[s]),
         largest=float(largest),
         part=float(parts[s]),

@@ -27,7 +27,8 @@ LABELS: Mapping[str, str] = {
     "tied": "Tied embeddings",
     "init": "Start of W_hh",
     "radius": "Spectral radius ρ",
-    "forget_bias": "Forget-gate bias",
+    "forget_start": "Forget-gate bias",
+    "forget_bias": "… starts at",
     "optimizer": "Optimiser",
     "lr": "Learning rate",
     "momentum": "Momentum",
@@ -58,6 +59,7 @@ CHOICE_NAMES: Mapping[str, str] = {
     "pre": "before the branch",
     "post": "after the branch",
     "cosine": "warm-up + cosine",
+    "drawn": "as torch draws it",
 }
 
 STOPS: Mapping[str, tuple[float, ...]] = {
@@ -119,12 +121,11 @@ def chosen(page: str, base: RunConfig) -> RunConfig:
     Raises:
         ValueError: they contradict each other.
     """
-    return replace(
-        base,
-        **{
-            name: st.session_state[state_key(page, name)] for name in KNOBS if state_key(page, name) in st.session_state
-        },
-    )
+    keys = {name: state_key(page, name) for name in KNOBS}
+    values = {name: st.session_state[key] for name, key in keys.items() if key in st.session_state}
+    if values.get("forget_start") == "drawn":
+        values["forget_bias"] = 0.0  # its control is not there, and may have had another value
+    return replace(base, **values)
 
 
 def more_controls(page: str, config: Mapping[str, Any], shown: Sequence[str], models: Sequence[str] = ()) -> None:
@@ -149,12 +150,14 @@ def more_controls(page: str, config: Mapping[str, Any], shown: Sequence[str], mo
 
 def _relevant(page: str, config: Mapping[str, Any]) -> list[str]:
     """Fields that a run of this task, model and recipe depends on (see `RunConfig.relevant`)."""
-    switches = {
-        name: st.session_state[state_key(page, name)] for name in ("task", "model", "init", "optimizer", "schedule")
-    } | dict(config)
+    names = ("task", "model", "init", "forget_start", "optimizer", "schedule")
+    switches = {name: st.session_state[state_key(page, name)] for name in names} | dict(config)
     if switches["model"] == "transformer":
         switches["init"] = "default"
         layers = 1
     else:
         layers = 1
-    return list(RunConfig(layers=layers, heads=1, width=8, length=32, **switches).relevant())
+    found = RunConfig(layers=layers, heads=1, width=8, length=32, **switches).relevant()
+    drawn = switches["forget_start"] == "drawn"
+    choice = {"forget_start"} if "forget_bias" in found else set()
+    return [name for name in KNOBS if name in {*found, *choice} and not (name == "forget_bias" and drawn)]
