@@ -12,6 +12,9 @@ from collections.abc import Sequence
 
 Migration = tuple[str, tuple[str, ...]]
 
+REDEFINED = ("fixed_points", "gates", "attention", "biography", "beyond", "surgery")
+"""Lenses whose numbers came to mean something else: probes by whole sequences, errors, chance levels, three kinds of points."""
+
 MIGRATIONS: tuple[Migration, ...] = (
     (
         "runs and their tape",
@@ -123,6 +126,14 @@ MIGRATIONS: tuple[Migration, ...] = (
                 UNIQUE (run, step, lens, input, surgery)
             )""",
             "CREATE INDEX looks_by_status ON looks (status, id)",
+        ),
+    ),
+    (
+        "views by other definitions",  # what these lenses saw is looked at anew, from the weights that are kept
+        (
+            *(f"DELETE FROM chunks WHERE kind = 'view:{lens}'" for lens in REDEFINED),
+            "DELETE FROM looks",
+            "UPDATE runs SET bytes = (SELECT COALESCE(SUM(LENGTH(body)), 0) FROM chunks WHERE run = runs.id)",
         ),
     ),
 )
