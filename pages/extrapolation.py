@@ -60,7 +60,7 @@ how sure the difference between two curves is. For that, look at the seeds.
 | rotary (Su et al. 2021, §3.2) | queries and keys are turned | $\frac{2}{K} \sum_i \cos d\,\omega_i$ |
 | ALiBi (Press et al. 2022, §3) | $-m_h d$ is added to the scores | mean over the heads of $e^{-m_h d}$ |
 
-with $\omega_i = 10\,000^{-2i/D}$ (rotary: $K$ for $D$). Attention by distance is the mean weight of the queries in the last quarter on the key $d$ tokens before, over all
+with $\omega_i = 10\,000^{-2i/D}$ (rotary: $K$ for $D$); where positions are shuffled, the mean over the pairs of tokens $d$ apart. Attention by distance is the mean weight of the queries in the last quarter on the key $d$ tokens before, over all
 blocks and heads. The curve of an even attention over a window of $n$ lies at about $1/n$.
 
 The result is that of Press, Smith and Lewis 2022 (*Train short, test long*, figure 1), at a size that a laptop trains in a few minutes. A curve is called flat where

@@ -19,8 +19,10 @@ that must go on saying the last of these. So the network has to keep one of $2^3
 a thing that moves at every step stay where it is?
 
 Switch the input off and ask where the state $s$ would not move at all: $F(s) = s$. Such a **fixed point** is *stable* (a disc) if the
-state returns to it after any small push. A *saddle* draws the state in along most directions and lets it go along a few, its
-**ways out**: a diamond has one, a square two, a triangle three or more. A cross is a slow point, where the state almost stays.
+state returns to it after any small push. It is *unstable* if it has **ways out**, directions along which a push grows: a diamond has one,
+a square two, a triangle three or more. Most of these are *saddles*, which draw the state in along all the others. Between the two it is
+*neutral* (a hexagon): no push grows, but along some direction none fades either, so the state stays where it was put. A cross is a slow
+point, where the state almost stays.
 
 Drag the bar. An untrained network has a single stable point, and forgets everything on the way to it. While the loss falls it splits:
 at the end there are **8 stable points**, one for each memory (hover to read the output there), at the corners of a bent cube. On each
@@ -52,7 +54,11 @@ three times as far out as the network ever goes are dropped. A search can miss p
 $$\delta_{t} = J \, \delta_{t-1}, \qquad J = \frac{\partial F}{\partial s} \Big|_{s^*} .$$
 
 Every eigenvalue of $J$ with $|\lambda| < 1$ is a direction in which the state comes back, halving the distance in $\ln \frac12 / \ln |\lambda|$ steps; every one with
-$|\lambda| > 1$ is a way out. None outside the circle: stable.
+$|\lambda| > 1$ is a way out. All inside the circle: **stable**; at least one outside: **unstable**; none outside, but at least one on it: **neutral**. A length counts as 1
+where it is closer to 1 than $10^{-4}$: that changes a distance by less than a tenth in 1,000 steps, and a search that stops at $q = 10^{-20}$ can't tell it
+apart from 1 where two points have just met. (With $W_{hh} = I$ and ReLU every state of active units is a fixed point: a continuum, all of it neutral,
+of which a search finds as many points as it has starts.
+A ReLU unit whose input is 0 to $10^{-9}$ counts as on.) At most 96 points are kept and drawn; counts are of all that were found.
 
 **The maps** are the first three principal components of all states and points of the whole tape, the same axes at every step. **Without a memory**
 the best mean squared error is $(1 - p)(T - 1) / T$, with $p = 0.2$ the probability of a pulse: right where one comes in, and 0 elsewhere.

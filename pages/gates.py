@@ -67,7 +67,7 @@ EXPERIMENTS = (
         "Start an LSTM with a forget-gate bias of 2. What does the picture of time constants look like before any training?",
         {"model": "lstm", "forget_bias": "2"},
         "All units keep about σ(2) = 0.88 of the old value, so their time constant is near −1 / ln 0.88 = 7.9 steps; "
-        "with a bias of 0 it is about 1.4. On this task the bias was not found to make learning faster.",
+        "with a bias of 0 it is about 1.4, as it is with the one that torch draws. On this task the bias was not found to make learning faster.",
     ),
     Experiment(
         "This LSTM reads Python’s language reference. Does a unit follow how deep in brackets it is, whether it is inside quotation "

@@ -31,6 +31,7 @@ from explainer.runs.store import Store
 from explainer.runs.tape import decode_view
 from explainer.runs.tape_file import load_shipped
 from explainer.tasks import Batch, Task, make_task
+from explainer.theory import stability
 
 PROJECT = Path(__file__).resolve().parents[1]
 T, N, S = 11, 7, 5
@@ -172,6 +173,62 @@ def test_three_units_that_hold_a_bit_each_have_27_points() -> None:
         f"The slowest direction of the stable ones shrinks by × {1.7 * (1 - held[0] ** 2):.2f} per step "
         f"(half in {math.log(0.5) / math.log(1.7 * (1 - held[0] ** 2)):.2g} steps)."
     )
+
+
+def test_without_training_the_identity_with_relu_has_a_continuum_of_neutral_points_and_no_stable_one() -> None:
+    model, batch, task = setting("rnn_relu", init="identity")
+    record = looked(model, batch, task)
+    assert record.found > len(record.points) == lens.MOST_POINTS
+    assert record.counts.tolist() == [0, record.found, 0, 0, 0, 0], "of all that were found, not of those that are kept"
+    np.testing.assert_allclose(np.hypot(*record.eigenvalues[:, 0].T), 1, atol=1e-9)
+    assert "stable points of" in words.births_reading(record, Moment(RUN, 0))
+    assert words.summary(record).startswith(f"No stable points and {record.found} neutral points. Along some direction")
+    assert words.point_reading(record, 0).startswith("Point 0: neutral in ")
+    assert "does not shrink" in words.point_reading(record, 0)
+
+
+@pytest.mark.parametrize("rounding", [0.0, 1e-7, -1e-7])
+def test_a_line_attractor_is_neutral_along_the_line_and_never_stable(rounding: float) -> None:
+    model, batch, task = setting("rnn_relu", width=2)
+    with torch.no_grad():
+        for parameter in model.rnn.parameters():
+            parameter.zero_()
+        model.rnn.weight_ih_l0.copy_(torch.eye(2))
+        model.rnn.weight_hh_l0.copy_(torch.tensor([[0.5, 0.5], [0.5, 0.5]]))  # eigenvalues 1, along (1, 1), and 0
+        model.rnn.weight_hh_l0[0, 0] += rounding
+    record = looked(model, batch, task)
+    neutral, slow = record.counts[1], record.counts[-1]
+    assert neutral + slow == record.found > 3, "off by the last bit the line drifts, and its points are slow ones"
+    assert neutral == record.found if rounding == 0 else neutral == 1
+    np.testing.assert_allclose(record.points[:, 0], record.points[:, 1], atol=1e-5)
+    assert (record.neutral[record.points.min(axis=1) > 0.1] == 1).all()
+    assert not record.unstable.any()
+
+
+def test_lengths_within_the_margin_are_one_and_the_kinds_do_not_turn_on_the_last_bit() -> None:
+    for noise in (0, 1e-15, -1e-15, 5e-5, -5e-5):
+        eigenvalues = np.array([[0.9, 0.2], [1 + noise, 0.5], [1j * (1 + noise), -1.3], [1.2, 1.1]])
+        unstable, neutral = stability.directions(eigenvalues)
+        assert (unstable.tolist(), neutral.tolist()) == ([0, 0, 1, 2], [0, 1, 1, 0])
+        assert stability.kinds(np.array([True] * 4), unstable, neutral).tolist() == [0, 1, 2, 3]
+    assert stability.directions(np.array([[1 + 2e-4, 1 - 2e-4]]))[0].tolist() == [1]
+    assert stability.counts(stability.kinds(np.array([False]), np.array([3]), np.array([0]))).tolist() == [0] * 5 + [1]
+
+
+def test_a_unit_at_rest_on_the_kink_of_relu_counts_as_on() -> None:
+    model, _, _ = setting("rnn_relu", init="identity", width=2)
+    cell = model.operated_cell(0)
+    for a in (0.0, 1e-12, -1e-12):
+        state = torch.tensor([[a, 0.5]], dtype=torch.float64)
+        J = linearise(cell, state, torch.zeros(2, dtype=torch.float64), lens.KINK).J[0]
+        assert J.tolist() == [[1, 0], [0, 1]]
+
+
+def test_a_memory_that_never_forgets_and_reads_nothing_is_neutral_in_every_cell() -> None:
+    text = "layer 1 gate forget = 1; layer 1 gate input = 0"
+    record = looked(*setting("lstm", surgery=text))  # c' = c
+    assert record.counts[1] == record.found > 0
+    assert (record.neutral == N).all()
 
 
 def test_a_ghost_of_two_points_that_have_met_is_a_slow_point() -> None:

@@ -15,6 +15,7 @@ from explainer.figures.subject import recurrence_of
 from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES
 from explainer.records import JacobianRecord
 from explainer.theory.jacobian import factor_per_step
+from explainer.theory.stability import MARGIN
 
 OFF = 10.0  # the factor by which theory may miss before it counts as failing
 FLAT = 0.5  # share of saturated activations from which a step is marked
@@ -104,7 +105,7 @@ def plane_reading(record: JacobianRecord, choice: int) -> str:
     if not np.isfinite(singular).any():
         return f"{what}: nothing to see, for it is exactly 0 or not finite."
     known = lengths[np.isfinite(lengths)]
-    outside = int((known > 1).sum())
+    outside = int((known > 1 + MARGIN).sum())
     sentence = f"{what}: the largest singular value is {short(float(np.nanmax(singular)))}"
     if known.size:
         count = {0: "none", 1: "one"}.get(outside, str(outside))
