@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TypeVar
 
 import numpy as np
@@ -34,6 +34,8 @@ class HiddenRecord:
         right: probability that it gave to the right token (token tasks).
         output: the number that it said, in the units of the data (number tasks; of several, the first).
         target: the number that it should say (number tasks).
+        errors: of each number that it says, the root mean square of output - target over the positions that count.
+        signs: of each, the share of these positions where it has the target's sign.
     """
 
     states: Float[np.ndarray, "L T N"]
@@ -44,6 +46,8 @@ class HiddenRecord:
     right: Float[np.ndarray, " tokens"]
     output: Float[np.ndarray, " numbers"]
     target: Float[np.ndarray, " numbers"]
+    errors: Float[np.ndarray, " outputs"] = field(default_factory=lambda: np.zeros(0, np.float32))
+    signs: Float[np.ndarray, " outputs"] = field(default_factory=lambda: np.zeros(0, np.float32))
 
     def __post_init__(self) -> None:
         assert self.states.ndim == 3, self.states.shape
@@ -53,6 +57,7 @@ class HiddenRecord:
         given = ((T,), (0,)) if self.has_tokens else ((0,), (T,))
         assert (self.right.shape, self.output.shape) == given, (self.right.shape, self.output.shape)
         assert self.target.shape == self.output.shape, self.target.shape
+        assert self.errors.shape == self.signs.shape, (self.errors.shape, self.signs.shape)
         assert len(self.guesses) == self.right.size, len(self.guesses)
 
     @property
@@ -258,13 +263,23 @@ class GatesRecord:
         gate_names: of the axis g: input, forget, output, or reset, update.
         kept: the mean share of its old state that each unit keeps (forget gate, or GRU's update gate),
             over a batch; the time constant is -1 / ln of it.
-        closed: share of all values below 0.1, for each layer and gate; `opened`: above 0.9.
+        closed: share of all values below 0.1 (over up to 16 sequences of the batch), for each layer and gate; `opened`: above 0.9.
         states: of the top layer.
         tokens: what was read, as labels.
         variables: names of what a unit might track (see `theory.variables`).
         values: of each variable at each position of this sequence.
-        correlations: Pearson's r of each variable with each unit of the top layer, over a batch.
-        probes: R^2 of a linear readout of each variable; `controls`: the same on shuffled values.
+        sequences: how many validation sequences the numbers below are measured on, the same for every input and every
+            moment. No two of them share a step.
+        correlations: Pearson's r of each variable with each unit of the top layer; NaN where a state is not finite, 0 for
+            what does not change.
+        correlation_errors: standard error of the largest |r| of each variable, over sequences.
+        untrained_correlations: the largest |r| that a unit of the untrained network has.
+        chance_correlations: the largest |r| of a unit with the values of other sequences (NaN: all have the same).
+        probes: R^2 of a linear readout of each variable, on sequences that it has not seen; `probe_errors`: its
+            standard error. NaN where the variable does not change, a state is not finite, or the sequences are too few.
+        untrained: the same R^2 in the untrained network, the run's architecture with the weights that its seed draws.
+        gain_errors: standard error of probes - untrained, both being measured on the same sequences.
+        controls: R^2 of a readout of the values of other sequences (NaN: all have the same).
     """
 
     gates: Float[np.ndarray, "L G T N"]
@@ -276,8 +291,15 @@ class GatesRecord:
     tokens: tuple[str, ...]
     variables: tuple[str, ...]
     values: Float[np.ndarray, "Q T"]
+    sequences: int
     correlations: Float[np.ndarray, "Q N"]
+    correlation_errors: Float[np.ndarray, " Q"]
+    untrained_correlations: Float[np.ndarray, " Q"]
+    chance_correlations: Float[np.ndarray, " Q"]
     probes: Float[np.ndarray, " Q"]
+    probe_errors: Float[np.ndarray, " Q"]
+    untrained: Float[np.ndarray, " Q"]
+    gain_errors: Float[np.ndarray, " Q"]
     controls: Float[np.ndarray, " Q"]
 
     def __post_init__(self) -> None:
@@ -290,7 +312,10 @@ class GatesRecord:
         Q = len(self.variables)
         assert self.values.shape == (Q, T), self.values.shape
         assert self.correlations.shape == (Q, N), self.correlations.shape
-        assert self.probes.shape == self.controls.shape == (Q,), (self.probes.shape, self.controls.shape)
+        for each in (self.correlation_errors, self.untrained_correlations, self.chance_correlations):
+            assert each.shape == (Q,), each.shape
+        for each in (self.probes, self.probe_errors, self.untrained, self.gain_errors, self.controls):
+            assert each.shape == (Q,), each.shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -349,6 +374,7 @@ class PatternRecord:
 
     Attributes:
         units: on at every step of the stretch (and, if that was asked, off at the step before).
+        above: how many are on at every step of it, whatever they were before; more than `units` only if that was asked.
         tokens: of the viewer's text, as labels.
         on: of the viewer's text, the share of `units` that is on at each step; NaN where a state is not finite.
         first: where the stretch begins in it.
@@ -356,7 +382,8 @@ class PatternRecord:
         threshold: above which a unit is on.
         found: stretches of the same length over which all of `units` are on.
         searched: stretches of that length there are.
-        expected: how many there would be if the units did not know of each other.
+        expected: how many there would be if the units did not know of each other (`theory.patterns.expected`).
+        times: found / expected, and `times_error`: its standard error over windows. NaN where there is none.
         places: where they are: stretches that overlap or touch are one place.
         shares: of the first places, the share of `units` that is on around each; NaN outside of its window.
             Column `before` is the first step of the place.
@@ -366,6 +393,7 @@ class PatternRecord:
     """
 
     units: Int[np.ndarray, " U"]
+    above: int
     tokens: tuple[str, ...]
     on: Float[np.ndarray, " T"]
     first: int
@@ -374,6 +402,8 @@ class PatternRecord:
     found: int
     searched: int
     expected: float
+    times: float
+    times_error: float
     places: int
     shares: Float[np.ndarray, "R C"]
     before: int
@@ -381,6 +411,7 @@ class PatternRecord:
     texts: tuple[str, ...]
 
     def __post_init__(self) -> None:
+        assert len(self.units) <= self.above, (len(self.units), self.above)
         assert self.on.shape == (len(self.tokens),), self.on.shape
         assert 0 <= self.first <= self.last < len(self.tokens), (self.first, self.last)
         assert 0 <= self.found <= self.searched, (self.found, self.searched)

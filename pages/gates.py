@@ -11,7 +11,7 @@ from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.player.mount import base_path
 from explainer.runs.store import Run
-from explainer.theory.variables import VARIABLES
+from explainer.theory.variables import variables
 from explainer.ui.backend import annotator, client, runs_of
 from explainer.ui.lesson import EXAMPLES, Lesson, example_input, open_lesson, theme, tracks, transport
 from explainer.ui.tabs import Experiment, words_below
@@ -116,7 +116,7 @@ if runs:
         selections={
             "gate": ("Gate", [f"{name.capitalize()} gate" for name in GATES[config.model]]),
             "layer": ("Layer", config.layers),
-            "variable": ("Variable", list(VARIABLES[config.task])),
+            "variable": ("Variable", list(variables(config.task, config.bits))),
         },
         ask=example_input(config),
     )
@@ -172,7 +172,7 @@ words_below(
     code=[
         ("models/cells.py", f"{runs[0].config.model if runs else 'gru'}_cell"),
         ("lenses/gates.py", "look"),
-        ("theory/variables.py", "probe"),
+        ("theory/probes.py", "readout"),
         ("theory/patterns.py", "expected"),
     ],
     experiments=EXPERIMENTS,

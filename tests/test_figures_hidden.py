@@ -86,8 +86,12 @@ def gates(values: np.ndarray, probes: list[float], correlations: list[list[float
     return GatesRecord(
         gates=values[None, None].astype(np.float32), gate_names=("update",), kept=values.mean(axis=0)[None].astype(np.float32),
         closed=np.array([[0.25]]), opened=np.array([[0.5]]), states=np.zeros((T, N), np.float32), tokens=("a",) * T,
-        variables=tuple("xyz"[:Q]), values=np.zeros((Q, T), np.float32), correlations=np.array(correlations, np.float32),
-        probes=np.array(probes, np.float32), controls=np.array([-0.125] * Q, np.float32),
+        variables=tuple("xyz"[:Q]), values=np.zeros((Q, T), np.float32), sequences=29,
+        correlations=np.array(correlations, np.float32), correlation_errors=np.full(Q, 0.0625, np.float32),
+        untrained_correlations=np.full(Q, 0.375, np.float32), chance_correlations=np.full(Q, 0.125, np.float32),
+        probes=np.array(probes, np.float32), probe_errors=np.full(Q, 0.03125, np.float32),
+        untrained=np.full(Q, 0.5, np.float32), gain_errors=np.full(Q, 0.0625, np.float32),
+        controls=np.array([-0.125] * Q, np.float32),
     )  # fmt: skip
 
 
@@ -111,22 +115,47 @@ def test_a_time_constant_is_that_after_which_one_e_th_is_left() -> None:
         == "Unit 0 remembers longest, 8 steps; the median is 4, the shortest 2."
     )
     assert memory_reading(np.array([8.0])) == "The one unit remembers for 8 steps."
-    assert memory_reading(time_constants(kept)).startswith("Unit 3 remembers longest, more than 10000 steps;")
+    assert memory_reading(time_constants(kept)).startswith("Unit 3 remembers longest, more than 10,000 steps;")
+    always = time_constants(np.array([1.0, 1.0, 1.0, 0.5], np.float32))
+    assert memory_reading(always) == (
+        "Unit 0 remembers longest, more than 10,000 steps; the median is more than 10,000, the shortest 1.44."
+    )
+    assert memory_reading(always[:2]) == "All 2 units remember for more than 10,000 steps."
+    assert memory_reading(np.array([1.0, 0.004, 1234.5])) == (
+        "Unit 2 remembers longest, 1,234 steps; the median is 1, the shortest less than 0.1."
+    )
+    assert memory_reading(np.array([1.0])) == "The one unit remembers for 1 step."
     assert memory_reading(np.array([np.nan, 1.0])) == "The gates are not finite, so there is no time constant."
 
 
 def test_what_is_tracked_and_what_can_be_read_is_told_with_its_control() -> None:
-    record = gates(np.full((3, 2), 0.5), [0.25, 0.875, -0.5], [[0.5, -0.75], [0.0, 0.0], [1.0, 0.0]])
-    assert tracking_reading(record, 0) == "Unit 1 follows “x” best, with a correlation of -0.75 over the batch."
-    assert tracking_reading(record, 1) == "Nothing follows “y”: it does not change in this batch, or no unit does."
-    assert probe_reading(record) == (
-        "“y” can be read best: R² 0.88 on positions that the readout has not seen, -0.12 when its values are shuffled; "
-        "“z” worst, -0.50 and -0.12."
+    nan = float("nan")
+    record = gates(np.full((3, 2), 0.5), [0.25, 0.875, nan], [[0.5, -0.75], [0.0, 0.0], [nan, nan]])
+    assert tracking_reading(record, 0) == (
+        "Unit 1 follows “x” best, with a correlation of -0.75 ± 0.06 over 29 sequences. Of the untrained network’s units the best "
+        "has ±0.38; where sequences exchange their values, the best of this one’s has ±0.12."
     )
-    alone = gates(np.full((3, 2), 0.5), [0.5], [[0.5, 0.0]])
-    assert probe_reading(alone).endswith("-0.12 when its values are shuffled.")
-    nothing = gates(np.full((3, 2), 0.5), [0.0, -0.25], [[0.0, 0.0]] * 2)
-    assert probe_reading(nothing) == "None of the 2 variables can be read from the state: no R² is above 0."
+    assert tracking_reading(record, 1) == "Nothing follows “y”: it does not change in 29 sequences, or no unit does."
+    assert tracking_reading(record, 2) == "The states are not finite numbers, so no unit follows “z”."
+    assert probe_reading(record, 0) == (
+        "“x” can be read with R² 0.25 ± 0.03 in sequences that the readout has not seen, -0.12 with the values of another sequence. "
+        "Training took from it (0.50 untrained, -0.25 ± 0.06)."
+    )
+    assert probe_reading(record, 1).endswith("Training added to it (0.50 untrained, +0.38 ± 0.06).")
+    assert probe_reading(record, 2) == "The states are not finite numbers, so “z” can’t be read from them."
+    alike = replace(record, chance_correlations=np.full(3, nan), controls=np.full(3, nan), probes=np.full(3, 0.625))
+    assert tracking_reading(alike, 0).endswith("the best has ±0.38.")
+    assert probe_reading(alike, 0) == (
+        "“x” can be read with R² 0.62 ± 0.03 in sequences that the readout has not seen; there is no control, for it is the same in "
+        "every sequence. Training did not change that by more than chance would (0.50 untrained, +0.12 ± 0.06)."
+    )
+    constant = replace(record, probes=np.full(3, nan))
+    assert probe_reading(constant, 0) == "“x” does not change in 29 sequences, so there is nothing to read."
+    first = replace(record, untrained=record.probes, gain_errors=np.zeros(3))
+    assert probe_reading(first, 0).endswith("another sequence. That is the untrained network’s.")
+    few = replace(record, sequences=1, correlation_errors=np.full(3, nan))
+    assert probe_reading(few, 0).startswith("The data has only 1 sequence that shares nothing with another, too few")
+    assert "correlation of -0.75 over 1 sequence. " in tracking_reading(few, 0)
 
 
 def test_the_loss_is_told_with_its_trend_and_the_baseline() -> None:

@@ -77,9 +77,9 @@ SAMPLES: dict[str, Any] = {
         tuple("abcde"),
         ("v", "w"),
         floats(2, 5),
+        13,
         floats(2, 7),
-        floats(2),
-        floats(2),
+        *(floats(2) for _ in range(8)),
     ),
     "microscope": MicroscopeRecord(
         floats(2, 3, 5, 5), ("h", "c"), floats(3, 3, 5), ("a", "b", "c"), np.arange(5), MASK, tuple("abcde")
@@ -117,6 +117,7 @@ SAMPLES: dict[str, Any] = {
     ),
     "pattern": PatternRecord(
         np.arange(3),
+        4,
         tuple("a<b>é"),
         floats(5),
         1,
@@ -125,6 +126,8 @@ SAMPLES: dict[str, Any] = {
         7,
         11,
         0.25,
+        28.0,
+        0.125,
         2,
         floats(2, 3),
         1,

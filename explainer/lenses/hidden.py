@@ -35,7 +35,7 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> HiddenRecord:
     states = torch.stack([_sequence(seen[point]) for point in points])
     empty = np.zeros(0, dtype=np.float32)
     guesses: tuple[str, ...] = ()
-    right = said = target = empty
+    right = said = target = errors = signs = empty
     if task.has_tokens:
         probabilities = output.softmax(-1)
         right = probabilities.gather(-1, batch.y[0, :, None])[:, 0].cpu().numpy()
@@ -43,6 +43,7 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> HiddenRecord:
     else:
         said = task.in_units(output[:, 0]).cpu().numpy()
         target = task.in_units(batch.y[0, :, 0].float()).cpu().numpy()
+        errors, signs = (each.cpu().numpy() for each in _by_output(output, batch, task))
     return HiddenRecord(
         states=states.float().cpu().numpy(),
         tokens=tuple(task.axis(batch)),
@@ -52,7 +53,18 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> HiddenRecord:
         right=right,
         output=said,
         target=target,
+        errors=errors,
+        signs=signs,
     )
+
+
+def _by_output(
+    output: Float[Tensor, "T outputs"], batch: Batch, task: Task
+) -> tuple[Float[Tensor, " outputs"], Float[Tensor, " outputs"]]:
+    """Of each number that is said: its root mean squared error, in units of the data, and how often its sign is right."""
+    said, target = output[batch.mask[0]], batch.y[0, batch.mask[0]].float()
+    errors = (task.in_units(said) - task.in_units(target)).square().mean(0).sqrt()
+    return errors, (said.sign() == target.sign()).float().mean(0)
 
 
 def _sequence(value: Tensor | list[Tensor]) -> Float[Tensor, "T N"]:

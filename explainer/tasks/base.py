@@ -128,6 +128,10 @@ class Task(ABC):
         assert size > 0, size
         return self.draw(_generator(self.config, split, step), split, size)
 
+    def apart(self, most: int) -> Batch:
+        """Up to `most` validation sequences of which no two share a step; always the same."""
+        return self.batch(0, "validation", size=most)
+
     def default_size(self, split: Split) -> int:
         """B where nobody asks for another."""
         return self.config.batch

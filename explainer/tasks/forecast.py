@@ -70,6 +70,12 @@ class Forecast(Task):
         mask[:, -1] = True
         return Batch(batch.x, batch.y, mask)
 
+    def apart(self, most: int) -> Batch:
+        """Windows of the whole series, one behind the other, the last ones: its validation part is shorter than two of them."""
+        T = self.total_length
+        count = min(most, (len(self._values) - 1) // T)
+        return next_step(self._windows(len(self._values) - 1 - T * torch.arange(count, 0, -1)))
+
     def read(self, text: str) -> Batch:
         """Numbers between blanks or commas, in the units of the series."""
         values = [parse_number(word) for word in text.replace(",", " ").split()]

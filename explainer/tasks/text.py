@@ -87,6 +87,11 @@ class Text(Task):
         start = torch.linspace(0, len(part) - length - 1, count, dtype=torch.float64).long()
         return next_step(part[start[:, None] + torch.arange(length + 1)].long())
 
+    def apart(self, most: int) -> Batch:
+        """Windows of the validation part, as evenly spaced as leaves no two of them a character in common."""
+        T = self.total_length
+        return self.validation_windows(T, max(1, min(most, (len(self._parts["validation"]) - 1) // T)))
+
     def read(self, text: str) -> Batch:
         """The characters as typed; the right one after the last is not known."""
         numbers = self.numbers(text)
