@@ -86,6 +86,11 @@ class Text(Task):
         start = torch.randint(len(part) - T, (size, 1), generator=generator)
         return next_step(part[start + torch.arange(T + 1)].long())
 
+    @property
+    def held_out(self) -> int:
+        """Characters of the part kept for validation."""
+        return len(self._parts["validation"])
+
     def windows(self, split: Split, most: int) -> Int[Tensor, "R T"]:
         """The split's text cut into windows of T characters one behind the other, at most `most` characters in all."""
         part, T = self._parts[split], self.total_length
