@@ -551,7 +551,8 @@ class BeyondRecord:
         lengths: T, 2T, 4T, 8T.
         loss: nats per character over the last quarter of windows of each length, on validation text; NaN
             where it can't read them.
-        error: standard error of that over the windows.
+        error: standard error of that (see `lenses.beyond.standard_error`); NaN where the text has too few blocks.
+        blocks: stretches of text, none within another, that the error rests on; of each length.
         why: of each length, why there is no number; "" where there is one.
         windows: how many of each length.
         places: of the longest windows that it reads, the middle of each stretch of positions, from 0.
@@ -568,6 +569,7 @@ class BeyondRecord:
     lengths: Int[np.ndarray, " F"]
     loss: Float[np.ndarray, " F"]
     error: Float[np.ndarray, " F"]
+    blocks: Int[np.ndarray, " F"]
     why: tuple[str, ...]
     windows: Int[np.ndarray, " F"]
     places: Float[np.ndarray, " P"]
@@ -579,7 +581,7 @@ class BeyondRecord:
 
     def __post_init__(self) -> None:
         F = len(self.why)
-        for each in (self.lengths, self.loss, self.error, self.windows):
+        for each in (self.lengths, self.loss, self.error, self.blocks, self.windows):
             assert each.shape == (F,), (each.shape, F)
         assert self.places.shape == self.course.shape, (self.places.shape, self.course.shape)
         Q = len(self.distances)

@@ -48,9 +48,12 @@ $$
 \mathcal{L}_n = \frac{1}{W} \sum_{w=1}^{W} \frac{1}{n/4} \sum_{t = 3n/4}^{n-1} -\ln p\,(x_{t+1} \mid x_0 \dots x_t),
 $$
 
-on $W$ windows that are spaced evenly over the validation part of the text, the same for every network (64, or fewer where windows are long). The error is
-$s / \sqrt{W}$, with $s$ the standard deviation over the windows. All networks read the same windows, so most of it is shared: it says how hard the windows are, not
-how sure the difference between two curves is. For that, look at the seeds.
+on $W$ windows that are spaced evenly over the validation part of the text, the same for every network (64, or fewer where windows are long or the text is short: no
+character is judged in two windows of a length). Windows that lie near each other are alike, since a hard page is longer than a window. So neighbours are put together into $G$ blocks,
+at most 16 and each from a stretch of text as long as a window or longer, and the standard error is $s / \sqrt{G}$, with $s$ the standard deviation of the blocks' means
+(the method of batch means, Schmeiser 1982). Where a text has fewer than four such stretches there is none, and it is said. Behind a rise from $T$ to $8T$ stands
+$\pm \sqrt{e_T^2 + e_{8T}^2}$ of the two errors. All networks read the same windows, so most of it is shared: it says how hard the windows are, not how sure the difference between
+two curves is. For that, look at the seeds.
 
 | encoding | where it enters | kernel at distance $d$ |
 |---|---|---|

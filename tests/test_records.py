@@ -161,6 +161,7 @@ EXAMPLES = {
         lengths=np.array([T, 2 * T]),
         loss=np.array([1.5, np.nan]),
         error=values(2),
+        blocks=np.array([P, 0]),
         why=("", "<b> & more"),
         windows=np.array([P, 0]),
         places=values(N),

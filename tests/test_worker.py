@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from explainer.config import RunConfig
+from explainer.data import data_digest, digest
 from explainer.limits import Limits
 from explainer.player.annotate import Annotator
 from explainer.runs import recorder, tape, views
@@ -27,7 +28,7 @@ from explainer.runs.client import LATEST, Client
 from explainer.runs.looking import Looker
 from explainer.runs.store import Draft, Run, Store, StoreError
 from explainer.runs.supervisor import Supervisor
-from explainer.runs.views import Pace
+from explainer.runs.views import Pace, view_batch
 from explainer.runs.worker import TAKEN
 from explainer.runs.workshop import Workshop
 from explainer.training import Trainer
@@ -148,6 +149,8 @@ def test_a_run_says_what_pages_must_know_of_it(client: Client) -> None:
     assert (meta["inputs"], meta["outputs"], meta["vocabulary"]) == (7, 7, list(task.vocabulary))
     assert (meta["metric"], meta["baseline"], meta["lower_is_better"]) == (task.metric, task.baseline, False)
     assert meta["baseline_name"] in meta["references"]
+    assert meta["loss_references"] == {"chance, ln V": math.log(7)}
+    assert meta["repeated"] is None
     assert meta["parameters"] == sum(
         array.size for array in Trainer(MODELS["transformer with dropout"]).weights().values()
     )
@@ -211,6 +214,35 @@ def test_the_default_text_of_another_python_is_taken_from_the_store(client: Clie
     # The digest is made up, so the task refuses it: what counts here is that nothing else was read in its place.
     assert the_run(store, "old").status == "failed"
     assert (the_run(store, "lost").status, "not here any more" in the_run(store, "lost").message) == ("failed", True)
+
+
+def test_a_run_on_the_whole_reference_the_default_text_of_before_is_looked_at_and_gone_on_from(client: Client) -> None:
+    from pydoc_data.topics import topics
+
+    whole, store = "\n".join(topics[name] for name in sorted(topics)), client.store
+    name = digest(whole)
+    config = RunConfig(task="text", model="transformer", length=13, width=6, heads=3, batch=3, steps=7)
+    assert name != data_digest(config)
+    store.save_text(name, whole)
+    store.create(config.run_id(name), config, owner="me", lenses=("attention",), data=name)
+    old = config.run_id(name)
+    work(Workshop(store), finished(store, old))
+    assert the_run(store, old).meta["repeated"] > 0.1
+
+    trainer = Trainer(replace(config, data=name), whole, "cpu")
+    for _ in range(7):
+        trainer.advance()
+    same(weights(store, old, 7), trainer.weights())
+    seen = Looker(store, lambda _: None).record(the_run(store, old), 7, "attention")
+    batch = view_batch(trainer)
+    shown = "".join(trainer.task.characters[token] for token in batch.x[0])
+    assert shown in whole[int(0.9 * len(whole)) :]
+    assert list(seen.tokens) == trainer.task.axis(batch)
+
+    fresh = client.submit(config, "me")
+    assert (fresh != old, the_run(store, fresh).data) == (True, data_digest(config)), "another text, another run"
+    branch = client.submit(replace(config, parent=f"{old}@7"), "me")
+    assert the_run(store, branch).data == name
 
 
 def test_a_run_can_be_recorded_without_a_worker(client: Client) -> None:

@@ -126,7 +126,7 @@ def loss_reading(moment: Moment, label: str = "") -> str:
     baseline = moment.meta.get("loss_baseline")
     if baseline:
         sentence += f" ({moment.meta['loss_baseline_name']}: {baseline:.3g})"
-    return sentence + "."
+    return " ".join(filter(None, (sentence + ".", moment.meta.get("not_held_out", ""))))
 
 
 def trend(moment: Moment, name: str) -> str:

@@ -160,6 +160,8 @@ def describe(trainer: Trainer) -> dict[str, object]:
         "baseline": task.baseline,
         "baseline_name": task.baseline_name,
         "references": task.references,
+        "loss_references": task.loss_references,
+        "repeated": task.repeated,
         "lower_is_better": task.lower_is_better,
         "vocabulary": list(task.vocabulary),
         "inputs": task.inputs,

@@ -77,7 +77,8 @@ class Task(ABC):
         vocabulary: what stands for each token on a chart; empty for numbers. Plain text, to be
             escaped where it is shown: it can come from a user.
         metric: name and unit of what `score` returns.
-        baseline: its value for the best guess without a memory, or at chance.
+        baseline: its value for the best guess without a memory, or at chance. Of a task that is made up from the seed, what
+            is expected of that guess in closed form; of data, measured on the validation part, as the model is.
         baseline_name: what that guess is.
         lower_is_better: whether a model should end below the baseline.
     """
@@ -112,6 +113,16 @@ class Task(ABC):
     def references(self) -> dict[str, float]:
         """All the values of the metric worth a line on its chart, by name; the baseline comes first."""
         return {self.baseline_name: self.baseline}
+
+    @property
+    def loss_references(self) -> dict[str, float]:
+        """The same guesses by their loss, for a line on its chart. Where the metric is the loss, these are `references`."""
+        return self.references
+
+    @property
+    def repeated(self) -> float | None:
+        """Share of the validation text that stands verbatim in training (`data.repeats`); None where that is no question."""
+        return None
 
     # -- sequences ----------------------------------------------------------------------------
 

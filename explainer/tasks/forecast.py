@@ -15,6 +15,8 @@ from explainer.tasks.base import Batch, Split, Task, next_step, open_ended
 from explainer.theory.baselines import ar_rmse, naive_rmse
 
 _ORDER = 9
+LEAST = 1e-6
+"""An error of at most this share of the series' deviation is none: the values are kept as float32."""
 
 
 class Forecast(Task):
@@ -54,7 +56,13 @@ class Forecast(Task):
 
     @property
     def references(self) -> dict[str, float]:
+        """On the validation values, as the model's score."""
         return {**super().references, f"AR({_ORDER}) by least squares": self._ar}
+
+    @property
+    def loss_references(self) -> dict[str, float]:
+        """The mean squared error of standardised values: (RMSE / deviation)²."""
+        return {name: (error / self.deviation) ** 2 for name, error in self.references.items()}
 
     def default_size(self, split: Split) -> int:
         return self.validation if split == "validation" else super().default_size(split)
@@ -91,7 +99,9 @@ class Forecast(Task):
         return self.deviation * math.sqrt(self.loss(output.detach(), batch))
 
     def extras(self, output: Float[Tensor, "B T 1"], batch: Batch) -> dict[str, float]:
-        return {"share of the naive error": self.score(output, batch) / self.baseline}
+        """The error as a share of what the naive rule makes of the same batch; nothing where that makes none."""
+        naive = self.score(batch.x, batch)
+        return {"share of the naive error": self.score(output, batch) / naive} if naive > LEAST * self.deviation else {}
 
     def in_units(self, values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         return values * self.deviation + self.mean

@@ -13,7 +13,7 @@ from torch import Tensor
 from explainer.config import RunConfig
 from explainer.tasks.base import Batch, Split, Task, masked_accuracy, masked_mean, next_step, open_ended
 from explainer.tasks.symbols import read_symbols, symbol_names
-from explainer.theory.baselines import chance
+from explainer.theory.baselines import chance, uniform_entropy
 
 
 class Repeat(Task):
@@ -33,6 +33,11 @@ class Repeat(Task):
         self.vocabulary = symbol_names(config.symbols)
         self.inputs = self.outputs = config.symbols
         self.baseline = chance(config.symbols)
+
+    @property
+    def loss_references(self) -> dict[str, float]:
+        """Over all T steps, of which the first period can't be known."""
+        return {"chance, ln V": uniform_entropy(self.outputs)}
 
     def draw(self, generator: torch.Generator, split: Split, size: int) -> Batch:
         T = self.total_length
