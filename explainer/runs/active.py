@@ -70,11 +70,12 @@ class ActiveRun:
         self.store, self.id, self.ended = store, run.id, False
         self.trainer = make_trainer(store, run, device)
         saved = store.checkpoint(run.id)
+        arrays = decode(saved[1])[0] if saved is not None else {}
         if saved is not None:
-            self.trainer.restore(decode(saved[1])[0])
+            self.trainer.restore(arrays)
         elif run.config.parent:
             self.trainer.load_weights(first_weights(store, run))
-        self.recorder = Recorder(store, run, self.trainer, pace)
+        self.recorder = Recorder(store, run, self.trainer, pace, arrays)
         self._rates = deque(
             (chunk.step, float(change["value"]))
             for chunk in store.chunks(run.id, kinds=("event",))
