@@ -40,4 +40,12 @@ def subject(config: RunConfig, meta: Mapping[str, Any]) -> dict[str, Any]:
         "has_tokens": config.has_tokens,
         "loss_baseline": loss_baseline,
         "loss_baseline_name": loss_baseline_name,
+        "references": _references(config, meta),
     }
+
+
+def _references(config: RunConfig, meta: Mapping[str, Any]) -> list[tuple[str, float]]:
+    """Losses worth a line on a chart of the loss, by name; none where the task's metric is another number."""
+    if config.task not in ("copy", "adding", "flipflop", "text"):
+        return []
+    return [(name, float(value)) for name, value in (meta.get("references") or {}).items()]

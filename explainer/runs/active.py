@@ -137,7 +137,7 @@ class ActiveRun:
         with self.store.transaction():
             self.recorder.checkpoint()
             if final:
-                self.store.change(self.id, meta={"final": final})
+                self.store.change(self.id, meta={"final": final, "lowest": self.recorder.lowest()})
             self.store.set_status(self.id, status, message)
 
 

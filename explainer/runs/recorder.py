@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import cached_property
 
 import numpy as np
@@ -139,6 +140,11 @@ class Recorder:
             final["loss"] = self._loss
         return final
 
+    def lowest(self) -> dict[str, float | bool]:
+        """The lowest validation loss with its step, and by how much the last one is above it: see `theory.lowest`."""
+        found = self.validator.lowest()
+        return {} if found is None else asdict(found)
+
     # -- measuring ----------------------------------------------------------------------------
 
     def _validate(self) -> None:
@@ -153,11 +159,12 @@ class Recorder:
         if best is None or best.weights is None or self._bests >= self.pace.bests:
             return
         weights, best.weights = best.weights, None
-        if best.step in self.store.steps(self.run_id, "weights") or best.step == self._weight_step:
+        if best.step == self.trainer.step:
             return
         self._bests += 1
         self.flush()
-        self._drafts.append(Draft("weights", best.step, encode(weights)))
+        if best.step not in self.store.steps(self.run_id, "weights"):
+            self._drafts.append(Draft("weights", best.step, encode(weights)))
         self._drafts += self.viewer.look_back(best.step, weights)
 
     @cached_property

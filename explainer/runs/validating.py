@@ -16,8 +16,8 @@ import numpy as np
 from jaxtyping import Float64
 
 from explainer.tasks import Task
-from explainer.theory.lowest import Lowest, lowest, standard_error
-from explainer.training import VALIDATION, Trainer
+from explainer.theory.lowest import MEAN_ERROR, RISE_ERROR, VALIDATION, Lowest, lowest, standard_error
+from explainer.training import Trainer
 
 GAPS = 24
 """Even parts of a run with at least one measurement each: more than the twenty that a curve needs."""
@@ -28,9 +28,6 @@ STEPS_A_BATCH = 150
 """Of a run that short, 27 measurements on one batch take a twentieth of the time: reading a batch takes some .3 updates."""
 FREE_SECONDS = 0.25
 """Of a run, for measurements at kept moments, whatever share of its time that is: nobody notices."""
-
-MEAN_ERROR = f"{VALIDATION}, standard error"
-RISE_ERROR = f"{VALIDATION}, standard error of its rise"
 
 Measured = tuple[str, int, float]
 

@@ -14,6 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+VALIDATION = "validation loss"
+MEAN_ERROR = f"{VALIDATION}, standard error"
+RISE_ERROR = f"{VALIDATION}, standard error of its rise"
+"""The series on a tape: the mean over n sequences, its standard error, and that of its difference from the lowest before."""
 SURE = 3.0
 """Standard errors that a rise has to be above zero. Three, not two: the lowest of many measurements is low by luck, too."""
 LASTING = 3

@@ -25,7 +25,7 @@ from explainer.training.device import pick_device
 from explainer.training.optimizer import clip_factor, load_optimizer_arrays, make_optimizer, optimizer_arrays
 from explainer.training.schedule import lr_at
 from explainer.training.step import Diverged, GradientDetail, Step
-from explainer.training.validation import VALIDATION, Validated
+from explainer.training.validation import Validated
 
 AT_ONCE = 2**15
 """Steps of validation sequences that go through the model together, at most: activations are kept for none of them."""
@@ -174,7 +174,7 @@ class Trainer:
             self.model.train(training)
         pairs = list(zip(outputs, drawn, strict=True))
         rows = [
-            {VALIDATION: self.task.loss(output, batch).item(), **self._metrics(output, batch)}
+            {"validation loss": self.task.loss(output, batch).item(), **self._metrics(output, batch)}
             for output, batch in pairs
         ]
         return Validated(

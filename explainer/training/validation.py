@@ -8,8 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
-VALIDATION = "validation loss"
-
 
 @dataclass(frozen=True)
 class Validated:
