@@ -297,7 +297,7 @@ def test_gradual_learning_is_not_called_a_phase_change() -> None:
     assert np.isnan(found.arrays["band"]).all()
     assert found.readings["change"]["1"] == (
         "Transformer, 2 blocks: no phase change of the previous-token score in 24 recorded moments: "
-        "the largest move is layer 2, head 3's, from 0.00 to 1.00."
+        "the largest move is layer 2, head 3's, from 0.00 at step 0 to 1.00 at step 450."
     )
 
 

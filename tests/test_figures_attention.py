@@ -251,7 +251,9 @@ def test_accuracy_and_loss_are_those_on_the_tape(tapes: Any) -> None:
     for line in lines:
         np.testing.assert_allclose(line["y"], [0.1, 0.2, 0.3, 0.4, 0.5], rtol=1e-6)
         assert line["x"] == [1, 2, 3, 4, 5]
-    assert reading_at(panel, reels, 3).startswith("Transformer, 2 blocks: accuracy within the repetition 0.3 (chance")
+    assert reading_at(panel, reels, 3).startswith(
+        "Transformer, 2 blocks: accuracy within the repetition 0.3 at step 3 (chance"
+    )
     assert "Transformer, 1 block: accuracy" in reading_at(panel, reels, 3)
     losses = trace_at(heads.loss_panel(runs, "light"), reels, 3)
     np.testing.assert_allclose(losses[1]["y"], [2.9, 2.8, 2.7, 2.6, 2.5], rtol=1e-6)

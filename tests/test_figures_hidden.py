@@ -167,12 +167,16 @@ def test_the_loss_is_told_with_its_trend_and_the_baseline() -> None:
         "validation loss": np.array([0.75, 0.75]),
     }
     assert loss_reading(Moment(meta, 3, metrics)) == (
-        "GRU, step 3: training loss 0.25, down from 2 at step 1, validation loss 0.75 (always answering 1: 0.167)."
+        "GRU, step 3: training loss 0.25, down from 2 at step 1; validation loss 0.75 at step 2. "
+        "That is above always answering 1 (0.167)."
     )
     assert loss_reading(Moment(meta, 4, metrics), "GRU, 2 layers") == (
-        "GRU, 2 layers, step 4: training loss 4, up from 2 at step 1, validation loss 0.75 (always answering 1: 0.167)."
+        "GRU, 2 layers, step 4: training loss 4, up from 2 at step 1; validation loss 0.75 at step 4 "
+        "(lowest: 0.75 at step 2). That is above always answering 1 (0.167)."
     )
-    assert loss_reading(Moment(meta, 1, metrics)) == "GRU, step 1: training loss 2 (always answering 1: 0.167)."
+    assert loss_reading(Moment(meta, 1, metrics)) == "GRU, step 1: training loss 2."
     assert loss_reading(Moment(meta, 0, metrics)) == "GRU: no step taken yet."
     broken = metrics | {"loss": np.array([2.0, np.nan, np.nan, np.nan])}
-    assert loss_reading(Moment({"model": "gru"}, 2, broken)) == "GRU, step 2: training loss nan, validation loss 0.75."
+    assert loss_reading(Moment({"model": "gru"}, 2, broken)) == (
+        "GRU, step 2: training loss not a finite number; validation loss 0.75 at step 2."
+    )

@@ -183,7 +183,7 @@ def test_the_result_of_a_run_that_goes_on_is_its_latest(store: Store) -> None:
     store.set_status("abc", "running")
     measured = [(META["metric"], 0, 2.0), (META["metric"], 3, 0.5)]
     store.append("abc", [Draft("metrics", 3, encode_metrics([(3, 1, 1, 1, 1)], measured))], 3)
-    assert cells(opened("runs.py"), "Run")[0]["Result"] == f"0.5 {META['metric']}"
+    assert cells(opened("runs.py"), "Run")[0]["Result"] == f"0.5 {META['metric']} at step 3"
 
 
 def test_an_address_opens_a_comparison(store: Store) -> None:

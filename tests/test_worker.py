@@ -21,13 +21,15 @@ from explainer.config import RunConfig
 from explainer.data import data_digest, digest
 from explainer.limits import Limits
 from explainer.player.annotate import Annotator
-from explainer.runs import recorder, tape, views
+from explainer.runs import recorder, tape, validating, views
 from explainer.runs.active import ActiveRun, record
 from explainer.runs.claim import Claim
 from explainer.runs.client import LATEST, Client
 from explainer.runs.looking import Looker
+from explainer.runs.recorder import FINAL_BATCHES
 from explainer.runs.store import Draft, Run, Store, StoreError
 from explainer.runs.supervisor import Supervisor
+from explainer.runs.validating import batches_for
 from explainer.runs.views import Pace, view_batch
 from explainer.runs.worker import TAKEN
 from explainer.runs.workshop import Workshop
@@ -136,7 +138,11 @@ def test_a_run_is_trained_to_its_end_and_all_of_it_is_on_the_tape(
     validated = rows["metric:validation loss:step"].tolist()
     assert validated == sorted(set(validated))
     assert validated[-1] == 41
-    assert found.meta["final"]["validation loss"] == pytest.approx(rows["metric:validation loss:value"][-1])
+    trainer = Trainer(config)
+    trainer.load_weights(last)
+    now = trainer.evaluate(batches_for(trainer.task))["validation loss"]
+    assert rows["metric:validation loss:value"][-1] == pytest.approx(now, rel=1e-6)
+    assert found.meta["final"]["validation loss"] == trainer.evaluate(FINAL_BATCHES)["validation loss"]
     assert found.meta["final"]["loss"] == losses[-1]
 
 
@@ -163,7 +169,11 @@ def test_the_first_moment_is_committed_before_the_first_update(client: Client) -
     run = client.submit(CONFIG, "me", ["hidden"])
     workshop = Workshop(client.store)
     workshop._poll()
-    assert [(chunk.kind, chunk.step) for chunk in client.chunks(run)] == [("weights", 0), ("view:hidden", 0)]
+    assert [(chunk.kind, chunk.step) for chunk in client.chunks(run)] == [
+        ("metrics", 0),
+        ("weights", 0),
+        ("view:hidden", 0),
+    ]
     assert the_run(client.store, run).status == "running"
     workshop.turn()
     assert metrics(client.store, run)["step"].tolist() == [1], "and the first updates at once"
@@ -593,23 +603,36 @@ def test_a_slow_lens_sees_the_last_moment_within_its_share_or_when_it_is_watched
         assert client.store.steps(run.id, "view:gradients")[-1] == 41
 
 
-def test_the_validation_curve_has_early_points_whatever_its_share(client: Client) -> None:
-    config = replace(CONFIG, steps=131)
-    run = client.submit(config, "me")
+@pytest.mark.parametrize("steps", [1, 13, 23, 47, 101, 331])
+def test_validation_is_measured_evenly_over_the_run_and_early_on_whatever_its_share(
+    client: Client, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    """Not at the kept moments here, for which there is no time."""
+    monkeypatch.setattr(validating, "FREE_SECONDS", 0.0)
+    run = client.submit(replace(CONFIG, steps=steps), "me")
     list(record(client.store, run, Pace(validation_share=0.0)))
-    steps = metrics(client.store, run)["metric:validation loss:step"].tolist()
-    assert steps == [1, 5, 25, 125, 131]
+    measured = metrics(client.store, run)["metric:validation loss:step"].tolist()
+    assert len(measured) >= min(20, steps + 1)
+    assert max(after - before for before, after in pairwise(measured)) <= max(1, steps / 20)
+    assert set(measured) >= {step for step in (0, 1, 2, 4, 8) if step < steps / 12} | {0, steps}
+
+
+def test_every_kept_moment_has_a_validation_of_its_own_if_there_is_time(client: Client) -> None:
+    run = client.submit(replace(CONFIG, steps=131), "me")
+    list(record(client.store, run, Pace(validation_share=1e9)))
+    assert set(client.snapshots(run)) <= set(metrics(client.store, run)["metric:validation loss:step"].tolist())
 
 
 def test_weights_keep_to_their_budget_with_the_first_and_the_last(client: Client) -> None:
-    run = client.submit(replace(CONFIG, steps=101), "me")
     size = sum(array.nbytes for array in Trainer(CONFIG).weights().values())
-    list(record(client.store, run, Pace(weight_bytes=7 * size)))
-    steps = client.snapshots(run)
-    assert (steps[0], steps[-1]) == (0, 101)
-    assert 5 <= len(steps) <= 7
-    gaps = [after - before for before, after in pairwise(steps[:-1])]
-    assert gaps == sorted(gaps)
+    for seed, bests in ((0, 0), (1, 4)):
+        run = client.submit(replace(CONFIG, steps=101, seed=seed), "me")
+        list(record(client.store, run, Pace(weight_bytes=7 * size, bests=bests)))
+        steps = client.snapshots(run)
+        assert (steps[0], steps[-1]) == (0, 101)
+        assert 5 <= len(steps) <= 7
+        gaps = [after - before for before, after in pairwise(steps[:-1])]
+        assert bests or gaps == sorted(gaps)
 
 
 def test_weights_are_kept_at_the_steps_that_are_named_and_nothing_else_changes(client: Client) -> None:

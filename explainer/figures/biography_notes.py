@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from explainer.figures.curves import VALIDATION, trend
+from explainer.figures.curves import training_trend, validation_trend
 from explainer.figures.head_notes import ROLES, role_among, uniform_entropy
 from explainer.figures.panel import Moment, Notes
 from explainer.records import SCORES, BiographyRecord
@@ -215,11 +215,11 @@ def loss_reading(moment: Moment, own: float) -> str:
     Args:
         own: the loss of the record, said if it is of the viewer's own input.
     """
-    known = [said for name in ("loss", VALIDATION) if (said := trend(moment, name))]
+    known = [said for said in (training_trend(moment), validation_trend(moment)) if said]
     if moment.asked:
         said = f"{own:.3g}" if math.isfinite(own) else "not a finite number"
         known.append(f"on your own sequence (the dots) {said}")
-    return f"{moment.meta['label']}, step {moment.step}: {', '.join(known) or 'no step taken yet'}."
+    return f"{moment.meta['label']}, step {moment.step}: {'; '.join(known) or 'no step taken yet'}."
 
 
 # -- readings of a tape -----------------------------------------------------------------------
@@ -241,7 +241,9 @@ def change_reading(
             f"{run['label']}: phase change between steps {change.first:.0f} and {change.last:.0f}, where {where(head)} "
             f"goes from {_number(name, change.before)} to {_number(name, change.after)}{UNITS.get(name, '')}.{others}"
         )
-    return f"{run['label']}: no phase change of the {NAMES[name]} in {_moments(len(steps))}{_drift(name, values)}."
+    return (
+        f"{run['label']}: no phase change of the {NAMES[name]} in {_moments(len(steps))}{_drift(name, values, steps)}."
+    )
 
 
 def loss_change_reading(run: Mapping[str, Any], change: PhaseChange | None, moments: int) -> str:
@@ -255,16 +257,22 @@ def loss_change_reading(run: Mapping[str, Any], change: PhaseChange | None, mome
     )
 
 
-def _drift(name: str, values: Float[np.ndarray, "S L H"]) -> str:
-    """By how much the head moved that moved most from the first moment to the last."""
-    moved = np.abs(values[-1] - values[0])
-    if len(values) < 2 or not np.isfinite(moved).any():
+def _drift(name: str, values: Float[np.ndarray, "S L H"], steps: Sequence[int]) -> str:
+    """By how much the head moved that moved most: between its lowest and its highest value, in the order of their steps."""
+    known = np.isfinite(values).all(axis=0)
+    if len(values) < 2 or not known.any():
         return ""
-    at = divmod(int(np.nanargmax(moved)), moved.shape[1])
-    ends = [_number(name, values[end][at]) for end in (0, -1)]
+    moved = np.where(known, np.ptp(np.where(known, values, 0.0), axis=0), -1.0)
+    at = divmod(int(np.argmax(moved)), moved.shape[1])
+    course = values[:, at[0], at[1]]
+    places = sorted((int(np.argmin(course)), int(np.argmax(course))))
+    ends = [_number(name, course[place]) for place in places]
     if ends[0] == ends[1]:
         return ": no head moves"
-    return f": the largest move is {where(at)}'s, from {ends[0]} to {ends[1]}{UNITS.get(name, '')}"
+    first, last = (
+        f"{end}{UNITS.get(name, '')} at step {steps[place]}" for end, place in zip(ends, places, strict=True)
+    )
+    return f": the largest move is {where(at)}'s, from {first} to {last}"
 
 
 SMALL = 1e-4

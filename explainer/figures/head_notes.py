@@ -154,7 +154,7 @@ def _measured(moment: Moment) -> str:
     label = moment.meta["label"]
     if math.isnan(value):
         return f"{label}: not measured yet."
-    sentence = f"{label}: {name} {value:.3g}"
+    sentence = f"{label}: {name} {value:.3g} at step {int(moment.until_now(name)[0][-1])}"
     baseline = moment.meta.get("baseline")
     if baseline is not None and name == moment.meta.get("metric"):
         sentence += f" ({moment.meta.get('baseline_name', 'baseline')}: {baseline:.3g})"

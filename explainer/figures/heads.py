@@ -10,10 +10,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from explainer.figures.curves import VALIDATION
+from explainer.figures.curves import VALIDATION, lowest_marker
 from explainer.figures.head_notes import SCORES, metric_of
 from explainer.figures.order import shades
 from explainer.figures.panel import Panel, Reading, Slot
+from explainer.figures.references import reference_lines, shared_references
 from explainer.figures.theme import FAMILY_COLOURS, ink, layout, plain
 
 LENS = "attention"
@@ -108,18 +109,21 @@ def metric_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 230) ->
 
 
 def loss_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 230) -> Panel:
-    """Validation loss of every run, and the training loss of the first, against the step."""
+    """Validation loss of every run with the lowest of the first, and the training loss of the first, against the step."""
     data, slots = _curves(runs, theme, VALIDATION, ("step", "loss"))
+    ring, places = lowest_marker(runs[0], theme, len(data), 0)
     unit = "loss (nats)" if runs[0]["has_tokens"] else "loss (squared error)"
     yaxis = {"title": {"text": unit}, "type": "linear" if runs[0]["has_tokens"] else "log", "exponentformat": "power"}
+    lines, notes = reference_lines(shared_references(runs), theme, logarithmic=yaxis["type"] == "log")
     return Panel(
         id="loss",
         title="Loss: validation bold, training thin",
-        figure={"data": data, "layout": _layout(theme, yaxis, [moment_line(theme)], [])},
-        slots=(*now(0), *slots),
+        figure={"data": [*data, ring], "layout": _layout(theme, yaxis, [moment_line(theme), *lines], notes)},
+        slots=(*now(0), *slots, *places),
         readings=tuple(Reading(LENS, "loss", run=number) for number in range(len(runs))),
         span=span,
         height=height,
+        click={"seek": True},
     )
 
 

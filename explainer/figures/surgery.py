@@ -240,7 +240,7 @@ def branch_panel(
     shade, colour = ink(theme), FAMILY_COLOURS[run["model"]]
     steps, losses = (np.asarray(parent.get(name, ())) for name in (f"{VALIDATION}:step", VALIDATION))
     known = losses[steps <= step]
-    level = float(known[-1]) if len(known) else math.nan
+    level, measured = (float(known[-1]), int(steps[steps <= step][-1])) if len(known) else (math.nan, step)
     later = steps >= step
     hover = "<br>%{x} updates later: %{y:.4g}<extra></extra>"
     data: list[dict[str, Any]] = [
@@ -276,7 +276,7 @@ def branch_panel(
         shapes.append({"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": level, "y1": level, "line": line})
         place = {"xref": "paper", "x": 1, "xanchor": "right", "y": math.log10(level), "yanchor": "bottom"}
         font = {"size": 11, "color": shade.muted}
-        annotations.append({**place, "showarrow": False, "text": f"parent at step {step}", "font": font})
+        annotations.append({**place, "showarrow": False, "text": f"parent at step {measured}", "font": font})
     return Panel(
         id="branch",
         title="Trained on like this, beside its parent",
@@ -305,7 +305,7 @@ def branch_panel(
             Slot(f"layout.shapes.{len(shapes)}.x1", "step"),
         ),
         readings=(Reading(LENS, "loss"),),
-        reading=f"The parent's validation loss at step {step} was {level:.3g}." if shapes else "",
+        reading=f"The parent's validation loss at step {measured} was {level:.3g}." if shapes else "",
         span=span,
         height=height,
     )

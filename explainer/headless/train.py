@@ -128,6 +128,7 @@ def summary(run: Run, folder: Path) -> dict[str, Any]:
         "message": run.message,
         "step": run.step,
         "final": run.meta.get("final", {}),
+        "lowest": run.meta.get("lowest", {}),
         **{name: run.meta.get(name) for name in said},
         "store": str(folder),
     }

@@ -70,11 +70,12 @@ class ActiveRun:
         self.store, self.id, self.ended = store, run.id, False
         self.trainer = make_trainer(store, run, device)
         saved = store.checkpoint(run.id)
+        arrays = decode(saved[1])[0] if saved is not None else {}
         if saved is not None:
-            self.trainer.restore(decode(saved[1])[0])
+            self.trainer.restore(arrays)
         elif run.config.parent:
             self.trainer.load_weights(first_weights(store, run))
-        self.recorder = Recorder(store, run, self.trainer, pace)
+        self.recorder = Recorder(store, run, self.trainer, pace, arrays)
         self._rates = deque(
             (chunk.step, float(change["value"]))
             for chunk in store.chunks(run.id, kinds=("event",))
@@ -137,7 +138,7 @@ class ActiveRun:
         with self.store.transaction():
             self.recorder.checkpoint()
             if final:
-                self.store.change(self.id, meta={"final": final})
+                self.store.change(self.id, meta={"final": final, "lowest": self.recorder.lowest()})
             self.store.set_status(self.id, status, message)
 
 

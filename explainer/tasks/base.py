@@ -6,6 +6,7 @@ Shapes: B batch, T time, V vocabulary, F input features (see docs/design.md).
 from __future__ import annotations
 
 import hashlib
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal
@@ -124,6 +125,11 @@ class Task(ABC):
         """Share of the validation text that stands verbatim in training (`data.repeats`); None where that is no question."""
         return None
 
+    @property
+    def validation_batches(self) -> float:
+        """How many validation batches there are before they repeat each other."""
+        return math.inf
+
     # -- sequences ----------------------------------------------------------------------------
 
     def batch(self, step: int, split: Split = "train", size: int | None = None) -> Batch:
@@ -178,6 +184,11 @@ class Task(ABC):
         A token model that knows nothing yet gives ln V; one that starts near 0 was shown its targets.
         """
         return masked_mean(self.loss_per_position(output, batch), batch.mask)
+
+    def loss_per_sequence(self, output: Float[Tensor, "B T outputs"], batch: Batch) -> Float[Tensor, " B"]:
+        """Of each sequence, the mean of `loss_per_position` over its positions that count."""
+        losses = torch.where(batch.mask, self.loss_per_position(output, batch), 0.0)
+        return losses.sum(1) / batch.mask.sum(1)
 
     def score(self, output: Float[Tensor, "B T outputs"], batch: Batch) -> float:
         """The metric. Unless a task says otherwise, the loss."""

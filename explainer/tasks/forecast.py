@@ -64,6 +64,11 @@ class Forecast(Task):
         """The mean squared error of standardised values: (RMSE / deviation)²."""
         return {name: (error / self.deviation) ** 2 for name, error in self.references.items()}
 
+    @property
+    def validation_batches(self) -> float:
+        """One has every value of the last part."""
+        return 1
+
     def default_size(self, split: Split) -> int:
         return self.validation if split == "validation" else super().default_size(split)
 
