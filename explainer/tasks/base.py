@@ -6,6 +6,7 @@ Shapes: B batch, T time, V vocabulary, F input features (see docs/design.md).
 from __future__ import annotations
 
 import hashlib
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal
@@ -131,6 +132,10 @@ class Task(ABC):
     def default_size(self, split: Split) -> int:
         """B where nobody asks for another."""
         return self.config.batch
+
+    def independent(self, split: Split) -> float:
+        """How many sequences that share nothing this part of the data holds: as many as one likes, unless they are cut from it."""
+        return math.inf
 
     @abstractmethod
     def draw(self, generator: torch.Generator, split: Split, size: int) -> Batch:
