@@ -596,10 +596,16 @@ class SurgeryRecord:
 
     Attributes:
         surgery: what was done (see `explainer.surgery`); "" for nothing.
-        loss: mean over the sequences looked at, untouched; `operated_loss`: operated.
-        sequences: how many they are.
-        effects: the loss without each unit or head, less `loss`.
-        layers: of these, from 0; `places`: their number in the layer, from 0.
+        loss: mean over `sequences` sequences, untouched; `operated_loss`: operated.
+        loss_error: standard error of `loss`; `operated_error`: of the difference of the two, on the same sequences;
+            `ratio_error`: of their ratio (see `theory.paired`). NaN for one sequence.
+        sequences: how many these are. None of them is among the `screened` ones, unless it is the viewer's own.
+        effects: the mean loss without each unit or head, less that with all, over `screened` sequences.
+        errors: their standard errors.
+        screened: how many these sequences are.
+        layers: of the units or heads, from 0; `places`: their number in the layer, from 0.
+        extremes: which of them have the largest and the smallest effect (none: there is nothing to switch off).
+        checked: these two effects over the `sequences` that did not choose them; `checked_errors`: theirs.
         outputs: untouched and operated, of the first sequence: the probability of the right token
             (token tasks) or the number said, in the units of the data.
         losses: the same two, at each position.
@@ -614,10 +620,18 @@ class SurgeryRecord:
     surgery: str
     loss: float
     operated_loss: float
+    loss_error: float
+    operated_error: float
+    ratio_error: float
     sequences: int
     effects: Float[np.ndarray, " K"]
+    errors: Float[np.ndarray, " K"]
+    screened: int
     layers: Int[np.ndarray, " K"]
     places: Int[np.ndarray, " K"]
+    extremes: Int[np.ndarray, " ends"]
+    checked: Float[np.ndarray, " ends"]
+    checked_errors: Float[np.ndarray, " ends"]
     outputs: Float[np.ndarray, "2 T"]
     losses: Float[np.ndarray, "2 T"]
     moved: Float[np.ndarray, " T"]
@@ -634,7 +648,10 @@ class SurgeryRecord:
         assert self.outputs.shape == self.losses.shape == (2, T), (self.outputs.shape, self.losses.shape)
         assert self.moved.shape == self.mask.shape == (T,), (self.moved.shape, self.mask.shape)
         assert len(self.targets) == T, len(self.targets)
-        assert self.effects.shape == self.layers.shape == self.places.shape, (self.effects.shape, self.layers.shape)
+        for each in (self.errors, self.layers, self.places):
+            assert each.shape == self.effects.shape, (each.shape, self.effects.shape)
+        assert self.extremes.shape == ((2,) if self.effects.size else (0,)), self.extremes.shape
+        assert self.checked.shape == self.checked_errors.shape == self.extremes.shape, self.checked.shape
         assert len(self.guesses) == len(self.operated_guesses), (len(self.guesses), len(self.operated_guesses))
         assert (len(self.guesses), self.target.shape) in ((T, (0,)), (0, (T,))), (len(self.guesses), self.target.shape)
 

@@ -685,7 +685,28 @@ class Sketch {
       if (!trace.mode || trace.mode.includes("lines")) this.line(points, trace.line?.width ?? 2, trace.line?.dash, trace.fill === "toself" ? trace.fillcolor : "");
       if (trace.mode?.includes("markers")) this.dots(points, trace.marker || {});
     }
+    if (trace.error_y?.array) this.whiskers(trace, points, y);
     pen.restore();
+  }
+
+  /** Errors as upright lines with short ends. */
+  whiskers({ y: values, error_y: { array, color, thickness, width } }, points, y) {
+    const { pen } = this;
+    pen.globalAlpha = 1;
+    pen.strokeStyle = color;
+    pen.lineWidth = thickness;
+    pen.beginPath();
+    points.forEach(([x], at) => {
+      const [low, high] = [y.at(values[at] - array[at]), y.at(values[at] + array[at])];
+      if (!Number.isFinite(low) || !Number.isFinite(high)) return;
+      pen.moveTo(x, low);
+      pen.lineTo(x, high);
+      for (const end of [low, high]) {
+        pen.moveTo(x - width, end);
+        pen.lineTo(x + width, end);
+      }
+    });
+    pen.stroke();
   }
 
   /** Bars from zero, or from the foot of a log axis; those of several traces side by side. */

@@ -153,6 +153,10 @@ class Task(ABC):
         """B where nobody asks for another."""
         return self.config.batch
 
+    def independent(self, split: Split) -> float:
+        """How many sequences that share nothing this part of the data holds: as many as one likes, unless they are cut from it."""
+        return math.inf
+
     @abstractmethod
     def draw(self, generator: torch.Generator, split: Split, size: int) -> Batch:
         """`size` sequences whose only randomness is the generator's."""

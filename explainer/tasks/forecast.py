@@ -72,6 +72,11 @@ class Forecast(Task):
     def default_size(self, split: Split) -> int:
         return self.validation if split == "validation" else super().default_size(split)
 
+    def independent(self, split: Split) -> float:
+        """Windows that do not overlap; of validation, in the values that they foretell."""
+        values = self.validation if split == "validation" else len(self._values) - self.validation
+        return max(1, values // self.total_length)
+
     def draw(self, generator: torch.Generator, split: Split, size: int) -> Batch:
         """Random training windows; or windows that end at `size` validation values, each once before any twice."""
         T, train = self.total_length, len(self._values) - self.validation

@@ -91,6 +91,10 @@ class Text(Task):
         """Characters of the part kept for validation."""
         return len(self._parts["validation"])
 
+    def independent(self, split: Split) -> float:
+        """Windows that do not overlap."""
+        return max(1, len(self._parts[split]) // self.total_length)
+
     def windows(self, split: Split, most: int) -> Int[Tensor, "R T"]:
         """The split's text cut into windows of T characters one behind the other, at most `most` characters in all."""
         part, T = self._parts[split], self.total_length
