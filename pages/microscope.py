@@ -72,8 +72,8 @@ EXPERIMENTS = (
         "Let a Transformer with one block read the same sequences. How does its matrix differ from that of every recurrent "
         "network at step 0?",
         {"networks": "rnn,transformer", "layers": "1", "width": "16", "heads": "4", "steps": "200"},
-        "It has no decay with the lag: below the bright diagonal (the residual connection) all cells are of one size, a two- "
-        "to four-hundredth of the diagonal, for each of t earlier positions gets about 1/t of the attention. One hop to everywhere, "
+        "It has no decay with the lag: below the bright diagonal (the residual connection) the cells of a row are of one size; in the "
+        "last row between 1/500 and 1/150 of the diagonal, for each of t earlier positions gets about 1/t of the attention. One hop to everywhere, "
         "from the start.",
     ),
 )

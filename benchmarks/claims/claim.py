@@ -41,6 +41,11 @@ def magnitude(fold: float = 2.0) -> Holds:
     return lambda stated, measured: measured > 0 and abs(math.log(measured / stated.value)) <= math.log(fold)
 
 
+def exactly(stated: Number, measured: float) -> bool:
+    """The text gives what the measurement goes by, or a number that has no error."""
+    return bool(measured == stated.value)
+
+
 def at_most(stated: Number, measured: float) -> bool:
     """The text gives an upper bound."""
     return measured <= stated.value

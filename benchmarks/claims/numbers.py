@@ -10,7 +10,7 @@ WORDS = {
     "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
     "eleven": 11, "twelve": 12, "half": 0.5, "twice": 2, "double": 2, "third": 1 / 3, "quarter": 0.25,
     "tenth": 0.1, "twentieth": 0.05, "hundredth": 0.01, "thousandth": 0.001, "hundred": 100, "thousand": 1000,
-    "million": 1e6, "tenfold": 10, "hundredfold": 100, "single": 1, "nine tenths": 0.9, "two thirds": 2 / 3,
+    "million": 1e6, "tenfold": 10, "hundredfold": 100, "thousandfold": 1000, "single": 1, "nine tenths": 0.9, "two thirds": 2 / 3,
     "three quarters": 0.75, "ten million": 1e7, "a hundred": 100, "a thousand": 1000,
 }  # fmt: skip
 """In words. "One" is left out: it is a pronoun nearly everywhere."""

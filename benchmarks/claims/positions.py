@@ -34,9 +34,9 @@ def _likeness(lab: Lab, asked: Experiment, step: int) -> tuple[float, float, flo
 ANSWERS: Answers = {
     1: Answer(
         claims=(
-            Claim("the longest is [4.7e8] positions", lambda lab, asked: wavelengths(D, kind="doubled_exponent").max()),
+            Claim("the longest is [4.7e8] positions", lambda lab, asked: wavelengths(D, kind="double_step").max()),
             Claim("instead of [54,410]", lambda lab, asked: wavelengths(D).max()),
-            Claim("[43 %] of the dimensions", lambda lab, asked: still_share(sinusoidal_bug(T, D, kind="doubled_exponent"))),
+            Claim("[43 %] of the dimensions", lambda lab, asked: still_share(sinusoidal_bug(T, D, kind="double_step"))),
             Claim("([2 %] in the right table)", lambda lab, asked: still_share(sinusoidal(T, D))),
             Claim("offset error is [9.1]", lambda lab, asked: offset_error(sinusoidal_bug(T, D, kind="other_exponent"))),
             Claim("largest value is to be [64]", lambda lab, asked: dot_kernel(sinusoidal(T, D)).max()),
