@@ -62,14 +62,14 @@ EXPERIMENTS = (
         "Which comes first: the previous-token head, the induction head, or the accuracy? Step slowly from here.",
         {"step": "183"},
         "None, to the eye: in this run the induction score goes from 0.11 at step 183 to 0.53 at step 254, the "
-        "previous-token score from 0.08 to 0.38, and accuracy from 0.10 to 0.80. Then the previous-token head goes on "
+        "previous-token score from 0.08 to 0.38, and accuracy from 0.1 to 0.8. Then the previous-token head goes on "
         "sharpening, to 0.95 at the end. The control's accuracy creeps to 0.19.",
     ),
     Experiment(
         "Put the layer norm before each branch, as most models have it, and train. Do the same heads form?",
         {"norm": "pre"},
-        "Not in 800 steps: no head's score passes 0.15, and accuracy reaches 0.41, not 0.99. Nor with seed 0 in 1,900 "
-        "steps. The loss falls all the same, so there are other, worse ways. Whether a circuit forms is a matter of "
+        "Not in 800 steps: no head's score passes 0.15, and accuracy reaches 0.4, not 0.99. Nor with seeds 0 and 1. "
+        "The loss falls all the same, so there are other, worse ways. Whether a circuit forms is a matter of "
         "the recipe too.",
     ),
     Experiment(
