@@ -111,7 +111,10 @@ def _show(done: Done) -> None:
     print(f"\n{done.page} {done.number}", flush=True)
     for row, seconds in done.rows:
         said = f"{row.words if len(row.words) <= 62 else row.words[:59] + '...':62}"
-        print(f"  {said} {row.stated:>10} {row.measured:>12} {'ok' if row.ok else 'NOT SO':6} {seconds:6.1f} s", flush=True)
+        print(
+            f"  {said} {row.stated:>10} {row.measured:>12} {'ok' if row.ok else 'NOT SO':6} {seconds:6.1f} s",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
