@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from explainer.figures.curves import loss_reading
-from explainer.figures.gates import gate_reading, memory_reading, probe_reading, time_constants, tracking_reading
+from explainer.figures.gates import (
+    gate_reading,
+    memory_reading,
+    probe_reading,
+    time_constants,
+    tracking_reading,
+    with_error,
+)
 from explainer.figures.hidden import output_reading, path_reading, states_reading
 from explainer.figures.panel import Moment
 from explainer.records import GatesRecord, HiddenRecord
@@ -132,8 +139,8 @@ def test_what_is_tracked_and_what_can_be_read_is_told_with_its_control() -> None
     nan = float("nan")
     record = gates(np.full((3, 2), 0.5), [0.25, 0.875, nan], [[0.5, -0.75], [0.0, 0.0], [nan, nan]])
     assert tracking_reading(record, 0) == (
-        "Unit 1 follows “x” best, with a correlation of -0.75 ± 0.06 over 29 sequences. Of the untrained network’s units the best "
-        "has ±0.38; where sequences exchange their values, the best of this one’s has ±0.12."
+        "Unit 1 follows “x” best, with a correlation of -0.75 ± 0.06 over 29 sequences. Whatever its sign, the best "
+        "unit of the untrained network has 0.38; where sequences exchange their values, the best of this one has 0.12."
     )
     assert tracking_reading(record, 1) == "Nothing follows “y”: it does not change in 29 sequences, or no unit does."
     assert tracking_reading(record, 2) == "The states are not finite numbers, so no unit follows “z”."
@@ -144,7 +151,7 @@ def test_what_is_tracked_and_what_can_be_read_is_told_with_its_control() -> None
     assert probe_reading(record, 1).endswith("Training added to it (0.50 untrained, +0.38 ± 0.06).")
     assert probe_reading(record, 2) == "The states are not finite numbers, so “z” can’t be read from them."
     alike = replace(record, chance_correlations=np.full(3, nan), controls=np.full(3, nan), probes=np.full(3, 0.625))
-    assert tracking_reading(alike, 0).endswith("the best has ±0.38.")
+    assert tracking_reading(alike, 0).endswith("the best unit of the untrained network has 0.38.")
     assert probe_reading(alike, 0) == (
         "“x” can be read with R² 0.62 ± 0.03 in sequences that the readout has not seen; there is no control, for it is the same in "
         "every sequence. Training did not change that by more than chance would (0.50 untrained, +0.12 ± 0.06)."
@@ -156,6 +163,14 @@ def test_what_is_tracked_and_what_can_be_read_is_told_with_its_control() -> None
     few = replace(record, sequences=1, correlation_errors=np.full(3, nan))
     assert probe_reading(few, 0).startswith("The data has only 1 sequence that shares nothing with another, too few")
     assert "correlation of -0.75 over 1 sequence. " in tracking_reading(few, 0)
+
+
+def test_a_score_has_as_many_digits_as_its_error_leaves_sense() -> None:
+    assert with_error(0.3149, 0.041) == "0.31 ± 0.04"
+    assert with_error(0.97749, 0.0014) == "0.977 ± 0.001"
+    assert with_error(-0.0004, 1e-9, "+") == "+0.000 ± 0.001"
+    assert with_error(-0.004, 0.02) == "0.00 ± 0.02"
+    assert with_error(-0.75, float("nan"), "+") == "-0.75"
 
 
 def test_the_loss_is_told_with_its_trend_and_the_baseline() -> None:

@@ -378,7 +378,7 @@ def test_a_network_that_reads_no_text_has_a_sentence_instead(store: Store) -> No
 
 
 def test_the_recorded_reader_is_looked_into_and_its_pattern_is_its_own(store: Store) -> None:
-    """Weights of eight moments at least, the last one included, and a unit that has learnt to follow brackets."""
+    """Weights of eight moments at least, the last one included, and a state that has learnt to tell quotation marks."""
     load_tape(store, SHIPPED / "lesson-text.tape")
     run = store.run("lesson-text")
     assert run is not None
@@ -390,12 +390,15 @@ def test_the_recorded_reader_is_looked_into_and_its_pattern_is_its_own(store: St
     assert first is not None
     assert last is not None
     before, after = (decode_view("gates", chunk.body) for chunk in (first, last))
-    brackets, quotes, blank = (
-        np.abs([before.correlations[row], after.correlations[row]]).max(axis=1) for row in range(3)
-    )
-    np.testing.assert_allclose([brackets, quotes, blank], [[0.26, 0.44], [0.25, 0.38], [0.72, 0.72]], atol=0.005)
-    assert after.correlations[0].argmin() == 34
-    np.testing.assert_allclose([before.probes[1], after.probes[1]], [0.25, 0.45], atol=0.005)
+    quotes = np.abs([before.correlations[1], after.correlations[1]]).max(axis=1)
+    np.testing.assert_allclose(quotes, [0.20, 0.34], atol=0.005)
+    np.testing.assert_allclose(before.probes, [0.13, 0.12, 0.59, 0.19], atol=0.005)
+    np.testing.assert_allclose(after.probes, [0.16, 0.31, 0.60, 0.08], atol=0.005)
+    np.testing.assert_allclose(after.untrained, before.probes, atol=1e-5)
+    gains, errors = after.probes - after.untrained, after.gain_errors
+    np.testing.assert_allclose(gains[:2], [0.03, 0.19], atol=0.005)
+    np.testing.assert_allclose(errors[:2], [0.02, 0.03], atol=0.005)
+    assert (np.abs(gains) > 3 * errors).tolist() == [False, True, False, True]
     app = AppTest.from_file(str(PROJECT / "pages" / "gates.py"), default_timeout=60)
     app.query_params["run"] = "lesson-text"
     app.session_state["routes_unreachable"] = True

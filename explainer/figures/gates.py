@@ -307,15 +307,23 @@ def tracking_reading(record: GatesRecord, variable: int) -> str:
     if row[unit] == 0:
         return f"Nothing follows “{name}”: it does not change in {over}, or no unit does."
     error = record.correlation_errors[variable]
-    sentence = f"Unit {unit} follows “{name}” best, with a correlation of {row[unit]:+.2f}"
-    sentence += f" ± {error:.2f} over {over}" if np.isfinite(error) else f" over {over}"
-    untrained, chance = record.untrained_correlations[variable], record.chance_correlations[variable]
-    if not np.isfinite(untrained):
-        return f"{sentence}."
-    sentence += f". Of the untrained network’s units the best has ±{untrained:.2f}"
-    if np.isfinite(chance):
-        sentence += f"; where sequences exchange their values, the best of this one’s has ±{chance:.2f}"
-    return f"{sentence}."
+    sentence = (
+        f"Unit {unit} follows “{name}” best, with a correlation of {with_error(row[unit], error, '+')} over {over}."
+    )
+    levels = [
+        (record.untrained_correlations[variable], "the best unit of the untrained network has"),
+        (record.chance_correlations[variable], "where sequences exchange their values, the best of this one has"),
+    ]
+    said = [f"{who} {level:.2f}" for level, who in levels if np.isfinite(level)]
+    return f"{sentence} Whatever its sign, {'; '.join(said)}." if said else sentence
+
+
+def with_error(value: float, error: float, sign: str = "") -> str:
+    """A score with its standard error: 0.31 ± 0.04, or 0.977 ± 0.001; alone where it has no error."""
+    if not np.isfinite(error):
+        return f"{value:{sign}.2f}"
+    digits = 2 if error >= 0.005 else 3
+    return f"{round(value, digits) + 0.0:{sign}.{digits}f} ± {max(error, 0.5 * 10**-digits * 1.001):.{digits}f}"
 
 
 def probe_reading(record: GatesRecord, variable: int) -> str:
@@ -331,9 +339,9 @@ def probe_reading(record: GatesRecord, variable: int) -> str:
         )
     if not np.isfinite(score + error):
         return f"“{name}” does not change in {over}, so there is nothing to read."
-    sentence = f"“{name}” can be read with R² {score:.2f} ± {error:.2f} in sequences that the readout has not seen"
+    sentence = f"“{name}” can be read with R² {with_error(score, error)} in sequences that the readout has not seen"
     if np.isfinite(control):
-        sentence += f", {control:.2f} with the values of another sequence."
+        sentence += f", {round(control, 2) + 0.0:.2f} with the values of another sequence."
     else:
         sentence += "; there is no control, for it is the same in every sequence."
     return f"{sentence} {_gain(score, float(record.untrained[variable]), float(record.gain_errors[variable]))}"
@@ -346,7 +354,7 @@ def _gain(score: float, untrained: float, error: float) -> str:
     gain = score - untrained
     if max(abs(gain), error) < 1e-6:
         return "That is the untrained network’s."
-    said = f"({untrained:.2f} untrained, {gain:+.2f} ± {error:.2f})"
+    said = f"({untrained:.2f} untrained, {with_error(gain, error, '+')})"
     if abs(gain) < SURE * error:
         return f"Training did not change that by more than chance would {said}."
     return f"Training {'added to it' if gain > 0 else 'took from it'} {said}."

@@ -25,7 +25,7 @@ CONTROLS = 4
 MOST_COMPONENTS = 256
 """Numbers that a readout gets. Of a wider state these are the leading principal components: the fit costs their cube."""
 STILL = 1e-9
-"""A unit that moves less than so much of its size counts as one that does not change."""
+"""A unit that moves by less than so much of its mean counts as one that does not change: that is rounding."""
 
 
 class Readout(NamedTuple):
@@ -220,7 +220,9 @@ def correlation_error(variable: Float[np.ndarray, "S T"], unit: Float[np.ndarray
 
 def _unit(values: Float[np.ndarray, "M N"]) -> Float[np.ndarray, "M N"]:
     """Columns with mean 0 and variance 1; 0 where nothing changes."""
-    centred = values - values.mean(axis=0)
-    spread = centred.std(axis=0)
-    moves = spread > STILL * np.abs(values).max(axis=0)
-    return np.where(moves, centred, 0.0) / np.where(moves, spread, 1.0)
+    mean = values.mean(axis=0)
+    centred = values - mean
+    spread = np.sqrt(np.einsum("mn,mn->n", centred, centred) / len(values))
+    moves = spread > STILL * np.abs(mean)
+    centred *= np.where(moves, 1 / np.where(moves, spread, 1.0), 0.0)
+    return centred
