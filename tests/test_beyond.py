@@ -75,9 +75,10 @@ def test_the_loss_is_that_of_a_plain_loop_over_the_text(positions: str) -> None:
             own = [-float(log_p[t, tokens[0, t + 1]]) for t in range(length)]
             each.append(np.mean(own[length - length // 4 :]))
         assert record.loss[number] == pytest.approx(np.mean(each), rel=1e-5)
-        # 64 windows far apart: 16 blocks of four neighbours.
-        blocks = [np.mean(each[first : first + 4]) for first in range(0, 64, 4)]
-        assert (len(each), record.blocks[number]) == (64, 16)
+        # 64 windows of 8T, and 512 of T: 16 blocks of neighbours.
+        count = 512 // factor
+        blocks = [np.mean(each[first : first + count // 16]) for first in range(0, count, count // 16)]
+        assert (len(each), record.blocks[number]) == (count, 16)
         assert record.error[number] == pytest.approx(np.std(blocks, ddof=1) / 4, rel=1e-4)
 
 
@@ -188,7 +189,7 @@ def texts(count: int, characters: int, seed: int) -> np.ndarray:
 
 @pytest.mark.parametrize(("characters", "length"), [(31_000, 32), (31_000, 256), (3001, 256), (1409, 256), (997, 88)])
 def test_the_error_is_the_spread_of_the_mean_over_independent_texts(characters: int, length: int) -> None:
-    count = min(beyond.MOST_WINDOWS, beyond.count_apart(characters, length))
+    count = min(512, beyond.count_apart(characters, length))
     blocks = beyond.count_blocks(characters, length, count)
     values = [judged(course, length, count) for course in texts(211, characters, 5)]
     spread = np.std([each.mean() for each in values])

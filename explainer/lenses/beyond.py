@@ -29,7 +29,7 @@ from explainer.theory.sizes import flops_per_step
 
 FACTORS = (1, 2, 4, 8)
 MOST_LENGTH = 2048
-MOST_WINDOWS, FEWEST_WINDOWS = 64, 4
+MOST_WINDOWS, FEWEST_WINDOWS = 64, 4  # of 8T characters; of fewer, as many more, so that as much text is judged
 FLOPS = 3e10  # of one length, counted from above: about a second on one core
 SCORES = 2**22  # that a forward pass may hold where attention is not fused
 STRETCHES = 32
@@ -149,10 +149,11 @@ def quarter(length: int) -> int:
 
 
 def windows(task: Text, length: int) -> int:
-    """How many windows of this length a second allows, so few that no character is judged in two of them."""
+    """How many windows of this length a second allows: as many characters judged at T as at 8T, none of them twice."""
     config = task.config
+    most = MOST_WINDOWS * FACTORS[-1] * config.length // length
     each = flops_per_step(config, task.inputs, task.outputs) / 3 / config.batch * (length / config.length) ** 2
-    return int(min(MOST_WINDOWS, max(FEWEST_WINDOWS, FLOPS // each), count_apart(task.held_out, length)))
+    return int(min(most, max(FEWEST_WINDOWS, FLOPS // each), count_apart(task.held_out, length)))
 
 
 def count_apart(characters: int, length: int) -> int:
