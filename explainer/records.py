@@ -106,6 +106,10 @@ class GradientRecord:
         assert self.parameter_norms.shape == (len(self.parameters),), self.parameter_norms.shape
 
 
+ROLES = ("prefix_matching", "previous_token", "duplicate_token")
+"""The scores that a head can have its role by, in the order of `chance` in two records."""
+
+
 @dataclass(frozen=True, eq=False)
 class AttentionRecord:
     """Which tokens look at which, in every head, for one sequence; and what each head is like.
@@ -117,9 +121,11 @@ class AttentionRecord:
         prefix_matching: mean weight, from a token that was there before, on the token that
             followed it then: the mark of an induction head (Olsson et al. 2022).
         duplicate_token: the same on the earlier token itself.
+        chance: [r, l, h], what score r of `ROLES` would be by chance: even attention, or this head on shuffled tokens,
+            whichever is more (see `lenses.chance`).
         entropy: mean over the queries of -sum w ln w, in nats.
 
-    The four scores are means over the queries of a batch that they are about; NaN where there
+    The scores are means over the queries of a batch that they are about; NaN where there
     are none (no token repeats).
     """
 
@@ -128,6 +134,7 @@ class AttentionRecord:
     previous_token: Float[np.ndarray, "L H"]
     prefix_matching: Float[np.ndarray, "L H"]
     duplicate_token: Float[np.ndarray, "L H"]
+    chance: Float[np.ndarray, "roles L H"]
     entropy: Float[np.ndarray, "L H"]
 
     def __post_init__(self) -> None:
@@ -136,6 +143,7 @@ class AttentionRecord:
         assert T == S == len(self.tokens), (T, S, len(self.tokens))
         for scores in (self.previous_token, self.prefix_matching, self.duplicate_token, self.entropy):
             assert scores.shape == (L, H), scores.shape
+        assert self.chance.shape == (len(ROLES), L, H), self.chance.shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -421,9 +429,7 @@ class PatternRecord:
 
 
 SCORES = (
-    "prefix_matching",
-    "previous_token",
-    "duplicate_token",
+    *ROLES,
     "positional",
     "entropy",
     "distance",
@@ -442,17 +448,25 @@ class BiographyRecord:
             query and key: 1 if attention depends on positions alone (Vig & Belinkov 2019: 1 - variability; NaN for
             one sequence); `entropy`, in nats; `distance`, mean of sum_s A_ts (t - s), in tokens; `knocked_out`,
             by how much the loss grows when the head's output is set to 0.
+        chance: [r, l, h], what the first three would be by chance, as in `AttentionRecord`.
+        errors: standard error of `knocked_out` over the sequences; NaN for one.
         loss: of the batch, with all heads.
+        sequences: B.
         length: T.
     """
 
     scores: Float[np.ndarray, "scores L H"]
+    chance: Float[np.ndarray, "roles L H"]
+    errors: Float[np.ndarray, "L H"]
     loss: float
+    sequences: int
     length: int
 
     def __post_init__(self) -> None:
         assert self.scores.ndim == 3, self.scores.shape
         assert len(self.scores) == len(SCORES), self.scores.shape
+        assert self.chance.shape == (len(ROLES), *self.scores.shape[1:]), self.chance.shape
+        assert self.errors.shape == self.scores.shape[1:], self.errors.shape
 
 
 @dataclass(frozen=True, eq=False)

@@ -53,7 +53,7 @@ EXAMPLES = {
         clipped=1.0,
         loss=1 / 6,
     ),
-    "attention": AttentionRecord(values(L, H, T, T), TOKENS, *(values(L, H) for _ in range(4))),
+    "attention": AttentionRecord(values(L, H, T, T), TOKENS, *(values(L, H) for _ in range(3)), values(3, L, H), values(L, H)),
     "positions": PositionsRecord("learned", values(T, D), values(T, T), values(L, H, T)),
     "gates": GatesRecord(
         gates=values(L, H, T, N),
@@ -135,7 +135,7 @@ EXAMPLES = {
         lengths=np.arange(L),
         texts=(*"ab<i>", ""),
     ),
-    "biography": BiographyRecord(values(7, L, H), loss=1 / 6, length=T),
+    "biography": BiographyRecord(values(7, L, H), values(3, L, H), values(L, H), loss=1 / 6, sequences=2, length=T),
     "layers": LayersRecord(
         values(L, T),
         values(L, T),

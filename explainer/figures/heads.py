@@ -16,6 +16,7 @@ from explainer.figures.order import shades
 from explainer.figures.panel import Panel, Reading, Slot
 from explainer.figures.references import reference_lines, shared_references
 from explainer.figures.theme import FAMILY_COLOURS, ink, layout, plain
+from explainer.records import ROLES
 
 LENS = "attention"
 MOST_LINES = 32  # with more heads than this, a line is the strongest head of its layer
@@ -24,7 +25,7 @@ Runs = Sequence[Mapping[str, Any]]
 
 
 def score_panel(runs: Runs, theme: str, score: str, *, span: int = 3, height: int = 180) -> Panel:
-    """One score of every head against the step; the chosen head stands out, other runs are dotted.
+    """One score of every head against the step; the chosen head stands out, its chance level dashed, other runs dotted.
 
     Args:
         runs: of each, `subject()`.
@@ -50,6 +51,8 @@ def score_panel(runs: Runs, theme: str, score: str, *, span: int = 3, height: in
             continue
         for head in range(H):
             line(0, score, (layer, head), f"layer {layer + 1}, head {head + 1}", line=thin)
+    level = {"color": FAMILY_COLOURS[runs[0]["model"]], "width": 1.5, "dash": "dash"}
+    line(0, "chance", (ROLES.index(score), "layer", "head"), "the chosen head, by chance", line=level)
     chosen = {"color": FAMILY_COLOURS[runs[0]["model"]], "width": 3}
     line(0, score, ("layer", "head"), "the chosen head", line=chosen)
     for number, run in enumerate(runs[1:], start=1):
@@ -172,6 +175,7 @@ def key(runs: Runs, theme: str) -> dict[str, Any]:
     if len(words) > 3:
         words = [words[0], (ink(theme).muted, "…"), words[-1]]
     words.append((FAMILY_COLOURS[runs[0]["model"]], "<b>chosen head</b>"))
+    words.append((FAMILY_COLOURS[runs[0]["model"]], "╌ by chance"))
     others = dict.fromkeys("one layer" if run["layers"] == 1 else f"{run['layers']} layers" for run in runs[1:])
     words += [(ink(theme).text, f"<b>⋯</b> {name}") for name in others]
     return {
