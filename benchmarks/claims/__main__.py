@@ -95,7 +95,8 @@ def check(page: str, number: int, folder: Path) -> Done:
     torch.set_num_threads(1)
     lab = Lab(folder, lambda text: print(f"  {text}", file=sys.stderr, flush=True))
     experiment, rows = experiments(page)[number - 1], []
-    for claim in answers(page)[number].claims:
+    answer = answers(page)[number]
+    for claim in (*answer.claims, *answer.questions):
         start = time.perf_counter()
         try:
             found = claim.rows(claim.measure(lab, experiment))
@@ -111,7 +112,10 @@ def _show(done: Done) -> None:
     print(f"\n{done.page} {done.number}", flush=True)
     for row, seconds in done.rows:
         said = f"{row.words if len(row.words) <= 62 else row.words[:59] + '...':62}"
-        print(f"  {said} {row.stated:>10} {row.measured:>12} {'ok' if row.ok else 'NOT SO':6} {seconds:6.1f} s", flush=True)
+        print(
+            f"  {said} {row.stated:>10} {row.measured:>12} {'ok' if row.ok else 'NOT SO':6} {seconds:6.1f} s",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -52,9 +52,7 @@ ANSWERS: Answers = {
             ),
             Claim(
                 "the tanh network is still above [0.16] at step 800",
-                lambda lab, asked: min(
-                    run.error(800) for run in lab.seeds(asked.config, model="rnn", init="default")
-                ),
+                lambda lab, asked: min(run.error(800) for run in lab.seeds(asked.config, model="rnn", init="default")),
                 at_least,
             ),
             Claim("answering 1 ([0.167])", lambda lab, asked: adding_constant()),

@@ -23,7 +23,11 @@ def _gated(lab: Lab, asked: Experiment, step: int) -> JacobianRecord:
 
 def _longest(record: JacobianRecord) -> float:
     """The length of the longest eigenvalue of the last step's Jacobian."""
-    choice = next(at for at, (step, span) in enumerate(zip(record.steps, record.spans, strict=True)) if (step, span) == (record.last, 1))
+    choice = next(
+        at
+        for at, (step, span) in enumerate(zip(record.steps, record.spans, strict=True))
+        if (step, span) == (record.last, 1)
+    )
     return float(np.nanmax(np.hypot(*record.eigenvalues[choice].T)))
 
 
@@ -93,4 +97,3 @@ ANSWERS: Answers = {
         given={"last 39 steps": "those from the last to the first of 40"},
     ),
 }  # fmt: skip
-

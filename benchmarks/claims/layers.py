@@ -23,7 +23,9 @@ def _right(record: LayersRecord, layer: int) -> list[bool]:
     """At each position that counts and that the sequence has told of, whether the likeliest token is right."""
     T = len(record.tokens)
     guesses = record.guesses[layer * T : (layer + 1) * T]
-    return [guess == target for guess, target, use in zip(guesses, record.targets, record.counted, strict=True) if use][4:]
+    return [guess == target for guess, target, use in zip(guesses, record.targets, record.counted, strict=True) if use][
+        4:
+    ]
 
 
 def _means(lab: Lab, asked: Experiment) -> list[float]:

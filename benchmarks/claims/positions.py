@@ -7,7 +7,15 @@ import numpy as np
 from benchmarks.claims.claim import Answer, Answers, Claim, at_least
 from benchmarks.claims.experiments import Experiment
 from benchmarks.claims.lab import Lab
-from explainer.theory.encodings import dot_kernel, offset_error, rotary_kernel, sinusoidal, sinusoidal_bug, still_share, wavelengths
+from explainer.theory.encodings import (
+    dot_kernel,
+    offset_error,
+    rotary_kernel,
+    sinusoidal,
+    sinusoidal_bug,
+    still_share,
+    wavelengths,
+)
 
 T, D = 512, 128
 ROTARY_T, K = 256, 32
