@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint types unit chromium bench clean
+.PHONY: run test lint types unit chromium bench claims clean
 
 run: $(VENV)/run
 	$(BIN)/streamlit run app.py
@@ -23,6 +23,9 @@ unit: $(VENV)/dev chromium
 
 bench: $(VENV)/dev chromium
 	$(BIN)/python -m benchmarks
+
+claims: $(VENV)/dev
+	$(BIN)/python -m benchmarks.claims $(NAME)
 
 chromium:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \

@@ -527,7 +527,9 @@ def test_dots_are_of_the_own_sequence_and_lines_of_the_tape() -> None:
     tape, choice = reel(records, [0, 1, 3, 8], run), {"score": 6, "layer": 1, "head": 2}
     scores = rng.random((len(SCORES), L, H))
     scores[6, 1, 1], scores[0] = 9.0, np.nan
-    answer = reel([BiographyRecord(scores, np.zeros((3, L, H)), np.full((L, H), np.nan), 2.5, 1, 5)], [3], run).frames["biography"][0]
+    answer = reel([BiographyRecord(scores, np.zeros((3, L, H)), np.full((L, H), np.nan), 2.5, 1, 5)], [3], run).frames[
+        "biography"
+    ][0]
     asked = replace(tape, answers={"biography": answer})
     for panel in figures.page_panels([run, run], "light"):
         before, after = (fill(panel, [each, each], 8, choice) for each in (tape, asked))

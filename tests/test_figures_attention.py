@@ -370,7 +370,10 @@ def test_the_strongest_head_is_named_with_its_score() -> None:
     assert said["previous_token"] == "3 layers: strongest is layer 2, head 1 (1.00, by chance 0.12)."
     assert said["prefix_matching"] == "3 layers: strongest is layer 3, head 1 (1.00, by chance 0.12)."
     alone = known("previous")
-    assert head_notes.readings_of(alone, moment_of(alone))["previous_token"] == "One layer: its only head has 1.00, by chance 0.12."
+    assert (
+        head_notes.readings_of(alone, moment_of(alone))["previous_token"]
+        == "One layer: its only head has 1.00, by chance 0.12."
+    )
 
 
 def test_one_token_only_looks_at_itself() -> None:

@@ -119,7 +119,9 @@ def test_home_links_to_what_is_running(store: Store) -> None:
 def test_home_opens_with_the_recorded_heads(store: Store) -> None:
     config = RunConfig(task="repeat", model="transformer", layers=2, heads=3, width=12, length=11, mlp=False)
     scores = np.zeros((2, 3), np.float32)
-    view = AttentionRecord(np.full((2, 3, 5, 5), 0.2, np.float32), tuple("abcde"), scores, scores, scores, np.stack([scores] * 3), scores)
+    view = AttentionRecord(
+        np.full((2, 3, 5, 5), 0.2, np.float32), tuple("abcde"), scores, scores, scores, np.stack([scores] * 3), scores
+    )
     meta = {**META, "example": "a *b* comes once"}
     store.create("lesson-attention", config, owner="", lenses=("attention",), meta=meta, pinned=True)
     store.append("lesson-attention", [Draft("view:attention", 0, encode_view("attention", view))], 0)

@@ -53,7 +53,9 @@ EXAMPLES = {
         clipped=1.0,
         loss=1 / 6,
     ),
-    "attention": AttentionRecord(values(L, H, T, T), TOKENS, *(values(L, H) for _ in range(3)), values(3, L, H), values(L, H)),
+    "attention": AttentionRecord(
+        values(L, H, T, T), TOKENS, *(values(L, H) for _ in range(3)), values(3, L, H), values(L, H)
+    ),
     "positions": PositionsRecord("learned", values(T, D), values(T, T), values(L, H, T)),
     "gates": GatesRecord(
         gates=values(L, H, T, N),

@@ -65,7 +65,9 @@ SAMPLES: dict[str, Any] = {
         floats(2, 5, 7), tuple("a<b>é"), MASK, tuple("b<c>d"), tuple("xyzzy"), floats(5), NONE, NONE
     ),
     "gradients": GradientRecord(WILD, floats(5), 0.9, 4, 0.123456789012, ("w", "b"), floats(2), 1.5, 1.0, 1.0, 0.25),
-    "attention": AttentionRecord(floats(2, 3, 5, 5), tuple("abcde"), floats(2, 3), UNKNOWN, floats(2, 3), floats(3, 2, 3), floats(2, 3)),
+    "attention": AttentionRecord(
+        floats(2, 3, 5, 5), tuple("abcde"), floats(2, 3), UNKNOWN, floats(2, 3), floats(3, 2, 3), floats(2, 3)
+    ),
     "positions": PositionsRecord("learned", floats(11, 7), floats(11, 11), floats(2, 3, 5)),
     "gates": GatesRecord(
         floats(2, 3, 5, 7),
@@ -268,7 +270,9 @@ def test_attention_weights_take_a_byte_each() -> None:
 @pytest.mark.parametrize("value", [math.nan, math.inf, 0.0])
 def test_weights_that_cannot_be_quantised_stay_as_they_are(value: float) -> None:
     weights = np.full((2, 3, 5, 5), value, np.float32)
-    record = AttentionRecord(weights, tuple("abcde"), *(np.zeros(shape, np.float32) for shape in ((2, 3),) * 3 + ((3, 2, 3), (2, 3))))
+    record = AttentionRecord(
+        weights, tuple("abcde"), *(np.zeros(shape, np.float32) for shape in ((2, 3),) * 3 + ((3, 2, 3), (2, 3)))
+    )
     np.testing.assert_array_equal(tape.decode_view("attention", tape.encode_view("attention", record)).weights, weights)
 
 

@@ -95,7 +95,8 @@ def check(page: str, number: int, folder: Path) -> Done:
     torch.set_num_threads(1)
     lab = Lab(folder, lambda text: print(f"  {text}", file=sys.stderr, flush=True))
     experiment, rows = experiments(page)[number - 1], []
-    for claim in answers(page)[number].claims:
+    answer = answers(page)[number]
+    for claim in (*answer.claims, *answer.questions):
         start = time.perf_counter()
         try:
             found = claim.rows(claim.measure(lab, experiment))

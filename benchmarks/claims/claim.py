@@ -124,12 +124,14 @@ class Answer:
 
     Attributes:
         claims: what is checked.
-        given: words of the answer, or of the question, whose numbers are no claim about a run, and the reason: settings
-            of the experiment, names, arithmetic that follows from another number.
-        also: as `given`, of the question alone.
+        questions: likewise, of what the question says.
+        given: words of the answer whose numbers are no claim about a run, and the reason: settings of the experiment,
+            names, arithmetic that follows from another number.
+        asked: as `given`, of the question.
     """
 
     claims: Sequence[Claim]
+    questions: Sequence[Claim] = ()
     given: Mapping[str, str] = field(default_factory=dict)
     asked: Mapping[str, str] = field(default_factory=dict)
 
@@ -150,12 +152,17 @@ NAMES = (
 def loose_ends(experiment: Experiment, answer: Answer) -> list[str]:
     """Sentences on numbers of the texts that nothing covers, and on words that the texts have no longer."""
     said = [f"the answer has no {each.words!r}" for each in answer.claims if each.words not in experiment.answer]
+    said += [
+        f"the question has no {each.words!r}" for each in answer.questions if each.words not in experiment.question
+    ]
     said += [f"the answer has no {words!r}" for words in answer.given if words not in experiment.answer]
     said += [f"the question has no {words!r}" for words in answer.asked if words not in experiment.question]
     covered = [each.words for each in answer.claims]
     said += _bare(experiment.answer, [*covered, *answer.given], set(), "answer")
     settings = {number.value for text in experiment.query.values() for number in numbers(text)}
-    said += _bare(experiment.question, list(answer.asked), settings, "question")
+    said += _bare(
+        experiment.question, [*(each.words for each in answer.questions), *answer.asked], settings, "question"
+    )
     return [f"{experiment.page} {experiment.number}: {each}" for each in said]
 
 

@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 
-from benchmarks.claims.claim import Answer, Answers, Claim, within
+from benchmarks.claims.claim import Answer, Answers, Claim, at_most, within
 from benchmarks.claims.experiments import Experiment
 from benchmarks.claims.lab import Lab
 from explainer.records import GatesRecord
 
-DEPTH, QUOTES, WORD = "bracket depth", "inside quotes", "since space"
+DEPTH, QUOTES, WORD = "bracket depth", "inside quotes", "characters since a blank"
 
 
 def _gates(lab: Lab, asked: Experiment, step: int | None = None, **fields: object) -> GatesRecord:
@@ -40,6 +40,19 @@ def time_constant(lab: Lab, asked: Experiment, bias: float) -> float:
     return float(np.median(-1 / np.log(kept)))
 
 
+def _correlations(lab: Lab, asked: Experiment, variable: str, step: int | None = None) -> np.ndarray:
+    """Of each unit with the variable; default, at the end."""
+    record = _gates(lab, asked, step)
+    found: np.ndarray = record.correlations[record.variables.index(variable)]
+    return found
+
+
+def _probes(lab: Lab, asked: Experiment) -> list[float]:
+    """What a linear readout tells of the quotation marks, before training and after."""
+    records = [_gates(lab, asked, step) for step in (0, None)]
+    return [float(record.probes[record.variables.index(QUOTES)]) for record in records]
+
+
 ANSWERS: Answers = {
     1: Answer(
         claims=(
@@ -57,5 +70,20 @@ ANSWERS: Answers = {
             Claim("about [1.4]", lambda lab, asked: time_constant(lab, asked, 0.0), within(0.1)),
         ),
         given={"−1 / ln 0.88": "the formula", "a bias of 0": "the usual start"},
+    ),
+    3: Answer(
+        claims=(
+            Claim("(r = [−0.44])", lambda lab, asked: _correlations(lab, asked, DEPTH)[34], within(0.03)),
+            Claim("more than [0.26] before", lambda lab, asked: np.abs(_correlations(lab, asked, DEPTH, 0)).max(), at_most),
+            Claim(
+                "Quotation marks: [0.25] before, [0.38] at the end",
+                lambda lab, asked: [np.abs(_correlations(lab, asked, QUOTES, step)).max() for step in (0, None)],
+                within(0.03),
+            ),
+            Claim("R² rises from [0.25] to [0.45]", _probes, within(0.03)),
+            Claim("[0.72] at the end", lambda lab, asked: _correlations(lab, asked, WORD).max(), within(0.03)),
+            Claim("at step 0, with [−0.72]", lambda lab, asked: _correlations(lab, asked, WORD, 0).min(), within(0.03)),
+        ),
+        asked={"to step 0": "the moment"},
     ),
 }  # fmt: skip

@@ -85,9 +85,9 @@ ANSWERS: Answers = {
     2: Answer(
         claims=(
             Claim(
-                "layer 2, head 3 goes from [0.88] to [0.57]",
+                "layer 2, head 3 goes from [0.9] to [0.5]",
                 lambda lab, asked: [score(_two_layers(lab, asked), "positional", step)[1, 2] for step in (35, 72)],
-                within(0.02),
+                within(0.1),
             ),
             Claim("At step 97 the loss is still [3.40]", lambda lab, asked: _two_layers(lab, asked).look("biography", 97).loss, within(0.02)),
             Claim("of [3.49]", lambda lab, asked: _two_layers(lab, asked).look("biography", 0).loss, within(0.01)),
@@ -119,7 +119,7 @@ ANSWERS: Answers = {
             Claim("falls to [2.6]", lambda lab, asked: lab.run(asked.config).look("biography").loss, within(0.1)),
             Claim("no head's score passes [0.1]", lambda lab, asked: score(lab.run(asked.config), "prefix_matching").max(), at_most),
             Claim(
-                "is [0.5] to [0.9] higher",
+                "is [0.4] to [1.0] higher",
                 lambda lab, asked: [score(lab.run(asked.config), "knocked_out")[0].min(), score(lab.run(asked.config), "knocked_out")[0].max()],
                 (at_least, at_most),
             ),

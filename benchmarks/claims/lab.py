@@ -173,7 +173,7 @@ class Lab:
         if config.parent:
             parent = self._parents[config.parent]
             trainer.load_weights(parent.weights(parent.last))
-        kept = {step for step in _tape_steps(config.steps)} | {step for step in MOMENTS if step <= config.steps}
+        kept = set(_tape_steps(config.steps)) | {step for step in MOMENTS if step <= config.steps}
         arrays = {f"0 {name}": array for name, array in trainer.weights().items()}
         losses, diverged = [], False
         for _ in range(config.steps):
