@@ -74,15 +74,9 @@ EXPERIMENTS = (
         "Here the LSTM's forget gate is held at 1, at the end of training: it never forgets. Is that harmless, in a task where all "
         "depends on remembering?",
         {"surgery": "layer 1 gate forget = 1", "step": "800"},
-<<<<<<< HEAD
         "No: the loss rises by 0.208 ± 0.007, from 0.0025 to 0.21. The cell also keeps what it should drop, and the answer comes out "
         "too high. But train on like this for 300 steps and it learns to live with it: the validation loss is 0.04 after one step, "
         "0.0017 after 50 and 0.0005 after 300.",
-=======
-        "No: the loss rises from 0.0026 to 0.17, 63 times. The cell also keeps what it should drop, and the answer comes out "
-        "too high. But train on like this for 300 steps and it learns to live with it: the validation loss falls from 0.2 to "
-        "0.002 after 50 steps, and to less than 0.001 after 300.",
->>>>>>> claims
     ),
     Experiment(
         "Of the eight heads of this Transformer, head 1 of layer 1 looks at the previous token. What is left of the whole without it?",
@@ -95,13 +89,8 @@ EXPERIMENTS = (
         "Unit 10 of the LSTM is switched off: the loss is 0.24 ± 0.01 higher, nearly a hundred times what it was. Press Train on like this. "
         "Is a unit that is missed so much one that can't be replaced?",
         {"surgery": "layer 1 unit 10 = 0", "step": "800"},
-<<<<<<< HEAD
         "It can. After the first step the validation loss is 0.17, that of always answering 1. After 50 steps it is 0.042, "
         "after 300 it is 0.0014; the parent had 0.0025 when the branch began. What was missed was this unit's part in "
-=======
-        "It can. Before the first update the validation loss is 0.23, more than that of always answering 1 (0.17). After 50 steps it is 0.04, "
-        "after 300 less than 0.002, lower than the 0.0025 that the parent had at that step. What was missed was this unit's part in "
->>>>>>> claims
         "these weights, not the unit.",
     ),
 )
