@@ -163,6 +163,7 @@ SAMPLES: dict[str, Any] = {
         np.arange(2),
         floats(2),
         floats(2),
+        np.arange(2),
         ("", "<b>"),
         np.arange(2),
         floats(7),
