@@ -78,15 +78,9 @@ EXPERIMENTS = (
     Experiment(
         "Which comes first: the previous-token head, the induction head, or the accuracy? Step slowly from here.",
         {"step": "183"},
-<<<<<<< HEAD
-        "None, to the eye: in this run the induction score goes from 0.11 at step 183 to 0.53 at step 254, the "
-        "previous-token score from 0.08 to 0.38, and accuracy from 0.1 to 0.8. Then the previous-token head goes on "
-        "sharpening, to 0.95 at the end. The control's accuracy creeps to 0.19.",
-=======
         "None, to the eye: in this run the induction score goes from 0.11 at step 183 to 0.53 at step 254 and the "
         "previous-token score from 0.08 to 0.38, while validation accuracy goes from 0.10 at step 179 to 0.64 at step 236 and "
         "0.80 at step 259. Then the previous-token head goes on sharpening, to 0.95 at the end. The control's accuracy creeps to 0.19.",
->>>>>>> knock
     ),
     Experiment(
         "Put the layer norm before each branch, as most models have it, and train. Do the same heads form?",
