@@ -163,5 +163,5 @@ words_below(
         ("lenses/chance.py", "pairs"),
     ],
     experiments=EXPERIMENTS,
-    config=runs[0].config if runs else None,
+    run=runs[0] if runs else None,
 )

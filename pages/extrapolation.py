@@ -185,5 +185,5 @@ words_below(
         ("models/positions.py", "sinusoidal"),
     ],
     experiments=EXPERIMENTS,
-    config=run.config if run is not None else page.sweep.configs[-1],
+    run=run if run is not None else page.sweep.configs[-1],
 )

@@ -156,5 +156,5 @@ words_below(
         ("models/cells.py", CELLS[model]),
     ],
     experiments=EXPERIMENTS,
-    config=runs[0].config if runs else None,
+    run=runs[0] if runs else None,
 )

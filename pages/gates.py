@@ -188,7 +188,7 @@ words_below(
         ("theory/patterns.py", "expected"),
     ],
     experiments=EXPERIMENTS,
-    config=runs[0].config if runs else None,
+    run=runs[0] if runs else None,
 )
 
 with asked:

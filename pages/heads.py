@@ -166,5 +166,5 @@ words_below(
         ("theory/phase.py", "phase_change"),
     ],
     experiments=EXPERIMENTS,
-    config=runs[0].config if runs else None,
+    run=runs[0] if runs else None,
 )

@@ -125,5 +125,5 @@ words_below(
         ],
     ],
     experiments=EXPERIMENTS,
-    config=runs[0].config if runs else None,
+    run=runs[0] if runs else None,
 )

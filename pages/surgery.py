@@ -148,5 +148,5 @@ words_below(
         ("theory/paired.py", "quotient"),
     ],
     experiments=EXPERIMENTS,
-    config=run.config if run else None,
+    run=run,
 )

@@ -92,7 +92,7 @@ def test_views_by_earlier_definitions_go_and_all_else_stays(tmp_path: Path) -> N
     for run, config in {"old": CONFIG, "bare": CONFIG, "operated": operated}.items():
         values = (run, config.to_json(), "", "done", 11, 1.0, 2.0, "me", "", 0, 0, 0, "", "{}", 999, "[]")
         db.execute(f"INSERT INTO runs ({', '.join(columns)}) VALUES ({', '.join('?' * 16)})", values)
-    kinds = ("metrics", "weights", "view:gates", "view:hidden", "view:fixed_points", "event")
+    kinds = ("metrics", "weights", "view:gates", "view:gradients", "view:fixed_points", "event")
     for seq, kind in enumerate(kinds):
         db.execute("INSERT INTO chunks VALUES ('old', ?, ?, 11, ?)", (seq, kind, b"x" * (seq + 1)))
         db.execute("INSERT INTO chunks VALUES ('operated', ?, ?, 11, ?)", (seq, kind, b"x"))
@@ -102,8 +102,8 @@ def test_views_by_earlier_definitions_go_and_all_else_stays(tmp_path: Path) -> N
     )
     db.close()
     store = Store(tmp_path)
-    assert [chunk.kind for chunk in store.chunks("old")] == ["metrics", "weights", "view:hidden", "event"]
-    assert store.kind_bytes("old") == {"metrics": 1, "weights": 2, "view:hidden": 4, "event": 6}
+    assert [chunk.kind for chunk in store.chunks("old")] == ["metrics", "weights", "view:gradients", "event"]
+    assert store.kind_bytes("old") == {"metrics": 1, "weights": 2, "view:gradients": 4, "event": 6}
     assert [chunk.kind for chunk in store.chunks("operated")] == ["metrics", "weights", "event"]
     assert {run.id: run.bytes for run in store.runs()} == {"old": 13, "bare": 0, "operated": 3}
     assert store.ask("old", 11, "gates", "").status == "waiting"

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 Migration = tuple[str, tuple[str, ...]]
 
-REDEFINED = ("fixed_points", "gates", "attention", "biography", "beyond", "surgery")
+REDEFINED = ("hidden", "fixed_points", "gates", "attention", "biography", "beyond", "surgery")
 """Lenses whose numbers came to mean something else: probes by whole sequences, errors, chance levels, three kinds of points."""
 
 MIGRATIONS: tuple[Migration, ...] = (
