@@ -230,7 +230,7 @@ def test_a_validation_loss_is_told_with_its_step_and_the_lowest() -> None:
     assert said(0) == "validation loss 4.5 at step 0"
     assert said(69) == "validation loss 3 at step 25, the lowest so far"
     assert said(254) == "validation loss 2.5 at step 250 (lowest: 2.24 at step 125)"
-    assert said(600) == "validation loss 2.88 at step 600, risen by 0.63 ± 0.06 since its lowest, 2.24 at step 125"
+    assert said(600) == "validation loss 2.88 at step 600, risen by 0.635 ± 0.062 since its lowest, 2.24 at step 125"
 
 
 def test_a_training_loss_that_has_risen_again_does_not_say_that_it_came_down() -> None:

@@ -198,10 +198,18 @@ def validation_trend(moment: Moment) -> str:
         return said
     low = f"{spoken(found.value)} at step {found.step}"
     if found.risen:
-        return f"{said}, risen by {found.rise:.2g} ± {found.error:.1g} since its lowest, {low}"
+        return f"{said}, risen by {with_error(found.rise, found.error)} since its lowest, {low}"
     if found.step == int(steps[-1]):
         return f"{said}, the lowest so far"
     return f"{said} (lowest: {low})"
+
+
+def with_error(value: float, error: float) -> str:
+    """Two digits of the error, and the value to the same place: "0.768 ± 0.107" is "0.77 ± 0.11"."""
+    if not (math.isfinite(error) and error > 0):
+        return spoken(value)
+    digits = max(0, 1 - math.floor(math.log10(error)))
+    return f"{value:.{digits}f} ± {error:.{digits}f}"
 
 
 def spoken(value: float) -> str:

@@ -13,6 +13,8 @@ from explainer.figures.theme import ink, plain
 NAME = "reference"  # of the annotations that `stack` moves
 LINE = 14  # pixels from one label to the next
 SIZE = 11
+HALOES = {"light": "0 0 3px #FFFFFF, 0 0 3px #FFFFFF", "dark": "0 0 3px #11161D, 0 0 3px #11161D"}
+"""Of the page's background, so that a label can be read where a curve goes through it."""
 SAME = 0.005  # of its value: a line that close to another has one label with it
 SURE = 2.0
 """Standard errors of the validation loss by which it has to be off a reference; else it is level with it."""
@@ -60,7 +62,7 @@ def reference_lines(
         {"name": NAME, "xref": "paper", "x": 1, "xanchor": "right", "yanchor": "bottom", "showarrow": False}
         | {"y": math.log10(group[0][1]) if logarithmic else group[0][1], "yshift": 0}
         | {"text": plain(f"{', '.join(name for name, _ in group)} {group[0][1]:.3g}")}
-        | {"font": {"size": SIZE, "color": shade.muted}}
+        | {"font": {"size": SIZE, "color": shade.muted, "shadow": HALOES.get(theme, HALOES["light"])}}
         for group in groups
     ]
     return shapes, notes
