@@ -30,12 +30,15 @@ class HiddenRecord:
         tokens: what the model read, as labels.
         mask: the positions that count in the loss.
         targets: what it should say, as labels.
-        guesses: the likeliest token (token tasks).
+        guesses: the likeliest token, and `certainty`, its probability (token tasks).
         right: probability that it gave to the right token (token tasks).
         output: the number that it said, in the units of the data (number tasks; of several, the first).
         target: the number that it should say (number tasks).
         errors: of each number that it says, the root mean square of output - target over the positions that count.
         signs: of each, the share of these positions where it has the target's sign.
+
+    `right` and `target` are NaN where nobody knows what is right: after the last step of an input whose
+    continuation is asked for.
     """
 
     states: Float[np.ndarray, "L T N"]
@@ -43,6 +46,7 @@ class HiddenRecord:
     mask: Bool[np.ndarray, " T"]
     targets: tuple[str, ...]
     guesses: tuple[str, ...]
+    certainty: Float[np.ndarray, " tokens"]
     right: Float[np.ndarray, " tokens"]
     output: Float[np.ndarray, " numbers"]
     target: Float[np.ndarray, " numbers"]
@@ -59,6 +63,12 @@ class HiddenRecord:
         assert self.target.shape == self.output.shape, self.target.shape
         assert self.errors.shape == self.signs.shape, (self.errors.shape, self.signs.shape)
         assert len(self.guesses) == self.right.size, len(self.guesses)
+        assert self.certainty.shape == self.right.shape, self.certainty.shape
+
+    @property
+    def foretells(self) -> bool:
+        """Whether what it says last is a forecast: there nobody knows what is right."""
+        return not self.mask[-1] and bool(np.isnan((self.right if self.has_tokens else self.target)[-1]))
 
     @property
     def has_tokens(self) -> bool:
@@ -508,7 +518,8 @@ class LayersRecord:
     """What the model would say after each layer (the logit lens), and where its attention comes from (rollout).
 
     Attributes:
-        losses: [l, t], of what the residual stream says at t, l = 0 after the embedding, l after layer l.
+        losses: [l, t], of what the residual stream says at t, l = 0 after the embedding, l after layer l; NaN
+            where nobody knows what is right.
         certainty: probability of the likeliest token there (token tasks; else of shape (0, 0)).
         guesses: that token, or the number, row by row: (L + 1) T labels.
         counted: the positions that count in the loss.
@@ -622,7 +633,8 @@ class SurgeryRecord:
         checked: these two effects over the `sequences` that did not choose them; `checked_errors`: theirs.
         outputs: untouched and operated, of the first sequence: the probability of the right token
             (token tasks) or the number said, in the units of the data.
-        losses: the same two, at each position.
+        losses: the same two, at each position. These, the probability and `target` are NaN where nobody
+            knows what is right.
         moved: how far the output moved: |difference|, or half the sum of |p - q| over the tokens.
         target: the number that should be said (number tasks).
         guesses: the likeliest token untouched; `operated_guesses`: operated (token tasks).

@@ -16,7 +16,7 @@ from explainer.figures.gates import (
     tracking_reading,
     with_error,
 )
-from explainer.figures.hidden import output_reading, path_reading, states_reading
+from explainer.figures.hidden import judged_reading, output_reading, path_reading, states_reading
 from explainer.figures.panel import Moment
 from explainer.records import GatesRecord, HiddenRecord
 
@@ -59,32 +59,63 @@ def numbers(output: list[float], target: list[float], mask: list[bool]) -> Hidde
     T = len(output)
     none = np.empty(0, np.float32)
     return HiddenRecord(
-        states=np.zeros((1, T, 2), np.float32), tokens=("0",) * T, mask=np.array(mask), targets=("0",) * T, guesses=(),
+        states=np.zeros((1, T, 2), np.float32), tokens=("0",) * T, mask=np.array(mask), targets=("0",) * T, guesses=(), certainty=none,
         right=none, output=np.array(output, np.float32), target=np.array(target, np.float32),
     )  # fmt: skip
 
 
 def test_the_output_is_told_where_it_counts() -> None:
     every = numbers([1, 2, 3, 4], [1, 0, 3.5, 8], [True, True, True, False])
-    assert output_reading(every) == (
+    assert judged_reading(every) == (
         "Over the 3 positions that count, the error is 1.19 (root mean square); largest at t = 1, smallest at t = 0."
     )
     one = replace(every, mask=np.array([False, False, False, True]))
-    assert output_reading(one) == "At t = 3, where it counts, the output is 4.000 and the target 8.000."
-    assert output_reading(replace(every, mask=np.zeros(4, bool))) == "No position of this sequence counts in the loss."
-    assert output_reading(numbers([1, np.nan], [1, 1], [True, True])) == "What the network says is not finite."
+    assert judged_reading(one) == "At t = 3, where it counts, the output is 4.000 and the target 8.000."
+    assert judged_reading(replace(every, mask=np.zeros(4, bool))) == "No position of this sequence counts in the loss."
+    assert output_reading(numbers([1, np.nan], [1, 1], [True, True]), {}) == "What the network says is not finite."
 
 
 def test_a_guess_is_told_by_how_often_and_how_surely_it_is_right() -> None:
     none = np.empty(0, np.float32)
     record = HiddenRecord(
         states=np.zeros((1, 3, 2), np.float32), tokens=tuple("abc"), mask=np.array([False, True, True]), targets=tuple("bca"),
-        guesses=tuple("bcb"), right=np.array([0.9, 0.75, 0.25], np.float32), output=none, target=none,
+        guesses=tuple("bcb"), certainty=np.full(3, 0.5, np.float32), right=np.array([0.9, 0.75, 0.25], np.float32), output=none, target=none,
     )  # fmt: skip
-    assert output_reading(record) == (
+    assert judged_reading(record) == (
         "The likeliest token is right at 50% of the 2 positions that count; the right token gets probability 0.50 on average, "
         "from 0.25 at t = 2 to 0.75 at t = 1."
     )
+
+
+def test_a_forecast_is_told_first_in_the_units_of_the_data() -> None:
+    run = {"task": "forecast", "unit": "sunspots"}
+    record = replace(
+        numbers([1, 2, 23.14], [2, 4, np.nan], [True, True, False]), tokens=("12", "20.7", "17.9"), targets=("", "", "")
+    )
+    assert output_reading(record, run) == (
+        "After 20.7, 17.9 the network forecasts 23.1 sunspots. "
+        "Over the 2 positions that count, the error is 1.58 (root mean square); largest at t = 1, smallest at t = 0."
+    )
+    known = replace(record, target=np.array([2, 4, 8], np.float32))  # as in a validation window
+    assert "forecasts" not in output_reading(known, run)
+    assert "forecasts 23.1." in output_reading(record, {"task": "forecast"})
+
+
+def test_the_next_token_is_told_with_its_probability() -> None:
+    none = np.empty(0, np.float32)
+    record = HiddenRecord(
+        states=np.zeros((1, 3, 2), np.float32), tokens=tuple("abc"), mask=np.array([True, True, False]), targets=("b", "c", ""),
+        guesses=tuple("bcd"), certainty=np.array([0.9, 0.75, 0.625], np.float32), right=np.array([0.9, 0.75, np.nan], np.float32),
+        output=none, target=none,
+    )  # fmt: skip
+    assert output_reading(record, {"task": "text"}).startswith(
+        "After “abc” the network takes “d” for the likeliest next character, with probability 0.62. The likeliest token is right at 100%"
+    )
+    assert output_reading(record, {"task": "repeat"}).startswith(
+        "After a b c the network takes “d” for the likeliest next symbol"
+    )
+    lost = replace(record, certainty=np.full(3, np.nan, np.float32))
+    assert output_reading(lost, {"task": "text"}) == "What the network says is not finite."
 
 
 def gates(values: np.ndarray, probes: list[float], correlations: list[list[float]]) -> GatesRecord:

@@ -40,6 +40,7 @@ def record(
         mask=np.ones(3, bool),
         targets=("", "", ""),
         guesses=(),
+        certainty=np.zeros(0, np.float32),
         right=np.zeros(0, np.float32),
         output=np.zeros(3, np.float32),
         target=np.zeros(3, np.float32),

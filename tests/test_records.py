@@ -39,7 +39,7 @@ def values(*shape: int) -> np.ndarray:
 
 NONE = np.zeros(0, dtype=np.float32)
 EXAMPLES = {
-    "hidden": HiddenRecord(values(L, T, N), TOKENS, values(T) > 0, TOKENS, TOKENS, values(T), NONE, NONE),
+    "hidden": HiddenRecord(values(L, T, N), TOKENS, values(T) > 0, TOKENS, TOKENS, values(T), values(T), NONE, NONE),
     "gradients": GradientRecord(
         norms=np.array([0.0, np.nan, np.inf, *range(T - 3)]),
         theory=np.zeros(0),
@@ -220,7 +220,7 @@ def test_a_record_comes_back_from_arrays_as_it_was(name: str) -> None:
 
 def test_number_tasks_have_outputs_and_no_probabilities() -> None:
     labels = tuple(map(str, range(T)))
-    record = HiddenRecord(values(L, T, N), labels, np.ones(T, bool), labels, (), NONE, values(T), values(T))
+    record = HiddenRecord(values(L, T, N), labels, np.ones(T, bool), labels, (), NONE, NONE, values(T), values(T))
     assert not record.has_tokens
     assert EXAMPLES["hidden"].has_tokens  # type: ignore[attr-defined]
 

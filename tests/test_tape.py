@@ -62,7 +62,7 @@ WILD = np.array([0, 1e-30, math.nan, math.inf, 2], np.float32)
 UNKNOWN = np.full((2, 3), np.nan, np.float32)
 SAMPLES: dict[str, Any] = {
     "hidden": HiddenRecord(
-        floats(2, 5, 7), tuple("a<b>é"), MASK, tuple("b<c>d"), tuple("xyzzy"), floats(5), NONE, NONE
+        floats(2, 5, 7), tuple("a<b>é"), MASK, tuple("b<c>d"), tuple("xyzzy"), floats(5), floats(5), NONE, NONE
     ),
     "gradients": GradientRecord(WILD, floats(5), 0.9, 4, 0.123456789012, ("w", "b"), floats(2), 1.5, 1.0, 1.0, 0.25),
     "attention": AttentionRecord(

@@ -15,9 +15,11 @@ USUAL = {"init": "default", "forget_bias": 0.0, "steps": 800}
 """The recorded sweep's own values of what the addresses change."""
 
 
-def horizon(lab: Lab, asked: Experiment, *, last: bool = False, usual: bool = False, **fields: object) -> float:
+def horizon(
+    lab: Lab, asked: Experiment, *, last: bool = False, usual: bool = False, seed: int = 0, **fields: object
+) -> float:
     """Steps over which a gradient falls under 1 %, before training or after it."""
-    run = lab.run(asked.one(**fields), **(USUAL if usual else {}))
+    run = lab.run(asked.one(**fields), seed=seed, **(USUAL if usual else {}))
     record = run.look("reach", run.last if last else 0)
     return gradient_horizon(record.norms[: record.last + 1])
 
@@ -46,7 +48,7 @@ ANSWERS: Answers = {
         claims=(
             Claim("is [46.5] steps at T = 80", partial(horizon, length=80)),
             Claim("instead of [8.5]", partial(horizon, length=80, usual=True)),
-            Claim("at T = 10 the score is above [0.9]", lambda lab, asked: min(_with_seeds(lab, asked, 10)), at_least),
+            Claim("at T = 10 the score is above [0.7]", lambda lab, asked: min(_with_seeds(lab, asked, 10)), at_least),
             Claim("at T = 20 it is at most [0.25]", lambda lab, asked: max(_with_seeds(lab, asked, 20)), at_most),
             Claim("at T = 40 about [0]", lambda lab, asked: max(map(abs, _with_seeds(lab, asked, 40))), within(0.1)),
             Claim(
@@ -57,7 +59,13 @@ ANSWERS: Answers = {
                     for ours, usual in zip(_with_seeds(lab, asked, T), _with_seeds(lab, asked, T, usual=True), strict=True)
                 ),
             ),
-            Claim("at T = 40 the horizon is [3] steps", partial(horizon, length=40, last=True), within(0.5)),
+            Claim(
+                "at T = 40 the gradient reached all the way before training, and after it no longer does",
+                lambda lab, asked: [
+                    math.isinf(horizon(lab, asked, length=40, seed=seed, last=last)) for seed in range(3) for last in (False, True)
+                ]
+                == [True, False] * 3,
+            ),
         ),
         given={"seeds 0, 1 and 2": "the seeds that are trained"},
         asked={
@@ -93,7 +101,7 @@ ANSWERS: Answers = {
                 at_most,
             ),
             Claim("[0.49] at T = 10 and less than [0.2] at T = 20", _scores("rnn", 10, 20), (within(0.02), at_most)),
-            Claim("against [0.96] and [0.77] after 800", _scores("rnn", 10, 20, usual=True), within(0.01)),
+            Claim("against more than [0.9] and [0.7] after 800", _scores("rnn", 10, 20, usual=True), at_least),
         ),
         given={"At T = 20": "one of the lengths"},
         asked={"three lengths": "of the address", "a quarter of a minute": "about how long it takes"},

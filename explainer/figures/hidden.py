@@ -17,6 +17,7 @@ from explainer.theory.pca import aligned, principal_axes, project
 
 TOP = 99  # as an index: the last layer, however many there are
 SAMPLES = 4000  # states that the basis is fitted on, at most
+READ_BEFORE = 12  # tokens that a forecast of the next one is told with, at most
 SATURATED = 0.95  # |h| of a tanh state above which its derivative 1 - h^2 is under a tenth
 
 
@@ -180,7 +181,7 @@ def notes(record: HiddenRecord, moment: Moment) -> Notes:
         readings={
             "states": {str(layer): states_reading(record.states[layer]) for layer in range(L)},
             "path": path_reading(record.states[-1]),
-            "output": output_reading(record),
+            "output": output_reading(record, moment.meta),
             "loss": loss_reading(moment),
         },
         arrays={
@@ -282,13 +283,36 @@ def path_reading(states: NDArray[np.float32]) -> str:
     )
 
 
-def output_reading(record: HiddenRecord) -> str:
+def output_reading(record: HiddenRecord, run: Mapping[str, Any]) -> str:
+    """The forecast, where there is one, and one sentence on the positions that count."""
+    if not np.isfinite(record.certainty if record.has_tokens else record.output).all():
+        return "What the network says is not finite."
+    judged = judged_reading(record)
+    return f"{forecast_reading(record, run)} {judged}" if record.foretells else judged
+
+
+def forecast_reading(record: HiddenRecord, run: Mapping[str, Any]) -> str:
+    """One sentence: what the network says that comes next, which nobody knows.
+
+    Args:
+        run: its `task`, and the `unit` of its numbers.
+    """
+    if record.has_tokens:
+        gap, read, likely = ("", "“{}”", "character") if run["task"] == "text" else (" ", "{}", "symbol")
+        shown = read.format(gap.join(record.tokens[-READ_BEFORE:]))
+        return (
+            f"After {shown} the network takes “{record.guesses[-1]}” for the likeliest next {likely}, "
+            f"with probability {record.certainty[-1]:.2f}."
+        )
+    unit = f" {run['unit']}" if run.get("unit") else ""
+    return f"After {', '.join(record.tokens[-2:])} the network forecasts {record.output[-1]:.3g}{unit}."
+
+
+def judged_reading(record: HiddenRecord) -> str:
     """One sentence on the positions that count."""
     mask = record.mask
     if not mask.any():
         return "No position of this sequence counts in the loss."
-    if not np.isfinite(record.right if record.has_tokens else record.output).all():
-        return "What the network says is not finite."
     if record.has_tokens:
         right = record.right[mask]
         worst, best = (int(np.flatnonzero(mask)[at]) for at in (right.argmin(), right.argmax()))

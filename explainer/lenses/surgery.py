@@ -20,6 +20,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from explainer.config import RunConfig
+from explainer.lenses.hidden import where_known
 from explainer.lenses.lens import Lens, evaluating, first_rows
 from explainer.models import SequenceModel, observe, operated
 from explainer.models.operate import Edit
@@ -198,18 +199,19 @@ def _said(task: Task, batch: Batch, output: Float[Tensor, "1 T V"], changed: Flo
     """What both say of the first sequence, and how far they are apart."""
     first = first_rows(batch, 1)
     both = torch.cat([output, changed]).float()
-    losses = [task.loss_per_position(each, first)[0].float().cpu().numpy() for each in (output, changed)]
+    known = first.known_of(0)
+    losses = [where_known(task.loss_per_position(each, first)[0].float(), known) for each in (output, changed)]
     empty = np.zeros(0, dtype=np.float32)
     if task.has_tokens:
         p = both.softmax(-1)
         right = p.gather(-1, first.y.expand(2, -1)[..., None])[..., 0]
         moved = (p[0] - p[1]).abs().sum(-1) / 2
         guesses = [tuple(task.vocabulary[index] for index in each.argmax(-1).tolist()) for each in both]
-        outputs, target = right, empty
+        outputs, target = torch.where(known, right, torch.nan), empty
     else:
         outputs = task.in_units(both[..., 0])
         moved = (outputs[0] - outputs[1]).abs()
-        target = task.in_units(first.y[0, :, 0].float()).cpu().numpy()
+        target = where_known(task.in_units(first.y[0, :, 0].float()), known)
         guesses = [(), ()]
     return {
         "outputs": outputs.cpu().numpy(),

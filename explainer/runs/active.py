@@ -158,6 +158,7 @@ def describe(trainer: Trainer) -> dict[str, object]:
     task = trainer.task
     return {
         "metric": task.metric,
+        "unit": task.unit,
         "baseline": task.baseline,
         "baseline_name": task.baseline_name,
         "references": task.references,

@@ -27,20 +27,27 @@ class Batch:
 
     Attributes:
         x: token numbers, or F real features a step.
-        y: the right next token, or the right numbers.
+        y: the right next token, or the right numbers; where nobody knows it, something that must not be used.
         mask: the positions that count in the loss and the metric.
         period: after how many steps a sequence repeats itself, where the task knows it.
+        known: the positions at which y is known, the mask's among them; None for all.
     """
 
     x: Int[Tensor, "B T"] | Float[Tensor, "B T F"]
     y: Int[Tensor, "B T"] | Float[Tensor, "B T outputs"]
     mask: Bool[Tensor, "B T"]
     period: Int[Tensor, " B"] | None = None
+    known: Bool[Tensor, "B T"] | None = None
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on another device."""
         period = None if self.period is None else self.period.to(device)
-        return Batch(self.x.to(device), self.y.to(device), self.mask.to(device), period)
+        known = None if self.known is None else self.known.to(device)
+        return Batch(self.x.to(device), self.y.to(device), self.mask.to(device), period, known)
+
+    def known_of(self, row: int) -> Bool[Tensor, " T"]:
+        """Where y of one sequence is known."""
+        return torch.ones_like(self.mask[row]) if self.known is None else self.known[row]
 
 
 def next_step(sequence: Tensor) -> Batch:
@@ -54,7 +61,7 @@ def next_step(sequence: Tensor) -> Batch:
 
 
 def open_ended(sequence: Tensor) -> Batch:
-    """One sequence, all of it shown: nobody knows what follows its last step, so that doesn't count.
+    """One sequence, all of it shown: nobody knows what follows its last step, so there is no y there.
 
     Args:
         sequence: T steps, (T,) tokens or (T, 1) numbers.
@@ -62,7 +69,7 @@ def open_ended(sequence: Tensor) -> Batch:
     y = torch.cat([sequence[1:], torch.zeros_like(sequence[:1])])
     mask = torch.ones(1, len(sequence), dtype=torch.bool)
     mask[0, -1] = False
-    return Batch(sequence[None], y[None], mask)
+    return Batch(sequence[None], y[None], mask, known=mask)
 
 
 class Task(ABC):
@@ -80,6 +87,7 @@ class Task(ABC):
         metric: name and unit of what `score` returns.
         baseline: its value for the best guess without a memory, or at chance. Of a task that is made up from the seed, what
             is expected of that guess in closed form; of data, measured on the validation part, as the model is.
+        unit: of the numbers that are read and said, in words; empty where they have none.
         baseline_name: what that guess is.
         lower_is_better: whether a model should end below the baseline.
     """
@@ -87,6 +95,7 @@ class Task(ABC):
     inputs: int
     outputs: int
     vocabulary: tuple[str, ...] = ()
+    unit: str = ""
     metric: str
     baseline: float
     baseline_name: str

@@ -38,7 +38,8 @@ class Forecast(Task):
         super().__init__(config, data)
         self.series = SUNSPOTS if data is None else Series.from_text(data)
         self.inputs = self.outputs = 1
-        self.metric = f"root mean squared error ({self.series.unit or 'units of the series'})"
+        self.unit = self.series.unit
+        self.metric = f"root mean squared error ({self.unit or 'units of the series'})"
 
         values = np.array(self.series.values)
         self.validation = len(values) - training_values(len(values))

@@ -6,6 +6,8 @@ sequence: with a fixed one, a single layer gets by on positions alone and learns
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -55,7 +57,7 @@ class Repeat(Task):
         batch = open_ended(torch.tensor(tokens))
         for period in range(1, min(T // 2, T - 2) + 1):
             if tokens[period:] == tokens[:-period]:
-                return Batch(batch.x, batch.y, batch.mask, torch.tensor([period]))
+                return replace(batch, period=torch.tensor([period]))
         return batch
 
     def example(self) -> str:
