@@ -143,5 +143,5 @@ words_below(
         ("lenses/attention.py", "earlier_occurrence"),
     ],
     experiments=EXPERIMENTS,
-    config=runs[0].config if runs else None,
+    again=runs[0] if runs else None,
 )

@@ -181,5 +181,5 @@ words_below(
         ("models/positions.py", "sinusoidal"),
     ],
     experiments=EXPERIMENTS,
-    config=run.config if run is not None else page.sweep.configs[-1],
+    again=run if run is not None else page.sweep.configs[-1],
 )

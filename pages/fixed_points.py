@@ -150,5 +150,5 @@ words_below(
         ("models/cells.py", CELLS[model]),
     ],
     experiments=EXPERIMENTS,
-    config=runs[0].config if runs else None,
+    again=runs[0] if runs else None,
 )

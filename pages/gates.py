@@ -176,7 +176,7 @@ words_below(
         ("theory/patterns.py", "expected"),
     ],
     experiments=EXPERIMENTS,
-    config=runs[0].config if runs else None,
+    again=runs[0] if runs else None,
 )
 
 with asked:

@@ -192,5 +192,5 @@ words_below(
         ],
     ],
     experiments=EXPERIMENTS,
-    config=runs[0].config if runs else None,
+    again=runs[0] if runs else None,
 )

@@ -160,5 +160,5 @@ words_below(
         ("theory/phase.py", "phase_change"),
     ],
     experiments=EXPERIMENTS,
-    config=runs[0].config if runs else None,
+    again=runs[0] if runs else None,
 )

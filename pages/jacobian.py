@@ -143,5 +143,5 @@ words_below(
         *[("models/cells.py", CELLS[model]) for model in dict.fromkeys(run.config.model for run in shown_runs)],
     ],
     experiments=EXPERIMENTS,
-    config=shown_runs[0].config if shown_runs else None,
+    again=shown_runs[0] if shown_runs else None,
 )

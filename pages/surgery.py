@@ -133,5 +133,5 @@ words_below(
         ("lenses/surgery.py", "_losses_without"),
     ],
     experiments=EXPERIMENTS,
-    config=run.config if run else None,
+    again=run,
 )

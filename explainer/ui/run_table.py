@@ -82,6 +82,20 @@ def row(run: Run, now: float) -> dict[str, str]:
     }
 
 
+def computed(run: Run) -> str:
+    """What the last digits of a run depend on: "Computed on …, 1 thread, with torch 2.9."; "" where that is not known.
+
+    A run that went on elsewhere, or with other threads, has every change, with its step.
+    """
+    if "device" not in run.meta:
+        return ""
+    said = f"Computed on {run.meta['device']}, with torch {run.meta.get('torch', UNKNOWN)}"
+    moves = run.meta.get("moved", [])
+    for there in moves:
+        said += f"; from step {there['step']} on {there['device']}, with torch {there['torch']}"
+    return f"{said}: in one go its last digits would be others." if moves else f"{said}."
+
+
 def rows(runs: Sequence[Run]) -> list[dict[str, str]]:
     """One row for each run."""
     now = time.time()
