@@ -163,5 +163,5 @@ words_below(
         ("lenses/chance.py", "pairs"),
     ],
     experiments=EXPERIMENTS,
-    run=runs[0] if runs else None,
+    again=runs[0] if runs else None,
 )

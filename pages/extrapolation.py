@@ -185,5 +185,5 @@ words_below(
         ("models/positions.py", "sinusoidal"),
     ],
     experiments=EXPERIMENTS,
-    run=run if run is not None else page.sweep.configs[-1],
+    again=run if run is not None else page.sweep.configs[-1],
 )

@@ -156,5 +156,5 @@ words_below(
         ("models/cells.py", CELLS[model]),
     ],
     experiments=EXPERIMENTS,
-    run=runs[0] if runs else None,
+    again=runs[0] if runs else None,
 )

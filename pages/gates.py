@@ -188,7 +188,7 @@ words_below(
         ("theory/patterns.py", "expected"),
     ],
     experiments=EXPERIMENTS,
-    run=runs[0] if runs else None,
+    again=runs[0] if runs else None,
 )
 
 with asked:

@@ -195,5 +195,5 @@ words_below(
         ],
     ],
     experiments=EXPERIMENTS,
-    run=runs[0] if runs else None,
+    again=runs[0] if runs else None,
 )

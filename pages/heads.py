@@ -166,5 +166,5 @@ words_below(
         ("theory/phase.py", "phase_change"),
     ],
     experiments=EXPERIMENTS,
-    run=runs[0] if runs else None,
+    again=runs[0] if runs else None,
 )

@@ -116,5 +116,5 @@ words_below(
         ("training/trainer.py", "Trainer.advance"),
     ],
     experiments=EXPERIMENTS,
-    run=runs[0] if runs else None,
+    again=runs[0] if runs else None,
 )

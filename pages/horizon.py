@@ -196,5 +196,5 @@ words_below(
         ("runs/turns.py", "next_up"),
     ],
     experiments=EXPERIMENTS,
-    run=shown.sweep.configs[-1] if shown is not None else page.sweep.configs[-1],
+    again=shown.sweep.configs[-1] if shown is not None else page.sweep.configs[-1],
 )

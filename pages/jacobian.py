@@ -144,5 +144,5 @@ words_below(
         *[("models/cells.py", CELLS[model]) for model in dict.fromkeys(run.config.model for run in shown_runs)],
     ],
     experiments=EXPERIMENTS,
-    run=shown_runs[0] if shown_runs else None,
+    again=shown_runs[0] if shown_runs else None,
 )

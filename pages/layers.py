@@ -97,5 +97,5 @@ words_below(
     math=MATH,
     code=[("lenses/layers.py", "look"), ("theory/rollout.py", "rollout")],
     experiments=EXPERIMENTS,
-    run=runs[0] if runs else None,
+    again=runs[0] if runs else None,
 )

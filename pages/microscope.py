@@ -125,5 +125,5 @@ words_below(
         ],
     ],
     experiments=EXPERIMENTS,
-    run=runs[0] if runs else None,
+    again=runs[0] if runs else None,
 )

@@ -351,5 +351,5 @@ words_below(
     math=MATH[encoding],
     code=CODE[encoding],
     experiments=EXPERIMENTS,
-    run=config,
+    again=config,
 )

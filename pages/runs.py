@@ -15,7 +15,7 @@ from explainer.runs.store import ACTIVE, Run
 from explainer.ui.backend import annotator, client, owner
 from explainer.ui.lesson import theme
 from explainer.ui.places import LESSON_PLACES, places_for
-from explainer.ui.run_table import label, network, rows, settings, table, title
+from explainer.ui.run_table import computed, label, network, rows, settings, table, title
 from explainer.ui.words import literal
 
 MOST_COMPARED = 4
@@ -160,6 +160,9 @@ def _comparison(runs: list[Run]) -> None:
     for run in runs:
         if run.message:
             st.caption(literal(f"{network(run.config)}: {run.message}"))
+    for run, name in zip(runs, names, strict=True):
+        if said := computed(run):
+            st.caption(literal(f"{name}: {said}" if len(runs) > 1 else said))
     different = settings(runs, names, only_different=True)
     if len(runs) > 1:
         _scrolled(table(different) if different else "Their settings are the same.")

@@ -148,5 +148,5 @@ words_below(
         ("theory/paired.py", "quotient"),
     ],
     experiments=EXPERIMENTS,
-    run=run,
+    again=run,
 )

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from explainer.runs.recorder import Recorder
 from explainer.runs.store import Run, Store
 from explainer.runs.tape import decode, decode_event
 from explainer.runs.views import Pace
-from explainer.training import Diverged, Step, Trainer, device_name
+from explainer.training import Diverged, Step, Trainer, device_name, threads_on
 
 
 def make_trainer(store: Store, run: Run, device: torch.device | None = None) -> Trainer:
@@ -60,7 +61,8 @@ class ActiveRun:
         ended: no more updates will come from here.
 
     Taking up a run that has a checkpoint repeats quietly what the tape already has, with every
-    change of the learning rate at its step, so that what follows is what would have followed.
+    change of the learning rate at its step, so that what follows is what would have followed: bit for bit
+    on the same processor, with the same number of threads and the same torch.
 
     Raises:
         ValueError: its data is missing, or the weights that it starts from.
@@ -68,6 +70,7 @@ class ActiveRun:
 
     def __init__(self, store: Store, run: Run, pace: Pace, device: torch.device | None = None) -> None:
         self.store, self.id, self.ended = store, run.id, False
+        self._known = run.meta
         self.trainer = make_trainer(store, run, device)
         saved = store.checkpoint(run.id)
         arrays = decode(saved[1])[0] if saved is not None else {}
@@ -84,12 +87,16 @@ class ActiveRun:
         self._longest = limits().seconds
 
     def begin(self) -> None:
-        """The run is running from here on; a fresh one gets its moment 0 and what a page must know of it."""
+        """The run is running from here on; a fresh one gets its moment 0 and what a page must know of it.
+
+        One that goes on under another arithmetic than before says so in its `meta`, under `moved`.
+        """
         with self.store.transaction():
             self.store.set_status(self.id, "running")
-            known = run.meta.get("threads", []) if (run := self.store.run(self.id)) is not None else []
-            meta: dict[str, object] = describe(self.trainer) if self.recorder.fresh else {}
-            self.store.change(self.id, meta={**meta, "threads": with_threads(known, self.trainer.step)})
+            if self.recorder.fresh:
+                self.store.change(self.id, meta=describe(self.trainer))
+            elif there := moved(self._known, self.trainer):
+                self.store.change(self.id, meta={"moved": [*self._known.get("moved", []), there]})
         if self.recorder.fresh:
             self.recorder.begin()
 
@@ -170,9 +177,31 @@ def describe(trainer: Trainer) -> dict[str, object]:
         "outputs": task.outputs,
         "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
         "example": task.example(),
+        **arithmetic(trainer),
+    }
+
+
+def arithmetic(trainer: Trainer) -> dict[str, object]:
+    """What the last bits of a run's numbers depend on beside its configuration: with the same they are the same."""
+    return {
         "device": device_name(trainer.device),
+        "threads": threads_on(trainer.device),
         "torch": torch.__version__,
     }
+
+
+def moved(meta: Mapping[str, Any], trainer: Trainer) -> dict[str, object] | None:
+    """Where a run goes on that was computed otherwise so far, and from which step; None if nothing has changed.
+
+    Args:
+        meta: of the run, as `describe` made it, with the earlier moves in `moved`.
+    """
+    now = arithmetic(trainer)
+    before = meta["moved"][-1] if meta.get("moved") else meta
+    # A run of an older store tells less; what it does not tell is not known to have changed.
+    if all(before.get(name, value) == value for name, value in now.items()):
+        return None
+    return {"step": trainer.step, **now}
 
 
 def record(

@@ -202,7 +202,7 @@ class Recorder:
         self._flushed = time.perf_counter()
 
     def checkpoint(self) -> None:
-        """Commit what is pending, and with it all that is needed to go on from here bit for bit."""
+        """Commit what is pending, and with it all that is needed to go on from here."""
         start = time.perf_counter()
         body = encode({**self.trainer.checkpoint(), **self.validator.checkpoint()})
         with self.store.transaction():

@@ -7,7 +7,7 @@ The contract:
 | runs | client | a new run (`queued`), one that ended early queued again, owner, lenses, altered |
 | runs | worker | every other change of status, step, message, meta, attempts |
 | chunks | worker | append-only, numbered from 0 without gaps, never changed |
-| checkpoints | worker | the latest one of each run: everything needed to go on bit for bit |
+| checkpoints | worker | the latest one of each run: everything needed to go on |
 | texts | client | a text or series under its SHA-256 |
 | commands | client, then worker | the worker removes one in the transaction that writes its effect |
 | looks | client asks, worker answers | one row for each (run, step, lens, input, surgery) |

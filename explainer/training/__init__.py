@@ -1,6 +1,6 @@
 """From a `RunConfig` to trained weights: an iterator of typed steps, with no I/O and no globals."""
 
-from explainer.training.device import device_name, pick_device, set_threads
+from explainer.training.device import device_name, pick_device, set_threads, threads_on
 from explainer.training.schedule import lr_at
 from explainer.training.step import Diverged, GradientDetail, Step
 from explainer.training.trainer import Trainer, train
@@ -16,5 +16,6 @@ __all__ = [
     "lr_at",
     "pick_device",
     "set_threads",
+    "threads_on",
     "train",
 ]

@@ -27,6 +27,11 @@ def device_name(device: torch.device | str | None = None) -> str:
     return f"{_cpu_model()}, {threads} thread{'s' if threads > 1 else ''}"
 
 
+def threads_on(device: torch.device | str) -> int | None:
+    """The threads that share a sum on the CPU, on which its last bits depend; None on another device."""
+    return torch.get_num_threads() if torch.device(device).type == "cpu" else None
+
+
 def set_threads() -> int:
     """Let torch use all cores that this process may use but one, and at least one. Returns their number.
 

@@ -3,7 +3,8 @@
 What a run does next depends on its configuration, its weights, its optimizer's moments, the number of updates
 done and the learning rate set by hand, and on nothing else: batch k is a pure function of k, and the noise of
 dropout is drawn from (seed, k). So runs may be interleaved, killed and resumed without a change of one bit
-on the CPU, by the same torch with the same number of threads.
+on the CPU: on the same processor, with the same versions and the same number of threads. With other threads a sum is
+made of other parts, and its last bit may differ; training carries that on.
 """
 
 from __future__ import annotations
@@ -216,7 +217,7 @@ class Trainer:
             parameter.copy_(torch.tensor(weights[name]))
 
     def checkpoint(self) -> dict[str, np.ndarray]:
-        """All that is needed to go on, as copies: on the CPU with the same number of threads, bit for bit.
+        """All that is needed to go on, as copies: on the same CPU and as many threads, bit for bit.
 
         "step" and "lr" are numbers; "weights/<parameter>" and "optimizer/<key>/<parameter>" are arrays.
         """

@@ -37,7 +37,7 @@ def words_below(
     math: str,
     code: Sequence[tuple[str, str]],
     experiments: Sequence[Experiment],
-    run: Run | RunConfig | None = None,
+    again: Run | RunConfig | None = None,
 ) -> None:
     """The four tabs; only the open one is computed.
 
@@ -48,7 +48,7 @@ def words_below(
         math: Markdown with formulas.
         code: (file within the package, name) of what just ran.
         experiments: for Try.
-        run: the one on the page, or its configuration, for the script that repeats it.
+        again: the run on the page, for the script that repeats it; its configuration where it has not run yet.
     """
     names = ["Explain", "Math", "Code", "Try"]
     tabs = st.tabs(names, key=f"{key}-tabs", on_change="rerun")
@@ -58,10 +58,9 @@ def words_below(
         tabs[1].markdown(math)
     if tabs[2].open:
         with tabs[2]:
-            if run is not None:
-                st.caption("The run on this page, again, anywhere Python runs:")
-                threads = run.meta.get("threads", []) if isinstance(run, Run) else []
-                st.code(script(run.config if isinstance(run, Run) else run, threads), language="python")
+            if again is not None:
+                st.caption(repeats(again))
+                st.code(script(again), language="python")
             for path, name in code:
                 st.caption(f"explainer/{path}")
                 st.code(source_of(path, name), language="python")
@@ -76,25 +75,32 @@ def words_below(
                         st.markdown(experiment.answer)
 
 
-def script(config: RunConfig, threads: Sequence[tuple[int, int]] = ()) -> str:
-    """Python that repeats the run: the same numbers to the bit on the same processor with the same torch and threads.
+def repeats(again: Run | RunConfig) -> str:
+    """What the script below it promises of a run: how near its numbers are to those on the page."""
+    start = "The run on this page, again, anywhere Python runs"
+    if not isinstance(again, Run) or "device" not in again.meta:
+        return f"{start}:"
+    if again.altered:
+        return f"{start}, but without the changes of its learning rate that were made by hand:"
+    if again.meta.get("moved"):
+        return f"{start}; this one was computed in more than one way (see Runs), so its last digits can't be repeated:"
+    where = f"{again.meta['device']}, torch {again.meta['torch']}"
+    if again.meta.get("threads") is None:
+        return f"{start}; it ran on {where}, and another device gives other last digits:"
+    return f"{start}: to the last bit on the same processor and versions ({where}), else nearly the same:"
 
-    Args:
-        threads: of the CPU that the run had, [first step, number] each; () where nobody noted it.
-    """
+
+def script(again: Run | RunConfig) -> str:
+    """Python that repeats the run: the same configuration and as many threads."""
+    config = again.config if isinstance(again, Run) else again
+    threads = again.meta.get("threads") if isinstance(again, Run) else None
     given = {name: getattr(config, name) for name in config.to_query()}
     fields = ", ".join(f"{name}={value!r}" for name, value in given.items())
-    set_threads = ""
-    if len(threads) == 1:
-        set_threads = f"torch.set_num_threads({threads[0][1]})  # as this run had: sums then end in the same bits\n"
-    elif threads:
-        had = ", then ".join(f"{number} from step {step} on" for step, number in threads)
-        set_threads = f"torch.set_num_threads({threads[-1][1]})  # this run had {had}, so last bits will differ\n"
+    first = "import torch\n\n" if threads else ""
+    set_threads = f"torch.set_num_threads({threads})\n" if threads else ""
     return (
-        ("import torch\n" if threads else "")
-        + "from explainer import RunConfig, train\n\n"
-        + set_threads
-        + f"config = RunConfig({fields})\n"
+        f"{first}from explainer import RunConfig, train\n\n"
+        f"{set_threads}config = RunConfig({fields})\n"
         "for step in train(config):\n"
         "    print(step.number, step.loss)\n"
     )
