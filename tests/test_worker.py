@@ -16,14 +16,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from explainer.config import RunConfig
 from explainer.data import data_digest, digest
 from explainer.limits import Limits
 from explainer.player.annotate import Annotator
 from explainer.runs import recorder, tape, validating, views
-from explainer.runs.active import ActiveRun, record, with_threads
+from explainer.runs.active import ActiveRun, record
 from explainer.runs.claim import Claim
 from explainer.runs.client import LATEST, Client
 from explainer.runs.looking import Looker
@@ -466,42 +465,6 @@ def test_training_time_is_limited(client: Client, monkeypatch: pytest.MonkeyPatc
     found = the_run(client.store, run)
     assert found.status == "stopped"
     assert "this host allows" in found.message
-
-
-def test_a_run_notes_how_many_threads_trained_it_and_from_where(client: Client) -> None:
-    run = client.submit(LONG, "me")
-    workshop = Workshop(client.store)
-    workshop.turn()
-    assert the_run(client.store, run).meta["threads"] == [[0, 1]]
-    workshop.close()
-    done = the_run(client.store, run).step
-    assert done > 0
-    Workshop(client.store).close()  # as many as before: nothing to note
-    assert the_run(client.store, run).meta["threads"] == [[0, 1]]
-    torch.set_num_threads(2)
-    try:
-        Workshop(client.store).close()
-    finally:
-        torch.set_num_threads(1)
-    assert the_run(client.store, run).meta["threads"] == [[0, 1], [done, 2]]
-
-
-@pytest.mark.parametrize(
-    ("known", "step", "noted"),
-    [
-        ([], 0, [[0, 1]]),
-        ([[0, 1]], 13, [[0, 1]]),
-        ([[0, 3]], 13, [[0, 3], [13, 1]]),
-        ([[0, 1], [13, 3]], 13, [[0, 1]]),  # what another process did from step 13 on is done again
-        ([[0, 1], [17, 3]], 13, [[0, 1]]),
-        ([[0, 3]], 0, [[0, 1]]),
-    ],
-)
-def test_threads_of_updates_that_are_done_again_are_those_of_now(
-    known: list[list[int]], step: int, noted: list[list[int]]
-) -> None:
-    assert torch.get_num_threads() == 1
-    assert with_threads(known, step) == noted
 
 
 def test_a_deleted_run_is_let_go(client: Client) -> None:

@@ -149,17 +149,6 @@ class ActiveRun:
             self.store.set_status(self.id, status, message)
 
 
-def with_threads(known: list[list[int]], step: int) -> list[list[int]]:
-    """What a run's `meta` knows of torch's threads, [first step, number] each, with those of this process from `step` on.
-
-    A sum that several threads share out has another last bit with another number of them, so that a run ends the same
-    to the bit only with the same number all along.
-    """
-    threads = torch.get_num_threads()
-    before = [each for each in known if each[0] < step]  # what is repeated after a checkpoint is done by this process
-    return before if before and before[-1][1] == threads else [*before, [step, threads]]
-
-
 def describe(trainer: Trainer) -> dict[str, object]:
     """What pages must know of a run without building its task: goes into the run's `meta`."""
     task = trainer.task
