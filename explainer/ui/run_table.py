@@ -82,6 +82,15 @@ def row(run: Run, now: float) -> dict[str, str]:
     }
 
 
+def _measured(run: Run) -> str:
+    """At which step a result was measured that is not the final one, and the lowest validation loss if it has risen since."""
+    low = run.meta.get("lowest", {})
+    if low.get("risen"):
+        return f"; validation loss was lowest, {number(low['value'])}, at step {low['step']:,}"
+    steps = annotator().metrics(run).get(f"{run.meta.get('metric')}:step") if not run.meta.get("final") else None
+    return f" at step {int(steps[-1]):,}" if run.step and steps is not None and len(steps) else ""
+
+
 def computed(run: Run) -> str:
     """What the last digits of a run depend on: "Computed on …, 1 thread, with torch 2.9."; "" where that is not known.
 
