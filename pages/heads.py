@@ -91,7 +91,7 @@ EXPERIMENTS = (
         "Three heads of the second layer look where an induction head should. Which head can the network least do without?",
         {"step": "800", "score": "6"},
         "None of them. On this tape at step 800 the loss is 1.40, and without head 1 of the first layer, the previous-token head, it is "
-        "3.0 higher: worse than guessing (ln 32 = 3.47). Without any one of the three induction heads it is only 0.06 to 0.16 higher, for "
+        "about 3 higher: worse than guessing (ln 32 = 3.47). Without any one of the three induction heads it is less than 0.3 higher, for "
         "the other two do the same work; the previous-token head has no double.",
     ),
     Experiment(

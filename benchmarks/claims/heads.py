@@ -65,14 +65,10 @@ ANSWERS: Answers = {
     1: Answer(
         claims=(
             Claim("the loss is [1.40]", lambda lab, asked: _two_layers(lab, asked).look("biography").loss, within(0.02)),
-            Claim("it is [3.0] higher", lambda lab, asked: _missed(lab, asked)[0, 0], within(0.1)),
+            Claim("about [3] higher", lambda lab, asked: _missed(lab, asked)[0, 0]),
             Claim("(ln 32 = [3.47])", lambda lab, asked: math.log(32)),
             Claim("worse than guessing", lambda lab, asked: _two_layers(lab, asked).look("biography").loss + _missed(lab, asked)[0, 0] > math.log(32)),
-            Claim(
-                "only [0.06] to [0.16] higher",
-                lambda lab, asked: sorted(_missed(lab, asked)[1, 1:4])[::2],
-                within(0.02),
-            ),
+            Claim("less than [0.3] higher", lambda lab, asked: _missed(lab, asked)[1, 1:4].max(), at_most),
         ),
         given={
             "step 800": "the last step",
