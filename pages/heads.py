@@ -95,7 +95,7 @@ EXPERIMENTS = (
         "Three heads of the second layer look where an induction head should. Which head can the network least do without?",
         {"step": "800", "score": "6"},
         "None of them. On this tape at step 800 the loss is 1.40, and without head 1 of the first layer, the previous-token head, it is "
-        "3.0 ± 0.1 higher: worse than guessing (ln 32 = 3.47). Without any one of the three induction heads it is only 0.06 to 0.16 higher (± 0.01), for "
+        "about 3 higher: worse than guessing (ln 32 = 3.47). Without any one of the three induction heads it is less than 0.3 higher, for "
         "the other two do the same work; the previous-token head has no double.",
     ),
     Experiment(
@@ -109,8 +109,8 @@ EXPERIMENTS = (
         "Ask with your own sequence: twelve numbers that come twice. Then type `0 3 1 2 0 3 1 2 0 3`, whose period of 4 is shorter than any that the "
         "network has trained on (12 to 24). Are the induction heads still there?",
         {"step": "800", "input": "3 1 4 15 9 2 6 5 8 7 11 10 3 1 4 15 9 2 6 5 8 7 11 10"},
-        "Twice twelve: heads 2, 3 and 4 of layer 2 have prefix-matching scores of 0.97, 0.84 and 0.77. With a period of 4 it is 0.74, 0.08 and 0.67: "
-        "head 3 is no induction head there, and without it the loss on that sequence would be 0.98 lower. A score belongs to a head *and* to what it reads.",
+        "Twice twelve: heads 2, 3 and 4 of layer 2 have prefix-matching scores above 0.7. With a period of 4 heads 2 and 4 are still above 0.6, and head 3 is "
+        "below 0.1: it is no induction head there, and without it the loss on that sequence would be lower, by 0.3 or more. A score belongs to a head *and* to what it reads.",
     ),
     Experiment(
         "Put the layer norm before each branch, as most models have it, and train. Is there a phase change?",

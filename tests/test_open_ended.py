@@ -100,6 +100,7 @@ def test_after_the_last_token_no_layer_has_a_loss(config: RunConfig) -> None:
     labels = NOTES["layers"](record, moment(config)).labels
     assert labels["said_2"][-1].endswith("what is right is not known")
     assert "not known" not in labels["said_2"][-2]
+    assert labels["inks_2"][-1] not in labels["inks_2"][:-1]  # neither of the two that are for a tile
 
 
 @pytest.mark.parametrize("config", [FORECAST, TEXT, REPEAT], ids=lambda config: config.task)

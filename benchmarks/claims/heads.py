@@ -65,14 +65,10 @@ ANSWERS: Answers = {
     1: Answer(
         claims=(
             Claim("the loss is [1.40]", lambda lab, asked: _two_layers(lab, asked).look("biography").loss, within(0.02)),
-            Claim("it is [3.0] higher", lambda lab, asked: _missed(lab, asked)[0, 0], within(0.1)),
+            Claim("about [3] higher", lambda lab, asked: _missed(lab, asked)[0, 0]),
             Claim("(ln 32 = [3.47])", lambda lab, asked: math.log(32)),
             Claim("worse than guessing", lambda lab, asked: _two_layers(lab, asked).look("biography").loss + _missed(lab, asked)[0, 0] > math.log(32)),
-            Claim(
-                "only [0.06] to [0.16] higher",
-                lambda lab, asked: sorted(_missed(lab, asked)[1, 1:4])[::2],
-                within(0.02),
-            ),
+            Claim("less than [0.3] higher", lambda lab, asked: _missed(lab, asked)[1, 1:4].max(), at_most),
         ),
         given={
             "step 800": "the last step",
@@ -101,9 +97,10 @@ ANSWERS: Answers = {
     ),
     3: Answer(
         claims=(
-            Claim("scores of [0.97], [0.84] and [0.77]", _own(TWICE_TWELVE), within(0.03)),
-            Claim("it is [0.74], [0.08] and [0.67]", _own(SHORT), within(0.05)),
-            Claim("would be [0.98] lower", lambda lab, asked: -score(_two_layers(lab, asked), "knocked_out", 800, SHORT)[1, 2], within(0.1)),
+            Claim("scores above [0.7]", lambda lab, asked: min(_own(TWICE_TWELVE)(lab, asked)), at_least),
+            Claim("heads 2 and 4 are still above [0.6]", lambda lab, asked: min(_own(SHORT)(lab, asked)[::2]), at_least),
+            Claim("below [0.1]", lambda lab, asked: _own(SHORT)(lab, asked)[1], at_most),
+            Claim("by [0.3] or more", lambda lab, asked: -score(_two_layers(lab, asked), "knocked_out", 800, SHORT)[1, 2], at_least),
         ),
         given={"Twice twelve": "the input", "heads 2, 3 and 4": "names", "period of 4": "of the input"},
         asked={

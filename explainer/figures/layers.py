@@ -144,7 +144,7 @@ def notes(record: LayersRecord, moment: Moment) -> Notes:
             f"row_{row}": [name] * T,
             f"guesses_{row}": list(guesses),
             f"said_{row}": [_said(record, row, at) for at in range(T)],
-            f"inks_{row}": ["#FFFFFF" if loss > most / 2 else "#1F2933" for loss in record.losses[row]],
+            f"inks_{row}": [_ink(float(loss), most) for loss in record.losses[row]],
         }
     return Notes(
         readings={
@@ -201,6 +201,13 @@ def map_reading(name: str, table: Float[np.ndarray, "T T"], record: LayersRecord
 
 def _places(rows: int) -> list[str]:
     return ["the embedding", *(f"layer {layer}" for layer in range(1, rows))]
+
+
+def _ink(loss: float, most: float) -> str:
+    """Of the word on a tile; where there is no loss there is no tile, and grey can be read on any page."""
+    if np.isnan(loss):
+        return "#7B8794"
+    return "#FFFFFF" if loss > most / 2 else "#1F2933"
 
 
 def _said(record: LayersRecord, row: int, at: int) -> str:
