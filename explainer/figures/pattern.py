@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from explainer.figures.gradient_notes import short
+from explainer.figures.numbers import short
 from explainer.figures.panel import Moment, Notes, Panel, Reading, Slot
 from explainer.figures.theme import SEQUENTIAL, colour_bar, ink, layout
 from explainer.records import PatternRecord
