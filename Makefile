@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint types unit chromium bench clean
+.PHONY: run test lint types unit chromium bench claims portable clean
 
 run: $(VENV)/run
 	$(BIN)/streamlit run app.py
@@ -23,6 +23,13 @@ unit: $(VENV)/dev chromium
 
 bench: $(VENV)/dev chromium
 	$(BIN)/python -m benchmarks
+
+# The tests without a browser under other processors' arithmetic; QUICK=--quick: two of them, and what is quick.
+portable: $(VENV)/dev
+	$(BIN)/python -m tests.portable $(QUICK)
+
+claims: $(VENV)/dev
+	$(BIN)/python -m benchmarks.claims $(NAME)
 
 chromium:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \

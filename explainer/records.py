@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TypeVar
 
 import numpy as np
@@ -30,10 +30,15 @@ class HiddenRecord:
         tokens: what the model read, as labels.
         mask: the positions that count in the loss.
         targets: what it should say, as labels.
-        guesses: the likeliest token (token tasks).
+        guesses: the likeliest token, and `certainty`, its probability (token tasks).
         right: probability that it gave to the right token (token tasks).
         output: the number that it said, in the units of the data (number tasks; of several, the first).
         target: the number that it should say (number tasks).
+        errors: of each number that it says, the root mean square of output - target over the positions that count.
+        signs: of each, the share of these positions where it has the target's sign.
+
+    `right` and `target` are NaN where nobody knows what is right: after the last step of an input whose
+    continuation is asked for.
     """
 
     states: Float[np.ndarray, "L T N"]
@@ -41,9 +46,12 @@ class HiddenRecord:
     mask: Bool[np.ndarray, " T"]
     targets: tuple[str, ...]
     guesses: tuple[str, ...]
+    certainty: Float[np.ndarray, " tokens"]
     right: Float[np.ndarray, " tokens"]
     output: Float[np.ndarray, " numbers"]
     target: Float[np.ndarray, " numbers"]
+    errors: Float[np.ndarray, " outputs"] = field(default_factory=lambda: np.zeros(0, np.float32))
+    signs: Float[np.ndarray, " outputs"] = field(default_factory=lambda: np.zeros(0, np.float32))
 
     def __post_init__(self) -> None:
         assert self.states.ndim == 3, self.states.shape
@@ -53,7 +61,14 @@ class HiddenRecord:
         given = ((T,), (0,)) if self.has_tokens else ((0,), (T,))
         assert (self.right.shape, self.output.shape) == given, (self.right.shape, self.output.shape)
         assert self.target.shape == self.output.shape, self.target.shape
+        assert self.errors.shape == self.signs.shape, (self.errors.shape, self.signs.shape)
         assert len(self.guesses) == self.right.size, len(self.guesses)
+        assert self.certainty.shape == self.right.shape, self.certainty.shape
+
+    @property
+    def foretells(self) -> bool:
+        """Whether what it says last is a forecast: there nobody knows what is right."""
+        return not self.mask[-1] and bool(np.isnan((self.right if self.has_tokens else self.target)[-1]))
 
     @property
     def has_tokens(self) -> bool:
@@ -101,6 +116,10 @@ class GradientRecord:
         assert self.parameter_norms.shape == (len(self.parameters),), self.parameter_norms.shape
 
 
+ROLES = ("prefix_matching", "previous_token", "duplicate_token")
+"""The scores that a head can have its role by, in the order of `chance` in two records."""
+
+
 @dataclass(frozen=True, eq=False)
 class AttentionRecord:
     """Which tokens look at which, in every head, for one sequence; and what each head is like.
@@ -112,9 +131,11 @@ class AttentionRecord:
         prefix_matching: mean weight, from a token that was there before, on the token that
             followed it then: the mark of an induction head (Olsson et al. 2022).
         duplicate_token: the same on the earlier token itself.
+        chance: [r, l, h], what score r of `ROLES` would be by chance: even attention, or this head on shuffled tokens,
+            whichever is more (see `lenses.chance`).
         entropy: mean over the queries of -sum w ln w, in nats.
 
-    The four scores are means over the queries of a batch that they are about; NaN where there
+    The scores are means over the queries of a batch that they are about; NaN where there
     are none (no token repeats).
     """
 
@@ -123,6 +144,7 @@ class AttentionRecord:
     previous_token: Float[np.ndarray, "L H"]
     prefix_matching: Float[np.ndarray, "L H"]
     duplicate_token: Float[np.ndarray, "L H"]
+    chance: Float[np.ndarray, "roles L H"]
     entropy: Float[np.ndarray, "L H"]
 
     def __post_init__(self) -> None:
@@ -131,6 +153,7 @@ class AttentionRecord:
         assert T == S == len(self.tokens), (T, S, len(self.tokens))
         for scores in (self.previous_token, self.prefix_matching, self.duplicate_token, self.entropy):
             assert scores.shape == (L, H), scores.shape
+        assert self.chance.shape == (len(ROLES), L, H), self.chance.shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -258,13 +281,23 @@ class GatesRecord:
         gate_names: of the axis g: input, forget, output, or reset, update.
         kept: the mean share of its old state that each unit keeps (forget gate, or GRU's update gate),
             over a batch; the time constant is -1 / ln of it.
-        closed: share of all values below 0.1, for each layer and gate; `opened`: above 0.9.
+        closed: share of all values below 0.1 (over up to 16 sequences of the batch), for each layer and gate; `opened`: above 0.9.
         states: of the top layer.
         tokens: what was read, as labels.
         variables: names of what a unit might track (see `theory.variables`).
         values: of each variable at each position of this sequence.
-        correlations: Pearson's r of each variable with each unit of the top layer, over a batch.
-        probes: R^2 of a linear readout of each variable; `controls`: the same on shuffled values.
+        sequences: how many validation sequences the numbers below are measured on, the same for every input and every
+            moment. No two of them share a step.
+        correlations: Pearson's r of each variable with each unit of the top layer; NaN where a state is not finite, 0 for
+            what does not change.
+        correlation_errors: standard error of the largest |r| of each variable, over sequences.
+        untrained_correlations: the largest |r| that a unit of the untrained network has.
+        chance_correlations: the largest |r| of a unit with the values of other sequences (NaN: all have the same).
+        probes: R^2 of a linear readout of each variable, on sequences that it has not seen; `probe_errors`: its
+            standard error. NaN where the variable does not change, a state is not finite, or the sequences are too few.
+        untrained: the same R^2 in the untrained network, the run's architecture with the weights that its seed draws.
+        gain_errors: standard error of probes - untrained, both being measured on the same sequences.
+        controls: R^2 of a readout of the values of other sequences (NaN: all have the same).
     """
 
     gates: Float[np.ndarray, "L G T N"]
@@ -276,8 +309,15 @@ class GatesRecord:
     tokens: tuple[str, ...]
     variables: tuple[str, ...]
     values: Float[np.ndarray, "Q T"]
+    sequences: int
     correlations: Float[np.ndarray, "Q N"]
+    correlation_errors: Float[np.ndarray, " Q"]
+    untrained_correlations: Float[np.ndarray, " Q"]
+    chance_correlations: Float[np.ndarray, " Q"]
     probes: Float[np.ndarray, " Q"]
+    probe_errors: Float[np.ndarray, " Q"]
+    untrained: Float[np.ndarray, " Q"]
+    gain_errors: Float[np.ndarray, " Q"]
     controls: Float[np.ndarray, " Q"]
 
     def __post_init__(self) -> None:
@@ -290,7 +330,10 @@ class GatesRecord:
         Q = len(self.variables)
         assert self.values.shape == (Q, T), self.values.shape
         assert self.correlations.shape == (Q, N), self.correlations.shape
-        assert self.probes.shape == self.controls.shape == (Q,), (self.probes.shape, self.controls.shape)
+        for each in (self.correlation_errors, self.untrained_correlations, self.chance_correlations):
+            assert each.shape == (Q,), each.shape
+        for each in (self.probes, self.probe_errors, self.untrained, self.gain_errors, self.controls):
+            assert each.shape == (Q,), each.shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -349,6 +392,7 @@ class PatternRecord:
 
     Attributes:
         units: on at every step of the stretch (and, if that was asked, off at the step before).
+        above: how many are on at every step of it, whatever they were before; more than `units` only if that was asked.
         tokens: of the viewer's text, as labels.
         on: of the viewer's text, the share of `units` that is on at each step; NaN where a state is not finite.
         first: where the stretch begins in it.
@@ -356,7 +400,8 @@ class PatternRecord:
         threshold: above which a unit is on.
         found: stretches of the same length over which all of `units` are on.
         searched: stretches of that length there are.
-        expected: how many there would be if the units did not know of each other.
+        expected: how many there would be if the units did not know of each other (`theory.patterns.expected`).
+        times: found / expected, and `times_error`: its standard error over windows. NaN where there is none.
         places: where they are: stretches that overlap or touch are one place.
         shares: of the first places, the share of `units` that is on around each; NaN outside of its window.
             Column `before` is the first step of the place.
@@ -366,6 +411,7 @@ class PatternRecord:
     """
 
     units: Int[np.ndarray, " U"]
+    above: int
     tokens: tuple[str, ...]
     on: Float[np.ndarray, " T"]
     first: int
@@ -374,6 +420,8 @@ class PatternRecord:
     found: int
     searched: int
     expected: float
+    times: float
+    times_error: float
     places: int
     shares: Float[np.ndarray, "R C"]
     before: int
@@ -381,6 +429,7 @@ class PatternRecord:
     texts: tuple[str, ...]
 
     def __post_init__(self) -> None:
+        assert len(self.units) <= self.above, (len(self.units), self.above)
         assert self.on.shape == (len(self.tokens),), self.on.shape
         assert 0 <= self.first <= self.last < len(self.tokens), (self.first, self.last)
         assert 0 <= self.found <= self.searched, (self.found, self.searched)
@@ -390,9 +439,7 @@ class PatternRecord:
 
 
 SCORES = (
-    "prefix_matching",
-    "previous_token",
-    "duplicate_token",
+    *ROLES,
     "positional",
     "entropy",
     "distance",
@@ -411,17 +458,25 @@ class BiographyRecord:
             query and key: 1 if attention depends on positions alone (Vig & Belinkov 2019: 1 - variability; NaN for
             one sequence); `entropy`, in nats; `distance`, mean of sum_s A_ts (t - s), in tokens; `knocked_out`,
             by how much the loss grows when the head's output is set to 0.
+        chance: [r, l, h], what the first three would be by chance, as in `AttentionRecord`.
+        errors: standard error of `knocked_out` over the sequences; NaN for one.
         loss: of the batch, with all heads.
+        sequences: B.
         length: T.
     """
 
     scores: Float[np.ndarray, "scores L H"]
+    chance: Float[np.ndarray, "roles L H"]
+    errors: Float[np.ndarray, "L H"]
     loss: float
+    sequences: int
     length: int
 
     def __post_init__(self) -> None:
         assert self.scores.ndim == 3, self.scores.shape
         assert len(self.scores) == len(SCORES), self.scores.shape
+        assert self.chance.shape == (len(ROLES), *self.scores.shape[1:]), self.chance.shape
+        assert self.errors.shape == self.scores.shape[1:], self.errors.shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -463,7 +518,8 @@ class LayersRecord:
     """What the model would say after each layer (the logit lens), and where its attention comes from (rollout).
 
     Attributes:
-        losses: [l, t], of what the residual stream says at t, l = 0 after the embedding, l after layer l.
+        losses: [l, t], of what the residual stream says at t, l = 0 after the embedding, l after layer l; NaN
+            where nobody knows what is right.
         certainty: probability of the likeliest token there (token tasks; else of shape (0, 0)).
         guesses: that token, or the number, row by row: (L + 1) T labels.
         counted: the positions that count in the loss.
@@ -520,7 +576,8 @@ class BeyondRecord:
         lengths: T, 2T, 4T, 8T.
         loss: nats per character over the last quarter of windows of each length, on validation text; NaN
             where it can't read them.
-        error: standard error of that over the windows.
+        error: standard error of that (see `lenses.beyond.standard_error`); NaN where the text has too few blocks.
+        blocks: stretches of text, none within another, that the error rests on; of each length.
         why: of each length, why there is no number; "" where there is one.
         windows: how many of each length.
         places: of the longest windows that it reads, the middle of each stretch of positions, from 0.
@@ -537,6 +594,7 @@ class BeyondRecord:
     lengths: Int[np.ndarray, " F"]
     loss: Float[np.ndarray, " F"]
     error: Float[np.ndarray, " F"]
+    blocks: Int[np.ndarray, " F"]
     why: tuple[str, ...]
     windows: Int[np.ndarray, " F"]
     places: Float[np.ndarray, " P"]
@@ -548,7 +606,7 @@ class BeyondRecord:
 
     def __post_init__(self) -> None:
         F = len(self.why)
-        for each in (self.lengths, self.loss, self.error, self.windows):
+        for each in (self.lengths, self.loss, self.error, self.blocks, self.windows):
             assert each.shape == (F,), (each.shape, F)
         assert self.places.shape == self.course.shape, (self.places.shape, self.course.shape)
         Q = len(self.distances)
@@ -563,13 +621,20 @@ class SurgeryRecord:
 
     Attributes:
         surgery: what was done (see `explainer.surgery`); "" for nothing.
-        loss: mean over the sequences looked at, untouched; `operated_loss`: operated.
-        sequences: how many they are.
-        effects: the loss without each unit or head, less `loss`.
-        layers: of these, from 0; `places`: their number in the layer, from 0.
+        loss: mean over `sequences` sequences, untouched; `operated_loss`: operated.
+        loss_error: standard error of `loss`; `operated_error`: of the difference of the two, on the same sequences;
+            `ratio_error`: of their ratio (see `theory.paired`). NaN for one sequence.
+        sequences: how many these are. None of them is among the `screened` ones, unless it is the viewer's own.
+        effects: the mean loss without each unit or head, less that with all, over `screened` sequences.
+        errors: their standard errors.
+        screened: how many these sequences are.
+        layers: of the units or heads, from 0; `places`: their number in the layer, from 0.
+        extremes: which of them have the largest and the smallest effect (none: there is nothing to switch off).
+        checked: these two effects over the `sequences` that did not choose them; `checked_errors`: theirs.
         outputs: untouched and operated, of the first sequence: the probability of the right token
             (token tasks) or the number said, in the units of the data.
-        losses: the same two, at each position.
+        losses: the same two, at each position. These, the probability and `target` are NaN where nobody
+            knows what is right.
         moved: how far the output moved: |difference|, or half the sum of |p - q| over the tokens.
         target: the number that should be said (number tasks).
         guesses: the likeliest token untouched; `operated_guesses`: operated (token tasks).
@@ -581,10 +646,18 @@ class SurgeryRecord:
     surgery: str
     loss: float
     operated_loss: float
+    loss_error: float
+    operated_error: float
+    ratio_error: float
     sequences: int
     effects: Float[np.ndarray, " K"]
+    errors: Float[np.ndarray, " K"]
+    screened: int
     layers: Int[np.ndarray, " K"]
     places: Int[np.ndarray, " K"]
+    extremes: Int[np.ndarray, " ends"]
+    checked: Float[np.ndarray, " ends"]
+    checked_errors: Float[np.ndarray, " ends"]
     outputs: Float[np.ndarray, "2 T"]
     losses: Float[np.ndarray, "2 T"]
     moved: Float[np.ndarray, " T"]
@@ -601,7 +674,10 @@ class SurgeryRecord:
         assert self.outputs.shape == self.losses.shape == (2, T), (self.outputs.shape, self.losses.shape)
         assert self.moved.shape == self.mask.shape == (T,), (self.moved.shape, self.mask.shape)
         assert len(self.targets) == T, len(self.targets)
-        assert self.effects.shape == self.layers.shape == self.places.shape, (self.effects.shape, self.layers.shape)
+        for each in (self.errors, self.layers, self.places):
+            assert each.shape == self.effects.shape, (each.shape, self.effects.shape)
+        assert self.extremes.shape == ((2,) if self.effects.size else (0,)), self.extremes.shape
+        assert self.checked.shape == self.checked_errors.shape == self.extremes.shape, self.checked.shape
         assert len(self.guesses) == len(self.operated_guesses), (len(self.guesses), len(self.operated_guesses))
         assert (len(self.guesses), self.target.shape) in ((T, (0,)), (0, (T,))), (len(self.guesses), self.target.shape)
 

@@ -31,11 +31,12 @@ position within the longest window, with a dotted line where the training window
 **Rotary** positions know distances only, and hold, in the recorded sweep, for another T; then they break too, for such distances have never been met either. **Learned** positions have a row
 for each of T positions and none for T + 1: there is no curve to draw. **ALiBi** adds nothing to the embeddings. It holds every head back in proportion to the distance,
 each head at its own slope: what is far weighs less, at any length, and the curve stays flat. **None** is worse from the start, having no order but what the causal mask
-betrays, and has nothing that can break: it degrades gently. In this small text windows of 8T are a little harder for everyone.
+betrays, and has nothing that can break: it degrades gently. The last quarters of the longer windows are other text, harder or easier by some hundredths of a nat: that is the ± in the sentence below the
+first chart.
 
 The two lower charts are the cause beside the effect. On the right is the encoding alone, the kernel: how alike it makes two positions. On the left is what the heads
-made of it, at T (dotted) and in the longest window (solid). In the recorded sweep the heads with sinusoidal or rotary positions look about 4 tokens back at T, and 120 to
-130 in the longest window: as far as if they looked everywhere alike, which is 112. What they were taught to pick out, they no longer find. ALiBi's go from 10 to 42. Those
+made of it, at T (dotted) and in the longest window (solid). In the recorded sweep the heads with sinusoidal or rotary positions look about 4 tokens back at T, and 125 to
+130 in the longest window: as far as if they looked everywhere alike, which is 112. What they were taught to pick out, they no longer find. ALiBi's go from 10 to 41. Those
 without positions look everywhere alike at both lengths, so to them little has changed.
 
 **Ask with a text of your own**, below the pictures, once you have trained: longer than T, so that you see where each encoding loses the thread, character by character.
@@ -48,9 +49,12 @@ $$
 \mathcal{L}_n = \frac{1}{W} \sum_{w=1}^{W} \frac{1}{n/4} \sum_{t = 3n/4}^{n-1} -\ln p\,(x_{t+1} \mid x_0 \dots x_t),
 $$
 
-on $W$ windows that are spaced evenly over the validation part of the text, the same for every network (64, or fewer where windows are long). The error is
-$s / \sqrt{W}$, with $s$ the standard deviation over the windows. All networks read the same windows, so most of it is shared: it says how hard the windows are, not
-how sure the difference between two curves is. For that, look at the seeds.
+on $W$ windows that are spaced evenly over the validation part of the text, the same for every network (64 of $8T$, 512 of $T$, so that as much text is judged; fewer where
+windows are long or the text is short: no character is judged in two windows of a length). Windows that lie near each other are alike, since a hard page is longer than a window. So neighbours are put together into $G$ blocks,
+at most 16 and each from a stretch of text as long as a window or longer, and the standard error is $s / \sqrt{G}$, with $s$ the standard deviation of the blocks' means
+(the method of batch means, Schmeiser 1982). Where a text has fewer than four such stretches there is none, and it is said. Behind a rise from $T$ to $8T$ stands
+$\pm \sqrt{e_T^2 + e_{8T}^2}$ of the two errors. All networks read the same windows, so most of it is shared: it says how hard the windows are, not how sure the difference between
+two curves is. For that, look at the seeds.
 
 | encoding | where it enters | kernel at distance $d$ |
 |---|---|---|
@@ -71,19 +75,19 @@ EXPERIMENTS = (
     Experiment(
         "Give ALiBi a single head. Its only slope is then 1/256, the gentlest. Is it still better than no encoding? (About half a minute.)",
         {"heads": "1", "seeds": "0", "encodings": "none,rotary,alibi"},
-        "Hardly. With seed 0 ALiBi ends at 2.16 at T and 2.31 at 8T, as good as nothing at all (2.18 and 2.32): over 32 tokens a slope of 1/256 takes 12 % off a weight. "
-        "It looks 86 tokens back in the longest window, not 42. What helps are the steep heads, which know near from far.",
+        "Hardly. With seed 0 ALiBi ends at 2.52 at T and 2.60 at 8T, as good as nothing at all (2.53 and 2.61): over 32 tokens a slope of 1/256 takes 12 % off a weight. "
+        "It looks 87 tokens back in the longest window, not 41. What helps are the steep heads, which know near from far.",
     ),
     Experiment(
         "Train at half the length. Which encodings break earlier, and is it the position or the ratio that counts?",
         {"length": "16", "seeds": "0", "encodings": "none,sinusoidal,rotary,alibi"},
-        "The ratio, more or less. Sinusoidal positions break at 2T as before, now 32 (1.97 to 2.71, seed 0), where the recorded networks were at home. Rotary positions no "
-        "longer last to 2T (1.88 to 2.53). ALiBi even gains, 2.06 to 1.99, since 16 characters are little to go by.",
+        "The ratio, more or less. Sinusoidal positions break at 2T as before, now 32 (2.30 to 3.04, seed 0), where the recorded networks were at home. Rotary positions no "
+        "longer last to 2T (2.24 to 2.72). ALiBi reads on as before: 2.37 at T, 2.29 at 2T and 2.41 at 8T, each ± 0.05 or so.",
     ),
     Experiment(
         "Look at a run of another page: the learned positions of “How does a Transformer know the order?”, T = 24.",
         {"run": "lesson-positions"},
-        "One point at T = 24, 1.85 nats at the last step, and in words why there are no others. Any Transformer that learns a text can be opened like this, from the page Runs; "
+        "One point at T = 24, 2.16 nats at the last step, and in words why there are no others. Any Transformer that learns a text can be opened like this, from the page Runs; "
         "drag the bar to see how the curve came about.",
     ),
 )
@@ -181,5 +185,5 @@ words_below(
         ("models/positions.py", "sinusoidal"),
     ],
     experiments=EXPERIMENTS,
-    config=run.config if run is not None else page.sweep.configs[-1],
+    run=run if run is not None else page.sweep.configs[-1],
 )

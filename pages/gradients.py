@@ -83,24 +83,27 @@ EXPERIMENTS = (
         "A plain network without gates that starts with W_hh = I and ReLU units (Le et al. 2015). Which factor does it "
         "start with, and does it learn the task?",
         {"networks": "rnn_relu", "init": "identity"},
-        "It starts at × 0.991, healthy: 0.64 of the gradient arrives, because the identity keeps every length. With "
-        "seed 0 its error was 0.017 at step 400 and 0.004 at step 800, where the tanh network stays at 0.167, as if it always answered 1. So gates "
-        "are one way to keep the gradient, not the only one; this way is the shakier one, see its loss jump.",
+        "It starts at × 0.991, healthy: 0.64 of the gradient arrives, because the identity keeps every length. With seeds 0, 1 and 2 "
+        "it learns: the validation loss falls below 0.01 between steps 400 and 700, where the tanh network is still above 0.16 at step 800, no better than "
+        "always answering 1 (0.167). So gates are one way to keep the gradient, not the only one; this way is the shakier one, see "
+        "its loss jump: after step 300 single batches still cost over 0.1.",
     ),
     Experiment(
         "Start a tanh network with a spectral radius of 3. Look at step 0: does the gradient grow as theory says?",
         {"networks": "rnn", "init": "gaussian", "radius": "3.0", "steps": "400"},
         "It explodes, by × 1.26 per step back: the gradient norm is above 10⁵ and is clipped to 1. But ρ⁴⁹ would be "
-        "10²³: the units saturate, and tanh′ near 0 takes most of it away. With seed 0, clipping and Adam turn "
-        "it into a vanishing gradient (× 0.82) by step 200.",
+        "10²³: the units saturate, and tanh′ near 0 takes most of it away. What training makes of it is a matter of luck: where the "
+        "gradient explodes, the last bit of a number decides. With seeds 0, 1 and 2 the norm at step 400 is a thousand times "
+        "smaller or less, and the task is not learnt.",
     ),
     Experiment(
         "Give the LSTM a forget-gate bias of 2, so that it starts by keeping (Jozefowicz et al. 2015). What changes at "
         "step 0, and when does the loss fall?",
         {"networks": "lstm", "forget_bias": "2.0"},
-        "At step 0 the factor is × 0.923 instead of × 0.583, so 0.923⁴⁹, about 1/50, of the gradient arrives at t = 0 and "
-        "not 3·10⁻¹². That is a better start, and still no promise: the first hundred steps bring it down to × 0.82, "
-        "and with seed 0 the task is solved between steps 500 and 800, as without it.",
+        "At step 0 the factor is × 0.923 instead of × 0.583, so 0.923⁴⁹, about 1/50, of the gradient arrives at t = 0 and not "
+        "3·10⁻¹². A better start, and still no promise: the first hundred steps bring it down to × 0.82. With seeds 0, 1 and 2 "
+        "the validation loss falls below 0.02 between steps 450 and 600, which is sooner than without the bias each time "
+        "(with seed 1, that takes more than 800 steps).",
     ),
 )
 
@@ -198,5 +201,5 @@ words_below(
         ],
     ],
     experiments=EXPERIMENTS,
-    config=runs[0].config if runs else None,
+    run=runs[0] if runs else None,
 )

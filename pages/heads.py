@@ -19,10 +19,12 @@ highest head.
 
 - **Prefix matching**: how much a head looks at the token that *followed* the present one's earlier occurrence. An **induction head** does.
 - **Previous token**, **same token**: how much it looks one step back, or at the earlier occurrence itself.
-- **Position alone**: 1 if the head looks at the same places whatever the tokens are; less if it reads them.
+- These three have a level **by chance** (dashed, of the chosen head): even attention, or the same head when some tokens have changed places. A head
+  has a role by a score of at least 0.5 that is at least twice its level.
+- **Position alone**: 1 if the head looks at the same places whatever the tokens are, as even attention does too; less if it reads them.
 - **Entropy**: how widely it spreads its attention. **Distance**: how far back it looks.
 - **Δloss without the head**: what the others cannot make good when its output is set to zero. A score says what a head *looks at*, and this what
-  it is *good for*.
+  it is *good for*. A whisker is two standard errors long, over the sequences of the batch.
 
 Type **your own sequence** below the pictures, and both models are asked what they do with it at every kept moment: the dots, and the bars at this
 step. The lines stay those of the validation batch. What one sequence can't tell is left out, and the sentence says why: *position alone* compares
@@ -52,8 +54,10 @@ $$
 The first three are of Olsson et al. 2022, the fourth is one minus the variability of Vig & Belinkov 2019: each term is the total variation between one
 sequence's row and the mean row, so it lies in $[0, 1]$. Even attention has entropy $\frac1T \ln T!$ and distance $\frac{T-1}{4}$.
 
-**Knock-out.** $\Delta L_h = L(\text{output of head } h := 0) - L$, on the same batch (Michel et al. 2019). The $\Delta L_h$ do not add up to
-anything: two heads that do the same work hide each other, and two that need each other are both counted with the whole.
+The level by chance is explained on the Attention page.
+
+**Knock-out.** $\Delta L_h = L(\text{output of head } h := 0) - L$, on the same batch (Michel et al. 2019). Its standard error is that of the mean of the
+sequences' differences (of each sequence with and without the head). The $\Delta L_h$ do not add up to anything: two heads that do the same work hide each other, and two that need each other are both counted with the whole.
 
 **Phase change.** Let $y(u)$ be a curve over $u = \ln(\text{step})$, smoothed by a Gaussian of width 0.1, at places $u_i$ that are 0.02 apart. Around its
 steepest place, within a factor of 3 in steps,
@@ -91,14 +95,14 @@ EXPERIMENTS = (
         "Three heads of the second layer look where an induction head should. Which head can the network least do without?",
         {"step": "800", "score": "6"},
         "None of them. On this tape at step 800 the loss is 1.40, and without head 1 of the first layer, the previous-token head, it is "
-        "3.0 higher: worse than guessing (ln 32 = 3.47). Without any one of the three induction heads it is only 0.06 to 0.16 higher, for "
+        "3.0 ± 0.1 higher: worse than guessing (ln 32 = 3.47). Without any one of the three induction heads it is only 0.06 to 0.16 higher (± 0.01), for "
         "the other two do the same work; the previous-token head has no double.",
     ),
     Experiment(
         "Before the loss falls, is there anything to be seen? Choose *position alone*.",
         {"step": "72", "score": "3"},
         "Yes. The heads of the second layer begin to look at different places in different sequences between steps 35 and 72 (the score of "
-        "layer 2, head 3 goes from 0.88 to 0.57), and they sharpen from step 112 on (entropy). At step 97 the loss is still 3.40 of 3.49. The "
+        "layer 2, head 3 goes from 0.9 to 0.5), and they sharpen from step 112 on (entropy). At step 97 the loss is still 3.40 of 3.49. The "
         "prefix-matching scores and the loss then change phase together, both between steps 209 and 265.",
     ),
     Experiment(
@@ -112,7 +116,7 @@ EXPERIMENTS = (
         "Put the layer norm before each branch, as most models have it, and train. Is there a phase change?",
         {"norm": "pre"},
         "Not of the loss, nor of the prefix-matching score, in 800 steps (seed 2): the loss falls to 2.6 by and by, and no head's score passes "
-        "0.1. It is not that heads do nothing: without any one head of the first layer the loss is 0.5 to 0.9 higher.",
+        "0.1. It is not that heads do nothing: without any one head of the first layer the loss is 0.4 to 1.0 higher.",
     ),
 )
 
@@ -156,9 +160,11 @@ words_below(
     code=[
         ("lenses/biography.py", "look"),
         ("lenses/biography.py", "knocked_out"),
+        ("lenses/chance.py", "chance"),
+        ("theory/paired.py", "quotient"),
         ("lenses/biography.py", "positional"),
         ("theory/phase.py", "phase_change"),
     ],
     experiments=EXPERIMENTS,
-    config=runs[0].config if runs else None,
+    run=runs[0] if runs else None,
 )

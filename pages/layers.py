@@ -97,5 +97,5 @@ words_below(
     math=MATH,
     code=[("lenses/layers.py", "look"), ("theory/rollout.py", "rollout")],
     experiments=EXPERIMENTS,
-    config=runs[0].config if runs else None,
+    run=runs[0] if runs else None,
 )

@@ -351,5 +351,5 @@ words_below(
     math=MATH[encoding],
     code=CODE[encoding],
     experiments=EXPERIMENTS,
-    config=config,
+    run=config,
 )

@@ -24,6 +24,11 @@ A picture of a network shows what goes *along* with its answers. What is *needed
 right, every unit (or head) was switched off in turn, the others being whole: a long bar is missed, a bar at zero could go, a bar
 below zero was in the way. Click one to operate on it. The last picture keeps these bars for every kept step of training.
 
+A loss is a mean over some sequences, so a bar has an error: its **whisker** is two standard errors long, up and down. Counted as missed are
+bars that are above the **dotted line**, a tenth of the longest, and whose whisker ends above zero. The longest of many bars is too long in the
+mean, for luck had a hand in choosing it; so the sentences measure it again, on sequences that did not choose it. Your own sequence is
+one, and has no error.
+
 - **A unit** is held at a number at every step, so nothing can be written into it or read from it.
 - **A gate** is held in all units: a forget gate at 1 never forgets, at 0 it keeps nothing.
 - **A head** that is off adds zeros to the residual stream.
@@ -41,6 +46,14 @@ With $f_\theta$ the network and $L$ the mean loss of the sequences looked at, a 
 $$\Delta_k = L\bigl(f_\theta \mid u_k := 0\bigr) - L(f_\theta), \qquad u_k = h_{t,k} \text{ for all } t, \text{ or all that head } k \text{ reads.}$$
 
 Sequences of a batch do not touch each other, so the batch is repeated once for each $k$, and one forward pass gives all bars.
+
+**Errors.** Sequence $i$ has $b_i$ positions that count, and $a_i$ is the sum of $\ell' - \ell$ over them, the same sequence with and without. Then
+
+$$\Delta = \frac{\sum_i a_i}{\sum_i b_i}, \qquad \text{SE} = \frac{1}{\sum_i b_i} \sqrt{\frac{n}{n-1} \Bigl(1 + \frac nm\Bigr) \sum_i (a_i - \Delta\, b_i)^2} .$$
+
+For $n$ sequences drawn anew $m = \infty$. A text or a series holds only $m$ windows that do not overlap, however many are drawn. "91 ± 7 times" is the
+same formula with the losses operated as $a_i$ and untouched as $b_i$ (the delta method); a ratio is said only where the untouched loss is more than five
+of its own standard errors (Cochran 1977, §6.4).
 
 **A unit at 0** is the same as zeros in its outgoing weights: column $k$ of $W_{hh}$, of the readout and of the next layer's $W_{ih}$.
 **A head off** is zeros in its columns of the output projection (Michel et al. 2019).
@@ -61,23 +74,23 @@ EXPERIMENTS = (
         "Here the LSTM's forget gate is held at 1, at the end of training: it never forgets. Is that harmless, in a task where all "
         "depends on remembering?",
         {"surgery": "layer 1 gate forget = 1", "step": "800"},
-        "No: the loss rises from 0.0026 to 0.17, 63 times. The cell also keeps what it should drop, and the answer comes out "
-        "too high. But train on like this for 300 steps and it learns to live with it: the validation loss falls from 0.20 to "
-        "0.0017 after 50 steps and to 0.0005 after 300.",
+        "No: the loss rises by 0.208 ± 0.007, from 0.0025 to 0.21. The cell also keeps what it should drop, and the answer comes out "
+        "too high. But train on like this for 300 steps and it learns to live with it: the validation loss is 0.04 after one step, "
+        "0.0017 after 50 and 0.0005 after 300.",
     ),
     Experiment(
         "Of the eight heads of this Transformer, head 1 of layer 1 looks at the previous token. What is left of the whole without it?",
         {"run": "lesson-attention", "surgery": "layer 1 head 1 off", "step": "800"},
-        "Worse than nothing: the loss goes from 1.4 to 4.4, and a guess among 32 symbols would have ln 32 = 3.5. The heads of "
+        "Worse than nothing: the loss rises by 2.98 ± 0.07, from 1.4 to 4.4, and a guess among 32 symbols would have ln 32 = 3.5. The heads of "
         "layer 2 that copy what came after the last occurrence find it by what this head writes; without it they are sure of "
-        "the wrong token. Head 2 beside it can go: 0.01.",
+        "the wrong token. Head 2 beside it can nearly go: 0.013 ± 0.004.",
     ),
     Experiment(
-        "Unit 10 of the LSTM is switched off: the loss is 131 times what it was. Press Train on like this. Is a unit that is missed so much "
-        "one that can't be replaced?",
+        "Unit 10 of the LSTM is switched off: the loss is 0.24 ± 0.01 higher, nearly a hundred times what it was. Press Train on like this. "
+        "Is a unit that is missed so much one that can't be replaced?",
         {"surgery": "layer 1 unit 10 = 0", "step": "800"},
-        "It can. The validation loss begins at 0.23, more than that of always answering 1 (0.17). After 50 steps it is 0.042, "
-        "after 300 it is 0.0014, lower than the 0.0025 that the parent had at that step. What was missed was this unit's part in "
+        "It can. After the first step the validation loss is 0.17, that of always answering 1. After 50 steps it is 0.042, "
+        "after 300 it is 0.0014; the parent had 0.0025 when the branch began. What was missed was this unit's part in "
         "these weights, not the unit.",
     ),
 )
@@ -131,7 +144,9 @@ words_below(
         ("models/swap.py", "swapped"),
         ("lenses/surgery.py", "knock_out_losses"),
         ("lenses/surgery.py", "_losses_without"),
+        ("lenses/surgery.py", "check"),
+        ("theory/paired.py", "quotient"),
     ],
     experiments=EXPERIMENTS,
-    config=run.config if run else None,
+    run=run,
 )

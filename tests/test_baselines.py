@@ -13,7 +13,6 @@ from explainer.theory.baselines import (
     copy_memoryless,
     naive_rmse,
     uniform_entropy,
-    unigram_entropy,
 )
 
 
@@ -31,16 +30,6 @@ def test_answering_one_to_the_adding_problem_costs_the_variance_of_the_sum():
 def test_chance_and_uniform_entropy_belong_to_the_same_guess():
     assert chance(7) == pytest.approx(1 / 7)
     assert uniform_entropy(7) == pytest.approx(-math.log(chance(7)))
-
-
-def test_unigram_entropy_of_even_counts_is_ln_v_and_of_one_token_is_zero():
-    assert unigram_entropy([5] * 11) == pytest.approx(math.log(11))
-    assert unigram_entropy([0, 13, 0]) == 0.0
-
-
-def test_unigram_entropy_of_a_coin():
-    expected = -(0.25 * math.log(0.25) + 0.75 * math.log(0.75))
-    assert unigram_entropy([3, 1]) == pytest.approx(expected)
 
 
 def test_sunspots_naive_and_ar9_are_the_known_numbers():

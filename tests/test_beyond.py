@@ -13,7 +13,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from explainer.config import POSITIONS, RunConfig
-from explainer.data import default_text
+from explainer.data import default_text, digest
 from explainer.figures import passage
 from explainer.figures.beyond import attention_panel, kernel_panel, length_panel, page_panels
 from explainer.figures.beyond_notes import (
@@ -75,7 +75,11 @@ def test_the_loss_is_that_of_a_plain_loop_over_the_text(positions: str) -> None:
             own = [-float(log_p[t, tokens[0, t + 1]]) for t in range(length)]
             each.append(np.mean(own[length - length // 4 :]))
         assert record.loss[number] == pytest.approx(np.mean(each), rel=1e-5)
-        assert record.error[number] == pytest.approx(np.std(each, ddof=1) / math.sqrt(len(each)), rel=1e-4)
+        # 64 windows of 8T, and 512 of T: 16 blocks of neighbours.
+        count = 512 // factor
+        blocks = [np.mean(each[first : first + count // 16]) for first in range(0, count, count // 16)]
+        assert (len(each), record.blocks[number]) == (count, 16)
+        assert record.error[number] == pytest.approx(np.std(blocks, ddof=1) / 4, rel=1e-4)
 
 
 def test_learned_positions_have_no_number_beyond_their_table_and_say_why() -> None:
@@ -136,14 +140,16 @@ def test_the_learned_kernel_is_the_mean_cosine_of_its_own_rows() -> None:
 
 def test_a_text_too_short_for_the_longest_windows_says_so() -> None:
     text = "".join(f"{number} green bottles\n" for number in range(40))
-    from explainer.data import digest
-
     task = make_task(replace(CONFIG, data=digest(text), positions="alibi"), text)
     kept = len(text) - int(0.9 * len(text))
     model = build(replace(CONFIG, positions="alibi"), task.inputs, task.outputs)
     record = look(model, task.batch(0), task)
     assert [bool(why) for why in record.why] == [length + 1 > kept for length in (11, 22, 44, 88)]
     assert f"keeps {kept} characters" in record.why[-1]
+    assert record.blocks.tolist() == [kept // 11, kept // 22, kept // 44, 0]
+    assert np.isfinite(record.error).tolist() == [True, False, False, False], (
+        "of fewer than four blocks nothing is said"
+    )
     assert np.isnan(record.loss[-1])
 
 
@@ -160,6 +166,62 @@ def test_a_model_without_blocks_has_losses_and_no_attention() -> None:
     assert np.isfinite(record.loss).all()
     assert np.isnan(record.attention).all()
     assert "None no attention" in attention_reading([Trained("none", 0, record)])
+
+
+# -- the error --------------------------------------------------------------------------------
+
+
+def judged(course: np.ndarray, length: int, count: int) -> np.ndarray:
+    """Mean loss of the last quarter of `count` windows, evenly spaced over the losses of a text's characters."""
+    starts = [int(number * (len(course) - length - 1) / max(1, count - 1)) for number in range(count)]
+    return np.array([course[start + length - length // 4 : start + length].mean() for start in starts])
+
+
+def texts(count: int, characters: int, seed: int) -> np.ndarray:
+    """Losses along independent texts: neighbours alike with .95 (AR(1)), so that a hard passage has some 40 characters."""
+    source, rows = np.random.default_rng(seed), np.zeros((count, characters))
+    rows[:, 0] = source.normal(size=count)
+    steps = source.normal(size=(characters, count)) * math.sqrt(1 - 0.95**2)
+    for t in range(1, characters):
+        rows[:, t] = 0.95 * rows[:, t - 1] + steps[t]
+    return rows
+
+
+@pytest.mark.parametrize(("characters", "length"), [(31_000, 32), (31_000, 256), (3001, 256), (1409, 256), (997, 88)])
+def test_the_error_is_the_spread_of_the_mean_over_independent_texts(characters: int, length: int) -> None:
+    count = min(512, beyond.count_apart(characters, length))
+    blocks = beyond.count_blocks(characters, length, count)
+    values = [judged(course, length, count) for course in texts(211, characters, 5)]
+    spread = np.std([each.mean() for each in values])
+    stated = math.sqrt(np.mean([beyond.standard_error(each, blocks) ** 2 for each in values]))
+    assert 0.75 < stated / spread < 1.25
+    assert blocks >= 4
+
+
+def test_what_was_stated_before_was_far_too_small() -> None:
+    """So the test above can fail: 64 windows that overlap on a short text, counted as independent."""
+    values = [judged(course, 256, 64) for course in texts(211, 523, 6)]
+    spread = np.std([each.mean() for each in values])
+    assert np.mean([each.std(ddof=1) / 8 for each in values]) < spread / 3
+    assert beyond.count_apart(523, 256) == 5
+    assert math.isnan(beyond.standard_error(np.arange(5.0), beyond.count_blocks(523, 256, 5)))
+
+
+@pytest.mark.parametrize(("characters", "length"), [(257, 256), (30_000, 32), (523, 256), (90, 3), (41, 7)])
+def test_no_character_is_judged_in_two_windows(characters: int, length: int) -> None:
+    count = min(beyond.MOST_WINDOWS, beyond.count_apart(characters, length))
+    text = "".join(chr(0x100 + number % 200) for number in range(10 * characters))
+    task = make_task(replace(CONFIG, length=2, data=digest(text)), text)
+    assert task.held_out == characters
+    starts = task.validation_windows(length, count).x[:, 0].long()
+    assert count == 1 or int((starts[1:] - starts[:-1] + 200).remainder(200).min()) >= min(beyond.quarter(length), 199)
+
+
+def test_blocks_of_unequal_size_weigh_as_many_windows_as_they_have() -> None:
+    values = np.array([1.0, 3.0, 2.0, 6.0, 5.0])  # (1, 3) 2 6 5
+    off = np.array([2 * (2 - 3.4), 2 - 3.4, 6 - 3.4, 5 - 3.4])
+    assert beyond.standard_error(values, 4) == pytest.approx(math.sqrt(4 / 3 * (off**2).sum()) / 5)
+    assert beyond.standard_error(values, 5) == pytest.approx(values.std(ddof=1) / math.sqrt(5))
 
 
 def test_it_leaves_the_model_as_it_found_it() -> None:
@@ -220,6 +282,7 @@ def made(kind: str, *loss: float, why: tuple[str, ...] = ("",) * 4, **given: obj
         "lengths": np.array([8, 16, 32, 64]),
         "loss": np.array(loss),
         "error": np.full(4, 0.03),
+        "blocks": np.full(4, 7),
         "why": why,
         "windows": np.full(4, 7),
         "places": places,
@@ -244,9 +307,21 @@ RUNS = [
 
 def test_the_length_reading_has_every_encoding_best_first() -> None:
     assert length_reading(RUNS) == (
-        "ALiBi 1.85 at 8 and 2.05 at 64 (+0.20, flat in 1 of 2 seeds); Sinusoidal 1.90 at 8 and 3.10 at 64 (+1.20, "
-        "breaks); Learned 1.85 at T = 8, has no rows beyond T = 8 (nats per character)."
+        "ALiBi 1.85 at 8 and 2.05 at 64 (+0.20 ± 0.04, flat in 1 of 2 seeds); Sinusoidal 1.90 at 8 and 3.10 at 64 "
+        "(+1.20 ± 0.04, breaks); Learned 1.85 at T = 8, has no rows beyond T = 8 (nats per character; ± a standard "
+        "error over stretches of the text)."
     )
+
+
+def test_where_the_text_is_too_short_for_an_error_the_sentence_and_the_chart_say_so() -> None:
+    error, blocks = np.array([0.0314, NAN, NAN, NAN]), np.array([13, 3, 1, 0])
+    runs = [Trained("alibi", 0, made("alibi", 1.9, 1.88, 1.87, 1.95, error=error, blocks=blocks))]
+    assert length_reading(runs) == (
+        "ALiBi 1.90 at 8 and 1.95 at 64 (+0.05, from too little text for a standard error, flat) (nats per character)."
+    )
+    (trace,) = length_panel(runs, "light").figure["data"]
+    few = "too little text for a standard error"
+    assert trace["customdata"] == ["standard error 0.031, from 13 stretches of text", few, few, few]
 
 
 def test_the_other_readings_have_their_numbers() -> None:
@@ -334,7 +409,10 @@ def test_encodings_are_told_apart_without_colour() -> None:
 
 def test_one_run_has_its_sentences() -> None:
     said = notes(RUNS[0].record, Moment({"model": "transformer"}, 7)).readings  # type: ignore[arg-type]
-    assert said["length"] == "Sinusoidal 1.90 at 8 and 3.10 at 64 (+1.20, breaks) (nats per character)."
+    assert said["length"] == (
+        "Sinusoidal 1.90 at 8 and 3.10 at 64 (+1.20 ± 0.04, breaks) (nats per character; ± a standard error "
+        "over stretches of the text)."
+    )
     assert said["loss"] == "Transformer: no step taken yet."
 
 
@@ -422,6 +500,7 @@ def read(kind: str, *course: float, trained: int = 3) -> BeyondRecord:
         lengths=lengths,
         loss=np.where(fits, 1.25, NAN),
         error=np.full(4, NAN),
+        blocks=np.zeros(4),
         why=tuple("" if each else f"your text has only {count + 1} characters" for each in fits),
         windows=fits.astype(int),
         places=np.arange(count, dtype=float),

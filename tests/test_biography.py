@@ -141,6 +141,26 @@ def test_the_scores_are_those_of_the_attention_lens() -> None:
     found, record = looked(model, batch, task), LENSES["attention"].look(model, batch, task)
     for name in ("prefix_matching", "previous_token", "duplicate_token", "entropy"):
         np.testing.assert_allclose(found[name], getattr(record, name), rtol=1e-5)
+    np.testing.assert_allclose(LENSES["biography"].look(model, batch, task).chance, record.chance, rtol=1e-5)
+
+
+def test_the_error_of_a_knock_out_is_that_of_a_loop_over_the_sequences() -> None:
+    model, batch, task = setting()
+    record = LENSES["biography"].look(model, batch, task)
+    assert record.sequences == B
+    for layer in range(L):
+        for head in range(H):
+            edited = build(task.config, task.inputs, task.outputs).double()
+            edited.load_state_dict(model.state_dict())
+            assert isinstance(edited, Transformer)
+            each = []
+            with torch.no_grad():
+                edited.blocks[layer].attention.project.weight[:, head * 2 * K : (head + 1) * 2 * K] = 0
+                for b in range(B):
+                    one = Batch(batch.x[b : b + 1], batch.y[b : b + 1], batch.mask[b : b + 1])
+                    each.append(float(task.loss(edited(one.x), one) - task.loss(model(one.x), one)))
+            assert words.of(record, "knocked_out")[layer, head] == pytest.approx(np.mean(each), rel=1e-4)
+            assert record.errors[layer, head] == pytest.approx(np.std(each, ddof=1) / math.sqrt(B), rel=1e-4)
 
 
 def test_a_large_model_is_looked_at_on_fewer_sequences() -> None:
@@ -186,12 +206,20 @@ def test_one_typed_sequence_has_a_biography_too() -> None:
 RUN = {"label": "Transformer, 2 blocks", "model": "transformer", "has_tokens": True, "layers": L, "heads": H}
 
 
-def made(loss: float = 2.0, length: int = T, heads: tuple[int, int] = (L, H), **scores: Any) -> BiographyRecord:
-    """A record with the given scores, and 0.25 for all others."""
+def made(
+    loss: float = 2.0, length: int = T, heads: tuple[int, int] = (L, H), error: Any = None, **scores: Any
+) -> BiographyRecord:
+    """A record with the given scores, and 0.25 for all others; 0.05 of a role's are chance."""
     table = np.full((len(SCORES), *heads), 0.25)
     for name, values in scores.items():
         table[SCORES.index(name)] = values
-    return BiographyRecord(table, loss, length)
+    errors = np.full(heads, 0.1) if error is None else np.broadcast_to(error, heads)
+    return BiographyRecord(table, np.full((3, *heads), 0.05), errors, loss, B, length)
+
+
+def drawn(rng: np.random.Generator, layers: int, heads: int) -> BiographyRecord:
+    scores, chance, errors = (rng.random((*first, layers, heads)) for first in ((len(SCORES),), (3,), ()))
+    return BiographyRecord(scores, chance, errors, 1.0, B, T)
 
 
 def said(record: BiographyRecord, name: str, choice: str = "") -> str:
@@ -202,8 +230,8 @@ def said(record: BiographyRecord, name: str, choice: str = "") -> str:
 @pytest.mark.parametrize(
     ("score", "values", "sentence"),
     [
-        ("prefix_matching", [[0.1, 0.2, 0.3], [0.4, 0.87, 0.6]], "highest prefix-matching score 0.87 (layer 2, head 2), lowest 0.10 (layer 1, head 1)."),
-        ("previous_token", 0.0, "the previous-token score of every head is 0.00."),
+        ("prefix_matching", [[0.1, 0.2, 0.3], [0.4, 0.87, 0.6]], "highest prefix-matching score 0.87, by chance 0.05 (layer 2, head 2), lowest 0.10 (layer 1, head 1)."),
+        ("previous_token", 0.0, "the previous-token score of every head is 0.00, by chance 0.05."),
         ("previous_token", np.nan, "no previous-token score, for no token has one before it."),
         ("duplicate_token", np.nan, "no same-token score, for nothing comes twice here."),
         ("positional", np.nan, "no positional score, for one sequence has none to be compared with."),
@@ -222,33 +250,41 @@ def test_the_reading_of_a_score_by_value(score: str, values: Any, sentence: str)
 def test_the_reading_of_a_single_head() -> None:
     one = made(heads=(1, 1), entropy=1.234)
     assert said(one, "score", str(SCORES.index("entropy"))).endswith("the only head's entropy is 1.23 nats.")
-    assert said(one, "knocked_out") == "Step 40, loss 2: without the only head it is 0.25 higher."
+    assert said(one, "knocked_out") == (
+        "Step 40, loss 2: without the only head it is 0.25 ± 0.10 higher (7 sequences, ± one standard error)."
+    )
 
 
 @pytest.mark.parametrize(
-    ("loss", "values", "sentence"),
+    ("loss", "error", "values", "sentence"),
     [
-        (2.0, [[0.5, 0, 0], [0, -0.031, 0]], "Step 40, loss 2: it is 0.5 higher without layer 1, head 1, and 0.031 lower without layer 2, head 2."),
-        (2.0, [[0.5, 0.1, 0.1], [0.00001, 0.1, 0.1]], "Step 40, loss 2: it is 0.5 higher without layer 1, head 1, and the same without layer 2, head 1."),
-        (3.4567, 0.0, "Step 40, loss 3.46: no head matters alone (each changes it by less than 0.0001)."),
-        (2.0, [[1, 2, np.inf], [3, 1, 1]], "Step 40, loss 2: it is 3 higher without layer 2, head 1, and 1 higher without layer 1, head 1; 1 not a finite number."),
-        (2.0, np.inf, "Step 40, loss 2: no loss without a head is a finite number."),
-        (np.nan, np.nan, "Step 40, loss nan: the loss is not a finite number."),
+        (2.0, 0.01, [[0.5, 0, 0], [0, -0.031, 0]], "Step 40, loss 2: it is 0.500 ± 0.010 higher without layer 1, head 1, and 0.031 ± 0.010 lower without layer 2, head 2 (7 sequences, ± one standard error)."),
+        (2.0, 0.02, [[0.5, 0, 0], [0, -0.031, 0]], "Step 40, loss 2: it is 0.500 ± 0.020 higher without layer 1, head 1, and changed by no more than its error (-0.031 ± 0.020) without layer 2, head 2 (7 sequences, ± one standard error)."),
+        (2.0, 0.01, [[0.5, 0.1, 0.1], [0.00001, 0.1, 0.1]], "Step 40, loss 2: it is 0.500 ± 0.010 higher without layer 1, head 1, and the same without layer 2, head 1 (7 sequences, ± one standard error)."),
+        (3.4567, 0.1, 0.0, "Step 40, loss 3.46: no head matters alone (each changes it by less than 0.0001)."),
+        (2.0, 0.1, [[1, 2, np.inf], [3, 1, 1]], "Step 40, loss 2: it is 3.00 ± 0.10 higher without layer 2, head 1, and 1.00 ± 0.10 higher without layer 1, head 1 (7 sequences, ± one standard error); 1 not a finite number."),
+        (2.0, 0.1, np.inf, "Step 40, loss 2: no loss without a head is a finite number."),
+        (np.nan, 0.1, np.nan, "Step 40, loss nan: the loss is not a finite number."),
     ],
 )  # fmt: skip
-def test_the_reading_of_a_knock_out_by_value(loss: float, values: Any, sentence: str) -> None:
-    assert said(made(loss, knocked_out=values), "knocked_out") == sentence
+def test_the_reading_of_a_knock_out_by_value(loss: float, error: float, values: Any, sentence: str) -> None:
+    assert said(made(loss, error=error, knocked_out=values), "knocked_out") == sentence
 
 
 def test_the_life_of_a_head_in_words() -> None:
     record = made(prefix_matching=0.6, previous_token=0.7, entropy=1.0, distance=3.0, knocked_out=1.5)
     assert said(record, "life", "1,2") == (
-        "Layer 2, head 3: a previous-token head (0.70); entropy 1.00 nats (evenly spread: 1.59); "
-        "it looks 3.0 tokens back; without it the loss is 1.5 higher."
+        "Layer 2, head 3: a previous-token head (0.70, by chance 0.05); entropy 1.00 nats (evenly spread: 1.59); "
+        "it looks 3.0 tokens back; without it the loss is 1.50 ± 0.10 higher."
     )
     assert math.lgamma(T + 1) / T == pytest.approx(1.59, abs=0.005)
     assert "no role (all scores under 0.5)" in said(made(), "life", "0,0")
-    assert "an induction head (0.60)" in said(made(prefix_matching=0.6), "life", "0,0")
+    assert "an induction head (0.60, by chance 0.05)" in said(made(prefix_matching=0.6), "life", "0,0")
+    near = made(prefix_matching=0.6)
+    near.chance[0] = 0.31
+    assert "no role (prefix matching 0.60, but 0.31 by chance)" in said(near, "life", "0,0")
+    near.chance[0] = 0.29
+    assert "an induction head (0.60, by chance 0.29)" in said(near, "life", "0,0")
     assert said(made(entropy=np.nan), "life", "0,1") == "Layer 1, head 2: its attention is not all finite numbers."
     assert said(made(length=1), "life", "0,0") == "Layer 1, head 1: a single token can only look at itself."
     assert "the loss without it is not a finite number" in said(made(knocked_out=np.inf), "life", "0,0")
@@ -297,7 +333,7 @@ def test_gradual_learning_is_not_called_a_phase_change() -> None:
     assert np.isnan(found.arrays["band"]).all()
     assert found.readings["change"]["1"] == (
         "Transformer, 2 blocks: no phase change of the previous-token score in 24 recorded moments: "
-        "the largest move is layer 2, head 3's, from 0.00 to 1.00."
+        "the largest move is layer 2, head 3's, from 0.00 at step 0 to 1.00 at step 450."
     )
 
 
@@ -339,7 +375,7 @@ def test_every_panel_is_one_that_plotly_takes_at_every_choice(heads: tuple[int, 
     config = RunConfig(task="repeat", model="transformer", layers=layers, heads=count, width=2 * count * K)
     run = subject(config, {})
     rng = np.random.default_rng(3)
-    records = [BiographyRecord(rng.random((len(SCORES), *heads)), 1.0, T) for _ in range(5)]
+    records = [drawn(rng, *heads) for _ in range(5)]
     tape = reel(records, [0, 1, 2, 5, 9], run)
     for panel in figures.page_panels([run, run], theme):
         for choice in ({"score": 0}, {"score": 6, "layer": layers - 1, "head": count - 1}):
@@ -350,7 +386,7 @@ def test_every_panel_is_one_that_plotly_takes_at_every_choice(heads: tuple[int, 
 
 def test_the_figures_show_the_chosen_score_of_the_records() -> None:
     rng = np.random.default_rng(3)
-    records = [BiographyRecord(rng.random((len(SCORES), L, H)), 1.0, T) for _ in range(4)]
+    records = [drawn(rng, L, H) for _ in range(4)]
     steps = [0, 1, 3, 8]
     run = subject(RunConfig(task="repeat", model="transformer", layers=L, heads=H, width=H * 2 * K), {})
     tape, choice = reel(records, steps, run), {"score": 5, "layer": 1, "head": 2}
@@ -363,10 +399,15 @@ def test_the_figures_show_the_chosen_score_of_the_records() -> None:
     assert table["layout"]["shapes"][1]["y0"] == 4.5
     lines = fill(panels["score"], [tape], 3, choice)
     assert lines["data"][1 + 4]["y"] == pytest.approx([record.scores[5, 1, 1] for record in records])
-    assert lines["data"][1 + L * H]["y"] == pytest.approx([record.scores[5, 1, 2] for record in records])
+    assert lines["data"][2 + L * H]["y"] == pytest.approx([record.scores[5, 1, 2] for record in records])
     assert lines["layout"]["yaxis"]["title"]["text"] == "mean distance (tokens)"
     bars = fill(panels["knock-out"], [tape], 3, choice)
     np.testing.assert_allclose(bars["data"][0]["y"], records[2].scores[6].ravel(), rtol=1e-6)
+    np.testing.assert_allclose(bars["data"][0]["error_y"]["array"], 2 * records[2].errors.ravel(), rtol=1e-6)
+    first = fill(panels["score"], [tape, tape], 3, {**choice, "score": 1})["data"][1 + L * H]
+    assert first["line"]["dash"] == "dash"
+    assert first["y"] == pytest.approx([record.chance[1, 1, 2] for record in records])
+    assert np.isnan(lines["data"][1 + L * H]["y"]).all(), "a distance has no chance level"
     life = fill(panels["life"], [tape], 3, choice)
     assert life["data"][4]["y"][2] == pytest.approx(records[2].scores[4, 1, 2] / uniform_entropy(T))
 
@@ -481,12 +522,14 @@ def test_the_sentences_of_an_own_sequence_say_so_and_what_it_cannot_tell() -> No
 
 def test_dots_are_of_the_own_sequence_and_lines_of_the_tape() -> None:
     rng = np.random.default_rng(3)
-    records = [BiographyRecord(rng.random((len(SCORES), L, H)), 1.0, T) for _ in range(4)]
+    records = [drawn(rng, L, H) for _ in range(4)]
     run = subject(RunConfig(task="repeat", model="transformer", layers=L, heads=H, width=H * 2 * K), {})
     tape, choice = reel(records, [0, 1, 3, 8], run), {"score": 6, "layer": 1, "head": 2}
     scores = rng.random((len(SCORES), L, H))
     scores[6, 1, 1], scores[0] = 9.0, np.nan
-    answer = reel([BiographyRecord(scores, 2.5, 5)], [3], run).frames["biography"][0]
+    answer = reel([BiographyRecord(scores, np.zeros((3, L, H)), np.full((L, H), np.nan), 2.5, 1, 5)], [3], run).frames[
+        "biography"
+    ][0]
     asked = replace(tape, answers={"biography": answer})
     for panel in figures.page_panels([run, run], "light"):
         before, after = (fill(panel, [each, each], 8, choice) for each in (tape, asked))
@@ -495,16 +538,18 @@ def test_dots_are_of_the_own_sequence_and_lines_of_the_tape() -> None:
         assert all(not trace["x"] for trace in before["data"] if trace.get("mode") == "markers")
         if panel.id == "score":
             half = len(before["data"]) // 2 + 1  # the band is in front of the lines
-            assert before["data"][:half] == after["data"][:half]
-            assert [trace["x"] for trace in after["data"][half:]] == [[3]] * (L * H + 2)
+            assert str(before["data"][:half]) == str(after["data"][:half]), "NaN is NaN here"
+            assert [trace["x"] for trace in after["data"][half:]] == [[3]] * (L * H + 3)
             assert [trace["y"][0] for trace in after["data"][half:]] == pytest.approx(
-                [*scores[6].ravel(), scores[6, 1, 2], 9.0]
+                [*scores[6].ravel(), math.nan, scores[6, 1, 2], 9.0], nan_ok=True
             )
             low, high = after["layout"]["yaxis"]["range"]
             assert low == before["layout"]["yaxis"]["range"][0]
             assert high > 9 > before["layout"]["yaxis"]["range"][1]
             nothing = fill(panel, [asked, asked], 8, {**choice, "score": 0})
-            assert np.isnan([trace["y"][0] for trace in nothing["data"][half:]]).all()
+            unknown = [trace["y"][0] for trace in nothing["data"][half:]]
+            assert unknown.pop(L * H) == 0, "its chance level"
+            assert np.isnan(unknown).all()
             assert nothing["layout"]["yaxis"]["range"] == pytest.approx([0, 1.02])
         if panel.id == "loss":
             assert [trace["y"] for trace in after["data"][-2:]] == [[2.5], [2.5]]

@@ -47,7 +47,9 @@ def put(client: Client, run: str, *statuses: str) -> None:
 def hidden(value: float = 0.5) -> HiddenRecord:
     numbers = np.full(5, value, np.float32)
     states = np.full((2, 5, 3), value, np.float32)
-    return HiddenRecord(states, tuple("abcde"), np.ones(5, bool), tuple("bcdef"), (), np.zeros(0), numbers, numbers)
+    return HiddenRecord(
+        states, tuple("abcde"), np.ones(5, bool), tuple("bcdef"), (), np.zeros(0), np.zeros(0), numbers, numbers
+    )
 
 
 def test_the_interface_never_loads_torch() -> None:

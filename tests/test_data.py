@@ -36,7 +36,7 @@ def lines(*columns, divided=",", header=None, ending="\n"):
 
 def test_default_text_is_the_language_reference_and_passes_its_own_check():
     text = default_text()
-    assert 300_000 < len(text) < 1_000_000
+    assert 200_000 < len(text) < 600_000
     assert "assignment" in text
     assert check_text(text) == text
     assert default_text() is text

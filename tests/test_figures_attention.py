@@ -24,7 +24,7 @@ from explainer.figures.theme import FAMILY_COLOURS
 from explainer.lenses import LENSES
 from explainer.lessons import LESSONS
 from explainer.player.annotate import Annotator
-from explainer.records import AttentionRecord
+from explainer.records import ROLES, AttentionRecord
 from explainer.runs.store import Draft, Store
 from explainer.runs.tape import VIEW, decode_view, encode_metrics, encode_view
 from explainer.runs.tape_file import SHIPPED, load_tape
@@ -106,6 +106,7 @@ def known(layer: str, *more: str, T: int = T, period: int = 5) -> AttentionRecor
         previous_token=np.array(scores["previous"])[:, None],
         prefix_matching=np.array(scores["induction"])[:, None],
         duplicate_token=np.array(scores["same"])[:, None],
+        chance=np.full((3, len(maps), 1), 0.125),
         entropy=np.array(entropy)[:, None],
     )
 
@@ -221,7 +222,10 @@ def test_the_curves_are_the_scores_of_every_head_and_of_the_controls_strongest(t
         lines = trace_at(panel, reels, 2, layer=1, head=2)
         of_run = np.array([getattr(record, score) for record in records[0]])
         of_control = np.array([getattr(record, score) for record in records[1]])
-        assert len(lines) == L * H + 2
+        assert len(lines) == L * H + 3
+        row = ROLES.index(score)
+        np.testing.assert_allclose(lines[-3]["y"], [record.chance[row, 1, 2] for record in records[0]], rtol=1e-5)
+        assert lines[-3]["line"]["dash"] == "dash"
         for number in range(L * H):
             np.testing.assert_allclose(lines[number]["y"], of_run[:, number // H, number % H], rtol=1e-5)
             assert lines[number]["x"] == list(range(STEPS + 1))
@@ -236,7 +240,7 @@ def test_with_many_heads_a_line_is_the_strongest_of_its_layer(tapes: Any, monkey
     monkeypatch.setattr(heads, "MOST_LINES", L * H - 1)
     lines = trace_at(heads.score_panel(runs, "light", "previous_token"), reels, 0)
     expected = np.array([record.previous_token.max(axis=1) for record in records[0]])
-    assert len(lines) == L + 2
+    assert len(lines) == L + 3
     for layer in range(L):
         np.testing.assert_allclose(lines[layer]["y"], expected[:, layer], rtol=1e-5)
 
@@ -251,7 +255,9 @@ def test_accuracy_and_loss_are_those_on_the_tape(tapes: Any) -> None:
     for line in lines:
         np.testing.assert_allclose(line["y"], [0.1, 0.2, 0.3, 0.4, 0.5], rtol=1e-6)
         assert line["x"] == [1, 2, 3, 4, 5]
-    assert reading_at(panel, reels, 3).startswith("Transformer, 2 blocks: accuracy within the repetition 0.3 (chance")
+    assert reading_at(panel, reels, 3).startswith(
+        "Transformer, 2 blocks: accuracy within the repetition 0.3 at step 3 (chance"
+    )
     assert "Transformer, 1 block: accuracy" in reading_at(panel, reels, 3)
     losses = trace_at(heads.loss_panel(runs, "light"), reels, 3)
     np.testing.assert_allclose(losses[1]["y"], [2.9, 2.8, 2.7, 2.6, 2.5], rtol=1e-6)
@@ -300,7 +306,7 @@ def test_a_previous_token_head_is_said_to_be_one() -> None:
     said = head_notes.map_reading(known("previous"), 0, 0)
     # Each query looks one back, the first at itself.
     assert said == (
-        "Layer 1, head 1, a previous-token head (1.00): its largest weight, 1.00, goes from t = 1 (1) to s = 0 (0); "
+        "Layer 1, head 1, a previous-token head (1.00, by chance 0.12): its largest weight, 1.00, goes from t = 1 (1) to s = 0 (0); "
         "the first query, which has no choice, aside. On average it looks 0.9 back; entropy 0.00 nats "
         "(evenly spread: 1.59)."
     )
@@ -308,7 +314,23 @@ def test_a_previous_token_head_is_said_to_be_one() -> None:
 
 def test_an_induction_head_is_said_to_be_one() -> None:
     said = head_notes.map_reading(known("even", "induction"), 1, 0)
-    assert said.startswith("Layer 2, head 1, an induction head (1.00): its largest weight, 1.00,")
+    assert said.startswith("Layer 2, head 1, an induction head (1.00, by chance 0.12): its largest weight, 1.00,")
+
+
+def test_a_high_score_that_chance_explains_is_no_role() -> None:
+    record = known("even", "induction")
+    for chance, named in ((0.49, True), (0.51, False)):
+        record.chance[0] = chance
+        assert ("1 induction head" in head_notes.heads_reading(record)) == named
+        assert (head_notes.role_of(record, 1, 0) is not None) == named
+    assert head_notes.map_reading(record, 1, 0).startswith(
+        "Layer 2, head 1, no role (prefix matching 1.00, but 0.51 by chance): its largest weight"
+    )
+    alone = known("induction")
+    alone.chance[0] = 0.75
+    assert head_notes.heads_reading(alone).startswith(
+        "The only head has no role (prefix matching 1.00, but 0.75 by chance)"
+    )
 
 
 def test_an_even_head_has_no_role_and_the_entropy_of_evenness() -> None:
@@ -331,24 +353,27 @@ def test_mean_distance_does_not_mind_that_the_tape_rounds() -> None:
 def test_all_heads_are_counted_by_their_role() -> None:
     said = head_notes.heads_reading(known("previous", "induction", "induction", "even", "same"))
     assert said == (
-        "Of 5 heads: 1 previous-token head, 2 induction heads and 1 same-token head (a score of 0.5 or more). "
+        "Of 5 heads: 1 previous-token head, 2 induction heads and 1 same-token head (a score of 0.5 or more, at least twice that of chance). "
         f"Sharpest: layer 1, head 1 (entropy 0.00 nats); most spread out: layer 4, head 1 "
         f"({head_notes.uniform_entropy(T):.2f})."
     )
     assert head_notes.heads_reading(known("even", "even")).startswith("Of 2 heads: none has a role")
     assert (
         head_notes.heads_reading(known("induction"))
-        == "The only head is an induction head (1.00); its entropy is 0.00 nats."
+        == "The only head is an induction head (1.00, by chance 0.12); its entropy is 0.00 nats."
     )
 
 
 def test_the_strongest_head_is_named_with_its_score() -> None:
     record = known("even", "previous", "induction")
     said = head_notes.readings_of(record, moment_of(record))
-    assert said["previous_token"] == "3 layers: strongest is layer 2, head 1 (1.00)."
-    assert said["prefix_matching"] == "3 layers: strongest is layer 3, head 1 (1.00)."
+    assert said["previous_token"] == "3 layers: strongest is layer 2, head 1 (1.00, by chance 0.12)."
+    assert said["prefix_matching"] == "3 layers: strongest is layer 3, head 1 (1.00, by chance 0.12)."
     alone = known("previous")
-    assert head_notes.readings_of(alone, moment_of(alone))["previous_token"] == "One layer: its only head has 1.00."
+    assert (
+        head_notes.readings_of(alone, moment_of(alone))["previous_token"]
+        == "One layer: its only head has 1.00, by chance 0.12."
+    )
 
 
 def test_one_token_only_looks_at_itself() -> None:
@@ -364,7 +389,7 @@ def test_one_token_only_looks_at_itself() -> None:
 def test_weights_that_are_not_numbers_are_said_to_be_none() -> None:
     bad = np.full((2, 1, 5, 5), math.nan, np.float32)
     scores = np.full((2, 1), math.nan)
-    record = AttentionRecord(bad, tuple("abcde"), scores, scores, scores, scores)
+    record = AttentionRecord(bad, tuple("abcde"), scores, scores, scores, np.stack([scores] * 3), scores)
     moment = moment_of(record)
     said = figures.notes(record, moment).readings
     assert "not finite" in said["heads"]

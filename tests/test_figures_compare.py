@@ -104,12 +104,12 @@ def test_the_chart_holds_the_tapes_numbers() -> None:
     assert figure.data[1].y == pytest.approx([2, 0.125])
     assert figure.data[2].y == (1.0, None)
     assert figure.data[4].y == ()
-    assert [trace.line.color for trace in figure.data[1::2]] == [FAMILY_COLOURS[m] for m in ("gru", "gru", "lstm")]
-    assert [trace.line.dash for trace in figure.data[1::2]] == [DASHES[0], DASHES[1], DASHES[0]]
+    assert [trace.line.color for trace in figure.data[1:6:2]] == [FAMILY_COLOURS[m] for m in ("gru", "gru", "lstm")]
+    assert [trace.line.dash for trace in figure.data[1:6:2]] == [DASHES[0], DASHES[1], DASHES[0]]
     assert figure.layout.yaxis.type == "log"
     assert figure.layout.shapes[0].y0 == pytest.approx(1 / 6)
     assert figure.layout.annotations[0].y == pytest.approx(math.log10(1 / 6))  # a log axis has its logarithm
-    assert [trace.showlegend for trace in figure.data[::2]] == [False] * 3
+    assert [trace.showlegend for trace in figure.data[:6:2]] == [False] * 3
     assert drawn(compare_panel(runs, curves, "dark", log_steps=True)).layout.xaxis.type == "log"
 
 
@@ -128,7 +128,7 @@ def test_the_reading_compares_at_the_last_step_that_all_reached() -> None:
     runs = [seen(GRU, "GRU"), seen(LSTM, "LSTM")]
     curves = [tape([1.0] * 7, {0: 2, 4: 0.5, 7: 0.1}), tape([1.0] * 5, {0: 2, 5: 0.25})]
     assert loss_reading(runs, curves) == (
-        "At step 5, the last that both reached, validation loss is lowest for LSTM (0.25); GRU (0.5)."
+        "At step 5, the last that both reached, validation loss is lowest for LSTM (0.25); GRU (0.5, measured at step 4)."
     )
     assert compare_panel(runs, curves, "light").reading == loss_reading(runs, curves)
     assert reading_at(compare_panel(runs, curves, "light"), [], 0) == loss_reading(runs, curves)
@@ -177,7 +177,7 @@ def test_a_metric_of_its_own_gets_a_chart_and_is_ranked() -> None:
     figure = drawn(panel)
     assert figure.data[1].y == pytest.approx([0.1, 0.75])
     assert figure.layout.annotations[0].y == pytest.approx(1 / 11)  # this axis is linear
-    assert panel.reading == "At the end of each tape: two (0.75); one (0.25); chance: 0.0909 (higher is better)."
+    assert panel.reading == "Last measured: two, step 2 (0.75); one, step 2 (0.25); chance: 0.0909 (higher is better)."
     assert metric_reading(runs, [{}, {}], meta["metric"]) == "Not measured yet."
 
 

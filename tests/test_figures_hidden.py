@@ -8,8 +8,15 @@ import numpy as np
 import pytest
 
 from explainer.figures.curves import loss_reading
-from explainer.figures.gates import gate_reading, memory_reading, probe_reading, time_constants, tracking_reading
-from explainer.figures.hidden import output_reading, path_reading, states_reading
+from explainer.figures.gates import (
+    gate_reading,
+    memory_reading,
+    probe_reading,
+    time_constants,
+    tracking_reading,
+    with_error,
+)
+from explainer.figures.hidden import judged_reading, output_reading, path_reading, states_reading
 from explainer.figures.panel import Moment
 from explainer.records import GatesRecord, HiddenRecord
 
@@ -52,32 +59,63 @@ def numbers(output: list[float], target: list[float], mask: list[bool]) -> Hidde
     T = len(output)
     none = np.empty(0, np.float32)
     return HiddenRecord(
-        states=np.zeros((1, T, 2), np.float32), tokens=("0",) * T, mask=np.array(mask), targets=("0",) * T, guesses=(),
+        states=np.zeros((1, T, 2), np.float32), tokens=("0",) * T, mask=np.array(mask), targets=("0",) * T, guesses=(), certainty=none,
         right=none, output=np.array(output, np.float32), target=np.array(target, np.float32),
     )  # fmt: skip
 
 
 def test_the_output_is_told_where_it_counts() -> None:
     every = numbers([1, 2, 3, 4], [1, 0, 3.5, 8], [True, True, True, False])
-    assert output_reading(every) == (
+    assert judged_reading(every) == (
         "Over the 3 positions that count, the error is 1.19 (root mean square); largest at t = 1, smallest at t = 0."
     )
     one = replace(every, mask=np.array([False, False, False, True]))
-    assert output_reading(one) == "At t = 3, where it counts, the output is 4.000 and the target 8.000."
-    assert output_reading(replace(every, mask=np.zeros(4, bool))) == "No position of this sequence counts in the loss."
-    assert output_reading(numbers([1, np.nan], [1, 1], [True, True])) == "What the network says is not finite."
+    assert judged_reading(one) == "At t = 3, where it counts, the output is 4.000 and the target 8.000."
+    assert judged_reading(replace(every, mask=np.zeros(4, bool))) == "No position of this sequence counts in the loss."
+    assert output_reading(numbers([1, np.nan], [1, 1], [True, True]), {}) == "What the network says is not finite."
 
 
 def test_a_guess_is_told_by_how_often_and_how_surely_it_is_right() -> None:
     none = np.empty(0, np.float32)
     record = HiddenRecord(
         states=np.zeros((1, 3, 2), np.float32), tokens=tuple("abc"), mask=np.array([False, True, True]), targets=tuple("bca"),
-        guesses=tuple("bcb"), right=np.array([0.9, 0.75, 0.25], np.float32), output=none, target=none,
+        guesses=tuple("bcb"), certainty=np.full(3, 0.5, np.float32), right=np.array([0.9, 0.75, 0.25], np.float32), output=none, target=none,
     )  # fmt: skip
-    assert output_reading(record) == (
+    assert judged_reading(record) == (
         "The likeliest token is right at 50% of the 2 positions that count; the right token gets probability 0.50 on average, "
         "from 0.25 at t = 2 to 0.75 at t = 1."
     )
+
+
+def test_a_forecast_is_told_first_in_the_units_of_the_data() -> None:
+    run = {"task": "forecast", "unit": "sunspots"}
+    record = replace(
+        numbers([1, 2, 23.14], [2, 4, np.nan], [True, True, False]), tokens=("12", "20.7", "17.9"), targets=("", "", "")
+    )
+    assert output_reading(record, run) == (
+        "After 20.7, 17.9 the network forecasts 23.1 sunspots. "
+        "Over the 2 positions that count, the error is 1.58 (root mean square); largest at t = 1, smallest at t = 0."
+    )
+    known = replace(record, target=np.array([2, 4, 8], np.float32))  # as in a validation window
+    assert "forecasts" not in output_reading(known, run)
+    assert "forecasts 23.1." in output_reading(record, {"task": "forecast"})
+
+
+def test_the_next_token_is_told_with_its_probability() -> None:
+    none = np.empty(0, np.float32)
+    record = HiddenRecord(
+        states=np.zeros((1, 3, 2), np.float32), tokens=tuple("abc"), mask=np.array([True, True, False]), targets=("b", "c", ""),
+        guesses=tuple("bcd"), certainty=np.array([0.9, 0.75, 0.625], np.float32), right=np.array([0.9, 0.75, np.nan], np.float32),
+        output=none, target=none,
+    )  # fmt: skip
+    assert output_reading(record, {"task": "text"}).startswith(
+        "After “abc” the network takes “d” for the likeliest next character, with probability 0.62. The likeliest token is right at 100%"
+    )
+    assert output_reading(record, {"task": "repeat"}).startswith(
+        "After a b c the network takes “d” for the likeliest next symbol"
+    )
+    lost = replace(record, certainty=np.full(3, np.nan, np.float32))
+    assert output_reading(lost, {"task": "text"}) == "What the network says is not finite."
 
 
 def gates(values: np.ndarray, probes: list[float], correlations: list[list[float]]) -> GatesRecord:
@@ -86,8 +124,12 @@ def gates(values: np.ndarray, probes: list[float], correlations: list[list[float
     return GatesRecord(
         gates=values[None, None].astype(np.float32), gate_names=("update",), kept=values.mean(axis=0)[None].astype(np.float32),
         closed=np.array([[0.25]]), opened=np.array([[0.5]]), states=np.zeros((T, N), np.float32), tokens=("a",) * T,
-        variables=tuple("xyz"[:Q]), values=np.zeros((Q, T), np.float32), correlations=np.array(correlations, np.float32),
-        probes=np.array(probes, np.float32), controls=np.array([-0.125] * Q, np.float32),
+        variables=tuple("xyz"[:Q]), values=np.zeros((Q, T), np.float32), sequences=29,
+        correlations=np.array(correlations, np.float32), correlation_errors=np.full(Q, 0.0625, np.float32),
+        untrained_correlations=np.full(Q, 0.375, np.float32), chance_correlations=np.full(Q, 0.125, np.float32),
+        probes=np.array(probes, np.float32), probe_errors=np.full(Q, 0.03125, np.float32),
+        untrained=np.full(Q, 0.5, np.float32), gain_errors=np.full(Q, 0.0625, np.float32),
+        controls=np.array([-0.125] * Q, np.float32),
     )  # fmt: skip
 
 
@@ -111,22 +153,55 @@ def test_a_time_constant_is_that_after_which_one_e_th_is_left() -> None:
         == "Unit 0 remembers longest, 8 steps; the median is 4, the shortest 2."
     )
     assert memory_reading(np.array([8.0])) == "The one unit remembers for 8 steps."
-    assert memory_reading(time_constants(kept)).startswith("Unit 3 remembers longest, more than 10000 steps;")
+    assert memory_reading(time_constants(kept)).startswith("Unit 3 remembers longest, more than 10,000 steps;")
+    always = time_constants(np.array([1.0, 1.0, 1.0, 0.5], np.float32))
+    assert memory_reading(always) == (
+        "Unit 0 remembers longest, more than 10,000 steps; the median is more than 10,000, the shortest 1.44."
+    )
+    assert memory_reading(always[:2]) == "All 2 units remember for more than 10,000 steps."
+    assert memory_reading(np.array([1.0, 0.004, 1234.5])) == (
+        "Unit 2 remembers longest, 1,234 steps; the median is 1, the shortest less than 0.1."
+    )
+    assert memory_reading(np.array([1.0])) == "The one unit remembers for 1 step."
     assert memory_reading(np.array([np.nan, 1.0])) == "The gates are not finite, so there is no time constant."
 
 
 def test_what_is_tracked_and_what_can_be_read_is_told_with_its_control() -> None:
-    record = gates(np.full((3, 2), 0.5), [0.25, 0.875, -0.5], [[0.5, -0.75], [0.0, 0.0], [1.0, 0.0]])
-    assert tracking_reading(record, 0) == "Unit 1 follows “x” best, with a correlation of -0.75 over the batch."
-    assert tracking_reading(record, 1) == "Nothing follows “y”: it does not change in this batch, or no unit does."
-    assert probe_reading(record) == (
-        "“y” can be read best: R² 0.88 on positions that the readout has not seen, -0.12 when its values are shuffled; "
-        "“z” worst, -0.50 and -0.12."
+    nan = float("nan")
+    record = gates(np.full((3, 2), 0.5), [0.25, 0.875, nan], [[0.5, -0.75], [0.0, 0.0], [nan, nan]])
+    assert tracking_reading(record, 0) == (
+        "Unit 1 follows “x” best, with a correlation of -0.75 ± 0.06 over 29 sequences. Whatever its sign, the best "
+        "unit of the untrained network has 0.38; where sequences exchange their values, the best of this one has 0.12."
     )
-    alone = gates(np.full((3, 2), 0.5), [0.5], [[0.5, 0.0]])
-    assert probe_reading(alone).endswith("-0.12 when its values are shuffled.")
-    nothing = gates(np.full((3, 2), 0.5), [0.0, -0.25], [[0.0, 0.0]] * 2)
-    assert probe_reading(nothing) == "None of the 2 variables can be read from the state: no R² is above 0."
+    assert tracking_reading(record, 1) == "Nothing follows “y”: it does not change in 29 sequences, or no unit does."
+    assert tracking_reading(record, 2) == "The states are not finite numbers, so no unit follows “z”."
+    assert probe_reading(record, 0) == (
+        "“x” can be read with R² 0.25 ± 0.03 in sequences that the readout has not seen, -0.12 with the values of another sequence. "
+        "Training took from it (0.50 untrained, -0.25 ± 0.06)."
+    )
+    assert probe_reading(record, 1).endswith("Training added to it (0.50 untrained, +0.38 ± 0.06).")
+    assert probe_reading(record, 2) == "The states are not finite numbers, so “z” can’t be read from them."
+    alike = replace(record, chance_correlations=np.full(3, nan), controls=np.full(3, nan), probes=np.full(3, 0.625))
+    assert tracking_reading(alike, 0).endswith("the best unit of the untrained network has 0.38.")
+    assert probe_reading(alike, 0) == (
+        "“x” can be read with R² 0.62 ± 0.03 in sequences that the readout has not seen; there is no control, for it is the same in "
+        "every sequence. Training did not change that by more than chance would (0.50 untrained, +0.12 ± 0.06)."
+    )
+    constant = replace(record, probes=np.full(3, nan))
+    assert probe_reading(constant, 0) == "“x” does not change in 29 sequences, so there is nothing to read."
+    first = replace(record, untrained=record.probes, gain_errors=np.zeros(3))
+    assert probe_reading(first, 0).endswith("another sequence. That is the untrained network’s.")
+    few = replace(record, sequences=1, correlation_errors=np.full(3, nan))
+    assert probe_reading(few, 0).startswith("The data has only 1 sequence that shares nothing with another, too few")
+    assert "correlation of -0.75 over 1 sequence. " in tracking_reading(few, 0)
+
+
+def test_a_score_has_as_many_digits_as_its_error_leaves_sense() -> None:
+    assert with_error(0.3149, 0.041) == "0.31 ± 0.04"
+    assert with_error(0.97749, 0.0014) == "0.977 ± 0.001"
+    assert with_error(-0.0004, 1e-9, "+") == "+0.000 ± 0.001"
+    assert with_error(-0.004, 0.02) == "0.00 ± 0.02"
+    assert with_error(-0.75, float("nan"), "+") == "-0.75"
 
 
 def test_the_loss_is_told_with_its_trend_and_the_baseline() -> None:
@@ -138,12 +213,16 @@ def test_the_loss_is_told_with_its_trend_and_the_baseline() -> None:
         "validation loss": np.array([0.75, 0.75]),
     }
     assert loss_reading(Moment(meta, 3, metrics)) == (
-        "GRU, step 3: training loss 0.25, down from 2 at step 1, validation loss 0.75 (always answering 1: 0.167)."
+        "GRU, step 3: training loss 0.25, down from 2 at step 1; validation loss 0.75 at step 2. "
+        "That is above always answering 1 (0.167)."
     )
     assert loss_reading(Moment(meta, 4, metrics), "GRU, 2 layers") == (
-        "GRU, 2 layers, step 4: training loss 4, up from 2 at step 1, validation loss 0.75 (always answering 1: 0.167)."
+        "GRU, 2 layers, step 4: training loss 4, up from 2 at step 1; validation loss 0.75 at step 4 "
+        "(lowest: 0.75 at step 2). That is above always answering 1 (0.167)."
     )
-    assert loss_reading(Moment(meta, 1, metrics)) == "GRU, step 1: training loss 2 (always answering 1: 0.167)."
+    assert loss_reading(Moment(meta, 1, metrics)) == "GRU, step 1: training loss 2."
     assert loss_reading(Moment(meta, 0, metrics)) == "GRU: no step taken yet."
     broken = metrics | {"loss": np.array([2.0, np.nan, np.nan, np.nan])}
-    assert loss_reading(Moment({"model": "gru"}, 2, broken)) == "GRU, step 2: training loss nan, validation loss 0.75."
+    assert loss_reading(Moment({"model": "gru"}, 2, broken)) == (
+        "GRU, step 2: training loss not a finite number; validation loss 0.75 at step 2."
+    )

@@ -19,13 +19,12 @@ from explainer.records import GatesRecord
 from explainer.tasks import make_task
 from explainer.theory.variables import (
     bracket_depth,
-    correlation,
     inside_quotes,
     markers_seen,
-    probe,
     since_line,
     since_marker,
     since_space,
+    variables,
 )
 
 
@@ -44,23 +43,16 @@ def test_distances_start_anew_at_their_mark() -> None:
     assert since_line(("a", "⏎", "b")).tolist() == [1, 0, 1]
 
 
-def test_correlation_is_that_of_numpy_and_zero_where_nothing_changes() -> None:
-    random = np.random.default_rng(3)
-    x, units = random.normal(size=13), random.normal(size=(13, 5))
-    units[:, 2] = 1.5
-    found = correlation(x, units)
-    for unit in (0, 1, 3, 4):
-        assert found[unit] == pytest.approx(np.corrcoef(x, units[:, unit])[0, 1], abs=1e-12)
-    assert found[2] == 0
-
-
-def test_a_probe_tells_what_is_there_and_its_control_does_not() -> None:
-    random = np.random.default_rng(5)
-    states = random.normal(size=(400, 7))
-    told, control = probe(states, states @ np.arange(7.0) + 3)
-    assert told > 0.99
-    assert control < 0.1
-    assert probe(states, np.ones(400)) == (0.0, 0.0)
+def test_each_bit_of_a_flip_flop_is_a_variable_of_its_own() -> None:
+    rules = variables("flipflop", 3)
+    assert list(rules) == ["bit 1", "bit 2", "bit 3", "steps since a pulse", "position"]
+    told = ("·", "+1-3", "+2", "·", "-1+3")
+    assert rules["bit 1"](told).tolist() == [0, 1, 1, 1, -1]
+    assert rules["bit 2"](told).tolist() == [0, 0, 1, 1, 1]
+    assert rules["bit 3"](told).tolist() == [0, -1, -1, -1, 1]
+    assert list(variables("text", 3)) == [
+        "bracket depth", "inside quotes", "characters since a blank", "characters since the line began"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("model", "names"), [("lstm", ("input", "forget", "output")), ("gru", ("reset", "update"))])

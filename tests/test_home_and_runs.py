@@ -40,6 +40,7 @@ def record(
         mask=np.ones(3, bool),
         targets=("", "", ""),
         guesses=(),
+        certainty=np.zeros(0, np.float32),
         right=np.zeros(0, np.float32),
         output=np.zeros(3, np.float32),
         target=np.zeros(3, np.float32),
@@ -119,7 +120,9 @@ def test_home_links_to_what_is_running(store: Store) -> None:
 def test_home_opens_with_the_recorded_heads(store: Store) -> None:
     config = RunConfig(task="repeat", model="transformer", layers=2, heads=3, width=12, length=11, mlp=False)
     scores = np.zeros((2, 3), np.float32)
-    view = AttentionRecord(np.full((2, 3, 5, 5), 0.2, np.float32), tuple("abcde"), scores, scores, scores, scores)
+    view = AttentionRecord(
+        np.full((2, 3, 5, 5), 0.2, np.float32), tuple("abcde"), scores, scores, scores, np.stack([scores] * 3), scores
+    )
     meta = {**META, "example": "a *b* comes once"}
     store.create("lesson-attention", config, owner="", lenses=("attention",), meta=meta, pinned=True)
     store.append("lesson-attention", [Draft("view:attention", 0, encode_view("attention", view))], 0)
@@ -183,7 +186,7 @@ def test_the_result_of_a_run_that_goes_on_is_its_latest(store: Store) -> None:
     store.set_status("abc", "running")
     measured = [(META["metric"], 0, 2.0), (META["metric"], 3, 0.5)]
     store.append("abc", [Draft("metrics", 3, encode_metrics([(3, 1, 1, 1, 1)], measured))], 3)
-    assert cells(opened("runs.py"), "Run")[0]["Result"] == f"0.5 {META['metric']}"
+    assert cells(opened("runs.py"), "Run")[0]["Result"] == f"0.5 {META['metric']} at step 3"
 
 
 def test_an_address_opens_a_comparison(store: Store) -> None:

@@ -81,7 +81,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
 }
 #: Modules of the worker process, which may use torch and everything that trains and looks.
 WORKER = {
-    "runs.worker", "runs.active", "runs.looking", "runs.recorder", "runs.views", "runs.warm", "runs.workshop",
+    "runs.worker", "runs.active", "runs.looking", "runs.recorder", "runs.validating", "runs.views", "runs.warm", "runs.workshop",
 }  # fmt: skip
 WORKER_PARTS = {"tasks", "models", "training", "lenses", *RULES["runs"][0]}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from dataclasses import replace
 
 import pytest
@@ -160,6 +161,15 @@ def test_a_text_that_teaches_nothing_is_refused_with_a_sentence(text: str, said:
     page = paste(paste(opened(task="text"), RIDDLE), text)
     assert said in page.error[0].value
     assert chosen(page) == [digest(RIDDLE), RIDDLE]  # what was given before still holds
+
+
+def test_a_text_whose_validation_part_stands_in_its_training_part_is_named() -> None:
+    page = paste(opened(task="text"), RIDDLE * 3)
+    assert any(each.value.startswith("100% of the validation text stands word for word") for each in page.caption)
+    source = random.Random(4)
+    page = paste(page, "".join(source.choice("abcdefgh \n") for _ in range(997)))
+    assert chosen(page)[1] != RIDDLE * 3
+    assert not any("word for word" in each.value for each in page.caption)
 
 
 def test_what_a_user_typed_is_never_markup() -> None:

@@ -82,12 +82,51 @@ def test_stretches_and_places_are_those_that_loops_find(length: int) -> None:
     assert [tuple(place) for place in patterns.places(together, length)] == runs
 
 
-def test_what_chance_would_have_is_the_product_of_shares() -> None:
-    on = rng.random((7, 19, 3)) < [0.9, 0.8, 0.7]
-    shares = [np.mean([[on[r, t : t + 3, u].all() for t in range(17)] for r in range(7)]) for u in range(3)]
-    assert patterns.expected(on, 3) == pytest.approx(7 * 17 * math.prod(shares))
+def dealt(on: np.ndarray) -> np.ndarray:
+    """Each unit's rows in an order of their own."""
+    return np.stack([on[rng.permutation(len(on)), :, u] for u in range(on.shape[2])], axis=-1)
+
+
+def test_what_chance_would_have_is_what_comes_out_when_each_unit_s_rows_are_dealt_anew() -> None:
+    """All units come on as a row goes on, which is no coincidence; two of them go together beside, which is."""
+    course = np.linspace(0.2, 0.95, 19)[:, None]
+    on = rng.random((41, 19, 3)) < course
+    on[..., 1] = np.where(rng.random((41, 19)) < 0.6, on[..., 0], on[..., 1])
+    counts = [patterns.held(dealt(on).all(axis=-1), 3).sum() for _ in range(3000)]
+    assert patterns.expected(on, 3) == pytest.approx(np.mean(counts), rel=0.01)
+    by_hand = sum(
+        41 * math.prod(np.mean([on[r, t : t + 3, u].all() for r in range(41)]) for u in range(3)) for t in range(17)
+    )
+    assert patterns.expected(on, 3) == pytest.approx(by_hand)
     assert patterns.expected(on, 20) == 0
     assert patterns.expected(on[..., :0], 3) == 0
+
+
+def test_the_excess_has_the_error_that_it_varies_with_from_draw_to_draw() -> None:
+    found = []
+    for _ in range(200):
+        on = rng.random((80, 13, 2)) < 0.5
+        on[..., 1] = np.where(rng.random((80, 1)) < 0.5, on[..., 0], on[..., 1])  # in half of the rows the same
+        found.append(patterns.excess(on, 2))
+        assert found[-1][0] == pytest.approx(patterns.held(on.all(-1), 2).sum() / patterns.expected(on, 2))
+    times, errors = np.transpose(found)
+    assert np.std(times) == pytest.approx(np.mean(errors), rel=0.2)
+    assert np.isnan(patterns.excess(on, 14)).all()
+    assert np.isnan(patterns.excess(on[:1], 2)[1])
+    never, error = patterns.excess(on & False, 2)
+    assert math.isnan(never)
+    assert math.isnan(error)
+
+
+def test_a_block_s_part_in_the_error_is_that_of_leaving_its_rows_out() -> None:
+    on = rng.random((47, 11, 3)) < 0.8
+    blocks = [list(block) for block in np.split(np.arange(47), np.searchsorted(np.arange(47) * 20 // 47, range(1, 20)))]
+    without = []
+    for block in blocks:
+        rest = np.delete(on, block, axis=0)
+        without.append(patterns.held(rest.all(-1), 2).sum() / patterns.expected(rest, 2))
+    expected = math.sqrt(19 / 20 * sum((each - np.mean(without)) ** 2 for each in without))
+    assert patterns.excess(on, 2)[1] == pytest.approx(expected)
 
 
 def test_independent_units_come_together_about_as_often_as_expected() -> None:
@@ -118,6 +157,7 @@ def test_the_places_are_those_that_a_plain_search_finds(model: str, first: int, 
     ]
     assert record.units.tolist() == units
     assert record.tokens == tuple(text.replace(" ", "␣"))
+    assert record.above == sum(all(here[t, unit] for t in range(first, last + 1)) for unit in range(N))
     np.testing.assert_allclose(record.on, here[:, units].mean(axis=1) if units else 0, atol=1e-6)
 
     validation = RIDDLE[len(RIDDLE) * 9 // 10 :]
@@ -190,6 +230,7 @@ def made(**changes: Any) -> PatternRecord:
     nan = math.nan
     fields: dict[str, Any] = {
         "units": np.array([2, 5, 7]),
+        "above": 3,
         "tokens": tuple("a<␣b"),
         "on": np.array([0, 1, 1, 1 / 3], np.float32),
         "first": 1,
@@ -198,6 +239,8 @@ def made(**changes: Any) -> PatternRecord:
         "found": 21,
         "searched": 1000,
         "expected": 3.5,
+        "times": 6.0,
+        "times_error": 0.75,
         "places": 7,
         "shares": np.array([[nan, 1, 1, 0.5], [0.25, 1, 1, nan]], np.float32),
         "before": 1,
@@ -239,12 +282,23 @@ def test_the_squares_carry_the_characters_and_their_shares() -> None:
         (
             {},
             "All 3 are on over 21 of 1,000 stretches of 2 characters (2.10%), at 7 places, the first 2 shown. Units that "
-            "did not know of each other would be over 3.5: this is 6 times as many.",
+            "did not know of each other would be over 3.5: this is 6 ± 0.75 times as many.",
         ),
         ({"units": np.array([2])}, "It is on over 21 of 1,000 stretches of 2 characters (2.10%)"),
         ({"units": np.array([2])}, "One unit alone has nothing to coincide with."),
-        ({"units": np.array([], int)}, "No unit, so nothing to look for in the 1,000 stretches of 2 characters."),
+        (
+            {"units": np.array([], int), "above": 0},
+            "No unit, so nothing to look for in the 1,000 stretches of 2 characters.",
+        ),
         ({"expected": 0.0, "found": 0}, "Units that did not know of each other would never be."),
+        ({"expected": 0.0031}, "would be over 0.0031: too few to say how many times as many this is."),
+        ({"expected": 123456.7, "times": 12345.6}, "over 123,000: this is 12,300 ± 0.75 times as many."),
+        ({"times_error": math.nan}, "this is 6 times as many, from too few windows for an error."),
+        (
+            {"found": 0, "places": 0, "lengths": np.zeros(0, int), "shares": np.zeros((0, 4)), "texts": ()},
+            "All 3 are on over none of 1,000 stretches of 2 characters. Units",
+        ),
+        ({"on": np.full(4, np.nan)}, "The states are not finite numbers, so there is nothing to look for."),
         ({"found": 0, "searched": 0}, "longer than the windows"),
         ({"last": 1}, "stretches of 1 character ("),
     ],
@@ -255,9 +309,23 @@ def test_the_sentence_says_how_often_and_how_often_by_chance(changes: dict[str, 
 
 def test_the_units_are_named() -> None:
     assert figures.stretch_reading(made(), 9) == "Units 2, 5 and 7 of 9 are above 0.3 all along “<␣”."
-    assert figures.stretch_reading(made(units=np.array([4])), 9) == "Unit 4 of 9 is above 0.3 all along “<␣”."
-    assert "0, 1, 2, 3, 4, 5, 6, 7 and 4 more of 12 are" in figures.stretch_reading(made(units=np.arange(12)), 12)
-    assert figures.stretch_reading(made(units=np.array([], int)), 9).startswith("None of the 9 units is above 0.3")
+    assert figures.stretch_reading(made(units=np.array([4]), above=1), 9) == "Unit 4 of 9 is above 0.3 all along “<␣”."
+    assert "0, 1, 2, 3, 4, 5, 6, 7 and 4 more of 12 are" in figures.stretch_reading(
+        made(units=np.arange(12), above=12), 12
+    )
+    none = np.array([], int)
+    assert figures.stretch_reading(made(units=none, above=0), 9).startswith("None of the 9 units is above 0.3")
+    assert figures.stretch_reading(made(units=none, above=0), 1).startswith("The one unit is not above 0.3")
+    # Five are above, and asked for were those that had just come on.
+    assert figures.stretch_reading(made(units=none, above=5), 9) == (
+        "None has just come on: the 5 units of 9 that are above 0.3 all along “<␣” are so one character before, too. "
+        "Begin the stretch elsewhere, or ask for all of them."
+    )
+    assert "the 1 unit of 9 that is above" in figures.stretch_reading(made(units=none, above=1), 9)
+    some = figures.stretch_reading(made(above=4), 9)
+    assert (
+        some == "Units 2, 5 and 7 of 9 are above 0.3 all along “<␣”, and were not one character before; 4 are in all."
+    )
     wild = made(on=np.full(4, np.nan, np.float32))
     assert figures.stretch_reading(wild, 9) == "The states are not finite numbers, so no unit is on or off."
 
@@ -310,7 +378,7 @@ def test_a_network_that_reads_no_text_has_a_sentence_instead(store: Store) -> No
 
 
 def test_the_recorded_reader_is_looked_into_and_its_pattern_is_its_own(store: Store) -> None:
-    """Weights of eight moments at least, the last one included, and a unit that has learnt to follow brackets."""
+    """Weights of eight moments at least, the last one included, and a state that has learnt to tell quotation marks."""
     load_tape(store, SHIPPED / "lesson-text.tape")
     run = store.run("lesson-text")
     assert run is not None
@@ -322,12 +390,15 @@ def test_the_recorded_reader_is_looked_into_and_its_pattern_is_its_own(store: St
     assert first is not None
     assert last is not None
     before, after = (decode_view("gates", chunk.body) for chunk in (first, last))
-    brackets, quotes, blank = (
-        np.abs([before.correlations[row], after.correlations[row]]).max(axis=1) for row in range(3)
-    )
-    np.testing.assert_allclose([brackets, quotes, blank], [[0.26, 0.44], [0.25, 0.38], [0.72, 0.72]], atol=0.005)
-    assert after.correlations[0].argmin() == 34
-    np.testing.assert_allclose([before.probes[1], after.probes[1]], [0.25, 0.45], atol=0.005)
+    quotes = np.abs([before.correlations[1], after.correlations[1]]).max(axis=1)
+    np.testing.assert_allclose(quotes, [0.20, 0.34], atol=0.005)
+    np.testing.assert_allclose(before.probes, [0.13, 0.12, 0.59, 0.19], atol=0.005)
+    np.testing.assert_allclose(after.probes, [0.16, 0.31, 0.60, 0.08], atol=0.005)
+    np.testing.assert_allclose(after.untrained, before.probes, atol=1e-5)
+    gains, errors = after.probes - after.untrained, after.gain_errors
+    np.testing.assert_allclose(gains[:2], [0.03, 0.19], atol=0.005)
+    np.testing.assert_allclose(errors[:2], [0.02, 0.03], atol=0.005)
+    assert (np.abs(gains) > 3 * errors).tolist() == [False, True, False, True]
     app = AppTest.from_file(str(PROJECT / "pages" / "gates.py"), default_timeout=60)
     app.query_params["run"] = "lesson-text"
     app.session_state["routes_unreachable"] = True

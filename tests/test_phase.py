@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from explainer.runs.tape import Grid
-from explainer.theory.phase import SMOOTH, exponential_share, phase_change, smoothed
+from explainer.theory.phase import SMOOTH, exponential_share, first_largest, phase_change, smoothed
 
 ndtr = np.vectorize(lambda z: 0.5 * (1 + math.erf(z / math.sqrt(2))), otypes=[float])
 STEPS = np.array([step for step in range(901) if step in Grid(1.03)], dtype=float)
@@ -64,6 +64,43 @@ def test_a_falling_curve_has_the_phase_change_of_its_mirror_image() -> None:
 def test_no_exponential_approach_is_a_phase_change_whatever_its_rate(tau: float) -> None:
     assert phase_change(STEPS, 1 - np.exp(-STEPS / tau), least=0) is None
     assert phase_change(STEPS, np.exp(-STEPS / tau), least=0) is None
+
+
+@pytest.mark.parametrize("steps", [STEPS, COARSE], ids=["3 %", "10 %"])
+@pytest.mark.parametrize(("kind", "least"), [(np.float64, 0), (np.float32, 1e-5)], ids=["float64", "float32"])
+def test_rounding_never_makes_an_exponential_approach_a_phase_change(
+    steps: np.ndarray, kind: type[np.floating], least: float
+) -> None:
+    """Another processor's arithmetic is noise of an ulp; a tape's float32 is one of 1e-7."""
+    rng = np.random.default_rng(5)
+    rates = np.concatenate([[0.1, 0.2, 0.35, 0.7], np.exp(rng.uniform(np.log(0.05), np.log(1e5), 200))])
+    for tau, ulps in zip(rates, np.resize([1, 4, 16] if kind is np.float64 else [1, 4], len(rates)), strict=True):
+        noise = 1 + ulps * np.finfo(kind).eps * rng.uniform(-1, 1, steps.size)
+        rising, falling = 1 - np.exp(-steps / tau), np.exp(-steps / tau)
+        for curve in (rising, falling, 1 + falling, -1 - rising):
+            assert phase_change(steps, (curve * noise).astype(kind), least) is None, (tau, ulps)
+
+
+@pytest.mark.parametrize(("middle", "width"), [(60, 0.15), (200, 0.3), (350, 0.2)])
+def test_rounding_moves_no_phase_change(middle: float, width: float) -> None:
+    curve, rng = 3 + 2 * normal(STEPS, middle, width), np.random.default_rng(11)
+    exact = phase_change(STEPS, curve, 0.1)
+    assert exact is not None
+    for _ in range(50):
+        noisy = (curve * (1 + 1e-7 * rng.uniform(-1, 1, STEPS.size))).astype(np.float32)
+        assert phase_change(STEPS, noisy, 0.1) == pytest.approx(exact, rel=1e-5)
+
+
+def test_places_that_differ_by_rounding_are_tied_and_the_first_one_counts() -> None:
+    assert first_largest(np.array([1.0, 3.0, 2.0, 3.0 * (1 + 1e-15)])) == 1
+    assert first_largest(np.array([1.0, 3.0, 2.0, 3.0 * (1 + 1e-5)])) == 3
+    assert first_largest(-np.array([3.0, 2.0 * (1 + 1e-15), 2.0])) == 1
+
+
+@pytest.mark.parametrize("least", [0, 1e-9])
+def test_a_constant_that_was_rounded_is_a_constant(least: float) -> None:
+    curve = 0.1 * (1 + 1e-15 * np.random.default_rng(3).uniform(-1, 1, STEPS.size))
+    assert phase_change(STEPS, curve, least) is None
 
 
 @pytest.mark.parametrize("fold", [1.1, 2, 3, 6.85])

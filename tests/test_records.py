@@ -39,7 +39,7 @@ def values(*shape: int) -> np.ndarray:
 
 NONE = np.zeros(0, dtype=np.float32)
 EXAMPLES = {
-    "hidden": HiddenRecord(values(L, T, N), TOKENS, values(T) > 0, TOKENS, TOKENS, values(T), NONE, NONE),
+    "hidden": HiddenRecord(values(L, T, N), TOKENS, values(T) > 0, TOKENS, TOKENS, values(T), values(T), NONE, NONE),
     "gradients": GradientRecord(
         norms=np.array([0.0, np.nan, np.inf, *range(T - 3)]),
         theory=np.zeros(0),
@@ -53,7 +53,9 @@ EXAMPLES = {
         clipped=1.0,
         loss=1 / 6,
     ),
-    "attention": AttentionRecord(values(L, H, T, T), TOKENS, *(values(L, H) for _ in range(4))),
+    "attention": AttentionRecord(
+        values(L, H, T, T), TOKENS, *(values(L, H) for _ in range(3)), values(3, L, H), values(L, H)
+    ),
     "positions": PositionsRecord("learned", values(T, D), values(T, T), values(L, H, T)),
     "gates": GatesRecord(
         gates=values(L, H, T, N),
@@ -65,8 +67,15 @@ EXAMPLES = {
         tokens=TOKENS,
         variables=("depth", "<b>"),
         values=values(2, T),
+        sequences=13,
         correlations=values(2, N),
+        correlation_errors=values(2),
+        untrained_correlations=values(2),
+        chance_correlations=values(2),
         probes=values(2),
+        probe_errors=values(2),
+        untrained=values(2),
+        gain_errors=values(2),
         controls=values(2),
     ),
     "microscope": MicroscopeRecord(
@@ -111,6 +120,7 @@ EXAMPLES = {
     ),
     "pattern": PatternRecord(
         units=np.arange(N),
+        above=N + 1,
         tokens=TOKENS,
         on=values(T),
         first=2,
@@ -119,13 +129,15 @@ EXAMPLES = {
         found=P,
         searched=101,
         expected=0.1 + 0.2,
+        times=1 / 3,
+        times_error=float("nan"),
         places=L,
         shares=values(L, 3),
         before=1,
         lengths=np.arange(L),
         texts=(*"ab<i>", ""),
     ),
-    "biography": BiographyRecord(values(7, L, H), loss=1 / 6, length=T),
+    "biography": BiographyRecord(values(7, L, H), values(3, L, H), values(L, H), loss=1 / 6, sequences=2, length=T),
     "layers": LayersRecord(
         values(L, T),
         values(L, T),
@@ -151,6 +163,7 @@ EXAMPLES = {
         lengths=np.array([T, 2 * T]),
         loss=np.array([1.5, np.nan]),
         error=values(2),
+        blocks=np.array([P, 0]),
         why=("", "<b> & more"),
         windows=np.array([P, 0]),
         places=values(N),
@@ -165,10 +178,18 @@ EXAMPLES = {
         surgery="layer 1 unit 5 = 0",
         loss=0.25,
         operated_loss=float("nan"),
+        loss_error=0.125,
+        operated_error=float("nan"),
+        ratio_error=float("inf"),
         sequences=3,
         effects=values(N),
+        errors=values(N),
+        screened=2,
         layers=np.zeros(N, np.int32),
         places=np.arange(N, dtype=np.int32),
+        extremes=np.array([1, 0], np.int32),
+        checked=values(2),
+        checked_errors=values(2),
         outputs=values(2, T),
         losses=values(2, T),
         moved=np.array([np.nan, np.inf, *range(T - 2)]),
@@ -199,7 +220,7 @@ def test_a_record_comes_back_from_arrays_as_it_was(name: str) -> None:
 
 def test_number_tasks_have_outputs_and_no_probabilities() -> None:
     labels = tuple(map(str, range(T)))
-    record = HiddenRecord(values(L, T, N), labels, np.ones(T, bool), labels, (), NONE, values(T), values(T))
+    record = HiddenRecord(values(L, T, N), labels, np.ones(T, bool), labels, (), NONE, NONE, values(T), values(T))
     assert not record.has_tokens
     assert EXAMPLES["hidden"].has_tokens  # type: ignore[attr-defined]
 

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,21 +88,24 @@ def test_views_by_earlier_definitions_go_and_all_else_stays(tmp_path: Path) -> N
     before = next(at for at, (name, _) in enumerate(MIGRATIONS) if name == "views by other definitions")
     migrate(db, MIGRATIONS[:before])
     columns = [name for _, name, *_ in db.execute("PRAGMA table_info(runs)")][:16]
-    for run in ("old", "bare"):
-        values = (run, CONFIG.to_json(), "", "done", 11, 1.0, 2.0, "me", "", 0, 0, 0, "", "{}", 999, "[]")
+    operated = replace(CONFIG, surgery="layer 1 unit 3 = 0")
+    for run, config in {"old": CONFIG, "bare": CONFIG, "operated": operated}.items():
+        values = (run, config.to_json(), "", "done", 11, 1.0, 2.0, "me", "", 0, 0, 0, "", "{}", 999, "[]")
         db.execute(f"INSERT INTO runs ({', '.join(columns)}) VALUES ({', '.join('?' * 16)})", values)
-    kinds = ("metrics", "weights", "view:gates", "view:hidden", "view:fixed_points", "event")
+    kinds = ("metrics", "weights", "view:gates", "view:gradients", "view:fixed_points", "event")
     for seq, kind in enumerate(kinds):
         db.execute("INSERT INTO chunks VALUES ('old', ?, ?, 11, ?)", (seq, kind, b"x" * (seq + 1)))
+        db.execute("INSERT INTO chunks VALUES ('operated', ?, ?, 11, ?)", (seq, kind, b"x"))
     db.execute(
         "INSERT INTO looks (run, step, lens, input, surgery, status, error, created) "
         "VALUES ('old', 11, 'gates', '', '', 'done', '', 1.0)"
     )
     db.close()
     store = Store(tmp_path)
-    assert [chunk.kind for chunk in store.chunks("old")] == ["metrics", "weights", "view:hidden", "event"]
-    assert store.kind_bytes("old") == {"metrics": 1, "weights": 2, "view:hidden": 4, "event": 6}
-    assert {run.id: run.bytes for run in store.runs()} == {"old": 13, "bare": 0}
+    assert [chunk.kind for chunk in store.chunks("old")] == ["metrics", "weights", "view:gradients", "event"]
+    assert store.kind_bytes("old") == {"metrics": 1, "weights": 2, "view:gradients": 4, "event": 6}
+    assert [chunk.kind for chunk in store.chunks("operated")] == ["metrics", "weights", "event"]
+    assert {run.id: run.bytes for run in store.runs()} == {"old": 13, "bare": 0, "operated": 3}
     assert store.ask("old", 11, "gates", "").status == "waiting"
     store.close()
 

@@ -322,19 +322,95 @@ def looked(model: SequenceModel, batch: Batch, task: Task, text: str = "") -> Su
     return record
 
 
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer sequences, that a loop may go over them one by one."""
+    monkeypatch.setattr(surgery, "SCREENED", 13)
+    monkeypatch.setattr(surgery, "CHECKED", 23)
+
+
 @pytest.mark.parametrize(
     ("name", "task"), [("rnn", "adding"), ("lstm", "repeat"), ("gru", "adding"), ("transformer", "repeat")]
 )
-def test_every_knock_out_at_once_is_each_of_them_alone(name: str, task: str) -> None:
+def test_every_knock_out_at_once_is_each_of_them_alone(name: str, task: str, few: None) -> None:
     model, batch, made = setting(name, task, layers=2)
     record = looked(model, batch, made)
     sites = knock_outs(made.config)
-    whole = float(made.loss(output(model, batch.x), batch))
-    expected = [float(made.loss(output(model, batch.x, str(site)), batch)) - whole for site in sites]
-    np.testing.assert_allclose(record.effects, expected, rtol=1e-5, atol=1e-9)
-    assert record.loss == pytest.approx(whole, rel=1e-12)
-    assert record.sequences == B
-    assert record.surgery == str(sites[int(np.argmax(expected))]), "what is missed most, where nothing is asked for"
+    shown = drawn(made, 0, record.screened)
+    effects, errors = zip(*(slow_difference(model, shown, made, str(site)) for site in sites), strict=True)
+    np.testing.assert_allclose(record.effects, effects, rtol=1e-5, atol=1e-9)
+    np.testing.assert_allclose(record.errors, errors, rtol=1e-4, atol=1e-9)
+    assert record.screened == surgery.SCREENED
+    assert record.surgery == str(sites[int(np.argmax(effects))]), "what is missed most, where nothing is asked for"
+    assert record.extremes.tolist() == [np.argmax(effects), np.argmin(effects)]
+
+
+@pytest.mark.parametrize(
+    ("name", "task"), [("rnn", "adding"), ("lstm", "repeat"), ("gru", "text"), ("transformer", "repeat")]
+)
+def test_what_is_chosen_is_measured_again_on_sequences_that_did_not_choose_it(name: str, task: str, few: None) -> None:
+    model, batch, made = setting(name, task, layers=2)
+    record = looked(model, batch, made)
+    fresh, shown = drawn(made, surgery.FRESH, record.sequences), drawn(made, 0, record.screened)
+    if task == "adding":  # short sequences of few symbols come twice by chance
+        assert not (fresh.x[:, None] == shown.x[None]).flatten(2).all(-1).any(), (
+            "none of them is among those that chose"
+        )
+    sites = knock_outs(made.config)
+    for at in (0, 1):
+        effect, error = slow_difference(model, fresh, made, str(sites[record.extremes[at]]))
+        assert record.checked[at] == pytest.approx(effect, rel=1e-5, abs=1e-9)
+        assert record.checked_errors[at] == pytest.approx(error, rel=1e-4, abs=1e-9)
+    assert record.operated_loss - record.loss == pytest.approx(record.checked[0], rel=1e-5)
+    assert record.operated_error == pytest.approx(record.checked_errors[0], rel=1e-5)
+    whole, gone = (slow_losses(model, fresh, made, text) for text in ("", record.surgery))
+    counts = [int(row.sum()) for row in fresh.mask]
+    assert record.loss == pytest.approx(sum(whole) / sum(counts), rel=1e-9)
+    n, m = len(counts), made.independent("validation")
+    ratio = sum(gone) / sum(whole)
+    left = sum((after - ratio * before) ** 2 for before, after in zip(whole, gone, strict=True))
+    assert record.ratio_error == pytest.approx(math.sqrt(n / (n - 1) * (1 + n / m) * left) / sum(whole), rel=1e-6)
+
+
+def test_the_viewer_s_own_sequence_is_measured_as_it_is() -> None:
+    model, batch, task = setting("gru")
+    own = replace(batch, x=batch.x[:1], y=batch.y[:1], mask=batch.mask[:1])
+    record = looked(model, own, task)
+    whole = float(task.loss(output(model, own.x), own))
+    gone = float(task.loss(output(model, own.x, record.surgery), own))
+    assert (record.loss, record.operated_loss) == (pytest.approx(whole), pytest.approx(gone))
+    assert record.sequences == record.screened == 1
+    np.testing.assert_allclose(record.checked[0], gone - whole, rtol=1e-5)
+    for error in (record.loss_error, record.operated_error, record.ratio_error, *record.errors, *record.checked_errors):
+        assert math.isnan(error)
+
+
+def drawn(task: Task, number: int, rows: int) -> Batch:
+    batch = task.batch(number, split="validation", size=rows)
+    if number == 0 and rows <= B:
+        batch = task.batch(number, split="validation", size=B)
+    return replace(batch, x=batch.x.double(), y=batch.y.double()) if batch.x.is_floating_point() else batch
+
+
+def slow_losses(model: SequenceModel, batch: Batch, task: Task, text: str = "") -> list[float]:
+    """Of each sequence, read by itself, the sum of the losses that count."""
+    sums = []
+    for row in range(len(batch.x)):
+        one = Batch(batch.x[row : row + 1], batch.y[row : row + 1], batch.mask[row : row + 1])
+        losses = task.loss_per_position(output(model, one.x, text), one)
+        sums.append(sum(float(losses[0, t]) for t in range(losses.shape[1]) if one.mask[0, t]))
+    return sums
+
+
+def slow_difference(model: SequenceModel, batch: Batch, task: Task, text: str) -> tuple[float, float]:
+    """By how much the mean loss changes and its standard error, with a loop over the sequences."""
+    whole, gone = slow_losses(model, batch, task), slow_losses(model, batch, task, text)
+    counts = [int(row.sum()) for row in batch.mask]
+    assert len(set(counts)) == 1, "then the error is the textbook's"
+    means = [(after - before) / counts[0] for before, after in zip(whole, gone, strict=True)]
+    n, mean = len(means), sum(means) / len(means)
+    variance = sum((each - mean) ** 2 for each in means) / (n - 1)
+    return mean, math.sqrt(variance / n + variance / task.independent("validation"))
 
 
 def test_knock_outs_in_several_passes_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -356,6 +432,7 @@ def test_the_first_sequence_is_shown_untouched_and_operated(name: str) -> None:
     model, batch, task = setting(name, layers=2)
     text = "layer 2 head 1 off" if name == "transformer" else "layer 2 unit 1 = 0"
     record = looked(model, batch, task, text)
+    fresh = drawn(task, surgery.FRESH, record.sequences)
     p, q = (output(model, batch.x, each)[0].softmax(-1).numpy() for each in ("", text))
     y = batch.y[0].numpy()
     np.testing.assert_allclose(record.outputs, [p[range(T), y], q[range(T), y]], rtol=1e-6)
@@ -363,7 +440,7 @@ def test_the_first_sequence_is_shown_untouched_and_operated(name: str) -> None:
     np.testing.assert_allclose(record.moved, np.abs(p - q).sum(-1) / 2, rtol=1e-4, atol=1e-7)
     assert record.guesses == tuple(task.vocabulary[token] for token in p.argmax(-1))
     assert record.operated_guesses == tuple(task.vocabulary[token] for token in q.argmax(-1))
-    assert record.operated_loss == pytest.approx(float(task.loss(output(model, batch.x, text), batch)), rel=1e-9)
+    assert record.operated_loss == pytest.approx(float(task.loss(output(model, fresh.x, text), fresh)), rel=1e-9)
     assert record.surgery == text
 
 
@@ -411,9 +488,11 @@ def test_an_input_that_leaves_nothing_to_predict_is_refused() -> None:
 
 def test_fewer_sequences_are_looked_at_where_a_forward_pass_is_dear(monkeypatch: pytest.MonkeyPatch) -> None:
     model, batch, task = setting("gru")
-    assert looked(model, batch, task).sequences == B
+    record = looked(model, batch, task)
+    assert (record.screened, record.sequences) == (surgery.SCREENED, surgery.CHECKED)
     monkeypatch.setattr(surgery, "FLOPS", 1.0)
-    assert looked(model, batch, task).sequences == 1
+    record = looked(model, batch, task)
+    assert (record.screened, record.sequences) == (2, 2)
 
 
 def test_a_model_without_layers_has_nothing_to_switch_off() -> None:

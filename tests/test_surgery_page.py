@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from streamlit.testing.v1 import AppTest
 from explainer.config import RunConfig
 from explainer.figures import surgery as figures
 from explainer.figures import surgery_notes as words
+from explainer.figures.errors import plus_minus
 from explainer.figures.panel import Frame, Moment, Reel, fill, labels_of
 from explainer.figures.subject import subject
 from explainer.player.annotate import Annotator
@@ -27,18 +29,37 @@ from explainer.runs.store import Store
 PROJECT = Path(__file__).resolve().parents[1]
 T, N = 5, 3
 NONE = np.zeros(0, np.float32)
+ENDS = ("extremes", "checked", "checked_errors")
+ALONE: dict[str, Any] = {
+    "sequences": 1,
+    "screened": 1,
+    "loss_error": math.nan,
+    "operated_error": math.nan,
+    "ratio_error": math.nan,
+    "errors": np.full(N, math.nan),
+    "checked_errors": np.full(2, math.nan),
+}
+"""What a viewer's own sequence does not have."""
 
 
 def record(**more: Any) -> SurgeryRecord:
-    """Two of five tokens count; without unit 1 the loss is 14 times as large."""
+    """Two of five tokens count; without unit 1 the loss is 14 times as large, and nothing is in doubt of unit 2."""
     values: dict[str, Any] = {
         "surgery": "layer 1 unit 1 = 0",
         "loss": 0.0125,
-        "operated_loss": 0.175,
-        "sequences": 32,
+        "operated_loss": 0.1762,
+        "loss_error": 0.0011,
+        "operated_error": 0.0087,
+        "ratio_error": 1.23,
+        "sequences": 512,
         "effects": np.array([0.001, 0.175, -0.0002], np.float32),
+        "errors": np.array([0.0001, 0.02, 0.0004], np.float32),
+        "screened": 128,
         "layers": np.zeros(N, np.int32),
         "places": np.arange(N, dtype=np.int32),
+        "extremes": np.array([1, 2], np.int32),
+        "checked": np.array([0.1637, 0.0001], np.float32),
+        "checked_errors": np.array([0.0087, 0.00021], np.float32),
         "outputs": np.array([[0, 0.5, 1, 1, 1], [0, 0.5, 0.5, 0.7, 1.3]], np.float32),
         "losses": np.array([[9, 0.25, 9, 0.5, 0.01], [9, 0.25, 9, 0.4, 0.31]], np.float32),
         "moved": np.array([0, 0, 0.5, 0.3, 0.3], np.float32),
@@ -65,27 +86,28 @@ def said(name: str, model: str = "gru", depth: int = 1, **more: Any) -> str:
     [
         (
             {},
-            "Without unit 1, the loss rises from 0.0125 to 0.175, 14 times (mean of 32 sequences); "
-            "the output moves most at t = 2, by 0.5.",
+            "Without unit 1, the loss rises by 0.1637 ± 0.0087, from 0.0125 to 0.176: 14.1 ± 1.2 times "
+            "(mean of 512 sequences, ± one standard error); the output moves most at t = 2, by 0.5.",
         ),
         (
-            {"surgery": "layer 1 gate update = 1", "operated_loss": 0.0125, "moved": np.zeros(T), "sequences": 1},
+            {"surgery": "layer 1 gate update = 1", "operated_loss": 0.0125, "moved": np.zeros(T), **ALONE},
             "With the update gate held at 1, the loss stays at 0.0125 (this sequence); "
             "the output does not move at any token.",
         ),
         (
-            {"operated_loss": 0.01},
-            "Without unit 1, the loss falls from 0.0125 to 0.01, by 20% (mean of 32 sequences); "
+            ALONE,
+            "Without unit 1, the loss rises by 0.164, from 0.0125 to 0.176 (this sequence); "
             "the output moves most at t = 2, by 0.5.",
         ),
         (
             {"operated_loss": float("nan"), "moved": np.array([0, 1, np.nan, np.inf, 0])},
-            "Without unit 1, the loss goes from 0.0125 to not a finite number (mean of 32 sequences); "
-            "the output is not a finite number at 2 of 5 tokens.",
+            "Without unit 1, the loss goes from 0.0125 to not a finite number (mean of 512 sequences, ± one standard "
+            "error); the output is not a finite number at 2 of 5 tokens.",
         ),
         (
             {"guesses": tuple("abcde"), "operated_guesses": tuple("abcde"), "target": NONE},
-            "Without unit 1, the loss rises from 0.0125 to 0.175, 14 times (mean of 32 sequences); "
+            "Without unit 1, the loss rises by 0.1637 ± 0.0087, from 0.0125 to 0.176: 14.1 ± 1.2 times "
+            "(mean of 512 sequences, ± one standard error); "
             "the output moves most at t = 2, where 50% of the probability goes elsewhere.",
         ),
     ],
@@ -95,18 +117,42 @@ def test_the_headline_says_what_the_loss_and_the_output_do(more: dict[str, Any],
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "sentence"),
+    ("before", "after", "errors", "sentence"),
     [
-        (0.0, 0.17, "the loss rises from 0 to 0.17"),
-        (0.0, 0.0, "the loss stays at 0"),
-        (1.0, 1.5, "the loss rises from 1 to 1.5, by 50%"),
-        (1e-4, 0.117, "the loss rises from 0.0001 to 0.117, 1,170 times"),
-        (1e-9, 1.0, "the loss rises from 1e-09 to 1, more than a million times"),
-        (float("inf"), 1.0, "the loss goes from not a finite number to 1"),
+        (0.01, 0.008, (0.001, 0.0005, 0.05), "the loss falls by 0.00200 ± 0.00050, from 0.01 to 0.008: 20.0 ± 5.0%"),
+        (1.0, 1.5, (0.1, 0.1, 0.02), "the loss rises by 0.50 ± 0.10, from 1 to 1.5: 50.0 ± 2.0%"),
+        (1.0, 1.5, (0.21, 0.1, 0.02), "the loss rises by 0.50 ± 0.10, from 1 to 1.5"),  # 1 is not 5 x 0.21
+        (0.0, 0.17, (0.0, 0.01, math.nan), "the loss rises by 0.170 ± 0.010, from 0 to 0.17"),
+        (0.0, 0.0, (0.0, 0.0, math.nan), "the loss stays at 0"),
+        (1.0, 1.001, (0.1, 0.00051, 0.0005),
+         "the loss changes by +0.00100 ± 0.00051, within two standard errors of no change, from 1 to 1"),
+        (1.0, 1.00102, (0.1, 0.00050, 0.0005), "the loss rises by 0.00102 ± 0.00050, from 1 to 1: 0.102 ± 0.050%"),
+        (float("inf"), 1.0, (math.nan,) * 3, "the loss goes from not a finite number to 1"),
+    ],
+)  # fmt: skip
+def test_a_change_of_the_loss_has_a_ratio_only_where_the_loss_is_sure(
+    before: float, after: float, errors: tuple[float, float, float], sentence: str
+) -> None:
+    named = dict(zip(("loss_error", "operated_error", "ratio_error"), errors, strict=True))
+    assert words.change(record(loss=before, operated_loss=after, **named)) == sentence
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "written"),
+    [
+        (0.2381, 0.0127, "0.238 ± 0.013"),
+        (96.13, 7.51, "96.1 ± 7.5"),
+        (1234.5, 99.7, "1,230 ± 100"),
+        (0.0999, 0.0996, "0.10 ± 0.10"),
+        (-0.0, 0.25, "0.00 ± 0.25"),
+        (8.36e-06, 6.5e-06, "8.36e-06 ± 6.5e-06"),
+        (2.5, 0.0, "2.5"),
+        (2.5, math.nan, "2.5"),
+        (math.inf, 1.0, "inf"),
     ],
 )
-def test_a_change_of_the_loss_is_right_at_the_extremes(before: float, after: float, sentence: str) -> None:
-    assert words.change(before, after) == sentence
+def test_a_number_has_as_many_digits_as_its_error_allows(value: float, error: float, written: str) -> None:
+    assert plus_minus(value, error) == written
 
 
 def test_all_of_the_probability_is_100_percent() -> None:
@@ -116,7 +162,11 @@ def test_all_of_the_probability_is_100_percent() -> None:
 
 def test_who_is_missed_most_and_least() -> None:
     assert said("worth") == (
-        "Switched off one at a time, unit 1 is missed most (loss +0.175) and unit 2 least (-0.0002)."
+        "Switched off one at a time, unit 1 is missed most and unit 2 least: on 512 sequences that did not choose them, "
+        "the loss changes by +0.1637 ± 0.0087 and +0.00010 ± 0.00021."
+    )
+    assert said("worth", **ALONE) == (
+        "Switched off one at a time, unit 1 is missed most and unit 2 least: the loss changes by +0.164 and +0.0001."
     )
     heads = {"layers": np.array([0, 0, 1]), "places": np.array([0, 1, 0]), "surgery": "layer 1 head 2 off"}
     assert said("worth", "transformer", 2, **heads).startswith(
@@ -125,17 +175,32 @@ def test_who_is_missed_most_and_least() -> None:
     assert said("worth", effects=np.zeros(N)) == "No unit changes the loss when it is switched off."
     lost = np.array([np.nan, 1, np.inf])
     assert said("worth", effects=lost) == "Without 2 of 3 units, one at a time, the loss is not a finite number."
-    one = {"layers": np.zeros(1, int), "places": np.zeros(1, int), "effects": np.array([0.25])}
-    assert said("worth", **one) == "Without its only unit the loss changes by +0.25."
-    empty = {name: np.zeros(0, int) for name in ("layers", "places", "effects")}
+    one = {
+        "layers": np.zeros(1, int),
+        "places": np.zeros(1, int),
+        "effects": np.array([0.25]),
+        "errors": np.array([0.1]),
+    }
+    one |= {"extremes": np.zeros(2, int), "checked": np.array([0.25, 0.25]), "checked_errors": np.array([0.1, 0.1])}
+    assert said("worth", **one) == (
+        "Without its only unit the loss changes by +0.25 ± 0.10 (mean of 512 sequences, ± one standard error)."
+    )
+    empty = {name: np.zeros(0, int) for name in ("layers", "places", "effects", "errors", *ENDS)}
     assert said("worth", **empty) == "There is nothing here to switch off."
 
 
-def test_how_many_are_needed_at_this_step() -> None:
-    assert said("needed") == (
-        "Step 7: the loss is 0.0125, and rises by more than a tenth without 1 of 3 units, each switched off alone."
+def test_needed_is_who_has_a_bar_that_is_drawn_and_told_from_nothing() -> None:
+    sentence = (
+        "Step 7: {} of 3 units {} missed when switched off alone: bars beyond the dotted line (a tenth of the longest) "
+        "whose whisker (two standard errors, 128 sequences) ends above zero."
     )
+    assert said("needed") == sentence.format(1, "is"), "unit 0's bar is sure, but a 175th of the longest"
+    wide = np.array([0.0001, 0.088, 0.0004])
+    assert said("needed", errors=wide) == sentence.format(0, "are"), "the longest one's whisker reaches below zero"
+    assert said("needed", effects=np.array([0.0175, 0.174, -0.4]), errors=wide / 2).startswith("Step 7: 1 of 3")
     assert said("needed", loss=float("nan")) == "Step 7: not every loss is a finite number."
+    assert said("needed", **ALONE) == "Step 7: a single sequence gives no error to tell a bar from nothing by."
+    assert said("needed", screened=7) == "Step 7: 7 sequences give no error to tell a bar from nothing by."
 
 
 def test_token_by_token() -> None:
@@ -150,10 +215,12 @@ def test_token_by_token() -> None:
 
 
 def test_the_ranges_hold_all_of_the_tape() -> None:
-    context = words.context([record(), record(effects=np.array([np.nan, -0.5, 0.25]))])
-    np.testing.assert_allclose(context["ends"], [-0.5, 0.25])
+    wide = record(effects=np.array([np.nan, -0.5, 0.25]), errors=np.array([np.nan, 0.05, 0.01]))
+    context = words.context([record(), wide])
+    np.testing.assert_allclose(context["ends"], [-0.6, 0.27], rtol=1e-6)
     np.testing.assert_allclose(context["span"], [-0.5, 0.5])
     assert words.context([record(effects=np.zeros(N))])["span"].tolist() == [-1, 1]
+    np.testing.assert_allclose(words.context([record(**ALONE)])["ends"], [-0.0002, 0.175], rtol=1e-6)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -179,6 +246,9 @@ def test_the_figures_hold_the_record(task: str, theme: str) -> None:
         assert untouched["text"][0] == "&lt;"
     np.testing.assert_array_equal(drawn["worth"]["data"][0]["y"], seen.effects)
     np.testing.assert_array_equal(drawn["worth"]["data"][1]["y"], [np.nan, seen.effects[1], np.nan])
+    np.testing.assert_allclose(drawn["worth"]["data"][0]["error_y"]["array"], 2 * seen.errors, rtol=1e-6)
+    line = drawn["worth"]["layout"]["shapes"][0]
+    assert line["y0"] == line["y1"] == pytest.approx(0.0175)
     assert drawn["worth"]["data"][0]["customdata"] == [f"layer 1 unit {unit} = 0" for unit in range(N)]
     np.testing.assert_array_equal(np.transpose(drawn["worth-history"]["data"][0]["z"])[0], seen.effects)
     assert drawn["losses"]["data"][2]["x"] == [3, 4]

@@ -62,10 +62,12 @@ WILD = np.array([0, 1e-30, math.nan, math.inf, 2], np.float32)
 UNKNOWN = np.full((2, 3), np.nan, np.float32)
 SAMPLES: dict[str, Any] = {
     "hidden": HiddenRecord(
-        floats(2, 5, 7), tuple("a<b>é"), MASK, tuple("b<c>d"), tuple("xyzzy"), floats(5), NONE, NONE
+        floats(2, 5, 7), tuple("a<b>é"), MASK, tuple("b<c>d"), tuple("xyzzy"), floats(5), floats(5), NONE, NONE
     ),
     "gradients": GradientRecord(WILD, floats(5), 0.9, 4, 0.123456789012, ("w", "b"), floats(2), 1.5, 1.0, 1.0, 0.25),
-    "attention": AttentionRecord(floats(2, 3, 5, 5), tuple("abcde"), floats(2, 3), UNKNOWN, floats(2, 3), floats(2, 3)),
+    "attention": AttentionRecord(
+        floats(2, 3, 5, 5), tuple("abcde"), floats(2, 3), UNKNOWN, floats(2, 3), floats(3, 2, 3), floats(2, 3)
+    ),
     "positions": PositionsRecord("learned", floats(11, 7), floats(11, 11), floats(2, 3, 5)),
     "gates": GatesRecord(
         floats(2, 3, 5, 7),
@@ -77,9 +79,9 @@ SAMPLES: dict[str, Any] = {
         tuple("abcde"),
         ("v", "w"),
         floats(2, 5),
+        13,
         floats(2, 7),
-        floats(2),
-        floats(2),
+        *(floats(2) for _ in range(8)),
     ),
     "microscope": MicroscopeRecord(
         floats(2, 3, 5, 5), ("h", "c"), floats(3, 3, 5), ("a", "b", "c"), np.arange(5), MASK, tuple("abcde")
@@ -117,6 +119,7 @@ SAMPLES: dict[str, Any] = {
     ),
     "pattern": PatternRecord(
         np.arange(3),
+        4,
         tuple("a<b>é"),
         floats(5),
         1,
@@ -125,13 +128,15 @@ SAMPLES: dict[str, Any] = {
         7,
         11,
         0.25,
+        28.0,
+        0.125,
         2,
         floats(2, 3),
         1,
         np.arange(2),
         (*"abcde", ""),
     ),
-    "biography": BiographyRecord(floats(7, 2, 3), 0.123456789012, 5),
+    "biography": BiographyRecord(floats(7, 2, 3), floats(3, 2, 3), floats(2, 3), 0.123456789012, 11, 5),
     "layers": LayersRecord(
         floats(2, 5),
         floats(2, 5),
@@ -158,6 +163,7 @@ SAMPLES: dict[str, Any] = {
         np.arange(2),
         floats(2),
         floats(2),
+        np.arange(2),
         ("", "<b>"),
         np.arange(2),
         floats(7),
@@ -171,10 +177,18 @@ SAMPLES: dict[str, Any] = {
         "layer 1 unit 5 = 0",
         0.25,
         math.inf,
+        0.125,
+        math.nan,
+        math.inf,
         3,
         floats(7),
+        floats(7),
+        2,
         np.zeros(7, np.int32),
         np.arange(7, dtype=np.int32),
+        np.array([5, 2], np.int32),
+        floats(2),
+        floats(2),
         floats(2, 5),
         floats(2, 5),
         WILD,
@@ -250,14 +264,16 @@ def test_a_view_comes_back_as_its_record(lens: str) -> None:
 def test_attention_weights_take_a_byte_each() -> None:
     weights = np.tril(np.ones((4, 4, 31, 31), np.float32)) / 31
     scores = np.zeros((4, 4), np.float32)
-    record = AttentionRecord(weights, tuple("t" * 31), scores, scores, scores, scores)
+    record = AttentionRecord(weights, tuple("t" * 31), scores, scores, scores, np.stack([scores] * 3), scores)
     assert len(tape.encode_view("attention", record)) < weights.size + 2000
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, 0.0])
 def test_weights_that_cannot_be_quantised_stay_as_they_are(value: float) -> None:
     weights = np.full((2, 3, 5, 5), value, np.float32)
-    record = AttentionRecord(weights, tuple("abcde"), *(np.zeros((2, 3), np.float32),) * 4)
+    record = AttentionRecord(
+        weights, tuple("abcde"), *(np.zeros(shape, np.float32) for shape in ((2, 3),) * 3 + ((3, 2, 3), (2, 3)))
+    )
     np.testing.assert_array_equal(tape.decode_view("attention", tape.encode_view("attention", record)).weights, weights)
 
 

@@ -373,16 +373,38 @@ def test_text_vocabulary_is_the_sorted_characters_in_visible_form():
     assert task.vocabulary == ("U+0007", "⇥", "⏎", "␣", "a", "b", "c")
 
 
-def test_text_baseline_is_the_entropy_of_the_training_letters():
+def test_text_baseline_is_what_the_training_letters_cost_on_the_validation_text():
+    """a and b 90 times each, and no c, of which all of the validation text is: p(c) = (0 + 2/3) / (180 + 2)."""
     task = own_text("ab" * 90 + "c" * 20, length=7)
-    assert task.baseline == pytest.approx(math.log(2))
+    assert task.baseline == pytest.approx(math.log(273))
     assert task.references["even guess, ln V"] == pytest.approx(math.log(3))
+
+
+def test_text_letter_frequencies_score_their_baseline_as_a_model_does():
+    """A model that says p_1 everywhere has, over many validation batches, the loss that is stated."""
+    task = own_text(RIDDLE * 3 + RIDDLE[::-1], length=11)
+    counts = np.bincount([task._number[letter] for letter in (RIDDLE * 3 + RIDDLE[::-1])[: len(RIDDLE * 4) * 9 // 10]])
+    assert counts.min() > 0
+    assert len(counts) == task.outputs
+    p = (counts + len(counts) / task.outputs) / (counts.sum() + len(counts))
+    batch = task.batch(0, "validation", size=4999)
+    output = torch.tensor(np.log(p), dtype=torch.float32).expand(*batch.x.shape, -1)
+    assert task.score(output, batch) == pytest.approx(task.baseline, rel=2e-3)
+    assert task.loss_references == task.references
 
 
 def test_text_reads_the_default_reference():
     task = task_of("text")
     assert task.characters == sorted(set(default_text()))
-    assert task.references["even guess, ln V"] == math.log(task.outputs) > task.baseline > 3
+    values = task.references
+    assert values["even guess, ln V"] == math.log(task.outputs) > task.baseline > 3
+    assert task.baseline > values["one letter back (bigrams)"] > values["two letters back (trigrams)"] > 1.9
+    assert task.repeated < 0.001
+    assert task_of("copy").repeated is None
+
+
+def test_text_says_how_much_of_its_validation_part_stands_in_training():
+    assert own_text("A passage that is said again and again, word for word. " * 20, length=7).repeated == 1
 
 
 def test_text_bits_are_nats_over_ln_two():
@@ -426,6 +448,32 @@ def test_forecast_score_of_the_naive_rule_is_the_naive_baseline():
     batch = task.batch(0, "validation")
     assert task.score(batch.x, batch) == pytest.approx(task.baseline, rel=1e-5)
     assert task.extras(batch.x, batch)["share of the naive error"] == pytest.approx(1, rel=1e-5)
+    train = task.batch(0)
+    assert task.extras(train.x, train)["share of the naive error"] == 1, "measured on the batch of the model"
+
+
+def test_forecast_references_are_losses_of_the_same_guesses():
+    """The loss is a mean square of standardised values: what a model that says what the rule says is charged."""
+    task = task_of("forecast")
+    batch = task.batch(0, "validation")
+    assert float(task.loss(batch.x, batch)) == pytest.approx(task.loss_references["nothing changes"], rel=1e-5)
+    train = np.array(SUNSPOTS.values[:-60])
+    past = np.array([SUNSPOTS.values[t - 9 : t] for t in range(9, 309)])
+    fit = np.linalg.lstsq(np.c_[np.ones(240), past[:240]], train[9:], rcond=None)[0]
+    errors = np.array(SUNSPOTS.values[-60:]) - np.c_[np.ones(60), past[240:]] @ fit
+    assert task.loss_references["AR(9) by least squares"] == pytest.approx(np.mean((errors / train.std()) ** 2))
+
+
+@pytest.mark.parametrize("last", [4.0, 0.1 + 0.2])
+def test_forecast_of_a_series_that_ends_without_a_change_has_no_share_of_a_naive_error(last):
+    values = [*np.random.default_rng(2).normal(size=89).tolist(), *[last] * 61]
+    if last < 1:
+        values[-30] = 0.3  # and a change of the last bit is none
+    task = own_series(values, length=17)
+    batch = task.batch(0, "validation")
+    assert task.baseline == pytest.approx(0, abs=1e-15)
+    assert task.extras(batch.x + 0.5, batch) == {}
+    assert math.isfinite(task.score(batch.x + 0.5, batch))
 
 
 def test_forecast_asks_for_each_validation_value_once():

@@ -16,18 +16,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from explainer.config import RunConfig
+from explainer.data import data_digest, digest
 from explainer.limits import Limits
 from explainer.player.annotate import Annotator
-from explainer.runs import recorder, tape, views
-from explainer.runs.active import ActiveRun, record
+from explainer.runs import recorder, tape, validating, views
+from explainer.runs.active import ActiveRun, record, with_threads
 from explainer.runs.claim import Claim
 from explainer.runs.client import LATEST, Client
 from explainer.runs.looking import Looker
+from explainer.runs.recorder import FINAL_BATCHES
 from explainer.runs.store import Draft, Run, Store, StoreError
 from explainer.runs.supervisor import Supervisor
-from explainer.runs.views import Pace
+from explainer.runs.validating import batches_for
+from explainer.runs.views import Pace, view_batch
 from explainer.runs.worker import TAKEN
 from explainer.runs.workshop import Workshop
 from explainer.training import Trainer
@@ -135,7 +139,11 @@ def test_a_run_is_trained_to_its_end_and_all_of_it_is_on_the_tape(
     validated = rows["metric:validation loss:step"].tolist()
     assert validated == sorted(set(validated))
     assert validated[-1] == 41
-    assert found.meta["final"]["validation loss"] == pytest.approx(rows["metric:validation loss:value"][-1])
+    trainer = Trainer(config)
+    trainer.load_weights(last)
+    now = trainer.evaluate(batches_for(trainer.task))["validation loss"]
+    assert rows["metric:validation loss:value"][-1] == pytest.approx(now, rel=1e-6)
+    assert found.meta["final"]["validation loss"] == trainer.evaluate(FINAL_BATCHES)["validation loss"]
     assert found.meta["final"]["loss"] == losses[-1]
 
 
@@ -148,6 +156,8 @@ def test_a_run_says_what_pages_must_know_of_it(client: Client) -> None:
     assert (meta["inputs"], meta["outputs"], meta["vocabulary"]) == (7, 7, list(task.vocabulary))
     assert (meta["metric"], meta["baseline"], meta["lower_is_better"]) == (task.metric, task.baseline, False)
     assert meta["baseline_name"] in meta["references"]
+    assert meta["loss_references"] == {"chance, ln V": math.log(7)}
+    assert meta["repeated"] is None
     assert meta["parameters"] == sum(
         array.size for array in Trainer(MODELS["transformer with dropout"]).weights().values()
     )
@@ -160,7 +170,11 @@ def test_the_first_moment_is_committed_before_the_first_update(client: Client) -
     run = client.submit(CONFIG, "me", ["hidden"])
     workshop = Workshop(client.store)
     workshop._poll()
-    assert [(chunk.kind, chunk.step) for chunk in client.chunks(run)] == [("weights", 0), ("view:hidden", 0)]
+    assert [(chunk.kind, chunk.step) for chunk in client.chunks(run)] == [
+        ("metrics", 0),
+        ("weights", 0),
+        ("view:hidden", 0),
+    ]
     assert the_run(client.store, run).status == "running"
     workshop.turn()
     assert metrics(client.store, run)["step"].tolist() == [1], "and the first updates at once"
@@ -211,6 +225,35 @@ def test_the_default_text_of_another_python_is_taken_from_the_store(client: Clie
     # The digest is made up, so the task refuses it: what counts here is that nothing else was read in its place.
     assert the_run(store, "old").status == "failed"
     assert (the_run(store, "lost").status, "not here any more" in the_run(store, "lost").message) == ("failed", True)
+
+
+def test_a_run_on_the_whole_reference_the_default_text_of_before_is_looked_at_and_gone_on_from(client: Client) -> None:
+    from pydoc_data.topics import topics
+
+    whole, store = "\n".join(topics[name] for name in sorted(topics)), client.store
+    name = digest(whole)
+    config = RunConfig(task="text", model="transformer", length=13, width=6, heads=3, batch=3, steps=7)
+    assert name != data_digest(config)
+    store.save_text(name, whole)
+    store.create(config.run_id(name), config, owner="me", lenses=("attention",), data=name)
+    old = config.run_id(name)
+    work(Workshop(store), finished(store, old))
+    assert the_run(store, old).meta["repeated"] > 0.1
+
+    trainer = Trainer(replace(config, data=name), whole, "cpu")
+    for _ in range(7):
+        trainer.advance()
+    same(weights(store, old, 7), trainer.weights())
+    seen = Looker(store, lambda _: None).record(the_run(store, old), 7, "attention")
+    batch = view_batch(trainer)
+    shown = "".join(trainer.task.characters[token] for token in batch.x[0])
+    assert shown in whole[int(0.9 * len(whole)) :]
+    assert list(seen.tokens) == trainer.task.axis(batch)
+
+    fresh = client.submit(config, "me")
+    assert (fresh != old, the_run(store, fresh).data) == (True, data_digest(config)), "another text, another run"
+    branch = client.submit(replace(config, parent=f"{old}@7"), "me")
+    assert the_run(store, branch).data == name
 
 
 def test_a_run_can_be_recorded_without_a_worker(client: Client) -> None:
@@ -425,6 +468,42 @@ def test_training_time_is_limited(client: Client, monkeypatch: pytest.MonkeyPatc
     assert "this host allows" in found.message
 
 
+def test_a_run_notes_how_many_threads_trained_it_and_from_where(client: Client) -> None:
+    run = client.submit(LONG, "me")
+    workshop = Workshop(client.store)
+    workshop.turn()
+    assert the_run(client.store, run).meta["threads"] == [[0, 1]]
+    workshop.close()
+    done = the_run(client.store, run).step
+    assert done > 0
+    Workshop(client.store).close()  # as many as before: nothing to note
+    assert the_run(client.store, run).meta["threads"] == [[0, 1]]
+    torch.set_num_threads(2)
+    try:
+        Workshop(client.store).close()
+    finally:
+        torch.set_num_threads(1)
+    assert the_run(client.store, run).meta["threads"] == [[0, 1], [done, 2]]
+
+
+@pytest.mark.parametrize(
+    ("known", "step", "noted"),
+    [
+        ([], 0, [[0, 1]]),
+        ([[0, 1]], 13, [[0, 1]]),
+        ([[0, 3]], 13, [[0, 3], [13, 1]]),
+        ([[0, 1], [13, 3]], 13, [[0, 1]]),  # what another process did from step 13 on is done again
+        ([[0, 1], [17, 3]], 13, [[0, 1]]),
+        ([[0, 3]], 0, [[0, 1]]),
+    ],
+)
+def test_threads_of_updates_that_are_done_again_are_those_of_now(
+    known: list[list[int]], step: int, noted: list[list[int]]
+) -> None:
+    assert torch.get_num_threads() == 1
+    assert with_threads(known, step) == noted
+
+
 def test_a_deleted_run_is_let_go(client: Client) -> None:
     run = client.submit(LONG, "me")
     workshop = Workshop(client.store)
@@ -561,23 +640,36 @@ def test_a_slow_lens_sees_the_last_moment_within_its_share_or_when_it_is_watched
         assert client.store.steps(run.id, "view:gradients")[-1] == 41
 
 
-def test_the_validation_curve_has_early_points_whatever_its_share(client: Client) -> None:
-    config = replace(CONFIG, steps=131)
-    run = client.submit(config, "me")
+@pytest.mark.parametrize("steps", [1, 13, 23, 47, 101, 331])
+def test_validation_is_measured_evenly_over_the_run_and_early_on_whatever_its_share(
+    client: Client, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    """Not at the kept moments here, for which there is no time."""
+    monkeypatch.setattr(validating, "FREE_SECONDS", 0.0)
+    run = client.submit(replace(CONFIG, steps=steps), "me")
     list(record(client.store, run, Pace(validation_share=0.0)))
-    steps = metrics(client.store, run)["metric:validation loss:step"].tolist()
-    assert steps == [1, 5, 25, 125, 131]
+    measured = metrics(client.store, run)["metric:validation loss:step"].tolist()
+    assert len(measured) >= min(20, steps + 1)
+    assert max(after - before for before, after in pairwise(measured)) <= max(1, steps / 20)
+    assert set(measured) >= {step for step in (0, 1, 2, 4, 8) if step < steps / 12} | {0, steps}
+
+
+def test_every_kept_moment_has_a_validation_of_its_own_if_there_is_time(client: Client) -> None:
+    run = client.submit(replace(CONFIG, steps=131), "me")
+    list(record(client.store, run, Pace(validation_share=1e9)))
+    assert set(client.snapshots(run)) <= set(metrics(client.store, run)["metric:validation loss:step"].tolist())
 
 
 def test_weights_keep_to_their_budget_with_the_first_and_the_last(client: Client) -> None:
-    run = client.submit(replace(CONFIG, steps=101), "me")
     size = sum(array.nbytes for array in Trainer(CONFIG).weights().values())
-    list(record(client.store, run, Pace(weight_bytes=7 * size)))
-    steps = client.snapshots(run)
-    assert (steps[0], steps[-1]) == (0, 101)
-    assert 5 <= len(steps) <= 7
-    gaps = [after - before for before, after in pairwise(steps[:-1])]
-    assert gaps == sorted(gaps)
+    for seed, bests in ((0, 0), (1, 4)):
+        run = client.submit(replace(CONFIG, steps=101, seed=seed), "me")
+        list(record(client.store, run, Pace(weight_bytes=7 * size, bests=bests)))
+        steps = client.snapshots(run)
+        assert (steps[0], steps[-1]) == (0, 101)
+        assert 5 <= len(steps) <= 7
+        gaps = [after - before for before, after in pairwise(steps[:-1])]
+        assert bests or gaps == sorted(gaps)
 
 
 def test_weights_are_kept_at_the_steps_that_are_named_and_nothing_else_changes(client: Client) -> None:

@@ -4,6 +4,7 @@ from functools import lru_cache
 
 from explainer.config import RunConfig
 from explainer.data.corpus import check_text, default_text, digest, respelled
+from explainer.data.repeats import repeated_share
 from explainer.data.series import SUNSPOTS, Series, csv_columns, parse_number, read_csv
 from explainer.data.windows import check_series_length, check_text_length, training_characters, training_values
 
@@ -19,6 +20,7 @@ __all__ = [
     "digest",
     "parse_number",
     "read_csv",
+    "repeated_share",
     "respelled",
     "training_characters",
     "training_values",

@@ -162,7 +162,7 @@ def notes(record: AttentionRecord, moment: Moment) -> Notes:
         labels={
             "tick_labels": _tick_labels(record.tokens, places.tolist()),
             "cells": [f"{at} ({token})" for at, token in enumerate(record.tokens)],
-            "roles": [f"{ROLES[role[0]][0]} {role[1]:.2f}" if role else "" for role in roles],
+            "roles": [f"{ROLES[role[0]][0]} {role[1][0]:.2f}" if role else "" for role in roles],
         },
     )
 

@@ -29,6 +29,7 @@ from explainer.figures.beyond_notes import (
 from explainer.figures.curves import loss_panel as training_panel
 from explainer.figures.panel import Panel, Reading, Slot, numbers_for_json
 from explainer.figures.theme import ENCODING_LOOKS, ENCODING_NAMES, FAMILY_COLOURS, ink, layout, plain
+from explainer.records import BeyondRecord
 
 LENS = "beyond"
 
@@ -61,10 +62,9 @@ def length_panel(runs: Sequence[Trained], theme: str, *, span: int = 6) -> Panel
                 )
         data.append(
             _line(kind, lengths, mean, width=2.6)
-            | {"mode": "lines+markers", "showlegend": True, "customdata": numbers_for_json(error)}
+            | {"mode": "lines+markers", "showlegend": True, "customdata": _errors(records[0], error)}
             | {"marker": {"symbol": look.symbol, "size": 9, "color": look.colour}}
-            | {"hovertemplate": f"{name}, mean of {count_of_seeds(len(records))}<br>{_HOVER}<br>standard error over the windows "
-               "%{customdata:.3f}<extra></extra>"}
+            | {"hovertemplate": f"{name}, mean of {count_of_seeds(len(records))}<br>{_HOVER}<br>%{{customdata}}<extra></extra>"}
         )  # fmt: skip
         missing = dict.fromkeys(why for why in records[0].why if why)
         notes += [f"{name}: {why}" for why in missing]
@@ -246,6 +246,16 @@ def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
 # -- drawing ----------------------------------------------------------------------------------
 
 _HOVER = "%{x} characters: %{y:.3f} nats"
+
+
+def _errors(record: BeyondRecord, errors: Float[np.ndarray, " F"]) -> list[str]:
+    """Of each length, the standard error and what it rests on, in words."""
+    return [
+        f"standard error {error:.3f}, from {blocks} stretches of text"
+        if np.isfinite(error)
+        else "too little text for a standard error"
+        for error, blocks in zip(errors, record.blocks.tolist(), strict=True)
+    ]
 
 
 def _line(kind: str, x: Any, y: Any, *, width: float, opacity: float = 1.0) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def seeds(runs: Sequence[Trained], kind: str) -> list[int]:
 
 
 def mean_loss(records: Sequence[BeyondRecord]) -> tuple[Float[np.ndarray, " F"], Float[np.ndarray, " F"]]:
-    """Mean over the seeds, and of the standard errors over the windows, which all seeds share."""
+    """Mean over the seeds, and of their standard errors: all read the same text, so more seeds make it no smaller."""
     return np.mean([record.loss for record in records], axis=0), np.mean([record.error for record in records], axis=0)
 
 
@@ -102,11 +102,15 @@ def length_reading(runs: Sequence[Trained]) -> str:
             said.append((rise, sentence))
     if not said:
         return "No run has ended yet."
-    return f"{'; '.join(sentence for _, sentence in sorted(said, key=lambda pair: pair[0]))} (nats per character)."
+    listed = "; ".join(sentence for _, sentence in sorted(said, key=lambda pair: pair[0]))
+    unit = (
+        "nats per character; ± a standard error over stretches of the text" if "±" in listed else "nats per character"
+    )
+    return f"{listed} ({unit})."
 
 
 def _from_to(name: str, records: Sequence[BeyondRecord]) -> tuple[float, str]:
-    mean, _ = mean_loss(records)
+    mean, error = mean_loss(records)
     record, known = records[0], np.flatnonzero(np.isfinite(mean))
     if not len(known) or known[0] != 0:
         return math.inf, f"{name}: not a finite number at T = {record.trained}"
@@ -114,13 +118,14 @@ def _from_to(name: str, records: Sequence[BeyondRecord]) -> tuple[float, str]:
     if end == 0:
         why = next((why for why in record.why if why), "the loss beyond is not a finite number")
         return math.inf, f"{name} {mean[0]:.2f} at T = {record.trained}, {why}"
-    rise = float(mean[end] - mean[0])
+    rise, give = float(mean[end] - mean[0]), math.hypot(error[0], error[end])
+    within = f" ± {give:.2f}" if math.isfinite(give) else ", from too little text for a standard error"
     found = [verdict(each) for each in records]
     most = max(dict.fromkeys(found), key=found.count)
     agree = f", {most}" if len(records) == 1 else f", {most} in {found.count(most)} of {count_of_seeds(len(records))}"
     return (
         rise,
-        f"{name} {mean[0]:.2f} at {record.lengths[0]} and {mean[end]:.2f} at {record.lengths[end]} ({rise:+.2f}{agree})",
+        f"{name} {mean[0]:.2f} at {record.lengths[0]} and {mean[end]:.2f} at {record.lengths[end]} ({rise:+.2f}{within}{agree})",
     )
 
 

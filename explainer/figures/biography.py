@@ -62,7 +62,7 @@ def selections(run: Mapping[str, Any]) -> dict[str, tuple[str, int | tuple[str, 
 def lines_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 260) -> Panel:
     """The chosen score of every head against the step, its phase change shaded; other runs' highest is dotted.
 
-    Dots: the same on the viewer's own input.
+    Dashed: what the chosen head's score would be by chance, where it is one of those that give a role. Dots: the same on the viewer's own input.
     """
     L, H = runs[0]["layers"], runs[0]["heads"]
     band, band_slots = _band("band", ("score",))
@@ -90,6 +90,8 @@ def lines_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 260) -> 
             continue
         for head in range(H):
             line(0, "scores", (layer, head), f"layer {layer + 1}, head {head + 1}", line=thin)
+    level = {"color": FAMILY_COLOURS[runs[0]["model"]], "width": 1.5, "dash": "dash"}
+    line(0, "by_chance", CHOSEN, "the chosen head, by chance", line=level)
     line(0, "scores", CHOSEN, "the chosen head", line={"color": FAMILY_COLOURS[runs[0]["model"]], "width": 3})
     for number, run in enumerate(runs[1:], start=1):
         dotted = {"color": ink(theme).text, "width": 2, "dash": "dot"}
@@ -221,7 +223,7 @@ def life_panel(run: Mapping[str, Any], theme: str, *, span: int = 5, height: int
 
 
 def knock_out_panel(run: Mapping[str, Any], theme: str, *, span: int = 3, height: int = 230) -> Panel:
-    """By how much the loss is higher without each head, at this step."""
+    """By how much the loss is higher without each head, at this step, with two standard errors."""
     L, H = run["layers"], run["heads"]
     names = head_names(run)
     unit = "nats" if run["has_tokens"] else "squared error"
@@ -230,7 +232,10 @@ def knock_out_panel(run: Mapping[str, Any], theme: str, *, span: int = 3, height
         "type": "bar",
         "x": names,
         "marker": {"color": [colour for colour in shades(theme, L) for _ in range(H)]},
-        "hovertemplate": "without %{x}: %{y:+.4g} " + unit + "<br>click to choose this head<extra></extra>",
+        "error_y": {"type": "data", "color": ink(theme).muted, "thickness": 1.2, "width": 2},
+        "hovertemplate": "without %{x}: %{y:+.4g} "
+        + unit
+        + "<br>whisker: two standard errors<br>click to choose this head<extra></extra>",
     }
     frame = {
         "type": "rect",
@@ -263,6 +268,7 @@ def knock_out_panel(run: Mapping[str, Any], theme: str, *, span: int = 3, height
         },
         slots=(
             Slot("data.0.y", lens=LENS, name="by_head", index=(at,)),
+            Slot("data.0.error_y.array", lens=LENS, name="whiskers"),
             Slot("layout.yaxis.range", "context", lens=LENS, name="ends", index=(at,), covers="by_head"),
             *_framed(0, "x", run)[0],
         ),

@@ -10,9 +10,11 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from explainer.figures.curves import VALIDATION, trend
-from explainer.figures.head_notes import ROLES, role_among, uniform_entropy
+from explainer.figures.curves import training_trend, validation_trend
+from explainer.figures.errors import TOLD, plus_minus, told
+from explainer.figures.head_notes import ROLES, STRONG, no_role, role_among, said, uniform_entropy
 from explainer.figures.panel import Moment, Notes
+from explainer.records import ROLES as ORDER
 from explainer.records import SCORES, BiographyRecord
 from explainer.theory.phase import PhaseChange, phase_change
 
@@ -56,6 +58,8 @@ def notes(record: BiographyRecord, moment: Moment) -> Notes:
             **({"table": TABLE} if moment.asked else {}),
         },
         arrays={
+            "by_chance": np.concatenate([record.chance, np.full((S - len(ORDER), L, H), np.nan)]).astype(np.float32),
+            "whiskers": (TOLD * record.errors.reshape(L * H)).astype(np.float32),
             "by_head": record.scores.reshape(S, L * H).astype(np.float32),
             "by_layer": np.fmax.reduce(record.scores, axis=2).astype(np.float32),
             "best": np.fmax.reduce(record.scores, axis=(1, 2)).astype(np.float32),
@@ -86,7 +90,7 @@ def history(records: Sequence[BiographyRecord], steps: Sequence[int], run: Mappi
             "loss_change": loss_change_reading(run, loss_change, len(steps)),
         },
         arrays={
-            "ends": np.array([_ends(name, values[:, at]) for at, name in enumerate(SCORES)], np.float32),
+            "ends": np.array([_ends(name, reached(records, name)) for name in SCORES], np.float32),
             "band": np.array([_band(found and found[1]) for found in strongest], np.float32),
             "loss_band": np.array(_band(loss_change), np.float32),
         },
@@ -96,6 +100,16 @@ def history(records: Sequence[BiographyRecord], steps: Sequence[int], run: Mappi
 def of(record: BiographyRecord, name: str) -> Float[np.ndarray, "L H"]:
     """One score of all heads."""
     return record.scores[SCORES.index(name)]
+
+
+def reached(records: Sequence[BiographyRecord], name: str) -> Float[np.ndarray, "either L H"]:
+    """Where a score lies at all moments; of a difference, where its whiskers end."""
+    values = np.stack([of(record, name) for record in records])
+    if name != "knocked_out":
+        return values
+    whiskers = TOLD * np.stack([record.errors for record in records])
+    with np.errstate(invalid="ignore"):
+        return np.concatenate([values, values - whiskers, values + whiskers])
 
 
 def scale_of(name: str, records: Sequence[BiographyRecord]) -> float:
@@ -153,6 +167,8 @@ def score_reading(record: BiographyRecord, name: str, moment: Moment) -> str:
         return f"{start}: no {NAMES[name]}, for {_why(record, name)}."
     high, low = (divmod(int(at(np.where(np.isfinite(values), values, np.nan))), values.shape[1]) for at in _EXTREMES)
     top, bottom = f"{_number(name, values[high])}{UNITS.get(name, '')}", _number(name, values[low])
+    if name in ORDER:
+        top += f", by chance {record.chance[ORDER.index(name)][high]:.2f}"
     if values.size == 1:
         return f"{start}: the only head's {NAMES[name]} is {top}."
     if _number(name, values[high]) == bottom:
@@ -170,21 +186,22 @@ def life_reading(record: BiographyRecord, layer: int, head: int, asked: bool = F
         return f"{name}: its attention is not all finite numbers."
     if record.length == 1:
         return f"{name}: a single token can only look at itself."
-    role = role_among({score: scores[score] for score in ROLES})
+    known = {name: (scores[name], float(record.chance[at, layer, head])) for at, name in enumerate(ORDER)}
+    role = role_among(known)
     untold = [score for score in ROLES if not math.isfinite(scores[score])]
-    none = "no role (all scores under 0.5)"
-    if untold:
+    none = no_role(known)
+    if untold and not any(score >= STRONG for score, _ in known.values()):
         none = f"no role that can be told here, for {UNKNOWN[untold[0]]}"
-    said = f"{_article(ROLES[role[0]][1])} ({role[1]:.2f})" if role else none
+    told_role = f"{_article(ROLES[role[0]][1])} ({said(role[1])})" if role else none
     entropy, even = max(0.0, scores["entropy"]), uniform_entropy(record.length)
     loss = scores["knocked_out"]
     worth = (
         "the loss without it is not a finite number"
         if not math.isfinite(loss)
-        else f"without it the loss is {_by(loss)}"
+        else f"without it the loss is {_by(loss, record.errors[layer, head])}"
     )
     return (
-        f"{name}: {said}; entropy {entropy:.2f} nats (evenly spread: {even:.2f}); "
+        f"{name}: {told_role}; entropy {entropy:.2f} nats (evenly spread: {even:.2f}); "
         f"it looks {scores['distance']:.1f} tokens back; {worth}."
     )
 
@@ -198,14 +215,16 @@ def knock_out_reading(record: BiographyRecord, moment: Moment) -> str:
             f"{start}: {UNFINISHED if not math.isfinite(record.loss) else 'no loss without a head is a finite number'}."
         )
     high, low = (divmod(int(at(np.where(np.isfinite(values), values, np.nan))), values.shape[1]) for at in _EXTREMES)
+    over = f" ({record.sequences} sequences, ± one standard error)" if record.sequences > 1 else ""
     if values.size == 1:
-        return f"{start}: without the only head it is {_by(values[high])}."
+        return f"{start}: without the only head it is {_by(values[high], record.errors[high])}{over}."
     if abs(values[high]) < SMALL and abs(values[low]) < SMALL:
         return f"{start}: no head matters alone (each changes it by less than {SMALL:g})."
     odd = int((~np.isfinite(values)).sum())
     more = f"; {odd} not a finite number" if odd else ""
     return (
-        f"{start}: it is {_by(values[high])} without {where(high)}, and {_by(values[low])} without {where(low)}{more}."
+        f"{start}: it is {_by(values[high], record.errors[high])} without {where(high)}, and "
+        f"{_by(values[low], record.errors[low])} without {where(low)}{over}{more}."
     )
 
 
@@ -215,11 +234,11 @@ def loss_reading(moment: Moment, own: float) -> str:
     Args:
         own: the loss of the record, said if it is of the viewer's own input.
     """
-    known = [said for name in ("loss", VALIDATION) if (said := trend(moment, name))]
+    known = [said for said in (training_trend(moment), validation_trend(moment)) if said]
     if moment.asked:
         said = f"{own:.3g}" if math.isfinite(own) else "not a finite number"
         known.append(f"on your own sequence (the dots) {said}")
-    return f"{moment.meta['label']}, step {moment.step}: {', '.join(known) or 'no step taken yet'}."
+    return f"{moment.meta['label']}, step {moment.step}: {'; '.join(known) or 'no step taken yet'}."
 
 
 # -- readings of a tape -----------------------------------------------------------------------
@@ -241,7 +260,9 @@ def change_reading(
             f"{run['label']}: phase change between steps {change.first:.0f} and {change.last:.0f}, where {where(head)} "
             f"goes from {_number(name, change.before)} to {_number(name, change.after)}{UNITS.get(name, '')}.{others}"
         )
-    return f"{run['label']}: no phase change of the {NAMES[name]} in {_moments(len(steps))}{_drift(name, values)}."
+    return (
+        f"{run['label']}: no phase change of the {NAMES[name]} in {_moments(len(steps))}{_drift(name, values, steps)}."
+    )
 
 
 def loss_change_reading(run: Mapping[str, Any], change: PhaseChange | None, moments: int) -> str:
@@ -255,16 +276,22 @@ def loss_change_reading(run: Mapping[str, Any], change: PhaseChange | None, mome
     )
 
 
-def _drift(name: str, values: Float[np.ndarray, "S L H"]) -> str:
-    """By how much the head moved that moved most from the first moment to the last."""
-    moved = np.abs(values[-1] - values[0])
-    if len(values) < 2 or not np.isfinite(moved).any():
+def _drift(name: str, values: Float[np.ndarray, "S L H"], steps: Sequence[int]) -> str:
+    """By how much the head moved that moved most: between its lowest and its highest value, in the order of their steps."""
+    known = np.isfinite(values).all(axis=0)
+    if len(values) < 2 or not known.any():
         return ""
-    at = divmod(int(np.nanargmax(moved)), moved.shape[1])
-    ends = [_number(name, values[end][at]) for end in (0, -1)]
+    moved = np.where(known, np.ptp(np.where(known, values, 0.0), axis=0), -1.0)
+    at = divmod(int(np.argmax(moved)), moved.shape[1])
+    course = values[:, at[0], at[1]]
+    places = sorted((int(np.argmin(course)), int(np.argmax(course))))
+    ends = [_number(name, course[place]) for place in places]
     if ends[0] == ends[1]:
         return ": no head moves"
-    return f": the largest move is {where(at)}'s, from {ends[0]} to {ends[1]}{UNITS.get(name, '')}"
+    first, last = (
+        f"{end}{UNITS.get(name, '')} at step {steps[place]}" for end, place in zip(ends, places, strict=True)
+    )
+    return f": the largest move is {where(at)}'s, from {first} to {last}"
 
 
 SMALL = 1e-4
@@ -302,12 +329,16 @@ def _number(name: str, value: float) -> str:
     return text.removeprefix("-") if float(text) == 0 else text
 
 
-def _by(difference: float) -> str:
-    """3.2 higher, 0.1 lower, the same."""
-    difference = float(difference)
+def _by(difference: float, error: float) -> str:
+    """ "3.21 ± 0.10 higher", "0.13 lower", "the same"; what is within two standard errors has no direction."""
+    difference, error = float(difference), float(error)
     if abs(difference) < SMALL:
         return "the same"
-    return f"{abs(difference):.2g} {'higher' if difference > 0 else 'lower'}"
+    if not math.isfinite(error):
+        return f"{abs(difference):.2g} {'higher' if difference > 0 else 'lower'}"
+    if not told(difference, error):
+        return f"changed by no more than its error ({plus_minus(difference, error, sign=True)})"
+    return f"{plus_minus(abs(difference), error)} {'higher' if difference > 0 else 'lower'}"
 
 
 def _article(words: str) -> str:

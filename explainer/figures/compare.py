@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 from explainer.config import KNOBS, RunConfig
 from explainer.figures.curves import VALIDATION
 from explainer.figures.panel import Panel, numbers_for_json
+from explainer.figures.references import reference_lines, shared_references, stack
 from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES, ink, layout, plain
+from explainer.theory.lowest import RISE_ERROR, Lowest, lowest
 
 MOST_POINTS = 500  # of one curve; a longer one is drawn as means of equally many steps
 MARKED_POINTS = 60  # a curve of few measurements shows where they are
 DASHES = ("solid", "dash", "dot", "dashdot")
+HEIGHT = 360  # pixels
 LABEL_FIELDS = 3  # fields in a run's label, at most
 
 Metrics = Mapping[str, NDArray[Any]]
@@ -63,15 +66,14 @@ def compare_panel(
         data.append(_curve(run, metrics, VALIDATION, dash, bold=True))
     for trace in data[::2]:
         trace["showlegend"] = False
-    baseline = _shared(runs, "loss_baseline")
+    data += [_ring(run, metrics, theme) for run, metrics in zip(runs, curves, strict=True)]
     return _panel(
         "compare-loss",
         "Loss while training: validation bold, training thin",
         data,
         theme,
         {"title": {"text": "loss"}, "type": "log", "exponentformat": "power"},
-        baseline if baseline and baseline > 0 else None,
-        str(runs[0].get("loss_baseline_name", "")) if runs else "",
+        shared_references(runs),
         loss_reading(runs, curves),
         log_steps,
         span,
@@ -89,14 +91,14 @@ def metric_panel(
         _curve(run, metrics, name, dash, bold=True)
         for run, dash, metrics in zip(runs, _dashes(runs), curves, strict=True)
     ]
+    baseline = _shared(runs, "baseline")
     return _panel(
         "compare-metric",
         f"{name[:1].upper()}{name[1:]}, on validation batches",
         data,
         theme,
         {"title": {"text": name}},
-        _shared(runs, "baseline"),
-        str(runs[0].get("baseline_name", "")),
+        [(str(runs[0].get("baseline_name", "")), baseline)] if baseline is not None and math.isfinite(baseline) else [],
         metric_reading(runs, curves, name),
         log_steps,
         span,
@@ -104,30 +106,35 @@ def metric_panel(
 
 
 def loss_reading(runs: Sequence[Mapping[str, Any]], curves: Sequence[Metrics]) -> str:
-    """One or two sentences: the validation losses at the last step that all the runs reached."""
+    """The validation losses at the last step that all the runs reached, each with its own step if it was measured
+    before that; and which of them have risen since their lowest."""
     begun = [(run, metrics) for run, metrics in zip(runs, curves, strict=True) if len(metrics.get("step", ())) > 0]
     if not begun:
         return "No step taken yet."
     waiting = [run["label"] for run in runs if not any(run is other for other, _ in begun)]
     common = min(int(metrics["step"][-1]) for _, metrics in begun)
     name = VALIDATION if all(_known(metrics, VALIDATION, common) for _, metrics in begun) else "loss"
-    values = [(run["label"], value_at(metrics, name, common)) for run, metrics in begun]
+    values = [(run["label"], value_at(metrics, name, common), step_at(metrics, name, common)) for run, metrics in begun]
     said = "validation loss" if name == VALIDATION else "training loss"
     if len(values) == 1:
-        sentence = f"{values[0][0]}: {said} {_number(values[0][1])} at step {common}"
+        sentence = f"{values[0][0]}: {said} {_number(values[0][1])} at step {values[0][2]}"
     else:
-        sentence = f"At step {common}, the last that {_all(len(values))} reached, {said} is {_listed(values)}"
+        sentence = f"At step {common}, the last that {_all(len(values))} reached, {said} is {_listed(values, common)}"
     sentence += f" ({_and(waiting)}: no step yet)." if waiting else "."
+    lows = [(run["label"], _lowest(metrics, common)) for run, metrics in begun]
+    rises = [f"{label} ({_number(low.value)} at step {low.step})" for label, low in lows if low and low.risen]
+    if rises:
+        sentence += f" Risen since its lowest: {'; '.join(rises)}."
     if len({run["task"] for run in runs}) > 1:
         sentence += " They learn different tasks, so these losses can't be compared."
     return sentence
 
 
 def metric_reading(runs: Sequence[Mapping[str, Any]], curves: Sequence[Metrics], name: str) -> str:
-    """One sentence: the metric's last value of each run, best first, and the baseline."""
+    """One sentence: the metric's last value of each run with its step, best first, and the baseline."""
     lower = bool(runs[0].get("lower_is_better", True))
     values = [
-        (run["label"], float(metrics[name][-1]))
+        (f"{run['label']}, step {int(metrics[f'{name}:step'][-1])}", float(metrics[name][-1]))
         for run, metrics in zip(runs, curves, strict=True)
         if len(metrics.get(name, ())) > 0
     ]
@@ -135,7 +142,7 @@ def metric_reading(runs: Sequence[Mapping[str, Any]], curves: Sequence[Metrics],
         return "Not measured yet."
     finite = sorted((pair for pair in values if math.isfinite(pair[1])), key=lambda pair: pair[1], reverse=not lower)
     ranked = finite + [pair for pair in values if not math.isfinite(pair[1])]
-    sentence = "At the end of each tape: " + "; ".join(f"{label} ({_number(value)})" for label, value in ranked)
+    sentence = "Last measured: " + "; ".join(f"{label} ({_number(value)})" for label, value in ranked)
     baseline = _shared(runs, "baseline")
     if baseline is not None and math.isfinite(baseline):
         sentence += f"; {runs[0].get('baseline_name', 'baseline')}: {_number(baseline)}"
@@ -149,6 +156,13 @@ def value_at(metrics: Metrics, name: str, step: int) -> float:
         return math.nan
     at = int(np.searchsorted(steps, step, side="right")) - 1
     return float(values[at]) if at >= 0 else math.nan
+
+
+def step_at(metrics: Metrics, name: str, step: int) -> int:
+    """The step at which that value was measured; `step` where there is none."""
+    steps = metrics.get(f"{name}:step", metrics.get("step"))
+    at = -1 if steps is None else int(np.searchsorted(steps, step, side="right")) - 1
+    return step if steps is None or at < 0 else int(steps[at])
 
 
 def thinned(
@@ -186,37 +200,54 @@ def _curve(run: Mapping[str, Any], metrics: Metrics, name: str, dash: str, *, bo
     }
 
 
+def _lowest(metrics: Metrics, until: int | None = None) -> Lowest | None:
+    """The lowest validation loss of a tape, or of its part until a step."""
+    steps = np.asarray(metrics.get(f"{VALIDATION}:step", ()))
+    count = len(steps) if until is None else int(np.searchsorted(steps, until, side="right"))
+    columns = (np.asarray(metrics.get(name, ()))[:count] for name in (VALIDATION, RISE_ERROR))
+    return lowest(steps[:count], *columns)
+
+
+def _ring(run: Mapping[str, Any], metrics: Metrics, theme: str) -> dict[str, Any]:
+    """A ring around a tape's lowest validation loss."""
+    found = _lowest(metrics)
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": plain(run["label"]),
+        "legendgroup": plain(run["label"]),
+        "showlegend": False,
+        "x": [found.step] if found else [],
+        "y": [found.value] if found else [],
+        "marker": {"symbol": "circle-open", "size": 10, "color": ink(theme).text, "line": {"width": 2}},
+        "hovertemplate": f"{plain(run['label'])}<br>lowest validation loss: %{{y:.4g}} at step %{{x}}<extra></extra>",
+    }
+
+
 def _panel(
     name: str,
     title: str,
     data: list[dict[str, Any]],
     theme: str,
     yaxis: dict[str, Any],
-    baseline: float | None,
-    baseline_name: str,
+    references: Sequence[tuple[str, float]],
     reading: str,
     log_steps: bool,
     span: int,
 ) -> Panel:
-    shade = ink(theme)
     names = {trace["name"] for trace in data}
-    more: dict[str, Any] = {}
-    if baseline is not None and math.isfinite(baseline):
-        logarithmic = yaxis.get("type") == "log"
-        more["shapes"] = [
-            {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": baseline, "y1": baseline}
-            | {"line": {"color": shade.muted, "width": 1.5, "dash": "dot"}}
-        ]
-        more["annotations"] = [
-            {"xref": "paper", "x": 1, "xanchor": "right", "yanchor": "bottom", "showarrow": False}
-            | {"y": math.log10(baseline) if logarithmic else baseline}
-            | {"text": plain(baseline_name), "font": {"size": 11, "color": shade.muted}}
-        ]
+    shapes, annotations = reference_lines(references, theme, logarithmic=yaxis.get("type") == "log")
     xaxis: dict[str, Any] = {"title": {"text": "training step"}}
     xaxis |= {"type": "log", "exponentformat": "power"} if log_steps else {"rangemode": "tozero"}
-    figure = {"data": data, "layout": layout(theme, xaxis=xaxis, yaxis=yaxis, showlegend=len(names) > 1, **more)}
+    figure = {
+        "data": data,
+        "layout": layout(
+            theme, xaxis=xaxis, yaxis=yaxis, showlegend=len(names) > 1, shapes=shapes, annotations=annotations
+        ),
+    }
+    stack(figure, HEIGHT)
     return Panel(
-        id=f"{name}{'-log' if log_steps else ''}", title=title, figure=figure, reading=reading, span=span, height=360
+        id=f"{name}{'-log' if log_steps else ''}", title=title, figure=figure, reading=reading, span=span, height=HEIGHT
     )
 
 
@@ -248,14 +279,18 @@ def _known(metrics: Metrics, name: str, step: int) -> bool:
     return len(metrics.get(name, ())) > 0 and int(metrics[f"{name}:step"][0]) <= step
 
 
-def _listed(values: Sequence[tuple[str, float]]) -> str:
-    finite = sorted((pair for pair in values if math.isfinite(pair[1])), key=lambda pair: pair[1])
-    rest = [pair for pair in values if not math.isfinite(pair[1])]
+def _listed(values: Sequence[tuple[str, float, int]], common: int) -> str:
+    """The best first; the step of what was measured before the common one."""
+    finite = sorted((entry for entry in values if math.isfinite(entry[1])), key=lambda entry: entry[1])
+    rest = [entry for entry in values if not math.isfinite(entry[1])]
     if not finite:
-        return f"not a finite number for {_and([label for label, _ in rest])}"
-    first, *others = finite
-    said = f"lowest for {first[0]} ({_number(first[1])})"
-    return "; ".join([said, *(f"{label} ({_number(value)})" for label, value in [*others, *rest])])
+        return f"not a finite number for {_and([label for label, *_ in rest])}"
+
+    def told(value: float, step: int) -> str:
+        return f"({_number(value)}{f', measured at step {step}' if step < common else ''})"
+
+    said = [f"{label} {told(value, step)}" for label, value, step in [*finite, *rest]]
+    return f"lowest for {'; '.join(said)}"
 
 
 def _number(value: float) -> str:

@@ -1,4 +1,4 @@
-"""Training curves: loss against step, with the validation loss, the baseline and a line at this moment."""
+"""Training curves: loss against step, with the validation loss and its lowest, references and a line at this moment."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from explainer.figures.panel import Moment, Panel, Reading, Slot
-from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES, ink, layout, plain
+import numpy as np
+from numpy.typing import NDArray
 
-VALIDATION = "validation loss"
+from explainer.figures.panel import Moment, Panel, Reading, Slot
+from explainer.figures.references import reference_lines, references_of, shared_references, standing
+from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES, ink, layout, plain
+from explainer.theory.lowest import MEAN_ERROR, RISE_ERROR, SURE, VALIDATION, lowest
+
+WINDOW = 20  # steps whose training losses are taken together: one batch's goes up and down
 
 
 def loss_panel(runs: Sequence[Mapping[str, Any]], theme: str, lens: str, *, span: int = 4, height: int = 260) -> Panel:
     """The loss of one or more runs against the training step.
 
     Args:
-        runs: of each, `subject()` gives `model`, `label`, `loss_baseline` (None: not drawn).
+        runs: of each, `subject()` gives `model`, `label`, `references`; those that all share are drawn.
         theme: light or dark.
         lens: whose notes carry the sentence `loss`.
         span: columns of twelve.
@@ -59,32 +64,12 @@ def loss_panel(runs: Sequence[Mapping[str, Any]], theme: str, lens: str, *, span
                     "hovertemplate": f"{plain(label)}<br>step %{{x}}: %{{y:.4g}}<extra></extra>",
                 }
             )
-    baseline = runs[0].get("loss_baseline") if runs else None
-    annotations: list[dict[str, Any]] = []
-    if baseline is not None and math.isfinite(baseline) and baseline > 0:
-        shapes.append(
-            {
-                "type": "line",
-                "xref": "paper",
-                "x0": 0,
-                "x1": 1,
-                "y0": baseline,
-                "y1": baseline,
-                "line": {"color": shade.muted, "width": 1.5, "dash": "dot"},
-            }
-        )
-        annotations.append(
-            {
-                "xref": "paper",
-                "x": 1,
-                "xanchor": "right",
-                "y": math.log10(baseline),
-                "yanchor": "bottom",
-                "showarrow": False,
-                "text": plain(str(runs[0]["loss_baseline_name"])),
-                "font": {"size": 11, "color": shade.muted},
-            }
-        )
+    for number, run in enumerate(runs):
+        ring, where = lowest_marker(run, theme, len(data), number)
+        data.append(ring)
+        slots += where
+    lines, annotations = reference_lines(shared_references(runs), theme, logarithmic=True)
+    shapes += lines
     return Panel(
         id="loss",
         title="Loss while training" if len(runs) == 1 else "Loss: validation bold, training thin",
@@ -108,34 +93,125 @@ def loss_panel(runs: Sequence[Mapping[str, Any]], theme: str, lens: str, *, span
         readings=tuple(Reading(lens, "loss", run=number) for number in range(len(runs))),
         span=span,
         height=height,
+        click={"seek": True},
     )
 
 
+def lowest_marker(run: Mapping[str, Any], theme: str, trace: int, number: int) -> tuple[dict[str, Any], list[Slot]]:
+    """A ring around the lowest validation loss until this moment, as trace number `trace`, and the slots that place it.
+
+    Args:
+        run: `subject()` of it.
+        theme: light or dark.
+        trace: its place in the figure.
+        number: of the run on the page.
+    """
+    ring = {
+        "type": "scatter",
+        "mode": "markers",
+        "name": "lowest",
+        "showlegend": False,
+        "marker": {"symbol": "circle-open", "size": 10, "color": ink(theme).text, "line": {"width": 2}},
+        "hovertemplate": f"{plain(run['label'])}<br>lowest validation loss so far: %{{y:.4g}} at step %{{x}}<extra></extra>",
+    }
+    return ring, [
+        Slot(f"data.{trace}.x", "lowest", run=number, name=f"{VALIDATION}:step"),
+        Slot(f"data.{trace}.y", "lowest", run=number, name=VALIDATION),
+    ]
+
+
 def loss_reading(moment: Moment, label: str = "") -> str:
-    """One sentence: training and validation loss at this step, where they come from, and the baseline.
+    """One or two sentences: training and validation loss at this step, where they come from, and the references.
 
     Args:
         moment: with the metrics so far.
         label: of the run; default, its family's name.
     """
     label = label or FAMILY_NAMES[moment.meta["model"]]
-    parts = [said for name, said in ((name, trend(moment, name)) for name in ("loss", VALIDATION)) if said]
+    parts = [said for said in (training_trend(moment), validation_trend(moment)) if said]
     if not parts:
         return f"{label}: no step taken yet."
-    sentence = f"{label}, step {moment.step}: {', '.join(parts)}"
-    baseline = moment.meta.get("loss_baseline")
-    if baseline:
-        sentence += f" ({moment.meta['loss_baseline_name']}: {baseline:.3g})"
-    return sentence + "."
+    stands = standing(references_of(moment.meta), moment.metric(VALIDATION), moment.metric(MEAN_ERROR))
+    said = f"{label}, step {moment.step}: {'; '.join(parts)}."
+    more = f"That is {stands}." if stands else ""
+    return " ".join(filter(None, (said, more, moment.meta.get("not_held_out", ""))))
 
 
-def trend(moment: Moment, name: str) -> str:
-    """A loss at this moment, beside where it was first measured: "training loss 0.03, down from 0.8 at step 1"."""
-    steps, values = moment.until_now(name)
+def training_trend(moment: Moment) -> str:
+    """Of this step's batch, beside that of the first: "training loss 0.03, down from 0.8 at step 1".
+
+    Where the mean of the last `WINDOW` batches is more than three standard errors above the lowest such mean before,
+    that is said instead: the way down from the first step would hide the rise since.
+    """
+    steps, values = moment.until_now("loss")
     if not len(values):
         return ""
     first, last = float(values[0]), float(values[-1])
-    said = f"{'training loss' if name == 'loss' else name} {last:.3g}"
-    if len(values) == 1 or not (math.isfinite(first) and math.isfinite(last)) or f"{first:.3g}" == f"{last:.3g}":
+    said = f"training loss {spoken(last)}"
+    if len(values) == 1 or not (math.isfinite(first) and math.isfinite(last)) or spoken(first) == spoken(last):
         return said
-    return f"{said}, {'down' if last < first else 'up'} from {first:.3g} at step {int(steps[0])}"
+    found = risen_means(np.asarray(values, dtype=np.float64))
+    if found is not None:
+        start, low, high = found
+        return (
+            f"{said}, its mean over {WINDOW} steps {spoken(high)}, up from {spoken(low)} at steps "
+            f"{int(steps[start])} to {int(steps[start + WINDOW - 1])}"
+        )
+    return f"{said}, {'down' if last < first else 'up'} from {spoken(first)} at step {int(steps[0])}"
+
+
+def risen_means(values: NDArray[np.float64]) -> tuple[int, float, float] | None:
+    """The lowest mean of `WINDOW` values behind each other, and that of the last, if that is clearly higher.
+
+    Each batch is new, so the two means m and m' are independent, with standard errors s / √W: they differ by more than
+    three times √(s² + s'²) / √W.
+
+    Returns:
+        where the lowest window begins, its mean, the last one's; None where they overlap or the last is not higher.
+    """
+    if len(values) < 2 * WINDOW or not np.isfinite(values[-WINDOW:]).all():
+        return None
+    sums = np.concatenate([[0.0], np.cumsum(np.where(np.isfinite(values), values, 0.0))])
+    broken = np.concatenate([[0], np.cumsum(~np.isfinite(values))])
+    means = (sums[WINDOW:] - sums[:-WINDOW]) / WINDOW
+    means[broken[WINDOW:] > broken[:-WINDOW]] = np.inf
+    start = int(np.argmin(means))
+    if start > len(values) - 2 * WINDOW:
+        return None
+    then, now = values[start : start + WINDOW], values[-WINDOW:]
+    error = math.sqrt((then.var(ddof=1) + now.var(ddof=1)) / WINDOW)
+    low, high = float(then.mean()), float(now.mean())
+    return (start, low, high) if high - low > SURE * error else None
+
+
+def validation_trend(moment: Moment) -> str:
+    """The last measurement with its step, beside the lowest before.
+
+    "validation loss 2.87 at step 600, risen by 0.63 ± 0.08 since its lowest, 2.24 at step 125".
+    """
+    steps, values = moment.until_now(VALIDATION)
+    if not len(values):
+        return ""
+    said = f"{VALIDATION} {spoken(float(values[-1]))} at step {int(steps[-1])}"
+    found = lowest(steps, values, moment.until_now(RISE_ERROR)[1])
+    if len(values) == 1 or found is None:
+        return said
+    low = f"{spoken(found.value)} at step {found.step}"
+    if found.risen:
+        return f"{said}, risen by {with_error(found.rise, found.error)} since its lowest, {low}"
+    if found.step == int(steps[-1]):
+        return f"{said}, the lowest so far"
+    return f"{said} (lowest: {low})"
+
+
+def with_error(value: float, error: float) -> str:
+    """Two digits of the error, and the value to the same place: "0.768 ± 0.107" is "0.77 ± 0.11"."""
+    if not (math.isfinite(error) and error > 0):
+        return spoken(value)
+    digits = max(0, 1 - math.floor(math.log10(error)))
+    return f"{value:.{digits}f} ± {error:.{digits}f}"
+
+
+def spoken(value: float) -> str:
+    """Three digits, or that it is not a number."""
+    return f"{value:.3g}" if math.isfinite(value) else "not a finite number"

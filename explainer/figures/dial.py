@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from explainer.figures.numbers import base_of, short
+from explainer.figures.amount import base_of, short
 from explainer.figures.panel import Panel
 from explainer.figures.theme import FAMILY_COLOURS, ink, layout
 from explainer.theory.jacobian import NON_NORMAL, gaussian_matrix, linear_decay, power_norms

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from explainer.figures.amount import half_life, paced, short, short_steps
 from explainer.figures.curves import loss_reading
-from explainer.figures.numbers import half_life, paced, short, short_steps
 from explainer.figures.panel import Moment, Notes
 from explainer.records import FixedPointsRecord
 from explainer.theory import stability

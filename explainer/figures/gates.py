@@ -14,10 +14,12 @@ from explainer.figures.hidden import tick_labels, tick_places
 from explainer.figures.panel import Moment, Notes, Panel, Reading, Slot
 from explainer.figures.theme import DIVERGING, FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, layout
 from explainer.records import GatesRecord
+from explainer.theory.probes import FEWEST
 
 COLUMNS = 16  # tokens in a row, and rows; a longer sequence has wider rows
 STRONG = 0.6  # |h| from which a cell is so dark that the word on it is white
 LONGEST = 1e4  # a time constant that is drawn at the edge when it is longer
+SURE = 3  # standard errors from which a difference counts; they are somewhat too small (`theory.probes.ratio`)
 GATES = {"lstm": ("input", "forget", "output"), "gru": ("reset", "update")}
 
 
@@ -141,36 +143,44 @@ def tracking_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height:
 
 
 def probe_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: int = 260) -> Panel:
-    """How well a linear readout of the whole state tells each variable, and its control."""
-    shade = ink(theme)
-    hover = "%{y}<br>%{x:.3f}<extra>%{fullData.name}</extra>"
+    """How well a linear readout of the whole state tells each variable: now, before training, and its control."""
+    shade, colour = ink(theme), FAMILY_COLOURS[run["model"]]
+    bar: dict[str, Any] = {"type": "bar", "orientation": "h"}
+    hover = "%{y}<br>%{customdata:.3f}<extra>%{fullData.name}</extra>"
     return Panel(
         id="probes",
         title="What a linear readout can tell from the state",
         figure={
             "data": [
-                {"type": "bar", "orientation": "h", "name": "probe", "hovertemplate": hover}
-                | {"marker": {"color": FAMILY_COLOURS[run["model"]]}},
-                {"type": "bar", "orientation": "h", "name": "control: shuffled values", "hovertemplate": hover}
+                {**bar, "name": "this network", "marker": {"color": colour}, "hovertemplate": hover}
+                | {"error_x": {"type": "data", "array": [], "color": shade.text, "thickness": 1.2, "width": 3}},
+                {**bar, "name": "untrained", "hovertemplate": hover}
+                | {"marker": {"color": "rgba(0,0,0,0)", "line": {"color": colour, "width": 1.5}}},
+                {**bar, "name": "control: values of another sequence", "hovertemplate": hover}
                 | {"marker": {"color": shade.muted}},
             ],
             "layout": layout(
                 theme,
-                xaxis={"title": {"text": "R² on held-out positions"}, "range": [0, 1]},
+                xaxis={"title": {"text": "R² on held-out sequences"}, "range": [0, 1]},
                 yaxis={"type": "category", "autorange": "reversed", "tickfont": {"size": 11, "color": shade.text}},
                 margin={"l": 168, "r": 14, "t": 10, "b": 44},
                 showlegend=True,
             ),
         },
-        slots=tuple(
-            slot
-            for number, name in enumerate(("probes", "controls"))
-            for slot in (
-                Slot(f"data.{number}.x", lens="gates", name=f"shown_{name}"),
-                Slot(f"data.{number}.y", "labels", lens="gates", name="variables"),
-            )
+        slots=(
+            *(
+                slot
+                for number, name in enumerate(("probes", "untrained", "controls"))
+                for slot in (
+                    Slot(f"data.{number}.x", lens="gates", name=f"shown_{name}"),
+                    Slot(f"data.{number}.customdata", lens="gates", name=name),
+                    Slot(f"data.{number}.y", "labels", lens="gates", name="variables"),
+                )
+            ),
+            Slot("data.0.error_x.array", lens="gates", name="probe_errors"),
         ),
         readings=(Reading("gates", "probes"),),
+        reading_index=("variable",),
         span=span,
         height=height,
     )
@@ -193,7 +203,7 @@ def notes(record: GatesRecord, moment: Moment) -> Notes:
     places = tick_places(T)
     constants = time_constants(record.kept)
     order = np.argsort(-constants, axis=1, kind="stable")
-    best = np.abs(record.correlations).argmax(axis=1)
+    best = np.abs(np.nan_to_num(record.correlations)).argmax(axis=1)
     followed = record.states[:, best].T.astype(np.float32)
     strong = np.abs(followed) >= STRONG
     columns = text_columns(T)
@@ -201,13 +211,13 @@ def notes(record: GatesRecord, moment: Moment) -> Notes:
     return Notes(
         readings={
             "gates": {
-                f"{layer},{gate}": gate_reading(record, layer, gate)
+                f"{layer},{gate}": gate_reading(record, layer, gate, moment.asked)
                 for layer in range(len(record.gates))
                 for gate in range(len(record.gate_names))
             },
             "memory": {str(layer): memory_reading(constants[layer]) for layer in range(len(constants))},
             "tracking": {str(at): tracking_reading(record, at) for at in range(len(record.variables))},
-            "probes": probe_reading(record),
+            "probes": {str(at): probe_reading(record, at) for at in range(len(record.variables))},
             "loss": loss_reading(moment),
         },
         arrays={
@@ -221,6 +231,7 @@ def notes(record: GatesRecord, moment: Moment) -> Notes:
             "followed": followed,
             "followed_rows": in_rows(followed, columns),
             "shown_probes": np.maximum(record.probes, 0),
+            "shown_untrained": np.maximum(record.untrained, 0),
             "shown_controls": np.maximum(record.controls, 0),
         },
         labels={"tick_labels": tick_labels(record.tokens, places)},
@@ -243,20 +254,21 @@ def in_rows(values: Float[np.ndarray, "V T"], columns: int) -> Float[np.ndarray,
     return rows.reshape(V, -1, columns)
 
 
-def gate_reading(record: GatesRecord, layer: int, gate: int) -> str:
-    """One sentence on a gate: its mean here, and how much of it is saturated."""
+def gate_reading(record: GatesRecord, layer: int, gate: int, asked: bool = False) -> str:
+    """One sentence on a gate: its mean here, and how much of it is saturated, over the batch or the viewer's input."""
     values = record.gates[layer, gate]
     name = record.gate_names[gate]
-    if not np.isfinite(values).all():
+    shares = record.closed[layer, gate], record.opened[layer, gate]
+    if not (np.isfinite(values).all() and np.isfinite(shares).all()):
         return f"The {name} gate is not a finite number everywhere."
     means = values.mean(axis=0)
     most, least = int(means.argmax()), int(means.argmin())
     sentence = f"The {name} gate is {values.mean():.2f} open on average"
-    if means[most] > means[least]:
+    if f"{means[most]:.2f}" != f"{means[least]:.2f}":
         sentence += f", most in unit {most} ({means[most]:.2f}) and least in unit {least} ({means[least]:.2f})"
     return (
-        f"{sentence}; over the batch {record.closed[layer, gate]:.0%} of its values are below 0.1 and "
-        f"{record.opened[layer, gate]:.0%} above 0.9."
+        f"{sentence}; over {'your input' if asked else 'the batch'} {shares[0]:.0%} of its values are below 0.1 "
+        f"and {shares[1]:.0%} above 0.9."
     )
 
 
@@ -264,37 +276,89 @@ def memory_reading(constants: NDArray[np.float64]) -> str:
     """One sentence on the longest, the shortest and the middle time constant."""
     if not np.isfinite(constants).all():
         return "The gates are not finite, so there is no time constant."
-    longest = int(constants.argmax())
-    said = f"more than {LONGEST:.0f}" if constants[longest] >= LONGEST else f"{constants[longest]:.3g}"
+    longest, median, shortest = (float(pick(constants)) for pick in (np.max, np.median, np.min))
+    said = f"{steps(longest)} {'step' if steps(longest) == '1' else 'steps'}"
     if len(constants) == 1:
-        return f"The one unit remembers for {said} steps."
+        return f"The one unit remembers for {said}."
+    if steps(longest) == steps(shortest):
+        return f"All {len(constants)} units remember for {said}."
     return (
-        f"Unit {longest} remembers longest, {said} steps; the median is {np.median(constants):.3g}, "
-        f"the shortest {constants.min():.3g}."
+        f"Unit {int(constants.argmax())} remembers longest, {said}; the median is {steps(median)}, "
+        f"the shortest {steps(shortest)}."
     )
+
+
+def steps(count: float) -> str:
+    """A time constant in three digits, or that it is longer than is drawn."""
+    if count >= LONGEST * (1 - 1e-9):
+        return f"more than {LONGEST:,.0f}"
+    if count >= 999.5:
+        return f"{count:,.0f}"
+    return f"{count:.3g}" if count >= 0.1 else "less than 0.1"
 
 
 def tracking_reading(record: GatesRecord, variable: int) -> str:
-    """One sentence on the unit that follows a variable best."""
+    """One or two sentences: the unit that follows a variable best, and what units without training or by chance have."""
     row = record.correlations[variable]
+    name, over = record.variables[variable], _sequences(record)
+    if not np.isfinite(row).all():
+        return f"The states are not finite numbers, so no unit follows “{name}”."
     unit = int(np.abs(row).argmax())
-    name = record.variables[variable]
     if row[unit] == 0:
-        return f"Nothing follows “{name}”: it does not change in this batch, or no unit does."
-    return f"Unit {unit} follows “{name}” best, with a correlation of {row[unit]:+.2f} over the batch."
-
-
-def probe_reading(record: GatesRecord) -> str:
-    """One sentence on the variables that can be read best and worst, each beside its control."""
-    best, worst = int(record.probes.argmax()), int(record.probes.argmin())
-    if record.probes[best] <= 0:
-        return f"None of the {len(record.probes)} variables can be read from the state: no R² is above 0."
+        return f"Nothing follows “{name}”: it does not change in {over}, or no unit does."
+    error = record.correlation_errors[variable]
     sentence = (
-        f"“{record.variables[best]}” can be read best: R² {record.probes[best]:.2f} on positions that the readout has "
-        f"not seen, {record.controls[best]:.2f} when its values are shuffled"
+        f"Unit {unit} follows “{name}” best, with a correlation of {with_error(row[unit], error, '+')} over {over}."
     )
-    if worst == best:
-        return f"{sentence}."
-    return (
-        f"{sentence}; “{record.variables[worst]}” worst, {record.probes[worst]:.2f} and {record.controls[worst]:.2f}."
-    )
+    levels = [
+        (record.untrained_correlations[variable], "the best unit of the untrained network has"),
+        (record.chance_correlations[variable], "where sequences exchange their values, the best of this one has"),
+    ]
+    said = [f"{who} {level:.2f}" for level, who in levels if np.isfinite(level)]
+    return f"{sentence} Whatever its sign, {'; '.join(said)}." if said else sentence
+
+
+def with_error(value: float, error: float, sign: str = "") -> str:
+    """A score with its standard error: 0.31 ± 0.04, or 0.977 ± 0.001; alone where it has no error."""
+    if not np.isfinite(error):
+        return f"{value:{sign}.2f}"
+    digits = 2 if error >= 0.005 else 3
+    return f"{round(value, digits) + 0.0:{sign}.{digits}f} ± {max(error, 0.5 * 10**-digits * 1.001):.{digits}f}"
+
+
+def probe_reading(record: GatesRecord, variable: int) -> str:
+    """Two sentences: how well a variable can be read, beside its control, and what training has to do with it."""
+    name, over = record.variables[variable], _sequences(record)
+    score, error, control = (float(each[variable]) for each in (record.probes, record.probe_errors, record.controls))
+    if not np.isfinite(record.correlations[variable]).all():
+        return f"The states are not finite numbers, so “{name}” can’t be read from them."
+    if record.sequences < FEWEST:
+        return (
+            f"The data has only {over} that share{'s' if record.sequences == 1 else ''} nothing with another, too few to hold any out. "
+            "Learn from more, or at a shorter length."
+        )
+    if not np.isfinite(score + error):
+        return f"“{name}” does not change in {over}, so there is nothing to read."
+    sentence = f"“{name}” can be read with R² {with_error(score, error)} in sequences that the readout has not seen"
+    if np.isfinite(control):
+        sentence += f", {round(control, 2) + 0.0:.2f} with the values of another sequence."
+    else:
+        sentence += "; there is no control, for it is the same in every sequence."
+    return f"{sentence} {_gain(score, float(record.untrained[variable]), float(record.gain_errors[variable]))}"
+
+
+def _gain(score: float, untrained: float, error: float) -> str:
+    """One sentence: R^2 less that of the untrained network, with the error of the difference."""
+    if not np.isfinite(untrained + error):
+        return "The untrained network’s states are not finite, so nobody knows what training added."
+    gain = score - untrained
+    if max(abs(gain), error) < 1e-6:
+        return "That is the untrained network’s."
+    said = f"({untrained:.2f} untrained, {with_error(gain, error, '+')})"
+    if abs(gain) < SURE * error:
+        return f"Training did not change that by more than chance would {said}."
+    return f"Training {'added to it' if gain > 0 else 'took from it'} {said}."
+
+
+def _sequences(record: GatesRecord) -> str:
+    return f"{record.sequences} {'sequence' if record.sequences == 1 else 'sequences'}"

@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
+from explainer.figures.amount import base_of, counted, half_life, not_finite, percent, ratio, short, short_steps
 from explainer.figures.curves import loss_reading
-from explainer.figures.numbers import base_of, counted, half_life, not_finite, percent, ratio, short, short_steps
 from explainer.figures.panel import Moment, Notes
 from explainer.figures.subject import recurrence_of
 from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES

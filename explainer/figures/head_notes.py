@@ -12,30 +12,61 @@ from numpy.typing import NDArray
 
 from explainer.figures.curves import loss_reading
 from explainer.figures.panel import Moment
+from explainer.records import ROLES as ORDER
 from explainer.records import AttentionRecord
 
 STRONG = 0.5
 """A head has a role if its score is at least this: half of its attention, in the mean."""
+ABOVE = 2.0
+"""... and at least so many times what it would be by chance: no more than half of it may be chance."""
+RULE = f"a score of {STRONG:g} or more, at least twice that of chance"
 ROLES = {
     "previous_token": ("previous", "previous-token head"),
     "prefix_matching": ("induction", "induction head"),
     "duplicate_token": ("same token", "same-token head"),
 }
 """A score -> what a head with a high one is called above its small map, and in a sentence."""
+PLAIN = {"previous_token": "previous token", "prefix_matching": "prefix matching", "duplicate_token": "same token"}
 SCORES = {"previous_token": "previous-token score", "prefix_matching": "prefix-matching score"}
 METRICS = {"repeat": "accuracy within the repetition", "copy": "recall accuracy", "text": "accuracy"}
 """What says more about a task than its loss does: a series of its validation. For numbers the loss says it all."""
 
 
-def role_of(record: AttentionRecord, layer: int, head: int) -> tuple[str, float] | None:
-    """The highest of a head's scores, if it is at least `STRONG`."""
-    return role_among({name: float(getattr(record, name)[layer, head]) for name in ROLES})
+Score = tuple[float, float]
+"""A score, and what it would be by chance (see `lenses.chance`)."""
 
 
-def role_among(scores: Mapping[str, float]) -> tuple[str, float] | None:
-    """The highest of these scores and its name, if it is at least `STRONG`."""
-    known = {name: score for name, score in scores.items() if score >= STRONG}
-    return max(known.items(), key=lambda item: item[1]) if known else None
+def role_of(record: AttentionRecord, layer: int, head: int) -> tuple[str, Score] | None:
+    """The role of a head."""
+    return role_among(scores_of(record, layer, head))
+
+
+def scores_of(record: AttentionRecord, layer: int, head: int) -> dict[str, Score]:
+    """A head's scores with their chance levels, by name."""
+    return {
+        name: (float(getattr(record, name)[layer, head]), float(record.chance[at, layer, head]))
+        for at, name in enumerate(ORDER)
+    }
+
+
+def role_among(scores: Mapping[str, Score]) -> tuple[str, Score] | None:
+    """The role that a head has by these scores: the highest of those that are strong and well above chance."""
+    known = {name: (score, chance) for name, (score, chance) in scores.items() if score >= max(STRONG, ABOVE * chance)}
+    return max(known.items(), key=lambda item: item[1][0]) if known else None
+
+
+def no_role(scores: Mapping[str, Score]) -> str:
+    """Why a head has none: "no role (all scores under 0.5)", or how near chance the high ones are."""
+    high = {name: (score, chance) for name, (score, chance) in scores.items() if score >= STRONG}
+    if not high:
+        return f"no role (all scores under {STRONG:g})"
+    name, (score, chance) = max(high.items(), key=lambda item: item[1][0])
+    return f"no role ({PLAIN[name]} {score:.2f}, but {chance:.2f} by chance)"
+
+
+def said(score: Score) -> str:
+    """ "0.61, by chance 0.08"."""
+    return f"{score[0]:.2f}, by chance {score[1]:.2f}"
 
 
 def strongest(scores: Float[np.ndarray, "L H"]) -> tuple[int, int, float] | None:
@@ -83,12 +114,13 @@ def heads_reading(record: AttentionRecord) -> str:
         return "A single token can only look at itself."
     roles = [role_of(record, layer, head) for layer in range(L) for head in range(H)]
     counts = [(sum(role is not None and role[0] == name for role in roles), ROLES[name][1]) for name in ROLES]
-    said = [f"{count} {name}{'s' if count > 1 else ''}" for count, name in counts if count]
+    named = [f"{count} {name}{'s' if count > 1 else ''}" for count, name in counts if count]
     if L * H == 1:
-        known = f"{_article(ROLES[roles[0][0]][1])} ({roles[0][1]:.2f})" if roles[0] else "without a role"
-        return f"The only head is {known}; its entropy is {_nats(record, 0, 0):.2f} nats."
-    sentence = " and ".join(filter(None, (", ".join(said[:-1]), *said[-1:]))) or "none has a role"
-    return f"Of {L * H} heads: {sentence} (a score of {STRONG:g} or more). {_spread(record)}"
+        scores = scores_of(record, 0, 0)
+        known = f"is {_article(ROLES[roles[0][0]][1])} ({said(roles[0][1])})" if roles[0] else f"has {no_role(scores)}"
+        return f"The only head {known}; its entropy is {_nats(record, 0, 0):.2f} nats."
+    sentence = " and ".join(filter(None, (", ".join(named[:-1]), *named[-1:]))) or "none has a role"
+    return f"Of {L * H} heads: {sentence} ({RULE}). {_spread(record)}"
 
 
 def _spread(record: AttentionRecord) -> str:
@@ -110,13 +142,16 @@ def map_reading(record: AttentionRecord, layer: int, head: int) -> str:
     if not np.isfinite(weights).all():
         return f"{name}: some weights are not finite numbers."
     t, s = (int(at) for at in np.unravel_index(np.argmax(_past(weights)), weights.shape))
-    role = role_of(record, layer, head)
-    said = f", {_article(ROLES[role[0]][1])} ({role[1]:.2f})" if role else ""
+    scores = scores_of(record, layer, head)
+    role = role_among(scores)
+    known = f", {_article(ROLES[role[0]][1])} ({said(role[1])})" if role else ""
+    if role is None and any(score >= STRONG for score, _ in scores.values()):
+        known = f", {no_role(scores)}"
     if len(weights) == 1:
         return f"{name}: a single token can only look at itself."
     entropy, evenly = _nats(record, layer, head), uniform_entropy(len(weights))
     return (
-        f"{name}{said}: its largest weight, {weights[t, s]:.2f}, goes from t = {t} ({record.tokens[t]}) to "
+        f"{name}{known}: its largest weight, {weights[t, s]:.2f}, goes from t = {t} ({record.tokens[t]}) to "
         f"s = {s} ({record.tokens[s]}); the first query, which has no choice, aside. On average it looks "
         f"{mean_distance(weights):.1f} back; entropy {entropy:.2f} nats (evenly spread: {evenly:.2f})."
     )
@@ -128,7 +163,11 @@ def readings_of(record: AttentionRecord, moment: Moment) -> dict[str, str]:
     why = {"previous_token": "no token has one before it", "prefix_matching": "nothing comes twice here"}
     return {
         **{
-            score: _scored(getattr(record, score), why[score] if finite else "not all weights are finite")
+            score: _scored(
+                getattr(record, score),
+                record.chance[ORDER.index(score)],
+                why[score] if finite else "not all weights are finite",
+            )
             for score in SCORES
         },
         "metric": _measured(moment),
@@ -136,16 +175,17 @@ def readings_of(record: AttentionRecord, moment: Moment) -> dict[str, str]:
     }
 
 
-def _scored(scores: Float[np.ndarray, "L H"], why: str) -> str:
+def _scored(scores: Float[np.ndarray, "L H"], chance: Float[np.ndarray, "L H"], why: str) -> str:
     L, found = len(scores), strongest(scores)
     run = "One layer" if L == 1 else f"{L} layers"
     if found is None:
         return f"{run}: none, for {why}."
     layer, head, value = found
+    known = said((value, float(chance[layer, head])))
     if scores.size == 1:
-        return f"One layer: its only head has {value:.2f}."
+        return f"One layer: its only head has {known}."
     where = f"head {head + 1}" if L == 1 else f"layer {layer + 1}, head {head + 1}"
-    return f"{run}: strongest is {where} ({value:.2f})."
+    return f"{run}: strongest is {where} ({known})."
 
 
 def _measured(moment: Moment) -> str:
@@ -154,7 +194,7 @@ def _measured(moment: Moment) -> str:
     label = moment.meta["label"]
     if math.isnan(value):
         return f"{label}: not measured yet."
-    sentence = f"{label}: {name} {value:.3g}"
+    sentence = f"{label}: {name} {value:.3g} at step {int(moment.until_now(name)[0][-1])}"
     baseline = moment.meta.get("baseline")
     if baseline is not None and name == moment.meta.get("metric"):
         sentence += f" ({moment.meta.get('baseline_name', 'baseline')}: {baseline:.3g})"

@@ -10,11 +10,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from explainer.figures.curves import VALIDATION
+from explainer.figures.curves import VALIDATION, lowest_marker
 from explainer.figures.head_notes import SCORES, metric_of
 from explainer.figures.order import shades
 from explainer.figures.panel import Panel, Reading, Slot
+from explainer.figures.references import reference_lines, shared_references
 from explainer.figures.theme import FAMILY_COLOURS, ink, layout, plain
+from explainer.records import ROLES
 
 LENS = "attention"
 MOST_LINES = 32  # with more heads than this, a line is the strongest head of its layer
@@ -23,7 +25,7 @@ Runs = Sequence[Mapping[str, Any]]
 
 
 def score_panel(runs: Runs, theme: str, score: str, *, span: int = 3, height: int = 180) -> Panel:
-    """One score of every head against the step; the chosen head stands out, other runs are dotted.
+    """One score of every head against the step; the chosen head stands out, its chance level dashed, other runs dotted.
 
     Args:
         runs: of each, `subject()`.
@@ -49,6 +51,8 @@ def score_panel(runs: Runs, theme: str, score: str, *, span: int = 3, height: in
             continue
         for head in range(H):
             line(0, score, (layer, head), f"layer {layer + 1}, head {head + 1}", line=thin)
+    level = {"color": FAMILY_COLOURS[runs[0]["model"]], "width": 1.5, "dash": "dash"}
+    line(0, "chance", (ROLES.index(score), "layer", "head"), "the chosen head, by chance", line=level)
     chosen = {"color": FAMILY_COLOURS[runs[0]["model"]], "width": 3}
     line(0, score, ("layer", "head"), "the chosen head", line=chosen)
     for number, run in enumerate(runs[1:], start=1):
@@ -108,18 +112,21 @@ def metric_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 230) ->
 
 
 def loss_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 230) -> Panel:
-    """Validation loss of every run, and the training loss of the first, against the step."""
+    """Validation loss of every run with the lowest of the first, and the training loss of the first, against the step."""
     data, slots = _curves(runs, theme, VALIDATION, ("step", "loss"))
+    ring, places = lowest_marker(runs[0], theme, len(data), 0)
     unit = "loss (nats)" if runs[0]["has_tokens"] else "loss (squared error)"
     yaxis = {"title": {"text": unit}, "type": "linear" if runs[0]["has_tokens"] else "log", "exponentformat": "power"}
+    lines, notes = reference_lines(shared_references(runs), theme, logarithmic=yaxis["type"] == "log")
     return Panel(
         id="loss",
         title="Loss: validation bold, training thin",
-        figure={"data": data, "layout": _layout(theme, yaxis, [moment_line(theme)], [])},
-        slots=(*now(0), *slots),
+        figure={"data": [*data, ring], "layout": _layout(theme, yaxis, [moment_line(theme), *lines], notes)},
+        slots=(*now(0), *slots, *places),
         readings=tuple(Reading(LENS, "loss", run=number) for number in range(len(runs))),
         span=span,
         height=height,
+        click={"seek": True},
     )
 
 
@@ -168,6 +175,7 @@ def key(runs: Runs, theme: str) -> dict[str, Any]:
     if len(words) > 3:
         words = [words[0], (ink(theme).muted, "…"), words[-1]]
     words.append((FAMILY_COLOURS[runs[0]["model"]], "<b>chosen head</b>"))
+    words.append((FAMILY_COLOURS[runs[0]["model"]], "╌ by chance"))
     others = dict.fromkeys("one layer" if run["layers"] == 1 else f"{run['layers']} layers" for run in runs[1:])
     words += [(ink(theme).text, f"<b>⋯</b> {name}") for name in others]
     return {

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from explainer.figures.amount import amount
 from explainer.figures.curves import loss_panel, loss_reading
 from explainer.figures.panel import Moment, Notes, Panel, Reading, Slot
 from explainer.figures.theme import DIVERGING, FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, layout
@@ -16,6 +17,7 @@ from explainer.theory.pca import aligned, principal_axes, project
 
 TOP = 99  # as an index: the last layer, however many there are
 SAMPLES = 4000  # states that the basis is fitted on, at most
+READ_BEFORE = 12  # tokens that a forecast of the next one is told with, at most
 SATURATED = 0.95  # |h| of a tanh state above which its derivative 1 - h^2 is under a tenth
 
 
@@ -179,7 +181,7 @@ def notes(record: HiddenRecord, moment: Moment) -> Notes:
         readings={
             "states": {str(layer): states_reading(record.states[layer]) for layer in range(L)},
             "path": path_reading(record.states[-1]),
-            "output": output_reading(record),
+            "output": output_reading(record, moment.meta),
             "loss": loss_reading(moment),
         },
         arrays={
@@ -241,15 +243,25 @@ def states_reading(states: NDArray[np.float32]) -> str:
         return f"{share:.0%} of the {N} × {T} hidden values are not finite numbers."
     if not states.any():
         return f"All {N} × {T} hidden values are 0."
+    states = states.astype(np.float64)  # squares of large values overflow in single precision
     (low_at, low), (high_at, high) = (divmod(int(at), N) for at in (states.argmin(), states.argmax()))
-    sentence = f"h is smallest in unit {low} ({states.min():.2f} at t = {low_at}) and largest in unit {high} ({states.max():.2f} at t = {high_at})"
+    sentence = (
+        f"h is smallest in unit {low} ({_value(states.min())} at t = {low_at}) "
+        f"and largest in unit {high} ({_value(states.max())} at t = {high_at})"
+    )
     spread = states.std(axis=0)
     most, least = int(spread.argmax()), int(spread.argmin())
     if T > 1 and spread[most] > 0:
-        sentence += f"; unit {most} moves most (from {states[:, most].min():.2f} to {states[:, most].max():.2f})"
+        moving = states[:, most]
+        sentence += f"; unit {most} moves most (from {_value(moving.min())} to {_value(moving.max())})"
         sentence += f", unit {least} least" if spread[least] < spread[most] else ""
     saturated = (np.abs(states) > SATURATED).mean()
     return f"{sentence}; {saturated:.0%} of the values are beyond ±{SATURATED}."
+
+
+def _value(value: float) -> str:
+    """A state: two decimals, or three digits of a large one."""
+    return f"{value:.2f}" if abs(value) < 1000 else amount(float(value))
 
 
 def path_reading(states: NDArray[np.float32]) -> str:
@@ -262,22 +274,45 @@ def path_reading(states: NDArray[np.float32]) -> str:
     if not strides.any():
         return "The state does not move."
     longest, shortest = int(strides.argmax()), int(strides.argmin())
-    sentence = f"The longest stride, {strides[longest]:.2g}, is the one to t = {longest + 1}"
+    sentence = f"The longest stride, {amount(strides[longest], 2)}, is the one to t = {longest + 1}"
     if len(strides) == 1:
         return f"{sentence}, the only one."
     return (
-        f"{sentence}, the shortest, {strides[shortest]:.2g}, the one to t = {shortest + 1}; "
-        f"the median is {np.median(strides):.2g}."
+        f"{sentence}, the shortest, {amount(strides[shortest], 2)}, the one to t = {shortest + 1}; "
+        f"the median is {amount(float(np.median(strides)), 2)}."
     )
 
 
-def output_reading(record: HiddenRecord) -> str:
+def output_reading(record: HiddenRecord, run: Mapping[str, Any]) -> str:
+    """The forecast, where there is one, and one sentence on the positions that count."""
+    if not np.isfinite(record.certainty if record.has_tokens else record.output).all():
+        return "What the network says is not finite."
+    judged = judged_reading(record)
+    return f"{forecast_reading(record, run)} {judged}" if record.foretells else judged
+
+
+def forecast_reading(record: HiddenRecord, run: Mapping[str, Any]) -> str:
+    """One sentence: what the network says that comes next, which nobody knows.
+
+    Args:
+        run: its `task`, and the `unit` of its numbers.
+    """
+    if record.has_tokens:
+        gap, read, likely = ("", "“{}”", "character") if run["task"] == "text" else (" ", "{}", "symbol")
+        shown = read.format(gap.join(record.tokens[-READ_BEFORE:]))
+        return (
+            f"After {shown} the network takes “{record.guesses[-1]}” for the likeliest next {likely}, "
+            f"with probability {record.certainty[-1]:.2f}."
+        )
+    unit = f" {run['unit']}" if run.get("unit") else ""
+    return f"After {', '.join(record.tokens[-2:])} the network forecasts {record.output[-1]:.3g}{unit}."
+
+
+def judged_reading(record: HiddenRecord) -> str:
     """One sentence on the positions that count."""
     mask = record.mask
     if not mask.any():
         return "No position of this sequence counts in the loss."
-    if not np.isfinite(record.right if record.has_tokens else record.output).all():
-        return "What the network says is not finite."
     if record.has_tokens:
         right = record.right[mask]
         worst, best = (int(np.flatnonzero(mask)[at]) for at in (right.argmin(), right.argmax()))
@@ -286,16 +321,39 @@ def output_reading(record: HiddenRecord) -> str:
         )
         return (
             f"The likeliest token is right at {hits:.0%} of the {int(mask.sum())} positions that count; "
-            f"the right token gets probability {right.mean():.2f} on average, from {record.right[worst]:.2g} at t = {worst} "
-            f"to {record.right[best]:.2g} at t = {best}."
+            f"the right token gets probability {right.mean():.2f} on average, from {amount(float(record.right[worst]), 2)} at t = {worst} "
+            f"to {amount(float(record.right[best]), 2)} at t = {best}."
         )
-    error = (record.output - record.target)[mask]
+    if len(record.errors) > 1:
+        return bits_reading(record)
+    error = (record.output - record.target).astype(np.float64)[mask]
     if mask.sum() == 1:
         at = int(mask.argmax())
         output, target = record.output[at], record.target[at]
-        return f"At t = {at}, where it counts, the output is {output:.3f} and the target {target:.3f}."
+        return f"At t = {at}, where it counts, the output is {_number(output)} and the target {_number(target)}."
     worst, best = (int(np.flatnonzero(mask)[at]) for at in (np.abs(error).argmax(), np.abs(error).argmin()))
     return (
-        f"Over the {int(mask.sum())} positions that count, the error is {np.sqrt(np.mean(error**2)):.3g} (root mean square); "
+        f"Over the {int(mask.sum())} positions that count, the error is {amount(float(np.sqrt(np.mean(error**2))))} (root mean square); "
         f"largest at t = {worst}, smallest at t = {best}."
     )
+
+
+def bits_reading(record: HiddenRecord) -> str:
+    """One sentence on all bits of a flip-flop, not only on the one that is drawn: the best and the worst."""
+    best, worst = (int(pick(record.errors)) for pick in (np.argmin, np.argmax))
+    if not np.isfinite(record.errors).all():
+        return "What the network says is not finite."
+    right = int((record.signs == 1).sum())
+    said = [
+        f"bit {bit + 1} {which} (sign right at {record.signs[bit]:.0%}, error {amount(float(record.errors[bit]))})"
+        for bit, which in ((best, "best"), (worst, "worst"))
+    ]
+    return (
+        f"Over the {int(record.mask.sum())} steps that count, {right} of the {len(record.errors)} bits always "
+        f"{'has' if right == 1 else 'have'} the right sign; {', '.join(said)}; errors are root mean squares."
+    )
+
+
+def _number(value: float) -> str:
+    """An output: three decimals, or three digits of a large one."""
+    return f"{value:.3f}" if abs(value) < 1000 else amount(float(value))

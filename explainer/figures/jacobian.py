@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from explainer.figures.amount import short
 from explainer.figures.dial import dial_panel, turn
 from explainer.figures.jacobian_notes import FLAT
-from explainer.figures.numbers import short
 from explainer.figures.panel import Panel, Reading, Slot
 from explainer.figures.theme import FAMILY_COLOURS, ink, layout
 from explainer.theory.followed import moments, state_size

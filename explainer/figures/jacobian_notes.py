@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.figures.numbers import base_of, counted, percent, ratio, short
+from explainer.figures.amount import base_of, counted, percent, ratio, short
 from explainer.figures.panel import Moment, Notes
 from explainer.figures.subject import recurrence_of
 from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES

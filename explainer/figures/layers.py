@@ -208,4 +208,6 @@ def _said(record: LayersRecord, row: int, at: int) -> str:
     guess = record.guesses[row * T + at]
     sure = f" (probability {record.certainty[row, at]:.3f})" if record.certainty.size else ""
     right = f"; right: {record.targets[at]}" if record.targets[at] else ""
+    if not record.counted[at] and np.isnan(record.losses[:, at]).all():
+        return f"t = {at} ({record.tokens[at]}): says {guess}{sure}; what is right is not known"
     return f"t = {at} ({record.tokens[at]}): says {guess}{sure}{right}; loss {record.losses[row, at]:.3f}"

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from explainer.figures.numbers import counted, not_finite, ratio, short
+from explainer.figures.amount import counted, not_finite, ratio, short
 from explainer.figures.panel import Moment, Notes
 from explainer.figures.subject import surgery_of
 from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from explainer.figures.references import stack
 from explainer.figures.theme import plain
 
 MOSAIC_CELLS = 1000  # of all maps side by side, at most: there are not many more pixels
@@ -34,6 +35,7 @@ class Slot:
         history: that array over all frames of the tape (`name="step"`: their steps), a row each.
         asked: the same over what the lens saw on the viewer's own input so far; nothing where none is asked.
         series: the metric `name` over all training steps.
+        lowest: where the metric `name` was lowest until the moment, its value or ("name:step") its step: one or none.
         context: an array computed over the whole tape (ranges, a basis); a range with `covers` is widened to that
             array of every answer on the own input.
         project: states (.., T, N) on axis `column` of the tape's fixed basis.
@@ -183,6 +185,7 @@ def fill(panel: Panel, reels: Sequence[Reel], step: int, selection: Mapping[str,
         value = slot_value(slot, reels, step, selection or {}, panel.arrays)
         if value is not None:
             _put(figure, slot.to, value)
+    stack(figure, panel.height)
     return figure
 
 
@@ -222,6 +225,8 @@ def slot_value(
     reel = _reel(reels, slot.run, selection)
     if slot.kind == "series":
         return _listed(reel.metrics.get(slot.name))
+    if slot.kind == "lowest":
+        return _lowest(reel.metrics, slot.name, step)
     if slot.kind == "context":
         found = reel.contexts.get(slot.lens, {}).get(slot.name)
         if found is None:
@@ -261,6 +266,19 @@ def slot_value(
     assert slot.kind == "frame", slot.kind
     value = _scaled(_under(array, index), slot)
     return _listed(value.T if slot.transpose else value)
+
+
+def _lowest(metrics: Mapping[str, NDArray[Any]], name: str, step: int) -> list[float]:
+    """The lowest finite value of a metric at or before a step, or its step: the first of several, or none."""
+    metric = name.removesuffix(":step")
+    steps, values = metrics.get(f"{metric}:step"), metrics.get(metric)
+    if steps is None or values is None:
+        return []
+    known = np.flatnonzero((steps <= step) & np.isfinite(values))
+    if not len(known):
+        return []
+    at = known[np.argmin(values[known])]
+    return [float(metrics[name][at])]
 
 
 def covering(ends: NDArray[Any], values: Sequence[NDArray[Any]]) -> NDArray[Any]:

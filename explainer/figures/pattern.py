@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from explainer.figures.numbers import short
+from explainer.figures.amount import amount, counted
 from explainer.figures.panel import Moment, Notes, Panel, Reading, Slot
 from explainer.figures.theme import SEQUENTIAL, colour_bar, ink, layout
 from explainer.records import PatternRecord
 
 LENS = "pattern"
 COLUMNS = 48  # characters of a row of the viewer's text
+FEW = 1.0  # stretches by chance; of fewer no ratio is told
 NAMED = 8  # units that are named one by one
 
 Run = Mapping[str, Any]
@@ -99,34 +100,62 @@ def stretch_reading(record: PatternRecord, width: int) -> str:
     if not np.isfinite(record.on).all():
         return "The states are not finite numbers, so no unit is on or off."
     where = f"above {record.threshold:g} all along “{_stretch(record)}”"
-    if not len(record.units):
-        return f"None of the {width} units is {where}. Lower the threshold, or choose a shorter stretch."
-    return f"{_named(record.units.tolist())} of {width} {'is' if len(record.units) == 1 else 'are'} {where}."
+    if len(record.units):
+        sentence = f"{_named(record.units.tolist())} of {width} {_are(len(record.units))} {where}"
+        if record.above > len(record.units):
+            return f"{sentence}, and {'was' if len(record.units) == 1 else 'were'} not one character before; {record.above} are in all."
+        return f"{sentence}."
+    if record.above:
+        are = _are(record.above)
+        return (
+            f"None has just come on: the {counted(record.above, 'unit')} of {width} that {are} {where} {are} so one character before, "
+            "too. Begin the stretch elsewhere, or ask for all of them."
+        )
+    none = "The one unit is not" if width == 1 else f"None of the {width} units is"
+    return f"{none} {where}. Lower the threshold, or choose a shorter stretch."
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def places_reading(record: PatternRecord) -> str:
     """Two sentences: how often the same units are on for as long, and how often chance would have it."""
     length = record.last - record.first + 1
-    stretches = f"{record.searched:,} stretches of {length} {'character' if length == 1 else 'characters'}"
+    stretches = (
+        f"{record.searched:,} {'stretch' if record.searched == 1 else 'stretches'} of {counted(length, 'character')}"
+    )
+    if not np.isfinite(record.on).all():
+        return "The states are not finite numbers, so there is nothing to look for."
     if not len(record.units):
         return f"No unit, so nothing to look for in the {stretches}."
     if not record.searched:
         return "The stretch is longer than the windows of the validation text. Choose a shorter one."
     who = "It is" if len(record.units) == 1 else f"All {len(record.units)} are"
-    share = record.found / record.searched
-    sentence = f"{who} on over {record.found:,} of {stretches} ({share:.2%}), at {_places(record.places)}"
+    if not record.found:
+        sentence = f"{who} on over none of {stretches}"
+    else:
+        share = record.found / record.searched
+        sentence = f"{who} on over {record.found:,} of {stretches} ({share:.2%}), at {counted(record.places, 'place')}"
     if record.places > len(record.lengths):
         sentence += f", the first {len(record.lengths)} shown"
     sentence += "."
     if len(record.units) == 1:
         return f"{sentence} One unit alone has nothing to coincide with."
+    return f"{sentence} {_chance(record)}"
+
+
+def _chance(record: PatternRecord) -> str:
+    """What independent units would do, and how many times as many stretches were found, where that can be told."""
+    independent = "Units that did not know of each other would"
     if not record.expected:
-        return f"{sentence} Units that did not know of each other would never be."
-    times = record.found / record.expected
-    return (
-        f"{sentence} Units that did not know of each other would be over {short(record.expected)}: "
-        f"this is {short(times)} times as many."
-    )
+        return f"{independent} never be."
+    if record.expected < FEW:
+        return f"{independent} be over {amount(record.expected, 2)}: too few to say how many times as many this is."
+    sentence = f"{independent} be over {amount(record.expected)}"
+    if not np.isfinite(record.times_error):
+        return f"{sentence}: this is {amount(record.times)} times as many, from too few windows for an error."
+    return f"{sentence}: this is {amount(record.times)} ± {amount(record.times_error, 2)} times as many."
 
 
 def _stretch(record: PatternRecord) -> str:
@@ -139,10 +168,6 @@ def _named(units: Sequence[int]) -> str:
     if len(units) > NAMED:
         return f"Units {', '.join(map(str, units[:NAMED]))} and {len(units) - NAMED} more"
     return f"Units {', '.join(map(str, units[:-1]))} and {units[-1]}"
-
-
-def _places(count: int) -> str:
-    return f"{count:,} {'place' if count == 1 else 'places'}"
 
 
 def _letters(theme: str) -> dict[str, Any]:

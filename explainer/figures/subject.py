@@ -10,23 +10,28 @@ from explainer.config import RunConfig
 from explainer.figures.theme import FAMILY_NAMES
 from explainer.surgery import Surgery
 
+MOST_REPEATED = 0.01
+"""Share of the validation text that may stand in training without a word about it."""
+
+ROUNDING = 1e-12
+"""A loss up to this one is that of a rule without any error, and the rest is rounding."""
+
 
 def subject(config: RunConfig, meta: Mapping[str, Any]) -> dict[str, Any]:
     """A run as its figures see it.
 
     Returns:
         `model`, `label`, `task`, `length` (T as the model sees it), `layers`, `heads`, `has_tokens`,
-        `metric`, `baseline`, `baseline_name`, and `loss_baseline`: the loss (not the metric) of the best guess without
-        a memory, None where the task has no such number; `surgery`, a text: what is done to it in every forward pass.
+        `metric`, `baseline`, `baseline_name`; `references`: what the network must beat, pairs of a name and a *loss* (not the
+        metric), the guess without a memory first; `loss_baseline` and `loss_baseline_name`: that first one, None where
+        the run has none; `not_held_out`: a sentence (see `repeated_words`); `surgery`, a text: what is done to it in
+        every forward pass.
     """
     name = FAMILY_NAMES[config.model]
     if config.model == "transformer":
         name = f"{name}, {config.layers} {'block' if config.layers == 1 else 'blocks'}"
-    loss_baseline, loss_baseline_name = None, ""
-    if config.task in ("copy", "adding", "flipflop", "text") and meta.get("baseline") is not None:
-        loss_baseline, loss_baseline_name = float(meta["baseline"]), str(meta.get("baseline_name", "baseline"))
-    elif config.task == "repeat":
-        loss_baseline, loss_baseline_name = math.log(config.symbols), "chance, ln V"
+    references = loss_references(config, meta)
+    loss_baseline_name, loss_baseline = references[0] if references else ("", None)
     return {
         **meta,
         "model": config.model,
@@ -42,6 +47,8 @@ def subject(config: RunConfig, meta: Mapping[str, Any]) -> dict[str, Any]:
         "has_tokens": config.has_tokens,
         "loss_baseline": loss_baseline,
         "loss_baseline_name": loss_baseline_name,
+        "references": references,
+        "not_held_out": repeated_words(meta.get("repeated")),
     }
 
 
@@ -54,3 +61,33 @@ def recurrence_of(run: Mapping[str, Any]) -> str:
     """The matrix that carries a recurrent network's top layer from step to step: W_hh, of an operated one a part of it."""
     held = surgery_of(run).held(int(run.get("layers", 1)) - 1).units
     return "W_hh among the units that are not held" if held else "W_hh"
+
+
+def loss_references(config: RunConfig, meta: Mapping[str, Any]) -> list[tuple[str, float]]:
+    """Name and loss of each guess that a network must beat, those of exactly 0 left out: no line on a logarithmic axis.
+
+    A run of an earlier version has recorded only the metric of one guess. Where that is the loss, in closed form, it stands for
+    itself; of a text it was measured on the training letters and is left out.
+    """
+    recorded = meta.get("loss_references")
+    if recorded is None:
+        recorded = {}
+        if config.task in ("copy", "adding", "flipflop") and meta.get("baseline") is not None:
+            recorded = {str(meta.get("baseline_name", "baseline")): meta["baseline"]}
+        elif config.task == "repeat":
+            recorded = {"chance, ln V": math.log(config.symbols)}
+    return [(str(name), float(value)) for name, value in recorded.items() if value > ROUNDING]
+
+
+def repeated_words(share: float | None) -> str:
+    """What is to be said of a text whose validation part stands in its training part, "" up to 1 % of it.
+
+    Args:
+        share: see `data.repeats.repeated_share`; None where it was not measured.
+    """
+    if share is None or share <= MOST_REPEATED:
+        return ""
+    return (
+        f"{share:.0%} of the validation text stands word for word in the training text, in stretches of 50 characters or "
+        "more. There a network may know by heart what comes next, so its validation loss is lower than it would be on text that is new to it."
+    )

@@ -93,21 +93,29 @@ def output_panel(run: Run, theme: str, *, span: int = 7, height: int = 290) -> P
 
 
 def worth_panel(run: Run, theme: str, *, span: int = 5, height: int = 290) -> Panel:
-    """The change of the loss without each unit or head, a bar each; a click operates on it."""
+    """The change of the loss without each unit or head, a bar each, with two standard errors; a click operates on it.
+
+    Dotted: a tenth of the longest bar.
+    """
     shade = ink(theme)
     bars: dict[str, Any] = {
         "type": "bar",
-        "hovertemplate": "without %{text}<br>loss %{y:+.4g}<extra></extra>",
+        "hovertemplate": "without %{text}<br>loss %{y:+.4g}<br>whisker: two standard errors<extra></extra>",
         "textposition": "none",
         "showlegend": False,
     }
     unseen = {"type": "scatter", "mode": "lines", "x": [0, 0], "line": UNSEEN, "hoverinfo": "skip", "showlegend": False}
+    least = {"color": shade.muted, "width": 1, "dash": "dot"}
     return Panel(
         id="worth",
         title=f"The loss without each {_kind(run)}: click one to switch it off",
         figure={
             "data": [
-                {**bars, "marker": {"color": FAMILY_COLOURS[run["model"]], "opacity": 0.6}},
+                {
+                    **bars,
+                    "marker": {"color": FAMILY_COLOURS[run["model"]], "opacity": 0.6},
+                    "error_y": {"type": "data", "color": shade.muted, "thickness": 1.2, "width": 2},
+                },
                 {**bars, "name": "operated", "marker": {"color": shade.text}},
                 unseen,
             ],
@@ -117,12 +125,16 @@ def worth_panel(run: Run, theme: str, *, span: int = 5, height: int = 290) -> Pa
                 yaxis={"title": {"text": "change of the loss"}, "zeroline": True, "zerolinecolor": shade.line},
                 barmode="overlay",
                 bargap=0.15,
+                shapes=[{"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 0, "y1": 0, "line": least}],
             ),
         },
         slots=(
             *(Slot(f"data.{trace}.x", lens=LENS, name="sites") for trace in (0, 1)),
             Slot("data.0.y", lens=LENS, name="effects"),
+            Slot("data.0.error_y.array", lens=LENS, name="whiskers"),
             Slot("data.1.y", lens=LENS, name="held_effects"),
+            Slot("layout.shapes.0.y0", lens=LENS, name="least_drawn"),
+            Slot("layout.shapes.0.y1", lens=LENS, name="least_drawn"),
             *(Slot(f"data.{trace}.text", "labels", lens=LENS, name="site_names") for trace in (0, 1)),
             *(Slot(f"data.{trace}.customdata", "labels", lens=LENS, name="site_surgeries") for trace in (0, 1)),
             Slot("data.2.y", "context", lens=LENS, name="ends"),
@@ -240,7 +252,7 @@ def branch_panel(
     shade, colour = ink(theme), FAMILY_COLOURS[run["model"]]
     steps, losses = (np.asarray(parent.get(name, ())) for name in (f"{VALIDATION}:step", VALIDATION))
     known = losses[steps <= step]
-    level = float(known[-1]) if len(known) else math.nan
+    level, measured = (float(known[-1]), int(steps[steps <= step][-1])) if len(known) else (math.nan, step)
     later = steps >= step
     hover = "<br>%{x} updates later: %{y:.4g}<extra></extra>"
     data: list[dict[str, Any]] = [
@@ -276,7 +288,7 @@ def branch_panel(
         shapes.append({"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": level, "y1": level, "line": line})
         place = {"xref": "paper", "x": 1, "xanchor": "right", "y": math.log10(level), "yanchor": "bottom"}
         font = {"size": 11, "color": shade.muted}
-        annotations.append({**place, "showarrow": False, "text": f"parent at step {step}", "font": font})
+        annotations.append({**place, "showarrow": False, "text": f"parent at step {measured}", "font": font})
     return Panel(
         id="branch",
         title="Trained on like this, beside its parent",
@@ -305,7 +317,7 @@ def branch_panel(
             Slot(f"layout.shapes.{len(shapes)}.x1", "step"),
         ),
         readings=(Reading(LENS, "loss"),),
-        reading=f"The parent's validation loss at step {step} was {level:.3g}." if shapes else "",
+        reading=f"The parent's validation loss at step {measured} was {level:.3g}." if shapes else "",
         span=span,
         height=height,
     )

@@ -10,13 +10,17 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from explainer.figures.curves import loss_reading
+from explainer.figures.errors import SURE, TOLD, plus_minus, told
 from explainer.figures.hidden import tick_labels, tick_places
 from explainer.figures.panel import Moment, Notes
 from explainer.records import SurgeryRecord
 from explainer.surgery import Head, Surgery, Unit
 
-NEEDED = 0.1
-"""A unit or head is needed if the loss rises by more than this share of it without it."""
+DRAWN = 0.1
+"""Of the longest bar: a shorter one is not counted, however sure it is."""
+
+FEWEST = 8
+"""Sequences that a standard error needs: that of fewer is itself too uncertain to count by."""
 
 Sites = Sequence[Unit | Head]
 
@@ -45,6 +49,8 @@ def notes(record: SurgeryRecord, moment: Moment) -> Notes:
             "sites": np.arange(len(sites), dtype=np.int32),
             "site_places": ticks,
             "held_effects": np.where(held, record.effects, np.nan).astype(np.float32),
+            "whiskers": (TOLD * record.errors).astype(np.float32),
+            "least_drawn": np.array(least_drawn(record), dtype=np.float32),
         },
         labels={
             "tick_labels": tick_labels(record.tokens, places),
@@ -61,15 +67,18 @@ def context(
     """Ranges over the whole tape, so that what moves is the network.
 
     Returns:
-        ends (2,): the smallest and largest change of the loss, 0 among them; span (2,): -m and m, m
+        ends (2,): the smallest and largest change of the loss with their whiskers, 0 among them; span (2,): -m and m, m
             being the largest of their sizes.
     """
     effects = np.concatenate([record.effects for record in records])
     finite = effects[np.isfinite(effects)]
     low, high = float(finite.min(initial=0.0)), float(finite.max(initial=0.0))
     most = max(-low, high) or 1.0
+    whiskers = np.nan_to_num(TOLD * np.concatenate([record.errors for record in records]), posinf=0.0)
+    reached = np.concatenate([effects - whiskers, effects + whiskers])
+    reached = reached[np.isfinite(reached)]
     return {
-        "ends": np.array([low, high], dtype=np.float32),
+        "ends": np.array([reached.min(initial=0.0), reached.max(initial=0.0)], dtype=np.float32),
         "span": np.array([-most, most], dtype=np.float32),
     }
 
@@ -82,26 +91,35 @@ def sites_of(record: SurgeryRecord, model: str) -> list[Unit | Head]:
 
 def effect_reading(record: SurgeryRecord, layers: int) -> str:
     """One sentence: how the loss changes, and where the output moves most."""
-    over = "this sequence" if record.sequences == 1 else f"mean of {record.sequences} sequences"
     begin = Surgery.from_text(record.surgery).phrase(layers)
-    return f"{begin}, {change(record.loss, record.operated_loss)} ({over}); {_moved(record)}."
+    return f"{begin}, {change(record)} ({_over(record.sequences)}); {_moved(record)}."
 
 
-def change(before: float, after: float) -> str:
-    """ "the loss rises from 0.012 to 0.17, 14 times"."""
+def change(record: SurgeryRecord) -> str:
+    """ "the loss rises by 0.236 ± 0.012, from 0.0026 to 0.24: 92 ± 4 times".
+
+    A difference within two standard errors has no direction. A ratio is given where it divides by something that is sure (see
+    `figures.errors`), and never for a single sequence.
+    """
+    before, after, error = record.loss, record.operated_loss, record.operated_error
+    ends = f"from {_short(before)} to {_short(after)}"
     if not (math.isfinite(before) and math.isfinite(after)):
-        return f"the loss goes from {_short(before)} to {_short(after)}"
+        return f"the loss goes {ends}"
     if before == after:
         return f"the loss stays at {_short(before)}"
-    verb = "rises" if after > before else "falls"
-    ends = f"the loss {verb} from {_short(before)} to {_short(after)}"
-    if before <= 0:
-        return ends
-    ratio = after / before
+    if math.isfinite(error) and not told(after - before, error):
+        return f"the loss changes by {plus_minus(after - before, error, sign=True)}, within two standard errors of no change, {ends}"
+    said = f"the loss {'rises' if after > before else 'falls'} by {plus_minus(abs(after - before), error)}, {ends}"
+    if not (math.isfinite(record.loss_error) and 0 < SURE * record.loss_error <= before):
+        return said
+    ratio, wide = after / before, record.ratio_error
     if ratio >= 2:
-        times = "more than a million" if ratio >= 1e6 else f"{float(f'{ratio:.3g}'):,.10g}"
-        return f"{ends}, {times} times"
-    return f"{ends}, by {100 * abs(ratio - 1):.3g}%"
+        return f"{said}: {plus_minus(ratio, wide)} times"
+    return f"{said}: {plus_minus(100 * abs(ratio - 1), 100 * wide)}%"
+
+
+def _over(sequences: int) -> str:
+    return "this sequence" if sequences == 1 else f"mean of {sequences} sequences, ± one standard error"
 
 
 def _moved(record: SurgeryRecord) -> str:
@@ -128,23 +146,40 @@ def worth_reading(record: SurgeryRecord, sites: Sites, layers: int) -> str:
     if not effects.any():
         return f"No {kind} changes the loss when it is switched off."
     if len(sites) == 1:
-        return f"Without its only {kind} the loss changes by {effects[0]:+.3g}."
-    most, least = int(effects.argmax()), int(effects.argmin())
+        only = plus_minus(record.checked[0], record.checked_errors[0], sign=True)
+        return f"Without its only {kind} the loss changes by {only} ({_over(record.sequences)})."
+    (most, least), (high, low) = record.extremes, zip(record.checked, record.checked_errors, strict=True)
+    others = "" if record.sequences == 1 else f"on {record.sequences} sequences that did not choose them, "
     return (
-        f"Switched off one at a time, {sites[most].name(layers)} is missed most (loss {effects[most]:+.3g}) "
-        f"and {sites[least].name(layers)} least ({effects[least]:+.3g})."
+        f"Switched off one at a time, {sites[most].name(layers)} is missed most and {sites[least].name(layers)} least: "
+        f"{others}the loss changes by {plus_minus(*high, sign=True)} and {plus_minus(*low, sign=True)}."
     )
 
 
+def needed(record: SurgeryRecord) -> NDArray[np.bool_]:
+    """Whose bars say that they are missed: two standard errors above zero, and above a tenth of the longest one."""
+    whiskers = TOLD * record.errors.astype(np.float64)
+    return (record.effects > 0) & (record.effects >= whiskers) & (record.effects >= least_drawn(record))
+
+
+def least_drawn(record: SurgeryRecord) -> float:
+    """The height of the dotted line: a tenth of the longest bar."""
+    return DRAWN * float(np.abs(record.effects).max(initial=0.0))
+
+
 def needed_reading(record: SurgeryRecord, sites: Sites, step: int) -> str:
-    """One sentence: how many units or heads are needed at this step."""
+    """One sentence: how many units or heads are needed at this step, by what the bars show."""
     kind = "head" if sites and isinstance(sites[0], Head) else "unit"
     if not (np.isfinite(record.effects).all() and math.isfinite(record.loss)):
         return f"Step {step}: not every loss is a finite number."
-    count = int((record.effects > NEEDED * record.loss).sum())
+    if record.screened < FEWEST:
+        few = "a single sequence gives" if record.screened == 1 else f"{record.screened} sequences give"
+        return f"Step {step}: {few} no error to tell a bar from nothing by."
+    count = int(needed(record).sum())
     return (
-        f"Step {step}: the loss is {_short(record.loss)}, and rises by more than a tenth without "
-        f"{count} of {len(sites)} {kind}{'' if len(sites) == 1 else 's'}, each switched off alone."
+        f"Step {step}: {count} of {len(sites)} {kind}{'' if len(sites) == 1 else 's'} {'is' if count == 1 else 'are'} missed when "
+        f"switched off alone: bars beyond the dotted line (a tenth of the longest) whose whisker (two standard errors, "
+        f"{record.screened} sequences) ends above zero."
     )
 
 

@@ -121,13 +121,14 @@ def _watch(client: Client, run: str, progress: Progress, told: list[int]) -> Non
 
 def summary(run: Run, folder: Path) -> dict[str, Any]:
     """What a script wants to know of a run; a number that is not finite becomes null in JSON."""
-    said = ("metric", "baseline", "baseline_name", "parameters", "seconds", "device")
+    said = ("metric", "baseline", "baseline_name", "parameters", "seconds", "device", "threads")
     return {
         "run": run.id,
         "status": run.status,
         "message": run.message,
         "step": run.step,
         "final": run.meta.get("final", {}),
+        "lowest": run.meta.get("lowest", {}),
         **{name: run.meta.get(name) for name in said},
         "store": str(folder),
     }

@@ -1,7 +1,8 @@
 """Attention: which tokens look at which, and what kind of head each one is.
 
 The scores are those of Olsson et al. 2022 (In-context learning and induction heads): a
-previous-token head below and a prefix-matching head above make an induction circuit.
+previous-token head below and a prefix-matching head above make an induction circuit. What they are by
+chance is in `lenses.chance`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from explainer.config import RunConfig
+from explainer.lenses.chance import SHUFFLED, chance, just_before, mean_weight
 from explainer.lenses.lens import Lens, affordable_rows, evaluating, first_rows
 from explainer.models import SequenceModel, observe
 from explainer.records import AttentionRecord
@@ -34,14 +36,17 @@ def attention_weights(model: SequenceModel, batch: Batch, config: RunConfig) -> 
 def look(model: SequenceModel, batch: Batch, task: Task) -> AttentionRecord:
     """The maps of the batch's first sequence, and the scores of the heads over the batch."""
     layers = attention_weights(model, batch, task.config)
-    earlier = earlier_occurrence(first_rows(batch, len(layers[0])))
-    after = after_earlier(earlier)
+    looked_at = first_rows(batch, len(layers[0]))
+    keys = marked(looked_at)
+    with torch.no_grad(), evaluating(model):
+        levels = chance(model, looked_at, layers, keys, affordable_rows(task.config, batch.x.shape[1], most=SHUFFLED))
     return AttentionRecord(
         weights=np.stack([weights[0].cpu().numpy() for weights in layers]),
         tokens=tuple(task.axis(batch)),
-        previous_token=_each(layers, lambda weights: weights.diagonal(-1, -2, -1).mean((0, 2))),
-        prefix_matching=_each(layers, lambda weights: mean_weight(weights, after)),
-        duplicate_token=_each(layers, lambda weights: mean_weight(weights, earlier)),
+        previous_token=_each(layers, lambda weights: mean_weight(weights, keys["previous_token"])),
+        prefix_matching=_each(layers, lambda weights: mean_weight(weights, keys["prefix_matching"])),
+        duplicate_token=_each(layers, lambda weights: mean_weight(weights, keys["duplicate_token"])),
+        chance=levels.float().cpu().numpy(),
         entropy=_each(layers, lambda weights: torch.special.entr(weights).sum(-1).mean((0, 2))),
     )
 
@@ -69,10 +74,14 @@ def after_earlier(earlier: Bool[Tensor, "B T T"]) -> Bool[Tensor, "B T T"]:
     return after
 
 
-def mean_weight(weights: Float[Tensor, "B H T T"], keys: Bool[Tensor, "B T T"]) -> Float[Tensor, " H"]:
-    """Weight on the marked keys, a mean over the queries that have any; NaN if none has."""
-    queries = keys.any(-1).sum()
-    return torch.einsum("bhts,bts->h", weights, keys.to(weights.dtype)) / queries
+def marked(batch: Batch) -> dict[str, Bool[Tensor, "B T T"]]:
+    """Of each role the keys that its score adds up."""
+    earlier = earlier_occurrence(batch)
+    return {
+        "prefix_matching": after_earlier(earlier),
+        "previous_token": just_before(len(batch.x), batch.x.shape[1], batch.x.device),
+        "duplicate_token": earlier,
+    }
 
 
 def _each(layers: list[Tensor], score: Callable[[Tensor], Tensor]) -> Float[np.ndarray, "L H"]:

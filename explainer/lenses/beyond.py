@@ -29,11 +29,12 @@ from explainer.theory.sizes import flops_per_step
 
 FACTORS = (1, 2, 4, 8)
 MOST_LENGTH = 2048
-MOST_WINDOWS, FEWEST_WINDOWS = 64, 4
+MOST_WINDOWS, FEWEST_WINDOWS = 64, 4  # of 8T characters; of fewer, as many more, so that as much text is judged
 FLOPS = 3e10  # of one length, counted from above: about a second on one core
 SCORES = 2**22  # that a forward pass may hold where attention is not fused
 STRETCHES = 32
 LOOKED_AT = 4  # windows whose attention weights are taken, at most
+MOST_BLOCKS, FEWEST_BLOCKS = 16, 4  # of text that a standard error rests on
 
 
 def look(model: SequenceModel, batch: Batch, task: Task) -> BeyondRecord:
@@ -51,7 +52,8 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> BeyondRecord:
                 read[length] = losses(model, task.validation_windows(length, windows(task, length)), config)
             except ValueError as error:
                 why[-1] = str(error)
-    quarters = {length: each[:, -(length // 4 or 1) :].mean(axis=1) for length, each in read.items()}
+    quarters = {length: each[:, -quarter(length) :].mean(axis=1) for length, each in read.items()}
+    blocks = {length: count_blocks(task.held_out, length, len(each)) for length, each in quarters.items()}
     longest = max(read, default=config.length)
     distances = spaced(longest)
     seen = [
@@ -64,7 +66,10 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> BeyondRecord:
         trained=config.length,
         lengths=np.array(lengths, np.int32),
         loss=np.array([quarters[length].mean() if length in quarters else np.nan for length in lengths]),
-        error=np.array([standard_error(quarters[length]) if length in quarters else np.nan for length in lengths]),
+        error=np.array(
+            [standard_error(quarters[length], blocks[length]) if length in quarters else np.nan for length in lengths]
+        ),
+        blocks=np.array([blocks.get(length, 0) for length in lengths], np.int32),
         why=tuple(why),
         windows=np.array([len(read.get(length, ())) for length in lengths], np.int32),
         places=places,
@@ -112,11 +117,12 @@ def answer(model: SequenceModel, question: str, task: Task) -> BeyondRecord:
         lengths=np.array(lengths, np.int32),
         loss=np.array(
             [
-                np.nan if reason else course[length - (length // 4 or 1) : length].mean()
+                np.nan if reason else course[length - quarter(length) : length].mean()
                 for length, reason in zip(lengths, why, strict=True)
             ]
         ),
         error=np.full(len(lengths), np.nan),
+        blocks=np.zeros(len(lengths), np.int32),
         why=tuple(why),
         windows=np.array([not reason for reason in why], np.int32),
         places=np.arange(foretold, dtype=np.float64),
@@ -137,11 +143,27 @@ def refusal(config: RunConfig, length: int) -> str:
     return ""
 
 
+def quarter(length: int) -> int:
+    """Characters of a window that are judged."""
+    return length // 4 or 1
+
+
 def windows(task: Text, length: int) -> int:
-    """How many windows of this length a second allows."""
+    """How many windows of this length a second allows: as many characters judged at T as at 8T, none of them twice."""
     config = task.config
+    most = MOST_WINDOWS * FACTORS[-1] * config.length // length
     each = flops_per_step(config, task.inputs, task.outputs) / 3 / config.batch * (length / config.length) ** 2
-    return int(min(MOST_WINDOWS, max(FEWEST_WINDOWS, FLOPS // each)))
+    return int(min(most, max(FEWEST_WINDOWS, FLOPS // each), count_apart(task.held_out, length)))
+
+
+def count_apart(characters: int, length: int) -> int:
+    """How many windows, evenly spaced, a text has whose last quarters don't overlap; at least 1."""
+    return 1 + max(0, characters - length - 1) // quarter(length)
+
+
+def count_blocks(characters: int, length: int, count: int) -> int:
+    """Into how many blocks of neighbours `count` windows can be put: at most 16, each of a text as long as a window."""
+    return min(MOST_BLOCKS, count, characters // length)
 
 
 @torch.no_grad()
@@ -158,9 +180,18 @@ def losses(model: SequenceModel, batch: Batch, config: RunConfig) -> Float[np.nd
     return torch.cat(parts).double().cpu().numpy()
 
 
-def standard_error(values: Float[np.ndarray, " W"]) -> float:
-    """s / sqrt(W) with the sample standard deviation s; NaN of a single value."""
-    return float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan
+def standard_error(values: Float[np.ndarray, " W"], blocks: int) -> float:
+    """Standard error of the mean of values in the order of their windows, by the means of `blocks` blocks of neighbours.
+
+    s / sqrt(G), with s the sample standard deviation of the means of G blocks (method of batch means, Schmeiser 1982).
+    Neighbouring windows are alike, since a hard page is longer than a window; blocks of them are nearly independent. Where
+    blocks have m_g windows each, not all as many, sqrt(G / (G - 1) sum_g m_g² (x_g - x)²) / W. NaN of fewer than 4 blocks.
+    """
+    if blocks < FEWEST_BLOCKS:
+        return math.nan
+    parts = np.array_split(values, blocks)
+    off = np.array([len(part) * (part.mean() - values.mean()) for part in parts])
+    return float(math.sqrt(blocks / (blocks - 1) * (off @ off)) / len(values))
 
 
 def stretches(course: Float[np.ndarray, " length"]) -> tuple[Float[np.ndarray, " P"], Float[np.ndarray, " P"]]:
@@ -189,7 +220,7 @@ def weight_by_distance(
     if mean is None:
         return np.full(len(distances), np.nan), math.nan
     length = len(mean)
-    judged = np.arange(length) >= length - (length // 4 or 1)
+    judged = np.arange(length) >= length - quarter(length)
     by_distance = mean_by_lag(mean, judged)
     back = np.arange(length)[:, None] - np.arange(length)
     looked = float((mean * back)[judged].sum(axis=1).mean())

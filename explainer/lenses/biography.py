@@ -6,17 +6,21 @@ Blocks before it are not run again.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from explainer.config import RunConfig
-from explainer.lenses.attention import after_earlier, earlier_occurrence, mean_weight
+from explainer.lenses.attention import marked
+from explainer.lenses.chance import SHUFFLED, chance, mean_weight
 from explainer.lenses.lens import Lens, affordable_rows, evaluating, first_rows
+from explainer.lenses.surgery import counted, summed_losses
 from explainer.models import SequenceModel, observe
 from explainer.models.transformer import Transformer
 from explainer.records import SCORES, BiographyRecord
 from explainer.tasks import Batch, Task
+from explainer.theory.paired import quotient
 from explainer.theory.sizes import flops_per_step
 
 FLOPS = 2e10  # of one look: about a second on one core
@@ -33,39 +37,45 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> BiographyRecord:
         with observe(model, *points, "output") as seen:
             model(batch.x)
         values = {name: value for name, value in seen.items() if isinstance(value, Tensor)}
-        loss = task.loss(values["output"], batch)
-        without = [
-            torch.stack(
+        loss = summed_losses(task, values["output"], batch)
+        without = np.array(
+            [
                 [
-                    task.loss(knocked_out(model, values[f"block.{layer}.residual_in"], layer, head), batch)
+                    summed_losses(task, knocked_out(model, values[f"block.{layer}.residual_in"], layer, head), batch)
                     for head in range(task.config.heads)
                 ]
-            )
-            for layer in range(L)
-        ]
-    earlier = earlier_occurrence(batch)
-    after = after_earlier(earlier)
+                for layer in range(L)
+            ]
+        )
+        keys = marked(batch)
+        attention = [values[f"block.{layer}.weights"] for layer in range(L)]
+        levels = chance(model, batch, attention, keys, affordable_rows(task.config, batch.x.shape[1], most=SHUFFLED))
+    differences, errors = quotient(without - loss, counted(batch), task.independent("validation"))
     layers = []
-    for layer in range(L):
-        weights = values[f"block.{layer}.weights"]
+    for layer, weights in enumerate(attention):
         scores = {
-            "prefix_matching": mean_weight(weights, after),
-            "previous_token": weights.diagonal(-1, -2, -1).mean((0, 2)),
-            "duplicate_token": mean_weight(weights, earlier),
+            **{name: mean_weight(weights, each) for name, each in keys.items()},
             "positional": positional(weights),
             "entropy": torch.special.entr(weights).sum(-1).mean((0, 2)),
             "distance": distance(weights),
-            "knocked_out": without[layer] - loss,
+            "knocked_out": torch.as_tensor(differences[layer], dtype=weights.dtype, device=weights.device),
         }
         layers.append(torch.stack([scores[name] for name in SCORES]))
-    return BiographyRecord(torch.stack(layers, dim=1).float().cpu().numpy(), float(loss), batch.x.shape[1])
+    return BiographyRecord(
+        scores=torch.stack(layers, dim=1).float().cpu().numpy(),
+        chance=levels.float().cpu().numpy(),
+        errors=errors.astype(np.float32),
+        loss=float(quotient(loss, counted(batch))[0]),
+        sequences=len(batch.x),
+        length=batch.x.shape[1],
+    )
 
 
 def rows(task: Task, batch: Batch) -> int:
     """How many sequences of a batch a look takes: what memory holds and about a second can work through."""
     config, (B, T) = task.config, batch.x.shape[:2]
     forward = flops_per_step(config, task.inputs, task.outputs) / 3 / config.batch * (T / config.total_length)
-    passes = 1 + config.layers * config.heads
+    passes = 2 + config.layers * config.heads
     return max(1, min(affordable_rows(config, T, most=B), int(FLOPS // (forward * passes))))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from explainer.config import RunConfig
@@ -35,24 +35,45 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> HiddenRecord:
     states = torch.stack([_sequence(seen[point]) for point in points])
     empty = np.zeros(0, dtype=np.float32)
     guesses: tuple[str, ...] = ()
-    right = said = target = empty
+    right = certainty = said = target = errors = signs = empty
+    known = batch.known_of(0)
     if task.has_tokens:
         probabilities = output.softmax(-1)
-        right = probabilities.gather(-1, batch.y[0, :, None])[:, 0].cpu().numpy()
+        right = where_known(probabilities.gather(-1, batch.y[0, :, None])[:, 0], known)
+        certainty = probabilities.amax(-1).cpu().numpy()
         guesses = tuple(task.vocabulary[index] for index in output.argmax(-1).tolist())
     else:
         said = task.in_units(output[:, 0]).cpu().numpy()
-        target = task.in_units(batch.y[0, :, 0].float()).cpu().numpy()
+        target = where_known(task.in_units(batch.y[0, :, 0].float()), known)
+        errors, signs = (each.cpu().numpy() for each in _by_output(output, batch, task))
     return HiddenRecord(
         states=states.float().cpu().numpy(),
         tokens=tuple(task.axis(batch)),
         mask=batch.mask[0].cpu().numpy(),
         targets=tuple(task.target_axis(batch)),
         guesses=guesses,
+        certainty=certainty,
         right=right,
         output=said,
         target=target,
+        errors=errors,
+        signs=signs,
     )
+
+
+def _by_output(
+    output: Float[Tensor, "T outputs"], batch: Batch, task: Task
+) -> tuple[Float[Tensor, " outputs"], Float[Tensor, " outputs"]]:
+    """Of each number that is said: its root mean squared error, in units of the data, and how often its sign is right."""
+    said, target = output[batch.mask[0]], batch.y[0, batch.mask[0]].float()
+    errors = (task.in_units(said) - task.in_units(target)).square().mean(0).sqrt()
+    return errors, (said.sign() == target.sign()).float().mean(0)
+
+
+def where_known(values: Float[Tensor, "*shape T"], known: Bool[Tensor, " T"]) -> Float[np.ndarray, "*shape T"]:
+    """What was found by the right answer, NaN where nobody knows that."""
+    found: Float[np.ndarray, "*shape T"] = torch.where(known, values, torch.nan).cpu().numpy()
+    return found
 
 
 def _sequence(value: Tensor | list[Tensor]) -> Float[Tensor, "T N"]:

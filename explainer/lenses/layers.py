@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from explainer.config import RunConfig
+from explainer.lenses.hidden import where_known
 from explainer.lenses.lens import Lens, evaluating, first_rows
 from explainer.models import SequenceModel, observe
 from explainer.models.transformer import Transformer
@@ -42,7 +43,7 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> LayersRecord:
     silent = [model.surgery.silent(layer) for layer in range(L)]
     weights = np.stack([values[name][0].float().cpu().numpy() for name in maps])
     return LayersRecord(
-        losses=losses.float().cpu().numpy(),
+        losses=where_known(losses.float(), batch.known_of(0)),
         certainty=certainty,
         guesses=tuple(guesses),
         counted=batch.mask[0].cpu().numpy(),

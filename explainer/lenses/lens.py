@@ -72,4 +72,5 @@ def first_rows(batch: Batch, rows: int) -> Batch:
         y=batch.y[:rows],
         mask=batch.mask[:rows],
         period=None if batch.period is None else batch.period[:rows],
+        known=None if batch.known is None else batch.known[:rows],
     )

@@ -37,7 +37,7 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> MicroscopeRecord:
     batch = first_rows(batch, 1)
     if not batch.mask.any():
         raise ValueError("This input leaves nothing to predict, so there is no loss. Give at least two steps.")
-    T = batch.x.shape[1]
+    T = int(batch.known_of(0).nonzero().max()) + 1  # where nobody knows what follows there is no loss to follow
     at = evenly(T, losses_followed(task, T))
     copies = max(1, NUMBERS // _numbers(config, T))
     with evaluating(model), torch.enable_grad():

@@ -23,7 +23,7 @@ from explainer.models import Recurrent, SequenceModel
 from explainer.records import PatternRecord
 from explainer.tasks import Batch, Task
 from explainer.tasks.text import Text
-from explainer.theory.patterns import around, expected, held, pattern, places
+from explainer.theory.patterns import around, excess, expected, held, pattern, places
 
 SEARCHED = 2**14  # characters of the validation text
 MOST_PLACES = 14  # that are shown
@@ -95,10 +95,12 @@ def _searched(model: SequenceModel, batch: Batch, task: Task, asked: Question) -
     stretches = held(together, length)
     found = places(together, length)
     shown = found[:MOST_PLACES]
+    times, times_error = excess(on, length)
     columns = BEFORE + max(AFTER, length)
     letters = around(windows.numpy().astype(np.float64), shown, BEFORE, columns)
     return PatternRecord(
         units=units.astype(np.int32),
+        above=len(pattern(here, first, last, False)),
         tokens=tuple(tokens),
         on=np.where(np.isfinite(states).all(axis=-1), _share(here[:, units]), np.float32(np.nan)),
         first=first,
@@ -107,6 +109,8 @@ def _searched(model: SequenceModel, batch: Batch, task: Task, asked: Question) -
         found=int(stretches.sum()),
         searched=int(stretches.size),
         expected=expected(on, length),
+        times=times,
+        times_error=times_error,
         places=len(found),
         shares=around(_share(on), shown, BEFORE, columns).astype(np.float32),
         before=BEFORE,

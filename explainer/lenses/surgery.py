@@ -2,11 +2,15 @@
 
 Sequences of a batch do not touch each other. So all knock-outs run in one forward pass: the batch is
 repeated once for each unit (or head), and copy k is without unit k.
+
+It goes in two stages. All knock-outs are measured on some sequences; the largest and the smallest of them, and the surgery that
+is asked for, again on others that did not choose them, and on more: the largest of many measured numbers is too large in the mean.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,6 +20,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from explainer.config import RunConfig
+from explainer.lenses.hidden import where_known
 from explainer.lenses.lens import Lens, evaluating, first_rows
 from explainer.models import SequenceModel, observe, operated
 from explainer.models.operate import Edit
@@ -23,20 +28,25 @@ from explainer.models.swap import explicit, swapped
 from explainer.records import SurgeryRecord
 from explainer.surgery import Head, Surgery, Unit, knock_outs
 from explainer.tasks import Batch, Task
-from explainer.tasks.base import masked_mean
 from explainer.theory.followed import evenly
+from explainer.theory.paired import quotient
 from explainer.theory.sizes import flops_per_step
 
 MOST_SITES = 192
-MOST_ROWS = 32
-FLOPS = 1.5e9  # of all knock-outs together: a fraction of a second on one core
+SCREENED = 128  # sequences of all knock-outs, at most
+CHECKED = 512  # sequences of the surgery and of what came out largest and smallest, at most
+FRESH = 2  # the validation batch that they are; 0 is what the page shows, 1 what a swapped memory is taken from
+FEWEST = 8  # that a standard error should rest on
+FLOPS = 1.5e9  # of each stage: a fraction of a second on one core
 NUMBERS = 2**23  # that one pass may hold: 32 MB
 
 
 def look(model: SequenceModel, batch: Batch, task: Task, surgery: Surgery | None = None) -> SurgeryRecord:
-    """The batch's first sequence untouched and operated, and losses over its first rows.
+    """The batch's first sequence untouched and operated, and losses with their errors.
 
     Args:
+        batch: what is shown; of more than one sequence the others stand for their like, and losses are means over fresh ones.
+            A single one is the viewer's own: its losses are its own, and have no error.
         surgery: None for the knock-out that costs most.
 
     Raises:
@@ -48,43 +58,99 @@ def look(model: SequenceModel, batch: Batch, task: Task, surgery: Surgery | None
         raise ValueError("This input leaves nothing to predict, so there is no loss. Give at least two steps.")
     every = knock_outs(config)
     sites = [every[site] for site in evenly(len(every), MOST_SITES)] if every else []
-    batch = first_rows(batch, rows_looked_at(task, batch, len(sites)))
     with torch.no_grad(), evaluating(model):
-        output = explicit(model, batch.x)
-        loss = float(task.loss(output, batch))
-        effects = knock_out_losses(model, batch, task, sites) - loss
+        effects, errors, screened = screen(model, batch, task, sites)
+        extremes = [_largest(effects), _largest(-effects)] if sites else []
         if not surgery:
-            surgery = Surgery((sites[_largest(effects)],)) if sites else Surgery()
-        changed, donor = _operated(model, batch, task, surgery)
+            surgery = Surgery((sites[extremes[0]],)) if sites else Surgery()
+        measured = check(model, batch, task, surgery, [sites[site] for site in extremes])
+        first = first_rows(batch, 1)
+        output = explicit(model, first.x)
+        changed, donor = _operated(model, first, task, surgery)
     return SurgeryRecord(
         surgery=str(surgery),
-        loss=loss,
-        operated_loss=float(task.loss(changed, batch)),
-        sequences=len(batch.x),
         effects=effects.astype(np.float32),
+        errors=errors.astype(np.float32),
+        screened=screened,
         layers=np.array([site.layer for site in sites], dtype=np.int32),
         places=np.array([site.head if isinstance(site, Head) else site.unit for site in sites], dtype=np.int32),
+        extremes=np.array(extremes, dtype=np.int32),
         donor=donor,
-        tokens=tuple(task.axis(batch)),
-        targets=tuple(task.target_axis(batch)),
-        mask=batch.mask[0].cpu().numpy(),
-        **_said(task, batch, output[:1], changed[:1]),
+        tokens=tuple(task.axis(first)),
+        targets=tuple(task.target_axis(first)),
+        mask=first.mask[0].cpu().numpy(),
+        **measured,
+        **_said(task, first, output, changed),
     )
 
 
-def rows_looked_at(task: Task, batch: Batch, sites: int) -> int:
-    """Over how many sequences losses are means: as many as all knock-outs can take in a fraction of a second."""
+def screen(
+    model: SequenceModel, batch: Batch, task: Task, sites: Sequence[Unit | Head]
+) -> tuple[Float[np.ndarray, " K"], Float[np.ndarray, " K"], int]:
+    """What each knock-out adds to the mean loss, its standard error (paired, see `theory.paired`), and over how many sequences."""
+    batch = sequences(task, batch, 0, min(SCREENED, affordable(task, batch, len(sites) + 1)))
+    whole = summed_losses(task, explicit(model, batch.x), batch)
+    without = knock_out_losses(model, batch, task, sites)
+    effects, errors = quotient(without - whole, counted(batch), task.independent("validation"))
+    return effects, errors, len(batch.x)
+
+
+def check(
+    model: SequenceModel, batch: Batch, task: Task, surgery: Surgery, sites: Sequence[Unit | Head]
+) -> dict[str, Any]:
+    """The fields of a record that rest on fresh sequences: the losses, and the effects of these sites."""
+    batch = sequences(task, batch, FRESH, min(CHECKED, affordable(task, batch, len(sites) + 2)))
+    count, independent = counted(batch), task.independent("validation")
+    before = summed_losses(task, explicit(model, batch.x), batch)
+    after = summed_losses(task, _operated(model, batch, task, surgery)[0], batch)
+    loss, loss_error = quotient(before, count, independent)
+    checked, checked_errors = quotient(knock_out_losses(model, batch, task, sites) - before, count, independent)
+    return {
+        "loss": float(loss),
+        "loss_error": float(loss_error),
+        "operated_loss": float(quotient(after, count)[0]),
+        "operated_error": float(quotient(after - before, count, independent)[1]),
+        "ratio_error": float(quotient(after, before, independent)[1]),
+        "sequences": len(batch.x),
+        "checked": checked.astype(np.float32),
+        "checked_errors": checked_errors.astype(np.float32),
+    }
+
+
+def sequences(task: Task, batch: Batch, number: int, rows: int) -> Batch:
+    """So many sequences like those of the batch, from the validation batch of this number; or the viewer's only one."""
+    if len(batch.x) == 1:
+        return batch
+    if number == 0 and rows <= len(batch.x):
+        return first_rows(batch, rows)
+    drawn = task.batch(number, split="validation", size=max(2, rows)).to(batch.x.device)
+    return replace(drawn, x=drawn.x.type_as(batch.x), y=drawn.y.type_as(batch.y))
+
+
+def affordable(task: Task, batch: Batch, passes: int) -> int:
+    """How many sequences so many forward passes can take in a fraction of a second; up to `FEWEST` they may take four times as long."""
     config, T = task.config, batch.x.shape[1]
     forward = flops_per_step(config, task.inputs, task.outputs) / 3 / config.batch * T / config.total_length
-    return int(max(1, min(MOST_ROWS, len(batch.x), FLOPS // (forward * (sites + 1)))))
+    rows = FLOPS // (forward * passes)
+    return int(max(2, rows, min(FEWEST, 4 * rows)))
+
+
+def summed_losses(task: Task, output: Float[Tensor, "B T V"], batch: Batch) -> Float[np.ndarray, " B"]:
+    """Of each sequence, the sum of the loss over the positions that count."""
+    return torch.where(batch.mask, task.loss_per_position(output, batch), 0.0).sum(-1).double().cpu().numpy()
+
+
+def counted(batch: Batch) -> Float[np.ndarray, " B"]:
+    """Of each sequence, how many positions count."""
+    return batch.mask.sum(-1).double().cpu().numpy()
 
 
 def knock_out_losses(
     model: SequenceModel, batch: Batch, task: Task, sites: Sequence[Unit | Head]
-) -> Float[np.ndarray, " K"]:
-    """The loss without each unit or head, all the others being there."""
+) -> Float[np.ndarray, "K B"]:
+    """`summed_losses` without each unit or head, all the others being there."""
     if not sites:
-        return np.zeros(0)
+        return np.zeros((0, len(batch.x)))
     together = max(1, NUMBERS // (len(batch.x) * _numbers(task.config, batch.x.shape[1])))
     parts = [sites[first : first + together] for first in range(0, len(sites), together)]
     return np.concatenate([_losses_without(model, batch, task, part) for part in parts])
@@ -92,7 +158,7 @@ def knock_out_losses(
 
 def _losses_without(
     model: SequenceModel, batch: Batch, task: Task, sites: Sequence[Unit | Head]
-) -> Float[np.ndarray, " some"]:
+) -> Float[np.ndarray, "some B"]:
     rows, copies = len(batch.x), len(sites)
     edits: dict[str, Edit] = {}
     for layer in sorted({site.layer for site in sites}):
@@ -104,9 +170,7 @@ def _losses_without(
         edits[kind.format(layer)] = partial(_without, gone.repeat_interleave(rows, dim=0))
     several = Batch(*(_repeated(values, copies) for values in (batch.x, batch.y, batch.mask)))
     with observe(model, "output", edit=edits):
-        losses = task.loss_per_position(model(several.x), several)
-    each = zip(losses.split(rows), several.mask.split(rows), strict=True)
-    return torch.stack([masked_mean(loss, mask) for loss, mask in each]).double().cpu().numpy()
+        return summed_losses(task, model(several.x), several).reshape(copies, rows)
 
 
 def _without(gone: Bool[Tensor, "B N"], values: Tensor) -> Tensor:
@@ -135,18 +199,19 @@ def _said(task: Task, batch: Batch, output: Float[Tensor, "1 T V"], changed: Flo
     """What both say of the first sequence, and how far they are apart."""
     first = first_rows(batch, 1)
     both = torch.cat([output, changed]).float()
-    losses = [task.loss_per_position(each, first)[0].float().cpu().numpy() for each in (output, changed)]
+    known = first.known_of(0)
+    losses = [where_known(task.loss_per_position(each, first)[0].float(), known) for each in (output, changed)]
     empty = np.zeros(0, dtype=np.float32)
     if task.has_tokens:
         p = both.softmax(-1)
         right = p.gather(-1, first.y.expand(2, -1)[..., None])[..., 0]
         moved = (p[0] - p[1]).abs().sum(-1) / 2
         guesses = [tuple(task.vocabulary[index] for index in each.argmax(-1).tolist()) for each in both]
-        outputs, target = right, empty
+        outputs, target = torch.where(known, right, torch.nan), empty
     else:
         outputs = task.in_units(both[..., 0])
         moved = (outputs[0] - outputs[1]).abs()
-        target = task.in_units(first.y[0, :, 0].float()).cpu().numpy()
+        target = where_known(task.in_units(first.y[0, :, 0].float()), known)
         guesses = [(), ()]
     return {
         "outputs": outputs.cpu().numpy(),

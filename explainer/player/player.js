@@ -286,6 +286,17 @@ function covering([from, to], values) {
   return [low < from ? low - room : low, high > to ? high + room : high];
 }
 
+/** The lowest finite value of a metric at or before a step, or its step: one or none. */
+function lowest(metrics, name, step) {
+  const metric = name.replace(/:step$/, "");
+  const [steps, values] = [metrics[`${metric}:step`] || [], metrics[metric] || []];
+  let found = -1;
+  steps.forEach((each, at) => {
+    if (each <= step && Number.isFinite(values[at]) && !(found >= 0 && values[found] <= values[at])) found = at;
+  });
+  return found < 0 ? [] : [metrics[name][found]];
+}
+
 /** What a slot asks for at a step, or undefined when the tape has none of it yet. */
 function slotValue(slot, tapes, step, selection, own) {
   const tape = tapeOf(tapes, slot.run, selection);
@@ -293,6 +304,7 @@ function slotValue(slot, tapes, step, selection, own) {
   if (slot.kind === "step") return slot.offset ? step + slot.offset : step;
   if (slot.kind === "own") return part(own[slot.name], indices);
   if (slot.kind === "series") return tape.metrics[slot.name];
+  if (slot.kind === "lowest") return lowest(tape.metrics, slot.name, step);
   if (slot.kind === "context") {
     const found = tape.contexts[slot.lens]?.[slot.name];
     if (!found || !slot.covers) return found && part(found, indices);
@@ -408,6 +420,23 @@ function wide(text, size, { font }) {
   const pen = (wide.pen ||= document.createElement("canvas").getContext("2d"));
   pen.font = `${size}px ${font.family}`;
   return pen.measureText(String(text)).width;
+}
+
+/** Move labels of lines that are close together down, the highest first, so that each has a line of text to itself. */
+function stack({ data, layout }, height) {
+  const notes = (layout.annotations || []).filter((note) => note.name === "reference");
+  if (!notes.length) return;
+  const log = layout.yaxis.type === "log";
+  const drawn = data.map((trace) => Array.from(trace.y || [], (value) => (log ? Math.log10(value) : Number(value))));
+  const [low, high] = extent([...drawn, notes.map((note) => note.y)]);
+  const { t = 10, b = 44 } = layout.margin || {};
+  const pixels = (height - t - b) / (1.1 * (high - low) || 1);
+  let room = Infinity;
+  for (const note of notes) {
+    const place = note.y * pixels;
+    note.yshift = Math.min(0, room - place);
+    room = place + note.yshift - 14;
+  }
 }
 
 /** Leave out labels under the axis, and words in the cells of a table, that would stand on each other in this width. */
@@ -656,7 +685,28 @@ class Sketch {
       if (!trace.mode || trace.mode.includes("lines")) this.line(points, trace.line?.width ?? 2, trace.line?.dash, trace.fill === "toself" ? trace.fillcolor : "");
       if (trace.mode?.includes("markers")) this.dots(points, trace.marker || {});
     }
+    if (trace.error_y?.array) this.whiskers(trace, points, y);
     pen.restore();
+  }
+
+  /** Errors as upright lines with short ends. */
+  whiskers({ y: values, error_y: { array, color, thickness, width } }, points, y) {
+    const { pen } = this;
+    pen.globalAlpha = 1;
+    pen.strokeStyle = color;
+    pen.lineWidth = thickness;
+    pen.beginPath();
+    points.forEach(([x], at) => {
+      const [low, high] = [y.at(values[at] - array[at]), y.at(values[at] + array[at])];
+      if (!Number.isFinite(low) || !Number.isFinite(high)) return;
+      pen.moveTo(x, low);
+      pen.lineTo(x, high);
+      for (const end of [low, high]) {
+        pen.moveTo(x - width, end);
+        pen.lineTo(x + width, end);
+      }
+    });
+    pen.stroke();
   }
 
   /** Bars from zero, or from the foot of a log axis; those of several traces side by side. */
@@ -1194,6 +1244,7 @@ class Player {
     if (!panel.plotted) {
       panel.plotted = true;
       panel.plot.querySelector(".sketch")?.remove();
+      if (spec.click?.seek) panel.plot.title = "A click on a curve goes to its step";
       if (spec.click) panel.plot.on("plotly_click", (event) => this.clicked(panel.spec, event.points[0]));
     }
     this.describe(panel, figure);
@@ -1213,10 +1264,11 @@ class Player {
       const other = this.other();
       sentences.push(...against(figure, filled(spec, other.tapes, other.step, selection, panel.own), this.data.diverging, spec));
     }
+    const small = panel.box.clientWidth < 420;
     fit(figure, panel.box.clientWidth);
+    stack(figure, small ? Math.min(spec.height, 300) : spec.height);
     layout.datarevision = ++this.drawn;
     layout.uirevision = spec.id + this.wanted;
-    const small = panel.box.clientWidth < 420;
     layout.height = small ? Math.min(spec.height, 300) : spec.height;
     panel.plot.style.height = `${layout.height}px`;
     layout.width = undefined;
@@ -1255,6 +1307,10 @@ class Player {
   }
 
   clicked(spec, point) {
+    if (spec.click.seek) {
+      this.scrub(this.times.findLastIndex((step) => step <= point.x));
+      return;
+    }
     if (spec.click.select) {
       if (point.customdata !== undefined && point.data.mode === "markers") this.choose({ [spec.click.select]: point.customdata });
       return;

@@ -70,11 +70,12 @@ class ActiveRun:
         self.store, self.id, self.ended = store, run.id, False
         self.trainer = make_trainer(store, run, device)
         saved = store.checkpoint(run.id)
+        arrays = decode(saved[1])[0] if saved is not None else {}
         if saved is not None:
-            self.trainer.restore(decode(saved[1])[0])
+            self.trainer.restore(arrays)
         elif run.config.parent:
             self.trainer.load_weights(first_weights(store, run))
-        self.recorder = Recorder(store, run, self.trainer, pace)
+        self.recorder = Recorder(store, run, self.trainer, pace, arrays)
         self._rates = deque(
             (chunk.step, float(change["value"]))
             for chunk in store.chunks(run.id, kinds=("event",))
@@ -86,8 +87,9 @@ class ActiveRun:
         """The run is running from here on; a fresh one gets its moment 0 and what a page must know of it."""
         with self.store.transaction():
             self.store.set_status(self.id, "running")
-            if self.recorder.fresh:
-                self.store.change(self.id, meta=describe(self.trainer))
+            known = run.meta.get("threads", []) if (run := self.store.run(self.id)) is not None else []
+            meta: dict[str, object] = describe(self.trainer) if self.recorder.fresh else {}
+            self.store.change(self.id, meta={**meta, "threads": with_threads(known, self.trainer.step)})
         if self.recorder.fresh:
             self.recorder.begin()
 
@@ -136,8 +138,19 @@ class ActiveRun:
         with self.store.transaction():
             self.recorder.checkpoint()
             if final:
-                self.store.change(self.id, meta={"final": final})
+                self.store.change(self.id, meta={"final": final, "lowest": self.recorder.lowest()})
             self.store.set_status(self.id, status, message)
+
+
+def with_threads(known: list[list[int]], step: int) -> list[list[int]]:
+    """What a run's `meta` knows of torch's threads, [first step, number] each, with those of this process from `step` on.
+
+    A sum that several threads share out has another last bit with another number of them, so that a run ends the same
+    to the bit only with the same number all along.
+    """
+    threads = torch.get_num_threads()
+    before = [each for each in known if each[0] < step]  # what is repeated after a checkpoint is done by this process
+    return before if before and before[-1][1] == threads else [*before, [step, threads]]
 
 
 def describe(trainer: Trainer) -> dict[str, object]:
@@ -145,9 +158,12 @@ def describe(trainer: Trainer) -> dict[str, object]:
     task = trainer.task
     return {
         "metric": task.metric,
+        "unit": task.unit,
         "baseline": task.baseline,
         "baseline_name": task.baseline_name,
         "references": task.references,
+        "loss_references": task.loss_references,
+        "repeated": task.repeated,
         "lower_is_better": task.lower_is_better,
         "vocabulary": list(task.vocabulary),
         "inputs": task.inputs,

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 Migration = tuple[str, tuple[str, ...]]
 
-REDEFINED = ("fixed_points", "gates", "attention", "biography", "beyond", "surgery")
+REDEFINED = ("hidden", "fixed_points", "gates", "attention", "biography", "beyond", "surgery")
 """Lenses whose numbers came to mean something else: probes by whole sequences, errors, chance levels, three kinds of points."""
 
 MIGRATIONS: tuple[Migration, ...] = (
@@ -132,6 +132,9 @@ MIGRATIONS: tuple[Migration, ...] = (
         "views by other definitions",  # what these lenses saw is looked at anew, from the weights that are kept
         (
             *(f"DELETE FROM chunks WHERE kind = 'view:{lens}'" for lens in REDEFINED),
+            # A network that was operated on while it trained was not looked at as it ran.
+            "DELETE FROM chunks WHERE kind LIKE 'view:%' AND run IN (SELECT id FROM runs "
+            """WHERE config LIKE '%"surgery": "%' AND config NOT LIKE '%"surgery": ""%')""",
             "DELETE FROM looks",
             "UPDATE runs SET bytes = (SELECT COALESCE(SUM(LENGTH(body)), 0) FROM chunks WHERE run = runs.id)",
         ),

@@ -1,23 +1,26 @@
 """What of a run goes onto its tape, and when it is committed.
 
-Every update's numbers are recorded. Views (`views`), validation and gradient details are taken at
-steps that grow in proportion, as long as the time for them stays a small share of the time spent
-training; weights are kept at such steps within a budget of bytes.
+Every update's numbers are recorded. Views (`views`) and gradient details are taken at steps that grow
+in proportion, as long as the time for them stays a small share of the time spent training; weights are
+kept at such steps within a budget of bytes, and so are those of the lowest validation loss (`validating`)
+once it has risen from there. A tape only grows, so those are written late, and a few times at most.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from dataclasses import asdict
 from functools import cached_property
 
+import numpy as np
+
 from explainer.runs.store import Draft, Run, Store
-from explainer.runs.tape import Grid, encode, encode_detail, encode_metrics, event, grid
+from explainer.runs.tape import Grid, encode, encode_detail, encode_metrics, event, grid, join_metrics
+from explainer.runs.validating import Validator
 from explainer.runs.views import FREE_VIEWS, Pace, Viewer
 from explainer.training import Step, Trainer
 
-VALIDATION_BATCHES = 4
-EARLY_VALIDATIONS = 4  # at steps 1, 5, 25, 125 at the latest, whatever they cost; what that takes is paid back
-EARLY_RATIO = 5
 FINAL_BATCHES = 8
 CHECKPOINT_SECONDS = 2.0
 CHECKPOINT_SHARE = 0.01
@@ -31,11 +34,14 @@ class Recorder:
 
     Attributes:
         viewer: takes the views; told which lenses are wanted.
+        validator: measures on validation data.
         recorded: updates whose numbers are in the store.
         trained: seconds of training, in earlier processes too.
     """
 
-    def __init__(self, store: Store, run: Run, trainer: Trainer, pace: Pace) -> None:
+    def __init__(
+        self, store: Store, run: Run, trainer: Trainer, pace: Pace, saved: Mapping[str, np.ndarray] | None = None
+    ) -> None:
         self.store, self.trainer, self.pace, self.run_id = store, trainer, pace, run.id
         self.viewer = Viewer(store, run, trainer, pace)
         self.recorded = self._progress_from = run.step
@@ -45,8 +51,9 @@ class Recorder:
         self._drafts: list[Draft] = []
         self._loss: float | None = None
         self._weight_step = max(store.steps(run.id, "weights"), default=-1)
-        self._validation_step, self._validation_seconds, self._validated = -1, 0.0, 0.0
-        self._validations = 0
+        earlier = join_metrics(chunk.body for chunk in store.chunks(run.id, kinds=("metrics",))) if run.step else {}
+        self.validator = Validator(trainer, pace.validation_share, pace.bests > 0, earlier, saved or {})
+        self._bests = 0
         self._flushed = self._saved = time.perf_counter()
         self._save_seconds = 0.0
 
@@ -63,9 +70,10 @@ class Recorder:
     # -- what happened ------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Step 0: weights and views before the first update, committed at once."""
+        """Step 0: weights, views and validation before the first update, committed at once."""
         self._weights()
         self._drafts += self.viewer.look()
+        self._measured += self.validator.measure()
         self.flush()
 
     def wants_detail(self, number: int) -> bool:
@@ -75,6 +83,7 @@ class Recorder:
     def after(self, step: Step, seconds: float) -> None:
         """Take in an update that took `seconds`; one that the tape has already is passed over."""
         if step.number <= self.recorded:
+            self.validator.remember(step.number)
             return
         self.trained += seconds
         self._loss = step.loss
@@ -87,15 +96,12 @@ class Recorder:
             self._record(step.number, seconds)
 
     def _record(self, number: int, seconds: float) -> None:
-        if self._weights_due(number):
+        kept = self._weights_due(number)
+        if kept:
             self._weights()
         self._drafts += self.viewer.look_if_due(seconds)
-        if self._validation_due(number):
-            start = time.perf_counter()
-            self._validate(VALIDATION_BATCHES)
-            self._validation_seconds = time.perf_counter() - start
-            self._validated += self._validation_seconds
-            self._validations += 1
+        if self.validator.due(number, kept, self.trained - self._earlier):
+            self._validate()
         now = time.perf_counter()
         if now - self._saved >= max(CHECKPOINT_SECONDS, self._save_seconds / CHECKPOINT_SHARE):
             self.checkpoint()
@@ -113,6 +119,8 @@ class Recorder:
             if self._weight_grid.count(self.trainer.step) < self._weight_places:
                 self._weights()
             self._drafts += self.viewer.look()
+            if self.validator.step < self.trainer.step:
+                self._validate()
 
     def conclude(self) -> dict[str, float]:
         """No more updates will follow for now: weights, views and validation of the last moment.
@@ -124,27 +132,40 @@ class Recorder:
             return {}
         self._weights()
         self._drafts += self.viewer.look_last()
-        final = self._validate(FINAL_BATCHES)
+        if self.validator.step < self.trainer.step:
+            self._measured += self.validator.measure()
+        self._keep_best()
+        final = self.trainer.evaluate(FINAL_BATCHES)
         if self._loss is not None:
             final["loss"] = self._loss
         return final
 
+    def lowest(self) -> dict[str, float | bool]:
+        """The lowest validation loss with its step, and by how much the last one is above it: see `theory.lowest`."""
+        found = self.validator.lowest()
+        return {} if found is None else asdict(found)
+
     # -- measuring ----------------------------------------------------------------------------
 
-    def _validation_due(self, step: int) -> bool:
-        if step < grid(self.pace.weight_ratio).next(self._validation_step):
-            return False
-        if self._validations < EARLY_VALIDATIONS and step >= EARLY_RATIO**self._validations:
-            return True
-        allowed = self.pace.validation_share * (self.trained - self._earlier)
-        return self._validated + self._validation_seconds <= allowed
+    def _validate(self) -> None:
+        self._measured += self.validator.measure()
+        found = self.validator.lowest()
+        if found is not None and found.risen and self._bests < self.pace.bests - 1:  # one is left for the end
+            self._keep_best()
 
-    def _validate(self, batches: int) -> dict[str, float]:
-        values = self.trainer.evaluate(batches)
-        if self._validation_step != self.trainer.step:
-            self._validation_step = self.trainer.step
-            self._measured += [(name, self.trainer.step, value) for name, value in values.items()]
-        return values
+    def _keep_best(self) -> None:
+        """The weights of the lowest validation loss so far, and what lenses see in them, if the tape lacks them."""
+        best = self.validator.best
+        if best is None or best.weights is None or self._bests >= self.pace.bests:
+            return
+        weights, best.weights = best.weights, None
+        if best.step == self.trainer.step:
+            return
+        self._bests += 1
+        self.flush()
+        if best.step not in self.store.steps(self.run_id, "weights"):
+            self._drafts.append(Draft("weights", best.step, encode(weights)))
+        self._drafts += self.viewer.look_back(best.step, weights)
 
     @cached_property
     def _weight_places(self) -> int:
@@ -153,8 +174,9 @@ class Recorder:
 
     @cached_property
     def _weight_grid(self) -> Grid:
-        """One place is kept for the last moment."""
-        return Grid.with_at_most(self._weight_places - 1, self.trainer.config.steps, self.pace.weight_ratio)
+        """One place is kept for the last moment, and some for the best ones."""
+        places = self._weight_places - 1 - min(self.pace.bests, self._weight_places // 4)
+        return Grid.with_at_most(places, self.trainer.config.steps, self.pace.weight_ratio)
 
     def _weights_due(self, number: int) -> bool:
         if self.pace.weight_steps:
@@ -182,7 +204,7 @@ class Recorder:
     def checkpoint(self) -> None:
         """Commit what is pending, and with it all that is needed to go on from here bit for bit."""
         start = time.perf_counter()
-        body = encode(self.trainer.checkpoint())
+        body = encode({**self.trainer.checkpoint(), **self.validator.checkpoint()})
         with self.store.transaction():
             self.flush()
             self.store.save_checkpoint(self.run_id, self.trainer.step, body)

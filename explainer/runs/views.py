@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+
+import numpy as np
 
 from explainer.lenses import LENSES
 from explainer.runs.store import Draft, Run, Store
@@ -29,31 +31,33 @@ class Pace:
 
     Attributes:
         share: of training time that may go into views; `watched_share` while somebody looks.
-        validation_share: of training time that may go into validation.
+        validation_share: of training time that may go into validation at kept moments; 24 parts of a run have one anyway.
         gap: seconds between two views of a lens at least.
         watched_gap: seconds after which a watched lens looks also between the log-spaced steps.
         views: most views of a lens.
         view_bytes: most bytes of a lens's views.
         weight_bytes: most bytes of weights.
+        bests: moments of the lowest validation loss whose weights are kept beside, at most.
         ratio: growth of the steps with views and gradient details.
-        weight_ratio: growth of the steps with weights and validation, at least.
+        weight_ratio: growth of the steps with weights, at least.
         weight_steps: steps with weights, in the place of those that grow; () for these.
     """
 
     share: float = 0.03
     watched_share: float = 0.09
-    validation_share: float = 0.015
+    validation_share: float = 0.05
     gap: float = 0.1
     watched_gap: float = 0.5
     views: int = 400
     view_bytes: int = 32_000_000
     weight_bytes: int = 32_000_000
+    bests: int = 4
     ratio: float = 1.03
     weight_ratio: float = 1.1
     weight_steps: tuple[int, ...] = ()
 
 
-SWEEP_PACE = Pace(gap=math.inf, weight_bytes=0, ratio=1.25, weight_ratio=1.25)
+SWEEP_PACE = Pace(gap=math.inf, weight_bytes=0, bests=0, ratio=1.25, weight_ratio=1.25)
 """Of a run in a sweep: views and weights of the first and the last moment, few measurements between."""
 
 
@@ -108,6 +112,28 @@ class Viewer:
         return [
             draft for sight in sights if self._awaited(sight) or self._affords(sight) for draft in self._take(sight)
         ]
+
+    def look_back(self, step: int, weights: Mapping[str, np.ndarray]) -> list[Draft]:
+        """An earlier moment, for whose weights there was no view when it was the present: as `look_last`.
+
+        The trainer is as it was afterwards.
+        """
+        present, now = self.trainer.weights(), self.trainer.step
+        drafts: list[Draft] = []
+        self.trainer.load_weights(weights)
+        self.trainer.step = step
+        try:
+            for sight in list(self._open()):
+                if not (self._awaited(sight) or self._affords(sight)):
+                    continue
+                if step not in self.store.steps(self.run, VIEW + sight.lens):
+                    last = sight.step
+                    drafts += self._take(sight)
+                    sight.step = last
+        finally:
+            self.trainer.load_weights(present)
+            self.trainer.step = now
+        return drafts
 
     def _awaited(self, sight: Sight) -> bool:
         """Whether a page waits for what this lens sees."""

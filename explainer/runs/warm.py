@@ -5,13 +5,15 @@ from __future__ import annotations
 import torch
 
 from explainer.config import MODELS, RunConfig
+from explainer.data import default_text
 from explainer.lenses import LENSES
 from explainer.runs.views import view_batch
 from explainer.training import Trainer
 
 
 def warm(device: torch.device | None = None) -> None:
-    """Train each family of models two tiny steps and look at it through every lens."""
+    """Train each family of models two tiny steps and look at it through every lens; read the default text."""
+    default_text()
     for model in MODELS:
         config = RunConfig(task="repeat", length=8, model=model, width=8, heads=2, batch=2, steps=2)
         trainer = Trainer(config, None, device)

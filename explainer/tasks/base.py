@@ -6,6 +6,7 @@ Shapes: B batch, T time, V vocabulary, F input features (see docs/design.md).
 from __future__ import annotations
 
 import hashlib
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal
@@ -26,20 +27,27 @@ class Batch:
 
     Attributes:
         x: token numbers, or F real features a step.
-        y: the right next token, or the right numbers.
+        y: the right next token, or the right numbers; where nobody knows it, something that must not be used.
         mask: the positions that count in the loss and the metric.
         period: after how many steps a sequence repeats itself, where the task knows it.
+        known: the positions at which y is known, the mask's among them; None for all.
     """
 
     x: Int[Tensor, "B T"] | Float[Tensor, "B T F"]
     y: Int[Tensor, "B T"] | Float[Tensor, "B T outputs"]
     mask: Bool[Tensor, "B T"]
     period: Int[Tensor, " B"] | None = None
+    known: Bool[Tensor, "B T"] | None = None
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on another device."""
         period = None if self.period is None else self.period.to(device)
-        return Batch(self.x.to(device), self.y.to(device), self.mask.to(device), period)
+        known = None if self.known is None else self.known.to(device)
+        return Batch(self.x.to(device), self.y.to(device), self.mask.to(device), period, known)
+
+    def known_of(self, row: int) -> Bool[Tensor, " T"]:
+        """Where y of one sequence is known."""
+        return torch.ones_like(self.mask[row]) if self.known is None else self.known[row]
 
 
 def next_step(sequence: Tensor) -> Batch:
@@ -53,7 +61,7 @@ def next_step(sequence: Tensor) -> Batch:
 
 
 def open_ended(sequence: Tensor) -> Batch:
-    """One sequence, all of it shown: nobody knows what follows its last step, so that doesn't count.
+    """One sequence, all of it shown: nobody knows what follows its last step, so there is no y there.
 
     Args:
         sequence: T steps, (T,) tokens or (T, 1) numbers.
@@ -61,7 +69,7 @@ def open_ended(sequence: Tensor) -> Batch:
     y = torch.cat([sequence[1:], torch.zeros_like(sequence[:1])])
     mask = torch.ones(1, len(sequence), dtype=torch.bool)
     mask[0, -1] = False
-    return Batch(sequence[None], y[None], mask)
+    return Batch(sequence[None], y[None], mask, known=mask)
 
 
 class Task(ABC):
@@ -77,7 +85,9 @@ class Task(ABC):
         vocabulary: what stands for each token on a chart; empty for numbers. Plain text, to be
             escaped where it is shown: it can come from a user.
         metric: name and unit of what `score` returns.
-        baseline: its value for the best guess without a memory, or at chance.
+        baseline: its value for the best guess without a memory, or at chance. Of a task that is made up from the seed, what
+            is expected of that guess in closed form; of data, measured on the validation part, as the model is.
+        unit: of the numbers that are read and said, in words; empty where they have none.
         baseline_name: what that guess is.
         lower_is_better: whether a model should end below the baseline.
     """
@@ -85,6 +95,7 @@ class Task(ABC):
     inputs: int
     outputs: int
     vocabulary: tuple[str, ...] = ()
+    unit: str = ""
     metric: str
     baseline: float
     baseline_name: str
@@ -113,6 +124,21 @@ class Task(ABC):
         """All the values of the metric worth a line on its chart, by name; the baseline comes first."""
         return {self.baseline_name: self.baseline}
 
+    @property
+    def loss_references(self) -> dict[str, float]:
+        """The same guesses by their loss, for a line on its chart. Where the metric is the loss, these are `references`."""
+        return self.references
+
+    @property
+    def repeated(self) -> float | None:
+        """Share of the validation text that stands verbatim in training (`data.repeats`); None where that is no question."""
+        return None
+
+    @property
+    def validation_batches(self) -> float:
+        """How many validation batches there are before they repeat each other."""
+        return math.inf
+
     # -- sequences ----------------------------------------------------------------------------
 
     def batch(self, step: int, split: Split = "train", size: int | None = None) -> Batch:
@@ -128,9 +154,17 @@ class Task(ABC):
         assert size > 0, size
         return self.draw(_generator(self.config, split, step), split, size)
 
+    def apart(self, most: int) -> Batch:
+        """Up to `most` validation sequences of which no two share a step; always the same."""
+        return self.batch(0, "validation", size=most)
+
     def default_size(self, split: Split) -> int:
         """B where nobody asks for another."""
         return self.config.batch
+
+    def independent(self, split: Split) -> float:
+        """How many sequences that share nothing this part of the data holds: as many as one likes, unless they are cut from it."""
+        return math.inf
 
     @abstractmethod
     def draw(self, generator: torch.Generator, split: Split, size: int) -> Batch:
@@ -163,6 +197,11 @@ class Task(ABC):
         A token model that knows nothing yet gives ln V; one that starts near 0 was shown its targets.
         """
         return masked_mean(self.loss_per_position(output, batch), batch.mask)
+
+    def loss_per_sequence(self, output: Float[Tensor, "B T outputs"], batch: Batch) -> Float[Tensor, " B"]:
+        """Of each sequence, the mean of `loss_per_position` over its positions that count."""
+        losses = torch.where(batch.mask, self.loss_per_position(output, batch), 0.0)
+        return losses.sum(1) / batch.mask.sum(1)
 
     def score(self, output: Float[Tensor, "B T outputs"], batch: Batch) -> float:
         """The metric. Unless a task says otherwise, the loss."""

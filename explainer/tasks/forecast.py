@@ -15,6 +15,8 @@ from explainer.tasks.base import Batch, Split, Task, next_step, open_ended
 from explainer.theory.baselines import ar_rmse, naive_rmse
 
 _ORDER = 9
+LEAST = 1e-6
+"""An error of at most this share of the series' deviation is none: the values are kept as float32."""
 
 
 class Forecast(Task):
@@ -36,7 +38,8 @@ class Forecast(Task):
         super().__init__(config, data)
         self.series = SUNSPOTS if data is None else Series.from_text(data)
         self.inputs = self.outputs = 1
-        self.metric = f"root mean squared error ({self.series.unit or 'units of the series'})"
+        self.unit = self.series.unit
+        self.metric = f"root mean squared error ({self.unit or 'units of the series'})"
 
         values = np.array(self.series.values)
         self.validation = len(values) - training_values(len(values))
@@ -54,10 +57,26 @@ class Forecast(Task):
 
     @property
     def references(self) -> dict[str, float]:
+        """On the validation values, as the model's score."""
         return {**super().references, f"AR({_ORDER}) by least squares": self._ar}
+
+    @property
+    def loss_references(self) -> dict[str, float]:
+        """The mean squared error of standardised values: (RMSE / deviation)²."""
+        return {name: (error / self.deviation) ** 2 for name, error in self.references.items()}
+
+    @property
+    def validation_batches(self) -> float:
+        """One has every value of the last part."""
+        return 1
 
     def default_size(self, split: Split) -> int:
         return self.validation if split == "validation" else super().default_size(split)
+
+    def independent(self, split: Split) -> float:
+        """Windows that do not overlap; of validation, in the values that they foretell."""
+        values = self.validation if split == "validation" else len(self._values) - self.validation
+        return max(1, values // self.total_length)
 
     def draw(self, generator: torch.Generator, split: Split, size: int) -> Batch:
         """Random training windows; or windows that end at `size` validation values, each once before any twice."""
@@ -69,6 +88,12 @@ class Forecast(Task):
         mask = torch.zeros_like(batch.mask)
         mask[:, -1] = True
         return Batch(batch.x, batch.y, mask)
+
+    def apart(self, most: int) -> Batch:
+        """Windows of the whole series, one behind the other, the last ones: its validation part is shorter than two of them."""
+        T = self.total_length
+        count = min(most, (len(self._values) - 1) // T)
+        return next_step(self._windows(len(self._values) - 1 - T * torch.arange(count, 0, -1)))
 
     def read(self, text: str) -> Batch:
         """Numbers between blanks or commas, in the units of the series."""
@@ -85,7 +110,9 @@ class Forecast(Task):
         return self.deviation * math.sqrt(self.loss(output.detach(), batch))
 
     def extras(self, output: Float[Tensor, "B T 1"], batch: Batch) -> dict[str, float]:
-        return {"share of the naive error": self.score(output, batch) / self.baseline}
+        """The error as a share of what the naive rule makes of the same batch; nothing where that makes none."""
+        naive = self.score(batch.x, batch)
+        return {"share of the naive error": self.score(output, batch) / naive} if naive > LEAST * self.deviation else {}
 
     def in_units(self, values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         return values * self.deviation + self.mean

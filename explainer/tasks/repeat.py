@@ -6,6 +6,8 @@ sequence: with a fixed one, a single layer gets by on positions alone and learns
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -13,7 +15,7 @@ from torch import Tensor
 from explainer.config import RunConfig
 from explainer.tasks.base import Batch, Split, Task, masked_accuracy, masked_mean, next_step, open_ended
 from explainer.tasks.symbols import read_symbols, symbol_names
-from explainer.theory.baselines import chance
+from explainer.theory.baselines import chance, uniform_entropy
 
 
 class Repeat(Task):
@@ -34,6 +36,11 @@ class Repeat(Task):
         self.inputs = self.outputs = config.symbols
         self.baseline = chance(config.symbols)
 
+    @property
+    def loss_references(self) -> dict[str, float]:
+        """Over all T steps, of which the first period can't be known."""
+        return {"chance, ln V": uniform_entropy(self.outputs)}
+
     def draw(self, generator: torch.Generator, split: Split, size: int) -> Batch:
         T = self.total_length
         shortest, longest = -(-T // 4), T // 2
@@ -50,7 +57,7 @@ class Repeat(Task):
         batch = open_ended(torch.tensor(tokens))
         for period in range(1, min(T // 2, T - 2) + 1):
             if tokens[period:] == tokens[:-period]:
-                return Batch(batch.x, batch.y, batch.mask, torch.tensor([period]))
+                return replace(batch, period=torch.tensor([period]))
         return batch
 
     def example(self) -> str:

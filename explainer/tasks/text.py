@@ -1,13 +1,14 @@
 """The next character of a real text.
 
-The first nine tenths are for training, the last for validation. Before it has learnt anything
-a model's loss is ln V; knowing the letters' frequencies alone it reaches their entropy.
+The first nine tenths are for training, the last for validation. Before it has learnt anything a model's loss is ln V.
+What it must beat is counted in the training part and measured on the validation part, as the model is: how often each
+letter comes, and which follow the last one or two (`theory.ngrams`).
 """
 
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
@@ -15,10 +16,14 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from explainer.config import RunConfig
-from explainer.data import check_text, check_text_length, default_text, training_characters
+from explainer.data import check_text, check_text_length, default_text, repeated_share, training_characters
 from explainer.tasks.base import Batch, Split, Task, masked_accuracy, next_step, open_ended
-from explainer.theory.baselines import uniform_entropy, unigram_entropy
+from explainer.theory.baselines import uniform_entropy
 from explainer.theory.characters import visible
+from explainer.theory.ngrams import window_losses
+
+LONGER = ("one letter back (bigrams)", "two letters back (trigrams)")
+"""What is counted beside the letters' frequencies."""
 
 
 @lru_cache(maxsize=4)
@@ -43,8 +48,8 @@ class Text(Task):
 
     def __init__(self, config: RunConfig, data: str | None = None) -> None:
         super().__init__(config, data)
-        text = default_text() if data is None else check_text(data)
-        characters, tokens = tokenized(text)
+        self.text = default_text() if data is None else check_text(data)
+        characters, tokens = tokenized(self.text)
         self.characters = list(characters)
         self.vocabulary = tuple(visible(character) for character in self.characters)
         self.inputs = self.outputs = len(self.characters)
@@ -54,17 +59,41 @@ class Text(Task):
         check_text_length(config.length, len(tokens))
         stored = torch.from_numpy(tokens)  # windows are widened as they are drawn
         self._parts: dict[Split, Tensor] = {"train": stored[:boundary], "validation": stored[boundary:]}
-        self.baseline = unigram_entropy(np.bincount(tokens[:boundary]))
+
+    @cached_property
+    def _counted(self) -> list[float]:
+        """Cross-entropy of unigrams, bigrams and trigrams on validation windows; not needed to train or to look."""
+        training, held_out = (self._parts[split].numpy() for split in ("train", "validation"))
+        return window_losses(training, held_out, self.outputs, self.total_length, orders=1 + len(LONGER))
+
+    @property
+    def baseline(self) -> float:  # type: ignore[override]
+        """What knowing the letters' frequencies alone costs: the cross-entropy of p_1 on validation windows."""
+        return self._counted[0]
 
     @property
     def references(self) -> dict[str, float]:
-        return {**super().references, "even guess, ln V": uniform_entropy(self.outputs)}
+        longer = dict(zip(LONGER, self._counted[1:], strict=True))
+        return {**super().references, **longer, "even guess, ln V": uniform_entropy(self.outputs)}
+
+    @property
+    def repeated(self) -> float | None:
+        return repeated_share(self.text)
 
     def draw(self, generator: torch.Generator, split: Split, size: int) -> Batch:
         """Windows of T + 1 characters that begin anywhere in the split's part of the text."""
         part, T = self._parts[split], self.total_length
         start = torch.randint(len(part) - T, (size, 1), generator=generator)
         return next_step(part[start + torch.arange(T + 1)].long())
+
+    @property
+    def held_out(self) -> int:
+        """Characters of the part kept for validation."""
+        return len(self._parts["validation"])
+
+    def independent(self, split: Split) -> float:
+        """Windows that do not overlap."""
+        return max(1, len(self._parts[split]) // self.total_length)
 
     def windows(self, split: Split, most: int) -> Int[Tensor, "R T"]:
         """The split's text cut into windows of T characters one behind the other, at most `most` characters in all."""
@@ -86,6 +115,11 @@ class Text(Task):
             )
         start = torch.linspace(0, len(part) - length - 1, count, dtype=torch.float64).long()
         return next_step(part[start[:, None] + torch.arange(length + 1)].long())
+
+    def apart(self, most: int) -> Batch:
+        """Windows of the validation part, as evenly spaced as leaves no two of them a character in common."""
+        T = self.total_length
+        return self.validation_windows(T, max(1, min(most, (len(self._parts["validation"]) - 1) // T)))
 
     def read(self, text: str) -> Batch:
         """The characters as typed; the right one after the last is not known."""

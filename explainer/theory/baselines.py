@@ -66,18 +66,6 @@ def uniform_entropy(vocabulary: int) -> float:
     return math.log(vocabulary)
 
 
-def unigram_entropy(counts: ArrayLike) -> float:
-    """Entropy, in nats, of tokens drawn alone: -Σ p ln p with p = counts / Σ counts (V,).
-
-    It is the loss of a model that knows how often each token comes, and nothing about its neighbours.
-    """
-    frequency = np.asarray(counts, dtype=np.float64)
-    frequency = frequency[frequency > 0]
-    assert frequency.size, "no token was counted"
-    share = frequency / frequency.sum()
-    return float(max(0.0, -(share * np.log(share)).sum()))
-
-
 def naive_rmse(series: ArrayLike, test: int) -> float:
     """Root mean squared error, over the last `test` values, of forecasting that nothing changes.
 

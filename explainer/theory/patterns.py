@@ -6,10 +6,14 @@ and look for other stretches where the same units are.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+
+BLOCKS = 20
+"""Blocks of rows that are left out in turn."""
 
 
 class Place(NamedTuple):
@@ -43,13 +47,41 @@ def held(on: Bool[np.ndarray, "*R T"], length: int) -> Bool[np.ndarray, "*R W"]:
 
 
 def expected(on: Bool[np.ndarray, "R T U"], length: int) -> float:
-    """How many stretches would have all units on if these were independent: their number times prod_u share_u.
+    """How many stretches would have all units on if each unit's rows were dealt out anew: R sum_w prod_u share_uw.
 
-    share_u is that of the stretches over which unit u is on all along, so each unit keeps its own persistence.
+    share_uw is that of the rows in which unit u is on all along the stretch from place w. So each unit keeps its own
+    persistence and its own course along a row, which begins at the zero state for all of them; only what they
+    have to do with each other in one row is taken away. It is the mean over all ways to deal.
     """
     each = held(np.moveaxis(on, -1, 0), length)
-    stretches = each[0].size if len(each) else 0
-    return float(stretches * each.mean(axis=(1, 2)).prod()) if stretches else 0.0
+    return float(on.shape[0] * each.mean(axis=1).prod(axis=0).sum()) if each.size else 0.0
+
+
+def excess(on: Bool[np.ndarray, "R T U"], length: int) -> tuple[float, float]:
+    """How many times as many stretches have all units on as `expected`, and the standard error of that over rows.
+
+    Neighbouring stretches are nearly the same one, so whole blocks of rows are left out in turn (at most `BLOCKS` of
+    them): the jackknife, sqrt((b - 1) / b sum_i (r_i - mean r)^2). NaN where nothing is expected, an error also of one row.
+    """
+    R = len(on)
+    each = held(np.moveaxis(on, -1, 0), length)  # (U, R, W)
+    if not each.size:
+        return math.nan, math.nan
+    blocks = np.arange(R) * min(BLOCKS, R) // R
+    b = int(blocks[-1]) + 1
+    starts = np.searchsorted(blocks, np.arange(b))
+    shares = np.add.reduceat(each, starts, axis=1, dtype=np.int64)  # (U, b, W) counts of each block
+    found = np.add.reduceat(each.all(axis=0).sum(axis=1), starts)
+    sizes = np.bincount(blocks)
+    rest = (shares.sum(axis=1, keepdims=True) - shares) / np.maximum(1, R - sizes)[:, None]
+    chance = (R - sizes) * rest.prod(axis=0).sum(axis=1)
+    whole = expected(on, length)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        without = (found.sum() - found) / chance
+        times = found.sum() / whole if whole else math.nan
+    if b < 2 or not np.isfinite(without).all():
+        return float(times), math.nan
+    return float(times), float(np.sqrt((b - 1) / b * np.square(without - without.mean()).sum()))
 
 
 def places(together: Bool[np.ndarray, "R T"], length: int) -> list[Place]:

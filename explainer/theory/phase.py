@@ -19,6 +19,8 @@ GRID = 0.02  # in ln(step)
 SMOOTH = 0.1  # the standard deviation of the smoothing, in ln(step): about a tenth of the steps so far
 FOLD = 3.0  # how many times earlier and later than the steepest place bends are looked for
 TIMES = 2.0  # the share of an exponential approach that a phase change makes at least
+ALIKE = 1e-6  # numbers that differ by a smaller share are one: ten times the rounding of the float32 on a tape
+BEND = 1e-3  # the least bend at both ends, as a share of the greatest slope; a normal curve of deviation ln(FOLD) has 0.011
 
 
 class PhaseChange(NamedTuple):
@@ -33,11 +35,15 @@ class PhaseChange(NamedTuple):
 def phase_change(steps: ArrayLike, values: ArrayLike, least: float) -> PhaseChange | None:
     """The phase change of a curve, None where it has none.
 
-    The curve is smoothed, and looked at around the place where it is steepest, up to `FOLD` times earlier and
+    The curve is smoothed, and looked at around the first place where it is steepest, up to `FOLD` times earlier and
     later. `first` is where the second difference is largest before that place, `last` where it is smallest after
     it (for a falling curve the signs change). Both must lie inside, two widths of the smoothing from the curve's
-    ends, and the curve must make between them `TIMES` the share of its range that an exponential approach could, and
-    no less than `least`.
+    ends, and bend by at least `BEND` of the greatest slope; and the curve must make between them `TIMES` the share of
+    its range that an exponential approach could, and no less than `least`.
+
+    Nothing turns on the last bit of the values: between two steps recorded far apart the curve is a straight line in
+    ln(step), all of it equally steep and with no bend but rounding, so places whose values differ by less than
+    `ALIKE` are tied and the first one counts, and a curve that stays within `ALIKE` of its size is constant.
 
     Args:
         steps: growing. Those below 1, and values that are not finite, are left out.
@@ -47,17 +53,22 @@ def phase_change(steps: ArrayLike, values: ArrayLike, least: float) -> PhaseChan
     u, y = smoothed(steps, values)
     if len(y) < 5:
         return None
-    steepest = int(np.abs(np.diff(y)).argmax())
-    sign = np.sign(y[steepest + 1] - y[steepest])
+    if np.ptp(y) <= ALIKE * np.abs(y).max():
+        return None
+    slopes = np.diff(y)
+    steepest = first_largest(np.abs(slopes))
+    sign = np.sign(slopes[steepest])
     bend = sign * np.diff(y, n=2)  # bend[i] belongs to u[i + 1]
     window = int(np.log(FOLD) / GRID)
     start, stop = max(0, steepest - window), min(len(bend), steepest + window)
     if start == steepest or stop == steepest:
         return None  # steepest at an end
-    first = start + int(bend[start:steepest].argmax())
-    last = steepest + int(bend[steepest:stop].argmin())
+    first = start + first_largest(bend[start:steepest])
+    last = steepest + first_largest(-bend[steepest:stop])
     if first == start or last == stop - 1:
         return None  # it bends most where the curve or the stretch ends
+    if min(bend[first], -bend[last]) < BEND * abs(slopes[steepest]):
+        return None  # a straight line there
     first, last = first + 1, last + 1
     change = abs(y[last] - y[first])
     if u[first] - u[0] < 2 * SMOOTH or u[-1] - u[last] < 2 * SMOOTH:
@@ -65,6 +76,12 @@ def phase_change(steps: ArrayLike, values: ArrayLike, least: float) -> PhaseChan
     if change < max(least, TIMES * exponential_share(np.exp(u[last] - u[first])) * np.ptp(y)):
         return None
     return PhaseChange(*(float(each) for each in (np.exp(u[first]), np.exp(u[last]), y[first], y[last])))
+
+
+def first_largest(values: Float[np.ndarray, " places"]) -> int:
+    """The first place whose value is the largest, or less than `ALIKE` of it below."""
+    top = values.max()
+    return int((values >= top - ALIKE * abs(top)).argmax())
 
 
 def exponential_share(fold: float) -> float:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from jaxtyping import Float
 
+Variable = Callable[[Sequence[str]], Float[np.ndarray, " T"]]
+
 OPENING, CLOSING, QUOTES = "([{", ")]}", "'\"`"
 
 
@@ -68,21 +70,23 @@ def since_line(tokens: Sequence[str]) -> Float[np.ndarray, " T"]:
     return since(tokens, lambda token: token in ("\n", "⏎"))
 
 
-def first_bit(tokens: Sequence[str]) -> Float[np.ndarray, " T"]:
-    """The sign of the last pulse of bit 1 (`+1` or `-1`, alone or beside others); 0 before the first."""
-    held, values = 0, np.empty(len(tokens))
-    for at, token in enumerate(tokens):
-        held = 1 if "+1" in token else -1 if "-1" in token else held
-        values[at] = held
-    return values
+def bit(number: int) -> Variable:
+    """The sign of the last pulse of one bit (`+1` or `-1` of bit 1, alone or beside others); 0 before the first."""
+
+    def held(tokens: Sequence[str]) -> Float[np.ndarray, " T"]:
+        sign, values = 0, np.empty(len(tokens))
+        for at, token in enumerate(tokens):
+            sign = 1 if f"+{number}" in token else -1 if f"-{number}" in token else sign
+            values[at] = sign
+        return values
+
+    return held
 
 
 def since_pulse(tokens: Sequence[str]) -> Float[np.ndarray, " T"]:
     """Steps since the last pulse of any bit."""
     return since(tokens, lambda token: "+" in token or "-" in token)
 
-
-Variable = Callable[[Sequence[str]], Float[np.ndarray, " T"]]
 
 VARIABLES: Mapping[str, Mapping[str, Variable]] = {
     "text": {
@@ -94,56 +98,13 @@ VARIABLES: Mapping[str, Mapping[str, Variable]] = {
     "adding": {"markers seen": markers_seen, "numbers since a marker": since_marker, "position": position},
     "copy": {"position": position},
     "repeat": {"position": position},
-    "flipflop": {"bit 1": first_bit, "steps since a pulse": since_pulse, "position": position},
+    "flipflop": {"steps since a pulse": since_pulse, "position": position},
     "forecast": {"position": position},
 }
-"""Of each task, what is worth looking for."""
+"""Of each task, what is worth looking for; of the flip-flop also its bits."""
 
 
-def correlation(variable: Float[np.ndarray, " M"], units: Float[np.ndarray, "M N"]) -> Float[np.ndarray, " N"]:
-    """Pearson's r of the variable with each unit; 0 for one that never changes, or is not finite."""
-    x = np.asarray(variable, np.float64) - np.mean(variable)
-    y = np.asarray(units, np.float64)
-    y = y - y.mean(axis=0)
-    size = np.sqrt((x @ x) * np.einsum("mn,mn->n", y, y))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        r = (x @ y) / size
-    return np.where(np.isfinite(r), np.clip(r, -1.0, 1.0), 0.0)
-
-
-def probe(
-    states: Float[np.ndarray, "M N"], variable: Float[np.ndarray, " M"], seed: int = 0, ridge: float = 1e-2
-) -> tuple[float, float]:
-    """How well a linear readout of the state tells the variable, and a control (Hewitt & Liang 2019).
-
-    Ridge regression on a random half of the samples, R^2 on the other half; the control does the
-    same with the variable's values shuffled among the samples, so that it can only memorise.
-
-    Args:
-        states: standardised inside.
-        variable: its value at each sample.
-        seed: of the halves and the shuffling.
-        ridge: penalty relative to the number of samples.
-
-    Returns:
-        (R^2, R^2 of the control); (0, 0) if the variable does not change.
-    """
-    states = np.asarray(states, np.float64)
-    variable = np.asarray(variable, np.float64)
-    M = len(variable)
-    if M < 4 or variable.std() == 0 or not np.isfinite(states).all():
-        return 0.0, 0.0
-    spread = states.std(axis=0)
-    design = np.column_stack([(states - states.mean(axis=0)) / np.where(spread > 0, spread, 1.0), np.ones(M)])
-    random = np.random.default_rng(seed)
-    order = random.permutation(M)
-    shuffled = variable[random.permutation(M)]
-    train, test = order[: M // 2], order[M // 2 :]
-    gram = design[train].T @ design[train] + ridge * len(train) * np.eye(design.shape[1])
-
-    def score(target: Float[np.ndarray, " M"]) -> float:
-        rest = target[test] - design[test] @ np.linalg.solve(gram, design[train].T @ target[train])
-        total = ((target[test] - target[test].mean()) ** 2).sum()
-        return float(1 - (rest**2).sum() / total) if total > 0 else 0.0
-
-    return score(variable), score(shuffled)
+def variables(task: str, bits: int) -> Mapping[str, Variable]:
+    """What is worth looking for in a network that learns `task`, by name; `bits` are those that a flip-flop holds."""
+    own = {f"bit {number}": bit(number) for number in range(1, bits + 1)} if task == "flipflop" else {}
+    return {**own, **VARIABLES[task]}

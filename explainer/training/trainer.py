@@ -3,14 +3,14 @@
 What a run does next depends on its configuration, its weights, its optimizer's moments, the number of updates
 done and the learning rate set by hand, and on nothing else: batch k is a pure function of k, and the noise of
 dropout is drawn from (seed, k). So runs may be interleaved, killed and resumed without a change of one bit
-on the CPU.
+on the CPU, by the same torch with the same number of threads.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -25,6 +25,10 @@ from explainer.training.device import pick_device
 from explainer.training.optimizer import clip_factor, load_optimizer_arrays, make_optimizer, optimizer_arrays
 from explainer.training.schedule import lr_at
 from explainer.training.step import Diverged, GradientDetail, Step
+from explainer.training.validation import Validated
+
+AT_ONCE = 2**15
+"""Steps of validation sequences that go through the model together, at most: activations are kept for none of them."""
 
 
 class Trainer:
@@ -56,6 +60,7 @@ class Trainer:
         self._parameters: dict[str, Tensor] = dict(self.model.named_parameters())
         self._optimizer = make_optimizer(config, self._parameters.values())
         self._lr = config.lr
+        self._drawn: list[Batch] = []
 
     @property
     def parameter_names(self) -> tuple[str, ...]:
@@ -136,29 +141,52 @@ class Trainer:
 
     # -- looking ------------------------------------------------------------------------------
 
-    @torch.no_grad()
     def evaluate(self, batches: int = 8) -> dict[str, float]:
         """Means over the first `batches` validation batches: "validation loss", the task's metric, its extras.
 
-        Changes nothing: the model's mode is put back, and no generator is drawn from.
+        Raises:
+            ValueError: `batches` is below 1.
+        """
+        return dict(self.validate(batches).values)
+
+    @torch.no_grad()
+    def validate(self, batches: int) -> Validated:
+        """The first `batches` validation batches, read by the model as it is now.
+
+        Changes nothing: the model's mode is put back, and no generator is drawn from. All sequences go through the
+        model at once, which for small networks takes half the time of one batch after the other.
 
         Raises:
             ValueError: `batches` is below 1.
         """
         if batches < 1:
             raise ValueError(f"batches = {batches} is too few to evaluate. Choose at least 1.")
+        drawn = self._validation_batches(batches)
         training = self.model.training
         self.model.eval()
         try:
-            rows = [self._evaluate_one(number) for number in range(batches)]
+            outputs = [
+                output
+                for group in _groups(drawn)
+                for output in self.model(torch.cat([batch.x for batch in group])).split(len(group[0].x))
+            ]
         finally:
             self.model.train(training)
-        return {name: math.fsum(row[name] for row in rows) / batches for name in rows[0]}
+        pairs = list(zip(outputs, drawn, strict=True))
+        rows = [
+            {"validation loss": self.task.loss(output, batch).item(), **self._metrics(output, batch)}
+            for output, batch in pairs
+        ]
+        return Validated(
+            values={name: math.fsum(row[name] for row in rows) / batches for name in rows[0]},
+            losses=torch.cat([self.task.loss_per_sequence(*pair) for pair in pairs]).double().cpu().numpy(),
+        )
 
-    def _evaluate_one(self, number: int) -> dict[str, float]:
-        batch = self.task.batch(number, split="validation").to(self.device)
-        output = self.model(batch.x)
-        return {"validation loss": self.task.loss(output, batch).item(), **self._metrics(output, batch)}
+    def _validation_batches(self, count: int) -> list[Batch]:
+        """Drawn once, and kept: they are the same at every moment."""
+        for number in range(len(self._drawn), count):
+            self._drawn.append(self.task.batch(number, split="validation").to(self.device))
+        return self._drawn[:count]
 
     def _metrics(self, output: Float[Tensor, "B T outputs"], batch: Batch) -> dict[str, float]:
         return {self.task.metric: self.task.score(output, batch), **self.task.extras(output, batch)}
@@ -188,7 +216,7 @@ class Trainer:
             parameter.copy_(torch.tensor(weights[name]))
 
     def checkpoint(self) -> dict[str, np.ndarray]:
-        """All that is needed to go on, as copies: on the CPU, bit for bit.
+        """All that is needed to go on, as copies: on the CPU with the same number of threads, bit for bit.
 
         "step" and "lr" are numbers; "weights/<parameter>" and "optimizer/<key>/<parameter>" are arrays.
         """
@@ -241,3 +269,11 @@ def train(
 def _under(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The arrays whose names begin with `prefix`, without it."""
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def _groups(batches: Sequence[Batch]) -> Iterator[Sequence[Batch]]:
+    """The batches, as many at once as have `AT_ONCE` steps in all."""
+    B, T = batches[0].x.shape[:2]
+    count = max(1, AT_ONCE // (B * T))
+    for start in range(0, len(batches), count):
+        yield batches[start : start + count]

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import streamlit as st
 
 from explainer.config import RunConfig
-from explainer.data import Series, check_text, csv_columns, digest, read_csv
+from explainer.data import Series, check_text, csv_columns, digest, read_csv, repeated_share
+from explainer.figures.subject import repeated_words
 from explainer.limits import refuse_if_too_big
 from explainer.runs.inputs import check_length, prepare, training_inputs
 from explainer.ui.backend import client
@@ -35,6 +36,7 @@ class Given:
         size: characters, or values.
         outputs: V of a text, 1 for a series.
         words: what it is, in a few words; they may be the user's, so not Markdown.
+        repeated: share of a text's validation part that stands verbatim in training (`data.repeats`), None if unknown.
     """
 
     digest: str
@@ -42,6 +44,7 @@ class Given:
     size: int = 0
     outputs: int = 1
     words: str = ""
+    repeated: float | None = None
 
 
 def given_text(text: str) -> Given:
@@ -53,7 +56,7 @@ def given_text(text: str) -> Given:
     body = check_text(text)
     distinct = len(set(body))
     words = f"A text of {len(body):,} characters, {distinct} distinct ones, that begins “{body[:40].strip()}…”"
-    return Given(digest(body), body, len(body), distinct, words)
+    return Given(digest(body), body, len(body), distinct, words, repeated_share(body))
 
 
 def given_series(series: Series) -> Given:
@@ -153,6 +156,8 @@ def own_data(page: str) -> Given | None:
             st.error(literal(trouble), icon=":material/error:")
         if given and given.body:
             st.markdown(literal(given.words))
+            if repeated_words(given.repeated):
+                st.caption(repeated_words(given.repeated))
             st.caption(
                 "Kept on this host with the runs made from it. Whoever has the address of such a run can see it."
             )

@@ -73,13 +73,22 @@ def row(run: Run, now: float) -> dict[str, str]:
         "Run": f"[{literal(label(run))}]({base_path()}{place.path}?run={run.id}){_branch(run.config)}",
         "Status": run.status,
         "Step": _unbroken(f"{run.step:,} of {run.config.steps:,}"),
-        "Result": f"{number(result(run))} {metric}",
+        "Result": f"{number(result(run))} {metric}{_measured(run)}",
         "Baseline": number(run.meta.get("baseline")),
         "Parameters": UNKNOWN if parameters is None else f"{parameters:,}",
         "Tape": _unbroken(size(run.bytes)),
         "Begun": _unbroken(ago(now - run.created)),
         "": _unbroken(whose),
     }
+
+
+def _measured(run: Run) -> str:
+    """At which step a result was measured that is not the final one, and the lowest validation loss if it has risen since."""
+    low = run.meta.get("lowest", {})
+    if low.get("risen"):
+        return f"; validation loss was lowest, {number(low['value'])}, at step {low['step']:,}"
+    steps = annotator().metrics(run).get(f"{run.meta.get('metric')}:step") if not run.meta.get("final") else None
+    return f" at step {int(steps[-1]):,}" if run.step and steps is not None and len(steps) else ""
 
 
 def rows(runs: Sequence[Run]) -> list[dict[str, str]]:

@@ -10,6 +10,7 @@ import streamlit as st
 
 from explainer.config import RunConfig
 from explainer.player.mount import base_path
+from explainer.runs.store import Run
 from explainer.ui.source import source_of
 
 
@@ -36,7 +37,7 @@ def words_below(
     math: str,
     code: Sequence[tuple[str, str]],
     experiments: Sequence[Experiment],
-    config: RunConfig | None = None,
+    run: Run | RunConfig | None = None,
 ) -> None:
     """The four tabs; only the open one is computed.
 
@@ -47,7 +48,7 @@ def words_below(
         math: Markdown with formulas.
         code: (file within the package, name) of what just ran.
         experiments: for Try.
-        config: the run on the page, for the script that repeats it.
+        run: the one on the page, or its configuration, for the script that repeats it.
     """
     names = ["Explain", "Math", "Code", "Try"]
     tabs = st.tabs(names, key=f"{key}-tabs", on_change="rerun")
@@ -57,9 +58,10 @@ def words_below(
         tabs[1].markdown(math)
     if tabs[2].open:
         with tabs[2]:
-            if config is not None:
+            if run is not None:
                 st.caption("The run on this page, again, anywhere Python runs:")
-                st.code(script(config), language="python")
+                threads = run.meta.get("threads", []) if isinstance(run, Run) else []
+                st.code(script(run.config if isinstance(run, Run) else run, threads), language="python")
             for path, name in code:
                 st.caption(f"explainer/{path}")
                 st.code(source_of(path, name), language="python")
@@ -74,13 +76,25 @@ def words_below(
                         st.markdown(experiment.answer)
 
 
-def script(config: RunConfig) -> str:
-    """Python that repeats the run: the same configuration, so the same numbers on the CPU."""
+def script(config: RunConfig, threads: Sequence[tuple[int, int]] = ()) -> str:
+    """Python that repeats the run: the same numbers to the bit on the same processor with the same torch and threads.
+
+    Args:
+        threads: of the CPU that the run had, [first step, number] each; () where nobody noted it.
+    """
     given = {name: getattr(config, name) for name in config.to_query()}
     fields = ", ".join(f"{name}={value!r}" for name, value in given.items())
+    set_threads = ""
+    if len(threads) == 1:
+        set_threads = f"torch.set_num_threads({threads[0][1]})  # as this run had: sums then end in the same bits\n"
+    elif threads:
+        had = ", then ".join(f"{number} from step {step} on" for step, number in threads)
+        set_threads = f"torch.set_num_threads({threads[-1][1]})  # this run had {had}, so last bits will differ\n"
     return (
-        "from explainer import RunConfig, train\n\n"
-        f"config = RunConfig({fields})\n"
+        ("import torch\n" if threads else "")
+        + "from explainer import RunConfig, train\n\n"
+        + set_threads
+        + f"config = RunConfig({fields})\n"
         "for step in train(config):\n"
         "    print(step.number, step.loss)\n"
     )

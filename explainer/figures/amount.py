@@ -1,4 +1,4 @@
-"""Numbers as sentences have them: few digits, in people's notation, and powers that follow from their factor."""
+"""A number as a sentence says it: few digits, in people's notation, and a factor whose power can be computed from it."""
 
 from __future__ import annotations
 
@@ -12,22 +12,33 @@ CLOSE = 0.005
 """Relative: to this what a reader computes from a printed factor agrees with what is printed beside it."""
 LARGE = "more than 10³⁸"  # what float32 does not hold
 MOST_DIGITS = 12
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def amount(value: float, digits: int = 3) -> str:
+    """A finite number in so many significant digits: 0.031, 8, 12,400; below a thousandth or from a million on as 3.1·10⁸."""
+    assert math.isfinite(value), value
+    return _bare(_written(value, digits))
+
+
+def counted(count: int, noun: str) -> str:
+    """A whole number and what it counts, whose plural ends in s: 1 step, 12,000 steps."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def short(value: float) -> str:
-    """A number in three digits, below 0.01 in two: 0.63, 0.0031, 1,234, 3.1·10⁻¹¹; in words if it is not finite."""
+    """A number in three digits, below 0.01 in two: 0.63, 0.0031, 1,230, 3.1·10⁻¹¹; in words if it is not finite."""
     value = float(value)
     if math.isnan(value):
         return "not a number"
     if math.isinf(value):
         return LARGE if value > 0 else "less than −10³⁸"
-    return _bare(_written(value, 2 if abs(value) < 0.01 else 3))
+    return amount(value, 2 if abs(value) < 0.01 else 3)
 
 
 def short_steps(count: float) -> str:
-    """A time in steps, in two digits or in whole steps: "0.38 steps", "1 step", "6.6 steps", "693 steps"."""
-    said = _bare(_written(count, 2)) if count < 9.95 else short(round(count))
+    """A time in steps, in two digits, from ten on in three: "0.38 steps", "1 step", "6.6 steps", "693 steps"."""
+    said = amount(count, 2) if count < 9.95 else amount(round(count))
     return f"{said} {'step' if said == '1' else 'steps'}"
 
 
@@ -46,11 +57,6 @@ def half_life(factor: float) -> float:
     """Steps in which a positive factor per step halves or doubles; infinite for 1."""
     slope = abs(math.log(factor))
     return math.log(2) / slope if slope else math.inf
-
-
-def counted(count: int, what: str) -> str:
-    """ "1 step", "2 steps"."""
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def percent(share: float) -> str:
@@ -91,15 +97,14 @@ def _rounded(value: float, digits: int) -> float:
 
 
 def _written(value: float, digits: int) -> str:
-    """So many digits; between 10⁻³ and 10⁶ without a power of ten, and then with all digits before the point."""
+    """So many digits, zeros at their end among them."""
     if value == 0:
         return "0"
-    number, power = f"{value:.{digits - 1}e}".split("e")
-    exponent = int(power)
-    if -3 <= exponent < 6:
-        decimals = digits - 1 - exponent
-        return f"{_rounded(value, digits):,.{decimals}f}" if decimals > 0 else f"{value:,.0f}"
-    return f"{number}·10{str(exponent).translate(_RAISED)}"
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    power = int(exponent)
+    if not -4 < power < 6:
+        return f"{mantissa}·10{str(power).translate(RAISED)}"
+    return f"{_rounded(value, digits):,.{max(0, digits - 1 - power)}f}"
 
 
 def _bare(said: str) -> str:

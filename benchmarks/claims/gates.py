@@ -1,0 +1,89 @@
+"""What do the gates do?"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from benchmarks.claims.claim import Answer, Answers, Claim, at_most, within
+from benchmarks.claims.experiments import Experiment
+from benchmarks.claims.lab import Lab
+from explainer.records import GatesRecord
+
+DEPTH, QUOTES, WORD = "bracket depth", "inside quotes", "characters since a blank"
+
+
+def _gates(lab: Lab, asked: Experiment, step: int | None = None, **fields: object) -> GatesRecord:
+    record: GatesRecord = lab.run(asked.config, **fields).look("gates", step)
+    return record
+
+
+def _update(record: GatesRecord) -> np.ndarray:
+    """The update gate of each unit at each step, (T, N)."""
+    gate: np.ndarray = record.gates[0, record.gate_names.index("update")]
+    return gate
+
+
+def _renewed(lab: Lab, asked: Experiment) -> bool:
+    """Whether the mean update gate is lower at both starred numbers than at any other but the first and the last."""
+    record = _gates(lab, asked)
+    mean = _update(record).mean(axis=1)
+    starred = [at for at, token in enumerate(record.tokens) if "*" in token]
+    others = [at for at in range(1, len(mean) - 1) if at not in starred]
+    return bool(mean[starred].max() < mean[others].mean() - 2 * mean[others].std())
+
+
+def time_constant(lab: Lab, asked: Experiment, bias: float) -> float:
+    """The median over the units, before training."""
+    kept = _gates(lab, asked, 0, forget_bias=bias).kept
+    return float(np.median(-1 / np.log(kept)))
+
+
+def _correlations(lab: Lab, asked: Experiment, variable: str, step: int | None = None) -> np.ndarray:
+    """Of each unit with the variable; default, at the end."""
+    record = _gates(lab, asked, step)
+    found: np.ndarray = record.correlations[record.variables.index(variable)]
+    return found
+
+
+def _probes(lab: Lab, asked: Experiment) -> list[float]:
+    """What a linear readout tells of the quotation marks, before training and after."""
+    records = [_gates(lab, asked, step) for step in (0, None)]
+    return [float(record.probes[record.variables.index(QUOTES)]) for record in records]
+
+
+ANSWERS: Answers = {
+    1: Answer(
+        claims=(
+            Claim("near one [half] everywhere", lambda lab, asked: float(_update(_gates(lab, asked, 0)).mean()), within(0.1)),
+            Claim("differs at the two starred numbers", _renewed),
+        ),
+        given={"At step 0": "the moment"},
+        asked={"step 0": "the moment"},
+    ),
+    2: Answer(
+        claims=(
+            Claim("σ(2) = [0.88]", lambda lab, asked: 1 / (1 + math.exp(-2))),
+            Claim("All units keep about σ(2) = [0.88] of", lambda lab, asked: float(_gates(lab, asked, 0).kept.mean()), within(0.02)),
+            Claim("= [7.9] steps", lambda lab, asked: time_constant(lab, asked, 2.0), within(0.8)),
+            Claim("about [1.4]", lambda lab, asked: time_constant(lab, asked, 0.0), within(0.1)),
+        ),
+        given={"−1 / ln 0.88": "the formula", "a bias of 0": "the usual start"},
+    ),
+    3: Answer(
+        claims=(
+            Claim("(r = [−0.44])", lambda lab, asked: _correlations(lab, asked, DEPTH)[34], within(0.03)),
+            Claim("more than [0.26] before", lambda lab, asked: np.abs(_correlations(lab, asked, DEPTH, 0)).max(), at_most),
+            Claim(
+                "Quotation marks: [0.25] before, [0.38] at the end",
+                lambda lab, asked: [np.abs(_correlations(lab, asked, QUOTES, step)).max() for step in (0, None)],
+                within(0.03),
+            ),
+            Claim("R² rises from [0.25] to [0.45]", _probes, within(0.03)),
+            Claim("[0.72] at the end", lambda lab, asked: _correlations(lab, asked, WORD).max(), within(0.03)),
+            Claim("at step 0, with [−0.72]", lambda lab, asked: _correlations(lab, asked, WORD, 0).min(), within(0.03)),
+        ),
+        asked={"to step 0": "the moment"},
+    ),
+}  # fmt: skip

@@ -1,0 +1,61 @@
+"""What if I break it?"""
+
+from __future__ import annotations
+
+import math
+
+from benchmarks.claims.claim import Answer, Answers, Claim, about, at_most, within
+from benchmarks.claims.experiments import Experiment
+from benchmarks.claims.lab import Lab, Run
+from explainer.records import SurgeryRecord
+from explainer.theory.baselines import adding_constant
+
+LSTM = {"model": "lstm"}
+
+
+def _operated(lab: Lab, asked: Experiment, surgery: str = "") -> SurgeryRecord:
+    """The lens on the last moment of the page's run, with the surgery of the address or another one."""
+    record: SurgeryRecord = lab.run(asked.config).look("surgery", 800, surgery=surgery or asked.query["surgery"])
+    return record
+
+
+def _branch(lab: Lab, asked: Experiment) -> Run:
+    return lab.branch(lab.run(asked.config), asked.query["surgery"], steps=300)
+
+
+def _errors(*steps: int):  # type: ignore[no-untyped-def]
+    """Validation losses of "Train on like this" after these many updates."""
+    return lambda lab, asked: [_branch(lab, asked).error(step) for step in steps]
+
+
+ANSWERS: Answers = {
+    1: Answer(
+        claims=(
+            Claim("from [0.0026] to [0.17]", lambda lab, asked: (_operated(lab, asked).loss, _operated(lab, asked).operated_loss), about(0.1)),
+            Claim("[63] times", lambda lab, asked: _operated(lab, asked).operated_loss / _operated(lab, asked).loss, about(0.1)),
+            Claim("from [0.2] to [0.002] after 50 steps, and to less than [0.001] after 300", _errors(0, 50, 300), (about(0.2), about(0.3), at_most)),
+        ),
+        given={"for 300 steps": "what Train on like this asks for"},
+        asked={"held at 1": "of the address"},
+    ),
+    2: Answer(
+        claims=(
+            Claim("from [1.4] to [4.4]", lambda lab, asked: (_operated(lab, asked).loss, _operated(lab, asked).operated_loss), within(0.1)),
+            Claim("ln 32 = [3.5]", lambda lab, asked: math.log(32)),
+            Claim("can go: [0.01]", lambda lab, asked: _operated(lab, asked).effects[1], within(0.01)),
+        ),
+        given={"32 symbols": "of the task"},
+        asked={"eight heads": "two layers of four"},
+    ),
+    3: Answer(
+        claims=(
+            Claim("Before the first update the validation loss is [0.23]", _errors(0), about(0.1)),
+            Claim("always answering 1 ([0.17])", lambda lab, asked: adding_constant()),
+            Claim("After 50 steps it is [0.04], after 300 less than [0.002]", _errors(50, 300), (about(0.2), at_most)),
+            Claim("the [0.0025] that the parent", lambda lab, asked: lab.run(asked.config).error(800), about(0.1)),
+        ),
+        questions=(
+            Claim("is [131] times what it was", lambda lab, asked: _operated(lab, asked).operated_loss / _operated(lab, asked).loss, about(0.1)),
+        ),
+    ),
+}  # fmt: skip

@@ -1,0 +1,155 @@
+"""What a head's scores would be by chance: if it looked evenly, and if its tokens stood in another order.
+
+A score of Olsson et al. 2022 is the weight on marked keys, and many a head has some of it without looking for them: where most
+keys are marked, evenness is enough; where tokens have habits, so is a liking for one token when reading another, which a
+single layer can have. So each score is measured again where only the relation that it is about is broken. A quarter of the places of a
+sequence, M, have their tokens changed among each other, the others keep theirs, and the same weights read that: A'.
+
+    previous token   t - 1 in M, t not: the weight of t on where the token that stood before it went, if that is before t
+    same token       s in M, t not:     the weight of t on the place s of the earlier token, where another one stands now
+    prefix matching  s - 1 in M, t, t - 1 and s not: the weight of t on s, whose token and place are as before; but what stands
+                     before it is another token, so that it follows no earlier occurrence of x_t there
+
+A head of the first block knows a key's token and place and nothing of what stands before it; its weight stays, and all of its prefix-matching score
+is chance. An induction head's weight goes elsewhere. (Olsson et al. score heads on random tokens said twice, where tokens have no habits;
+here the input is the run's own.)
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from explainer.models import SequenceModel, observe
+from explainer.records import ROLES
+from explainer.tasks import Batch
+
+SHUFFLED = 32
+"""Sequences that are shuffled, at least: fewer are taken several times, each in another order."""
+MOVED = 0.25
+"""Share of the places whose tokens change places: p (1 - p)^3, the share of pairs that tell of prefix matching, is largest there."""
+
+
+def chance(
+    model: SequenceModel,
+    batch: Batch,
+    layers: list[Float[Tensor, "B H T T"]],
+    keys: dict[str, Bool[Tensor, "B T T"]],
+    most: int,
+) -> Float[Tensor, "roles L H"]:
+    """The larger one of the two chance levels of every role and head, in the order of `ROLES`.
+
+    Over the pairs (t, s) that tell, t having k_t marked keys, the level of shuffled tokens is
+
+        score - sum (A_ts - A'_ts) / sum (1 / k_t)    of the same token and prefix matching, and    mean A'_ts    of the previous one.
+
+    Where no pair tells, as in a run of one letter, no order is another one, and the level is the score itself. NaN where the score is.
+
+    Args:
+        model: in eval mode.
+        layers: A of the batch, of each block.
+        keys: of each role, the marked keys.
+        most: sequences that memory holds.
+    """
+    times = max(1, min(SHUFFLED, most) // len(batch.x))
+    x = batch.x.repeat(times, *[1] * (batch.x.ndim - 1))
+    order = shuffles(len(x), x.shape[1]).to(x.device)
+    index = order if x.ndim == 2 else order[..., None].expand_as(x)
+    shuffled = x.gather(1, index)
+    points = [f"block.{layer}.weights" for layer in range(len(layers))]
+    with observe(model, *points) as seen:
+        model(shuffled)
+    telling = pairs(x, shuffled, order, {name: each.repeat(times, 1, 1) for name, each in keys.items()})
+    found = []
+    for name in ROLES:
+        marked = keys[name]
+        even = mean_weight(evenly(marked.shape[-1], marked.device), marked)
+        each = []
+        for point, weights in zip(points, layers, strict=True):
+            values = seen[point]
+            assert isinstance(values, Tensor)
+            score = mean_weight(weights, marked)
+            left = _shuffled(name, weights.repeat(times, 1, 1, 1), values.to(weights.dtype), order, telling[name])
+            level = left if name == "previous_token" else score - left
+            level = torch.where(level.isnan(), score, level)
+            each.append(torch.fmax(even.expand_as(score), level).clamp(0, 1).where(score.isfinite(), torch.nan))
+        found.append(torch.stack(each))
+    return torch.stack(found)
+
+
+def shuffles(B: int, T: int) -> Int[Tensor, "B T"]:
+    """[b, p]: the place that the token at p comes from. A quarter of the places, drawn for each sequence, are permuted; always the same."""
+    generator = torch.Generator().manual_seed(0)
+    moved = torch.rand(B, T, generator=generator) < MOVED
+    order = torch.arange(T).repeat(B, 1)
+    for row, places in zip(order, moved, strict=True):
+        at = places.nonzero()[:, 0]
+        row[at] = at[torch.randperm(len(at), generator=generator)]
+    return order
+
+
+def pairs(
+    x: Tensor, shuffled: Tensor, order: Int[Tensor, "B T"], keys: dict[str, Bool[Tensor, "B T T"]]
+) -> dict[str, Float[Tensor, "B T T"]]:
+    """[b, t, s] of each role: 0 where the pair does not tell, else 1 / (marked keys of t).
+
+    One that tells has what the score is about broken and all else as it was; that of the previous token is at (t, t - 1), wherever that
+    token is now.
+    """
+    T = x.shape[1]
+    moved = order != torch.arange(T, device=x.device)
+    stays = ~moved
+    same = (
+        (shuffled[:, None] == x[:, :, None]).flatten(3).all(-1) if x.ndim == 3 else shuffled[:, None] == x[:, :, None]
+    )
+    before = stays.roll(1, 1)  # t - 1 stays
+    before[:, 0] = True
+    other = moved[:, None, :] & ~same  # at s is another token now, and it is not that of t
+    follows = other.roll(1, 2)
+    follows[:, :, 0] = False
+    went = torch.empty_like(order).scatter_(1, order, torch.arange(T, device=x.device).expand_as(order))
+    gone = torch.zeros_like(keys["previous_token"])
+    t = torch.arange(1, T, device=x.device)
+    gone[:, t, t - 1] = stays[:, 1:] & moved[:, :-1] & (went[:, :-1] < t)
+    mask = {
+        "previous_token": gone,
+        "duplicate_token": stays[:, :, None] & other,
+        "prefix_matching": (stays & before)[:, :, None] & stays[:, None, :] & follows,
+    }
+    return {name: (mask[name] & keys[name]) / keys[name].sum(-1, keepdim=True).clamp(min=1) for name in ROLES}
+
+
+def _shuffled(
+    name: str,
+    weights: Float[Tensor, "B H T T"],
+    shuffled: Float[Tensor, "B H T T"],
+    order: Int[Tensor, "B T"],
+    telling: Float[Tensor, "B T T"],
+) -> Float[Tensor, " H"]:
+    """Mean A'_ts of the previous token, at the place where it is now; sum (A - A') / sum (1 / k) of the others. NaN where no pair tells."""
+    mask = (telling > 0).to(weights.dtype)
+    if name == "previous_token":
+        T = order.shape[1]
+        went = torch.empty_like(order).scatter_(1, order, torch.arange(T, device=order.device).expand_as(order))
+        followed = shuffled.gather(3, went[:, None, None, :].expand_as(shuffled))
+        return torch.einsum("bhts,bts->h", followed, mask) / mask.sum()
+    return torch.einsum("bhts,bts->h", weights - shuffled, mask) / telling.sum()
+
+
+def evenly(T: int, device: torch.device) -> Float[Tensor, "1 1 T T"]:
+    """Attention that is spread evenly over what may be seen: 1 / (t + 1) for s <= t."""
+    weights = torch.ones(T, T, device=device).tril()
+    return (weights / weights.sum(-1, keepdim=True))[None, None]
+
+
+def mean_weight(weights: Float[Tensor, "#B H T T"], keys: Bool[Tensor, "B T T"]) -> Float[Tensor, " H"]:
+    """Weight on the marked keys, a mean over the queries that have any; NaN if none has."""
+    queries = keys.any(-1).sum()
+    weights = weights.expand(len(keys), *weights.shape[1:])
+    return torch.einsum("bhts,bts->h", weights, keys.to(weights.dtype)) / queries
+
+
+def just_before(B: int, T: int, device: torch.device) -> Bool[Tensor, "B T T"]:
+    """[b, t, s]: s is t - 1."""
+    return torch.ones(T, T, dtype=torch.bool, device=device).tril(-1).triu(-1).expand(B, T, T)
