@@ -135,7 +135,7 @@ def summary(record: FixedPointsRecord) -> str:
 
 def path_reading(record: FixedPointsRecord) -> str:
     """One sentence: the point that the path comes to rest near, and how far away."""
-    end = record.states[-1]
+    end = record.states[-1].astype(np.float64)
     if not np.isfinite(end).all():
         return "The sequence ends in a state that is not finite."
     if not len(record.points):

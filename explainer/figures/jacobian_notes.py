@@ -33,7 +33,9 @@ def notes(record: JacobianRecord, moment: Moment) -> Notes:
     flat = np.flatnonzero(record.saturated[back] > FLAT) + 1
     failing = fails_from(record)
     plain = record.theory == "W_hh"
-    real, imaginary = np.moveaxis(record.eigenvalues, -1, 0)
+    real, imaginary = np.moveaxis(record.eigenvalues.astype(np.float64), -1, 0)
+    with np.errstate(over="ignore"):  # longer than float32 holds: infinite
+        length = np.hypot(real, imaginary).astype(np.float32)
     return Notes(
         readings={
             "plane": {str(at): plane_reading(record, min(at, len(record.steps) - 1)) for at in range(MOST_CHOICES)},
@@ -44,7 +46,7 @@ def notes(record: JacobianRecord, moment: Moment) -> Notes:
         arrays={
             "real": real.astype(np.float32),
             "imaginary": imaginary.astype(np.float32),
-            "length": np.hypot(real, imaginary).astype(np.float32),
+            "length": length,
             "axis": np.zeros_like(record.singular, dtype=np.float32),
             "lags": np.arange(K + 1, dtype=np.int32),
             "flat_at": flat.astype(np.int32),
@@ -69,7 +71,7 @@ def context(records: Sequence[JacobianRecord], previous: NDArray[np.float32] | N
         plane (2,): of both axes of the complex plane; decay (2,): of the decay's log axis, as exponents of 10.
     """
     sizes = [np.abs(record.singular).ravel() for record in records]
-    sizes += [np.hypot(*np.moveaxis(record.eigenvalues, -1, 0)).ravel() for record in records]
+    sizes += [np.hypot(*np.moveaxis(record.eigenvalues.astype(np.float64), -1, 0)).ravel() for record in records]
     known = np.concatenate([each[np.isfinite(each)] for each in sizes])
     far = float(np.clip(1.08 * known.max(initial=0.0), *REACH))
     curves = np.concatenate([each for record in records for each in (record.rate, record.largest, record.measured)])
@@ -99,7 +101,7 @@ def _root(curve: NDArray[np.float64]) -> float:
 def plane_reading(record: JacobianRecord, choice: int) -> str:
     """One sentence: the longest eigenvalue, how many are outside the circle, the largest singular value."""
     t, span = int(record.steps[choice]), int(record.spans[choice])
-    lengths, singular = np.hypot(*record.eigenvalues[choice].T), record.singular[choice]
+    lengths, singular = np.hypot(*record.eigenvalues[choice].astype(np.float64).T), record.singular[choice]
     what = f"Step to t = {t}" if span == 1 else f"Product of the {span} steps to t = {t}, per step"
     if not np.isfinite(singular).any():
         return f"{what}: nothing to see, for it is exactly 0 or not finite."

@@ -245,7 +245,7 @@ def gates_reading(record: MicroscopeRecord, name: str, layer: int, held: Sequenc
     if not record.gate_names:
         return f"{name}: no gates."
     last = longest(record)
-    sums = record.gates[:, layer, : last + 1].sum(axis=-1)
+    sums = record.gates[:, layer, : last + 1].sum(axis=-1, dtype=np.float64)
     if not np.isfinite(sums).all():
         return f"{name}: the gates' gradients are not all finite numbers."
     if not sums.any():
