@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from explainer.figures.horizon import (
+    NO_GRADIENT,
     Memory,
     accuracy_panel,
     accuracy_reading,
@@ -50,6 +51,30 @@ def test_learnt_is_more_than_half_way_from_the_baseline() -> None:
     assert "learnt none of these lags" in accuracy_reading(run, 0.125)
 
 
+@pytest.mark.parametrize(
+    ("scores", "said"),
+    [
+        ((0.9, 0.1, 0.9), "learnt lags up to 7, and again 37"),
+        ((0.9, 0.1, 0.9, 0.2, 0.9, 0.8), "learnt lags up to 7, and again 37, 67 and 82"),
+        ((0.1, 0.9, 0.9), "learnt not the shortest of these lags, but 22 and 37"),
+        ((0.9, math.nan, 0.9), "learnt lags up to 7, and again 37"),
+        ((0.9, 0.9, 0.1), "learnt lags up to 22"),
+        ((0.9, 0.9, 0.9), "learnt lags up to 37"),
+        ((0.1, -math.inf, 0.1), "learnt none of these lags"),
+    ],
+)
+def test_a_network_learnt_up_to_the_lag_before_the_first_that_it_did_not(scores: tuple[float, ...], said: str) -> None:
+    runs = [memory("rnn", 10 + 15 * at, score) for at, score in enumerate(scores)]
+    for shuffled in (runs, runs[::-1]):
+        assert f"RNN (tanh) {said}." in accuracy_reading(shuffled, 0.0)
+
+
+def test_who_learnt_without_a_gap_comes_first() -> None:
+    runs = [memory("rnn", 10 + 15 * at, score) for at, score in enumerate((0.9, 0.1, 0.9))]
+    runs += [memory("gru", 10 + 15 * at, score) for at, score in enumerate((0.9, 0.9, 0.1))]
+    assert "GRU learnt lags up to 22; RNN (tanh) learnt lags up to 7, and again 37." in accuracy_reading(runs, 0.0)
+
+
 def test_runs_that_have_not_ended_are_not_drawn_and_not_spoken_of() -> None:
     some = [*FOUR[:2], Memory("rnn", 31, 28.0, math.nan), Memory("lstm", 31, 28.0, math.nan)]
     said = accuracy_reading(some, 0.0)
@@ -80,13 +105,13 @@ def test_a_gradient_that_never_fades_has_no_upright_line() -> None:
     run = [memory("gru", 13, 0.9, first=1.0)]
     traces = accuracy_panel(run, "light", "score", 0.0, "none").figure["data"]
     assert [trace["name"] for trace in traces] == ["GRU"]
-    assert "GRU all of them" in accuracy_reading(run, 0.0)
+    assert "GRU never" in accuracy_reading(run, 0.0)
 
 
 def test_the_reach_reading_has_both_ends_of_the_longest_sequence() -> None:
     assert reach_reading(FOUR) == (
-        f"Steps back to 1%: RNN (tanh) {REACH_RNN:.1f} before training, {math.log(0.01) / math.log(0.4):.1f} after "
-        f"(T = 31); GRU {REACH_GRU:.1f} before training, all of them after (T = 31)."
+        f"Steps back until it is under 1%: RNN (tanh) {REACH_RNN:.1f} before training, {math.log(0.01) / math.log(0.4):.1f} after "
+        f"(T = 31); GRU {REACH_GRU:.1f} before training, never after (T = 31)."
     )
 
 
@@ -120,5 +145,6 @@ def test_gradients_that_are_no_numbers_leave_gaps(value: float) -> None:
     run = [Memory("rnn", 3, 2.0, -3.0, bad, bad)]
     for panel in page_panels(run, "light", "score", 0.0, "none"):
         assert panel.reading
+    assert reach_reading(run) == trained_reading(run, 0.0) == NO_GRADIENT
     assert "RNN (tanh) learnt none of these lags" in accuracy_reading(run, 0.0)
     assert accuracy_panel(run, "light", "score", 0.0, "none").figure["layout"]["yaxis"]["range"][0] == -0.55

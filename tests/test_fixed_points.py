@@ -170,7 +170,7 @@ def test_three_units_that_hold_a_bit_each_have_27_points() -> None:
     assert len(set(distances.argmin(axis=1))) == 27
     assert words.summary(record) == (
         "8 stable points and 19 unstable points (12 with one way out, 6 with two, 1 with three or more). "
-        f"The slowest direction of the stable ones shrinks by × {1.7 * (1 - held[0] ** 2):.2f} per step "
+        f"The slowest direction of the stable ones shrinks by × {1.7 * (1 - held[0] ** 2):.3f} per step "
         f"(half in {math.log(0.5) / math.log(1.7 * (1 - held[0] ** 2)):.2g} steps)."
     )
 
@@ -441,7 +441,7 @@ def test_births_are_counted_at_every_step() -> None:
         (
             {},
             "1 stable point, 1 unstable point (1 with one way out) and 1 slow point. The slowest direction of the "
-            "stable one shrinks by × 0.50 per step (half in 1 step).",
+            "stable one shrinks by × 0.500 per step (half in 1 step).",
         ),
         (
             {"unstable": np.array([1, 2, 0]), "counts": np.array([0, 0, 1, 1, 0, 1])},
@@ -457,7 +457,7 @@ def test_births_are_counted_at_every_step() -> None:
             "No stable points, 1 neutral point, 1 unstable point (1 with one way out) and 1 slow point. Along some "
             "direction the neutral one neither comes back nor leaves: the state stays where it is put.",
         ),
-        ({"eigenvalues": np.full((3, 2, 2), 0.999 * 2**-0.5, np.float32)}, "by × 0.9990 per step (half in 693 steps)."),
+        ({"eigenvalues": np.full((3, 2, 2), 0.999 * 2**-0.5, np.float32)}, "by × 0.999 per step (half in 693 steps)."),
         ({"eigenvalues": np.zeros((3, 2, 2), np.float32)}, "is gone after one step."),
     ],
 )
@@ -467,14 +467,14 @@ def test_the_summary_counts_kinds_and_names_the_slowest_direction(changes: dict[
 
 def test_the_sentences_on_a_point_and_on_the_path() -> None:
     assert words.point_reading(made(), 0) == (
-        "Point 0: stable; the output there is 1.00. Its slowest direction shrinks by × 0.50 per step (half in 1 step)."
+        "Point 0: stable; the output there is 1.00. Its slowest direction shrinks by × 0.500 per step (half in 1 step)."
     )
     assert words.point_reading(made(), 1) == (
-        "Point 1: a saddle with 1 unstable direction; the output there is <b>. Its fastest way out grows by × 1.50 per "
+        "Point 1: a saddle with 1 unstable direction; the output there is <b>. Its fastest way out grows by × 1.5 per "
         "step."
     )
     assert words.point_reading(made(), 7).startswith("There are only 3; this is the last. Point 2: a slow point;")
-    assert words.point_reading(made(), 2).endswith("; the state there still moves by 1.0e-03 per step.")
+    assert words.point_reading(made(), 2).endswith("; the state there still moves by 0.001 per step.")
     assert words.point_reading(made(unstable=np.array([3, 0, 0])), 0).startswith("Point 0: unstable in every direction")
     assert words.path_reading(made()) == ("The sequence ends 0.5 away from point 0, stable, where the output is 1.00.")
     assert words.births_reading(made(), Moment(RUN, 7)) == (

@@ -102,13 +102,29 @@ def test_powers_beyond_float64_are_infinite_and_below_it_zero() -> None:
     ],
 )
 def test_verdicts(factor: float, expected: str) -> None:
-    assert jacobian.verdict(factor) == expected
+    assert jacobian.verdict(factor, 50) == expected
 
 
-def test_a_healthy_factor_changes_a_gradient_less_than_tenfold_over_fifty_steps() -> None:
-    low, high = jacobian.HEALTHY
-    assert low**50 == pytest.approx(0.1)
-    assert high**50 == pytest.approx(10)
+@pytest.mark.parametrize("steps", [1, 2, 13, 1023])
+def test_a_healthy_factor_changes_a_gradient_less_than_tenfold_over_the_sequence(steps: int) -> None:
+    low, high = jacobian.healthy(steps)
+    assert low**steps == pytest.approx(0.1)
+    assert high**steps == pytest.approx(10)
+    for share, word in ((0.099, "vanishing"), (0.101, "healthy"), (9.9, "healthy"), (10.1, "exploding")):
+        assert jacobian.verdict(share ** (1 / steps), steps) == word
+
+
+@given(st.lists(st.floats(1e-30, 1e30), min_size=2, max_size=31))
+def test_the_mean_factor_s_power_is_what_arrives_at_the_first_step(norms: list[float]) -> None:
+    factor = jacobian.mean_factor(np.array(norms))
+    assert math.log(factor) * (len(norms) - 1) == pytest.approx(math.log(norms[0] / norms[-1]), abs=1e-9)
+
+
+def test_the_mean_factor_at_its_ends() -> None:
+    assert jacobian.mean_factor(np.array([0.0, 2, 1])) == 0
+    assert jacobian.mean_factor(np.array([9.0, 0, 1])) == pytest.approx(3)
+    for norms in ([1.0], [1.0, 0], [math.nan, 1, 1], [1, math.inf, 1], [math.inf, 1, 1], [1, 1, math.nan]):
+        assert math.isnan(jacobian.mean_factor(np.array(norms)))
 
 
 @given(factor=st.floats(0.2, 3), size=st.floats(1e-6, 1e6))

@@ -238,7 +238,7 @@ def test_a_network_that_passes_nothing_on() -> None:
     assert not record.measured[1:].any()
     notes = words.notes(record, Moment({"model": "rnn_relu"}, 0))
     assert "from 1 step back: 100% of the activations there are saturated" in notes.readings["decay"]
-    assert "there is no measured factor" in notes.readings["history"]
+    assert "measured × 0, and" in notes.readings["history"]
     assert "exactly 0 or not finite" in notes.readings["plane"][str(len(record.steps) - 1)]
 
 
@@ -386,7 +386,7 @@ def test_the_plane_s_sentence_counts_what_is_outside() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({}, "after 4 steps back 0.0625 is measured; ρ = 0.50 of W_hh says 0.0625. They agree within tenfold all"),
+        ({}, "after 4 steps back 0.0625 is measured; ρ = 0.500 of W_hh says 0.0625. They agree within tenfold all"),
         ({"measured": 0.2 ** np.arange(5.0)}, "off tenfold from 3 steps back: 67% of the activations there are sat"),
         (
             {"measured": 0.25 ** np.arange(5.0), "saturated": np.zeros(5), "rate": 0.5 ** np.arange(5.0)},
@@ -402,7 +402,19 @@ def test_the_plane_s_sentence_counts_what_is_outside() -> None:
         ),
         ({"measured": np.array([1, 0, 0, 0, 0.0])}, "off tenfold from 1 step back: 100% of"),
         ({"measured": np.full(5, math.nan)}, "no gradient that is a finite number"),
-        ({"measured": np.array([1, 1e30, math.inf, math.inf, math.inf])}, "beyond what a number can hold"),
+        (
+            {"measured": np.array([1, 1e30, math.inf, math.inf, math.inf])},
+            "the measured gradient is beyond what a number can hold from 2 steps back.",
+        ),
+        (
+            {"measured": np.array([1, math.nan, math.inf, math.inf, math.nan])},
+            "the measured gradient is not a number from 1 step back.",
+        ),
+        ({"radius": math.nan, "rate": np.full(5, math.nan)}, "W_hh is not all finite numbers, so there is no ρ."),
+        (
+            {name: 0.5 ** np.arange(2) for name in ("rate", "bound", "largest", "measured")},
+            "after 1 step back 0.5 is measured; ρ = 0.500 of W_hh says 0.5.",
+        ),
         (
             {"rate": np.array([1, 1e30, math.inf, math.inf, math.inf])},
             "says more than 10³⁸. Theory is off tenfold from 1",
@@ -439,7 +451,7 @@ def test_the_saturation_s_sentence() -> None:
 
 def test_the_history_s_sentence_has_three_factors() -> None:
     said = words.history_reading(made(), Moment({"model": "rnn"}, 7), "RNN")
-    assert said == "RNN, step 7: theory × 0.500 per step back, measured × 0.500, and the bound allows × 2.000."
+    assert said == "RNN, step 7: theory × 0.500 per step back, measured × 0.500, and the bound allows × 2.00."
 
 
 # -- the page ---------------------------------------------------------------------------------

@@ -414,18 +414,18 @@ def test_readings_name_the_largest_the_smallest_and_what_is_left() -> None:
         (
             np.full((3, 3), np.nan),
             "not a finite number in 6 of 6",
-            "not a finite number at 3 of 3 lags",
-            "so there is no reach",
+            "not a number at 3 of 3 lags",
+            "the gradient is not a number at 3 of 3 lags, so there is no reach",
         ),
         (np.ones((1, 1)), "largest 1 (loss at t = 0, moment k = 0).", "nothing to look back to", "every lag, up to 0"),
         (np.eye(3), "exactly 0 in 3 of 6", "0 at lag 1 and 0 at lag 2 is left", "up to lag 0, and less at lag 1"),
         (
             np.array([[1, 0], [np.inf, 1.0]]),
             "not a finite number in 1 of 3",
-            "at 1 of 2 lags",
-            "not a finite number at every lag",
+            "not a finite number at 1 of 2 lags",
+            "the gradient is not a finite number at 1 of 2 lags, so there is no reach",
         ),
-        (np.full((2, 2), 1e-300), "smallest 1.0e-300", "1 at lag 1 is left", "every lag, up to 1"),
+        (np.full((2, 2), 1e-300), "smallest 1·10⁻³⁰⁰", "1 at lag 1 is left", "every lag, up to 1"),
     ],
 )
 def test_readings_are_right_at_the_extremes(norms: np.ndarray, matrix: str, by_lag: str, history: str) -> None:

@@ -58,7 +58,7 @@ ANSWERS: Answers = {
     3: Answer(
         claims=(
             Claim("there is one stable point", lambda lab, asked: _counts(_record(lab, asked, 700))[0] == 1),
-            Claim("by × [0.90] per step", lambda lab, asked: _slowest(_record(lab, asked, 700)), within(0.02)),
+            Claim("by × [0.897] per step", lambda lab, asked: _slowest(_record(lab, asked, 700)), within(0.02)),
             Claim("forgotten in [6.4] steps", lambda lab, asked: math.log(0.5) / math.log(_slowest(_record(lab, asked, 700))), within(1)),
         ),
         given={"At step 700": "the last step", "half is": "the half-life"},

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from explainer.figures.gradient_notes import short
+from explainer.figures.amount import base_of, short
 from explainer.figures.panel import Panel
 from explainer.figures.theme import FAMILY_COLOURS, ink, layout
-from explainer.theory.jacobian import NON_NORMAL, gaussian_matrix, linear_decay, power_norms, verdict
+from explainer.theory.jacobian import NON_NORMAL, gaussian_matrix, linear_decay, power_norms
 
 KINDS: Mapping[str, str] = {"gaussian": "Gaussian", "orthogonal": "orthogonal", "non-normal": "non-normal"}
 STEPS = 50  # back in time: as long as the lesson's sequences
@@ -137,11 +137,13 @@ def dial_panel(dial: Dial, theme: str, *, span: int = 12, height: int = 330) -> 
 def dial_reading(dial: Dial) -> str:
     """What the matrix does in the long run, what is left at the end, and whether it grows first."""
     K, peak = len(dial.rate) - 1, int(dial.largest.argmax())
+    radius = base_of(dial.radius, K)
+    ends = "vanishing" if dial.radius < 1 else "exploding" if dial.radius > 1 else "no constant growth or loss"
     sentence = (
-        f"ρ = {dial.radius:.2f}: {verdict(dial.radius)} in the long run, × {dial.radius:.2f} with each step back; "
+        f"ρ = {radius}: {ends} in the long run, × {radius} with each step back; "
         f"after {K} steps × {short(dial.average[K])} on average (ρ^{K} = {short(dial.rate[K])})."
     )
     if dial.radius < 1 and dial.largest[peak] > 1.05:
         sentence += f" Yet in one direction it first grows × {short(dial.largest[peak])}, at k = {peak}"
-        return f"{sentence}: only σ < 1 forbids that, and σ is {dial.sigma:.2f}."
+        return f"{sentence}: only σ < 1 forbids that, and σ is {short(dial.sigma)}."
     return sentence

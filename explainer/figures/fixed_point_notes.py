@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from explainer.figures.amount import half_life, paced, short, short_steps
 from explainer.figures.curves import loss_reading
-from explainer.figures.gradient_notes import short
 from explainer.figures.panel import Moment, Notes
 from explainer.records import FixedPointsRecord
 from explainer.theory import stability
@@ -135,7 +135,7 @@ def summary(record: FixedPointsRecord) -> str:
 
 def path_reading(record: FixedPointsRecord) -> str:
     """One sentence: the point that the path comes to rest near, and how far away."""
-    end = record.states[-1]
+    end = record.states[-1].astype(np.float64)
     if not np.isfinite(end).all():
         return "The sequence ends in a state that is not finite."
     if not len(record.points):
@@ -206,19 +206,18 @@ def _words(record: FixedPointsRecord, number: int) -> str:
 
 def _pace(length: float) -> str:
     """What an eigenvalue of this length, at most 1, does to a distance."""
+    if not math.isfinite(length):
+        return "is not known: an eigenvalue is not a finite number"
     if length >= 1 - stability.MARGIN:
         return "does not shrink, to four digits"
     if length <= 0:
         return "is gone after one step"
-    half = math.log(0.5) / math.log(length)
-    steps = f"{half:.2g}" if half < 10 else f"{half:,.0f}"
-    return f"shrinks by × {_factor(length)} per step (half in {steps} {'step' if steps == '1' else 'steps'})"
+    return f"shrinks by × {paced(length)} per step (half in {short_steps(half_life(length))})"
 
 
 def _factor(length: float) -> str:
-    """With two digits, or as many as tell it from 1."""
-    digits = 2 if abs(length - 1) >= 0.005 else 4
-    return f"{length:.{digits}f}"
+    """In three digits, or in as many as tell it from 1."""
+    return f"{length:.4f}" if abs(length - 1) < 0.005 else short(length)
 
 
 def _ways(number: int, count: int) -> str:

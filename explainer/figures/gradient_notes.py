@@ -11,12 +11,13 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
+from explainer.figures.amount import base_of, counted, half_life, not_finite, percent, ratio, short, short_steps
 from explainer.figures.curves import loss_reading
 from explainer.figures.panel import Moment, Notes
 from explainer.figures.subject import recurrence_of
 from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES
 from explainer.records import GradientRecord
-from explainer.theory.jacobian import verdict
+from explainer.theory.jacobian import healthy, mean_factor, verdict
 
 STAGES = ("before clipping", "after clipping")
 SCALE_TITLES = ("gradient norm ‖∂L/∂hₜ‖", "‖∂L/∂hₜ‖ as a share of the last")
@@ -48,6 +49,7 @@ def notes(record: GradientRecord, moment: Moment) -> Notes:
             "now_step": np.array([moment.step], dtype=np.int32),
             "per_step": np.array(per_step(record)),
             "now_per_step": np.array([per_step(record)]),
+            "band": np.array(healthy(max(1, record.last))),
             "parameter_logs": logs.astype(np.float32),
             "parameter_sizes": sizes.astype(np.float32),
         },
@@ -99,10 +101,8 @@ def explained(norms: Float[np.ndarray, " T"]) -> float:
 
 
 def per_step(record: GradientRecord) -> float:
-    """The factor, or 0 where nothing arrives at t = 0 and the few steps that get something suggest otherwise."""
-    if record.norms[0] == 0 and record.last > 0 and verdict(record.factor) != "vanishing":
-        return 0.0
-    return record.factor
+    """What each step back multiplies by, on average: its power `last` is the share that arrives at t = 0."""
+    return mean_factor(record.norms[: record.last + 1])
 
 
 def _shares(record: GradientRecord) -> Float[np.ndarray, " T"]:
@@ -168,60 +168,72 @@ def share_reading(record: GradientRecord, model: str, matrix: str = "W_hh") -> s
     """One sentence: what arrives at the first step of what the last one gets, beside theory."""
     name, state = FAMILY_NAMES[model], "x" if model == "transformer" else "h"
     last, norms = record.last, record.norms[: record.last + 1].astype(np.float64)
-    bad = int((~np.isfinite(norms)).sum())
-    if bad:
-        return f"{name}: the gradient is not a finite number at {bad} of {last + 1} steps."
+    if bad := not_finite(norms, "step"):
+        return f"{name}: the gradient is {bad}."
     if last == 0:
         return f"{name}: with one time step there is nothing to carry back."
     if norms[last] == 0:
         return f"{name}: the loss at t = {last} has no gradient."
     zeros = int((norms == 0).sum())
-    sentence = f"{name}: {state} at t = 0 gets {short(norms[0] / norms[last])} of the gradient at t = {last}"
-    if record.theory.size:
+    share = short(ratio(norms[0], norms[last]))
+    sentence = f"{name}: {state} at t = 0 gets {share} of the gradient at t = {last}"
+    if record.theory.size and math.isfinite(record.radius):
         whose = "" if matrix == "W_hh" else f" of {matrix}"
-        sentence += f"; ρ = {record.radius:.2f}{whose} predicts {short(_power(record.radius, last))}"
+        sentence += f"; ρ = {base_of(record.radius, last)}{whose} predicts {short(_power(record.radius, last))}"
     if zeros:
-        sentence += f"; at {zeros} {'step' if zeros == 1 else 'steps'} it is exactly 0"
+        sentence += f"; at {counted(zeros, 'step')} it is exactly 0"
     return sentence + "."
 
 
 def verdict_reading(record: GradientRecord, model: str) -> str:
     """One sentence: vanishing, healthy or exploding, with the factor per step and what it comes to."""
-    name = FAMILY_NAMES[model]
-    norms = record.norms[: record.last + 1]
+    name, last = FAMILY_NAMES[model], record.last
+    norms = record.norms[: last + 1].astype(np.float64)
     if not np.isfinite(norms).all():
-        return f"{name}: exploding, beyond what a number can hold."
-    if record.last == 0 or norms[-1] == 0:
+        return f"{name}: {_not_finite_verdict(norms)}."
+    if last == 0 or norms[-1] == 0:
         return f"{name}: no verdict, for there is no gradient to follow."
     if not norms[:-1].any():
         return f"{name}: vanishing, nothing at all arrives at an earlier step."
     if norms[0] == 0:
-        zeros = f"exactly 0 at {int((norms == 0).sum())} of {record.last} earlier steps"
-        fading = f"× {record.factor:.3f} per step back, " if verdict(record.factor) == "vanishing" else ""
-        return f"{name}: vanishing, {fading}{zeros}."
-    factor, found = record.factor, verdict(record.factor)
-    fit = explained(norms)
+        zeros = f"exactly 0 at {int((norms == 0).sum())} of {counted(last, 'earlier step')}"
+        return f"{name}: vanishing, nothing arrives at t = 0 ({zeros})."
+    factor, share, fit = per_step(record), short(ratio(norms[0], norms[-1])), explained(norms)
+    found, arrives = verdict(factor, last), f"{share} arrives over {counted(last, 'step')}"
     if found != "healthy" and fit < FITS:
-        return f"{name}: no steady trend, for × {factor:.3f} per step back explains only {fit:.0%} of it."
-    sentence = f"{name}: {found}, × {factor:.3f} per step back"
-    slope = math.log(factor)
-    if abs(slope) < 1e-3:
+        line = f"a straight line, × {short(record.factor)} per step back, explains only {percent(fit)} of its course"
+        return f"{name}: no steady trend, {arrives}; {line}."
+    sentence = f"{name}: {found}, {arrives}, × {base_of(factor, last)} per step back"
+    if abs(math.log(factor)) < 1e-3:
         return f"{sentence}."
-    return f"{sentence}, {'half lost' if slope < 0 else 'doubled'} in {math.log(2) / abs(slope):.1f} steps."
+    return f"{sentence} ({'half lost' if factor < 1 else 'doubled'} in {short_steps(half_life(factor))})."
+
+
+def _not_finite_verdict(norms: Float[np.ndarray, " T"]) -> str:
+    """Explodes what has grown beyond float32; where the first such value on the way back is NaN, nothing is known."""
+    first = int(np.flatnonzero(~np.isfinite(norms))[-1])
+    if np.isnan(norms[first]):
+        return f"no verdict, for the gradient is {not_finite(norms, 'step')}"
+    back = len(norms) - 1 - first
+    if back == 0:
+        return "no verdict, for the loss's own gradient is beyond what a number can hold"
+    return f"exploding, beyond what a number can hold from {counted(back, 'step')} back"
 
 
 def clipping_reading(record: GradientRecord, moment: Moment) -> str:
     """One sentence: the norm at this update before and after clipping, and how often it was clipped so far."""
     name = FAMILY_NAMES[str(moment.meta["model"])]
-    before, after = moment.metric("grad_norm"), moment.metric("clipped")
-    if math.isnan(before):
+    (_, before), (_, after) = moment.until_now("grad_norm"), moment.until_now("clipped")
+    if not len(before):
         return f"{name}: no step taken yet."
+    at = f"{name}, step {moment.step}: gradient norm"
+    if not math.isfinite(before[-1]):
+        return f"{name}, step {moment.step}: the norm of the gradient is {short(before[-1])}."
     if not record.clip:
-        return f"{name}, step {moment.step}: gradient norm {short(before)}; nothing is clipped in this run."
-    count = int(np.searchsorted(moment.metrics["step"], moment.step, side="right"))
-    cut = np.mean(moment.metrics["clipped"][:count] < moment.metrics["grad_norm"][:count] * (1 - 1e-5))
-    done = f"clipped to {short(after)}" if after < before * (1 - 1e-5) else f"below the limit of {record.clip:g}"
-    return f"{name}, step {moment.step}: gradient norm {short(before)}, {done}; {cut:.0%} of the updates were clipped."
+        return f"{at} {short(before[-1])}; nothing is clipped in this run."
+    cut = after < before * (1 - 1e-5)
+    done = f"clipped to {short(after[-1])}" if cut[-1] else f"within the limit of {short(record.clip)}"
+    return f"{at} {short(before[-1])}, {done}; {percent(float(cut.mean()))} of the updates were clipped."
 
 
 def parameters_reading(record: GradientRecord, model: str, stage: int) -> str:
@@ -244,8 +256,3 @@ def _power(base: float, exponent: int) -> float:
         return base**exponent
     except OverflowError:
         return math.inf
-
-
-def short(value: float) -> str:
-    """A number in two or three digits: 0.63, 3.1e-11."""
-    return f"{value:.3g}" if value == 0 or 1e-2 <= abs(value) < 1e4 else f"{value:.1e}"

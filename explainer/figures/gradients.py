@@ -16,7 +16,7 @@ from explainer.figures.gradient_notes import SCALE_TITLES, STAGES
 from explainer.figures.panel import Panel, Reading, Slot
 from explainer.figures.subject import subject
 from explainer.figures.theme import FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, layout, plain
-from explainer.theory.jacobian import HEALTHY
+from explainer.theory.jacobian import TENFOLD, healthy
 
 LENS = "gradients"
 SCALES = ("scale: absolute", "scale: relative")
@@ -99,14 +99,24 @@ def through_time_panel(runs: Runs, theme: str, *, span: int = 8, height: int = 3
 
 
 def factor_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 330) -> Panel:
-    """The factor by which the gradient changes per step back, against training; the healthy band."""
+    """What each step back multiplies by, on average, against training; the band in which a tenth to ten times arrives."""
     shade = ink(theme)
-    low, high = HEALTHY
-    # Shapes do not stretch an axis: two points nobody sees keep the band in the picture.
+    low, high = healthy(max(1, int(runs[0]["length"]) - 1))
+    # Shapes do not stretch an axis: two points nobody sees keep the band in the picture, and words beside it.
     data: list[dict[str, Any]] = [
-        {"type": "scatter", "x": [0, 0], "y": [0.9, 1.1], "mode": "lines", "line": UNSEEN, "hoverinfo": "skip"}
+        {"type": "scatter", "x": [0, 0], "y": [low**2, high**2], "mode": "lines", "line": UNSEEN, "hoverinfo": "skip"}
     ]
     slots = [Slot("layout.shapes.1.x0", "step"), Slot("layout.shapes.1.x1", "step")]
+    slots += [  # an own input, or a loss before the last step, has another band
+        Slot(place, lens=LENS, name="band", index=(end,))
+        for place, end in (
+            ("layout.shapes.0.y0", 0),
+            ("layout.shapes.0.y1", 1),
+            ("layout.annotations.0.y", 1),
+            ("layout.annotations.1.y", 1),
+            ("layout.annotations.2.y", 0),
+        )
+    ]
     for number, run in enumerate(runs):
         colour, label = FAMILY_COLOURS[run["model"]], plain(run["label"])
         hover = f"{label}<br>step %{{x}}: × %{{y:.3f}} per step back<extra></extra>"
@@ -122,10 +132,14 @@ def factor_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 330) ->
             {"type": "scatter", "mode": "lines", "name": label, "line": line, "hovertemplate": hover},
             {"type": "scatter", "mode": "markers", "marker": {"color": colour, "size": 9}, "hovertemplate": hover},
         ]
-    words = (("exploding", high, "bottom"), ("healthy", high, "top"), ("vanishing", low, "top"))
+    words = (
+        (f"exploding: over {TENFOLD:g} times arrives", high, "bottom"),
+        ("healthy", high, "top"),
+        (f"vanishing: under 1/{TENFOLD:g} arrives", low, "top"),
+    )
     return Panel(
         id="factor",
-        title="Verdict: its factor per step back, as training goes on",
+        title="Verdict: the factor per step back that leads to what arrives",
         figure={
             "data": data,
             "layout": layout(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ SHARE = 0.01
 SIZES = (16, 11, 7, 5, 4)  # where networks stand on one point, all of them are seen
 SYMBOLS = {"rnn": "square", "rnn_relu": "triangle-up", "lstm": "diamond", "gru": "circle", "transformer": "star"}
 FLOOR = 1e-9  # of the gradient's share on its chart
+NO_GRADIENT = "No gradient can be followed: at the loss, or on the way back, it is 0 or not a finite number."
 
 
 @dataclass(frozen=True)
@@ -287,18 +289,15 @@ def _longest(memories: Sequence[Memory], model: str) -> Memory:
 
 
 def accuracy_reading(memories: Sequence[Memory], baseline: float) -> str:
-    """One or two sentences: the longest lag that each network learnt, farthest first, beside its gradient's horizon."""
+    """One or two sentences: up to which lag each network learnt, farthest first, beside its gradient's horizon."""
     done = [model for model in families(memories) if learnt(memories, model)]
     if not done:
         return "No run has ended yet."
     tried = max(memory.lag for memory in memories if not math.isnan(memory.score))
-    farthest = {
-        model: max((each.lag for each in learnt(memories, model) if is_learnt(each, baseline)), default=0.0)
-        for model in done
-    }
+    spans = {model: learnt_span(memories, model, baseline) for model in done}
     said = [
-        f"{FAMILY_NAMES[model]} learnt {f'lags up to {lag:g}' if lag else 'none of these lags'}"
-        for model, lag in sorted(farthest.items(), key=lambda pair: -pair[1])
+        f"{FAMILY_NAMES[model]} learnt {_span(*spans[model])}"
+        for model in sorted(done, key=lambda model: (spans[model][0], max(spans[model][1], default=0.0)), reverse=True)
     ]
     sentence = f"Of lags up to {tried:g}: {'; '.join(said)}."
     before = {model: horizon_before(memories, model) for model in done}
@@ -308,6 +307,22 @@ def accuracy_reading(memories: Sequence[Memory], baseline: float) -> str:
             f" Before training the gradient fell under {SHARE:.0%} of itself after so many steps: {', '.join(known)}."
         )
     return sentence
+
+
+def learnt_span(memories: Sequence[Memory], model: str, baseline: float) -> tuple[float, list[float]]:
+    """The longest lag up to which a network learnt every lag, 0 if there is none; and the longer ones learnt again."""
+    lags: dict[float, bool] = {}
+    for memory in sorted((each for each in memories if each.model == model), key=lambda each: each.lag):
+        lags[memory.lag] = lags.get(memory.lag, True) and is_learnt(memory, baseline)
+    every = list(takewhile(lags.__getitem__, lags))
+    return max(every, default=0.0), [lag for lag, well in lags.items() if well and lag not in every]
+
+
+def _span(up_to: float, again: Sequence[float]) -> str:
+    if not again:
+        return f"lags up to {up_to:g}" if up_to else "none of these lags"
+    beyond = " and ".join(filter(None, (", ".join(f"{lag:g}" for lag in again[:-1]), f"{again[-1]:g}")))
+    return f"lags up to {up_to:g}, and again {beyond}" if up_to else f"not the shortest of these lags, but {beyond}"
 
 
 def reach_reading(memories: Sequence[Memory]) -> str:
@@ -320,14 +335,18 @@ def reach_reading(memories: Sequence[Memory]) -> str:
             continue
         later = "" if math.isnan(after) else f", {_steps(after)} after"
         said.append(f"{FAMILY_NAMES[model]} {_steps(before)} before training{later} (T = {memory.length})")
-    return f"Steps back to 1%: {'; '.join(said)}." if said else "Nobody has looked at the gradient yet."
+    if not said:
+        looked = any(memory.first is not None for memory in memories)
+        return NO_GRADIENT if looked else "Nobody has looked at the gradient yet."
+    return f"Steps back until it is under {SHARE:.0%}: {'; '.join(said)}."
 
 
 def trained_reading(memories: Sequence[Memory], baseline: float) -> str:
     """One sentence: of the runs whose gradient reaches the lag, how many learnt it, and of the others."""
     seen = [memory for memory in memories if not (math.isnan(memory.score) or math.isnan(horizon_after(memory)))]
     if not seen:
-        return "No run has ended yet."
+        ended = any(not math.isnan(memory.score) and memory.last is not None for memory in memories)
+        return NO_GRADIENT if ended else "No run has ended yet."
     reaching = [memory for memory in seen if horizon_after(memory) >= memory.lag]
     short = [memory for memory in seen if horizon_after(memory) < memory.lag]
     counts = [
@@ -343,7 +362,7 @@ def _plural(count: int) -> str:
 
 
 def _steps(reach: float) -> str:
-    return f"{reach:.1f}" if math.isfinite(reach) else "all of them"
+    return f"{reach:.1f}" if math.isfinite(reach) else "never"
 
 
 def _lowest(memories: Sequence[Memory]) -> float:

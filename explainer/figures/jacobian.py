@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from explainer.figures.amount import short
 from explainer.figures.dial import dial_panel, turn
-from explainer.figures.gradient_notes import short
 from explainer.figures.jacobian_notes import FLAT
 from explainer.figures.panel import Panel, Reading, Slot
 from explainer.figures.theme import FAMILY_COLOURS, ink, layout

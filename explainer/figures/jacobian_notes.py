@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.figures.gradient_notes import short
+from explainer.figures.amount import base_of, counted, percent, ratio, short
 from explainer.figures.panel import Moment, Notes
 from explainer.figures.subject import recurrence_of
 from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES
 from explainer.records import JacobianRecord
-from explainer.theory.jacobian import factor_per_step
 from explainer.theory.stability import MARGIN
 
 OFF = 10.0  # the factor by which theory may miss before it counts as failing
@@ -34,7 +33,9 @@ def notes(record: JacobianRecord, moment: Moment) -> Notes:
     flat = np.flatnonzero(record.saturated[back] > FLAT) + 1
     failing = fails_from(record)
     plain = record.theory == "W_hh"
-    real, imaginary = np.moveaxis(record.eigenvalues, -1, 0)
+    real, imaginary = np.moveaxis(record.eigenvalues.astype(np.float64), -1, 0)
+    with np.errstate(over="ignore"):  # longer than float32 holds: infinite
+        length = np.hypot(real, imaginary).astype(np.float32)
     return Notes(
         readings={
             "plane": {str(at): plane_reading(record, min(at, len(record.steps) - 1)) for at in range(MOST_CHOICES)},
@@ -45,7 +46,7 @@ def notes(record: JacobianRecord, moment: Moment) -> Notes:
         arrays={
             "real": real.astype(np.float32),
             "imaginary": imaginary.astype(np.float32),
-            "length": np.hypot(real, imaginary).astype(np.float32),
+            "length": length,
             "axis": np.zeros_like(record.singular, dtype=np.float32),
             "lags": np.arange(K + 1, dtype=np.int32),
             "flat_at": flat.astype(np.int32),
@@ -53,7 +54,7 @@ def notes(record: JacobianRecord, moment: Moment) -> Notes:
             "fails_at": np.full(2 if failing else 0, failing or 0, dtype=np.float32),
             "fails_height": np.array([0, 1] if failing else [], dtype=np.float32),
             "times": np.arange(len(record.tokens), dtype=np.int32),
-            "per_step": np.array(factor_per_step(record.measured[::-1])),
+            "per_step": np.array(_root(record.measured)),
             "bound_step": np.array(_root(record.bound)),
         },
         labels={
@@ -70,7 +71,7 @@ def context(records: Sequence[JacobianRecord], previous: NDArray[np.float32] | N
         plane (2,): of both axes of the complex plane; decay (2,): of the decay's log axis, as exponents of 10.
     """
     sizes = [np.abs(record.singular).ravel() for record in records]
-    sizes += [np.hypot(*np.moveaxis(record.eigenvalues, -1, 0)).ravel() for record in records]
+    sizes += [np.hypot(*np.moveaxis(record.eigenvalues.astype(np.float64), -1, 0)).ravel() for record in records]
     known = np.concatenate([each[np.isfinite(each)] for each in sizes])
     far = float(np.clip(1.08 * known.max(initial=0.0), *REACH))
     curves = np.concatenate([each for record in records for each in (record.rate, record.largest, record.measured)])
@@ -89,9 +90,9 @@ def fails_from(record: JacobianRecord) -> int:
 
 
 def _root(curve: NDArray[np.float64]) -> float:
-    """The factor per step that leads to the curve's last value."""
+    """The factor per step that leads to the curve's last value; NaN where that is not finite."""
     steps = len(curve) - 1
-    return float(curve[-1] ** (1 / steps)) if steps else math.nan
+    return float(curve[-1] ** (1 / steps)) if steps and math.isfinite(curve[-1]) else math.nan
 
 
 # -- readings ---------------------------------------------------------------------------------
@@ -100,7 +101,7 @@ def _root(curve: NDArray[np.float64]) -> float:
 def plane_reading(record: JacobianRecord, choice: int) -> str:
     """One sentence: the longest eigenvalue, how many are outside the circle, the largest singular value."""
     t, span = int(record.steps[choice]), int(record.spans[choice])
-    lengths, singular = np.hypot(*record.eigenvalues[choice].T), record.singular[choice]
+    lengths, singular = np.hypot(*record.eigenvalues[choice].astype(np.float64).T), record.singular[choice]
     what = f"Step to t = {t}" if span == 1 else f"Product of the {span} steps to t = {t}, per step"
     if not np.isfinite(singular).any():
         return f"{what}: nothing to see, for it is exactly 0 or not finite."
@@ -110,7 +111,7 @@ def plane_reading(record: JacobianRecord, choice: int) -> str:
     if known.size:
         count = {0: "none", 1: "one"}.get(outside, str(outside))
         where = f"{count} of {len(lengths)} {'lies' if outside == 1 else 'lie'} outside the circle"
-        sentence += f", the longest eigenvalue {short(float(known.max()))}; {where}"
+        sentence += f", the longest eigenvalue {_length(float(known.max()))}; {where}"
     hidden = len(lengths) - known.size
     return f"{sentence} ({hidden} too short to tell from rounding)." if hidden else f"{sentence}."
 
@@ -120,64 +121,70 @@ def decay_reading(record: JacobianRecord, name: str, recurrence: str = "W_hh") -
     K = len(record.rate) - 1
     if K == 0:
         return f"{name}: with one step there is nothing to multiply."
-    if not np.isfinite(record.measured).all() or math.isnan(record.radius):
-        if not np.isfinite(record.measured[0]):
-            return f"{name}: the loss has no gradient that is a finite number above 0."
-        return f"{name}: beyond what a number can hold."
+    if not np.isfinite(record.measured[0]):
+        return f"{name}: the loss has no gradient that is a finite number above 0."
+    bad = ~np.isfinite(record.measured)
+    if bad.any():
+        first = int(bad.argmax())
+        what = "not a number" if np.isnan(record.measured[first]) else "beyond what a number can hold"
+        return f"{name}: the measured gradient is {what} from {counted(first, 'step')} back."
     matrix = recurrence if record.theory == "W_hh" else "J at rest"
-    sentence = (
-        f"{name}: after {K} steps back {short(float(record.measured[K]))} is measured; "
-        f"ρ = {record.radius:.2f} of {matrix} says {_said(float(record.rate[K]))}."
-    )
+    measured = f"{name}: after {counted(K, 'step')} back {short(record.measured[K])} is measured"
+    if not math.isfinite(record.radius):
+        return f"{measured}; {matrix} is not all finite numbers, so there is no ρ."
+    sentence = f"{measured}; ρ = {base_of(record.radius, K)} of {matrix} says {short(record.rate[K])}."
     failing = fails_from(record)
     if not failing:
         return f"{sentence} They agree within tenfold all the way."
     steps = record.last - np.arange(failing)
     share, slope = float(record.saturated[steps].mean()), record.slope[steps]
-    sentence += f" Theory is off tenfold from {failing} {'step' if failing == 1 else 'steps'} back"
+    sentence += f" Theory is off tenfold from {counted(failing, 'step')} back"
+    if not (math.isfinite(share) and np.isfinite(slope).all()):
+        return f"{sentence}, where some activations are not finite numbers."
     if share >= MANY:
-        return f"{sentence}: {_percent(share)} of the activations there are saturated, and it does not hold for those."
+        return f"{sentence}: {percent(share)} of the activations there are saturated, and it does not hold for those."
     if record.theory != "W_hh":
-        return f"{sentence}, with {_percent(share)} saturated: the gates stand elsewhere than at rest."
+        return f"{sentence}, with {percent(share)} saturated: the gates stand elsewhere than at rest."
     expected = record.rate[failing] * slope.prod()
-    if expected > 0 and 1 / OFF < record.measured[failing] / expected < OFF:
-        return f"{sentence}, with {_percent(share)} saturated: slopes of {slope.mean():.2f} on average are enough for that."
-    why = f"neither saturation ({_percent(share)}) nor the mean slope ({slope.mean():.2f})"
+    if expected > 0 and 1 / OFF < ratio(record.measured[failing], expected) < OFF:
+        return (
+            f"{sentence}, with {percent(share)} saturated: slopes of {slope.mean():.2f} on average are enough for that."
+        )
+    why = f"neither saturation ({percent(share)}) nor the mean slope ({slope.mean():.2f})"
     return f"{sentence}; {why} is enough for that, so directions are."
 
 
 def saturation_reading(record: JacobianRecord, name: str) -> str:
     """One sentence: how much is saturated, when most, and in which activation."""
-    if not np.isfinite(record.saturated).all():
+    if not all(np.isfinite(each).all() for each in (record.saturated, record.slope, record.parts)):
         return f"{name}: some activations are not finite numbers."
     at = int(record.saturated.argmax())
     if record.saturated[at] == 0:
         return f"{name}: no activation is saturated; the mean slope is {record.slope.mean():.2f} of the largest."
-    sentence = f"{name}: {_percent(record.saturated.mean())} of the activations are saturated"
+    sentence = f"{name}: {percent(record.saturated.mean())} of the activations are saturated"
     if len(record.tokens) > 1:
-        sentence += f", most at t = {at} ({_percent(record.saturated[at])})"
+        sentence += f", most at t = {at} ({percent(record.saturated[at])})"
     if len(record.part_names) > 1:
         means = record.parts.mean(axis=1)
         big = int(means.argmax())
         part = record.part_names[big]
-        sentence += f", most of all the {part}{'' if part == 'candidate' else ' gate'} ({_percent(means[big])})"
+        sentence += f", most of all the {part}{'' if part == 'candidate' else ' gate'} ({percent(means[big])})"
     return f"{sentence}; the mean slope is {record.slope.mean():.2f} of the largest."
 
 
 def history_reading(record: JacobianRecord, moment: Moment, name: str) -> str:
     """One sentence: theory's factor per step at this step, the measured one and the bound."""
-    factor, bound = factor_per_step(record.measured[::-1]), _root(record.bound)
+    at, K = f"{name}, step {moment.step}:", len(record.rate) - 1
+    factor, bound = _root(record.measured), _root(record.bound)
+    theory = f"theory × {base_of(record.radius, K)} per step back" if math.isfinite(record.radius) else "there is no ρ"
     if math.isnan(factor):
-        return f"{name}, step {moment.step}: ρ = {record.radius:.3f}; there is no measured factor."
-    return (
-        f"{name}, step {moment.step}: theory × {record.radius:.3f} per step back, "
-        f"measured × {factor:.3f}, and the bound allows × {bound:.3f}."
+        return f"{at} {theory}; there is no measured factor."
+    allowed = (
+        "the bound is beyond what a number can hold" if math.isnan(bound) else f"the bound allows × {base_of(bound, K)}"
     )
+    return f"{at} {theory}, measured × {base_of(factor, K)}, and {allowed}."
 
 
-def _said(value: float) -> str:
-    return short(value) if math.isfinite(value) else "more than 10³⁸"
-
-
-def _percent(share: float) -> str:
-    return "under 1%" if 0 < share < 0.01 else f"{share:.0%}"
+def _length(value: float) -> str:
+    """An eigenvalue's length; with four decimals where three digits would not tell on which side of 1 it is."""
+    return f"{value:.4f}" if MARGIN < abs(value - 1) < 0.005 else short(value)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from explainer.figures.gradient_notes import short
+from explainer.figures.amount import counted, not_finite, ratio, short
 from explainer.figures.panel import Moment, Notes
 from explainer.figures.subject import surgery_of
 from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES
@@ -165,10 +165,10 @@ def matrix_reading(record: MicroscopeRecord, name: str, way: int, layer: int) ->
     norms = record.norms[way, layer]
     said = f"{name}, {WORDS[record.ways[way]]}"
     usable = inside & np.isfinite(norms) & (norms > 0)
-    total, zeros = int(inside.sum()), int((inside & (norms == 0)).sum())
+    cells, zeros = counted(int(inside.sum()), "cell"), int((inside & (norms == 0)).sum())
     bad = int((inside & ~np.isfinite(norms)).sum())
-    odd = [f"exactly 0 in {zeros} of {total} cells"] if zeros else []
-    odd += [f"not a finite number in {bad} of {total} cells"] if bad else []
+    odd = [f"exactly 0 in {zeros} of {cells}"] if zeros else []
+    odd += [f"not a finite number in {bad} of {cells}"] if bad else []
     if not usable.any():
         return f"{said}: {' and '.join(odd)}."
     big = np.unravel_index(np.where(usable, norms, -1).argmax(), norms.shape)
@@ -184,15 +184,14 @@ def by_lag_reading(record: MicroscopeRecord, means: Float[np.ndarray, "W L P"], 
     """One sentence: what is left, in the middle and at the longest lag, of what a loss sends to its own moment."""
     lags, curve = lags_of(record), means[way, layer]
     last = longest(record)
-    if not np.isfinite(curve[: last + 1]).all():
-        count = int((~np.isfinite(curve[: last + 1])).sum())
-        return f"{name}: the gradient is not a finite number at {count} of {last + 1} lags."
+    if bad := not_finite(curve[: last + 1], "lag"):
+        return f"{name}: the gradient is {bad}."
     if last == 0:
         return f"{name}: with one moment there is nothing to look back to."
     if curve[0] == 0:
         return f"{name}: the losses that count have no gradient."
     middle = last // 2
-    parts = [f"{short(curve[at] / curve[0])} at lag {lags[at]}" for at in dict.fromkeys((middle, last)) if at]
+    parts = [f"{short(ratio(curve[at], curve[0]))} at lag {lags[at]}" for at in dict.fromkeys((middle, last)) if at]
     count = int(record.counted.sum())
     losses = f"the loss at t = {record.at[last]}" if count == 1 else f"mean of {count} losses"
     return f"{name}: {' and '.join(parts)} is left of the gradient at lag 0 ({losses})."
@@ -205,7 +204,7 @@ def history_reading(
     name, lags, curve = FAMILY_NAMES[str(moment.meta["model"])], lags_of(record), means[way, layer]
     far, farthest = reach(record, curve), int(lags[longest(record)])
     if np.isnan(far):
-        why = "0 at the loss's own moment" if curve[0] == 0 else "not a finite number at every lag"
+        why = not_finite(curve[: longest(record) + 1], "lag") or "0 at the loss's own moment"
         return f"{name}, step {moment.step}: the gradient is {why}, so there is no reach."
     if far >= farthest:
         return f"{name}, step {moment.step}: at least a hundredth arrives at every lag, up to {farthest}."
@@ -223,15 +222,16 @@ def ways_reading(record: MicroscopeRecord, means: Float[np.ndarray, "W L P"], na
     last = longest(record)
     values = [curve[last] for curve in (total, along, around)]
     if not np.isfinite(values).all():
-        return f"{name}: the gradient is not a finite number."
+        return f"{name}: at lag {lags_of(record)[last]} the gradient is not a finite number on every way."
     if last == 0:
         return f"{name}: with one moment there is one way only."
     if not any(values):
-        return f"{name}: nothing arrives at lag {lags_of(record)[last]}, on neither way."
-    more = "along c" if along[last] >= around[last] else "by way of h"
+        return f"{name}: nothing arrives at lag {lags_of(record)[last]}, on either way."
+    one, other = short(along[last]), short(around[last])
+    more = "most comes along c" if along[last] > around[last] else "most comes by way of h"
     return (
-        f"{name}: at lag {lags_of(record)[last]}, {short(along[last])} arrives along c alone and "
-        f"{short(around[last])} by way of h, together {short(total[last])}; most comes {more}."
+        f"{name}: at lag {lags_of(record)[last]}, {one} arrives along c alone and "
+        f"{other} by way of h, together {short(total[last])}; {'both bring as much' if one == other else more}."
     )
 
 
@@ -245,12 +245,13 @@ def gates_reading(record: MicroscopeRecord, name: str, layer: int, held: Sequenc
     if not record.gate_names:
         return f"{name}: no gates."
     last = longest(record)
-    sums = record.gates[:, layer, : last + 1].sum(axis=-1)
+    sums = record.gates[:, layer, : last + 1].sum(axis=-1, dtype=np.float64)
     if not np.isfinite(sums).all():
         return f"{name}: the gates' gradients are not all finite numbers."
     if not sums.any():
         return f"{name}: no gate gets a gradient."
     big, small = int(sums.argmax()), int(sums.argmin())
+    least = f"the {_gate(record.gate_names[small])} least, {short(ratio(sums[small], sums[big]))} of that"
     curve = record.gates[big, layer]
     each = " and ".join(f"the {_gate(gate)}" for gate in held)
     several = "are held, so their gradients go" if len(held) > 1 else "is held, so its gradient goes"
@@ -258,7 +259,7 @@ def gates_reading(record: MicroscopeRecord, name: str, layer: int, held: Sequenc
     far = int(lags_of(record)[int(curve[: last + 1].argmax())])
     return (
         f"{name}: the {_gate(record.gate_names[big])} gets most (its peak is at lag {far}), "
-        f"the {_gate(record.gate_names[small])} least, {short(sums[small] / sums[big])} of that.{still}"
+        f"{least if sums[small] < sums[big] else 'and no other gate less'}.{still}"
     )
 
 

@@ -19,8 +19,8 @@ from jaxtyping import Float
 
 Verdict = Literal["vanishing", "healthy", "exploding", "undefined"]
 
-HEALTHY = (10 ** (-1 / 50), 10 ** (1 / 50))
-"""Factors per step (.955 to 1.047) that change a gradient less than tenfold over 50 steps."""
+TENFOLD = 10.0
+"""A gradient is healthy if from the loss to the first step it changes less than this, either way."""
 
 NON_NORMAL = np.array([[0.9, 10.0], [0.0, 0.9]])
 """rho = .9, so its powers vanish in the end; before that their norm grows to 38.7."""
@@ -103,11 +103,33 @@ def gradient_horizon(norms: Float[np.ndarray, " T"], share: float = 0.01) -> flo
     return k - 1 + (high - math.log(share) - math.log(back[0])) / (high - low)
 
 
-def verdict(factor: float) -> Verdict:
-    """What a factor per step means: "healthy" inside `HEALTHY`, "undefined" for NaN."""
+def mean_factor(norms: Float[np.ndarray, " T"]) -> float:
+    """(norms[0] / norms[-1])^(1 / (T-1)): what each step back multiplies by, on average, of what arrives at the first.
+
+    Its power T-1 is the share that arrives, by definition; the slope of `factor_per_step` has no such power unless
+    the curve is straight.
+
+    Returns:
+        0 if nothing arrives; NaN if there is no step back, the last norm is not above 0, or one norm is not finite.
+    """
+    steps = len(norms) - 1
+    if steps < 1 or not np.isfinite(norms).all() or norms[-1] <= 0:
+        return math.nan
+    if norms[0] == 0:
+        return 0.0
+    return math.exp((math.log(float(norms[0])) - math.log(float(norms[-1]))) / steps)
+
+
+def healthy(steps: int) -> tuple[float, float]:
+    """The factors per step between which a gradient changes less than `TENFOLD` in so many steps: 10^(-1/k), 10^(1/k)."""
+    return TENFOLD ** (-1 / steps), TENFOLD ** (1 / steps)
+
+
+def verdict(factor: float, steps: int) -> Verdict:
+    """What a factor per step comes to in so many steps: "healthy" within `healthy(steps)`, "undefined" for NaN."""
     if math.isnan(factor):
         return "undefined"
-    low, high = HEALTHY
+    low, high = healthy(steps)
     if factor < low:
         return "vanishing"
     return "exploding" if factor > high else "healthy"
