@@ -6,12 +6,13 @@ import math
 
 import numpy as np
 
-from benchmarks.claims.claim import Answer, Answers, Claim, at_most, within
+from benchmarks.claims.claim import Answer, Answers, Claim, within
 from benchmarks.claims.experiments import Experiment
 from benchmarks.claims.lab import Lab
 from explainer.records import GatesRecord
 
 DEPTH, QUOTES, WORD = "bracket depth", "inside quotes", "characters since a blank"
+LINE = "characters since the line began"
 
 
 def _gates(lab: Lab, asked: Experiment, step: int | None = None, **fields: object) -> GatesRecord:
@@ -47,10 +48,22 @@ def _correlations(lab: Lab, asked: Experiment, variable: str, step: int | None =
     return found
 
 
-def _probes(lab: Lab, asked: Experiment) -> list[float]:
-    """What a linear readout tells of the quotation marks, before training and after."""
-    records = [_gates(lab, asked, step) for step in (0, None)]
-    return [float(record.probes[record.variables.index(QUOTES)]) for record in records]
+def _probes(lab: Lab, asked: Experiment, variable: str, *fields: str) -> list[float]:
+    """What a linear readout tells of the variable at the end: these fields of the record."""
+    record = _gates(lab, asked)
+    return [float(getattr(record, field)[record.variables.index(variable)]) for field in fields]
+
+
+def _gain(lab: Lab, asked: Experiment, variable: str) -> list[float]:
+    """What training added to that, and its standard error."""
+    after, before, error = _probes(lab, asked, variable, "probes", "untrained", "gain_errors")
+    return [after - before, error]
+
+
+def _learnt(lab: Lab, asked: Experiment, variable: str) -> bool:
+    """Whether that counts as learnt: three errors, as the page has it."""
+    gain, error = _gain(lab, asked, variable)
+    return gain >= 3 * error
 
 
 ANSWERS: Answers = {
@@ -73,16 +86,19 @@ ANSWERS: Answers = {
     ),
     3: Answer(
         claims=(
-            Claim("(r = [−0.44])", lambda lab, asked: _correlations(lab, asked, DEPTH)[34], within(0.03)),
-            Claim("more than [0.26] before", lambda lab, asked: np.abs(_correlations(lab, asked, DEPTH, 0)).max(), at_most),
+            Claim("Quotation marks, yes", lambda lab, asked: _learnt(lab, asked, QUOTES)),
+            Claim("R² [0.31], and with [0.12] before", lambda lab, asked: _probes(lab, asked, QUOTES, "probes", "untrained"), within(0.03)),
+            Claim("added [0.19] ± [0.03]", lambda lab, asked: _gain(lab, asked, QUOTES), (within(0.03), within(0.015))),
             Claim(
-                "Quotation marks: [0.25] before, [0.38] at the end",
-                lambda lab, asked: [np.abs(_correlations(lab, asked, QUOTES, step)).max() for step in (0, None)],
+                "a correlation of [0.34], before [0.20]",
+                lambda lab, asked: [np.abs(_correlations(lab, asked, QUOTES, step)).max() for step in (None, 0)],
                 within(0.03),
             ),
-            Claim("R² rises from [0.25] to [0.45]", _probes, within(0.03)),
-            Claim("[0.72] at the end", lambda lab, asked: _correlations(lab, asked, WORD).max(), within(0.03)),
-            Claim("at step 0, with [−0.72]", lambda lab, asked: _correlations(lab, asked, WORD, 0).min(), within(0.03)),
+            Claim("R² [0.16] ± [0.03], and [0.13] before", lambda lab, asked: _probes(lab, asked, DEPTH, "probes", "probe_errors", "untrained"), within(0.03)),
+            Claim("[0.03] ± [0.02], could be chance", lambda lab, asked: _gain(lab, asked, DEPTH), (within(0.03), within(0.015))),
+            Claim("could be chance", lambda lab, asked: not _learnt(lab, asked, DEPTH)),
+            Claim("R² [0.60], but with [0.59] at step 0", lambda lab, asked: _probes(lab, asked, WORD, "probes", "untrained"), within(0.03)),
+            Claim("harder to read, [0.08] after [0.19]", lambda lab, asked: _probes(lab, asked, LINE, "probes", "untrained"), within(0.03)),
         ),
         asked={"to step 0": "the moment"},
     ),
