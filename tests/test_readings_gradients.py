@@ -9,16 +9,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from explainer.figures import fixed_point_notes, gradient_notes, jacobian_notes, microscope_notes
+from explainer.config import MODELS, RunConfig
+from explainer.figures import NOTES, fixed_point_notes, gradient_notes, jacobian_notes, microscope_notes
 from explainer.figures.amount import base_of, not_finite, paced, percent, short, short_steps
 from explainer.figures.dial import KINDS, dial_reading, turn
 from explainer.figures.horizon import Memory, accuracy_reading, reach_reading, trained_reading
 from explainer.figures.panel import Moment
+from explainer.figures.subject import subject
+from explainer.lenses import LENSES
+from explainer.models import build
 from explainer.records import FixedPointsRecord, GradientRecord, JacobianRecord, MicroscopeRecord, ReachRecord
+from explainer.tasks import make_task
 from explainer.theory import stability
 from explainer.theory.jacobian import factor_per_step
 
@@ -63,6 +69,47 @@ def values(draw: st.DrawFn, *shape: int) -> NDArray[np.float32]:
         st.floats(0.3, 2.0).map(lambda factor: [factor ** (at % shape[-1]) for at in range(count)]),
     )
     return np.array(draw(one), dtype=np.float32).reshape(shape)
+
+
+# -- true records of wild networks ------------------------------------------------------------
+
+WILD = {
+    "as they are": lambda weight: weight,
+    "not a number": lambda weight: weight * torch.nan,
+    "infinite": lambda weight: torch.full_like(weight, torch.inf),
+    "zero": torch.zeros_like,
+    "huge": lambda weight: weight * 1e30,
+    "large": lambda weight: weight * 1e6,
+    "tiny": lambda weight: weight * 1e-12,
+}
+
+
+@pytest.mark.parametrize("wild", WILD)
+@pytest.mark.parametrize(("length", "layers"), [(2, 1), (41, 1), (13, 2)])
+@pytest.mark.parametrize("model", MODELS)
+def test_every_reading_of_a_wild_network(model: str, length: int, layers: int, wild: str) -> None:
+    size = {"width": 10, "heads": 5} if model == "transformer" else {"width": 5}
+    config = RunConfig(model=model, task="adding", length=length, layers=layers, batch=3, **size)
+    task = make_task(config)
+    network = build(config, task.inputs, task.outputs)
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.copy_(WILD[wild](weight))
+    batch = task.batch(0, "validation", size=3)
+    for name in ("gradients", "microscope", "jacobian", "fixed_points"):
+        if LENSES[name].suits(config):
+            with np.errstate(over="ignore", invalid="ignore"):
+                record = LENSES[name].look(network, batch, task)
+            readings = NOTES[name](record, Moment(subject(config, {}), 0)).readings
+            for said in sentences(readings):
+                check(said)
+            if name == "gradients" and wild == "not a number":
+                assert "the gradient is not a number at" in readings["share"]
+                assert "no verdict, for the gradient is not a number at" in readings["verdict"]
+    reached = LENSES["reach"].look(network, batch, task)
+    memory = Memory(model, length, length - 1.0, 0.1, reached, reached)
+    for said in (accuracy_reading([memory], 0.0), reach_reading([memory]), trained_reading([memory], 0.0)):
+        check(said)
 
 
 # -- gradients --------------------------------------------------------------------------------
