@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from explainer.runs.tape import Grid
-from explainer.theory.phase import SMOOTH, exponential_share, first_largest, phase_change, smoothed
+from explainer.theory.phase import SMOOTH, exponential_share, phase_change, smoothed
 
 ndtr = np.vectorize(lambda z: 0.5 * (1 + math.erf(z / math.sqrt(2))), otypes=[float])
 STEPS = np.array([step for step in range(901) if step in Grid(1.03)], dtype=float)
@@ -89,12 +89,6 @@ def test_rounding_moves_no_phase_change(middle: float, width: float) -> None:
     for _ in range(50):
         noisy = (curve * (1 + 1e-7 * rng.uniform(-1, 1, STEPS.size))).astype(np.float32)
         assert phase_change(STEPS, noisy, 0.1) == pytest.approx(exact, rel=1e-5)
-
-
-def test_places_that_differ_by_rounding_are_tied_and_the_first_one_counts() -> None:
-    assert first_largest(np.array([1.0, 3.0, 2.0, 3.0 * (1 + 1e-15)])) == 1
-    assert first_largest(np.array([1.0, 3.0, 2.0, 3.0 * (1 + 1e-5)])) == 3
-    assert first_largest(-np.array([3.0, 2.0 * (1 + 1e-15), 2.0])) == 1
 
 
 @pytest.mark.parametrize("least", [0, 1e-9])

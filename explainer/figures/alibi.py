@@ -13,6 +13,7 @@ from explainer.figures.order import HERE, here, places, rounded, shades
 from explainer.figures.panel import Panel, Slot
 from explainer.figures.theme import SEQUENTIAL, colour_bar, ink, layout
 from explainer.theory.encodings import alibi_bias, alibi_slopes, alibi_weights
+from explainer.theory.ties import first_largest, first_smallest
 
 SMALL = 24  # positions of a small map, at most
 ENDS = 30.0  # a bias below -30 is a factor below 1e-13: the colours end there
@@ -268,7 +269,7 @@ def weights_reading(T: int, slope: float) -> str:
 
 def maps_reading(T: int, slopes: Float[np.ndarray, " H"]) -> str:
     """One sentence on the heads with the shortest and the longest sight."""
-    steep, flat = int(slopes.argmax()), int(slopes.argmin())
+    steep, flat = first_largest(slopes), first_smallest(slopes)
     if len(slopes) == 1:
         return f"One head: at distance {T - 1} a weight is multiplied by {math.exp(-slopes[0] * (T - 1)):.2g}."
     return (

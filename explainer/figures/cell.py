@@ -12,6 +12,7 @@ from explainer.figures.panel import Panel, numbers_for_json
 from explainer.figures.theme import DIVERGING, FAMILY_COLOURS, colour_bar, ink, layout, plain
 from explainer.records import CellRecord
 from explainer.theory.cell import Cell, attention_cell
+from explainer.theory.ties import first_largest, first_smallest
 
 WRITTEN = 20  # numbers in a row, at most: more do not fit into their cells
 TERMS = 3  # products that are written out before the dots
@@ -107,7 +108,7 @@ def strips_reading(cell: Cell, table: Float[np.ndarray, "4 K"]) -> str:
         return "Not all numbers are finite."
     if not cell.products.any():
         return "All products are 0."
-    high, low = int(cell.products.argmax()), int(cell.products.argmin())
+    high, low = first_largest(cell.products), first_smallest(cell.products)
     if len(cell.products) == 1:
         return f"The only product is {number(cell.dot)}."
     return (
@@ -122,7 +123,7 @@ def row_reading(cell: Cell, record: CellRecord, t: int) -> str:
         return "The row's weights are not finite numbers."
     if t == 0:
         return "The first query has no choice: all of its weight is on itself."
-    top = int(cell.row.argmax())
+    top = first_largest(cell.row)
     return (
         f"Most, {cell.row[top]:.4f}, goes to s = {top} ({record.tokens[top]}); {len(cell.row) - 1 - t} later keys get 0; "
         f"together {cell.row.sum():.6f}."

@@ -20,6 +20,7 @@ from explainer.figures.amount import base_of, short
 from explainer.figures.panel import Panel
 from explainer.figures.theme import FAMILY_COLOURS, ink, layout
 from explainer.theory.jacobian import NON_NORMAL, gaussian_matrix, linear_decay, power_norms
+from explainer.theory.ties import first_largest
 
 KINDS: Mapping[str, str] = {"gaussian": "Gaussian", "orthogonal": "orthogonal", "non-normal": "non-normal"}
 STEPS = 50  # back in time: as long as the lesson's sequences
@@ -136,7 +137,7 @@ def dial_panel(dial: Dial, theme: str, *, span: int = 12, height: int = 330) -> 
 
 def dial_reading(dial: Dial) -> str:
     """What the matrix does in the long run, what is left at the end, and whether it grows first."""
-    K, peak = len(dial.rate) - 1, int(dial.largest.argmax())
+    K, peak = len(dial.rate) - 1, first_largest(dial.largest)
     radius = base_of(dial.radius, K)
     ends = "vanishing" if dial.radius < 1 else "exploding" if dial.radius > 1 else "no constant growth or loss"
     sentence = (

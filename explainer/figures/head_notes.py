@@ -14,6 +14,7 @@ from explainer.figures.curves import loss_reading
 from explainer.figures.panel import Moment
 from explainer.records import ROLES as ORDER
 from explainer.records import AttentionRecord
+from explainer.theory.ties import first_largest, first_smallest
 
 STRONG = 0.5
 """A head has a role if its score is at least this: half of its attention, in the mean."""
@@ -125,7 +126,7 @@ def heads_reading(record: AttentionRecord) -> str:
 
 def _spread(record: AttentionRecord) -> str:
     H = record.entropy.shape[1]
-    sharp, wide = (divmod(int(at), H) for at in (np.argmin(record.entropy), np.argmax(record.entropy)))
+    sharp, wide = (divmod(at, H) for at in (first_smallest(record.entropy, scale=1.0), first_largest(record.entropy)))
     low, high = _nats(record, *sharp), _nats(record, *wide)
     if math.isclose(low, high, abs_tol=0.005):
         return f"All are equally sharp (entropy {low:.2f} nats)."
@@ -141,7 +142,7 @@ def map_reading(record: AttentionRecord, layer: int, head: int) -> str:
     weights = record.weights[layer, head]
     if not np.isfinite(weights).all():
         return f"{name}: some weights are not finite numbers."
-    t, s = (int(at) for at in np.unravel_index(np.argmax(_past(weights)), weights.shape))
+    t, s = (int(at) for at in np.unravel_index(first_largest(_past(weights)), weights.shape))
     scores = scores_of(record, layer, head)
     role = role_among(scores)
     known = f", {_article(ROLES[role[0]][1])} ({said(role[1])})" if role else ""

@@ -14,6 +14,7 @@ from explainer.figures.panel import Moment, Notes, Panel, Reading, Slot
 from explainer.figures.theme import DIVERGING, FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, layout
 from explainer.records import HiddenRecord
 from explainer.theory.pca import aligned, principal_axes, project
+from explainer.theory.ties import first_largest, first_smallest
 
 TOP = 99  # as an index: the last layer, however many there are
 SAMPLES = 4000  # states that the basis is fitted on, at most
@@ -244,13 +245,13 @@ def states_reading(states: NDArray[np.float32]) -> str:
     if not states.any():
         return f"All {N} × {T} hidden values are 0."
     states = states.astype(np.float64)  # squares of large values overflow in single precision
-    (low_at, low), (high_at, high) = (divmod(int(at), N) for at in (states.argmin(), states.argmax()))
+    (low_at, low), (high_at, high) = (divmod(at, N) for at in (first_smallest(states), first_largest(states)))
     sentence = (
         f"h is smallest in unit {low} ({_value(states.min())} at t = {low_at}) "
         f"and largest in unit {high} ({_value(states.max())} at t = {high_at})"
     )
     spread = states.std(axis=0)
-    most, least = int(spread.argmax()), int(spread.argmin())
+    most, least = first_largest(spread), first_smallest(spread, scale=float(spread.max()))
     if T > 1 and spread[most] > 0:
         moving = states[:, most]
         sentence += f"; unit {most} moves most (from {_value(moving.min())} to {_value(moving.max())})"
@@ -273,7 +274,7 @@ def path_reading(states: NDArray[np.float32]) -> str:
     strides = np.linalg.norm(np.diff(states.astype(np.float64), axis=0), axis=1)
     if not strides.any():
         return "The state does not move."
-    longest, shortest = int(strides.argmax()), int(strides.argmin())
+    longest, shortest = first_largest(strides), first_smallest(strides, scale=float(strides.max()))
     sentence = f"The longest stride, {amount(strides[longest], 2)}, is the one to t = {longest + 1}"
     if len(strides) == 1:
         return f"{sentence}, the only one."
@@ -315,7 +316,7 @@ def judged_reading(record: HiddenRecord) -> str:
         return "No position of this sequence counts in the loss."
     if record.has_tokens:
         right = record.right[mask]
-        worst, best = (int(np.flatnonzero(mask)[at]) for at in (right.argmin(), right.argmax()))
+        worst, best = (int(np.flatnonzero(mask)[at]) for at in (first_smallest(right), first_largest(right)))
         hits = np.mean(
             [guess == target for guess, target, use in zip(record.guesses, record.targets, mask, strict=True) if use]
         )
@@ -331,7 +332,8 @@ def judged_reading(record: HiddenRecord) -> str:
         at = int(mask.argmax())
         output, target = record.output[at], record.target[at]
         return f"At t = {at}, where it counts, the output is {_number(output)} and the target {_number(target)}."
-    worst, best = (int(np.flatnonzero(mask)[at]) for at in (np.abs(error).argmax(), np.abs(error).argmin()))
+    sizes = np.abs(error)
+    worst, best = (int(np.flatnonzero(mask)[at]) for at in (first_largest(sizes), first_smallest(sizes)))
     return (
         f"Over the {int(mask.sum())} positions that count, the error is {amount(float(np.sqrt(np.mean(error**2))))} (root mean square); "
         f"largest at t = {worst}, smallest at t = {best}."
@@ -340,7 +342,7 @@ def judged_reading(record: HiddenRecord) -> str:
 
 def bits_reading(record: HiddenRecord) -> str:
     """One sentence on all bits of a flip-flop, not only on the one that is drawn: the best and the worst."""
-    best, worst = (int(pick(record.errors)) for pick in (np.argmin, np.argmax))
+    best, worst = first_smallest(record.errors), first_largest(record.errors)
     if not np.isfinite(record.errors).all():
         return "What the network says is not finite."
     right = int((record.signs == 1).sum())

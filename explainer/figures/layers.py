@@ -11,6 +11,7 @@ from jaxtyping import Float
 from explainer.figures.panel import Moment, Notes, Panel, Reading, Slot
 from explainer.figures.theme import SEQUENTIAL, colour_bar, layout
 from explainer.records import LayersRecord
+from explainer.theory.ties import first_largest
 
 LENS = "layers"
 TICKS = 24  # tokens on an axis, at most
@@ -173,7 +174,7 @@ def lens_reading(record: LayersRecord, moment: Moment) -> str:
         return f"{start}: not all losses are finite numbers."
     said = f"{start}: mean loss {', '.join(f'{mean:.2f}' for mean in means)} after {', '.join(_places(len(means)))}"
     gains = means[:-1] - means[1:]
-    best = int(gains.argmax())
+    best = first_largest(gains)
     if gains[best] < 0.005:
         return f"{said}; no layer lowers it."
     return f"{said}; layer {best + 1} lowers it most, by {gains[best]:.2f}."
@@ -190,7 +191,7 @@ def map_reading(name: str, table: Float[np.ndarray, "T T"], record: LayersRecord
         return f"{name}: a single token can only come from itself."
     own = float(np.diagonal(table)[1:].mean())
     earlier = np.tril(table, -1)
-    t, s = (int(at) for at in np.unravel_index(earlier.argmax(), earlier.shape))
+    t, s = (int(at) for at in np.unravel_index(first_largest(earlier), earlier.shape))
     if earlier[t, s] == 0:
         return f"{name}: every position has only itself."
     return (

@@ -14,6 +14,7 @@ from explainer.figures.subject import surgery_of
 from explainer.records import PositionsRecord
 from explainer.theory.encodings import offset_range
 from explainer.theory.pca import aligned, principal_axes, project
+from explainer.theory.ties import first_largest
 
 SAMPLES = 4000  # rows that the plane of the path is fitted on, at most
 NO_TABLE = {
@@ -126,7 +127,7 @@ def profile_reading(record: PositionsRecord) -> str:
     if T < 3:
         return f"{T} {'position has' if T == 1 else 'positions have'} too few distances."
     least, _, most = (each[T - 1 :] for each in offset_range(record.kernel))
-    widest = int((most - least).argmax())
+    widest = first_largest(most - least)
     sentence = f"Mean cosine {_mean_at(record, 1):.2f} at distance 1, {_mean_at(record, T // 2):.2f} at {T // 2}"
     if most[widest] - least[widest] < 1e-4:
         return f"{sentence}; it depends on the distance alone."
@@ -157,7 +158,7 @@ def distance_reading(weights: Float[np.ndarray, "H T"]) -> str:
     if not np.isfinite(weights).all():
         return "The attention weights are not finite numbers."
     near = weights[:, : (weights.shape[1] + 1) // 2]
-    head, far = np.unravel_index(int(near.argmax()), near.shape)
+    head, far = np.unravel_index(first_largest(near), near.shape)
     where = "the token itself" if far == 0 else "the token before" if far == 1 else f"the token {far} back"
     return f"Head {head + 1} puts most on one distance: a weight of {near[head, far]:.2f}, on average, on {where}."
 

@@ -11,6 +11,7 @@ from explainer.figures.order import curves_panel, map_panel, offset_panel, place
 from explainer.figures.panel import Panel, Slot
 from explainer.figures.theme import ink, layout
 from explainer.theory.encodings import rotary_scores, rotate, wavelengths
+from explainer.theory.ties import first_largest
 
 Vector = Float[np.ndarray, " K"]
 SEED = 0  # of the random query and key
@@ -230,7 +231,7 @@ def scores_reading(S: Float[np.ndarray, "T T"]) -> str:
     """One sentence on where the score is largest."""
     T = len(S)
     by_offset = [float(S[0, -offset] if offset < 0 else S[offset, 0]) for offset in range(1 - T, T)]
-    best = int(np.argmax(by_offset)) + 1 - T
+    best = first_largest(np.array(by_offset)) + 1 - T
     return f"One value along each diagonal; the largest, {max(by_offset):.3f}, is at offset m − n = {best}."
 
 

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from explainer.theory.ties import first_largest
+
 
 class Axes(NamedTuple):
     """Where the components start, where they point, and how much of the variance each explains."""
@@ -42,7 +44,7 @@ def principal_axes(samples: Float[np.ndarray, "M N"], k: int = 2) -> Axes:
     rank = int((np.linalg.norm(samples) * max(M, N) * np.finfo(np.float64).eps < S).sum())
     found = min(k, rank)
     basis[:found] = Vt[:found]
-    largest = basis[np.arange(k), np.abs(basis).argmax(axis=1)]
+    largest = basis[np.arange(k), [first_largest(row) for row in np.abs(basis)]]
     basis[largest < 0] *= -1
     if found:
         explained[:found] = S[:found] ** 2 / (S**2).sum()

@@ -15,11 +15,12 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
+from explainer.theory.ties import ALIKE, first_largest
+
 GRID = 0.02  # in ln(step)
 SMOOTH = 0.1  # the standard deviation of the smoothing, in ln(step): about a tenth of the steps so far
 FOLD = 3.0  # how many times earlier and later than the steepest place bends are looked for
 TIMES = 2.0  # the share of an exponential approach that a phase change makes at least
-ALIKE = 1e-6  # numbers that differ by a smaller share are one: ten times the rounding of the float32 on a tape
 BEND = 1e-3  # the least bend at both ends, as a share of the greatest slope; a normal curve of deviation ln(FOLD) has 0.011
 
 
@@ -76,12 +77,6 @@ def phase_change(steps: ArrayLike, values: ArrayLike, least: float) -> PhaseChan
     if change < max(least, TIMES * exponential_share(np.exp(u[last] - u[first])) * np.ptp(y)):
         return None
     return PhaseChange(*(float(each) for each in (np.exp(u[first]), np.exp(u[last]), y[first], y[last])))
-
-
-def first_largest(values: Float[np.ndarray, " places"]) -> int:
-    """The first place whose value is the largest, or less than `ALIKE` of it below."""
-    top = values.max()
-    return int((values >= top - ALIKE * abs(top)).argmax())
 
 
 def exponential_share(fold: float) -> float:

@@ -1,0 +1,28 @@
+"""Places named by their value, where rounding alone may tell several apart.
+
+The last bit of a sum is other on another processor, so the largest of values that differ by rounding is one place
+here and another there. Values within `ALIKE` of each other are therefore one, and the first place counts.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+ALIKE = 1e-6  # a share: ten times the rounding of the float32 on a tape
+
+
+def first_largest(values: NDArray[np.floating]) -> int:
+    """The first place, in the flattened array, whose value is the largest or less than `ALIKE` of it below."""
+    top = values.max()
+    return int((values >= top - ALIKE * abs(top)).argmax())
+
+
+def first_smallest(values: NDArray[np.floating], scale: float | None = None) -> int:
+    """The first place whose value is the smallest, or above it by less than `ALIKE` of `scale`.
+
+    Args:
+        scale: what rounding is a share of; default, the smallest value itself, as suits values over many decades.
+    """
+    bottom = values.min()
+    return int((values <= bottom + ALIKE * (abs(bottom) if scale is None else scale)).argmax())
