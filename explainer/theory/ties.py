@@ -13,8 +13,13 @@ ALIKE = 1e-6  # a share: ten times the rounding of the float32 on a tape
 
 
 def first_largest(values: NDArray[np.floating]) -> int:
-    """The first place, in the flattened array, whose value is the largest or less than `ALIKE` of it below."""
+    """The first place, in the flattened array, whose value is the largest or less than `ALIKE` of it below.
+
+    Where some are not finite numbers, the first of those that are not numbers or else of the infinite ones.
+    """
     top = values.max()
+    if not np.isfinite(top):
+        return int(values.argmax())
     return int((values >= top - ALIKE * abs(top)).argmax())
 
 
@@ -25,4 +30,6 @@ def first_smallest(values: NDArray[np.floating], scale: float | None = None) -> 
         scale: what rounding is a share of; default, the smallest value itself, as suits values over many decades.
     """
     bottom = values.min()
+    if not np.isfinite(bottom) or not (scale is None or np.isfinite(scale)):
+        return int(values.argmin())
     return int((values <= bottom + ALIKE * (abs(bottom) if scale is None else scale)).argmax())
