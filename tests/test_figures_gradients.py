@@ -285,23 +285,35 @@ def test_the_share_names_what_arrives_and_what_theory_says() -> None:
             "no verdict, for the gradient is not a number at 5 of 5",
         ),
         ({"norms": np.ones(1), "last": 0, "factor": math.nan}, "with one time step", "no verdict"),
-        ({"norms": np.ones(5), "factor": 1.0}, "gets 1 of", "healthy, 1 arrives over 4 steps, × 1.00 per step back."),
+        (
+            {"norms": np.ones(5), "factor": 1.0},
+            "gets 1 of",
+            "healthy, as much arrives over 4 steps, × 1.00 per step back.",
+        ),
         (
             {"norms": 2.5 ** np.arange(5.0)[::-1], "factor": 2.5},
             "gets 39.1 of",
-            "exploding, 39.1 arrives over 4 steps, × 2.50 per step back (doubled in 0.76 steps).",
+            "exploding, 39.1 times as much arrives over 4 steps, × 2.50 per step back (doubled in 0.76 steps).",
         ),
-        ({"norms": 1.25 ** np.arange(5.0)[::-1], "factor": 1.25}, "gets 2.44 of", "healthy, 2.44 arrives over 4 steps"),
-        ({"norms": np.array([1, 8, 1, 9, 1.0]), "factor": 0.9}, "gets 1 of", "healthy, 1 arrives over 4 steps"),
+        (
+            {"norms": 1.25 ** np.arange(5.0)[::-1], "factor": 1.25},
+            "gets 2.44 of",
+            "healthy, 2.44 times as much arrives over 4 steps",
+        ),
+        ({"norms": np.array([1, 8, 1, 9, 1.0]), "factor": 0.9}, "gets 1 of", "healthy, as much arrives over 4 steps"),
         (
             {"norms": np.array([3, 3, 3, 3, 3, 3, 3, 400.0]), "factor": 0.66, "last": 7},
             "gets 0.0075 of",
-            "no steady trend, 0.0075 arrives over 7 steps; a straight line, × 0.66 per step back, explains only 33% of",
+            "no steady trend, 0.0075 of it arrives over 7 steps; a straight line, × 0.66 per step back, explains only 33% of",
         ),
         ({"norms": np.array([math.nan, 4, 2.0]), "last": 2}, "not a number at 1 of 3", "not a number at 1 of 3 steps."),
         ({"norms": np.array([1, 2, math.inf]), "last": 2}, "not a finite", "no verdict, for the loss's own gradient"),
         ({"norms": np.array([math.nan]), "last": 0}, "not a number at 1 of 1 step.", "not a number at 1 of 1 step."),
-        ({"norms": np.array([0.5, 1]), "last": 1}, "at t = 0 gets 0.5 of", "healthy, 0.5 arrives over 1 step, × 0.500"),
+        (
+            {"norms": np.array([0.5, 1]), "last": 1},
+            "at t = 0 gets 0.5 of",
+            "healthy, 0.5 of it arrives over 1 step, × 0.500",
+        ),
     ],
 )
 def test_readings_are_right_at_the_extremes(changes: dict[str, Any], share: str, verdict: str) -> None:

@@ -451,7 +451,7 @@ def test_the_saturation_s_sentence() -> None:
 
 def test_the_history_s_sentence_has_three_factors() -> None:
     said = words.history_reading(made(), Moment({"model": "rnn"}, 7), "RNN")
-    assert said == "RNN, step 7: theory × 0.500 per step back, measured × 0.500, and the bound allows × 2.00."
+    assert said == "RNN, step 7: theory × 0.500 per step back, measured × 0.500, and the bound allows × 2."
 
 
 # -- the page ---------------------------------------------------------------------------------

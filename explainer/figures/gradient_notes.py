@@ -199,7 +199,8 @@ def verdict_reading(record: GradientRecord, model: str) -> str:
         zeros = f"exactly 0 at {int((norms == 0).sum())} of {counted(last, 'earlier step')}"
         return f"{name}: vanishing, nothing arrives at t = 0 ({zeros})."
     factor, share, fit = per_step(record), short(ratio(norms[0], norms[-1])), explained(norms)
-    found, arrives = verdict(factor, last), f"{share} arrives over {counted(last, 'step')}"
+    much = "as much" if share == "1" else f"{share} of it" if factor < 1 else f"{share} times as much"
+    found, arrives = verdict(factor, last), f"{much} arrives over {counted(last, 'step')}"
     if found != "healthy" and fit < FITS:
         line = f"a straight line, × {short(record.factor)} per step back, explains only {percent(fit)} of its course"
         return f"{name}: no steady trend, {arrives}; {line}."

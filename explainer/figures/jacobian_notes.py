@@ -180,7 +180,7 @@ def history_reading(record: JacobianRecord, moment: Moment, name: str) -> str:
     if math.isnan(factor):
         return f"{at} {theory}; there is no measured factor."
     allowed = (
-        "the bound is beyond what a number can hold" if math.isnan(bound) else f"the bound allows × {base_of(bound, K)}"
+        "the bound is beyond what a number can hold" if math.isnan(bound) else f"the bound allows × {short(bound)}"
     )
     return f"{at} {theory}, measured × {base_of(factor, K)}, and {allowed}."
 
