@@ -64,7 +64,7 @@ ANSWERS: Answers = {
                 at_most,
             ),
             Claim("ρ is still above [2.5]", _least_radius, at_least),
-            Claim("less than [10⁻³] arrives", lambda lab, asked: max(_measured(lab, asked, 100)), at_most),
+            Claim("less than [0.1] arrives", lambda lab, asked: max(_measured(lab, asked, 100)), at_most),
         ),
         given={"off tenfold": "how far theory may be off", "After a hundred updates": "the moment"},
         asked={"step 0": "the moment"},
