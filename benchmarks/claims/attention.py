@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from benchmarks.claims.claim import Answer, Answers, Claim, at_most, within
 from benchmarks.claims.experiments import Experiment
 from benchmarks.claims.lab import Lab, Run
+from explainer.records import ROLES
 
 ACCURACY = "accuracy within the repetition"
 
@@ -31,6 +34,21 @@ def _pre(lab: Lab, asked: Experiment) -> list[Run]:
     return [lab.run(asked.config, seed=seed) for seed in (0, 1)]
 
 
+def _accuracies(*steps: int):  # type: ignore[no-untyped-def]
+    return lambda lab, asked: [_accuracy(lab.run(asked.config), step) for step in steps]
+
+
+def _chance(run: Run, step: int) -> np.ndarray:
+    """What each head's prefix-matching score would be by chance."""
+    return run.look("attention", step).chance[ROLES.index("prefix_matching")]
+
+
+def _above_chance(lab: Lab, asked: Experiment) -> float:
+    """By how much the prefix-matching score of any head is above its chance level at the end."""
+    run = lab.run(asked.config)
+    return float((run.look("attention", 800).prefix_matching - _chance(run, 800)).max())
+
+
 def _two(measure, first: int, last: int):  # type: ignore[no-untyped-def]
     """A measure at two steps of the experiment's run."""
     return lambda lab, asked: [measure(lab.run(asked.config), step) for step in (first, last)]
@@ -41,7 +59,7 @@ ANSWERS: Answers = {
         claims=(
             Claim("from [0.11] at step 183 to [0.53] at step 254", _two(_induction, 183, 254), within(0.02)),
             Claim("score from [0.08] to [0.38]", _two(_previous, 183, 254), within(0.02)),
-            Claim("accuracy from [0.1] to [0.8]", _two(_accuracy, 183, 254), within(0.05)),
+            Claim("goes from [0.1] at step 193 to [0.6] at step 236 and [0.8] at step 256", _accuracies(193, 236, 256), within(0.1)),
             Claim("to [0.95] at the end", lambda lab, asked: _previous(lab.run(asked.config), 800), within(0.02)),
             Claim("creeps to [0.19]", lambda lab, asked: _accuracy(lab.run(asked.one(layers=1)), 800), within(0.01)),
         ),
@@ -70,6 +88,8 @@ ANSWERS: Answers = {
                 lambda lab, asked: lab.run(asked.config).look("attention", 800).previous_token.argmax() >= 4,
             ),
             Claim("from [0.24] to [0.34]", _two(_induction, 0, 800), within(0.03)),
+            Claim("[0.24] is what even attention has", lambda lab, asked: float(_chance(lab.run(asked.config), 0).max()), within(0.03)),
+            Claim("less than [0.1] is more than chance", _above_chance, at_most),
         ),
         given={"in 800 steps": "of the lesson"},
     ),

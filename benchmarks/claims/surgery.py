@@ -23,6 +23,12 @@ def _branch(lab: Lab, asked: Experiment) -> Run:
     return lab.branch(lab.run(asked.config), asked.query["surgery"], steps=300)
 
 
+def _rise(lab: Lab, asked: Experiment, surgery: str = "") -> tuple[float, float]:
+    """By how much the loss is higher, and the standard error of that."""
+    record = _operated(lab, asked, surgery)
+    return record.operated_loss - record.loss, record.operated_error
+
+
 def _errors(*steps: int):  # type: ignore[no-untyped-def]
     """Validation losses of "Train on like this" after these many updates."""
     return lambda lab, asked: [_branch(lab, asked).error(step) for step in steps]
@@ -31,31 +37,33 @@ def _errors(*steps: int):  # type: ignore[no-untyped-def]
 ANSWERS: Answers = {
     1: Answer(
         claims=(
-            Claim("from [0.0026] to [0.17]", lambda lab, asked: (_operated(lab, asked).loss, _operated(lab, asked).operated_loss), about(0.1)),
-            Claim("[63] times", lambda lab, asked: _operated(lab, asked).operated_loss / _operated(lab, asked).loss, about(0.1)),
-            Claim("from [0.2] to [0.002] after 50 steps, and to less than [0.001] after 300", _errors(0, 50, 300), (about(0.2), about(0.3), at_most)),
+            Claim("rises by [0.21] ± [0.01]", _rise, (about(0.2), at_most)),
+            Claim("from [0.0025] to [0.21]", lambda lab, asked: (_operated(lab, asked).loss, _operated(lab, asked).operated_loss), about(0.2)),
+            Claim("less than [0.1] after one step, [0.002] after 50 and less than [0.001] after 300", _errors(1, 50, 300), (at_most, about(0.3), at_most)),
         ),
         given={"for 300 steps": "what Train on like this asks for"},
         asked={"held at 1": "of the address"},
     ),
     2: Answer(
         claims=(
+            Claim("rises by [3.0] ± [0.1]", _rise, (within(0.2), at_most)),
             Claim("from [1.4] to [4.4]", lambda lab, asked: (_operated(lab, asked).loss, _operated(lab, asked).operated_loss), within(0.1)),
             Claim("ln 32 = [3.5]", lambda lab, asked: math.log(32)),
-            Claim("can go: [0.01]", lambda lab, asked: _operated(lab, asked).effects[1], within(0.01)),
+            Claim("costs [0.01]", lambda lab, asked: _rise(lab, asked, "layer 1 head 2 off")[0], within(0.01)),
         ),
         given={"32 symbols": "of the task"},
         asked={"eight heads": "two layers of four"},
     ),
     3: Answer(
         claims=(
-            Claim("Before the first update the validation loss is [0.23]", _errors(0), about(0.1)),
-            Claim("always answering 1 ([0.17])", lambda lab, asked: adding_constant()),
-            Claim("After 50 steps it is [0.04], after 300 less than [0.002]", _errors(50, 300), (about(0.2), at_most)),
-            Claim("the [0.0025] that the parent", lambda lab, asked: lab.run(asked.config).error(800), about(0.1)),
+            Claim("After the first step the validation loss is [0.17]", _errors(1), about(0.1)),
+            Claim("always answering 1", lambda lab, asked: round(adding_constant(), 2) == 0.17),
+            Claim("After 50 steps it is [0.04], after 300 less than [0.002]", _errors(50, 300), (about(0.3), at_most)),
+            Claim("the parent had [0.003]", lambda lab, asked: lab.run(asked.config).error(800), about(0.2)),
         ),
         questions=(
-            Claim("is [131] times what it was", lambda lab, asked: _operated(lab, asked).operated_loss / _operated(lab, asked).loss, about(0.1)),
+            Claim("is [0.24] ± [0.01] higher", _rise, (about(0.2), about(0.5))),
+            Claim("nearly a hundred times what it was", lambda lab, asked: 80 < _operated(lab, asked).operated_loss / _operated(lab, asked).loss < 120),
         ),
     ),
 }  # fmt: skip
