@@ -87,7 +87,7 @@ EXPERIMENTS = (
     Experiment(
         "Look at a run of another page: the learned positions of “How does a Transformer know the order?”, T = 24.",
         {"run": "lesson-positions"},
-        "One point at T = 24, 2.16 nats at the last step, and in words why there are no others. Any Transformer that learns a text can be opened like this, from the page Runs; "
+        "One point at T = 24, about 2.2 nats at the last step, and in words why there are no others. Any Transformer that learns a text can be opened like this, from the page Runs; "
         "drag the bar to see how the curve came about.",
     ),
 )

@@ -57,7 +57,7 @@ ANSWERS: Answers = {
     ),
     3: Answer(
         claims=(
-            Claim("[2.16] nats at the last step", lambda lab, asked: lab.run(asked.config).look("beyond").loss[0], CLOSE),
+            Claim("about [2.2] nats at the last step", lambda lab, asked: lab.run(asked.config).look("beyond").loss[0]),
             Claim("One point at", lambda lab, asked: sum(not why for why in lab.run(asked.config).look("beyond").why) == 1),
         ),
         given={"T = 24": "of the lesson"},
