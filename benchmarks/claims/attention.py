@@ -35,7 +35,12 @@ def _pre(lab: Lab, asked: Experiment) -> list[Run]:
 
 
 def _accuracies(*steps: int):  # type: ignore[no-untyped-def]
-    return lambda lab, asked: [_accuracy(lab.run(asked.config), step) for step in steps]
+    """At the kept moments next to these steps: a page measures it at others than the lab keeps."""
+    return lambda lab, asked: [
+        _accuracy(run, min(run.steps, key=lambda kept: abs(kept - step)))
+        for run in [lab.run(asked.config)]
+        for step in steps
+    ]
 
 
 def _chance(run: Run, step: int) -> np.ndarray:

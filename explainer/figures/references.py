@@ -61,7 +61,7 @@ def reference_lines(
     notes = [
         {"name": NAME, "xref": "paper", "x": 1, "xanchor": "right", "yanchor": "bottom", "showarrow": False}
         | {"y": math.log10(group[0][1]) if logarithmic else group[0][1], "yshift": 0}
-        | {"text": plain(f"{', '.join(name for name, _ in group)} {group[0][1]:.3g}")}
+        | {"text": plain(f"{', '.join(name for name, _ in group)}: {group[0][1]:.3g}")}
         | {"font": {"size": SIZE, "color": shade.muted, "shadow": HALOES.get(theme, HALOES["light"])}}
         for group in groups
     ]
