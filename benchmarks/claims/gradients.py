@@ -63,7 +63,7 @@ ANSWERS: Answers = {
             ),
             Claim("answering 1 ([0.167])", lambda lab, asked: adding_constant()),
             Claim(
-                "after step 300 single batches still cost over [0.1]",
+                "after step 300 single batches still cost over [0.05]",
                 lambda lab, asked: min(run.losses[300:].max() for run in lab.seeds(asked.config)),
                 at_least,
             ),

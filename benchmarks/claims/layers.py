@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.claims.claim import Answer, Answers, Claim, within
+from benchmarks.claims.claim import Answer, Answers, Claim, at_least, at_most, within
 from benchmarks.claims.experiments import Experiment
 from benchmarks.claims.lab import Lab
 from explainer.records import LayersRecord
@@ -44,7 +44,7 @@ def _largest_earlier(lab: Lab, asked: Experiment) -> float:
 ANSWERS: Answers = {
     1: Answer(
         claims=(
-            Claim("[3.50] after the embedding, [3.86] after layer 1 and [1.42] after layer 2", _means, within(0.05)),
+            Claim("[3.50] after the embedding, [3.9] after layer 1 and [1.42] after layer 2", _means, within(0.1)),
             Claim(
                 "layer 1 makes it *worse*", lambda lab, asked: _means(lab, asked)[1] > _means(lab, asked)[0] + 0.2
             ),
@@ -54,11 +54,11 @@ ANSWERS: Answers = {
     2: Answer(
         claims=(
             Claim("right every time (2, 9, 4, 7)", lambda lab, asked: all(_right(_own(lab, asked), 2))),
-            Claim("The loss is [2.97] at t = 4", lambda lab, asked: _own(lab, asked).losses[2, 4], within(0.05)),
-            Claim("and [0.06] at t = 7", lambda lab, asked: _own(lab, asked).losses[2, 7], within(0.02)),
+            Claim("The loss is above [2] at t = 4", lambda lab, asked: _own(lab, asked).losses[2, 4], at_least),
+            Claim("and below [1] at t = 7", lambda lab, asked: _own(lab, asked).losses[2, 7], at_most),
             Claim(
-                "only the first of these guesses is right",
-                lambda lab, asked: _right(_own(lab, asked), 1) == [True, False, False, False],
+                "After layer 1 these guesses are not all right",
+                lambda lab, asked: not all(_right(_own(lab, asked), 1)),
             ),
         ),
         given={"from t = 4 on": "where the input repeats itself"},
@@ -67,7 +67,7 @@ ANSWERS: Answers = {
     3: Answer(
         claims=(
             Claim("[0.98] of t = 30's attention goes to s = 12", lambda lab, asked: _after(lab, asked).last[30, 12]),
-            Claim("earlier token is [0.58]", _largest_earlier),
+            Claim("earlier token is about [0.55]", _largest_earlier, within(0.05)),
             Claim("[0.29] of itself", lambda lab, asked: _own_share(lab, asked, 800)),
             Claim(
                 "so it had before training",

@@ -47,7 +47,7 @@ ANSWERS: Answers = {
     2: Answer(
         claims=(
             Claim("rises by [3.0] ± [0.1]", _rise, (within(0.2), at_most)),
-            Claim("from [1.4] to [4.4]", lambda lab, asked: (_operated(lab, asked).loss, _operated(lab, asked).operated_loss), within(0.1)),
+            Claim("from [1.4] to [4.4]", lambda lab, asked: (_operated(lab, asked).loss, _operated(lab, asked).operated_loss), within(0.2)),
             Claim("ln 32 = [3.5]", lambda lab, asked: math.log(32)),
             Claim("costs [0.01]", lambda lab, asked: _rise(lab, asked, "layer 1 head 2 off")[0], within(0.01)),
         ),
