@@ -146,7 +146,7 @@ def test_an_overfitting_run_keeps_the_weights_and_the_view_of_its_best_moment(st
     low = found.meta["lowest"]
     assert low["risen"]
     assert 0 < low["step"] < 200
-    assert low["rise"] > 0.5
+    assert low["rise"] > 0.1
     assert len(store.steps(run, "weights")) <= 9
     assert low["step"] in store.steps(run, "weights")
     chunk, view = store.chunk_at(run, "weights", low["step"]), store.chunk_at(run, "view:hidden", low["step"])
@@ -309,10 +309,10 @@ def test_labels_of_close_lines_do_not_stand_on_each_other(low: float, height: in
     shapes, notes = reference_lines(known, "dark", logarithmic=True)
     assert [shape["y0"] for shape in shapes] == [value for _, value in known]
     assert [note["text"] for note in notes] == [
-        "even guess, ln V 4.48",
-        "letters 3.25",
-        "bigrams, same 2.45",
-        "trigrams 2.05",
+        "even guess, ln V: 4.48",
+        "letters: 3.25",
+        "bigrams, same: 2.45",
+        "trigrams: 2.05",
     ]
     figure = {"data": [{"y": [4.5, low]}], "layout": {"yaxis": {"type": "log"}, "annotations": notes}}
     stack(figure, height)
@@ -328,9 +328,9 @@ def test_labels_of_close_lines_do_not_stand_on_each_other(low: float, height: in
 
 
 def test_only_references_that_all_runs_share_are_drawn() -> None:
-    text = {"references": {"letters": 3.25, "ln V": 4.5}}
+    text = {"loss_references": {"letters": 3.25, "ln V": 4.5}}
     one = subject(RunConfig(task="text"), text)
-    other = subject(RunConfig(task="text"), {"references": {"letters": 3.0}})
+    other = subject(RunConfig(task="text"), {"loss_references": {"letters": 3.0}})
     assert len(loss_panel([one, one], "light", "gates").figure["layout"]["annotations"]) == 2
     assert loss_panel([one, other], "light", "gates").figure["layout"]["annotations"] == []
     assert validating.GAPS >= 20

@@ -47,7 +47,7 @@ def test_without_routes_a_typed_input_is_asked_and_drawn(store: Store) -> None:
     assert not app.exception
     assert not app.warning
     after = said(app)
-    assert "8 stable points and 19 saddles" in after
+    assert "8 stable points and 19 unstable points" in after
     line = next(line for line in after.splitlines() if line.startswith("The sequence ends"))
     assert line not in before
     output = [float(value) for value in line.split("the output is ")[1].rstrip(".").split(", ")]

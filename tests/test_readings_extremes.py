@@ -134,7 +134,7 @@ def test_a_flip_flop_is_judged_by_all_of_its_bits() -> None:
         right = [(said[t, bit] > 0) == (target[t, bit] > 0) for t in range(11)]
         assert record.signs[bit] == pytest.approx(sum(right) / 11)
     told = replace(record, errors=np.array([0.125, 1.5, 0.5], np.float32), signs=np.array([1, 0.25, 0.75], np.float32))
-    assert hidden.output_reading(told) == (
+    assert hidden.output_reading(told, {"task": "flipflop"}) == (
         "Over the 11 steps that count, 1 of the 3 bits always has the right sign; bit 1 best (sign right at 100%, error 0.125), "
         "bit 2 worst (sign right at 25%, error 1.5); errors are root mean squares."
     )

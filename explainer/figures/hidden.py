@@ -306,7 +306,7 @@ def forecast_reading(record: HiddenRecord, run: Mapping[str, Any]) -> str:
             f"with probability {record.certainty[-1]:.2f}."
         )
     unit = f" {run['unit']}" if run.get("unit") else ""
-    return f"After {', '.join(record.tokens[-2:])} the network forecasts {record.output[-1]:.3g}{unit}."
+    return f"After {', '.join(record.tokens[-2:])} the network forecasts {amount(float(record.output[-1]))}{unit}."
 
 
 def judged_reading(record: HiddenRecord) -> str:
@@ -314,6 +314,8 @@ def judged_reading(record: HiddenRecord) -> str:
     mask = record.mask
     if not mask.any():
         return "No position of this sequence counts in the loss."
+    if not np.isfinite((record.right if record.has_tokens else record.output - record.target)[mask]).all():
+        return "What the network says is not finite."
     if record.has_tokens:
         right = record.right[mask]
         worst, best = (int(np.flatnonzero(mask)[at]) for at in (first_smallest(right), first_largest(right)))
