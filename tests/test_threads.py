@@ -112,6 +112,8 @@ def test_a_script_promises_no_more_than_it_can(store: Store) -> None:
     assert "set_num_threads" not in script(CONFIG)
     assert "last bit" not in repeats(CONFIG)
     assert "learning rate" in repeats(replace(run, altered=True))
+    of_an_older_store = {name: value for name, value in run.meta.items() if name != "threads"}
+    assert repeats(replace(run, meta=of_an_older_store)) == repeats(CONFIG)
     graphics = replace(run, meta={**run.meta, "device": "NVIDIA H200", "threads": None})
     assert "set_num_threads" not in script(graphics)
     assert "another device gives other last digits" in repeats(graphics)

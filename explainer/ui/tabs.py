@@ -78,7 +78,7 @@ def words_below(
 def repeats(again: Run | RunConfig) -> str:
     """What the script below it promises of a run: how near its numbers are to those on the page."""
     start = "The run on this page, again, anywhere Python runs"
-    if not isinstance(again, Run) or "device" not in again.meta:
+    if not isinstance(again, Run) or "threads" not in again.meta:
         return f"{start}:"
     if again.altered:
         return f"{start}, but without the changes of its learning rate that were made by hand:"
