@@ -139,3 +139,8 @@ def test_the_factor_leaves_out_zeros_and_values_that_are_not_finite() -> None:
     assert jacobian.factor_per_step(norms) == pytest.approx(0.5)
     assert math.isnan(jacobian.factor_per_step(np.zeros(K)))
     assert math.isnan(jacobian.factor_per_step(np.array([1.0])))
+
+
+def test_the_smallest_numbers_have_a_factor_and_a_horizon() -> None:
+    assert jacobian.factor_per_step(np.array([1e-2, 5e-324])) == math.inf
+    assert jacobian.gradient_horizon(np.array([0.0, 5e-324, 5e-324])) == 2

@@ -66,7 +66,8 @@ def factor_per_step(norms: Float[np.ndarray, " T"]) -> float:
     """exp of the slope, backwards in time, of the least-squares line through log(norms).
 
     Below 1 the gradient shrinks with each step back, above 1 it grows. Zeros and values that
-    are not finite have no logarithm and are left out; NaN if fewer than two others remain.
+    are not finite have no logarithm and are left out; NaN if fewer than two others remain, infinite
+    beyond what a number can hold.
     """
     usable = np.isfinite(norms) & (norms > 0)
     if usable.sum() < 2:
@@ -74,7 +75,8 @@ def factor_per_step(norms: Float[np.ndarray, " T"]) -> float:
     back = -np.flatnonzero(usable).astype(np.float64)
     back -= back.mean()
     logs = np.log(norms[usable].astype(np.float64))
-    return math.exp(float(back @ logs) / float(back @ back))
+    with np.errstate(over="ignore"):
+        return float(np.exp(float(back @ logs) / float(back @ back)))
 
 
 def gradient_horizon(norms: Float[np.ndarray, " T"], share: float = 0.01) -> float:
@@ -91,7 +93,8 @@ def gradient_horizon(norms: Float[np.ndarray, " T"], share: float = 0.01) -> flo
     back = np.asarray(norms, dtype=np.float64)[::-1]
     if not (back.size and math.isfinite(back[0]) and back[0] > 0):
         return math.nan
-    below = np.flatnonzero(back < share * back[0])
+    with np.errstate(over="ignore"):
+        below = np.flatnonzero(back / back[0] < share)  # a share of the smallest numbers would be 0
     k = int(below[0]) if below.size else len(back)
     if not np.isfinite(back[:k]).all():
         return math.nan
