@@ -81,7 +81,7 @@ EXPERIMENTS = (
     Experiment(
         "Of the eight heads of this Transformer, head 1 of layer 1 looks at the previous token. What is left of the whole without it?",
         {"run": "lesson-attention", "surgery": "layer 1 head 1 off", "step": "800"},
-        "Worse than nothing: the loss rises by 3.0 ± 0.1, from 1.4 to 4.4, and a guess among 32 symbols would have ln 32 = 3.5. The heads of "
+        "Worse than nothing: the loss of 1.4 rises by about 3 (± 0.1), to more than 4, and a guess among 32 symbols would have ln 32 = 3.5. The heads of "
         "layer 2 that copy what came after the last occurrence find it by what this head writes; without it they are sure of "
         "the wrong token. Head 2 beside it can nearly go: that costs 0.01.",
     ),
@@ -89,8 +89,8 @@ EXPERIMENTS = (
         "Unit 10 of the LSTM is switched off: the loss is 0.24 ± 0.01 higher, nearly a hundred times what it was. Press Train on like this. "
         "Is a unit that is missed so much one that can't be replaced?",
         {"surgery": "layer 1 unit 10 = 0", "step": "800"},
-        "It can. After the first step the validation loss is 0.17, that of always answering 1. After 50 steps it is 0.04, "
-        "after 300 less than 0.002; the parent had 0.003 when the branch began. What was missed was this unit's part in "
+        "It can. After the first step the validation loss is about 0.17, that of always answering 1. After 50 steps it is 0.04, "
+        "after 300 less than 0.002; the parent had less than 0.003 when the branch began. What was missed was this unit's part in "
         "these weights, not the unit.",
     ),
 )

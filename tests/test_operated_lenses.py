@@ -407,19 +407,24 @@ def check_pattern(record: Any, seen: Seen) -> None:
 
 
 def check_surgery(record: Any, seen: Seen) -> None:
-    rows = record.sequences
-    batch = replace(seen.batch, x=seen.batch.x[:rows], y=seen.batch.y[:rows], mask=seen.batch.mask[:rows])
-
-    def loss(facts: Facts) -> float:
+    def loss(facts: Facts, number: int, rows: int) -> float:
+        batch = seen.task.batch(number, split="validation", size=rows)
         hand = ByHand(seen.model, seen.config, facts)
         _, _, losses = replace(seen, batch=batch, hand=hand).unrolled()
         return float(losses[batch.mask].mean().detach())
 
-    assert record.loss == pytest.approx(loss(seen.facts), rel=1e-6)
-    for at in (0, 3, len(record.effects) - 1):
+    def without(at: int) -> Facts:
         gone = {**seen.facts.units, (int(record.layers[at]), int(record.places[at])): 0.0}
-        expected = loss(replace(seen.facts, units=gone)) - loss(seen.facts)
-        assert record.effects[at] == pytest.approx(expected, rel=1e-4, abs=1e-7)
+        return replace(seen.facts, units=gone)
+
+    fresh, screened = (2, record.sequences), (0, record.screened)
+    assert record.loss == pytest.approx(loss(seen.facts, *fresh), rel=1e-5)
+    for at in (0, 3, len(record.effects) - 1):
+        expected = loss(without(at), *screened) - loss(seen.facts, *screened)
+        assert record.effects[at] == pytest.approx(expected, rel=1e-4, abs=1e-6)
+    for at, effect in zip(record.extremes.tolist(), record.checked, strict=True):
+        expected = loss(without(at), *fresh) - loss(seen.facts, *fresh)
+        assert effect == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
 ORACLES: Mapping[str, Callable[[Any, Seen], None]] = {

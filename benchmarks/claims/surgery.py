@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from benchmarks.claims.claim import Answer, Answers, Claim, about, at_most, within
+from benchmarks.claims.claim import Answer, Answers, Claim, about, at_least, at_most, within
 from benchmarks.claims.experiments import Experiment
 from benchmarks.claims.lab import Lab, Run
 from explainer.records import SurgeryRecord
@@ -46,8 +46,9 @@ ANSWERS: Answers = {
     ),
     2: Answer(
         claims=(
-            Claim("rises by [3.0] ± [0.1]", _rise, (within(0.2), at_most)),
-            Claim("from [1.4] to [4.4]", lambda lab, asked: (_operated(lab, asked).loss, _operated(lab, asked).operated_loss), within(0.2)),
+            Claim("of [1.4] rises by", lambda lab, asked: _operated(lab, asked).loss, within(0.1)),
+            Claim("about [3] (± [0.1])", _rise, (about(0.1), at_most)),
+            Claim("to more than [4]", lambda lab, asked: _operated(lab, asked).operated_loss, at_least),
             Claim("ln 32 = [3.5]", lambda lab, asked: math.log(32)),
             Claim("costs [0.01]", lambda lab, asked: _rise(lab, asked, "layer 1 head 2 off")[0], within(0.01)),
         ),
@@ -56,13 +57,13 @@ ANSWERS: Answers = {
     ),
     3: Answer(
         claims=(
-            Claim("After the first step the validation loss is [0.17]", _errors(1), about(0.1)),
+            Claim("validation loss is about [0.17]", _errors(1), about(0.1)),
             Claim("always answering 1", lambda lab, asked: round(adding_constant(), 2) == 0.17),
             Claim("After 50 steps it is [0.04], after 300 less than [0.002]", _errors(50, 300), (about(0.3), at_most)),
-            Claim("the parent had [0.003]", lambda lab, asked: lab.run(asked.config).error(800), about(0.2)),
+            Claim("the parent had less than [0.003]", lambda lab, asked: lab.run(asked.config).error(800), at_most),
         ),
         questions=(
-            Claim("is [0.24] ± [0.01] higher", _rise, (about(0.2), about(0.5))),
+            Claim("is [0.24] ± [0.01] higher", _rise),
             Claim("nearly a hundred times what it was", lambda lab, asked: 80 < _operated(lab, asked).operated_loss / _operated(lab, asked).loss < 120),
         ),
     ),
