@@ -408,7 +408,9 @@ def check_pattern(record: Any, seen: Seen) -> None:
 
 def check_surgery(record: Any, seen: Seen) -> None:
     def loss(facts: Facts, number: int, rows: int) -> float:
-        batch = seen.task.batch(number, split="validation", size=rows)
+        drawn = seen.task.batch(number, split="validation", size=rows)
+        kind = seen.batch.x.dtype, seen.batch.y.dtype
+        batch = replace(drawn, x=drawn.x.to(kind[0]), y=drawn.y.to(kind[1]))
         hand = ByHand(seen.model, seen.config, facts)
         _, _, losses = replace(seen, batch=batch, hand=hand).unrolled()
         return float(losses[batch.mask].mean().detach())
