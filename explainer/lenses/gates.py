@@ -151,7 +151,8 @@ def _states(model: SequenceModel, x: Tensor, task: Task) -> Float[np.ndarray, "S
     """The top layer's states."""
     hidden = f"layer.{task.config.layers - 1}.hidden"
     with evaluating(model), observe(model, hidden) as seen:
-        model(x.to(next(model.parameters()).device))
+        weight = next(model.parameters())
+        model(x.to(weight) if x.is_floating_point() else x.to(weight.device))
     return _sequence(seen[hidden])
 
 
