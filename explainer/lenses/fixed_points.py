@@ -139,7 +139,8 @@ def descend(cell: OperatedCell, starts: Float[Tensor, "S M"]) -> tuple[Float[Ten
         s, mu = points[active], damping[active]
         after, J = linearise(cell, s, x)
         A, g = J - one, (after - s)[..., None]
-        down = torch.linalg.solve(A.mT @ A + mu[:, None, None] * one, -A.mT @ g)[..., 0]
+        # Beside huge entries mu is lost and the matrix singular: what comes out then is no number or no better, and mu grows.
+        down = torch.linalg.solve_ex(A.mT @ A + mu[:, None, None] * one, -A.mT @ g).result[..., 0]
         tried = s + down
         reached = (advance(cell, tried, x) - tried).square().sum(dim=1) / 2
         better = reached < q[active]
