@@ -20,16 +20,9 @@ from explainer.figures.subject import subject
 from explainer.lenses import LENSES
 from explainer.models import build
 from explainer.tasks import make_task
+from tests.wild import WILD
 
 TEXT = "".join(f"def f{number}(x): return '{number % 7}' + x[{number}]\n" for number in range(401))
-WILD = {
-    "as they are": lambda weight: weight,
-    "not a number": lambda weight: weight * torch.nan,
-    "infinite": lambda weight: torch.full_like(weight, torch.inf),
-    "zero": torch.zeros_like,
-    "huge": lambda weight: weight * 1e30,
-    "large": lambda weight: weight * 1e6,
-}
 SETTINGS = [
     {"task": task, "length": length, "width": width, "layers": layers, **more}
     for task, more in (("text", {"data": digest(TEXT)}), ("adding", {}), ("flipflop", {"bits": 2}), ("forecast", {}))

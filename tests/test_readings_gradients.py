@@ -27,6 +27,7 @@ from explainer.records import FixedPointsRecord, GradientRecord, JacobianRecord,
 from explainer.tasks import make_task
 from explainer.theory import stability
 from explainer.theory.jacobian import factor_per_step
+from tests.wild import WILD
 
 EVERY = settings(deadline=None, max_examples=150)
 TINY, HUGE = float(np.finfo(np.float32).smallest_subnormal), float(np.finfo(np.float32).max)
@@ -73,18 +74,10 @@ def values(draw: st.DrawFn, *shape: int) -> NDArray[np.float32]:
 
 # -- true records of wild networks ------------------------------------------------------------
 
-WILD = {
-    "as they are": lambda weight: weight,
-    "not a number": lambda weight: weight * torch.nan,
-    "infinite": lambda weight: torch.full_like(weight, torch.inf),
-    "zero": torch.zeros_like,
-    "huge": lambda weight: weight * 1e30,
-    "large": lambda weight: weight * 1e6,
-    "tiny": lambda weight: weight * 1e-12,
-}
+WILDER = {**WILD, "tiny": lambda weight: weight * 1e-12}
 
 
-@pytest.mark.parametrize("wild", WILD)
+@pytest.mark.parametrize("wild", WILDER)
 @pytest.mark.parametrize(("length", "layers"), [(2, 1), (41, 1), (13, 2)])
 @pytest.mark.parametrize("model", MODELS)
 def test_every_reading_of_a_wild_network(model: str, length: int, layers: int, wild: str) -> None:
@@ -94,7 +87,7 @@ def test_every_reading_of_a_wild_network(model: str, length: int, layers: int, w
     network = build(config, task.inputs, task.outputs)
     with torch.no_grad():
         for weight in network.parameters():
-            weight.copy_(WILD[wild](weight))
+            weight.copy_(WILDER[wild](weight))
     batch = task.batch(0, "validation", size=3)
     for name in ("gradients", "microscope", "jacobian", "fixed_points"):
         if LENSES[name].suits(config):
