@@ -92,9 +92,9 @@ ANSWERS: Answers = {
     3: Answer(
         claims=(
             Claim("the factor is × [0.923] instead", lambda lab, asked: _factor(lab.run(asked.config), 0)),
-            Claim("of × [0.583], so", lambda lab, asked: _factor(lab.run(asked.config, forget_bias=0.0), 0)),
+            Claim("of × [0.58], so", lambda lab, asked: _factor(lab.run(asked.config, forget_bias=0.0), 0)),
             Claim("about [1/50], of", lambda lab, asked: _arrives(lab.run(asked.config)), about(0.1)),
-            Claim("[3·10⁻¹²]", lambda lab, asked: _arrives(lab.run(asked.config, forget_bias=0.0))),
+            Claim("less than [10⁻¹¹]", lambda lab, asked: _arrives(lab.run(asked.config, forget_bias=0.0)), at_most),
             Claim(
                 "the first hundred steps bring it down to × [0.82]",
                 lambda lab, asked: _factor(lab.run(asked.config), 100),
