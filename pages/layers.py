@@ -50,13 +50,13 @@ EXPERIMENTS = (
     Experiment(
         "Let it read a repetition after 4 tokens. In training they came after 12 to 24. Does the last row still know what comes next?",
         {"step": "800", "input": "7 2 9 4 7 2 9 4 7"},
-        "Yes, though it is less sure: from t = 4 on its likeliest token is right every time (2, 9, 4, 7). The loss is above 2 at t = 4 and below 1 at "
+        "Yes, though it is less sure: from t = 4 on its likeliest token is right every time (2, 9, 4, 7). The loss is above 2 at t = 4 and below 1.5 at "
         "t = 7. After layer 1 these guesses are not all right.",
     ),
     Experiment(
         "Where did the induction stripe of the raw map go in the rollout?",
         {"step": "800"},
-        "It is there, but pale: raw, 0.98 of t = 30's attention goes to s = 12; the rollout's largest share of an earlier token is about 0.55, at the second "
+        "It is there, but pale: raw, more than 0.95 of t = 30's attention goes to s = 12; the rollout's largest share of an earlier token is about 0.55, at the second "
         "position. Each layer counts half for the residual connection and a mean over all heads for the rest. A position has 0.29 of itself on "
         "average, and so it had before training.",
     ),

@@ -81,7 +81,7 @@ EXPERIMENTS = (
     Experiment(
         "Of the eight heads of this Transformer, head 1 of layer 1 looks at the previous token. What is left of the whole without it?",
         {"run": "lesson-attention", "surgery": "layer 1 head 1 off", "step": "800"},
-        "Worse than nothing: the loss of 1.4 rises by about 3 (± 0.1), to more than 4, and a guess among 32 symbols would have ln 32 = 3.5. The heads of "
+        "Worse than nothing: the loss of 1.4 rises by more than 2.5 (± 0.1), to more than 4, and a guess among 32 symbols would have ln 32 = 3.5. The heads of "
         "layer 2 that copy what came after the last occurrence find it by what this head writes; without it they are sure of "
         "the wrong token. Head 2 beside it can nearly go: that costs 0.01.",
     ),

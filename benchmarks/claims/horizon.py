@@ -43,6 +43,11 @@ def _with_seeds(lab: Lab, asked: Experiment, T: int, usual: bool = False) -> lis
     return [score(lab, asked, length=T, model=model, usual=usual, seed=seed) for seed in range(3)]
 
 
+def _reaches(lab: Lab, asked: Experiment, *, last: bool) -> list[bool]:
+    """With each seed, whether the gradient comes over all 39 steps of T = 40."""
+    return [math.isinf(horizon(lab, asked, length=40, seed=seed, last=last)) for seed in range(3)]
+
+
 ANSWERS: Answers = {
     1: Answer(
         claims=(
@@ -50,7 +55,7 @@ ANSWERS: Answers = {
             Claim("instead of [8.5]", partial(horizon, length=80, usual=True)),
             Claim("at T = 10 the score is above [0.7]", lambda lab, asked: min(_with_seeds(lab, asked, 10)), at_least),
             Claim("at T = 20 it is at most [0.25]", lambda lab, asked: max(_with_seeds(lab, asked, 20)), at_most),
-            Claim("at T = 40 about [0]", lambda lab, asked: max(map(abs, _with_seeds(lab, asked, 40))), within(0.1)),
+            Claim("at T = 40 less than [0.2]", lambda lab, asked: max(_with_seeds(lab, asked, 40)), at_most),
             Claim(
                 "no better than after the usual start",
                 lambda lab, asked: all(
@@ -60,11 +65,8 @@ ANSWERS: Answers = {
                 ),
             ),
             Claim(
-                "at T = 40 the gradient reached all the way before training, and after it no longer does",
-                lambda lab, asked: [
-                    math.isinf(horizon(lab, asked, length=40, seed=seed, last=last)) for seed in range(3) for last in (False, True)
-                ]
-                == [True, False] * 3,
+                "at T = 40 the gradient reached all the way before training, and after it no longer does with every seed",
+                lambda lab, asked: all(_reaches(lab, asked, last=False)) and not all(_reaches(lab, asked, last=True)),
             ),
         ),
         given={"seeds 0, 1 and 2": "the seeds that are trained"},
@@ -101,7 +103,7 @@ ANSWERS: Answers = {
                 at_most,
             ),
             Claim("[0.49] at T = 10 and less than [0.2] at T = 20", _scores("rnn", 10, 20), (within(0.02), at_most)),
-            Claim("against more than [0.9] and [0.7] after 800", _scores("rnn", 10, 20, usual=True), at_least),
+            Claim("against more than [0.9] and [0.4] after 800", _scores("rnn", 10, 20, usual=True), at_least),
         ),
         given={"At T = 20": "one of the lengths"},
         asked={"three lengths": "of the address", "a quarter of a minute": "about how long it takes"},

@@ -55,7 +55,7 @@ ANSWERS: Answers = {
         claims=(
             Claim("right every time (2, 9, 4, 7)", lambda lab, asked: all(_right(_own(lab, asked), 2))),
             Claim("The loss is above [2] at t = 4", lambda lab, asked: _own(lab, asked).losses[2, 4], at_least),
-            Claim("and below [1] at t = 7", lambda lab, asked: _own(lab, asked).losses[2, 7], at_most),
+            Claim("and below [1.5] at t = 7", lambda lab, asked: _own(lab, asked).losses[2, 7], at_most),
             Claim(
                 "After layer 1 these guesses are not all right",
                 lambda lab, asked: not all(_right(_own(lab, asked), 1)),
@@ -66,7 +66,7 @@ ANSWERS: Answers = {
     ),
     3: Answer(
         claims=(
-            Claim("[0.98] of t = 30's attention goes to s = 12", lambda lab, asked: _after(lab, asked).last[30, 12]),
+            Claim("more than [0.95] of t = 30's attention goes to s = 12", lambda lab, asked: _after(lab, asked).last[30, 12], at_least),
             Claim("earlier token is about [0.55]", _largest_earlier, within(0.05)),
             Claim("[0.29] of itself", lambda lab, asked: _own_share(lab, asked, 800)),
             Claim(

@@ -47,7 +47,7 @@ ANSWERS: Answers = {
     2: Answer(
         claims=(
             Claim("of [1.4] rises by", lambda lab, asked: _operated(lab, asked).loss, within(0.1)),
-            Claim("about [3] (± [0.1])", _rise, (about(0.1), at_most)),
+            Claim("more than [2.5] (± [0.1])", _rise, (at_least, at_most)),
             Claim("to more than [4]", lambda lab, asked: _operated(lab, asked).operated_loss, at_least),
             Claim("ln 32 = [3.5]", lambda lab, asked: math.log(32)),
             Claim("costs [0.01]", lambda lab, asked: _rise(lab, asked, "layer 1 head 2 off")[0], within(0.01)),

@@ -17,6 +17,7 @@ from explainer.figures.panel import Moment, Notes
 from explainer.records import ROLES as ORDER
 from explainer.records import SCORES, BiographyRecord
 from explainer.theory.phase import PhaseChange, phase_change
+from explainer.theory.ties import first_largest, first_smallest
 
 NAMES = {
     "prefix_matching": "prefix-matching score",
@@ -282,9 +283,9 @@ def _drift(name: str, values: Float[np.ndarray, "S L H"], steps: Sequence[int]) 
     if len(values) < 2 or not known.any():
         return ""
     moved = np.where(known, np.ptp(np.where(known, values, 0.0), axis=0), -1.0)
-    at = divmod(int(np.argmax(moved)), moved.shape[1])
+    at = divmod(first_largest(moved), moved.shape[1])
     course = values[:, at[0], at[1]]
-    places = sorted((int(np.argmin(course)), int(np.argmax(course))))
+    places = sorted((first_smallest(course), first_largest(course)))
     ends = [_number(name, course[place]) for place in places]
     if ends[0] == ends[1]:
         return ": no head moves"

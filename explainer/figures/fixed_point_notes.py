@@ -15,6 +15,7 @@ from explainer.figures.panel import Moment, Notes
 from explainer.records import FixedPointsRecord
 from explainer.theory import stability
 from explainer.theory.pca import aligned, principal_axes, project
+from explainer.theory.ties import first_smallest
 
 LENS = "fixed_points"
 COMPONENTS = 3
@@ -141,7 +142,7 @@ def path_reading(record: FixedPointsRecord) -> str:
     if not len(record.points):
         return "The sequence ends near no point, for none was found."
     distances = np.linalg.norm(record.points - end, axis=1)
-    nearest = int(distances.argmin())
+    nearest = first_smallest(distances)
     few = f", the nearest of the {len(record.points)} shown" if record.found > len(record.points) else ""
     return (
         f"The sequence ends {short(float(distances[nearest]))} away from point {nearest}, {_kind(record, nearest)}, "

@@ -15,6 +15,7 @@ from explainer.figures.panel import Moment, Notes, Panel, Reading, Slot
 from explainer.figures.theme import DIVERGING, FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, layout
 from explainer.records import GatesRecord
 from explainer.theory.probes import FEWEST
+from explainer.theory.ties import first_largest, first_smallest
 
 COLUMNS = 16  # tokens in a row, and rows; a longer sequence has wider rows
 STRONG = 0.6  # |h| from which a cell is so dark that the word on it is white
@@ -203,7 +204,7 @@ def notes(record: GatesRecord, moment: Moment) -> Notes:
     places = tick_places(T)
     constants = time_constants(record.kept)
     order = np.argsort(-constants, axis=1, kind="stable")
-    best = np.abs(np.nan_to_num(record.correlations)).argmax(axis=1)
+    best = [first_largest(row) for row in np.abs(np.nan_to_num(record.correlations))]
     followed = record.states[:, best].T.astype(np.float32)
     strong = np.abs(followed) >= STRONG
     columns = text_columns(T)
@@ -262,7 +263,7 @@ def gate_reading(record: GatesRecord, layer: int, gate: int, asked: bool = False
     if not (np.isfinite(values).all() and np.isfinite(shares).all()):
         return f"The {name} gate is not a finite number everywhere."
     means = values.mean(axis=0)
-    most, least = int(means.argmax()), int(means.argmin())
+    most, least = first_largest(means), first_smallest(means)
     sentence = f"The {name} gate is {values.mean():.2f} open on average"
     if f"{means[most]:.2f}" != f"{means[least]:.2f}":
         sentence += f", most in unit {most} ({means[most]:.2f}) and least in unit {least} ({means[least]:.2f})"
@@ -283,7 +284,7 @@ def memory_reading(constants: NDArray[np.float64]) -> str:
     if steps(longest) == steps(shortest):
         return f"All {len(constants)} units remember for {said}."
     return (
-        f"Unit {int(constants.argmax())} remembers longest, {said}; the median is {steps(median)}, "
+        f"Unit {first_largest(constants)} remembers longest, {said}; the median is {steps(median)}, "
         f"the shortest {steps(shortest)}."
     )
 
@@ -303,7 +304,7 @@ def tracking_reading(record: GatesRecord, variable: int) -> str:
     name, over = record.variables[variable], _sequences(record)
     if not np.isfinite(row).all():
         return f"The states are not finite numbers, so no unit follows “{name}”."
-    unit = int(np.abs(row).argmax())
+    unit = first_largest(np.abs(row))
     if row[unit] == 0:
         return f"Nothing follows “{name}”: it does not change in {over}, or no unit does."
     error = record.correlation_errors[variable]

@@ -18,6 +18,7 @@ from explainer.figures.subject import recurrence_of
 from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES
 from explainer.records import GradientRecord
 from explainer.theory.jacobian import healthy, mean_factor, verdict
+from explainer.theory.ties import first_largest, first_smallest
 
 STAGES = ("before clipping", "after clipping")
 SCALE_TITLES = ("gradient norm ‖∂L/∂hₜ‖", "‖∂L/∂hₜ‖ as a share of the last")
@@ -245,7 +246,7 @@ def parameters_reading(record: GradientRecord, model: str, stage: int) -> str:
     if not sizes.any():
         return f"{name}: no parameter has a gradient."
     words = parameter_words(record.parameters)
-    big, small = int(sizes.argmax()), int(sizes.argmin())
+    big, small = first_largest(sizes), first_smallest(sizes)
     sentence = f"{name}: {words[big]} has the largest gradient, {short(sizes[big])}"
     if small != big:
         sentence += f", {words[small]} the smallest, {short(sizes[small])}"

@@ -72,9 +72,10 @@ def said(score: Score) -> str:
 
 def strongest(scores: Float[np.ndarray, "L H"]) -> tuple[int, int, float] | None:
     """Layer, head and value of the highest score; None where no score is a number."""
-    if not np.isfinite(scores).any():
+    finite = np.isfinite(scores)
+    if not finite.any():
         return None
-    layer, head = divmod(int(np.nanargmax(np.where(np.isfinite(scores), scores, np.nan))), scores.shape[1])
+    layer, head = divmod(first_largest(np.where(finite, scores, scores[finite].min() - 1)), scores.shape[1])
     return layer, head, float(scores[layer, head])
 
 

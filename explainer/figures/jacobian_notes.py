@@ -15,6 +15,7 @@ from explainer.figures.subject import recurrence_of
 from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES
 from explainer.records import JacobianRecord
 from explainer.theory.stability import MARGIN
+from explainer.theory.ties import first_largest
 
 OFF = 10.0  # the factor by which theory may miss before it counts as failing
 FLAT = 0.5  # share of saturated activations from which a step is marked
@@ -158,7 +159,7 @@ def saturation_reading(record: JacobianRecord, name: str) -> str:
     """One sentence: how much is saturated, when most, and in which activation."""
     if not all(np.isfinite(each).all() for each in (record.saturated, record.slope, record.parts)):
         return f"{name}: some activations are not finite numbers."
-    at = int(record.saturated.argmax())
+    at = first_largest(record.saturated)
     if record.saturated[at] == 0:
         return f"{name}: no activation is saturated; the mean slope is {record.slope.mean():.2f} of the largest."
     sentence = f"{name}: {percent(record.saturated.mean())} of the activations are saturated"
@@ -166,7 +167,7 @@ def saturation_reading(record: JacobianRecord, name: str) -> str:
         sentence += f", most at t = {at} ({percent(record.saturated[at])})"
     if len(record.part_names) > 1:
         means = record.parts.mean(axis=1)
-        big = int(means.argmax())
+        big = first_largest(means)
         part = record.part_names[big]
         sentence += f", most of all the {part}{'' if part == 'candidate' else ' gate'} ({percent(means[big])})"
     return f"{sentence}; the mean slope is {record.slope.mean():.2f} of the largest."

@@ -15,6 +15,7 @@ from explainer.figures.subject import surgery_of
 from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES
 from explainer.records import MicroscopeRecord
 from explainer.theory.followed import mean_by_lag
+from explainer.theory.ties import first_largest, first_smallest
 
 ZERO, NOT_FINITE = 1, 2  # marks of what a log scale can't show
 AT_ZERO, AT_NOT_FINITE = 0.025, 0.975  # heights of the same marks on a line chart, as shares of it
@@ -171,8 +172,8 @@ def matrix_reading(record: MicroscopeRecord, name: str, way: int, layer: int) ->
     odd += [f"not a finite number in {bad} of {cells}"] if bad else []
     if not usable.any():
         return f"{said}: {' and '.join(odd)}."
-    big = np.unravel_index(np.where(usable, norms, -1).argmax(), norms.shape)
-    small = np.unravel_index(np.where(usable, norms, np.inf).argmin(), norms.shape)
+    big = np.unravel_index(first_largest(np.where(usable, norms, 0)), norms.shape)
+    small = np.unravel_index(first_smallest(np.where(usable, norms, np.inf)), norms.shape)
     sentence = f"{said}: largest {short(norms[big])} (loss at t = {record.at[big[0]]}, moment k = {record.at[big[1]]})"
     if usable.sum() > 1:
         at = f"t = {record.at[small[0]]}, k = {record.at[small[1]]}"
@@ -250,13 +251,13 @@ def gates_reading(record: MicroscopeRecord, name: str, layer: int, held: Sequenc
         return f"{name}: the gates' gradients are not all finite numbers."
     if not sums.any():
         return f"{name}: no gate gets a gradient."
-    big, small = int(sums.argmax()), int(sums.argmin())
+    big, small = first_largest(sums), first_smallest(sums)
     least = f"the {_gate(record.gate_names[small])} least, {short(ratio(sums[small], sums[big]))} of that"
     curve = record.gates[big, layer]
     each = " and ".join(f"the {_gate(gate)}" for gate in held)
     several = "are held, so their gradients go" if len(held) > 1 else "is held, so its gradient goes"
     still = f" {each[0].upper()}{each[1:]} {several} no further." if held else ""
-    far = int(lags_of(record)[int(curve[: last + 1].argmax())])
+    far = int(lags_of(record)[first_largest(curve[: last + 1])])
     return (
         f"{name}: the {_gate(record.gate_names[big])} gets most (its peak is at lag {far}), "
         f"{least if sums[small] < sums[big] else 'and no other gate less'}.{still}"

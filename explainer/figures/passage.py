@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from explainer.figures.beyond import course_panel
 from explainer.figures.beyond_notes import Trained, kinds, of_kind
@@ -18,6 +18,7 @@ from explainer.figures.panel import Panel, numbers_for_json
 from explainer.figures.theme import ENCODING_NAMES, SEQUENTIAL, colour_bar, ink, layout, plain
 from explainer.records import BeyondRecord
 from explainer.theory.characters import visible
+from explainer.theory.ties import first_largest
 
 FEW = 64  # characters that have a label each
 
@@ -136,13 +137,19 @@ def characters_reading(runs: Sequence[Trained], text: str) -> str:
         return "No character has a finite loss."
     sums = np.where(known, table, 0).sum(axis=0)
     mean = np.where(known.any(axis=0), sums / np.maximum(1, known.sum(axis=0)), np.nan)
-    high, low = int(np.nanargmax(mean)), int(np.nanargmin(mean))
+    high, low = _place(mean, known), _place(-mean, known)
     if high == low:
         return f"{_character(text, high)}: {mean[high]:.2f} nats, in the mean of all that read it."
     return (
         f"In the mean of all that read so far: hardest is {_character(text, high)} with {mean[high]:.2f} nats, "
         f"easiest {_character(text, low)} with {mean[low]:.2f}."
     )
+
+
+def _place(values: Float[np.ndarray, " P"], known: Bool[np.ndarray, "runs P"]) -> int:
+    """The first place of the largest value among those that are known."""
+    somewhere = np.flatnonzero(known.any(axis=0))
+    return int(somewhere[first_largest(values[somewhere])])
 
 
 def _character(text: str, at: int) -> str:

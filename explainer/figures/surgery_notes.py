@@ -15,6 +15,7 @@ from explainer.figures.hidden import tick_labels, tick_places
 from explainer.figures.panel import Moment, Notes
 from explainer.records import SurgeryRecord
 from explainer.surgery import Head, Surgery, Unit
+from explainer.theory.ties import first_largest
 
 DRAWN = 0.1
 """Of the longest bar: a shorter one is not counted, however sure it is."""
@@ -128,7 +129,7 @@ def _moved(record: SurgeryRecord) -> str:
         return f"the output is not a finite number at {int((~np.isfinite(moved)).sum())} of {len(moved)} tokens"
     if not moved.any():
         return "the output does not move at any token"
-    most = int(moved.argmax())
+    most = first_largest(moved)
     if record.guesses:
         return f"the output moves most at t = {most}, where {100 * moved[most]:.3g}% of the probability goes elsewhere"
     return f"the output moves most at t = {most}, by {_short(moved[most])}"
@@ -192,7 +193,7 @@ def losses_reading(record: SurgeryRecord) -> str:
         return f"The loss is not a finite number at {int((~np.isfinite(difference)).sum())} of {len(counted)} tokens."
     if not difference.any():
         return "No token's loss changes."
-    up, down = int(difference.argmax()), int(difference.argmin())
+    up, down = first_largest(difference), first_largest(-difference)
 
     def told(place: int) -> str:
         return f"at t = {counted[place]}, from {_short(before[place])} to {_short(after[place])}"

@@ -15,6 +15,7 @@ from explainer.models import SequenceModel, build, observe
 from explainer.records import GatesRecord
 from explainer.tasks import Batch, Task
 from explainer.theory.probes import CONTROLS, FEWEST, Readout, correlation_error, correlations, exchanged, readout
+from explainer.theory.ties import first_largest
 from explainer.theory.variables import variables
 
 GATES = {"lstm": ("input", "forget", "output"), "gru": ("reset", "update")}
@@ -144,7 +145,9 @@ def _largest_errors(
     """The standard error of each variable's largest |r|."""
     if not np.isfinite(r).all():
         return np.full(len(r), np.nan)
-    return np.array([correlation_error(values[..., q], states[..., np.abs(row).argmax()]) for q, row in enumerate(r)])
+    return np.array(
+        [correlation_error(values[..., q], states[..., first_largest(np.abs(row))]) for q, row in enumerate(r)]
+    )
 
 
 def _states(model: SequenceModel, x: Tensor, task: Task) -> Float[np.ndarray, "S T N"]:

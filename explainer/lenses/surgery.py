@@ -31,6 +31,7 @@ from explainer.tasks import Batch, Task
 from explainer.theory.followed import evenly
 from explainer.theory.paired import quotient
 from explainer.theory.sizes import flops_per_step
+from explainer.theory.ties import first_largest
 
 MOST_SITES = 192
 SCREENED = 128  # sequences of all knock-outs, at most
@@ -225,7 +226,8 @@ def _said(task: Task, batch: Batch, output: Float[Tensor, "1 T V"], changed: Flo
 
 def _largest(effects: Float[np.ndarray, " K"]) -> int:
     """The place of the largest finite number; 0 if there is none."""
-    return int(np.where(np.isfinite(effects), effects, -np.inf).argmax())
+    finite = np.isfinite(effects)
+    return first_largest(np.where(finite, effects, effects[finite].min() - 1)) if finite.any() else 0
 
 
 def _size(config: RunConfig) -> int:
