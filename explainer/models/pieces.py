@@ -2,8 +2,8 @@
 
 A lens, or whatever else takes long, calls `give_way` where it could wait. Outside `giving_way` that does nothing. Inside,
 once the present piece has lasted `PIECE_SECONDS`, the one who called for the work is given the time to do something else
-first; what the work has set up, such as a watched model or torch's gradient mode, is his to leave as he finds it. An exception
-that he raises ends the work, for which each step of it must clean up behind itself.
+first; what the work has set up, such as a watched model, is his to leave as he finds it. An exception that he raises ends the
+work, for which each step of it must clean up behind itself; `Abandoned` is meant for that.
 """
 
 from __future__ import annotations
@@ -22,11 +22,16 @@ Meanwhile = Callable[[float], None]
 """What is done between two pieces, given how many seconds the last one took."""
 
 
+class Abandoned(BaseException):
+    """The work that gave way is not wanted any more; no error, so that nobody takes it for one of his own."""
+
+
 class _Clock:
-    """The work that is in pieces now, if any is."""
+    """The work that is in pieces now, if any is; and how long all such work has given way so far."""
 
     meanwhile: Meanwhile | None = None
     since: float = 0.0
+    waited: float = 0.0
 
 
 @contextmanager
@@ -46,9 +51,16 @@ def give_way() -> None:
     if meanwhile is None or now - _Clock.since < PIECE_SECONDS:
         return
     lasted = now - _Clock.since
+    before = _Clock.waited
     with giving_way(None), torch.enable_grad():
         meanwhile(lasted)
     _Clock.since = time.perf_counter()
+    _Clock.waited = before + _Clock.since - now  # what gave way within that time is a part of it
+
+
+def waited() -> float:
+    """Seconds for which work in this process has given way; the difference of two is none of the work's own time."""
+    return _Clock.waited
 
 
 def give_way_at(value: Tensor) -> None:
