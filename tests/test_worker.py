@@ -170,6 +170,7 @@ def test_the_first_moment_is_committed_before_the_first_update(client: Client) -
     run = client.submit(CONFIG, "me", ["hidden"])
     workshop = Workshop(client.store)
     workshop._poll()
+    workshop.active[run].look_first()
     assert [(chunk.kind, chunk.step) for chunk in client.chunks(run)] == [
         ("metrics", 0),
         ("weights", 0),

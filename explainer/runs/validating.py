@@ -140,7 +140,7 @@ class Validator:
             column.append(value)
         if math.isfinite(loss) and (self.best is None or loss < self.best.loss):
             self.best = Best(step, loss, found.losses, self.trainer.weights() if self.holds else None)
-        self._cost = time.perf_counter() - start - (waited() - before)
+        self._cost = time.perf_counter() - start - (waited() - before).wall
         self.seconds += self._cost
         values = {**found.values, MEAN_ERROR: standard_error(found.losses), RISE_ERROR: error}
         return [(name, step, value) for name, value in values.items()]

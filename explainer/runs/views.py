@@ -210,7 +210,7 @@ class Viewer:
             self._blind.add(lens.name)
             return [event(step, "lens failed", lens=lens.name, error=str(error)[:300])]
         sight.at = time.perf_counter()
-        sight.seconds = sight.at - start - (waited() - before)
+        sight.seconds = sight.at - start - (waited() - before).wall
         self.looked += sight.seconds
         sight.credit -= sight.seconds
         sight.step, sight.taken = step, sight.taken + 1

@@ -17,7 +17,7 @@ from dataclasses import replace
 import torch
 
 from explainer.limits import Limits, limits
-from explainer.models.pieces import Abandoned, giving_way, waited
+from explainer.models.pieces import Abandoned, Time, giving_way, waited
 from explainer.runs.active import ActiveRun, sentence
 from explainer.runs.looking import Looker
 from explainer.runs.mailbox import LOOKS_KEPT
@@ -113,11 +113,11 @@ class Workshop:
         self.parked.clear()
 
     def _advance(self, run: ActiveRun) -> float:
-        """One update of a run, and what is recorded with it; the seconds that it took by itself."""
+        """One update of a run, and what is recorded with it; the seconds of this process that it took by itself."""
         if not self._trains(run):
             return 0.0
         replaying = run.recorder.replaying
-        start, before = time.perf_counter(), waited()
+        start, before = Time.now(), waited()
         try:
             with self._work_for(run.id):
                 run.look_first()
@@ -133,7 +133,7 @@ class Workshop:
                 self._put_down(run.id)
             elif replaying and not run.recorder.replaying:
                 self._seen = None  # commands may have waited for this
-        return time.perf_counter() - start - (waited() - before)
+        return (Time.now() - start - (waited() - before)).own
 
     # -- giving way ---------------------------------------------------------------------------
 
