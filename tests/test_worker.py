@@ -181,7 +181,8 @@ def test_the_first_moment_is_committed_before_the_first_update(client: Client) -
     assert metrics(client.store, run)["step"].tolist() == [1], "and the first updates at once"
 
 
-def test_two_runs_take_turns_and_neither_changes_the_other(client: Client) -> None:
+def test_two_runs_take_turns_and_neither_changes_the_other(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("explainer.runs.workshop.LONG_SECONDS", math.inf)  # the first look, which warms up, too
     store = client.store
     configs = [MODELS["gru"], MODELS["transformer with dropout"]]
     runs = [client.submit(config, "me", ["hidden"]) for config in configs]

@@ -12,7 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -30,8 +30,8 @@ from explainer.training import Trainer
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.01
-LONG_SECONDS = 0.05
-"""Of an update, beyond which other runs get as much time as it took: below it all take turns, so that two models race fairly."""
+LONG_SECONDS = 0.1
+"""Of an update or a look, beyond which other runs get as much time: below it all take turns, so that two models race fairly."""
 MOST_OWED = 1.0  # seconds of training: who could not use its time has lost it
 MOST_LOOKS = 3  # that are taken at the same time, each while the one before gives way
 ANSWER_SHARE = 1 / 8  # of the store, for what was answered to viewers
@@ -39,6 +39,21 @@ LOOK = ""
 PARKED_RUNS = 4  # paused runs whose models stay in memory
 MOST_ATTEMPTS = 3
 KILLED = "The worker ended while it took this look, most likely for want of memory. Ask for a shorter input, or at a smaller run."
+
+
+@dataclass
+class Work:
+    """What this process is at.
+
+    Attributes:
+        whom: a run's id, or LOOK for a viewer.
+        lasted: seconds of the pieces that are done.
+        shared: those for which others have had their time.
+    """
+
+    whom: str
+    lasted: float = 0.0
+    shared: float = 0.0
 
 
 class Workshop:
@@ -68,7 +83,7 @@ class Workshop:
         self.marker = Marker(store.folder)
         self._ending = ending
         self._looker = Looker(store, self._live, device, self.marker)
-        self._stack: list[str] = []  # what is worked for: runs, and LOOK for a viewer; the last one is at work
+        self._stack: list[Work] = []  # the last one is at work, each of the others gives way to the next
         self._unwanted: set[str] = set()  # runs on the stack that are to stop
         self._obeyed: set[int] = set()  # commands that are being obeyed
         self._owed: dict[str, float] = {}  # seconds of training
@@ -92,8 +107,8 @@ class Workshop:
                 self._poll()
         longest = max(spent.values(), default=0.0)
         if longest > LONG_SECONDS:
-            for other, seconds in spent.items():
-                self._owe(other, longest - seconds)
+            for run_id, seconds in spent.items():
+                self._owe(run_id, longest - seconds)
             self._pay_back()
         with self._looking():
             return self._looker.turn(busy=worked) or worked
@@ -113,15 +128,22 @@ class Workshop:
         self.parked.clear()
 
     def _advance(self, run: ActiveRun) -> float:
-        """One update of a run, and what is recorded with it; the seconds of this process that it took by itself."""
+        """One update of a run, and what is recorded with it.
+
+        Returns:
+            The seconds of this process that it took by itself, without those for which the others have had their time.
+        """
         if not self._trains(run):
             return 0.0
         replaying = run.recorder.replaying
-        start, before = Time.now(), waited()
+        start, before, shared = Time.now(), waited(), 0.0
         try:
-            with self._work_for(run.id):
-                run.look_first()
-                run.advance()
+            with self._work_for(run.id) as work:
+                try:
+                    run.look_first()
+                    run.advance()
+                finally:
+                    shared = work.shared
         except Abandoned:
             if self._ending():
                 raise
@@ -133,17 +155,18 @@ class Workshop:
                 self._put_down(run.id)
             elif replaying and not run.recorder.replaying:
                 self._seen = None  # commands may have waited for this
-        return (Time.now() - start - (waited() - before)).own
+        return (Time.now() - start - (waited() - before)).own - shared
 
     # -- giving way ---------------------------------------------------------------------------
 
     @contextmanager
-    def _work_for(self, run: str) -> Iterator[None]:
+    def _work_for(self, run: str) -> Iterator[Work]:
         """Inside, this process works for a run, which does nothing else meanwhile; the work gives way between its pieces."""
-        self._stack.append(run)
+        work = Work(run)
+        self._stack.append(work)
         try:
             with self.marker.at(run), giving_way(self._meanwhile):
-                yield
+                yield work
         finally:
             self._stack.pop()
             self._unwanted.discard(run)
@@ -152,7 +175,7 @@ class Workshop:
     @contextmanager
     def _looking(self) -> Iterator[None]:
         """Inside, this process looks for a viewer; the look gives way between its pieces."""
-        self._stack.append(LOOK)
+        self._stack.append(Work(LOOK))
         try:
             with giving_way(self._meanwhile):
                 yield
@@ -167,23 +190,30 @@ class Workshop:
         Raises:
             Abandoned: the run that is worked for is to stop, or this process is to end.
         """
-        top = self._stack[-1]
+        work = self._stack[-1]
         if self._ending():
             raise Abandoned
         self._poll()
-        if top in self._unwanted:
+        if work.whom in self._unwanted:
             raise Abandoned
-        others = [run for run in self.active if run not in self._stack]
-        for run in others:
-            self._owe(run, seconds / len(others) if top == LOOK else seconds)
-        self._pay_back()
+        work.lasted += seconds
+        if work.lasted > LONG_SECONDS:
+            work.shared += seconds
+            others = [run for run in self.active.values() if self._trains(run)]
+            for run in others:
+                self._owe(run.id, seconds / len(others) if work.whom == LOOK else seconds)
+            self._pay_back()
         if self._looker.looks and self._looker.depth < MOST_LOOKS:
             with self._looking():
                 self._looker.look_next()
 
+    def _in_hand(self, run: str) -> bool:
+        """Whether a run is worked for now, at the top of the stack or below."""
+        return any(work.whom == run for work in self._stack)
+
     def _trains(self, run: ActiveRun) -> bool:
         """Whether another update of a run could be done now."""
-        return self.active.get(run.id) is run and not run.ended and run.id not in self._stack
+        return self.active.get(run.id) is run and not run.ended and not self._in_hand(run.id)
 
     def _owe(self, run: str, seconds: float) -> None:
         self._owed[run] = min(self._owed.get(run, 0.0) + seconds, MOST_OWED)
@@ -236,7 +266,7 @@ class Workshop:
                 if run.id in wanted:
                     run.recorder.viewer.lenses = wanted[run.id]
                     run.recorder.viewer.watched = frozenset(watched.get(run.id, ()))
-                elif run.id in self._stack:
+                elif self._in_hand(run.id):
                     self._unwanted.add(run.id)
                 else:  # it was deleted
                     self._put_down(run.id)
@@ -265,9 +295,10 @@ class Workshop:
         """The first that needn't wait; a run that is worked for is to leave that for a command that ends it."""
         held = set(waiting)
         for command in self.store.commands():
-            if command.run in self._stack and command.kind in ("stop", "pause") and command.id not in self._obeyed:
+            worked_for = self._in_hand(command.run)
+            if worked_for and command.kind in ("stop", "pause") and command.id not in self._obeyed:
                 self._unwanted.add(command.run)
-            if command.id in self._obeyed or command.run in self._stack:
+            if command.id in self._obeyed or worked_for:
                 held.add(command.run)
             elif command.run not in held:
                 return command
