@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.figures.head_notes import ROLES, arrays_of, heads_reading, map_reading, readings_of, role_of
+from explainer.figures.head_notes import ROLES, arrays_of, heads_reading, map_reading, place_of, readings_of, role_of
 from explainer.figures.heads import LENS, loss_panel, metric_panel, score_panel
 from explainer.figures.panel import Moment, Notes, Panel, Reading, Slot, mosaic_cell
 from explainer.figures.theme import FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, layout
@@ -149,8 +149,8 @@ def map_panel(theme: str, *, span: int = 6, height: int = 470) -> Panel:
 
 def notes(record: AttentionRecord, moment: Moment) -> Notes:
     """Sentences and derived arrays of one look at attention."""
-    L, H, T, _ = record.weights.shape
-    places = np.arange(0, T, max(1, -(-T // TICKS)), dtype=np.int32)
+    L, H, P, _ = record.weights.shape
+    places = np.arange(0, P, max(1, -(-P // TICKS)), dtype=np.int32)
     roles = [role_of(record, layer, head) for layer in range(L) for head in range(H)]
     return Notes(
         readings={
@@ -160,8 +160,8 @@ def notes(record: AttentionRecord, moment: Moment) -> Notes:
         },
         arrays={"tick_places": places, **_mosaic_places(record.weights.shape, _gap(moment.meta)), **arrays_of(record)},
         labels={
-            "tick_labels": _tick_labels(record.tokens, places.tolist()),
-            "cells": [f"{at} ({token})" for at, token in enumerate(record.tokens)],
+            "tick_labels": _tick_labels(record.tokens, (places * record.cell).tolist()),
+            "cells": [place_of(record, at) for at in range(P)],
             "roles": [f"{ROLES[role[0]][0]} {role[1][0]:.2f}" if role else "" for role in roles],
         },
     )

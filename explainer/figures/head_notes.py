@@ -107,12 +107,30 @@ def arrays_of(record: AttentionRecord) -> dict[str, NDArray[np.float32]]:
     return named
 
 
+def place_of(record: AttentionRecord, at: int) -> str:
+    """What a row or column of the maps stands for: "3 (the)", or where several positions share one "6–8 (a … c)"."""
+    first, last = at * record.cell, min((at + 1) * record.cell, len(record.tokens)) - 1
+    if first == last:
+        return f"{first} ({record.tokens[first]})"
+    return f"{first}–{last} ({record.tokens[first]} … {record.tokens[last]})"
+
+
+def pooled_reading(record: AttentionRecord) -> str:
+    """What a cell of the maps is, where it is not one query's weight on one key; begins with a blank."""
+    if record.cell == 1:
+        return ""
+    return (
+        f" Each cell stands for {record.cell} × {record.cell} positions: what {record.cell} queries, in the mean, give to "
+        f"{record.cell} keys together. A click writes one of them out as it is."
+    )
+
+
 def heads_reading(record: AttentionRecord) -> str:
     """One or two sentences on all heads: how many have a role, and how far they spread."""
-    L, H, T, _ = record.weights.shape
+    L, H, _, _ = record.weights.shape
     if not np.isfinite(record.weights).all():
         return "Some weights are not finite numbers."
-    if T == 1:
+    if len(record.tokens) == 1:
         return "A single token can only look at itself."
     roles = [role_of(record, layer, head) for layer in range(L) for head in range(H)]
     counts = [(sum(role is not None and role[0] == name for role in roles), ROLES[name][1]) for name in ROLES]
@@ -122,7 +140,7 @@ def heads_reading(record: AttentionRecord) -> str:
         known = f"is {_article(ROLES[roles[0][0]][1])} ({said(roles[0][1])})" if roles[0] else f"has {no_role(scores)}"
         return f"The only head {known}; its entropy is {_nats(record, 0, 0):.2f} nats."
     sentence = " and ".join(filter(None, (", ".join(named[:-1]), *named[-1:]))) or "none has a role"
-    return f"Of {L * H} heads: {sentence} ({RULE}). {_spread(record)}"
+    return f"Of {L * H} heads: {sentence} ({RULE}). {_spread(record)}{pooled_reading(record)}"
 
 
 def _spread(record: AttentionRecord) -> str:
@@ -149,13 +167,16 @@ def map_reading(record: AttentionRecord, layer: int, head: int) -> str:
     known = f", {_article(ROLES[role[0]][1])} ({said(role[1])})" if role else ""
     if role is None and any(score >= STRONG for score, _ in scores.values()):
         known = f", {no_role(scores)}"
-    if len(weights) == 1:
+    if len(record.tokens) == 1:
         return f"{name}: a single token can only look at itself."
-    entropy, evenly = _nats(record, layer, head), uniform_entropy(len(weights))
+    entropy, evenly = _nats(record, layer, head), uniform_entropy(len(record.tokens))
+    first = "query" if record.cell == 1 else f"{record.cell} queries"
+    aside = f"the first {first}, which {'has' if record.cell == 1 else 'have'} no choice, aside"
     return (
-        f"{name}{known}: its largest weight, {weights[t, s]:.2f}, goes from t = {t} ({record.tokens[t]}) to "
-        f"s = {s} ({record.tokens[s]}); the first query, which has no choice, aside. On average it looks "
-        f"{mean_distance(weights):.1f} back; entropy {entropy:.2f} nats (evenly spread: {evenly:.2f})."
+        f"{name}{known}: its largest weight, {weights[t, s]:.2f}, goes from t = {place_of(record, t)} to "
+        f"s = {place_of(record, s)}; {aside}. On average it looks "
+        f"{record.cell * mean_distance(weights):.1f} back; entropy {entropy:.2f} nats (evenly spread: {evenly:.2f})."
+        f"{pooled_reading(record)}"
     )
 
 

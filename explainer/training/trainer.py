@@ -21,6 +21,7 @@ from torch import Tensor
 
 from explainer.config import RunConfig
 from explainer.models import build
+from explainer.models.pieces import give_way
 from explainer.tasks import Batch, make_task
 from explainer.training.device import pick_device
 from explainer.training.optimizer import clip_factor, load_optimizer_arrays, make_optimizer, optimizer_arrays
@@ -166,11 +167,10 @@ class Trainer:
         training = self.model.training
         self.model.eval()
         try:
-            outputs = [
-                output
-                for group in _groups(drawn)
-                for output in self.model(torch.cat([batch.x for batch in group])).split(len(group[0].x))
-            ]
+            outputs: list[Tensor] = []
+            for group in _groups(drawn):
+                give_way()
+                outputs += self.model(torch.cat([batch.x for batch in group])).split(len(group[0].x))
         finally:
             self.model.train(training)
         pairs = list(zip(outputs, drawn, strict=True))

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from explainer.figures.cell import check, lines, row_panel, strips_panel
 from explainer.player.mount import play
 from explainer.records import CellRecord
 from explainer.runs.store import Run
+from explainer.theory.cell import head_question
+from explainer.theory.look_sizes import maps_fit, pooling
 from explainer.ui.backend import client
 from explainer.ui.lesson import theme
 from explainer.ui.words import literal
@@ -34,6 +37,7 @@ def cell_section(key: str, run: Run, picked: Mapping[str, Any] | None, start: Ma
     if picked is not None and picked != state.get(f"{key}:picked"):
         state[f"{key}:picked"] = picked
         state[f"{key}:cell"] = {name: int(picked[name]) for name in NAMES}
+        state[f"{key}:cell-clicked"] = True  # a query and a key of the map, in which several may share a row
         state[f"{key}:cell-step"] = int(picked["step"])
         state[f"{key}:cell-input"] = str(picked.get("input", ""))
         state[f"{key}:cell-open"] = True
@@ -50,14 +54,30 @@ def _cell(key: str, run: Run) -> None:
     state = st.session_state
     step = state.get(f"{key}:cell-step", run.step)
     text = state.get(f"{key}:cell-input", st.query_params.get("input", ""))
+    row = st.container(horizontal=True, vertical_alignment="bottom")
+    L, H = run.config.layers, run.config.heads
+    whole = maps_fit(run.config, run.config.total_length)  # else one head is asked for at a time
+    layer, head = (0, 0) if whole else _choose(key, row, _heads(L, H))
     try:
         kept = client().snapshot_before(run.id, step)
-        record = client().look(run.id, kept, "cell", text)
+        record = client().look(run.id, kept, "cell", text if whole else head_question(layer, head, text))
     except (ValueError, TimeoutError) as error:
         st.error(literal(str(error)), icon=":material/error:")
         return
     assert isinstance(record, CellRecord)
-    layer, head, t, s = _choose(key, record)
+    if whole:
+        layer, head = _choose(key, row, _heads(*record.query.shape[:2]))
+    if state.pop(f"{key}:cell-clicked", False):
+        each = pooling(L, H, len(record.tokens))
+        state[f"{key}:cell"] |= {name: each * state[f"{key}:cell"][name] for name in ("query", "key")}
+    t, s = _choose(
+        key,
+        row,
+        {
+            "query": [f"t = {at} ({token})" for at, token in enumerate(record.tokens)],
+            "key": [f"s = {at} ({token})" for at, token in enumerate(record.tokens)],
+        },
+    )
     st.query_params["cell"] = f"{layer},{head},{t},{s}"
     said = f"Weights of step {kept}"
     said += "" if kept == step else f", the last that are kept before step {step}"
@@ -65,36 +85,35 @@ def _cell(key: str, run: Run) -> None:
         f". Layer {layer + 1}, head {head + 1}: query t = {t} ({record.tokens[t]}), key s = {s} ({record.tokens[s]})."
     )
     st.caption(literal(said))
-    play(
-        [strips_panel(record, layer, head, t, s, theme()), row_panel(record, layer, head, t, s, theme())],
-        key=f"{key}-cell",
-    )
-    for number, (words, formula) in enumerate(lines(record, layer, head, t, s), start=1):
+    at = layer - record.layer, head - record.head, t, s
+    play([strips_panel(record, *at, theme()), row_panel(record, *at, theme())], key=f"{key}-cell")
+    for number, (words, formula) in enumerate(lines(record, *at), start=1):
         st.markdown(f"**{number}.** {literal(words)}\n\n$$\n{formula}\n$$")
-    st.caption(literal(check(record, layer, head, t, s)))
+    st.caption(literal(check(record, *at)))
 
 
-def _choose(key: str, record: CellRecord) -> tuple[int, int, int, int]:
-    """The boxes; what a longer sequence or a larger model had is brought into range."""
-    L, H, _, _ = record.query.shape
-    names = {
+def _heads(L: int, H: int) -> dict[str, list[str]]:
+    """The choices of layer and head."""
+    return {
         "layer": [f"Layer {at + 1}" for at in range(L)],
         "head": [f"Head {at + 1}" for at in range(H)],
-        "query": [f"t = {at} ({token})" for at, token in enumerate(record.tokens)],
-        "key": [f"s = {at} ({token})" for at, token in enumerate(record.tokens)],
     }
+
+
+def _choose(key: str, row: DeltaGenerator, names: Mapping[str, list[str]]) -> tuple[int, int]:
+    """Two of the boxes; what a longer sequence or a larger model had is brought into range."""
     cell = st.session_state[f"{key}:cell"]
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        for name, choices in names.items():
-            cell[name] = st.selectbox(
-                {"layer": "Layer", "head": "Head", "query": "Query", "key": "Key"}[name],
-                range(len(choices)),
-                index=min(cell[name], len(choices) - 1),
-                format_func=choices.__getitem__,
-                key=f"{key}:cell-{name}",
-                width=150,
-            )
-    return cell["layer"], cell["head"], cell["query"], cell["key"]
+    for name, choices in names.items():
+        cell[name] = row.selectbox(
+            {"layer": "Layer", "head": "Head", "query": "Query", "key": "Key"}[name],
+            range(len(choices)),
+            index=min(cell[name], len(choices) - 1),
+            format_func=choices.__getitem__,
+            key=f"{key}:cell-{name}",
+            width=150,
+        )
+    first, second = names
+    return cell[first], cell[second]
 
 
 def _from_address(text: str) -> dict[str, int] | None:
