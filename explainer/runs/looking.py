@@ -13,6 +13,7 @@ import torch
 from explainer.lenses import LENSES
 from explainer.runs.active import make_trainer
 from explainer.runs.reader import LATEST
+from explainer.runs.shares import LookShare
 from explainer.runs.store import Draft, Look, Run, Store
 from explainer.runs.tape import VIEW, decode, encode_view
 from explainer.runs.views import view_batch
@@ -38,6 +39,7 @@ class Looker:
     def __init__(self, store: Store, live: Callable[[str], Trainer | None], device: torch.device | None = None) -> None:
         self.store, self.live, self.device = store, live, device
         self.looks: list[Look] = []
+        self._share = LookShare()
         self._fills: OrderedDict[int, Iterator[int]] = OrderedDict()
         self._fill_after = 0.0
         self._kept: OrderedDict[tuple[str, float], Trainer] = OrderedDict()
@@ -46,12 +48,16 @@ class Looker:
         """One look, else one view of a tape that is filled; whether there was one.
 
         Args:
-            busy: runs train, so filling takes only a share of the time.
+            busy: runs train, so looks take only a share of the time, and filling a smaller one.
         """
-        if self.looks:
-            self.answer(self.looks.pop(0))
-            return True
         start = time.monotonic()
+        if self.looks:
+            if busy and not self._share.due(start):
+                return False
+            self.answer(self._share.pick(self.looks))
+            now = time.monotonic()
+            self._share.took(now - start, now)
+            return True
         if not self._fills or start < self._fill_after:
             return False
         command, views = next(iter(self._fills.items()))

@@ -40,6 +40,9 @@ QUANTISED = {"attention": ("weights",), "gates": ("gates",)}
 
 VIEW = "view:"
 
+LARGEST_VIEW = 8_000_000
+"""Bytes of a view that a viewer is sent, at most; a tape from a time without limits may hold larger ones."""
+
 
 def encode(arrays: Mapping[str, np.ndarray], text: Mapping[str, str] | None = None) -> bytes:
     """Named arrays and texts as one safetensors file."""
