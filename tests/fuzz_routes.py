@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gzip
 import json
 import random
 import re
@@ -18,7 +19,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -213,6 +214,7 @@ def fault(question: Question, status: int, body: bytes, folder: str) -> str:
 
 def _whole(body: bytes) -> str:
     """Whether an answer's files fill it, and the first is a header."""
+    body = gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
     at, number = 0, 0
     while at < len(body):
         (length,) = struct.unpack_from("<I", body, at)
@@ -224,8 +226,8 @@ def _whole(body: bytes) -> str:
 
 
 @contextmanager
-def answering(store: Store) -> Iterator[threading.Event]:
-    """A worker in a thread, which answers looks while the event is set."""
+def answering(store: Store, lenses: Collection[str]) -> Iterator[threading.Event]:
+    """A worker in a thread, which answers looks through some lenses while the event is set, and refuses others."""
     present, over = threading.Event(), threading.Event()
 
     def work() -> None:
@@ -233,7 +235,11 @@ def answering(store: Store) -> Iterator[threading.Event]:
         looker = Looker(own, lambda run: None)
         while not over.wait(0.002):
             if present.is_set():
-                looker.looks = own.waiting_looks()
+                waiting = own.waiting_looks()
+                looker.looks = [look for look in waiting if look.lens in lenses]
+                for look in waiting:
+                    if look.lens not in lenses:
+                        own.refuse(look.id, "This lens is not asked here.")
                 while looker.looks and present.is_set():
                     looker.turn(busy=False)
         own.close()
@@ -247,7 +253,9 @@ def answering(store: Store) -> Iterator[threading.Event]:
         thread.join()
 
 
-async def ask_all(app: Starlette, questions: Sequence[Question], folder: str, result: Result) -> None:
+async def ask_all(
+    app: Starlette, questions: Sequence[Question], folder: str, result: Result, together: int = TOGETHER
+) -> None:
     """Put all questions, several at once, and look at each answer."""
     coming = iter(questions)
 
@@ -264,18 +272,43 @@ async def ask_all(app: Starlette, questions: Sequence[Question], folder: str, re
                     f"{wrong[:300]}\n    {question.method} {question.path[:120]!r} {question.query[:300]!r}"
                 )
 
-    await asyncio.gather(*(one_after_the_other() for _ in range(TOGETHER)))
+    await asyncio.gather(*(one_after_the_other() for _ in range(together)))
 
 
-def fuzz(store: Store, count: int, seed: int, patience: float = PATIENCE) -> Result:
-    """Put `count` random questions to the routes over a store; half of them while nobody answers looks."""
+def fuzz(
+    store: Store, count: int, seed: int, patience: float = PATIENCE, lenses: Collection[str] = tuple(RECORDS)
+) -> Result:
+    """Put `count` random questions to the routes over a store; half of them while nobody answers looks.
+
+    Args:
+        lenses: those through which the worker looks; it refuses the others.
+    """
     app = Starlette(routes=routes(store, Annotator(store), patience))
     grammar, result = Grammar(store, seed), Result()
-    with answering(store) as present:
+    with answering(store, lenses) as present:
         for part in range(0, count, 1000):
             (present.clear if part // 1000 % 2 else present.set)()
             questions = [grammar.question() for _ in range(min(1000, count - part))]
             asyncio.run(ask_all(app, questions, str(store.folder), result))
+    return result
+
+
+def every_look(store: Store, patience: float = 60.0) -> Result:
+    """Every lens for every run of a store: as it is, on an own input, operated on, and both."""
+    app, result = Starlette(routes=routes(store, Annotator(store), patience)), Result()
+    own = {"adding": "0.1 0.5* 0.3 0.9*", "repeat": "1 2 3 1 2", "flipflop": "+ - + 0 0 -"}
+    questions = []
+    for run in store.runs():
+        step = store.steps(run.id, "weights")[-1]
+        cut = "layer 1 head 1 off" if run.config.model == "transformer" else "layer 1 unit 0 = 0"
+        for lens in RECORDS:
+            for text in ("", own.get(run.config.task, "the king and")):
+                for surgery in ("", cut):
+                    query = f"lens={lens}&step={step}&input={quote(text)}&surgery={quote(surgery)}"
+                    questions.append(Question("GET", f"/api/look/{run.id}", query.encode(), ()))
+    with answering(store, tuple(RECORDS)) as present:
+        present.set()
+        asyncio.run(ask_all(app, questions, str(store.folder), result, together=2))
     return result
 
 
@@ -284,11 +317,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz_routes", description=__doc__.partition("\n")[0])
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--every", action="store_true", help="first every lens for every recorded run")
     options = parser.parse_args()
     start, result = time.monotonic(), Result()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         store = Store(Path(folder))
         load_shipped(store)
+        if options.every:
+            result = every_look(store)
+            print(f"every lens for every run: {dict(result.statuses)}", file=sys.stderr)
         for part in range(0, options.count, 4000):
             each = fuzz(store, min(4000, options.count - part), options.seed * 1_000_003 + part)
             result.statuses += each.statuses

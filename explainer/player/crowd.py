@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from explainer.player.annotate import Annotator
-from explainer.player.answers import Answer, tape_answer
+from explainer.player.answers import Answer, shared, tape_answer
 from explainer.player.kept import Kept
 from explainer.runs.rows import Run
 from explainer.runs.store import Store, StoreError
@@ -82,10 +82,12 @@ class Crowd:
                 if version != self._version:
                     self._answers.clear()
                     self._version = version
-            return self._answers.get(
-                (version, *key),
-                lambda: tape_answer(self.store, self.annotator, run, lenses, after, context, self.soon),
-            )
+
+            def compute() -> Answer:
+                found = tape_answer(self.store, self.annotator, run, lenses, after, context, self.soon)
+                return shared(found, self.store)
+
+            return self._answers.get((version, *key), compute)
         finally:
             with self._lock:
                 del self._begun[key]

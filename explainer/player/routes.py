@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -23,9 +23,10 @@ from starlette.types import Receive, Scope, Send
 from explainer.config import ASKED_CHARACTERS
 from explainer.figures import NOTES
 from explainer.player.annotate import Annotator
-from explainer.player.answers import PIECE_BYTES, Answer, Looked, look_answer
+from explainer.player.answers import PIECE_BYTES, Answer, Looked, look_answer, squeezed
 from explainer.player.assets import PLOTLY_ROUTE, plotly_script
 from explainer.player.crowd import Crowd
+from explainer.player.memory import give_back_large
 from explainer.player.seats import Full, Seats
 from explainer.player.waiting import Waiting
 from explainer.runs.reader import Reader
@@ -57,6 +58,7 @@ def routes(store: Store, annotator: Annotator, patience: float = PATIENCE) -> li
     Args:
         patience: seconds that a look waits for the worker.
     """
+    give_back_large()
     reader, crowd, seats, waiting = Reader(store), Crowd(store, annotator), Seats(), Waiting(store)
 
     async def tape(request: Request) -> Response:
@@ -66,7 +68,7 @@ def routes(store: Store, annotator: Annotator, patience: float = PATIENCE) -> li
             crowd.watch(run.id, lenses)
         after = _whole(request.query_params.get("after"), -1)
         answer = await crowd.answer(run, lenses, after, request.query_params.get("context", "")[:MOST_CONTEXT])
-        return await _sent(crowd, answer)
+        return _sent(crowd, request, answer)
 
     async def look(request: Request) -> Response:
         run = await crowd.read(_found, store, request)
@@ -81,10 +83,10 @@ def routes(store: Store, annotator: Annotator, patience: float = PATIENCE) -> li
                 f"No answer within {patience:.2g} seconds: the worker is busy or starting. Try again."
             ) from None
         answer = await crowd.read(question.answer, reader, annotator, run, step, found)
-        return await _sent(crowd, answer)
+        return _sent(crowd, request, answer)
 
     async def script(request: Request) -> Response:
-        if "gzip" not in request.headers.get("accept-encoding", ""):
+        if not _takes_gzip(request):
             return _sentence(406, "This file is served compressed with gzip.")
         headers = {"Content-Encoding": "gzip", "Cache-Control": FOREVER, "Vary": "Accept-Encoding"}
         return Response(await crowd.read(plotly_script), media_type="text/javascript", headers=headers)
@@ -127,8 +129,8 @@ class Answering:
 class Pieces(Response):
     """A response that is read from the store while it is sent."""
 
-    def __init__(self, pieces: AsyncIterator[bytes]) -> None:
-        super().__init__(media_type=BYTES, headers={"Cache-Control": "no-store"})
+    def __init__(self, pieces: AsyncIterator[bytes], headers: dict[str, str]) -> None:
+        super().__init__(media_type=BYTES, headers=headers)
         del self.headers["content-length"]
         self.pieces = pieces
 
@@ -206,26 +208,42 @@ def _whole(text: str | None, otherwise: int) -> int:
     return -1 if text != digits else min(value, LARGEST_NUMBER)
 
 
-async def _sent(crowd: Crowd, answer: Answer) -> Response:
-    """A response with the answer: whole if it is small, else as it is read."""
-    if answer.held and answer.size <= PIECE_BYTES:
-        body = b"".join(answer.pieces(crowd.store))
-        return Response(body, media_type=BYTES, headers={"Cache-Control": "no-store"})
-    return Pieces(_read(crowd, answer))
-
-
-async def _read(crowd: Crowd, answer: Answer) -> AsyncIterator[bytes]:
-    """The pieces, each read when the one before has been sent; the answer ends where its run was deleted."""
+def _sent(crowd: Crowd, request: Request, answer: Answer) -> Response:
+    """A response with the answer: whole if it is small, else as it is read, compressed where the browser takes that."""
+    headers = {"Cache-Control": "no-store", "Vary": "Accept-Encoding"}
     pieces = answer.pieces(crowd.store)
+    waits = not answer.held
+    if _takes_gzip(request) and (answer.squeezed or waits):
+        headers["Content-Encoding"] = "gzip"
+        pieces = _cut(answer.squeezed) if answer.squeezed else squeezed(pieces)
+    if not waits and answer.size <= PIECE_BYTES:
+        return Response(b"".join(pieces), media_type=BYTES, headers=headers)
+    return Pieces(_read(crowd, pieces, waits), headers)
+
+
+def _cut(body: bytes) -> Iterator[bytes]:
+    return (body[start : start + PIECE_BYTES] for start in range(0, len(body), PIECE_BYTES))
+
+
+async def _read(crowd: Crowd, pieces: Iterator[bytes], waits: bool) -> AsyncIterator[bytes]:
+    """The pieces, each made when the one before has been sent; the answer ends where its run was deleted.
+
+    Args:
+        waits: it takes a while to make one.
+    """
     while True:
         try:
-            piece = next(pieces, b"") if answer.held else await crowd.read(next, pieces, b"")
+            piece = await crowd.read(next, pieces, b"") if waits else next(pieces, b"")
         except (KeyError, StoreError) as error:
             log.warning("an answer ends early: %s", error)
             return
         if not piece:
             return
         yield piece
+
+
+def _takes_gzip(request: Request) -> bool:
+    return "gzip" in request.headers.get("accept-encoding", "")
 
 
 def _sentence(status: int, text: str, headers: dict[str, str] | None = None) -> JSONResponse:

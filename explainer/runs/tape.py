@@ -40,7 +40,7 @@ QUANTISED = {"attention": ("weights",), "gates": ("gates",)}
 
 VIEW = "view:"
 
-LARGEST_VIEW = 8_000_000
+LARGEST_VIEW = 12_000_000
 """Bytes of a view that a viewer is sent, at most; a tape from a time without limits may hold larger ones."""
 
 
