@@ -39,7 +39,7 @@ from explainer.runs.tape_file import load_shipped
 
 FINE = {200, 307, 404, 405, 406, 422, 429, 503}
 TOGETHER = 24
-PATIENCE = 0.2
+PATIENCE = 0.05
 WILD = (
     "", " ", "0", "-1", "-0", "1e3", "0x10", "nan", "inf", "+5", "1_000", "١٢", "９", "9223372036854775807", "9223372036854775808",
     "-9223372036854775809", "9" * 400, "9" * 5000, "\x00", "a\x00b", "\x1b[31m", "\ud800", "\udfff", "😀", "null", "None",
@@ -138,8 +138,10 @@ class Grammar:
         text = "&".join(f"{encode(_known(name))}={encode(_known(value))}" for name, value in fields)
         raw = text.encode("utf-8", "surrogatepass")
         if self.random.random() < 0.03:
-            raw += b"&input=%ff%fe%ed%a0%80&after=%00\xff"
-        return raw
+            raw += b"&input=%ff%fe%ed%a0%80&after=%00"
+        return b"".join(
+            bytes([byte]) if 32 < byte < 127 else b"%%%02x" % byte for byte in raw
+        )  # a server takes no others
 
     def _wild(self) -> str:
         if self.random.random() < 0.3:
@@ -194,9 +196,9 @@ def fault(question: Question, status: int, body: bytes, folder: str) -> str:
     """What is wrong with an answer; "" for nothing."""
     if status not in FINE:
         return f"status {status}"
-    ours = question.path.startswith(("/api/tape/", "/api/look/", f"/{PLOTLY_ROUTE}"))
-    if status == 307:  # to the same address without a slash at its end
-        return "" if question.path.endswith("/") else "a redirect"
+    ours = question.path.startswith(("/api/tape/", "/api/look/", f"/{PLOTLY_ROUTE}")) and "\n" not in question.path
+    if status == 307:  # "/api/look" to "/api/look/"
+        return "a redirect" if ours else ""
     if status != 200:
         text = body.decode(errors="replace")
         if folder in text or "Traceback" in text or re.search(r"/(tmp|work|home|usr|root)/", text):

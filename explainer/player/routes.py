@@ -92,8 +92,8 @@ def routes(store: Store, annotator: Annotator, patience: float = PATIENCE) -> li
         return Response(await crowd.read(plotly_script), media_type="text/javascript", headers=headers)
 
     return [
-        Route("/api/tape/{run}", Answering(tape)),
-        Route("/api/look/{run}", Answering(look)),
+        Route("/api/tape/{run:path}", Answering(tape)),
+        Route("/api/look/{run:path}", Answering(look)),
         Route(f"/{PLOTLY_ROUTE}", Answering(script)),
     ]
 
