@@ -62,6 +62,7 @@ class Annotator:
         self._large = threading.Lock()
         self._runs: OrderedDict[tuple[str, float], _Derived] = OrderedDict()
         self._asked: set[tuple[str, float, str]] = set()  # views that finished tapes were asked to be filled with
+        self._asking: set[tuple[str, float, str]] = set()  # … as soon as that can be written
         self._lock = threading.Lock()
 
     def notes(self, run: Run, piece: Piece) -> Notes:
@@ -144,8 +145,18 @@ class Annotator:
             key = (run.id, run.created, lens)
             if key not in self._asked and max(self.store.steps(run.id, VIEW + lens), default=-1) < run.step:
                 self._asked.add(key)
-                soon(partial(self.store.command, run.id, "fill", lens))
+                self._asking.add(key)
+                soon(partial(self._ask_to_fill, key))
+        if any((run.id, run.created, lens) in self._asking for lens in lenses):
+            return True
         return any(command.run == run.id and command.kind == "fill" for command in self.store.commands())
+
+    def _ask_to_fill(self, key: tuple[str, float, str]) -> None:
+        run, _, lens = key
+        try:
+            self.store.command(run, "fill", lens)
+        finally:
+            self._asking.discard(key)
 
     def metrics(self, run: Run) -> dict[str, NDArray[Any]]:
         """All the metrics so far, by name; those that are not of every step have a `name:step` beside."""

@@ -65,6 +65,9 @@ class Looker:
             next(views)
         except StopIteration:
             self._filled(command)
+        except ValueError as error:
+            log.warning("a tape was not filled: %s", error)
+            self._filled(command)
         except Exception:
             log.exception("a tape could not be filled")
             self._filled(command)
