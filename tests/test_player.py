@@ -144,10 +144,14 @@ def test_an_address_of_nonsense_is_answered_with_what_makes_sense_of_it(browser:
 
 
 def test_a_look_at_nothing_is_refused_with_a_sentence(browser: Browser) -> None:
-    for query, said in (("lens=nonsense&step=3", "Unknown lens"), ("lens=hidden&step=3", "")):
-        answer = browser.get(f"/api/look/nobody?{query}")
-        assert answer.status_code == 422
-        assert "There is no run" in answer.json()["error"], said
+    for run, query, status, said in (
+        ("nobody", "lens=hidden&step=3", 404, "There is no such run."),
+        (RUN, "lens=nonsense&step=3", 422, "Unknown lens 'nonsense'"),
+        (RUN, "lens=cell&step=3", 422, "Unknown lens 'cell'"),
+    ):
+        answer = browser.get(f"/api/look/{run}?{query}")
+        assert answer.status_code == status
+        assert said in answer.json()["error"]
 
 
 def test_plotly_is_served_compressed_whole_and_for_good(browser: Browser) -> None:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,12 +19,17 @@ from numpy.typing import NDArray
 from explainer.figures import CONTEXTS, HISTORIES, NOTES, Moment, Notes
 from explainer.figures.panel import Frame, Reel, labels_of
 from explainer.figures.subject import subject
+from explainer.player.kept import Kept
 from explainer.records import to_arrays
-from explainer.runs.rows import Chunk, Run
+from explainer.runs.rows import Piece, Run
 from explainer.runs.store import Store
-from explainer.runs.tape import VIEW, decode_view, join_metrics
+from explainer.runs.tape import LARGEST_VIEW, VIEW, decode_view, join_metrics
 
 RUNS_KEPT = 12
+NOTES_BYTES = METRICS_BYTES = 8_000_000  # of notes, and of metrics, that are kept for all viewers
+TOGETHER_BYTES = 8_000_000  # of views that are read at once, for what is about a whole tape
+LARGE_BYTES = 500_000  # views from here on are decoded one at a time
+WORDS = 60  # bytes of a string beyond its characters
 
 
 @dataclass
@@ -31,31 +38,56 @@ class _Derived:
 
     metrics: dict[str, NDArray[Any]] = field(default_factory=dict)
     metrics_after: int = -1
-    notes: dict[int, Notes] = field(default_factory=dict)
     contexts: dict[str, tuple[str, dict[str, NDArray[Any]]]] = field(default_factory=dict)
     words: dict[str, Mapping[str, str | Mapping[str, str]]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    whole: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the metrics."""
+        return sum(array.nbytes for array in list(self.metrics.values()))
 
 
 class Annotator:
-    """Notes and contexts of the tapes in a store; safe to share between threads."""
+    """Notes and contexts of the tapes in a store; safe to share between threads.
+
+    What is kept has a limit in bytes, and so has what is read at once: of a tape with larger views, what is about
+    the whole of it is about evenly spread ones.
+    """
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self._notes: Kept[Notes] = Kept(NOTES_BYTES, size_of)
+        self._large = threading.Lock()
         self._runs: OrderedDict[tuple[str, float], _Derived] = OrderedDict()
         self._asked: set[tuple[str, float, str]] = set()  # views that finished tapes were asked to be filled with
+        self._asking: set[tuple[str, float, str]] = set()  # … as soon as that can be written
         self._lock = threading.Lock()
 
-    def notes(self, run: Run, chunk: Chunk) -> Notes:
-        """Sentences and derived arrays of one view."""
-        derived = self._derived(run)
-        with derived.lock:
-            if chunk.seq not in derived.notes:
-                self._read_metrics(run, derived)
-                lens = chunk.kind.removeprefix(VIEW)
-                moment = Moment(subject(run.config, run.meta), chunk.step, derived.metrics)
-                derived.notes[chunk.seq] = NOTES[lens](decode_view(lens, chunk.body), moment)
-            return derived.notes[chunk.seq]
+    def notes(self, run: Run, piece: Piece) -> Notes:
+        """Sentences and derived arrays of one view, computed once however many ask."""
+        lens = piece.kind.removeprefix(VIEW)
+
+        def compute() -> Notes:
+            with self._large if piece.size > LARGE_BYTES else nullcontext():
+                record = decode_view(lens, self.store.part(piece, 0, piece.size))
+                return of_its_own(self.notes_of(run, piece.step, lens, record))
+
+        return self._notes.get((run.id, run.created, piece.seq), compute)
+
+    def notes_of_look(self, run: Run, step: int, lens: str, number: int, asked: bool) -> Notes:
+        """The same for the answer to a look."""
+
+        def compute() -> Notes:
+            state = self.store.look_state(number)
+            if state is None:
+                raise ValueError("The question was overtaken by newer ones. Ask again.")
+            with self._large if state[2] > LARGE_BYTES else nullcontext():
+                record = decode_view(lens, self.store.look_part(number, 0, state[2]))
+                return of_its_own(self.notes_of(run, step, lens, record, asked))
+
+        return self._notes.get((run.id, run.created, "look", number), compute)
 
     def notes_of(self, run: Run, step: int, lens: str, record: Any, asked: bool = False) -> Notes:
         """The same for a record that was asked for and is not on the tape.
@@ -78,17 +110,18 @@ class Annotator:
             return "", {}
         version = f"whole-{count}" if run.finished else f"{1 << (count.bit_length() - 1)}"
         derived = self._derived(run)
-        with derived.lock:
+        with derived.whole:
             known = derived.contexts.get(lens)
             if known and known[0] == version:
                 return known
-            chunks = self.store.chunks(run.id, kinds=(VIEW + lens,))
-            records = [decode_view(lens, chunk.body) for chunk in sorted(chunks, key=lambda chunk: chunk.step)]
+            pieces = self._spread(run, lens)
+            if not pieces:
+                return "", {}
+            records = [self._record(piece) for piece in pieces]
             previous = known[1].get("basis") if known else None
             arrays = CONTEXTS[lens](records, previous) if lens in CONTEXTS else {}
             if lens in HISTORIES:
-                steps = sorted(chunk.step for chunk in chunks)
-                history = HISTORIES[lens](records, steps, subject(run.config, run.meta))
+                history = HISTORIES[lens](records, [piece.step for piece in pieces], subject(run.config, run.meta))
                 derived.words[lens] = history.readings
                 arrays |= history.arrays
             derived.contexts[lens] = (version, arrays)
@@ -98,16 +131,32 @@ class Annotator:
         """Sentences over the whole tape, as of the last `context`."""
         return self._derived(run).words.get(lens, {})
 
-    def fills(self, run: Run, lenses: Sequence[str]) -> bool:
-        """Whether views of a finished run are on their way; asks, once, for a lens that has not seen its last moment."""
+    def fills(
+        self, run: Run, lenses: Sequence[str], soon: Callable[[Callable[[], None]], object] = lambda write: write()
+    ) -> bool:
+        """Whether views of a finished run are on their way; asks, once, for a lens that has not seen its last moment.
+
+        Args:
+            soon: writes to the store; default, at once.
+        """
         if run.step == 0:
             return False
         for lens in lenses:
             key = (run.id, run.created, lens)
             if key not in self._asked and max(self.store.steps(run.id, VIEW + lens), default=-1) < run.step:
                 self._asked.add(key)
-                self.store.command(run.id, "fill", lens)
+                self._asking.add(key)
+                soon(partial(self._ask_to_fill, key))
+        if any((run.id, run.created, lens) in self._asking for lens in lenses):
+            return True
         return any(command.run == run.id and command.kind == "fill" for command in self.store.commands())
+
+    def _ask_to_fill(self, key: tuple[str, float, str]) -> None:
+        run, _, lens = key
+        try:
+            self.store.command(run, "fill", lens)
+        finally:
+            self._asking.discard(key)
 
     def metrics(self, run: Run) -> dict[str, NDArray[Any]]:
         """All the metrics so far, by name; those that are not of every step have a `name:step` beside."""
@@ -122,8 +171,7 @@ class Annotator:
         contexts: dict[str, dict[str, NDArray[Any]]] = {}
         words: dict[str, Mapping[str, str | Mapping[str, str]]] = {}
         for lens in lenses:
-            chunks = self.store.chunks(run.id, kinds=(VIEW + lens,))
-            frames[lens] = [self._frame(run, chunk) for chunk in sorted(chunks, key=lambda chunk: chunk.step)]
+            frames[lens] = [self._frame(run, piece) for piece in self._spread(run, lens)]
             contexts[lens] = self.context(run, lens)[1]
             words[lens] = self.words(run, lens)
         return Reel(frames, self.metrics(run), contexts, words=words)
@@ -132,18 +180,29 @@ class Annotator:
         """A record of the viewer's own input, as a frame."""
         return joined(step, record, self.notes_of(run, step, lens, record, asked=True))
 
-    def _frame(self, run: Run, chunk: Chunk) -> Frame:
-        record = decode_view(chunk.kind.removeprefix(VIEW), chunk.body)
-        return joined(chunk.step, record, self.notes(run, chunk))
+    def _frame(self, run: Run, piece: Piece) -> Frame:
+        return joined(piece.step, self._record(piece), self.notes(run, piece))
+
+    def _record(self, piece: Piece) -> Any:
+        return decode_view(piece.kind.removeprefix(VIEW), self.store.part(piece, 0, piece.size))
+
+    def _spread(self, run: Run, lens: str) -> list[Piece]:
+        """The views of a lens in the order of their steps: all, or as many, evenly spread, as are read together."""
+        pieces = [piece for piece in self.store.pieces(run.id, kinds=(VIEW + lens,)) if piece.size <= LARGEST_VIEW]
+        pieces.sort(key=lambda piece: piece.step)
+        return thinned(pieces, TOGETHER_BYTES)
 
     def _derived(self, run: Run) -> _Derived:
         key = (run.id, run.created)
         with self._lock:
             derived = self._runs.pop(key, None) or _Derived()
             self._runs[key] = derived
-            while len(self._runs) > RUNS_KEPT:
+            while len(self._runs) > RUNS_KEPT or (len(self._runs) > 1 and self._metrics_bytes() > METRICS_BYTES):
                 self._runs.popitem(last=False)
             return derived
+
+    def _metrics_bytes(self) -> int:
+        return sum(derived.size for derived in self._runs.values())
 
     def _read_metrics(self, run: Run, derived: _Derived) -> None:
         chunks = self.store.chunks(run.id, after=derived.metrics_after, kinds=("metrics",))
@@ -154,6 +213,33 @@ class Annotator:
         for name, array in fresh.items():
             known = derived.metrics.get(name)
             derived.metrics[name] = array if known is None else np.concatenate([known, array])
+
+
+def thinned(pieces: Sequence[Piece], most: int) -> list[Piece]:
+    """All pieces where `most` bytes hold them, else evenly spread ones, the first and the last among them."""
+    total = sum(piece.size for piece in pieces)
+    if total <= most:
+        return list(pieces)
+    count = max(2, len(pieces) * most // total)
+    return (
+        [pieces[round(place * (len(pieces) - 1) / (count - 1))] for place in range(count)]
+        if len(pieces) > 2
+        else [pieces[-1]]
+    )
+
+
+def of_its_own(notes: Notes) -> Notes:
+    """The notes with arrays of their own: a part of a record's array would keep the whole of it in memory."""
+    arrays = {name: array if array.base is None else array.copy() for name, array in notes.arrays.items()}
+    return replace(notes, arrays=arrays)
+
+
+def size_of(notes: Notes) -> int:
+    """Bytes of some notes, roughly."""
+    words = [word for labels in notes.labels.values() for word in labels]
+    for reading in notes.readings.values():
+        words += [reading] if isinstance(reading, str) else list(reading.values())
+    return sum(array.nbytes for array in notes.arrays.values()) + sum(len(word) + WORDS for word in words)
 
 
 def joined(step: int, record: Any, notes: Notes) -> Frame:

@@ -67,6 +67,9 @@ function readParts(buffer) {
   return parts;
 }
 
+/** The server is there, and will answer later. */
+class Busy extends Error {}
+
 /** What has been fetched of one run. */
 class Tape {
   constructor(run) {
@@ -91,6 +94,7 @@ class Tape {
     const query = new URLSearchParams({ lenses: this.lenses.join(","), after: this.after, context: this.context });
     const answer = await fetch(`${base}api/tape/${encodeURIComponent(this.id)}?${query}`);
     if (!answer.ok || answer.headers.get("content-type") !== "application/octet-stream") {
+      if (answer.status === 503) throw new Busy("the store can't be read at the moment");
       throw new Error(`the tape route answered ${answer.status}`);
     }
     this.take(readParts(await answer.arrayBuffer()));
@@ -107,10 +111,14 @@ class Tape {
     return this.input || this.surgery ? `${this.input}\n${this.surgery}` : "";
   }
 
-  /** Ask what a lens sees on the own input, in the operated model, at a kept moment; a sentence if that can't be. */
+  /**
+   * Ask what a lens sees on the own input, in the operated model, at a kept moment; a sentence if that can't be, and
+   * { again: milliseconds } if too many questions wait at the moment.
+   */
   async ask(base, lens, step) {
     const query = new URLSearchParams({ lens, step, input: this.input, surgery: this.surgery });
     const answer = await fetch(`${base}api/look/${encodeURIComponent(this.id)}?${query}`);
+    if (answer.status === 429) return { again: 1000 * (Number(answer.headers.get("retry-after")) || 1) };
     if (answer.headers.get("content-type") !== "application/octet-stream") return (await answer.json()).error;
     const [head, body, notes] = readParts(await answer.arrayBuffer());
     const { readings } = JSON.parse(head.text.header);
@@ -1054,6 +1062,7 @@ class Player {
     const answer = await tape.ask(this.base, lens, step).catch(() => "The question could not be put: the server did not answer.");
     this.asking.delete(key);
     if (this.closed || tape.question !== question) return this.closed || this.wonder();
+    if (answer.again) return setTimeout(() => this.closed || this.wonder(), answer.again);
     if (typeof answer === "string") {
       this.complaint = answer;
       for (const each of this.everyTape()) each.input = each.surgery = "";
@@ -1502,6 +1511,7 @@ class Player {
     } catch (error) {
       tape.failures += 1;
       tape.due = performance.now() + Math.min(8000, 250 * 2 ** tape.failures);
+      if (error instanceof Busy) return;
       if (generation === this.generation && tape.after < 0 && tape.failures >= 2) this.setState("routes", "unreachable");
     }
   }

@@ -1,193 +1,250 @@
-"""What the player fetches: chunks of tape as bytes, and plotly.js.
+"""What the player fetches over HTTP: tapes, looks, plotly.js. A question that can't be answered gets a sentence.
 
-A tape answer is a row of safetensors files, each after its length (uint32, little-endian):
-first a header with JSON in it, then the contexts that are new to this viewer, then the chunks as
-they lie in the store, each view followed by its notes.
+| answer | when |
+|---|---|
+| 404 | there is no such run |
+| 405, 406 | another method than GET; a browser without gzip |
+| 422 | a look that can't be taken |
+| 429 | too many questions wait; `Retry-After` says when to come back |
+| 503 | the worker has not answered in time, or the store can't be used |
 """
 
 from __future__ import annotations
 
-import struct
-import threading
-import time
-from collections import OrderedDict
-from collections.abc import Mapping
-from typing import Any
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from explainer.config import ASKED_CHARACTERS
-from explainer.figures import NOTES, Notes
+from explainer.figures import NOTES
 from explainer.player.annotate import Annotator
+from explainer.player.answers import PIECE_BYTES, Answer, Looked, look_answer, squeezed
 from explainer.player.assets import PLOTLY_ROUTE, plotly_script
+from explainer.player.crowd import Crowd
+from explainer.player.memory import give_back_large
+from explainer.player.seats import Full, Seats
+from explainer.player.waiting import Waiting
 from explainer.runs.reader import Reader
-from explainer.runs.rows import Chunk, Run
-from explainer.runs.store import Store
-from explainer.runs.tape import VIEW, encode, encode_view
+from explainer.runs.rows import Piece, Run
+from explainer.runs.store import Store, StoreError
 from explainer.surgery import Surgery
+from explainer.ui.backend import OWNER_COOKIE
 
-ANSWER_CHUNKS = 64  # of one answer; the player asks for the rest at once
-ANSWERS_KEPT = 32
-WATCH_SECONDS = 1.0  # between two words to the worker that a run is watched; it remembers for three
+log = logging.getLogger(__name__)
+
+PATIENCE = 5.0
+"""Seconds that a look waits for its answer, the time in line counted."""
+
+LARGEST_NUMBER = 2**53 - 1  # that a browser holds exactly
+MOST_CONTEXT = 400  # characters
 BYTES = "application/octet-stream"
 FOREVER = "public, max-age=31536000, immutable"
 
-
-def routes(store: Store, annotator: Annotator) -> list[Route]:
-    """The routes of the app, all under /api."""
-    reader, crowd = Reader(store), Crowd(store)
-
-    def tape(request: Request) -> Response:
-        run = store.run(request.path_params["run"])
-        if run is None:
-            return JSONResponse({"error": "There is no such run."}, 404)
-        lenses = [lens for lens in request.query_params.get("lenses", "").split(",") if lens in NOTES]
-        after = _whole(request.query_params.get("after"), -1)
-        if not run.finished:
-            crowd.watch(run.id, lenses)
-        body = crowd.answer(annotator, run, lenses, after, request.query_params.get("context", "")[:400])
-        return Response(body, media_type=BYTES, headers={"Cache-Control": "no-store"})
-
-    def look(request: Request) -> Response:
-        asked = request.query_params
-        try:
-            run = reader.found(request.path_params["run"])
-            step = reader.snapshot_before(run.id, _whole(asked.get("step"), 0))
-            lens = asked.get("lens", "")
-            surgery = Surgery.from_text(asked.get("surgery", ""))
-            text = asked.get("input", "")[:ASKED_CHARACTERS]
-            record = reader.look(run.id, step, lens, text, surgery=surgery)
-        except (ValueError, TimeoutError) as error:
-            return JSONResponse({"error": str(error)}, 422)
-        body = look_answer(annotator, run, step, lens, record, asked=bool(text))
-        return Response(body, media_type=BYTES, headers={"Cache-Control": "no-store"})
-
-    def script(request: Request) -> Response:
-        if "gzip" not in request.headers.get("accept-encoding", ""):
-            return JSONResponse({"error": "This file is served compressed with gzip."}, 406)
-        headers = {"Content-Encoding": "gzip", "Cache-Control": FOREVER, "Vary": "Accept-Encoding"}
-        return Response(plotly_script(), media_type="text/javascript", headers=headers)
-
-    return [Route("/api/tape/{run}", tape), Route("/api/look/{run}", look), Route(f"/{PLOTLY_ROUTE}", script)]
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-class Crowd:
-    """What many viewers of one run share: the word that somebody watches, and answers until the next commit."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self._told: dict[tuple[str, str], float] = {}
-        self._answers: OrderedDict[tuple[Any, ...], bytes] = OrderedDict()
-        self._version = -1
-        self._lock = threading.Lock()
-
-    def watch(self, run: str, lenses: list[str]) -> None:
-        """Pass on that the run is watched, once a second: each time is a write, which the worker has to wait for."""
-        now = time.monotonic()
-        with self._lock:
-            due = [lens for lens in lenses if now - self._told.get((run, lens), -WATCH_SECONDS) >= WATCH_SECONDS]
-            self._told.update({(run, lens): now for lens in due})
-            if len(self._told) > 1000:
-                self._told.clear()
-        if due:
-            self.store.watch(run, due)
-
-    def answer(self, annotator: Annotator, run: Run, lenses: list[str], after: int, context: str) -> bytes:
-        """`tape_answer`, computed once for all who ask the same before anything has changed in the store."""
-        version = self.store.data_version()
-        key = (run.id, run.created, run.status, tuple(lenses), after, context)
-        with self._lock:
-            if version != self._version:
-                self._answers.clear()
-                self._version = version
-            known = self._answers.get(key)
-        if known is not None:
-            return known
-        body = tape_answer(self.store, annotator, run, lenses, after, context)
-        with self._lock:
-            if version == self._version:
-                self._answers[key] = body
-                while len(self._answers) > ANSWERS_KEPT:
-                    self._answers.popitem(last=False)
-        return body
+class NotThere(LookupError):
+    """There is no such run."""
 
 
-def tape_answer(store: Store, annotator: Annotator, run: Run, lenses: list[str], after: int, context: str) -> bytes:
-    """What is new of a run since chunk number `after`, for a viewer who has the contexts of version `context`."""
-    kinds = ("metrics", *(VIEW + lens for lens in lenses))
-    chunks = store.chunks(run.id, after, kinds, ANSWER_CHUNKS)
-    more = len(chunks) == ANSWER_CHUNKS
-    contexts = {lens: annotator.context(run, lens) for lens in lenses}
-    version = ",".join(f"{lens}={known[0]}" for lens, known in contexts.items() if known[0])
-    header: dict[str, Any] = {
-        "status": "filling" if run.finished and annotator.fills(run, lenses) else run.status,
-        "step": run.step,
-        "steps": run.config.steps,
-        "message": run.message or _waiting(store, run),
-        "after": chunks[-1].seq if chunks else after,
-        "more": more,
-        "snapshots": store.steps(run.id, "weights"),
-        "chunks": [],
-    }
-    parts: list[bytes] = []
-    if version != context:
-        header["context"] = version
-        header["context_lenses"] = [lens for lens, known in contexts.items() if known[0]]
-        for lens in header["context_lenses"]:
-            words = orjson.dumps(_plain(annotator.words(run, lens))).decode()
-            parts.append(encode(contexts[lens][1], {"words": words}))
-    for chunk in chunks:
-        entry, files = _entry(annotator, run, chunk)
-        header["chunks"].append(entry)
-        parts += files
-    return _row(header, parts)
-
-
-def look_answer(annotator: Annotator, run: Run, step: int, lens: str, record: Any, asked: bool = False) -> bytes:
-    """One record that was asked for, with its notes: a header with the readings, the record, the notes.
+def routes(store: Store, annotator: Annotator, patience: float = PATIENCE) -> list[Route]:
+    """The routes of the app, all under /api.
 
     Args:
-        asked: it is of the viewer's own input.
+        patience: seconds that a look waits for the worker.
     """
-    notes = annotator.notes_of(run, step, lens, record, asked)
-    return _row({"readings": _plain(notes.readings)}, [encode_view(lens, record), _notes(notes)])
+    give_back_large()
+    reader, crowd, seats, waiting = Reader(store), Crowd(store, annotator), Seats(), Waiting(store)
+
+    async def tape(request: Request) -> Response:
+        run = await crowd.read(_found, store, request)
+        lenses = _lenses(request.query_params.get("lenses", ""))
+        if not run.finished:
+            crowd.watch(run.id, lenses)
+        after = _whole(request.query_params.get("after"), -1)
+        answer = await crowd.answer(run, lenses, after, request.query_params.get("context", "")[:MOST_CONTEXT])
+        return _sent(crowd, request, answer)
+
+    async def look(request: Request) -> Response:
+        run = await crowd.read(_found, store, request)
+        question = _Question(request)
+        try:
+            async with asyncio.timeout(patience), seats.seat(_visitor(request)):
+                step, found = await crowd.write(question.put, reader, run)
+                if isinstance(found, int):
+                    await waiting.answered(found)
+        except TimeoutError:
+            raise TimeoutError(
+                f"No answer within {patience:.2g} seconds: the worker is busy or starting. Try again."
+            ) from None
+        answer = await crowd.read(question.answer, reader, annotator, run, step, found)
+        return _sent(crowd, request, answer)
+
+    async def script(request: Request) -> Response:
+        if not _takes_gzip(request):
+            return _sentence(406, "This file is served compressed with gzip.")
+        headers = {"Content-Encoding": "gzip", "Cache-Control": FOREVER, "Vary": "Accept-Encoding"}
+        return Response(await crowd.read(plotly_script), media_type="text/javascript", headers=headers)
+
+    return [
+        Route("/api/tape/{run:path}", Answering(tape)),
+        Route("/api/look/{run:path}", Answering(look)),
+        Route(f"/{PLOTLY_ROUTE}", Answering(script)),
+    ]
 
 
-def _row(header: dict[str, Any], parts: list[bytes]) -> bytes:
-    """Safetensors files behind each other, each after its length; the header is the first."""
-    first = encode({}, {"header": orjson.dumps(header).decode()})
-    return b"".join(struct.pack("<I", len(part)) + part for part in (first, *parts))
+class Answering:
+    """An ASGI endpoint: what a question can cause becomes one sentence, in JSON."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._response(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def _response(self, request: Request) -> Response:
+        if request.method not in ("GET", "HEAD"):
+            return _sentence(405, "This address is only read: ask with GET.", {"Allow": "GET, HEAD"})
+        try:
+            return await self.endpoint(request)
+        except NotThere as error:
+            return _sentence(404, str(error))
+        except Full as error:
+            return _sentence(429, str(error), {"Retry-After": "1"})
+        except ValueError as error:
+            return _sentence(422, str(error))
+        except TimeoutError as error:
+            return _sentence(503, str(error), {"Retry-After": "1"})
+        except StoreError as error:
+            log.error("%s", error)
+            return _sentence(503, "The store can't be used at the moment. Try again.", {"Retry-After": "1"})
 
 
-def _notes(notes: Notes) -> bytes:
-    return encode(notes.arrays, {name: orjson.dumps(list(labels)).decode() for name, labels in notes.labels.items()})
+class Pieces(Response):
+    """A response that is read from the store while it is sent."""
+
+    def __init__(self, pieces: AsyncIterator[bytes], headers: dict[str, str]) -> None:
+        super().__init__(media_type=BYTES, headers=headers)
+        del self.headers["content-length"]
+        self.pieces = pieces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        async for piece in self.pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
 
 
-def _waiting(store: Store, run: Run) -> str:
-    """Why a run that was asked for does not move yet, if there is a reason beyond its turn."""
-    if run.status != "queued" or store.worker_state().ready:
-        return ""
-    return "The process that trains is starting; this run begins as soon as it is ready."
+class _Question:
+    """What a look asks, as it stands in the address."""
+
+    def __init__(self, request: Request) -> None:
+        asked = request.query_params
+        self.visitor = _visitor(request)
+        self.lens, self.step = asked.get("lens", ""), _whole(asked.get("step"), 0)
+        self.surgery, self.text = asked.get("surgery", ""), asked.get("input", "")[:ASKED_CHARACTERS]
+
+    def put(self, reader: Reader, run: Run) -> tuple[int, Piece | int]:
+        """The moment that is looked at, and where its record is on the tape or the number of the look.
+
+        Raises:
+            ValueError: it can't be asked; the sentence has the way out.
+        """
+        if self.lens not in NOTES:
+            raise ValueError(f"Unknown lens {self.lens[:40]!r}. Choose one of: {', '.join(NOTES)}.")
+        surgery = Surgery.from_text(self.surgery)
+        step = reader.snapshot_before(run.id, self.step)
+        return step, reader.put(run.id, step, self.lens, self.text, surgery, asker=self.visitor)
+
+    def answer(self, reader: Reader, annotator: Annotator, run: Run, step: int, found: Piece | int) -> Answer:
+        """The answer, when it is there.
+
+        Raises:
+            ValueError: there is none; the sentence says why.
+            TimeoutError: not yet.
+        """
+        where = Looked(found, reader.answered(found)) if isinstance(found, int) else found
+        return look_answer(annotator, run, step, self.lens, where, asked=bool(self.text))
 
 
-def _entry(annotator: Annotator, run: Run, chunk: Chunk) -> tuple[dict[str, Any], list[bytes]]:
-    entry: dict[str, Any] = {"kind": chunk.kind, "step": chunk.step}
-    if not chunk.kind.startswith(VIEW):
-        return entry, [chunk.body]
-    notes = annotator.notes(run, chunk)
-    entry |= {"lens": chunk.kind.removeprefix(VIEW), "notes": True, "readings": _plain(notes.readings)}
-    return entry, [chunk.body, _notes(notes)]
+def _found(store: Store, request: Request) -> Run:
+    """The run that a request is about, if its visitor may see it.
+
+    Raises:
+        NotThere: there is none of that name.
+    """
+    name = request.path_params["run"]
+    run = store.run(name) if name.isascii() and name.isprintable() else None
+    if run is None:
+        raise NotThere("There is no such run. It may have been deleted; start it again.")
+    return run
 
 
-def _plain(readings: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: reading if isinstance(reading, str) else dict(reading) for name, reading in readings.items()}
+def _visitor(request: Request) -> str:
+    """Who asks: a browser by its cookie, else the address that it asks from."""
+    cookie = request.cookies.get(OWNER_COOKIE, "")
+    if len(cookie) == 32 and cookie.isascii() and cookie.isalnum():
+        return cookie
+    return request.client.host if request.client else ""
+
+
+def _lenses(text: str) -> tuple[str, ...]:
+    """The lenses of a comma-separated list, each once."""
+    return tuple(dict.fromkeys(lens for lens in text.split(",") if lens in NOTES))
 
 
 def _whole(text: str | None, otherwise: int) -> int:
-    try:
-        return int(text or otherwise)
-    except ValueError:
+    """A whole number of an address; a wrong one is as good as none, one that no tape reaches is the largest."""
+    digits = (text or "").removeprefix("-")
+    if not (digits.isascii() and digits.isdigit()):
         return otherwise
+    value = int(digits) if len(digits) <= 16 else LARGEST_NUMBER
+    return -1 if text != digits else min(value, LARGEST_NUMBER)
+
+
+def _sent(crowd: Crowd, request: Request, answer: Answer) -> Response:
+    """A response with the answer: whole if it is small, else as it is read, compressed where the browser takes that."""
+    headers = {"Cache-Control": "no-store", "Vary": "Accept-Encoding"}
+    pieces = answer.pieces(crowd.store)
+    waits = not answer.held
+    if _takes_gzip(request) and (answer.squeezed or waits):
+        headers["Content-Encoding"] = "gzip"
+        pieces = _cut(answer.squeezed) if answer.squeezed else squeezed(pieces)
+    if not waits and answer.size <= PIECE_BYTES:
+        return Response(b"".join(pieces), media_type=BYTES, headers=headers)
+    return Pieces(_read(crowd, pieces, waits), headers)
+
+
+def _cut(body: bytes) -> Iterator[bytes]:
+    return (body[start : start + PIECE_BYTES] for start in range(0, len(body), PIECE_BYTES))
+
+
+async def _read(crowd: Crowd, pieces: Iterator[bytes], waits: bool) -> AsyncIterator[bytes]:
+    """The pieces, each made when the one before has been sent; the answer ends where its run was deleted.
+
+    Args:
+        waits: it takes a while to make one.
+    """
+    while True:
+        try:
+            piece = await crowd.read(next, pieces, b"") if waits else next(pieces, b"")
+        except (KeyError, StoreError) as error:
+            log.warning("an answer ends early: %s", error)
+            return
+        if not piece:
+            return
+        yield piece
+
+
+def _takes_gzip(request: Request) -> bool:
+    return "gzip" in request.headers.get("accept-encoding", "")
+
+
+def _sentence(status: int, text: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    return JSONResponse({"error": text}, status, headers={"Cache-Control": "no-store", **(headers or {})})

@@ -124,6 +124,22 @@ class Database:
                 return ready()
             time.sleep(poll)
 
+    def blob_part(self, table: str, row: int, start: int, length: int) -> bytes:
+        """Bytes of the column `body` of one row; the rest of it is not read.
+
+        Raises:
+            KeyError: there is no such row.
+        """
+        with self._sentences(), self._borrowed() as db:
+            try:
+                with db.blobopen(table, "body", row, readonly=True) as blob:
+                    blob.seek(start)
+                    return blob.read(length)
+            except sqlite3.OperationalError as error:
+                if "no such rowid" in str(error):
+                    raise KeyError(row) from None
+                raise
+
     def size(self) -> int:
         """Bytes in use, without the free pages."""
         ((pages, free, each),) = self.read(

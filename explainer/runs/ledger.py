@@ -9,7 +9,7 @@ from typing import Any
 
 from explainer.config import RunConfig
 from explainer.runs.database import Database
-from explainer.runs.rows import FINISHED, NEXT, Chunk, Draft, Run
+from explainer.runs.rows import FINISHED, NEXT, Chunk, Draft, Piece, Run
 
 _RUN = (
     "id, config, data, status, step, created, updated, owner, parent, pinned, altered, attempts, message, meta, "
@@ -221,6 +221,53 @@ class Ledger(Database):
             step,
         )
         return Chunk(*rows[0]) if rows else None
+
+    def pieces(self, run: str, after: int = -1, kinds: Sequence[str] = (), limit: int | None = None) -> list[Piece]:
+        """Where the chunks of some kinds with numbers above `after` are, in order; reads no bodies."""
+        rows = self.read(
+            f"SELECT run, seq, kind, step, LENGTH(body) FROM chunks WHERE run = ? AND seq > ? "
+            f"AND kind IN ({', '.join('?' * len(kinds))}) ORDER BY seq LIMIT ?",
+            run,
+            after,
+            *kinds,
+            -1 if limit is None else limit,
+        )
+        return [Piece(*row) for row in rows]
+
+    def piece_at(self, run: str, kind: str, step: int) -> Piece | None:
+        """Where the chunk of a kind is that was taken after exactly `step` updates."""
+        rows = self.read(
+            "SELECT run, seq, kind, step, LENGTH(body) FROM chunks "
+            "WHERE run = ? AND kind = ? AND step = ? ORDER BY seq LIMIT 1",
+            run,
+            kind,
+            step,
+        )
+        return Piece(*rows[0]) if rows else None
+
+    def part(self, piece: Piece, start: int, length: int) -> bytes:
+        """Bytes of a chunk's body from `start` on.
+
+        Raises:
+            KeyError: it is not there any more.
+        """
+        rows = self.read(
+            "SELECT rowid FROM chunks WHERE run = ? AND seq = ? AND LENGTH(body) = ?", piece.run, piece.seq, piece.size
+        )
+        if not rows:
+            raise KeyError(piece)
+        return self.blob_part("chunks", rows[0][0], start, length)
+
+    def count_larger(self, run: str, kinds: Sequence[str], size: int) -> int:
+        """How many chunks of some kinds have more than `size` bytes."""
+        ((count,),) = self.read(
+            f"SELECT COUNT(*) FROM chunks WHERE run = ? AND kind IN ({', '.join('?' * len(kinds))}) "
+            "AND LENGTH(body) > ?",
+            run,
+            *kinds,
+            size,
+        )
+        return int(count)
 
     def steps(self, run: str, kind: str) -> list[int]:
         """Steps at which a kind of chunk was taken, in ascending order; reads no bodies."""

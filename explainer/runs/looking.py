@@ -14,9 +14,11 @@ import torch
 
 from explainer.lenses import LENSES
 from explainer.models import SequenceModel
+from explainer.models.pieces import Time, waited
 from explainer.runs.active import make_trainer
 from explainer.runs.marker import Marker, look_mark
 from explainer.runs.reader import LATEST
+from explainer.runs.shares import LookShare
 from explainer.runs.store import Draft, Look, Run, Store
 from explainer.runs.tape import VIEW, decode, encode_view
 from explainer.runs.views import refuse_if_too_large, view_batch
@@ -51,6 +53,7 @@ class Looker:
         self.store, self.live, self.device = store, live, device
         self.looks: list[Look] = []
         self.marker = marker
+        self._share = LookShare()
         self._taking: set[int] = set()
         self._read: set[SequenceModel] = set()  # models that are being looked at
         self._fills: OrderedDict[int, Iterator[int]] = OrderedDict()
@@ -63,11 +66,10 @@ class Looker:
         Both give way between their pieces (`models.pieces`).
 
         Args:
-            busy: runs train, so filling takes only a share of the time.
+            busy: runs train, so looks take only a share of the time, and filling a smaller one.
         """
         if self.looks:
-            self.look_next()
-            return True
+            return self.look_next(busy)
         start = time.monotonic()
         if not self._fills or start < self._fill_after:
             return False
@@ -77,6 +79,9 @@ class Looker:
                 next(views)
         except StopIteration:
             self._filled(command)
+        except ValueError as error:
+            log.warning("a tape was not filled: %s", error)
+            self._filled(command)
         except Exception:
             log.exception("a tape could not be filled")
             self._filled(command)
@@ -84,17 +89,29 @@ class Looker:
         self._fill_after = now + (now - start) * (1 / FILL_SHARE - 1) if busy else now
         return True
 
-    def look_next(self) -> None:
-        """Answer the look that has waited longest, unless it is answered already further down on the stack."""
-        look = self.looks.pop(0)
+    def look_next(self, busy: bool) -> bool:
+        """Answer the look whose turn it is, unless it is answered already further down on the stack.
+
+        Args:
+            busy: runs train, so looks take only their share of the time.
+
+        Returns:
+            Whether a look was taken out of those that wait.
+        """
+        if not self.looks or (busy and not self._share.due(time.monotonic())):
+            return False
+        look = self._share.pick(self.looks)
         if look.id in self._taking:
-            return
+            return True
         self._taking.add(look.id)
+        start, before = Time.now(), waited()
         try:
             with self._marked(look_mark(look.id)):
                 self.answer(look)
         finally:
             self._taking.discard(look.id)
+            self._share.took((Time.now() - start - (waited() - before)).wall, time.monotonic())
+        return True
 
     def _marked(self, whom: str) -> AbstractContextManager[None]:
         return nullcontext() if self.marker is None else self.marker.at(whom)

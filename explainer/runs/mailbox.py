@@ -18,7 +18,8 @@ _OLD_ANSWERS = (
     "DELETE FROM looks WHERE id IN (SELECT id FROM (SELECT id, SUM(LENGTH(body)) OVER (ORDER BY created DESC, id DESC) AS total "
     "FROM looks WHERE status = 'done'"
 )
-_LOOK = "id, run, step, lens, input, surgery, status, body, error"
+_LOOK = "id, run, step, lens, input, surgery, status, body, error, asker"
+WAITING_READ = 64  # questions from so many visitors take turns
 
 
 class Mailbox(Database):
@@ -56,17 +57,18 @@ class Mailbox(Database):
 
     # -- looks --------------------------------------------------------------------------------
 
-    def ask(self, run: str, step: int, lens: str, text: str, surgery: str = "") -> Look:
+    def ask(self, run: str, step: int, lens: str, text: str, surgery: str = "", asker: str = "") -> Look:
         """The look with exactly these inputs: a finished one, one that waits, or a new one.
 
         One that failed is asked again. Of each run the newest `LOOKS_KEPT` are kept.
         """
         with self.transaction() as db:
             db.execute(
-                "INSERT INTO looks (run, step, lens, input, surgery, status, error, created) "
-                "VALUES (?, ?, ?, ?, ?, 'waiting', '', ?) ON CONFLICT (run, step, lens, input, surgery) DO UPDATE "
-                "SET status = 'waiting', error = '', created = excluded.created WHERE status = 'failed'",
-                (run, step, lens, text, surgery, time.time()),
+                "INSERT INTO looks (run, step, lens, input, surgery, status, error, created, asker) "
+                "VALUES (?, ?, ?, ?, ?, 'waiting', '', ?, ?) ON CONFLICT (run, step, lens, input, surgery) DO UPDATE "
+                "SET status = 'waiting', error = '', created = excluded.created, asker = excluded.asker "
+                "WHERE status = 'failed'",
+                (run, step, lens, text, surgery, time.time(), asker),
             )
             db.execute(
                 "DELETE FROM looks WHERE run = ? AND id NOT IN "
@@ -88,10 +90,36 @@ class Mailbox(Database):
         rows = self.read(f"SELECT {_LOOK} FROM looks WHERE id = ?", number)
         return Look(*rows[0]) if rows else None
 
-    def waiting_looks(self, limit: int = 8) -> list[Look]:
-        """The oldest that wait."""
-        rows = self.read(f"SELECT {_LOOK} FROM looks WHERE status = 'waiting' ORDER BY id LIMIT ?", limit)
+    def waiting_looks(self, limit: int = WAITING_READ) -> list[Look]:
+        """Those that wait: each visitor's oldest, oldest first, then each one's second, and so on."""
+        rows = self.read(
+            f"SELECT {_LOOK} FROM looks WHERE status = 'waiting' "
+            "ORDER BY ROW_NUMBER() OVER (PARTITION BY asker ORDER BY id), id LIMIT ?",
+            limit,
+        )
         return [Look(*row) for row in rows]
+
+    def still_waiting(self, numbers: Iterable[int]) -> set[int]:
+        """Those of some looks that have neither been answered nor refused, and are not gone."""
+        asked = list(numbers)
+        marks = ", ".join("?" * len(asked))
+        return {
+            number
+            for (number,) in self.read(f"SELECT id FROM looks WHERE status = 'waiting' AND id IN ({marks})", *asked)
+        }
+
+    def look_state(self, number: int) -> tuple[str, str, int] | None:
+        """Status, error and bytes of a look's answer, which is not read; None when it is gone."""
+        rows = self.read("SELECT status, error, COALESCE(LENGTH(body), 0) FROM looks WHERE id = ?", number)
+        return (str(rows[0][0]), str(rows[0][1]), int(rows[0][2])) if rows else None
+
+    def look_part(self, number: int, start: int, length: int) -> bytes:
+        """Bytes of a look's answer from `start` on.
+
+        Raises:
+            KeyError: it is not there any more.
+        """
+        return self.blob_part("looks", number, start, length)
 
     def answer(self, number: int, step: int, body: bytes) -> None:
         """Finish a look with a record's bytes; `step` is the moment that was looked at.

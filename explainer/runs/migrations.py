@@ -139,6 +139,10 @@ MIGRATIONS: tuple[Migration, ...] = (
             "UPDATE runs SET bytes = (SELECT COALESCE(SUM(LENGTH(body)), 0) FROM chunks WHERE run = runs.id)",
         ),
     ),
+    (
+        "who asks",  # so that visitors take turns
+        ("ALTER TABLE looks ADD COLUMN asker TEXT NOT NULL DEFAULT ''",),
+    ),
 )
 
 

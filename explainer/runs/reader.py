@@ -8,12 +8,14 @@ from typing import Any
 
 from explainer.limits import limits
 from explainer.records import RECORDS
-from explainer.runs.store import Chunk, Run, Store, WorkerState
-from explainer.runs.tape import VIEW, decode_view
+from explainer.runs.store import Chunk, Piece, Run, Store, WorkerState
+from explainer.runs.tape import LARGEST_VIEW, VIEW, decode_view
 from explainer.surgery import Surgery
 
 LATEST = -1
 """As the step of a look: the weights of this moment, or of the end of a run."""
+
+OVERTAKEN = "The question was overtaken by newer ones, or the run was deleted. Ask again."
 
 
 class Reader:
@@ -71,7 +73,14 @@ class Reader:
         self.store.watch(run, lenses)
 
     def look(
-        self, run: str, step: int, lens: str, text: str = "", timeout: float = 5.0, surgery: Surgery | None = None
+        self,
+        run: str,
+        step: int,
+        lens: str,
+        text: str = "",
+        timeout: float = 5.0,
+        surgery: Surgery | None = None,
+        asker: str = "",
     ) -> Any:
         """The record of a lens at a recorded moment, taken by the worker if it is not on the tape.
 
@@ -81,16 +90,18 @@ class Reader:
             step: looks at `snapshot_before(run, step)`; LATEST for the weights of this moment.
             text: the user's own input; "" for the tape's batch.
             surgery: what is done to the model, for a lens that takes one; None for what is on the tape.
+            asker: who asks; the questions of several take turns.
 
         Raises:
             ValueError: unknown run or lens, an input that the task can't read, a lens that doesn't
                 suit the model, a surgery on what it does not have.
             TimeoutError: no answer in time; it is kept when it comes.
         """
-        found = self._put(run, step, lens, text, surgery)
-        return self._taken(found, lens, timeout) if isinstance(found, int) else found
+        return self._record(self.put(run, step, lens, text, surgery, asker), lens, timeout)
 
-    def look_all(self, questions: Sequence[tuple[str, int, str, str]], timeout: float = 20.0) -> list[Any]:
+    def look_all(
+        self, questions: Sequence[tuple[str, int, str, str]], timeout: float = 20.0, asker: str = ""
+    ) -> list[Any]:
         """The records of several looks (run, step, lens, own input), all asked before the first is waited for.
 
         What has none is a sentence in its place, never an exception.
@@ -98,20 +109,26 @@ class Reader:
         put: list[Any] = []
         for run, step, lens, text in questions:
             try:
-                put.append(self._put(run, step, lens, text, None))
+                put.append(self.put(run, step, lens, text, asker=asker))
             except ValueError as error:
                 put.append(str(error))
         deadline = time.monotonic() + timeout
         for at, (question, found) in enumerate(zip(questions, put, strict=True)):
-            if isinstance(found, int):
+            if not isinstance(found, str):
                 try:
-                    put[at] = self._taken(found, question[2], max(0.1, deadline - time.monotonic()))
+                    put[at] = self._record(found, question[2], max(0.1, deadline - time.monotonic()))
                 except (ValueError, TimeoutError) as error:
                     put[at] = str(error)
         return put
 
-    def _put(self, run: str, step: int, lens: str, text: str, surgery: Surgery | None) -> Any:
-        """The record where it is on the tape, else the number of the look that the worker has to take."""
+    def put(
+        self, run: str, step: int, lens: str, text: str = "", surgery: Surgery | None = None, asker: str = ""
+    ) -> Piece | int:
+        """Where a record is on the tape, else the number of the look that the worker has to take.
+
+        Raises:
+            ValueError: what `look` raises before it waits.
+        """
         check_lens(lens)
         if len(text.encode(errors="replace")) > limits().text_bytes:
             raise ValueError(f"The input has {len(text):,} characters. Give a shorter one.")
@@ -123,26 +140,45 @@ class Reader:
             step = found.step if found.status not in ("queued", "running") else LATEST
         if step != LATEST:
             step = self.snapshot_before(run, step)
-            view = self.store.chunk_at(run, VIEW + lens, step) if text == operation == "" else None
+            view = self.store.piece_at(run, VIEW + lens, step) if text == operation == "" else None
             if view is not None:
-                return decode_view(lens, view.body)
-        return self.store.ask(run, step, lens, text, operation).id
+                _refuse_larger(view.size)
+                return view
+        return self.store.ask(run, step, lens, text, operation, asker).id
 
-    def _taken(self, number: int, lens: str, timeout: float) -> Any:
-        """The answer to a look, as soon as it is there."""
-        self.store.wait_until(lambda: self._answered(number), timeout)
-        answer = self.store.look(number)
-        if answer is None:
-            raise ValueError("The question was overtaken by newer ones, or the run was deleted. Ask again.")
-        if answer.status == "failed":
-            raise ValueError(answer.error)
-        if answer.body is None:
-            raise TimeoutError(f"No answer within {timeout:.2g} seconds: the worker is busy or starting. Try again.")
-        return decode_view(lens, answer.body)
+    def answered(self, number: int) -> int:
+        """Bytes of the answer to a look.
 
-    def _answered(self, number: int) -> bool:
-        answer = self.store.look(number)
-        return answer is None or answer.status != "waiting"
+        Raises:
+            ValueError: it was refused, is gone, or too large to be read here.
+            TimeoutError: it waits.
+        """
+        state = self.store.look_state(number)
+        if state is None:
+            raise ValueError(OVERTAKEN)
+        status, error, size = state
+        if status == "failed":
+            raise ValueError(error)
+        if status == "waiting":
+            raise TimeoutError("The worker is busy or starting. Try again.")
+        _refuse_larger(size)
+        return size
+
+    def _record(self, found: Piece | int, lens: str, timeout: float) -> Any:
+        """The record from where `put` found it, as soon as it is there."""
+        if isinstance(found, Piece):
+            chunk = self.store.chunk(found.run, found.seq)
+            if chunk is None:
+                raise ValueError(OVERTAKEN)
+            return decode_view(lens, chunk.body)
+        self.store.wait_until(lambda: not self.store.still_waiting([found]), timeout)
+        try:
+            size = self.answered(found)
+        except TimeoutError:
+            raise TimeoutError(
+                f"No answer within {timeout:.2g} seconds: the worker is busy or starting. Try again."
+            ) from None
+        return decode_view(lens, self.store.look_part(found, 0, size))
 
     def fill(self, run: str, lens: str) -> None:
         """Ask for a lens's view at every kept moment of a run that lacks it."""
@@ -153,6 +189,14 @@ class Reader:
     def worker_state(self) -> WorkerState:
         """Who trains, on what device, and how much waits."""
         return self.store.worker_state()
+
+
+def _refuse_larger(size: int) -> None:
+    if size > LARGEST_VIEW:
+        raise ValueError(
+            f"What the lens saw takes {size / 1e6:,.0f} MB, and up to {LARGEST_VIEW / 1e6:.0f} MB can be shown. "
+            "Choose a smaller network or a shorter sequence."
+        )
 
 
 def check_lens(lens: str) -> None:

@@ -109,6 +109,16 @@ class Chunk(NamedTuple):
     body: bytes
 
 
+class Piece(NamedTuple):
+    """Where a chunk is, and how many bytes its body has; the body stays in the store."""
+
+    run: str
+    seq: int
+    kind: str
+    step: int
+    size: int
+
+
 class Command(NamedTuple):
     """What a viewer asks of a run: pause, resume, step, stop, lr (value), fill (lens)."""
 
@@ -119,7 +129,7 @@ class Command(NamedTuple):
 
 
 class Look(NamedTuple):
-    """A question about a recorded moment: status waiting, done (body) or failed (error)."""
+    """A question about a recorded moment: status waiting, done (body) or failed (error); `asker` is who put it first."""
 
     id: int
     run: str
@@ -130,6 +140,7 @@ class Look(NamedTuple):
     status: str
     body: bytes | None
     error: str
+    asker: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,7 +38,7 @@ from pathlib import Path
 from explainer.runs.database import StoreError
 from explainer.runs.ledger import IllegalChange, Ledger
 from explainer.runs.mailbox import Mailbox
-from explainer.runs.rows import ACTIVE, FINISHED, Chunk, Command, Draft, Look, Run, StoredSweep, WorkerState
+from explainer.runs.rows import ACTIVE, FINISHED, Chunk, Command, Draft, Look, Piece, Run, StoredSweep, WorkerState
 from explainer.runs.sweep_table import SweepTable
 
 __all__ = [
@@ -49,6 +49,7 @@ __all__ = [
     "Draft",
     "IllegalChange",
     "Look",
+    "Piece",
     "Run",
     "Store",
     "StoreError",

@@ -43,6 +43,9 @@ WIDE = {"hidden": ("states",), "layers": ("rollout", "last"), "positions": ("ker
 
 VIEW = "view:"
 
+LARGEST_VIEW = 12_000_000
+"""Bytes of a view that a viewer is sent, at most; a tape from a time without limits may hold larger ones."""
+
 
 def encode(arrays: Mapping[str, np.ndarray], text: Mapping[str, str] | None = None) -> bytes:
     """Named arrays and texts as one safetensors file."""

@@ -205,7 +205,7 @@ class Workshop:
             self._pay_back()
         if self._looker.looks and self._looker.depth < MOST_LOOKS:
             with self._looking():
-                self._looker.look_next()
+                self._looker.look_next(busy=bool(self.active))
 
     def _in_hand(self, run: str) -> bool:
         """Whether a run is worked for now, at the top of the stack or below."""

@@ -80,4 +80,7 @@ def answers_of(track: Track, step: int, text: str) -> dict[str, Frame]:
     """
     run = client().found(track.run)
     kept = client().snapshot_before(run.id, step)
-    return {lens: annotator().answer(run, kept, lens, client().look(run.id, kept, lens, text)) for lens in track.lenses}
+    return {
+        lens: annotator().answer(run, kept, lens, client().look(run.id, kept, lens, text, asker=owner()))
+        for lens in track.lenses
+    }
