@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint types unit chromium bench claims portable clean
+.PHONY: run test lint types unit chromium nginx bench claims portable clean
 
 run: $(VENV)/run
 	$(BIN)/streamlit run app.py
@@ -18,7 +18,7 @@ lint: $(VENV)/dev
 types: $(VENV)/dev
 	$(BIN)/mypy
 
-unit: $(VENV)/dev chromium
+unit: $(VENV)/dev chromium nginx
 	$(BIN)/python -m pytest -q -rs --durations=15 -n 2 --dist loadfile
 
 bench: $(VENV)/dev chromium
@@ -34,6 +34,12 @@ claims: $(VENV)/dev
 chromium:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
 		{ SUDO=$$([ "$$(id -u)" = 0 ] || echo sudo); $$SUDO apt-get update -q && $$SUDO apt-get install -y -q chromium; }
+
+# A proxy for the tests of hosting; without apt they are skipped, and say so. The service that comes with it is not needed.
+nginx:
+	@PATH="$$PATH:/usr/sbin"; command -v nginx >/dev/null || ! command -v apt-get >/dev/null || \
+		{ SUDO=$$([ "$$(id -u)" = 0 ] || echo sudo); $$SUDO apt-get update -q && $$SUDO apt-get install -y -q --no-install-recommends nginx-light; \
+		$$SUDO systemctl disable -q --now nginx 2>/dev/null || true; }
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import streamlit as st
 from starlette.middleware import Middleware
+from starlette.routing import Route
 
 from explainer.player.assets import PLOTLY_ROUTE, plotly_script
 from explainer.player.mount import base_path
@@ -17,9 +19,12 @@ from explainer.runs.supervisor import Supervisor
 from explainer.runs.tape_file import load_shipped
 from explainer.ui.backend import annotator, complete_lessons, store
 from explainer.ui.frontend import Frontend, Opening, send_at_once
+from explainer.ui.guard import Guard
+from explainer.ui.room import Room, descriptors, log_sparingly, tabs_that_fit
 from explainer.ui.visitors import OwnerCookie
 
 HERE = Path(__file__).resolve().parent
+BASE = base_path()
 
 
 @asynccontextmanager
@@ -31,18 +36,31 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     supervisor.start()
     plotly_script()
     send_at_once()
+    log_sparingly(asyncio.get_running_loop())
     try:
         yield
     finally:
         supervisor.stop()
 
 
+def routes_below(base: str) -> list[Route]:
+    """The tape's routes below the path that the app is served under; none on a host that is to do without."""
+    if os.environ.get("EXPLAINER_ROUTES", "1") == "0":
+        return []
+    return [
+        Route(base + route.path.removeprefix("/"), route.endpoint, methods=list(route.methods or ("GET",)))
+        for route in routes(store(), annotator())
+    ]
+
+
 app = st.App(
     HERE / "explainer" / "ui" / "shell.py",
-    routes=routes(store(), annotator()) if os.environ.get("EXPLAINER_ROUTES", "1") != "0" else [],
+    routes=routes_below(BASE),
     middleware=[
-        Middleware(Frontend, base=base_path()),
-        Middleware(Opening, script=PLOTLY_ROUTE),
+        Middleware(Guard),
+        Middleware(Room, tabs=tabs_that_fit(descriptors())),
+        Middleware(Frontend, base=BASE),
+        Middleware(Opening, script=PLOTLY_ROUTE, base=BASE),
         Middleware(OwnerCookie),
     ],
     lifespan=lifespan,

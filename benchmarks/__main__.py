@@ -35,6 +35,7 @@ BENCHES: dict[str, tuple[str, str]] = {
     "views": ("looking.measure_views", "the gradient matrix and the biography of heads"),
     "looking": ("looking.measure_share", "the share of a watched run's time that looking takes"),
     "memory": ("memory.measure", "memory of both processes after ten runs"),
+    "host": ("hosting.measure", "a small host waking up: memory and time to the first figure on a share of a core"),
     "induction": ("induction.measure", "induction lesson, from the click to its heads"),
 }
 

@@ -174,6 +174,17 @@ def serving(store: Store) -> Iterator[App]:
 
 
 @contextmanager
+def starting(store: Store) -> Iterator[App]:
+    """The same from the moment that it answers; its worker may still be on its way.
+
+    Raises:
+        Missing: it did not start.
+    """
+    with _streamlit(Path("app.py"), store.folder) as (url, process):
+        yield App(url, process.pid, store)
+
+
+@contextmanager
 def serving_bare_page() -> Iterator[str]:
     """Streamlit with a page that has a title and nothing else: what no app of ours can be faster than."""
     with TemporaryDirectory(prefix="bare-", ignore_cleanup_errors=True) as folder:

@@ -121,7 +121,7 @@ def draw(outcomes: Sequence[Outcome]) -> None:
     if not runs:
         st.info("Nothing is recorded yet. Press Train.")
         return
-    play(page_panels(runs, theme()), key="extrapolation")
+    play(page_panels(runs, theme()), key="extrapolation", link=True)
 
 
 @st.fragment

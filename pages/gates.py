@@ -9,11 +9,11 @@ from explainer.figures.panel import Reel, still
 from explainer.figures.subject import subject
 from explainer.lessons import LESSONS
 from explainer.player import play
-from explainer.player.mount import base_path
 from explainer.runs.store import Run
 from explainer.theory.variables import variables
 from explainer.ui.backend import annotator, client, runs_of
 from explainer.ui.lesson import EXAMPLES, Lesson, example_input, open_lesson, theme, tracks, transport
+from explainer.ui.places import address
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.words import literal
 
@@ -199,7 +199,7 @@ with asked:
         if reader is not None:
             st.caption(
                 f"The network above reads no text, so here is one that does: an LSTM of {reader.config.width} units that "
-                f"has read Python’s language reference. [Look into its gates]({base_path()}gates?run={READER})."
+                f"has read Python’s language reference. [Look into its gates]({address('gates', {'run': READER})})."
             )
     if reader is not None:
         elsewhere(reader)

@@ -171,7 +171,7 @@ def draw(outcomes: Sequence[Outcome]) -> None:
         axis, baseline, name = "share of symbols recalled", chance(config.symbols), "chance"
     else:
         axis, baseline, name = RIGHT["adding"], adding_constant_within(ADDING_TOLERANCE), "always answering 1"
-    play(page_panels(memories(outcomes, score), theme(), axis, baseline, name), key="horizon")
+    play(page_panels(memories(outcomes, score), theme(), axis, baseline, name), key="horizon", link=True)
 
 
 open_sweep(

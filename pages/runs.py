@@ -156,7 +156,7 @@ def _comparison(runs: list[Run]) -> None:
     log_steps = st.toggle("Steps on a log axis", key="runs-log")
     second = metric_panel(subjects, curves, theme(), log_steps=log_steps)
     first = compare_panel(subjects, curves, theme(), log_steps=log_steps, span=7 if second else 12)
-    play([first, second] if second else [first], key="runs")
+    play([first, second] if second else [first], key="runs", link=True)
     for run in runs:
         if run.message:
             st.caption(literal(f"{network(run.config)}: {run.message}"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import json
 import re
 import socket
@@ -22,6 +24,7 @@ from explainer.ui.frontend import Frontend, Opening, send_at_once, where
 
 STATIC = Path(st.__file__).parent / "static" / "static"
 SCRIPT = next(iter(sorted((STATIC / "js").glob("index.*.js"))))
+PAGES = ("/page", "/lessons/page", "/lessons/a/page")
 PAGE = "<html><head><title>A page</title></head></html>"
 
 
@@ -35,8 +38,8 @@ def page(request: Request) -> HTMLResponse:
 
 def get(address: str, base: str = "/", **headers: str) -> httpx.Response:
     app = Starlette(
-        routes=[Route("/page", page), Route("/{rest:path}", beyond)],
-        middleware=[Middleware(Frontend, base=base), Middleware(Opening, script="api/plotly.js")],
+        routes=[*(Route(each, page) for each in PAGES), Route("/{rest:path}", beyond)],
+        middleware=[Middleware(Frontend, base=base), Middleware(Opening, script="api/plotly.js", base=base)],
     )
 
     async def ask() -> httpx.Response:
@@ -75,7 +78,7 @@ def test_a_page_is_told_its_server_and_its_largest_script() -> None:
     told, rest = answer.text.split("</script>", 1)
     assert told.startswith("<html><head><script>")
     assert rest == PAGE.removeprefix("<html><head>")
-    assert answer.headers["link"] == "</api/plotly.js>; rel=preload; as=script"
+    assert answer.headers["link"] == "<api/plotly.js>; rel=preload; as=script"
     assert len(answer.content) == int(answer.headers["content-length"])
     assert not {"etag", "last-modified"} & set(answer.headers)
 
@@ -86,11 +89,28 @@ def test_only_a_page_is_told() -> None:
     assert get("/other", accept="text/html").text == "beyond /other"
 
 
-def test_an_address_cannot_speak_in_the_page() -> None:
+@pytest.mark.parametrize(
+    ("address", "base", "up"),
+    [("/page", "/", ""), ("/lessons/page", "/lessons/", ""), ("/lessons/a/page", "/lessons/", "../")],
+)
+def test_what_a_page_is_told_holds_below_any_prefix(address: str, base: str, up: str) -> None:
+    """The server may be below a path of its own, and that below a prefix which a proxy took away."""
+    answer = get(address, base, accept="text/html")
+    assert f"const asked = {json.dumps(address.removeprefix(base.rstrip('/')))}," in answer.text
+    assert answer.headers["link"] == f"<{up}api/plotly.js>; rel=preload; as=script"
+
+
+def test_only_the_scripts_that_stand_in_the_page_may_run() -> None:
     answer = get("/page", accept="text/html")
-    asked = re.findall(r"endsWith\((.*?)\)", answer.text)
-    assert [json.loads(each) for each in asked] == ["/page"]
-    wrong = where({"path": "/</script><script>alert(1)</script>\"'"}).decode()
+    scripts = re.findall("<script>(.*?)</script>", answer.text)
+    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    rules = dict(rule.split(" ", 1) for rule in answer.headers["content-security-policy"].split("; "))
+    assert rules["script-src"] == f"'self' blob: 'sha256-{hashes[0]}'"
+    assert len(hashes) == 1
+
+
+def test_an_address_cannot_speak_in_the_page() -> None:
+    wrong = where("/</script><script>alert(1)</script>\"'").decode()
     assert wrong.count("</script>") == 1
     assert wrong.endswith("</script>")
 

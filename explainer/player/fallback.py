@@ -9,8 +9,11 @@ from typing import Any
 import streamlit as st
 
 from explainer.figures.panel import Panel, Reel, fill, reading_at
+from explainer.player.link import copy_link
 from explainer.ui.words import literal
 
+TICK_SECONDS = 0.7  # between two moments of a tape that plays: each is a run of the script and new charts
+PLAY_TICKS = 20  # that a whole tape takes
 PLOTLY_CONFIG = {"displaylogo": False, "modeBarButtons": [["toImage"], ["zoom2d", "pan2d", "resetScale2d"]]}
 
 
@@ -21,25 +24,33 @@ def show_without_routes(
     key: str,
     selections: Mapping[str, tuple[str, int | Sequence[str]]],
     asked: Mapping[str, int | None],
+    start: Mapping[str, int],
     scan: Any = None,
     ask: Mapping[str, Any] | None = None,
 ) -> None:
     """Draw `panels` from the tapes (or at a place of `scan`) in Python, again each second while a run is training.
 
     Args:
+        asked: the step and the selections of the address.
+        start: what is chosen of these where the address does not say.
         ask: label, placeholder, help, most characters and first content (`input`) of the box for the viewer's own input; None: no box.
     """
     from explainer.ui.backend import reels_of, runs_of
 
     live = any(run.status in ("queued", "running") for run in runs_of([track.run for track in tracks]))
 
-    @st.fragment(run_every=1.0 if live else None)
+    playing = bool(st.session_state.get(f"{key}:playing"))
+
+    @st.fragment(run_every=TICK_SECONDS if playing else 1.0 if live else None)
     def moment() -> None:
         runs = runs_of([track.run for track in tracks])
         reels = reels_of(tracks)
         steps = list(scan.places) if scan else _steps(reels, tracks)
         selection, step = _controls(steps, scan.label.capitalize() if scan else "Training step", key, selections, asked)
         typed = _typed(ask, key) if ask else ""
+        if not playing:
+            at_end = not steps or step == steps[-1]  # where the page opens
+            _write_address("" if at_end else str(step), selection, start, typed if ask else None)
         if typed and step is not None:
             reels = _asked(tracks, reels, step, typed)
         if tracks and step is None:
@@ -69,14 +80,12 @@ def _controls(
     selections: Mapping[str, tuple[str, int | Sequence[str]]],
     asked: Mapping[str, int | None],
 ) -> tuple[dict[str, int], int | None]:
-    """The slider over all steps (or a scan's places) and a box for each selection."""
+    """The slider over all steps (or a scan's places) with Play, a box for each selection, and Copy link."""
     chosen: dict[str, int] = {}
     step: int | None = steps[-1] if steps else None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if len(steps) > 1:
-            wanted = asked.get("step")
-            start = max((each for each in steps if wanted is not None and each <= wanted), default=steps[-1])
-            step = st.select_slider(title, steps, value=start, key=f"{key}-step-{steps[-1]}")
+            step = _moved(steps, title, key, asked.get("step"))
         for name, (label, choices) in selections.items():
             names = names_of(label, choices)
             if len(names) > 1:
@@ -84,9 +93,55 @@ def _controls(
                 chosen[name] = st.selectbox(
                     label, range(len(names)), index=index, format_func=names.__getitem__, key=f"{key}-{name}"
                 )
+        if steps:
+            copy_link(key)
     if step is not None:
         chosen["place"] = steps.index(step)
     return chosen, step
+
+
+def _moved(steps: Sequence[int], title: str, key: str, wanted: int | None) -> int:
+    """The step that the slider is at, which Play moves on with each run of the fragment until the last."""
+    slider, state = f"{key}-step-{steps[-1]}", st.session_state
+    if slider not in state:
+        state[slider] = max((each for each in steps if wanted is not None and each <= wanted), default=steps[-1])
+    playing = bool(state.get(f"{key}:playing"))
+    if playing:
+        place = min(steps.index(state[slider]) + max(1, len(steps) // PLAY_TICKS), len(steps) - 1)
+        state[slider] = steps[place]
+        playing = state[f"{key}:playing"] = place < len(steps) - 1
+        if not playing:
+            st.rerun()
+    label = "Hold the recording" if playing else "Play the recording"
+    icon = ":material/pause:" if playing else ":material/play_arrow:"
+    if st.button("", icon=icon, help=label, key=f"{key}-play"):
+        state[f"{key}:playing"] = not playing
+        if not playing and state[slider] == steps[-1]:
+            state[slider] = steps[0]
+        st.rerun()
+    return int(st.select_slider(title, steps, key=slider))
+
+
+def _write_address(step: str, selection: Mapping[str, int], start: Mapping[str, int], typed: str | None) -> None:
+    """Put into the address what somebody else needs to see the same.
+
+    Args:
+        step: "" for the last one.
+        selection: what is chosen, by name.
+        start: what is chosen where the address does not say; default, the first.
+        typed: the viewer's own input; None on a page without a box for it.
+    """
+    wanted = {"step": step}
+    for name, number in selection.items():
+        if name != "place":
+            wanted[name] = "" if number == start.get(name, 0) else str(number)
+    if typed is not None:
+        wanted["input"] = typed
+    for name, text in wanted.items():
+        if not text:
+            st.query_params.pop(name, None)
+        elif st.query_params.get(name) != text:
+            st.query_params[name] = text
 
 
 def _typed(ask: Mapping[str, Any], key: str) -> str:

@@ -20,6 +20,7 @@ from explainer.figures.panel import Panel
 from explainer.figures.theme import DIVERGING
 from explainer.player.assets import PLOTLY_ROUTE
 from explainer.player.fallback import names_of, show_without_routes
+from explainer.player.link import script
 
 HERE = Path(__file__).parent
 
@@ -53,7 +54,7 @@ def _component() -> Any:
         "unrolled_player",
         html='<div class="unrolled-player"></div>\n',
         css=(HERE / "player.css").read_text(),
-        js=(HERE / "player.js").read_text(),
+        js=script("player.js"),
         isolate_styles=False,  # plotly puts its own styles into the document
     )
 
@@ -70,6 +71,7 @@ def play(
     scan: Scan | None = None,
     ask: str = "",
     surgery: str = "",
+    link: bool = False,
     on_surgery: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any] | None:
     """Show panels, and a bar to move through the tapes of `tracks` if there are any.
@@ -87,6 +89,7 @@ def play(
         scan: what the bar moves through where there are no tapes.
         ask: an example of an input that the viewer may type instead of the tape's sequence; "": no box.
         surgery: what is done to the models (see `explainer.surgery`), for lenses that show it.
+        link: a bar with *Copy link* also where there is nothing to move through.
         on_surgery: told what else a viewer chose in a figure, before the page runs again.
 
     Returns:
@@ -100,7 +103,9 @@ def play(
         asked[name] = max(0, min(first if given is None else given, len(names_of(label, choices)) - 1))
     if st.session_state.get("routes_unreachable"):
         box = _ask(ask) if tracks and ask else None
-        show_without_routes(panels, tracks, key=key, selections=selections or {}, asked=asked, scan=scan, ask=box)
+        show_without_routes(
+            panels, tracks, key=key, selections=selections or {}, asked=asked, start=start or {}, scan=scan, ask=box
+        )
         return None
     data = {
         "base": base_path(),
@@ -118,6 +123,7 @@ def play(
         "loop": loop,
         "ask": _ask(ask) if tracks and ask else None,
         "surgery": surgery,
+        "link": link,
         "against": _against(st.query_params.get("against", "")) if tracks else None,
         "diverging": DIVERGING if tracks else None,
         "scan": {"label": scan.label, "places": list(scan.places)} if scan else None,

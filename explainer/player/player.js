@@ -1,6 +1,7 @@
 // The player: keeps the tapes of a page's runs, draws one moment of them, and moves through time.
 //
 // Figures come whole from Python (plotly's JSON) with slots: places that a moment's arrays fill.
+// What is known of addresses is in link.js, which stands in front of this.
 // New chunks of tape are fetched from /api/tape; nothing here asks Python to run again for a frame.
 
 const PLAY_SECONDS = 14; // a whole tape at speed 1
@@ -918,6 +919,8 @@ class Player {
       this.layOut(this.data.figures);
       this.draw();
     };
+    this.linkButton = make("button", { type: "button", class: "link", text: "Copy link", title: "Copy the address of this moment" });
+    this.linkButton.onclick = () => this.copyLink();
     this.note = make("p", { class: "note", role: "status" });
     this.bar = make(
       "div",
@@ -926,7 +929,7 @@ class Player {
       make(
         "span",
         { class: "row" },
-        this.stepLabel, this.speedSelect, this.liveButton, this.selectors, this.pinButton, this.modeSelect, this.askBox,
+        this.stepLabel, this.speedSelect, this.liveButton, this.selectors, this.pinButton, this.modeSelect, this.linkButton, this.askBox,
       ),
       this.note, // in the bar, which is always in sight
     );
@@ -960,7 +963,7 @@ class Player {
     this.signature = signature;
     const data = JSON.parse(signature);
     this.data = data;
-    this.base = new URL(data.base, location.origin + "/").href;
+    this.base = serverAddress(data.base);
     const wanted = data.runs.map((run) => `${run.id}|${run.lenses}`).join() || data.scan?.label || "";
     if (wanted !== this.wanted) {
       const first = this.wanted === undefined;
@@ -979,7 +982,9 @@ class Player {
     }
     this.layOut(data.figures);
     this.layOutSelectors(data.select || []);
-    this.bar.hidden = data.runs.length === 0 && !data.scan;
+    const moves = data.runs.length > 0 || Boolean(data.scan);
+    this.bar.hidden = !moves && !data.link;
+    this.bar.classList.toggle("only", !moves);
     this.draw();
   }
 
@@ -1000,6 +1005,7 @@ class Player {
     this.askBox.value = first ? data.ask?.input || "" : "";
     this.asking = new Set();
     this.complaint = "";
+    this.offered = "";
     this.surgery = "";
     for (const tape of this.tapes) tape.input = this.askBox.value;
     if (!first) this.address();
@@ -1472,21 +1478,32 @@ class Player {
 
   address() {
     clearTimeout(this.addressTimer);
-    this.addressTimer = setTimeout(() => {
-      const url = new URL(location.href);
-      if (this.follow || this.playing || !this.times.length) url.searchParams.delete("step");
-      else url.searchParams.set("step", this.step);
-      for (const { name } of this.data.select || []) {
-        if ((this.selection[name] || 0) !== (this.data.start?.[name] || 0)) url.searchParams.set(name, this.selection[name]);
-        else url.searchParams.delete(name);
-      }
-      const held = this.reference && this.reference.tapes === this.tapes ? `@${this.reference.step}` : null;
-      if (held) url.searchParams.set("against", held);
-      else if (!this.reference) url.searchParams.delete("against");
-      if (this.askBox.value) url.searchParams.set("input", this.askBox.value);
-      else if (this.data.ask) url.searchParams.delete("input"); // without a box it is not this player's
-      if (url.href !== location.href) history.replaceState(history.state, "", url);
-    }, 250);
+    this.addressTimer = setTimeout(() => writeAddress(this.addressed()), 250);
+  }
+
+  /** The page's address with what this player shows; while it plays without the step, unless this very moment is meant. */
+  addressed(moment = false) {
+    const url = new URL(location.href);
+    if (this.follow || (this.playing && !moment) || !this.times.length) url.searchParams.delete("step");
+    else url.searchParams.set("step", this.step);
+    for (const { name } of this.data.select || []) {
+      if ((this.selection[name] || 0) !== (this.data.start?.[name] || 0)) url.searchParams.set(name, this.selection[name]);
+      else url.searchParams.delete(name);
+    }
+    const held = this.reference && this.reference.tapes === this.tapes ? `@${this.reference.step}` : null;
+    if (held) url.searchParams.set("against", held);
+    else if (!this.reference) url.searchParams.delete("against");
+    if (this.askBox.value) url.searchParams.set("input", this.askBox.value);
+    else if (this.data.ask) url.searchParams.delete("input"); // without a box it is not this player's
+    return url;
+  }
+
+  /** The address of this moment for somebody else. */
+  copyLink() {
+    copyAddress(this.linkButton, outerAddress(this.addressed(true).href), (address) => {
+      this.offered = `The browser lets no page copy here. The address is ${address}`;
+      this.showNote();
+    });
   }
 
   // -- fetching
@@ -1542,6 +1559,6 @@ class Player {
 
   showNote() {
     this.askBox.setAttribute("aria-invalid", Boolean(this.complaint));
-    this.note.textContent = [this.complaint, ...this.tapes.map((tape) => tape.header.message)].filter(Boolean).join(" ");
+    this.note.textContent = [this.complaint, this.offered, ...this.tapes.map((tape) => tape.header.message)].filter(Boolean).join(" ");
   }
 }

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from explainer.config import ASKED_CHARACTERS
-from explainer.player.mount import base_path
 from explainer.runs.outcomes import Outcome
 from explainer.ui.backend import client
+from explainer.ui.places import address
 from explainer.ui.words import literal
 
 
@@ -85,7 +85,7 @@ def own_input(
             return
         if not kept(outcomes):
             st.markdown(way_out[0])
-            st.link_button("Set this up", f"{base_path()}{way_out[1]}", icon=":material/open_in_new:")
+            st.link_button("Set this up", address(way_out[1]), icon=":material/open_in_new:")
             return
         if box not in st.session_state:
             st.session_state[box] = st.query_params.get("input", "")[:ASKED_CHARACTERS]

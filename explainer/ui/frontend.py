@@ -3,7 +3,8 @@
 `Frontend` answers Streamlit's scripts and styles from memory, compressed: a visit asks for about ninety
 of them, 2.1 MB as they lie on the disk, 0.5 MB like this. `Opening` puts two things into the page:
 a hint to fetch plotly.js, the largest file, beside Streamlit's own instead of after it; and where the
-server is, which Streamlit would else find out by asking, in vain first, below the address of the page.
+server is, which Streamlit would else find out by asking, in vain first, below the address of the page,
+and which the player asks for tapes.
 `send_at_once` takes 40 ms off every small answer.
 """
 
@@ -13,6 +14,7 @@ import asyncio
 import gc
 import gzip
 import json
+import re
 import socket
 from pathlib import Path
 
@@ -20,6 +22,7 @@ import streamlit as st
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from explainer.ui.guard import POLICY, policy
 from explainer.ui.visitors import opens_page
 
 FILES = Path(st.__file__).parent / "static" / "static"
@@ -60,10 +63,10 @@ class Frontend:
 
 
 class Opening:
-    """ASGI middleware for the pages: the hint, and where the server is."""
+    """ASGI middleware for the pages: the hint, where the server is, and which of the scripts in the page may run."""
 
-    def __init__(self, app: ASGIApp, script: str) -> None:
-        self.app, self.script = app, script
+    def __init__(self, app: ASGIApp, script: str, base: str = "/") -> None:
+        self.app, self.script, self.base = app, script, base
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not opens_page(scope):
@@ -82,9 +85,12 @@ class Opening:
                 return
             headers = MutableHeaders(scope=start)
             if headers.get("content-type", "").startswith("text/html"):
-                body = body.replace(b"<head>", b"<head>" + where(scope), 1)
+                asked = asked_page(scope, self.base)
+                body = body.replace(b"<head>", b"<head>" + where(asked), 1)
                 headers["content-length"] = str(len(body))
-                headers.append("Link", f"<{scope.get('root_path', '')}/{self.script}>; rel=preload; as=script")
+                headers[POLICY] = policy(inline_scripts(body))
+                up = "../" * (asked.count("/") - 1)
+                headers.append("Link", f"<{up}{self.script}>; rel=preload; as=script")  # relative: see `where`
                 for validator in ("etag", "last-modified"):  # they speak of the page without what is put into it
                     del headers[validator]
             await send(start)
@@ -117,17 +123,33 @@ def _listens(each: socket.socket) -> bool:
     return bool(listens) and each.family in (socket.AF_INET, socket.AF_INET6)
 
 
-def where(scope: Scope) -> bytes:
-    """A script that tells Streamlit's page its server: the page's address without the part that the app was asked for.
+def asked_page(scope: Scope, base: str) -> str:
+    """What of the app was asked for: the path without the one that the app is served under. "" is the first page, else "/gates"."""
+    path = scope["path"].removeprefix(scope.get("root_path", "")).rstrip("/")
+    return str(path.removeprefix(base.rstrip("/")))
 
-    A host that has told it already is not contradicted.
+
+def where(asked: str) -> bytes:
+    """A script that tells Streamlit's page its server: the page's address without the part that was asked for.
+
+    The app does not know the rest: a proxy may have taken a prefix away. A host that has told it already is not contradicted.
+
+    Args:
+        asked: see `asked_page`.
     """
-    asked = json.dumps(scope["path"].rstrip("/")).replace("<", "\\u003c")
+    part = json.dumps(asked).replace("<", "\\u003c")
     return (
-        f"<script>if (!window.__streamlit && location.pathname.replace(/\\/$/, '').endsWith({asked})) window.__streamlit = "
-        f"{{ BACKEND_BASE_URL: location.origin + location.pathname.replace(/\\/$/, '').slice(0, -{asked}.length || undefined) + '/' }};"
-        "</script>"
+        "<script>{ "
+        f"const asked = {part}, here = location.pathname.replace(/\\/$/, ''); "
+        "if (here.endsWith(asked)) (window.__streamlit ??= {}).BACKEND_BASE_URL ??= "
+        "location.origin + here.slice(0, here.length - asked.length) + '/'; "
+        "}</script>"
     ).encode()
+
+
+def inline_scripts(page: bytes) -> list[bytes]:
+    """The scripts that stand in a page itself."""
+    return re.findall(rb"<script>(.*?)</script>", page, re.DOTALL)
 
 
 def _compressed(file: Path) -> bytes:

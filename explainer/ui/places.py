@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
 import streamlit as st
 
 from explainer.config import MODELS, RECURRENT, RunConfig
+from explainer.player.mount import base_path
 
 PAGES = Path(__file__).resolve().parents[2] / "pages"
+FRAME = "/~/+/"
+"""Where Streamlit Community Cloud shows the app, in a frame below the page that people open."""
 ENTERED = "entered"
 """In the session: a page was entered and has not read its address yet."""
 
@@ -193,6 +197,30 @@ def enter(path: str) -> None:
     if state.get("place") != path:
         state["place"] = path
         state[ENTERED] = True
+
+
+def address(path: str, query: Mapping[str, str] | None = None) -> str:
+    """A link to a page from where this browser is, which a proxy's path or a host's frame may hide from the server.
+
+    Args:
+        path: the page's.
+        query: what its address is to hold.
+    """
+    asked = f"?{urlencode(query)}" if query else ""
+    return f"{base_seen(st.context.url, st.session_state.get('place', ''))}{path}{asked}"
+
+
+def base_seen(url: str | None, page: str) -> str:
+    """The address that the app is below, as a person opens it, with a slash at its end.
+
+    Args:
+        url: of the page in the browser, as the browser says; None where there is no browser.
+        page: the path of the page that is open.
+    """
+    if url is None or not url.startswith(("http://", "https://")):
+        return base_path()
+    base = url.removesuffix("/").removesuffix(f"/{page}" if page else "") + "/"
+    return quote(base.replace(FRAME, "/"), safe="/:~+%@[]")
 
 
 def places_for(config: RunConfig, lenses: Sequence[str] = ()) -> list[Place]:

@@ -14,11 +14,10 @@ from typing import Any
 from explainer.config import RunConfig
 from explainer.figures.compare import differing
 from explainer.figures.theme import FAMILY_NAMES
-from explainer.player.mount import base_path
 from explainer.runs.store import Run
 from explainer.ui.backend import annotator, owner
 from explainer.ui.controls import CHOICE_NAMES, LABELS
-from explainer.ui.places import places_for
+from explainer.ui.places import address, places_for
 from explainer.ui.words import literal
 
 UNKNOWN = "–"
@@ -70,7 +69,7 @@ def row(run: Run, now: float) -> dict[str, str]:
     metric = literal(str(run.meta.get("metric", "")))
     parameters = run.meta.get("parameters")
     return {
-        "Run": f"[{literal(label(run))}]({base_path()}{place.path}?run={run.id}){_branch(run.config)}",
+        "Run": f"[{literal(label(run))}]({address(place.path, {'run': run.id})}){_branch(run.config)}",
         "Status": run.status,
         "Step": _unbroken(f"{run.step:,} of {run.config.steps:,}"),
         "Result": f"{number(result(run))} {metric}{_measured(run)}",

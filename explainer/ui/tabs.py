@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
 import streamlit as st
 
 from explainer.config import RunConfig
-from explainer.player.mount import base_path
 from explainer.runs.store import Run
+from explainer.ui.places import address
 from explainer.ui.source import source_of
 
 
@@ -69,8 +68,7 @@ def words_below(
             for number, experiment in enumerate(experiments):
                 st.markdown(f"**{number + 1}.** {experiment.question}")
                 with st.container(horizontal=True, vertical_alignment="center"):
-                    address = f"{base_path()}{page}?{urlencode(experiment.query)}"
-                    st.link_button("Open in this state", address, icon=":material/open_in_new:")
+                    st.link_button("Open in this state", address(page, experiment.query), icon=":material/open_in_new:")
                     with st.popover("Answer"):
                         st.markdown(experiment.answer)
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import uuid
-from http.cookies import SimpleCookie
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from explainer.ui.backend import OWNER_COOKIE
 
 
 class OwnerCookie:
-    """ASGI middleware: gives a browser that opens a page a random name, for a year, for this site only."""
+    """ASGI middleware: gives a browser that opens a page a random name, for a year, for this app only.
+
+    The cookie has no path of its own, so that a browser takes the page's folder: the one that the app is under, with
+    whatever a proxy has taken away. Where the browser came by TLS, it sends the cookie by nothing else.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -24,8 +28,8 @@ class OwnerCookie:
 
         async def send_named(message: Message) -> None:
             if message["type"] == "http.response.start":
-                cookie = f"{OWNER_COOKIE}={uuid.uuid4().hex}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax"
-                MutableHeaders(scope=message).append("Set-Cookie", cookie)
+                cookie = f"{OWNER_COOKIE}={uuid.uuid4().hex}; Max-Age=31536000; HttpOnly; SameSite=Lax"
+                MutableHeaders(scope=message).append("Set-Cookie", cookie + ("; Secure" if _by_tls(scope) else ""))
             await send(message)
 
         await self.app(scope, receive, send_named)
@@ -37,5 +41,11 @@ def opens_page(scope: Scope) -> bool:
 
 
 def _is_named(scope: Scope) -> bool:
-    """Whether the browser has its name."""
-    return OWNER_COOKIE in SimpleCookie(dict(scope["headers"]).get(b"cookie", b"").decode("latin-1"))
+    """Whether the browser has its name. Cookies of other apps on this host may have names that no standard allows."""
+    return any(OWNER_COOKIE in cookie_parser(cookies) for cookies in Headers(scope=scope).getlist("cookie"))
+
+
+def _by_tls(scope: Scope) -> bool:
+    """Whether the browser came by TLS, to us or to the proxy nearest to it."""
+    nearest = Headers(scope=scope).get("x-forwarded-proto", "").split(",")[0].strip().lower()
+    return (nearest or scope["scheme"]) == "https"

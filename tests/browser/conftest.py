@@ -34,7 +34,8 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _start(store: Path, **environment: str) -> tuple[subprocess.Popen[bytes], str]:
+def _start(store: Path, base: str = "", **environment: str) -> tuple[subprocess.Popen[bytes], str]:
+    """The app below the path `base`, on an empty store; its process and its address."""
     port = _free_port()
     log = (store / "app.log").open("wb")
     process = subprocess.Popen(
@@ -48,6 +49,7 @@ def _start(store: Path, **environment: str) -> tuple[subprocess.Popen[bytes], st
             str(port),
             "--server.address",
             "127.0.0.1",
+            *(["--server.baseUrlPath", base] if base else []),
         ],
         cwd=PROJECT,
         env={**os.environ, "EXPLAINER_STORE": str(store), **environment},
@@ -55,7 +57,7 @@ def _start(store: Path, **environment: str) -> tuple[subprocess.Popen[bytes], st
         stderr=subprocess.STDOUT,
     )
     log.close()
-    url = f"http://127.0.0.1:{port}"
+    url = f"http://127.0.0.1:{port}" + (f"/{base}" if base else "")
     deadline = time.monotonic() + 60
     while True:
         try:
@@ -89,6 +91,14 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def app_without_routes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The app on a host where our own routes can't be reached."""
     process, url = _start(tmp_path_factory.mktemp("store"), EXPLAINER_ROUTES="0")
+    yield url
+    _stop(process)
+
+
+@pytest.fixture(scope="session")
+def app_under_path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app that is served under a path of its own."""
+    process, url = _start(tmp_path_factory.mktemp("store"), base="demo")
     yield url
     _stop(process)
 

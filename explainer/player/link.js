@@ -1,0 +1,51 @@
+// Where the app is, as the browser sees it: for what is asked of the server, and for the address that a person passes on.
+
+const FRAME = "/~/+/"; // Streamlit Community Cloud shows the app in a frame here, below the page that people open
+const EMBEDDING = ["embed", "embed_options"]; // how a page of somebody else shows the app, which is not what a link is to open
+
+/** Where the server answers: as the page was told when it came, else where Python takes it to be. Ends with a slash. */
+function serverAddress(base) {
+  const address = new URL(window.__streamlit?.BACKEND_BASE_URL ?? base, location.href).href;
+  return address.endsWith("/") ? address : address + "/";
+}
+
+/** An address of the app as a person opens it: that of the host's page, where the app is in the host's frame. */
+function outerAddress(address) {
+  const url = new URL(address);
+  url.pathname = url.pathname.replace(FRAME, "/");
+  for (const name of EMBEDDING) url.searchParams.delete(name);
+  return url.href;
+}
+
+/** Write an address where people see it; the page around a host's frame is told as Streamlit tells it of its own changes. */
+function writeAddress(url) {
+  if (url.href === location.href) return;
+  history.replaceState(history.state, "", url);
+  if (window.parent === window || !location.pathname.includes(FRAME)) return;
+  window.parent.postMessage({ stCommVersion: 1, type: "SET_QUERY_PARAM", queryParams: url.search }, location.origin);
+}
+
+/** Put a text on the clipboard; false where the browser doesn't let a page do so. */
+async function copied(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch { // without TLS a page has no clipboard, in another site's frame it may not use it: the older way may still work
+    const box = document.createElement("textarea");
+    box.value = text;
+    document.body.append(box);
+    box.select();
+    const done = document.execCommand("copy");
+    box.remove();
+    return done;
+  }
+}
+
+/** What a button that copies an address does: says so for two seconds, or hands the address to `otherwise`. */
+async function copyAddress(button, address, otherwise) {
+  const label = button.textContent;
+  const done = await copied(address);
+  if (!done) return otherwise(address);
+  button.textContent = "Copied";
+  setTimeout(() => (button.textContent = label), 2000);
+}
