@@ -7,7 +7,6 @@ with its reading as caption. Text that came from a user is escaped wherever it s
 from __future__ import annotations
 
 import html
-import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from string import Template
@@ -20,6 +19,7 @@ from explainer.figures.panel import Reel, fill, reading_at
 from explainer.figures.subject import subject
 from explainer.headless.look import View
 from explainer.player.annotate import Annotator, joined
+from explainer.runs.again import command, training_words
 
 THEME = "light"
 
@@ -100,7 +100,7 @@ def page_of(view: View, notes: Notes, annotator: Annotator, selection: Mapping[s
         title=html.escape(f"{about['label']} on the task “{config.task}”: {view.lens}"),
         about=html.escape(said),
         figures="\n".join(captions),
-        commands=html.escape(commands(view)),
+        commands=html.escape(commands(view, selection)),
         plotly=get_plotlyjs(),
         # Within a script element only "<" could end it early; in JSON it stands in texts alone.
         data=orjson.dumps(figures).decode().replace("<", "\\u003c"),
@@ -108,9 +108,11 @@ def page_of(view: View, notes: Notes, annotator: Annotator, selection: Mapping[s
 
 
 def reel_of(view: View, notes: Notes, annotator: Annotator) -> Reel:
-    """The run's whole tape with this look in it, or the look alone where it is of the user's own input."""
+    """The run's whole tape with this look in it; one at the user's own input is its answer, as on a page."""
     ours = joined(view.step, view.record, notes)
-    tape = Reel({view.lens: []}, annotator.metrics(view.run)) if view.given else annotator.reel(view.run, [view.lens])
+    tape = annotator.reel(view.run, [view.lens])
+    if view.given:
+        return replace(tape, answers={view.lens: ours})
     others = [frame for frame in tape.frames[view.lens] if frame.step != view.step]
     contexts = dict(tape.contexts)
     if view.lens in CONTEXTS and not contexts.get(view.lens):
@@ -119,11 +121,13 @@ def reel_of(view: View, notes: Notes, annotator: Annotator) -> Reel:
     return replace(tape, frames={view.lens: frames}, contexts=contexts)
 
 
-def commands(view: View) -> str:
-    """Two command lines that make this file again."""
-    settings = [f"{name}={value}" for name, value in view.run.config.to_query().items()]
-    train = ["train", *(["--set", *settings] if settings else [])]
-    look = ["look", view.run.id, "--lens", view.lens, "--step", str(view.step)]
+def commands(view: View, selection: Mapping[str, int] | None = None) -> str:
+    """Two command lines that make this file again, anywhere: of a run on own data, with the file to give."""
+    run = view.run
+    there = run.id if run.pinned else run.config.run_id(run.data)  # a run of ours may have a number behind its id
+    look = ["look", there, "--lens", view.lens, "--step", str(view.step)]
+    for name, number in (selection or {}).items():
+        look += [f"--{name}", str(number + 1)] if number else []
     if view.given:
         look += ["--input", view.given]
-    return "\n".join(f"python -m explainer {shlex.join(words)}" for words in (train, [*look, "--html", "look.html"]))
+    return "\n".join(command(words) for words in (training_words(run), [*look, "--html", "look.html"]))

@@ -8,12 +8,13 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from explainer.config import OTHER
 from explainer.figures import CONTEXTS, HISTORIES, NOTES, Moment, Notes
 from explainer.figures.panel import Frame, Reel, labels_of
 from explainer.figures.subject import subject
@@ -63,7 +64,8 @@ class Annotator:
         Args:
             asked: it is of the viewer's own input.
         """
-        return NOTES[lens](record, Moment(subject(run.config, run.meta), step, self.metrics(run), asked))
+        notes = NOTES[lens](record, Moment(subject(run.config, run.meta), step, self.metrics(run), asked))
+        return _with_unknown(notes, record) if asked and run.meta.get("rare") else notes
 
     def context(self, run: Run, lens: str) -> tuple[str, dict[str, NDArray[Any]]]:
         """Arrays over the whole tape and their version; ("", {}) for a lens without any.
@@ -154,6 +156,18 @@ class Annotator:
         for name, array in fresh.items():
             known = derived.metrics.get(name)
             derived.metrics[name] = array if known is None else np.concatenate([known, array])
+
+
+def _with_unknown(notes: Notes, record: Any) -> Notes:
+    """Notes whose first sentence says how many characters of the viewer's own input the network has no sign for."""
+    count = list(getattr(record, "tokens", ())).count(OTHER)
+    if not count or not notes.readings:
+        return notes
+    verb = "character of your input has" if count == 1 else "characters of your input have"
+    said = f" {count} {verb} no sign of their own here and stand as {OTHER}."
+    name, first = next(iter(notes.readings.items()))
+    whole = first + said if isinstance(first, str) else {choice: sentence + said for choice, sentence in first.items()}
+    return replace(notes, readings={**notes.readings, name: whole})
 
 
 def joined(step: int, record: Any, notes: Notes) -> Frame:
