@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from explainer.config import RunConfig
-from explainer.data import SUNSPOTS, Series, digest
+from explainer.data import SUNSPOTS, Series, default_text, digest
 from explainer.runs.store import Store
 from explainer.tasks import make_task
 from explainer.ui.own_data import Given, given_file, given_series, given_text, refusal
@@ -221,6 +221,28 @@ def test_an_uploaded_text_is_used() -> None:
     page = opened(task="text")
     page.file_uploader[0].set_value(("riddle.txt", RIDDLE.encode("utf-16"), "text/plain")).run()
     assert chosen(page) == [digest(RIDDLE), RIDDLE]
+
+
+def test_an_encoding_that_is_not_told_can_be_chosen_and_a_new_file_is_told_again() -> None:
+    russian = "привет, мир. " * 20
+    page = opened(task="text")
+    page.file_uploader[0].set_value(("a.txt", russian.encode("cp1251"), "text/plain")).run()
+    assert "can't be told" in page.error[0].value.replace("\\", "")
+    page.get_by_key("p:encoding").set_value("Windows-1251").run()
+    assert chosen(page) == [digest(russian), russian]
+    assert not page.error
+    page.file_uploader[0].set_value(("b.txt", RIDDLE.encode("utf-16"), "text/plain")).run()
+    assert chosen(page) == [digest(RIDDLE), RIDDLE]
+    assert page.get_by_key("p:encoding").value == ""
+
+
+def test_the_default_text_has_its_size_and_its_vocabulary_in_sight() -> None:
+    text = default_text()
+    page = opened(task="text")
+    assert any(
+        f"{len(text):,} characters, {len(set(text))} distinct ones" in each.value.replace("\\", "")
+        for each in page.caption
+    )
 
 
 def test_a_column_of_an_uploaded_file_is_used_and_can_be_changed() -> None:

@@ -86,7 +86,8 @@ def _read(path: Path, encoding: str) -> str:
     except ValueError as error:
         if path.name in str(error):
             raise
-        raise ValueError(f"{path}: {error} (--encoding NAME names it.)") from None
+        way = " (Name it with --encoding.)" if "encoding" in str(error) else ""
+        raise ValueError(f"{path}: {error}{way}") from None
     body = check_text(text, limits().text_bytes)
     print(f"{path.name}, read as {name}: {len(body):,} characters. {alphabet(body).words()}", file=sys.stderr)
     return body

@@ -163,8 +163,8 @@ def _with_unknown(notes: Notes, record: Any) -> Notes:
     count = list(getattr(record, "tokens", ())).count(OTHER)
     if not count or not notes.readings:
         return notes
-    verb = "character of your input has" if count == 1 else "characters of your input have"
-    said = f" {count} {verb} no sign of their own here and stand as {OTHER}."
+    one = f"1 character of your input has no sign of its own here and stands as {OTHER}."
+    said = f" {one}" if count == 1 else f" {count} characters of your input have no sign here and stand as {OTHER}."
     name, first = next(iter(notes.readings.items()))
     whole = first + said if isinstance(first, str) else {choice: sentence + said for choice, sentence in first.items()}
     return replace(notes, readings={**notes.readings, name: whole})

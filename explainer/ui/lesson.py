@@ -13,7 +13,7 @@ from typing import Any
 
 import streamlit as st
 
-from explainer.config import KNOBS, MODELS, RunConfig
+from explainer.config import KNOBS, MODELS, OTHER, RunConfig
 from explainer.player.mount import Track
 from explainer.runs.store import Run
 from explainer.ui.backend import client, owner, runs_of
@@ -26,7 +26,7 @@ from explainer.ui.words import literal
 
 LIVE = ("queued", "running", "paused")
 
-_QUOTED = re.compile(r"After “(.{1,14})")  # of a task's example
+_QUOTED = re.compile(r"After “(.+)” comes “")  # of a task's example
 
 EXAMPLES = {
     "copy": "A C B D A A B C D B",
@@ -45,8 +45,9 @@ def example_input(config: RunConfig, meta: Mapping[str, Any] | None = None) -> s
     Args:
         meta: of the run, if there is one.
     """
-    if config.task == "text" and config.data and (beginning := _QUOTED.match(str((meta or {}).get("example", "")))):
-        return beginning[1].replace("⏎", " ").strip()
+    if config.task == "text" and config.data and (quoted := _QUOTED.match(str((meta or {}).get("example", "")))):
+        line = max(re.split(f"[⏎{OTHER}]", quoted[1]), key=len)
+        return line[: min(14, config.length)].strip()
     if config.task in ("copy", "repeat"):
         numbers = [(ord(letter) - ord("A")) % config.symbols for letter in EXAMPLES[config.task].split()]
         return " ".join(str(number) if config.symbols > 26 else chr(ord("A") + number) for number in numbers)
