@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -84,6 +85,7 @@ def make_parser() -> Parser:
     data = train.add_mutually_exclusive_group()
     data.add_argument("--text", type=Path, metavar="FILE", help="a text to learn from, with the task text")
     data.add_argument("--csv", type=Path, metavar="FILE", help="a series to learn from, with the task forecast")
+    train.add_argument("--encoding", metavar="NAME", help="of the text, such as Big5; else it is found by the content")
     train.add_argument("--column", metavar="NAME", help="of the CSV; else its first that does not merely count")
     _add_store(train)
     train.set_defaults(act=_train)
@@ -149,10 +151,14 @@ def _train(options: argparse.Namespace) -> int:
         text=options.text,
         table=options.csv,
         column=options.column,
+        encoding=options.encoding,
     )
     from explainer.headless.train import train_run
 
-    return train_run(config, data, options.store)
+    file = options.text or options.csv
+    read_by = (("--column", options.column), ("--encoding", options.encoding))
+    how = shlex.join([word for option, value in read_by if value is not None for word in (option, value)])
+    return train_run(config, data, options.store, name=file.name if file else "", how=how)
 
 
 def _look(options: argparse.Namespace) -> int:

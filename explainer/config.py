@@ -22,6 +22,9 @@ MODELS = (*RECURRENT, "transformer")
 POSITIONS = ("none", "learned", "sinusoidal", "rotary", "alibi")
 OPTIMIZERS = ("adamw", "sgd")
 SCHEDULES = ("constant", "cosine")
+OTHER = "\ufffd"
+"""The sign for all characters of a text that have none of their own (see `data.alphabet`)."""
+
 ASKED_CHARACTERS = 2000
 """Of a viewer's own input to a run, at most: an address holds it."""
 INITS = ("default", "orthogonal", "identity", "gaussian")

@@ -143,7 +143,7 @@ if runs:
         key="attention",
         selections=selections(shown[0]),
         start=INDUCTION,
-        ask=example_input(runs[0].config),
+        ask=example_input(runs[0].config, runs[0].meta),
     )
     cell_section("attention", runs[0], picked, INDUCTION)
 else:

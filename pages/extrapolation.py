@@ -17,7 +17,7 @@ from explainer.runs.store import Run
 from explainer.ui.asking import ask_all, own_input, refusals
 from explainer.ui.backend import runs_of
 from explainer.ui.lesson import example_input, theme
-from explainer.ui.run_table import title
+from explainer.ui.run_table import data_name, title
 from explainer.ui.sweeping import Listed, SweepPage, board, name_of, open_sweep, outcomes_shown, sweep_transport
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.words import literal
@@ -160,12 +160,12 @@ open_sweep(
 )
 run = one_run()
 if run is not None:
-    st.subheader(literal(f"One run: {title(run.config)}"), anchor=False)
+    st.subheader(literal(f"One run: {title(run.config, data_name(run))}"), anchor=False)
     play(
         panels(subject(run.config, run.meta), theme()),
         [Track(run.id, ("beyond",))],
         key="beyond",
-        ask=example_input(run.config),
+        ask=example_input(run.config, run.meta),
     )
 shown = sweep_transport(page)
 board(page, shown, draw)

@@ -130,7 +130,7 @@ if runs:
             "layer": ("Layer", config.layers),
             "variable": ("Variable", list(variables(config.task, config.bits))),
         },
-        ask=example_input(config),
+        ask=example_input(config, runs[0].meta),
     )
 else:
     st.info("Nothing is recorded yet. Press Train.")

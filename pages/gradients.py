@@ -177,7 +177,7 @@ if runs:
         tracks(lesson, runs),
         key="gradients",
         selections=selections(shown),
-        ask=example_input(runs[0].config),
+        ask=example_input(runs[0].config, runs[0].meta),
     )
 else:
     st.info("Nothing is recorded yet. Press Train.")

@@ -100,7 +100,7 @@ if runs:
         tracks(lesson, runs),
         key="hidden",
         selections={"layer": ("Layer", runs[0].config.layers)},
-        ask=example_input(runs[0].config),
+        ask=example_input(runs[0].config, runs[0].meta),
     )
 else:
     st.info("Nothing is recorded yet. Press Train.")

@@ -15,7 +15,7 @@ from explainer.runs.store import ACTIVE, Run
 from explainer.ui.backend import client, runs_of
 from explainer.ui.lesson import theme
 from explainer.ui.places import LESSON_PLACES, RUNS, grouped, places_for
-from explainer.ui.run_table import network, title
+from explainer.ui.run_table import data_name, network, title
 from explainer.ui.words import literal
 
 MOST_LISTED = 5
@@ -40,7 +40,7 @@ def now() -> None:
         done = f"step {run.step:,} of {run.config.steps:,}" if run.status == "running" else run.status
         st.page_link(
             place.page(),
-            label=literal(f"{title(run.config)}: {done}"),
+            label=literal(f"{title(run.config, data_name(run))}: {done}"),
             icon=":material/play_circle:" if run.status == "running" else ":material/schedule:",
             query_params={"run": run.id},
             help=f"Open it in {place.title}",

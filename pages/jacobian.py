@@ -122,7 +122,7 @@ if shown_runs:
         tracks(lesson, shown_runs),
         key="jacobian",
         selections=selections(shown),
-        ask=example_input(shown_runs[0].config),
+        ask=example_input(shown_runs[0].config, shown_runs[0].meta),
     )
 elif runs:
     st.info(f"The state of this network has more than {MOST_STATE} numbers: too many to take its Jacobians apart here.")

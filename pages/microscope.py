@@ -104,7 +104,7 @@ if runs:
         key="microscope",
         selections=selections(shown),
         start={"network": len(shown) - 1},
-        ask=example_input(runs[0].config),
+        ask=example_input(runs[0].config, runs[0].meta),
     )
 else:
     st.info("Nothing is recorded yet. Press Train.")

@@ -15,7 +15,7 @@ from explainer.runs.store import ACTIVE, Run
 from explainer.ui.backend import annotator, client, owner
 from explainer.ui.lesson import theme
 from explainer.ui.places import LESSON_PLACES, places_for
-from explainer.ui.run_table import computed, label, network, rows, settings, table, title
+from explainer.ui.run_table import computed, data_name, label, network, rows, settings, table, title, vocabulary
 from explainer.ui.words import literal
 
 MOST_COMPARED = 4
@@ -123,7 +123,7 @@ def _actions(chosen: list[Run]) -> None:
         if any(each.status in ACTIVE and each.owner == owner() for each in chosen):
             st.button("Stop", icon=":material/stop:", on_click=_stop, args=(chosen,))
         with st.popover("Delete", icon=":material/delete:", key="runs-delete"):
-            st.markdown(literal("Delete " + "; ".join(title(each.config) for each in chosen) + "?"))
+            st.markdown(literal("Delete " + "; ".join(title(each.config, data_name(each)) for each in chosen) + "?"))
             st.caption("The tape is gone for good. The same configuration can be trained again.")
             st.button("Delete for good", type="primary", on_click=_delete, args=(chosen,), key="runs-delete-now")
     for sentence in state.pop("runs:trouble", []):
@@ -161,7 +161,7 @@ def _comparison(runs: list[Run]) -> None:
         if run.message:
             st.caption(literal(f"{network(run.config)}: {run.message}"))
     for run, name in zip(runs, names, strict=True):
-        if said := computed(run):
+        if said := " ".join(filter(None, (vocabulary(run), computed(run)))):
             st.caption(literal(f"{name}: {said}" if len(runs) > 1 else said))
     different = settings(runs, names, only_different=True)
     if len(runs) > 1:

@@ -174,7 +174,9 @@ def test_the_default_text_is_part_of_the_run(client: Client) -> None:
 
 def test_an_own_text_is_normalised_kept_and_found_again_by_its_hash(client: Client) -> None:
     config = RunConfig(task="text", length=23, width=5, batch=3, steps=11)
-    run = the_run(client, client.submit(config, "me", data=TEXT.replace("\n", "\r\n")))
+    run = the_run(client, client.submit(config, "me", data=TEXT.replace("\n", "\r\n"), name="a\n" + "b" * 80, how="-x"))
+    assert run.meta == {"data_name": "a " + "b" * 57 + "…", "data_how": "-x"}
+    assert the_run(client, client.submit(replace(CONFIG, seed=9), "you", name="none")).meta == {}
     assert run.config.data == run.data == digest(TEXT)
     assert client.text(run.data) == TEXT
     assert client.submit(replace(config, data=digest(TEXT)), "you") == run.id

@@ -68,7 +68,6 @@ def test_check_text_is_idempotent(text):
         ("a" * 300, "'a', 300 times"),
         ("ab" * 1_000_001, "2,000,002 characters"),
         ("é" * 999_999 + "ab" * 2, "2,000,002 bytes"),
-        ("".join(map(chr, range(0x4E00, 0x4E00 + 257))), "257 distinct characters"),
         (SENTENCE + "\ud800", "surrogate"),
     ],
 )

@@ -157,7 +157,7 @@ def test_files_that_cannot_be_learnt_from_are_refused(ask: Ask, tmp_path: Path) 
     words.write_text("name\n" + "one\n" * 40)
     for option, file, said in (
         ("--text", short, "9 characters"),
-        ("--text", binary, "not UTF-8"),
+        ("--text", binary, "what follows is not text"),
         ("--text", tmp_path, "can't be read"),
         ("--csv", words, "columns holds numbers"),
     ):

@@ -11,10 +11,11 @@ from streamlit.testing.v1 import AppTest
 
 from explainer.config import RunConfig
 from explainer.records import AttentionRecord, HiddenRecord
-from explainer.runs.store import Draft, Store
+from explainer.runs.store import Draft, Run, Store
 from explainer.runs.tape import encode_metrics, encode_view
 from explainer.ui.places import LESSON_PLACES, PLACES, places_for
-from explainer.ui.run_table import ago, network, number, settings, size, task, title
+from explainer.ui.run_table import ago, network, number, settings, size, task, title, vocabulary
+from explainer.ui.words import literal
 
 PROJECT = Path(__file__).resolve().parents[1]
 GRU = RunConfig(task="adding", model="gru", width=13, steps=7)
@@ -256,6 +257,32 @@ def test_a_message_is_text_and_not_markup(store: Store) -> None:
 
 
 # -- words ------------------------------------------------------------------------------------
+
+
+def test_a_run_on_own_data_has_its_name_and_it_is_no_markup(store: Store) -> None:
+    name = "[a](http://b.c) *novel*.txt"
+    store.create(
+        "own", replace(GRU, task="text", data="ab" * 32), owner="", lenses=("hidden",), meta={"data_name": name}
+    )
+    page = opened("runs.py", run="own")
+    assert any(literal(f"Next character, {name}") in each.value for each in page.markdown)
+    assert name in page.multiselect[0].options[0]
+
+
+def test_a_run_on_a_large_vocabulary_says_what_it_reads(store: Store) -> None:
+    run = store_run(store, "big", {"outputs": 2048, "rare": {"characters": 53, "share": 0.0241}})
+    assert vocabulary(run) == (
+        "It reads 2,048 signs: the rarest 53 characters, 2.4 % of the text, stand as one, \ufffd."
+    )
+    assert vocabulary(store_run(store, "small", {"outputs": 61})) == "It reads 61 distinct characters."
+    assert vocabulary(store_run(store, "waiting", {})) == ""
+
+
+def store_run(store: Store, name: str, meta: dict[str, object]) -> Run:
+    store.create(name, replace(GRU, task="text", data="ab" * 32), owner="", meta=meta)
+    found = store.run(name)
+    assert found is not None
+    return found
 
 
 def test_runs_in_words() -> None:

@@ -109,3 +109,16 @@ def test_two_megabytes_of_256_letters_are_quick() -> None:
     found = window_losses(source[:1_800_000], source[1_800_000:], 256, 83)
     assert time.process_time() - start < 2
     assert found[0] == pytest.approx(math.log(256), rel=0.01)
+
+
+def test_thousands_of_tokens_are_counted_as_by_the_loop() -> None:
+    """V = 2,000: the numbers of trigrams need more than 31 bits, which must not run over."""
+    V = 2000
+    source = np.random.default_rng(11)
+    kinds = np.concatenate([source.integers(V - 7, V, 17), source.integers(0, V, 13)])
+    training = source.choice(kinds, 5003).astype(np.int16)
+    slow = Slow(training.tolist(), V)
+    grams = np.concatenate([source.choice(kinds, (101, 3)), source.integers(0, V, (53, 3))]).astype(np.int16)
+    for order, found in enumerate(witten_bell(training, grams, V), 1):
+        expected = [slow.p(row[-1], *row[3 - order : -1]) for row in grams.tolist()]
+        np.testing.assert_allclose(found, expected, rtol=1e-12)

@@ -10,10 +10,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from explainer.config import RunConfig
-from explainer.data import SUNSPOTS, Series, digest
+from explainer.data import SUNSPOTS, Series, default_text, digest
 from explainer.runs.store import Store
 from explainer.tasks import make_task
-from explainer.ui.own_data import Given, given_series, given_text, refusal, text_of_file
+from explainer.ui.own_data import Given, given_file, given_series, given_text, refusal
 
 RIDDLE = "The *quick* <b>brown</b> fox jumps over the [lazy](http://dog) dog.\n" * 7
 SERIES = Series("sales", "", 1, tuple(float(n * n % 37) for n in range(53)))
@@ -43,17 +43,56 @@ def test_a_series_is_kept_as_its_canonical_text() -> None:
     assert given.words == "“sales”: 53 values from 0 to 36"
 
 
-def test_files_are_read_in_utf8_and_utf16() -> None:
-    assert text_of_file("Grüße\r\n".encode("utf-8-sig")) == "Grüße\r\n"
-    assert text_of_file("Grüße".encode("utf-16")) == "Grüße"
+@pytest.mark.parametrize(
+    ("encoding", "said"), [("utf-8-sig", "UTF-8"), ("utf-16", "UTF-16 LE"), ("cp1252", "Windows-1252")]
+)
+def test_a_file_says_how_it_was_read_and_is_named(encoding: str, said: str) -> None:
+    given = given_file(("Grüße an die Mädchen.\r\n" * 13).encode(encoding), "briefe.txt")
+    assert given.body == "Grüße an die Mädchen.\n" * 13
+    assert given.words.startswith(f"“briefe.txt”, read as {said}: a text of 286 characters, 16 distinct ones")
+    assert (given.name, given.how) == ("briefe.txt", "")
+
+
+def test_an_encoding_that_was_chosen_by_hand_is_kept_for_the_command_line() -> None:
+    given = given_file(("привет, мир. " * 20).encode("cp1251"), "x.txt", "Windows-1251")
+    assert given.body == "привет, мир. " * 20
+    assert given.how == "--encoding Windows-1251"
+
+
+def test_a_pasted_text_is_named_by_its_beginning() -> None:
+    given = given_text("One\ntwo three " * 20)
+    assert given.name == "pasted “One two three One two three On…”"
+    assert given.words.startswith("A text of 280 characters")
+
+
+def test_a_text_of_many_ideographs_says_what_became_of_the_rare_ones() -> None:
+    many = "".join(map(chr, range(0x4E00, 0x4E00 + 2100))) + "一丁" * 50
+    given = given_text(many)
+    assert given.outputs == 2048
+    assert given.signs == (
+        "2,100 distinct characters; the rarest 53, 2.4 % of the text, stand as one sign, \ufffd: a network reads it in "
+        "2,048 signs."
+    )
+    assert given_text(many[:2048]).signs == ""
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(b"abc\xff", "Byte 4 of the file is not UTF-8"), (b"PK\x00\x01", "zero bytes")]
+    ("content", "said"),
+    [(b"%PDF-1.7 x", "a PDF"), (b"PK\x03\x04\0", "office document"), (b"\0\1\2\3" * 99, "zero bytes")],
 )
 def test_a_file_that_is_no_text_is_refused(content: bytes, said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        text_of_file(content)
+        given_file(content, "a.txt")
+
+
+def test_a_limit_of_the_host_holds_for_texts_in_both_directions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXPLAINER_MAX_TEXT_BYTES", "1000")
+    with pytest.raises(ValueError, match=r"The text has 1,001 characters. Keep at most 1,000 bytes"):
+        given_text("ab" * 500 + "c")
+    with pytest.raises(ValueError, match=r"The file has 4,001 bytes, and this host reads 4,000"):
+        given_file(b"a" * 4001, "a.txt")
+    monkeypatch.setenv("EXPLAINER_MAX_TEXT_BYTES", "3e6")
+    assert given_text("ab" * 1_200_000).size == 2_400_000
 
 
 # -- what can't be trained --------------------------------------------------------------------
@@ -182,6 +221,28 @@ def test_an_uploaded_text_is_used() -> None:
     page = opened(task="text")
     page.file_uploader[0].set_value(("riddle.txt", RIDDLE.encode("utf-16"), "text/plain")).run()
     assert chosen(page) == [digest(RIDDLE), RIDDLE]
+
+
+def test_an_encoding_that_is_not_told_can_be_chosen_and_a_new_file_is_told_again() -> None:
+    russian = "привет, мир. " * 20
+    page = opened(task="text")
+    page.file_uploader[0].set_value(("a.txt", russian.encode("cp1251"), "text/plain")).run()
+    assert "can't be told" in page.error[0].value.replace("\\", "")
+    page.get_by_key("p:encoding").set_value("Windows-1251").run()
+    assert chosen(page) == [digest(russian), russian]
+    assert not page.error
+    page.file_uploader[0].set_value(("b.txt", RIDDLE.encode("utf-16"), "text/plain")).run()
+    assert chosen(page) == [digest(RIDDLE), RIDDLE]
+    assert page.get_by_key("p:encoding").value == ""
+
+
+def test_the_default_text_has_its_size_and_its_vocabulary_in_sight() -> None:
+    text = default_text()
+    page = opened(task="text")
+    assert any(
+        f"{len(text):,} characters, {len(set(text))} distinct ones" in each.value.replace("\\", "")
+        for each in page.caption
+    )
 
 
 def test_a_column_of_an_uploaded_file_is_used_and_can_be_changed() -> None:

@@ -10,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from explainer.config import RunConfig
+from explainer.data import digest
 from explainer.figures.panel import Frame, Reel
 from explainer.runs.store import Store
 from explainer.tasks import make_task
@@ -91,6 +92,15 @@ def test_an_answer_stands_in_the_place_of_every_frame_and_not_in_the_history() -
     assert reel.at("hidden", 0) is reel.at("hidden", 9) is answer
     assert reel.frames["hidden"] == frames
     assert Reel({"hidden": frames}).at("hidden", 9) is frames[1]
+
+
+def test_the_box_of_a_run_on_an_own_text_suggests_letters_of_that_text() -> None:
+    text = "春眠不觉晓，处处闻啼鸟。\n夜来风雨声，花落知多少。\n" * 20
+    config = RunConfig(task="text", data=digest(text), length=13)
+    task = make_task(config, text)
+    suggested = example_input(config, {"example": task.example()})
+    assert 5 <= len(suggested) <= 14
+    assert task.read(suggested).x.shape == (1, len(suggested))
 
 
 @pytest.mark.parametrize("task", EXAMPLES)

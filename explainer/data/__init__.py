@@ -3,25 +3,36 @@
 from functools import lru_cache
 
 from explainer.config import RunConfig
+from explainer.data.alphabet import Alphabet, alphabet
 from explainer.data.corpus import check_text, default_text, digest, respelled
+from explainer.data.decoding import ENCODINGS, Decoded, decode
+from explainer.data.names import file_name, pasted_name, short_name
 from explainer.data.repeats import repeated_share
 from explainer.data.series import SUNSPOTS, Series, csv_columns, parse_number, read_csv
 from explainer.data.windows import check_series_length, check_text_length, training_characters, training_values
 
 __all__ = [
+    "ENCODINGS",
     "SUNSPOTS",
+    "Alphabet",
+    "Decoded",
     "Series",
+    "alphabet",
     "check_series_length",
     "check_text",
     "check_text_length",
     "csv_columns",
     "data_digest",
+    "decode",
     "default_text",
     "digest",
+    "file_name",
     "parse_number",
+    "pasted_name",
     "read_csv",
     "repeated_share",
     "respelled",
+    "short_name",
     "training_characters",
     "training_values",
 ]

@@ -9,7 +9,6 @@ from explainer.data.repeats import without_repeats
 
 FEWEST_CHARACTERS = 200
 MOST_BYTES = 2_000_000
-MOST_DISTINCT = 256
 
 
 @lru_cache(maxsize=1)
@@ -43,15 +42,18 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def check_text(text: str) -> str:
+def check_text(text: str, most: float = MOST_BYTES) -> str:
     """The text with line feeds only and no byte-order mark, if it can be learnt from. Idempotent.
 
+    Args:
+        most: bytes of it in UTF-8.
+
     Raises:
-        ValueError: fewer than 200 characters, one distinct character, more than 256 of them,
-            more than 2 MB, or not encodable. The sentence holds the number and the way out.
+        ValueError: fewer than 200 characters, one distinct character, more bytes than `most`, or not encodable. The
+            sentence holds the number and the way out.
     """
-    if len(text) > MOST_BYTES:
-        raise ValueError(f"The text has {len(text):,} characters. Keep at most {MOST_BYTES:,} bytes (2 MB) of it.")
+    if len(text) > most:
+        raise ValueError(f"The text has {len(text):,} characters. Keep at most {_bytes(most)} of it.")
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     try:
         size = len(text.encode())
@@ -59,18 +61,17 @@ def check_text(text: str) -> str:
         raise ValueError(
             f"Character {error.start + 1} of the text is half of a surrogate pair. Save the text as UTF-8."
         ) from None
-    if size > MOST_BYTES:
-        raise ValueError(f"The text takes {size:,} bytes. Keep at most {MOST_BYTES:,} (2 MB) of it.")
+    if size > most:
+        raise ValueError(f"The text takes {size:,} bytes. Keep at most {_bytes(most)} of it.")
     if len(text) < FEWEST_CHARACTERS:
         raise ValueError(f"The text has {len(text)} characters. Give at least {FEWEST_CHARACTERS}.")
-    distinct = len(set(text))
-    if distinct == 1:
+    if len(set(text)) == 1:
         raise ValueError(
             f"The text is one character, {text[0]!r}, {len(text):,} times. Give a text with at least two distinct ones."
         )
-    if distinct > MOST_DISTINCT:
-        raise ValueError(
-            f"The text has {distinct:,} distinct characters. Give one with at most {MOST_DISTINCT}: "
-            "an alphabet, not ideographs."
-        )
     return text
+
+
+def _bytes(most: float) -> str:
+    """ "2,000,000 bytes (2 MB)"."""
+    return f"{most:,.0f} bytes ({most / 1e6:g} MB)"

@@ -81,7 +81,8 @@ def mosaic_panel(run: Mapping[str, Any], theme: str, *, span: int = 6) -> Panel:
     plain_axis = {"showgrid": False, "showline": False, "tickmode": "array", "ticks": ""}
     return Panel(
         id="heads",
-        title="Every head: click one to see it large",
+        title="Every head",
+        hint="click one to see it large",
         figure={
             "data": [heat],
             "layout": layout(

@@ -141,7 +141,8 @@ def table_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 260) -> 
     }
     return Panel(
         id="table",
-        title="The same as colours: head × step. Click a head",
+        title="The same as colours, head × step",
+        hint="click a head",
         figure={
             "data": [heat],
             "layout": layout(

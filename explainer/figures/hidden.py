@@ -303,10 +303,15 @@ def forecast_reading(record: HiddenRecord, run: Mapping[str, Any]) -> str:
         shown = read.format(gap.join(record.tokens[-READ_BEFORE:]))
         return (
             f"After {shown} the network takes “{record.guesses[-1]}” for the likeliest next {likely}, "
-            f"with probability {record.certainty[-1]:.2f}."
+            f"with probability {_probability(float(record.certainty[-1]))}."
         )
     unit = f" {run['unit']}" if run.get("unit") else ""
     return f"After {', '.join(record.tokens[-2:])} the network forecasts {amount(float(record.output[-1]))}{unit}."
+
+
+def _probability(value: float) -> str:
+    """Two decimals, or two digits where these would be zeros: one of thousands of signs."""
+    return f"{value:.2f}" if value >= 0.005 else amount(value, 2)
 
 
 def judged_reading(record: HiddenRecord) -> str:
@@ -324,7 +329,7 @@ def judged_reading(record: HiddenRecord) -> str:
         )
         return (
             f"The likeliest token is right at {hits:.0%} of the {int(mask.sum())} positions that count; "
-            f"the right token gets probability {right.mean():.2f} on average, from {amount(float(record.right[worst]), 2)} at t = {worst} "
+            f"the right token gets probability {_probability(float(right.mean()))} on average, from {amount(float(record.right[worst]), 2)} at t = {worst} "
             f"to {amount(float(record.right[best]), 2)} at t = {best}."
         )
     if len(record.errors) > 1:

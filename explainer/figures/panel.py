@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from explainer.figures.references import stack
 from explainer.figures.theme import plain
 
+_ASKS = re.compile(r"<br>click [^<]*")
 MOSAIC_CELLS = 1000  # of all maps side by side, at most: there are not many more pixels
 
 
@@ -83,12 +85,13 @@ class Panel:
     rows: int = 1  # rows of panels that it is as tall as
     height: int = 300  # pixels
     click: dict[str, Any] = field(default_factory=dict)
+    hint: str = ""  # behind the title where the figure can be clicked
 
     def to_player(self) -> dict[str, Any]:
         """The panel as the component's data."""
         return {
             "id": self.id,
-            "title": self.title,
+            "title": f"{self.title}: {self.hint}" if self.hint else self.title,
             **self.figure,
             "slots": [asdict(slot) for slot in self.slots],
             "readings": [asdict(reading) for reading in self.readings],
@@ -186,6 +189,14 @@ def fill(panel: Panel, reels: Sequence[Reel], step: int, selection: Mapping[str,
         if value is not None:
             _put(figure, slot.to, value)
     stack(figure, panel.height)
+    return figure
+
+
+def unclickable(figure: dict[str, Any]) -> dict[str, Any]:
+    """A filled figure without words that ask for a click, for where nothing answers one."""
+    for trace in figure["data"]:
+        if "hovertemplate" in trace:
+            trace["hovertemplate"] = _ASKS.sub("", trace["hovertemplate"])
     return figure
 
 

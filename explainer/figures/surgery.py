@@ -108,7 +108,8 @@ def worth_panel(run: Run, theme: str, *, span: int = 5, height: int = 290) -> Pa
     least = {"color": shade.muted, "width": 1, "dash": "dot"}
     return Panel(
         id="worth",
-        title=f"The loss without each {_kind(run)}: click one to switch it off",
+        title=f"The loss without each {_kind(run)}",
+        hint="click one to switch it off",
         figure={
             "data": [
                 {

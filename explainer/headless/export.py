@@ -7,21 +7,31 @@ with its reading as caption. Text that came from a user is escaped wherever it s
 from __future__ import annotations
 
 import html
-import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from string import Template
+from typing import Any
 
 import orjson
 from plotly.offline import get_plotlyjs
 
 from explainer.figures import CONTEXTS, PANELS, Notes
-from explainer.figures.panel import Reel, fill, reading_at
+from explainer.figures.panel import Panel, Reel, fill, reading_at, unclickable
 from explainer.figures.subject import subject
 from explainer.headless.look import View
 from explainer.player.annotate import Annotator, joined
+from explainer.runs.again import command, training_words
 
 THEME = "light"
+INK = "#1f2933"
+POINT = 9  # pixels
+CONFIG = {
+    "responsive": True,
+    "displaylogo": False,
+    # What is left are the picture, zoom, pan and their reset, which plotly leaves out where no axis can move. The first
+    # would send the figure to a server.
+    "modeBarButtonsToRemove": ["sendChartToCloud", "select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d"],
+}
 
 PAGE = Template("""<!doctype html>
 <html lang="en">
@@ -30,6 +40,7 @@ PAGE = Template("""<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>$title</title>
 <style>
+:root { color-scheme: light; }
 body { margin: 0; background: #fff; color: #1f2933; font: 15px/1.5 "Source Sans 3", system-ui, sans-serif; }
 main { max-width: 1300px; margin: 0 auto; padding: 1.5rem; }
 h1 { font-size: 1.5rem; margin: 0; }
@@ -55,7 +66,7 @@ $figures
 <script type="application/json" id="figures">$data</script>
 <script>
 JSON.parse(document.getElementById("figures").textContent).forEach((figure, number) =>
-  Plotly.newPlot("plot-" + number, figure.data, figure.layout, { responsive: true, displaylogo: false }));
+  Plotly.newPlot("plot-" + number, figure.data, figure.layout, $config));
 </script>
 </body>
 </html>
@@ -83,7 +94,8 @@ def page_of(view: View, notes: Notes, annotator: Annotator, selection: Mapping[s
     reels = [reel_of(view, notes, annotator)]
     figures, captions = [], []
     for number, panel in enumerate(panels):
-        figures.append(fill(panel, reels, view.step, selection))
+        shown = with_points(panel) if view.given else panel
+        figures.append(seen(unclickable(fill(shown, reels, view.step, selection))))
         captions.append(
             FIGURE.substitute(
                 number=number,
@@ -94,36 +106,84 @@ def page_of(view: View, notes: Notes, annotator: Annotator, selection: Mapping[s
             )
         )
     said = f"Seed {config.seed}, after {view.step:,} of {config.steps:,} updates of the weights. Run {run.id}."
+    if name := run.meta.get("data_name"):
+        said += f" It learns from {name}."
     if view.given:
         said += f" It reads: {view.given}"
     return PAGE.substitute(
         title=html.escape(f"{about['label']} on the task “{config.task}”: {view.lens}"),
         about=html.escape(said),
         figures="\n".join(captions),
-        commands=html.escape(commands(view)),
+        commands=html.escape(commands(view, selection)),
         plotly=get_plotlyjs(),
+        config=orjson.dumps(CONFIG).decode(),
         # Within a script element only "<" could end it early; in JSON it stands in texts alone.
         data=orjson.dumps(figures).decode().replace("<", "\\u003c"),
     )
 
 
+def with_points(panel: Panel) -> Panel:
+    """The panel with a point on every line over training at what the lens saw on the user's own input.
+
+    A panel that has such points of its own is as it was.
+    """
+    ends = {slot.to: slot for slot in panel.slots if slot.kind == "history"}
+    if any(slot.kind == "asked" for slot in panel.slots):
+        return panel
+    traces, slots = list(panel.figure["data"]), list(panel.slots)
+    for number, trace in enumerate(panel.figure["data"]):
+        x, y = (ends.get(f"data.{number}.{axis}") for axis in "xy")
+        if x is None or y is None:
+            continue
+        slots += [replace(slot, to=f"data.{len(traces)}.{axis}", kind="asked") for axis, slot in (("x", x), ("y", y))]
+        traces.append(_points(trace))
+    return replace(panel, figure={**panel.figure, "data": traces}, slots=tuple(slots))
+
+
+def _points(line: Mapping[str, Any]) -> dict[str, Any]:
+    """Points in a line's colour, with a rim that stands out from it."""
+    colour = line.get("line", {}).get("color", INK)
+    axis = {name: line[name] for name in ("xaxis", "yaxis") if name in line}
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "marker": {"size": POINT, "color": colour, "line": {"width": 1.5, "color": INK}},
+        "showlegend": False,
+        "hovertemplate": f"{line.get('name', '')} on the own input<br>step %{{x}}: %{{y:.4g}}<extra></extra>",
+        **axis,
+    }
+
+
+def seen(figure: dict[str, Any]) -> dict[str, Any]:
+    """A filled figure whose lines of a single place are points: a line needs two to be drawn."""
+    for trace in figure["data"]:
+        places = [place for place in zip(trace.get("x") or (), trace.get("y") or (), strict=False) if None not in place]
+        if trace.get("mode") == "lines" and len(places) == 1:
+            trace |= {"mode": "markers", "marker": {"size": POINT, "color": trace.get("line", {}).get("color", INK)}}
+    return figure
+
+
 def reel_of(view: View, notes: Notes, annotator: Annotator) -> Reel:
-    """The run's whole tape with this look in it, or the look alone where it is of the user's own input."""
+    """The run's whole tape with this look in it; one at the user's own input is its answer, as on a page."""
     ours = joined(view.step, view.record, notes)
-    tape = Reel({view.lens: []}, annotator.metrics(view.run)) if view.given else annotator.reel(view.run, [view.lens])
-    others = [frame for frame in tape.frames[view.lens] if frame.step != view.step]
+    tape = annotator.reel(view.run, [view.lens])
     contexts = dict(tape.contexts)
     if view.lens in CONTEXTS and not contexts.get(view.lens):
         contexts[view.lens] = CONTEXTS[view.lens]([view.record])
+    if view.given:
+        return replace(tape, answers={view.lens: ours}, contexts=contexts)
+    others = [frame for frame in tape.frames[view.lens] if frame.step != view.step]
     frames = sorted([*others, ours], key=lambda frame: frame.step)
     return replace(tape, frames={view.lens: frames}, contexts=contexts)
 
 
-def commands(view: View) -> str:
-    """Two command lines that make this file again."""
-    settings = [f"{name}={value}" for name, value in view.run.config.to_query().items()]
-    train = ["train", *(["--set", *settings] if settings else [])]
-    look = ["look", view.run.id, "--lens", view.lens, "--step", str(view.step)]
+def commands(view: View, selection: Mapping[str, int] | None = None) -> str:
+    """Two command lines that make this file again, anywhere: of a run on own data, with the file to give."""
+    run = view.run
+    there = run.id if run.pinned else run.config.run_id(run.data)  # a run of ours may have a number behind its id
+    look = ["look", there, "--lens", view.lens, "--step", str(view.step)]
+    for name, number in (selection or {}).items():
+        look += [f"--{name}", str(number + 1)] if number else []
     if view.given:
         look += ["--input", view.given]
-    return "\n".join(f"python -m explainer {shlex.join(words)}" for words in (train, [*look, "--html", "look.html"]))
+    return "\n".join(command(words) for words in (training_words(run), [*look, "--html", "look.html"]))

@@ -11,8 +11,7 @@ from typing import Any
 import orjson
 
 from explainer.config import RunConfig
-from explainer.figures import NOTES, PANELS, Moment, Notes
-from explainer.figures.subject import subject
+from explainer.figures import NOTES, PANELS, Notes
 from explainer.player.annotate import Annotator
 from explainer.records import RECORDS
 from explainer.runs.store import Run, Store, default_path
@@ -118,8 +117,7 @@ def notes_of(view: View, annotator: Annotator) -> Notes:
     """The sentences and derived arrays that pages show with the record; none for a lens that no page has."""
     if view.lens not in NOTES:
         return Notes()
-    moment = Moment(subject(view.run.config, view.run.meta), view.step, annotator.metrics(view.run), bool(view.given))
-    return NOTES[view.lens](view.record, moment)
+    return annotator.notes_of(view.run, view.step, view.lens, view.record, bool(view.given))
 
 
 def as_text(view: View, notes: Notes) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from explainer.config import RunConfig
-from explainer.data import check_text, read_csv
+from explainer.data import alphabet, check_text, decode, read_csv
 from explainer.limits import limits
 
 
@@ -17,6 +18,7 @@ def requested(
     text: Path | None = None,
     table: Path | None = None,
     column: str | None = None,
+    encoding: str | None = None,
 ) -> tuple[RunConfig, str | None]:
     """The run that is asked for, and its text or series in canonical form (None: the default one).
 
@@ -26,6 +28,7 @@ def requested(
         text: a file to learn from with the task `text`.
         table: a CSV file to learn from with the task `forecast`.
         column: of the CSV.
+        encoding: of the text; None to find it by the content.
 
     Raises:
         ValueError: a setting or a file that can't be, with the way out.
@@ -40,34 +43,51 @@ def requested(
         fields[name] = value
     if column is not None and table is None:
         raise ValueError(f"--column {column[:40]!r} names a column of a CSV file. Give the file with --csv.")
+    if encoding is not None and text is None:
+        raise ValueError(f"--encoding {encoding[:40]!r} says how a text is read. Give the file with --text.")
     for option, file, task in (("--text", text, "text"), ("--csv", table, "forecast")):
         if file is not None and fields.setdefault("task", task) != task:
             raise ValueError(f"{option} is for the task {task}, and this run's task is {fields['task'][:40]!r}.")
     config = RunConfig().with_texts(fields)
     if text is not None:
-        return config, check_text(_decoded(_content(text), text))
+        return config, _read(text, encoding or "")
     if table is not None:
         return config, read_csv(_content(table), column).to_text()
     return config, None
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path, times: int = 1) -> bytes:
     """The bytes of a file.
+
+    Args:
+        times: as many times what this host allows: a text may be shorter than its file, of two or four bytes a character.
 
     Raises:
         ValueError: it can't be read, or it is larger than this host allows.
     """
     try:
         size = path.stat().st_size
-        if size > limits().text_bytes:
-            raise ValueError(f"{path} has {size:,} bytes, and this host allows {limits().text_bytes:,.0f}. Shorten it.")
+        most = times * limits().text_bytes
+        if size > most:
+            raise ValueError(f"{path} has {size:,} bytes, and this host allows {most:,.0f}. Shorten it.")
         return path.read_bytes()
     except OSError as error:
         raise ValueError(f"{path} can't be read ({error.strerror}). Name a file that can.") from None
 
 
-def _decoded(content: bytes, path: Path) -> str:
+def _read(path: Path, encoding: str) -> str:
+    """The text in a file, if it can be learnt from; says on stderr how it was read.
+
+    Raises:
+        ValueError: it can't be read, is no text, or can't be learnt from.
+    """
     try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 (byte {error.start + 1}). Save the text as UTF-8.") from None
+        text, name = decode(_content(path, 4), encoding)
+    except ValueError as error:
+        if path.name in str(error):
+            raise
+        way = " (Name it with --encoding.)" if "encoding" in str(error) else ""
+        raise ValueError(f"{path}: {error}{way}") from None
+    body = check_text(text, limits().text_bytes)
+    print(f"{path.name}, read as {name}: {len(body):,} characters. {alphabet(body).words()}", file=sys.stderr)
+    return body

@@ -33,13 +33,17 @@ SILENT_SECONDS = 5.0  # without a sign of life, the worker's place may be free
 POLL_SECONDS = 0.2
 
 
-def train_run(config: RunConfig, data: str | None = None, folder: Path | None = None) -> int:
+def train_run(
+    config: RunConfig, data: str | None = None, folder: Path | None = None, *, name: str = "", how: str = ""
+) -> int:
     """Train or join a run, print its progress, and its numbers as JSON on the last line.
 
     Args:
         config: the run.
         data: the user's own text, or a series' canonical text.
         folder: of the store.
+        name: of the file that the data is from.
+        how: options that read it so.
 
     Returns:
         The exit status: 0 done, 1 ended otherwise, 130 interrupted.
@@ -53,7 +57,7 @@ def train_run(config: RunConfig, data: str | None = None, folder: Path | None = 
     lenses = [name for name in NOTES if LENSES[name].suits(config)]  # all that pages can show of it
     progress = Progress(config.steps, sys.stdout)
     with interruptions() as told:
-        run = client.submit(config, OWNER, lenses, data)
+        run = client.submit(config, OWNER, lenses, data, name=name, how=how)
         if client.found(run).finished:
             progress.say(f"Run {run} is recorded already.")
         alone = True

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from explainer.config import OTHER
 from explainer.figures import CONTEXTS, HISTORIES, NOTES, Moment, Notes
 from explainer.figures.panel import Frame, Reel, labels_of
 from explainer.figures.subject import subject
@@ -95,7 +96,8 @@ class Annotator:
         Args:
             asked: it is of the viewer's own input.
         """
-        return NOTES[lens](record, Moment(subject(run.config, run.meta), step, self.metrics(run), asked))
+        notes = NOTES[lens](record, Moment(subject(run.config, run.meta), step, self.metrics(run), asked))
+        return _with_unknown(notes, record) if asked and run.meta.get("rare") else notes
 
     def context(self, run: Run, lens: str) -> tuple[str, dict[str, NDArray[Any]]]:
         """Arrays over the whole tape and their version; ("", {}) for a lens without any.
@@ -240,6 +242,18 @@ def size_of(notes: Notes) -> int:
     for reading in notes.readings.values():
         words += [reading] if isinstance(reading, str) else list(reading.values())
     return sum(array.nbytes for array in notes.arrays.values()) + sum(len(word) + WORDS for word in words)
+
+
+def _with_unknown(notes: Notes, record: Any) -> Notes:
+    """Notes whose first sentence says how many characters of the viewer's own input the network has no sign for."""
+    count = list(getattr(record, "tokens", ())).count(OTHER)
+    if not count or not notes.readings:
+        return notes
+    one = f"1 character of your input has no sign of its own here and stands as {OTHER}."
+    said = f" {one}" if count == 1 else f" {count} characters of your input have no sign here and stand as {OTHER}."
+    name, first = next(iter(notes.readings.items()))
+    whole = first + said if isinstance(first, str) else {choice: sentence + said for choice, sentence in first.items()}
+    return replace(notes, readings={**notes.readings, name: whole})
 
 
 def joined(step: int, record: Any, notes: Notes) -> Frame:

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from explainer.figures.panel import Panel, Reel, fill, reading_at
+from explainer.figures.panel import Panel, Reel, fill, reading_at, unclickable
 from explainer.player.link import copy_link
 from explainer.ui.words import literal
 
@@ -176,7 +176,7 @@ def _draw(panels: Sequence[Panel], reels: Sequence[Reel], step: int, selection: 
         rows[-1].append(panel)
     for row in filter(None, rows):
         for column, panel in zip(st.columns([panel.span for panel in row]), row, strict=True):
-            figure = fill(panel, reels, step, selection)
+            figure = unclickable(fill(panel, reels, step, selection))
             figure["layout"]["height"] = panel.height
             reading = reading_at(panel, reels, step, selection)
             column.markdown(f"**{panel.title}**")

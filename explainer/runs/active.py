@@ -180,6 +180,7 @@ def describe(trainer: Trainer) -> dict[str, object]:
         "outputs": task.outputs,
         "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
         "example": task.example(),
+        **({"rare": task.rare} if task.rare else {}),
         **arithmetic(trainer),
     }
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count
 
 from explainer.config import RunConfig
-from explainer.data import data_digest
+from explainer.data import data_digest, short_name
 from explainer.limits import limits, refuse_if_too_big, refuse_sweep_if_too_big
+from explainer.runs.again import learns_own
 from explainer.runs.inputs import NO_PARENT, Prepared, check_parent, prepare, training_inputs
 from explainer.runs.reader import LATEST, Reader, check_lens
 from explainer.runs.store import ACTIVE, Run
@@ -25,7 +26,15 @@ class Client(Reader):
     # -- asking for a run ---------------------------------------------------------------------
 
     def submit(
-        self, config: RunConfig, owner: str, lenses: Iterable[str] = (), data: str | None = None, parent: str = ""
+        self,
+        config: RunConfig,
+        owner: str,
+        lenses: Iterable[str] = (),
+        data: str | None = None,
+        parent: str = "",
+        *,
+        name: str = "",
+        how: str = "",
     ) -> str:
         """Ask for a run, or join the one that exists.
 
@@ -38,6 +47,8 @@ class Client(Reader):
             lenses: names of what should look while it trains.
             data: the user's own text, or a series' canonical text.
             parent: the run that it is compared with; one that is branched has it in its configuration.
+            name: what the user's own data is called; of a branch, as its parent's.
+            how: the options of the command line that read the file so, such as "--encoding Big5".
 
         Returns:
             The run's id.
@@ -52,12 +63,13 @@ class Client(Reader):
         if config.branched_from:
             branched = self._check_branch(config)
             parent = branched.id
+            name, how = name or branched.meta.get("data_name", ""), how or branched.meta.get("data_how", "")
             if data is None and branched.data not in ("", data_digest(config)):
                 data = self.store.text(branched.data)  # the default text of another version of Python
         prepared = self._prepare(config, data)
         refuse_if_too_big(prepared.config, *training_inputs(prepared.config, prepared.body or None))
         with self.store.transaction():
-            return self._ask_for(prepared, owner, lenses, parent)
+            return self._ask_for(prepared, owner, lenses, parent, told=_told(prepared.config, name, how))
 
     def submit_sweep(self, sweep: Sweep, owner: str, lenses: Iterable[str] = (), data: str | None = None) -> str:
         """Ask for the runs of a sweep, all or none; those that are recorded, or that somebody trains, are shared.
@@ -90,7 +102,15 @@ class Client(Reader):
             self.store.save_sweep(number, sweep, runs, known.owner if known is not None and still else owner)
         return number
 
-    def _ask_for(self, prepared: Prepared, owner: str, lenses: Sequence[str], parent: str = "", sweep: str = "") -> str:
+    def _ask_for(
+        self,
+        prepared: Prepared,
+        owner: str,
+        lenses: Sequence[str],
+        parent: str = "",
+        sweep: str = "",
+        told: Mapping[str, str] | None = None,
+    ) -> str:
         """Create or join a run, inside a transaction; for a sweep it waits with the others of that."""
         for run in _names(prepared.config.run_id(prepared.digest)):
             found = self.store.run(run)
@@ -100,7 +120,14 @@ class Client(Reader):
                 if prepared.digest:
                     self.store.save_text(prepared.digest, prepared.body)
                 self.store.create(
-                    run, prepared.config, owner=owner, lenses=lenses, data=prepared.digest, parent=parent, sweep=sweep
+                    run,
+                    prepared.config,
+                    owner=owner,
+                    lenses=lenses,
+                    data=prepared.digest,
+                    parent=parent,
+                    sweep=sweep,
+                    meta=told,
                 )
                 return run
             if not found.altered and (found.status != "paused" or found.owner == owner):
@@ -236,6 +263,12 @@ class Client(Reader):
         if found.pinned or found.owner != owner:
             raise ValueError("This run belongs to someone else. Start one of your own with another seed.")
         return found
+
+
+def _told(config: RunConfig, name: str, how: str) -> dict[str, str]:
+    """What the `meta` of a run on own data says of where that came from."""
+    told = {"data_name": short_name(name), "data_how": how} if learns_own(config) else {}
+    return {key: value for key, value in told.items() if value}
 
 
 def _names(run_id: str) -> Iterator[str]:

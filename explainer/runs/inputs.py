@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
-from functools import lru_cache
 from typing import NamedTuple
 
 from explainer.config import RunConfig
 from explainer.data import (
     SUNSPOTS,
     Series,
+    alphabet,
     check_series_length,
     check_text,
     check_text_length,
@@ -56,7 +57,7 @@ def prepare(config: RunConfig, data: str | None = None) -> Prepared:
         body = default_text() if config.task == "text" else SUNSPOTS.to_text()
         return Prepared(config, data_digest(config), body)
     series = Series.from_text(data) if config.task == "forecast" else None
-    body = series.to_text() if series else check_text(data)
+    body = series.to_text() if series else check_text(data, math.inf)
     name = digest(body)
     if config.data not in ("", name):
         raise ValueError("This run was made with another text or series than the one given. Leave `data` empty.")
@@ -110,10 +111,5 @@ def training_inputs(config: RunConfig, data: str | None = None) -> tuple[int, in
     if config.task == "copy":
         return config.symbols + 2, config.symbols + 2  # the blank and the delimiter
     assert config.task == "text", config.task
-    distinct = _distinct(prepare(config, data).body)
-    return distinct, distinct
-
-
-@lru_cache(maxsize=8)
-def _distinct(text: str) -> int:
-    return len(set(text))
+    signs = len(alphabet(prepare(config, data).body).signs)
+    return signs, signs

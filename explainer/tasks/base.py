@@ -135,6 +135,11 @@ class Task(ABC):
         return None
 
     @property
+    def rare(self) -> dict[str, float]:
+        """Of a text with more distinct characters than signs: how many `characters` stand as one sign, and their `share`."""
+        return {}
+
+    @property
     def validation_batches(self) -> float:
         """How many validation batches there are before they repeat each other."""
         return math.inf

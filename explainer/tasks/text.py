@@ -12,11 +12,18 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from explainer.config import RunConfig
-from explainer.data import check_text, check_text_length, default_text, repeated_share, training_characters
+from explainer.config import OTHER, RunConfig
+from explainer.data import (
+    alphabet,
+    check_text,
+    check_text_length,
+    default_text,
+    repeated_share,
+    training_characters,
+)
 from explainer.tasks.base import Batch, Split, Task, masked_accuracy, next_step, open_ended
 from explainer.theory.baselines import uniform_entropy
 from explainer.theory.characters import visible
@@ -27,13 +34,17 @@ LONGER = ("one letter back (bigrams)", "two letters back (trigrams)")
 
 
 @lru_cache(maxsize=4)
-def tokenized(text: str) -> tuple[tuple[str, ...], UInt8[np.ndarray, " characters"]]:
-    """The distinct characters in their order (at most 256), and the number of each in the text. Nobody writes to it.
+def tokenized(text: str) -> tuple[tuple[str, ...], Shaped[np.ndarray, " characters"]]:
+    """The signs of the text in their order (`data.alphabet`), and the number of each of its characters. Nobody writes to it.
 
+    A number takes one byte where there are at most 256 signs, else two.
     Kept for the next run on the same text: it takes a fifth of a second, which is what a look at a run may take in all.
     """
-    codes, tokens = np.unique(np.frombuffer(text.encode("utf-32-le"), np.uint32), return_inverse=True)
-    return tuple(chr(code) for code in codes.tolist()), tokens.astype(np.uint8)
+    signs = alphabet(text).signs
+    number = {sign: token for token, sign in enumerate(signs)}
+    codes, places = np.unique(np.frombuffer(text.encode("utf-32-le"), np.uint32), return_inverse=True)
+    tokens = [number[chr(code)] if chr(code) in number else number[OTHER] for code in codes.tolist()]
+    return signs, np.array(tokens, np.uint8 if len(signs) <= 256 else np.int16)[places]
 
 
 class Text(Task):
@@ -48,12 +59,13 @@ class Text(Task):
 
     def __init__(self, config: RunConfig, data: str | None = None) -> None:
         super().__init__(config, data)
-        self.text = default_text() if data is None else check_text(data)
+        self.text = default_text() if data is None else check_text(data, math.inf)
         characters, tokens = tokenized(self.text)
         self.characters = list(characters)
         self.vocabulary = tuple(visible(character) for character in self.characters)
         self.inputs = self.outputs = len(self.characters)
         self._number = {character: token for token, character in enumerate(self.characters)}
+        self._other = self._number[OTHER] if alphabet(self.text).has_other else None
 
         boundary = training_characters(len(tokens))
         check_text_length(config.length, len(tokens))
@@ -79,6 +91,11 @@ class Text(Task):
     @property
     def repeated(self) -> float | None:
         return repeated_share(self.text)
+
+    @property
+    def rare(self) -> dict[str, float]:
+        found = alphabet(self.text)
+        return {"characters": found.rare, "share": found.rare_share} if found.has_other else {}
 
     def draw(self, generator: torch.Generator, split: Split, size: int) -> Batch:
         """Windows of T + 1 characters that begin anywhere in the split's part of the text."""
@@ -128,12 +145,14 @@ class Text(Task):
         return open_ended(torch.tensor(numbers))
 
     def numbers(self, text: str) -> list[int]:
-        """The tokens of a text of any length.
+        """The tokens of a text of any length; a character that the vocabulary lacks is `OTHER`, where that is a sign.
 
         Raises:
-            ValueError: a character that the vocabulary lacks.
+            ValueError: a character that the vocabulary lacks, and it has no sign for others.
         """
         text = text.replace("\r\n", "\n")
+        if self._other is not None:
+            return [self._number.get(character, self._other) for character in text]
         unknown = list(dict.fromkeys(character for character in text if character not in self._number))
         if unknown:
             others = [repr(character) for character in unknown[1:4]]

@@ -24,10 +24,10 @@ def witten_bell(
     Args:
         training: the tokens that are counted, from 0 to V - 1.
         grams: n tokens in a row each; their last is the one that is guessed.
-        vocabulary: V, of at most 1290 tokens with n = 3, so that V^n fits 31 bits.
+        vocabulary: V, with V^n below 2^63; the grams take 4 bytes each where that is below 2^31 (V = 1290 with n = 3), else 8.
     """
     n = grams.shape[1]
-    assert vocabulary**n < 2**31, (vocabulary, n)
+    assert vocabulary**n < 2**63, (vocabulary, n)
     found: list[Float[np.ndarray, " M"]] = []
     lower: Float[np.ndarray, " M"] = np.full(len(grams), 1 / vocabulary)
     for order in range(1, n + 1):
@@ -94,9 +94,11 @@ def _rows(tokens: Shaped[np.ndarray, " tokens"], order: int) -> Shaped[np.ndarra
 
 def _numbered(grams: Shaped[np.ndarray, "M order"], vocabulary: int) -> Int[np.ndarray, " M"]:
     """Each gram as one number, its tokens being the digits to the base V."""
-    number: Int[np.ndarray, " M"] = np.zeros(len(grams), np.int32)
-    for place in range(grams.shape[1]):
-        number = number * np.int32(vocabulary) + grams[:, place].astype(np.int32)
+    order = grams.shape[1]
+    kind = np.int32 if vocabulary**order < 2**31 else np.int64
+    number: Int[np.ndarray, " M"] = np.zeros(len(grams), kind)
+    for place in range(order):
+        number = number * kind(vocabulary) + grams[:, place].astype(kind)
     return number
 
 

@@ -6,12 +6,14 @@ shown), and `step` and selections, which the player writes by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import streamlit as st
 
-from explainer.config import KNOBS, MODELS, RunConfig
+from explainer.config import KNOBS, MODELS, OTHER, RunConfig
 from explainer.player.mount import Track
 from explainer.runs.store import Run
 from explainer.ui.backend import client, owner, runs_of
@@ -24,6 +26,8 @@ from explainer.ui.words import literal
 
 LIVE = ("queued", "running", "paused")
 
+_QUOTED = re.compile(r"After “(.+)” comes “")  # of a task's example
+
 EXAMPLES = {
     "copy": "A C B D A A B C D B",
     "adding": "0.3 0.5* 0.1 0.8*",
@@ -35,8 +39,15 @@ EXAMPLES = {
 """Of each task, an input as a viewer may type it."""
 
 
-def example_input(config: RunConfig) -> str:
-    """An input that a viewer may type into this run, of the symbols or bits that it has; many symbols are numbers."""
+def example_input(config: RunConfig, meta: Mapping[str, Any] | None = None) -> str:
+    """An input that a viewer may type into this run, of the symbols, bits or letters that it has; many symbols are numbers.
+
+    Args:
+        meta: of the run, if there is one.
+    """
+    if config.task == "text" and config.data and (quoted := _QUOTED.match(str((meta or {}).get("example", "")))):
+        line = max(re.split(f"[⏎{OTHER}]", quoted[1]), key=len)
+        return line[: min(14, config.length)].strip()
     if config.task in ("copy", "repeat"):
         numbers = [(ord(letter) - ord("A")) % config.symbols for letter in EXAMPLES[config.task].split()]
         return " ".join(str(number) if config.symbols > 26 else chr(ord("A") + number) for number in numbers)
@@ -152,6 +163,8 @@ def transport(
         steering(key, mine)
     if trouble:
         st.error(literal(trouble), icon=":material/error:")
+    elif given is not None and given.signs:
+        st.caption(literal(given.signs))
     if config is not None:
         _follow_learning_rate(lesson, config, mine)
         _write_address(lesson, config)
@@ -181,8 +194,10 @@ def _train(lesson: Lesson, configs: Sequence[RunConfig], given: Given | None) ->
     try:
         with client().store.transaction():
             for each in configs:
-                body = given.body if given is not None and each.data else None
-                ids.append(client().submit(each, owner(), lesson.lenses, data=body))
+                own = given if given is not None and each.data else Given("")
+                ids.append(
+                    client().submit(each, owner(), lesson.lenses, data=own.body or None, name=own.name, how=own.how)
+                )
     except ValueError as error:
         return str(error)
     state[f"{lesson.key}:runs"] = ids

@@ -6,16 +6,29 @@ back loses nothing. The configuration's field `data` follows from it whenever th
 
 from __future__ import annotations
 
-import codecs
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import streamlit as st
 
 from explainer.config import RunConfig
-from explainer.data import Series, check_text, csv_columns, digest, read_csv, repeated_share
+from explainer.data import (
+    ENCODINGS,
+    Series,
+    alphabet,
+    check_text,
+    csv_columns,
+    decode,
+    default_text,
+    digest,
+    pasted_name,
+    read_csv,
+    repeated_share,
+    short_name,
+)
 from explainer.figures.subject import repeated_words
-from explainer.limits import refuse_if_too_big
+from explainer.limits import limits, refuse_if_too_big
 from explainer.runs.inputs import check_length, prepare, training_inputs
 from explainer.ui.backend import client
 from explainer.ui.controls import state_key
@@ -34,9 +47,12 @@ class Given:
         body: what a run reads: the text, or the series' canonical text; "" when only the hash is
             known, from an address.
         size: characters, or values.
-        outputs: V of a text, 1 for a series.
+        outputs: V of a text, its signs (`data.alphabet`); 1 for a series.
         words: what it is, in a few words; they may be the user's, so not Markdown.
         repeated: share of a text's validation part that stands verbatim in training (`data.repeats`), None if unknown.
+        name: of its file, or the beginning of a pasted text; from outside, so not Markdown.
+        how: options of the command line that read the file so, such as "--encoding Big5"; "" where it needs none.
+        signs: that rare characters of a text stand as one sign, a sentence; "" where none does.
     """
 
     digest: str
@@ -45,18 +61,37 @@ class Given:
     outputs: int = 1
     words: str = ""
     repeated: float | None = None
+    name: str = ""
+    how: str = ""
+    signs: str = ""
 
 
-def given_text(text: str) -> Given:
+def given_text(text: str, name: str = "", read_as: str = "", how: str = "") -> Given:
     """A text, if it can be learnt from.
+
+    Args:
+        name: of its file; "" for one that was pasted.
+        read_as: the encoding of that file.
+        how: see `Given`.
 
     Raises:
         ValueError: see `check_text`.
     """
-    body = check_text(text)
-    distinct = len(set(body))
-    words = f"A text of {len(body):,} characters, {distinct} distinct ones, that begins “{body[:40].strip()}…”"
-    return Given(digest(body), body, len(body), distinct, words, repeated_share(body))
+    body = check_text(text, limits().text_bytes)
+    found = alphabet(body)
+    source = f"“{short_name(name)}”, read as {read_as}: a" if name else "A"
+    words = f"{source} text of {len(body):,} characters, {found.distinct:,} distinct ones, that begins “{body[:40].strip()}…”"
+    return Given(
+        digest(body),
+        body,
+        len(body),
+        len(found.signs),
+        words,
+        repeated_share(body),
+        short_name(name) or pasted_name(body),
+        how,
+        found.words() if found.has_other else "",
+    )
 
 
 def given_series(series: Series) -> Given:
@@ -66,22 +101,20 @@ def given_series(series: Series) -> Given:
     return Given(digest(body), body, len(series.values), 1, words)
 
 
-def text_of_file(content: bytes) -> str:
-    """The text in a file: UTF-8, or UTF-16 with its mark.
+def given_file(content: bytes, name: str, encoding: str = "") -> Given:
+    """The text in a file, if it can be learnt from.
+
+    Args:
+        encoding: a name in `ENCODINGS`; "" to find it by the content.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: it is no text or too large, or see `check_text`.
     """
-    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
-    try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"Byte {error.start + 1:,} of the file is not UTF-8. Save it as plain text in UTF-8."
-        ) from None
-    if "\0" in text:
-        raise ValueError("The file holds zero bytes, so it is not text. Upload plain text in UTF-8.")
-    return text
+    most = 4 * limits().text_bytes  # of UTF-32; the text's own size is checked when it is known
+    if len(content) > most:
+        raise ValueError(f"The file has {len(content):,} bytes, and this host reads {most:,.0f}. Shorten it.")
+    text, read_as = decode(content, encoding)
+    return given_text(text, name, read_as, f"--encoding {shlex.quote(encoding)}" if encoding else "")
 
 
 def refusal(config: RunConfig, given: Given | None) -> str:
@@ -156,20 +189,38 @@ def own_data(page: str) -> Given | None:
             st.error(literal(trouble), icon=":material/error:")
         if given and given.body:
             st.markdown(literal(given.words))
-            if repeated_words(given.repeated):
-                st.caption(repeated_words(given.repeated))
+            for said in filter(None, (given.signs, repeated_words(given.repeated))):
+                st.caption(literal(said))
             st.caption(
                 "Kept on this host with the runs made from it. Whoever has the address of such a run can see it."
             )
+        elif task == "text" and not given:
+            st.caption(literal(_default_words()))
         if given:
             st.button("Back to the default data", on_click=_forget, args=(page, task), key=f"{page}-own-forget")
     return given
 
 
+def _default_words() -> str:
+    text = default_text()
+    distinct = alphabet(text).distinct
+    return f"Without one: Python’s language reference, {len(text):,} characters, {distinct} distinct ones."
+
+
 def _text_form(page: str) -> None:
     st.text_area("Paste a text", key=f"{page}:paste", height=140, placeholder="At least 200 characters, at most 2 MB")
     st.button("Use this text", on_click=_use_pasted, args=(page,), key=f"{page}-own-use", type="primary")
-    st.file_uploader("Or upload a text file", key=f"{page}:file", on_change=_use_file, args=(page,))
+    upload = st.file_uploader("Or upload a text file", key=f"{page}:file", on_change=_use_file, args=(page, True))
+    if upload is not None:
+        st.selectbox(
+            "Encoding",
+            ("", *ENCODINGS),
+            format_func=lambda name: name or "Found by its content",
+            key=f"{page}:encoding",
+            on_change=_use_file,
+            args=(page, False),
+            help="How the file writes its characters. If it reads wrongly, choose it by hand.",
+        )
 
 
 def _series_form(page: str) -> None:
@@ -186,10 +237,16 @@ def _use_pasted(page: str) -> None:
     _use(page, "text", lambda: given_text(st.session_state[f"{page}:paste"]))
 
 
-def _use_file(page: str) -> None:
-    upload = st.session_state[f"{page}:file"]
-    if upload is not None:
-        _use(page, "text", lambda: given_text(text_of_file(upload.getvalue())))
+def _use_file(page: str, fresh: bool) -> None:
+    """Take the uploaded text: of a fresh file, in the encoding that its content tells."""
+    state = st.session_state
+    upload = state[f"{page}:file"]
+    if upload is None:
+        return
+    if fresh:
+        state[f"{page}:encoding"] = ""
+    encoding = state.get(f"{page}:encoding", "")
+    _use(page, "text", lambda: given_file(upload.getvalue(), upload.name, encoding))
 
 
 def _use_csv(page: str, fresh: bool) -> None:

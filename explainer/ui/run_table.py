@@ -11,9 +11,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from explainer.config import RunConfig
+from explainer.config import OTHER, RunConfig
+from explainer.data.alphabet import percent
 from explainer.figures.compare import differing
 from explainer.figures.theme import FAMILY_NAMES
+from explainer.runs.again import learns_own
 from explainer.runs.store import Run
 from explainer.ui.backend import annotator, owner
 from explainer.ui.controls import CHOICE_NAMES, LABELS
@@ -31,21 +33,43 @@ def network(config: RunConfig) -> str:
     return f"{FAMILY_NAMES[config.model]}, {units if config.layers == 1 else f'{config.layers} layers of {units}'}"
 
 
-def task(config: RunConfig) -> str:
-    """The task's name, and whether it learns from the user's own data."""
-    own = ", own data" if config.data and config.task in ("text", "forecast") else ""
+def task(config: RunConfig, name: str = "") -> str:
+    """The task's name, and what of the user's own it learns from.
+
+    Args:
+        name: of the user's own data, see `data_name`; from outside, so not Markdown.
+    """
+    own = f", {name or 'own data'}" if learns_own(config) else ""
     return f"{CHOICE_NAMES[config.task]}{own}"
 
 
-def title(config: RunConfig) -> str:
-    """ "GRU, 64 units · Adding problem"."""
-    return f"{network(config)} · {task(config)}"
+def title(config: RunConfig, name: str = "") -> str:
+    """ "GRU, 64 units · Adding problem", "GRU, 64 units · Text, novel.txt"."""
+    return f"{network(config)} · {task(config, name)}"
+
+
+def data_name(run: Run) -> str:
+    """What the user's own data of a run is called; "" where it has none, or nobody gave it a name."""
+    return str(run.meta.get("data_name", ""))
+
+
+def vocabulary(run: Run) -> str:
+    """How many signs a run on text reads, and what stands as one of them, a sentence; "" for other tasks and before it began."""
+    signs, rare = run.meta.get("outputs"), run.meta.get("rare")
+    if run.config.task != "text" or signs is None:
+        return ""
+    if not rare:
+        return f"It reads {signs:,} distinct characters."
+    return (
+        f"It reads {signs:,} signs: the rarest {rare['characters']:,} characters, {percent(rare['share'])} of the text, "
+        f"stand as one, {OTHER}."
+    )
 
 
 def label(run: Run) -> str:
     """A run in a list, no two alike: its title and the beginning of its name."""
     name, mark, number = run.id.partition("-")
-    return f"{title(run.config)} · {run.id if run.pinned else f'{name[:6]}{mark}{number}'}"
+    return f"{title(run.config, data_name(run))} · {run.id if run.pinned else f'{name[:6]}{mark}{number}'}"
 
 
 def result(run: Run) -> float | None:

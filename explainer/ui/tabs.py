@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from explainer.config import RunConfig
+from explainer.runs.again import command, learns_own, own_file, training_words
 from explainer.runs.store import Run
 from explainer.ui.places import address
 from explainer.ui.source import source_of
@@ -59,7 +60,7 @@ def words_below(
         with tabs[2]:
             if again is not None:
                 st.caption(repeats(again))
-                st.code(script(again), language="python")
+                st.code(script(again), language="bash" if by_command(again) else "python")
             for path, name in code:
                 st.caption(f"explainer/{path}")
                 st.code(source_of(path, name), language="python")
@@ -88,17 +89,40 @@ def repeats(again: Run | RunConfig) -> str:
     return f"{start}: to the last bit on the same processor and versions ({where}), else nearly the same:"
 
 
+def by_command(again: Run | RunConfig) -> bool:
+    """Whether what repeats the run is a line for a shell: its series is read from a file as the command line reads it."""
+    config = again.config if isinstance(again, Run) else again
+    return learns_own(config) and config.task == "forecast"
+
+
 def script(again: Run | RunConfig) -> str:
-    """Python that repeats the run: the same configuration and as many threads."""
+    """Python that repeats the run: the same configuration and data, and as many threads; or a command, see `by_command`."""
+    if by_command(again):
+        return command(training_words(again))
     config = again.config if isinstance(again, Run) else again
     threads = again.meta.get("threads") if isinstance(again, Run) else None
     given = {name: getattr(config, name) for name in config.to_query()}
     fields = ", ".join(f"{name}={value!r}" for name, value in given.items())
-    first = "import torch\n\n" if threads else ""
-    set_threads = f"torch.set_num_threads({threads})\n" if threads else ""
-    return (
-        f"{first}from explainer import RunConfig, train\n\n"
-        f"{set_threads}config = RunConfig({fields})\n"
-        "for step in train(config):\n"
-        "    print(step.number, step.loss)\n"
-    )
+    own = own_file(again)[1:]
+    standard = (["from pathlib import Path"] if own else []) + (["import torch"] if threads else [])
+    ours = [
+        "from explainer import RunConfig, train",
+        *(["from explainer.data import check_text, decode"] if own else []),
+    ]
+    lines = [
+        *(["\n\n".join(standard), ""] if standard else []),
+        *ours,
+        "",
+        *([f"torch.set_num_threads({threads})"] if threads else []),
+        *(
+            [
+                f"text = check_text(decode(Path({own[0]!r}).read_bytes(){''.join(f', {each!r}' for each in own[2:])}).text)"
+            ]
+            if own
+            else []
+        ),
+        f"config = RunConfig({fields})",
+        f"for step in train({'config, text' if own else 'config'}):",
+        "    print(step.number, step.loss)",
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,38 @@
+"""The command line that makes a run again, anywhere: with its settings, and the file to give where it learns from one."""
+
+from __future__ import annotations
+
+import shlex
+
+from explainer.config import RunConfig
+from explainer.data.names import file_name
+from explainer.runs.rows import Run
+
+FILE_OPTION = {"text": "--text", "forecast": "--csv"}
+"""Of each task that reads data, the option that names a person's own."""
+
+
+def training_words(again: Run | RunConfig) -> list[str]:
+    """The words of `python -m explainer train …` behind its first three."""
+    config = again if isinstance(again, RunConfig) else again.config
+    settings = [f"{name}={value}" for name, value in config.to_query().items()]
+    return ["train", *own_file(again), *(["--set", *settings] if settings else [])]
+
+
+def own_file(again: Run | RunConfig) -> list[str]:
+    """The options for a person's own data: the file by its name, and how it is to be read; none for the default data."""
+    config = again if isinstance(again, RunConfig) else again.config
+    if not learns_own(config):
+        return []
+    meta = {} if isinstance(again, RunConfig) else again.meta
+    return [FILE_OPTION[config.task], file_name(meta.get("data_name", "")), *shlex.split(meta.get("data_how", ""))]
+
+
+def learns_own(config: RunConfig) -> bool:
+    """Whether a run learns from a person's own data."""
+    return bool(config.data) and config.task in FILE_OPTION
+
+
+def command(words: list[str]) -> str:
+    """A line for a shell."""
+    return f"python -m explainer {shlex.join(words)}"
