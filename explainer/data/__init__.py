@@ -5,7 +5,8 @@ from functools import lru_cache
 from explainer.config import RunConfig
 from explainer.data.corpus import check_text, default_text, digest, respelled
 from explainer.data.repeats import repeated_share
-from explainer.data.series import SUNSPOTS, Series, csv_columns, parse_number, read_csv
+from explainer.data.series import SUNSPOTS, Series
+from explainer.data.typed import parse_number, split_numbers
 from explainer.data.windows import check_series_length, check_text_length, training_characters, training_values
 
 __all__ = [
@@ -14,14 +15,13 @@ __all__ = [
     "check_series_length",
     "check_text",
     "check_text_length",
-    "csv_columns",
     "data_digest",
     "default_text",
     "digest",
     "parse_number",
-    "read_csv",
     "repeated_share",
     "respelled",
+    "split_numbers",
     "training_characters",
     "training_values",
 ]

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 import streamlit as st
 
 from explainer.config import RunConfig
-from explainer.data import Series, check_text, csv_columns, digest, read_csv, repeated_share
+from explainer.data import Series, check_text, digest, repeated_share
 from explainer.figures.subject import repeated_words
 from explainer.limits import refuse_if_too_big
 from explainer.runs.inputs import check_length, prepare, training_inputs
 from explainer.ui.backend import client
 from explainer.ui.controls import state_key
+from explainer.ui.own_series import series_form
 from explainer.ui.words import literal
 
 READING = ("text", "forecast")
@@ -146,11 +147,11 @@ def own_data(page: str) -> Given | None:
         help="Learn from a text of yours" if task == "text" else "Learn from a column of your own CSV file",
         key=f"{page}-own",
     )
-    with popover, st.container(width=380):
+    with popover, st.container(width=380 if task == "text" else 620):
         if task == "text":
             _text_form(page)
         else:
-            _series_form(page)
+            series_form(page, _use_series)
         trouble = state.get(f"{page}:own-trouble", "")
         if trouble:
             st.error(literal(trouble), icon=":material/error:")
@@ -172,16 +173,6 @@ def _text_form(page: str) -> None:
     st.file_uploader("Or upload a text file", key=f"{page}:file", on_change=_use_file, args=(page,))
 
 
-def _series_form(page: str) -> None:
-    state = st.session_state
-    upload = st.file_uploader(
-        "Upload a CSV file", type=["csv", "tsv", "txt"], key=f"{page}:csv", on_change=_use_csv, args=(page, True)
-    )
-    columns = state.get(f"{page}:columns", ())
-    if upload is not None and columns:
-        st.selectbox("Column", columns, key=f"{page}:column", on_change=_use_csv, args=(page, False))
-
-
 def _use_pasted(page: str) -> None:
     _use(page, "text", lambda: given_text(st.session_state[f"{page}:paste"]))
 
@@ -192,25 +183,8 @@ def _use_file(page: str) -> None:
         _use(page, "text", lambda: given_text(text_of_file(upload.getvalue())))
 
 
-def _use_csv(page: str, fresh: bool) -> None:
-    """Take a column of the uploaded file: of a fresh one, the first that does not merely count."""
-    state = st.session_state
-    upload = state[f"{page}:csv"]
-    if upload is None:
-        return
-    content = upload.getvalue()
-    if fresh:
-        state[f"{page}:columns"] = ()
-        state.pop(f"{page}:column", None)
-
-    def series() -> Given:
-        if fresh:
-            state[f"{page}:columns"] = csv_columns(content)
-        found = read_csv(content, None if fresh else state[f"{page}:column"])
-        state[f"{page}:column"] = found.name
-        return given_series(found)
-
-    _use(page, "forecast", series)
+def _use_series(page: str, make: Callable[[], Series]) -> None:
+    _use(page, "forecast", lambda: given_series(make()))
 
 
 def _use(page: str, task: str, make: Callable[[], Given]) -> None:
