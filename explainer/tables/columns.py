@@ -19,6 +19,8 @@ _NAMED = re.compile(r"value|price|close|cnt|count|total|target|y|sales|amount|ob
 _NOT_NAMED = re.compile(r"(?:row.?names?|index|id|no\.?|nr\.?|unnamed.*)", re.IGNORECASE)
 RANK = ("series", "category", "date part", "counter", "time")
 """Kinds that can be a series, the likeliest first."""
+UNLIKELY = ("counter", "time")
+"""Kinds that are a series only if a person says so."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def kind_of(values: NDArray[np.float64], name: str = "") -> tuple[str, str]:
 def choose(contents: Sequence[Content], fits: Sequence[bool]) -> tuple[int, str] | None:
     """The column that a person would forecast, and why; None if there is none.
 
-    Of columns that can be learnt from, first those that are a series, of these one with a telling name, else the first.
+    First those that may be a series, of these one that can be learnt from, of these one with a telling name, else the first.
 
     Args:
         contents: all columns.
@@ -112,10 +114,11 @@ def choose(contents: Sequence[Content], fits: Sequence[bool]) -> tuple[int, str]
     if not offered:
         return None
 
-    def rank(place: int) -> tuple[bool, int, bool, int]:
+    def rank(place: int) -> tuple[int, bool, int, bool, int]:
         content = contents[place]
         telling = content.kind == "series" and _NAMED.fullmatch(content.name) is not None
-        return (not fits[place], RANK.index(content.kind), not telling, place)
+        kind = RANK.index(content.kind)
+        return (max(1, kind), not fits[place], kind, not telling, place)
 
     best = min(offered, key=rank)
     content = contents[best]

@@ -22,7 +22,8 @@ _MARKED = {
 }
 _TITLES = {"utf-8-sig": "UTF-8", "utf-8": "UTF-8", "utf-16": "UTF-16", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16"}
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
-_HAN = re.compile(r"[\u4e00-\u9fff\u3000-\u303f\uff00-\uffef]")
+_PAIR = re.compile(rb"[\x81-\xfe][0-9][\x81-\xfe][0-9]|[\x81-\xfe][\x40-\xfe]")
+_COMMON_PAIR = re.compile(rb"[\xa1-\xf7][\xa1-\xfe]|[\x81-\xfe][0-9][\x81-\xfe][0-9]")
 
 
 def decode(content: bytes, encoding: str = "") -> tuple[str, str]:
@@ -41,7 +42,13 @@ def decode(content: bytes, encoding: str = "") -> tuple[str, str]:
         if content.startswith(start):
             raise ValueError(f"The file is {what}, not text. Open it and save the sheet as CSV.")
     found = next((name for mark, name in _MARKED.items() if content.startswith(mark)), "") or _guessed(content)
-    text = _as(content, found)
+    try:
+        text = _as(content, found)
+    except ValueError:
+        raise ValueError(
+            "The file is in no encoding that is known here (UTF-8, UTF-16, GB18030, Windows-1252). Name its encoding, or "
+            "save it as CSV UTF-8."
+        ) from None
     if _CONTROL.search(text):
         raise ValueError("The file holds control signs, zero bytes or the like, so it is not text. Save it as CSV.")
     return text, _TITLES.get(found, found.upper() if found == "gb18030" else "Windows-1252")
@@ -59,9 +66,12 @@ def _as(content: bytes, encoding: str) -> str:
 
 
 def _guessed(content: bytes) -> str:
-    """UTF-16 by its zero bytes, UTF-8 if it is that, GB18030 if that gives Chinese in pairs, else Windows-1252."""
+    """UTF-16 by its zero bytes, UTF-8 if it is that, GB18030 if its bytes beyond ASCII come in pairs, else Windows-1252.
+
+    In pairs of Chinese both bytes lie beyond ASCII; an accented letter of Windows-1252 is mostly followed by a plain one.
+    """
     start = content[:2000]
-    if b"\0" in start:
+    if start.count(0) > len(start) / 3:
         odd, even = start[1::2].count(0), start[::2].count(0)
         return "utf-16-le" if odd > even else "utf-16-be"
     try:
@@ -70,8 +80,9 @@ def _guessed(content: bytes) -> str:
     except UnicodeDecodeError:
         pass
     try:
-        text = content.decode("gb18030")
+        content.decode("gb18030")
     except UnicodeDecodeError:
         return "cp1252"
-    beyond = [character for character in text if character > "\x7f"]
-    return "gb18030" if len(beyond) > 1 and sum(map(bool, map(_HAN.match, beyond))) > 0.9 * len(beyond) else "cp1252"
+    pairs = _PAIR.findall(content)
+    common = sum(_COMMON_PAIR.fullmatch(pair) is not None for pair in pairs)
+    return "gb18030" if common > 0.9 * len(pairs) else "cp1252"

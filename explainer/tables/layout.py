@@ -179,24 +179,22 @@ def _arranged(rows: list[Row], separator: str, options: Options, skipped: list[S
     plain = [row for row in rows if not _is_comment(row.cells[0]) or _is_row_all_the_same(row, width[0][0], typed)]
     kept = {row.line for row in plain}
     comments = [row for row in rows if row.line not in kept]
-    first = next((place for place, row in enumerate(plain) if _fits(row, typed)), None)
-    if first is None:
-        first = 1 if len(plain) > 1 or options.header else 0
-        last = len(plain) - 1
-    else:
-        last = next(place for place in range(len(plain) - 1, -1, -1) if _fits(plain[place], typed))
+    first, last = _body(plain, typed, width[0][0])
     header, first = _find_header(plain, first, separator, options.header, comments, width[0][0])
     before = [row for row in plain[:first] if row is not header]
     body, notes = _without_notes(plain[first : last + 1], header, typed, width[0][0])
     found = [
         *skipped,
-        *(Skipped(row.line, "comment") for row in comments if row is not header),
+        *(Skipped(row.line, "comment") for row in comments if header is None or row.line != header.line),
         *(Skipped(row.line, "title") for row in before),
         *(Skipped(row.line, "note") for row in notes),
         *(Skipped(row.line, "footer") for row in plain[last + 1 :]),
     ]
-    header = _shifted(header, body)
-    columns = max(width[0][0], len(header.cells)) if header else width[0][0]
+    if separator in ("blanks", "tab"):
+        header = _shifted(header, body)
+    if header and separator == "blanks" and len(header.cells) != width[0][0]:
+        found, header = [*found, Skipped(header.line, "names with blanks in them")], None
+    columns = max(header.count, len(header.cells)) if header else width[0][0]
     _check_widths(body, columns, header)
     return Layout(separator, header, body, columns, sorted(found, key=lambda line: line.line))
 
@@ -215,6 +213,27 @@ def _is_row_all_the_same(row: Row, width: int, typed: Sequence[int]) -> bool:
     """Whether a row that begins like a comment holds values in its other columns, as wide as the table."""
     others = [column for column in typed if column > 0]
     return len(row.cells) == width > 1 and bool(others) and all(is_value(row.cells[column]) for column in others)
+
+
+def _body(rows: Sequence[Row], typed: Sequence[int], width: int) -> tuple[int, int]:
+    """Places of the first and the last row of values; without any, all rows but the first.
+
+    A row beside them that begins with a value belongs to them: what else stands in it is to be refused, not left out.
+    """
+    fitting = [place for place, row in enumerate(rows) if _fits(row, typed)]
+    if not fitting:
+        return min(1, len(rows) - 1), len(rows) - 1
+    first, last = fitting[0], fitting[-1]
+    while first > 0 and _begins_with_a_value(rows[first - 1], typed, width):
+        first -= 1
+    while last + 1 < len(rows) and _begins_with_a_value(rows[last + 1], typed, width):
+        last += 1
+    return first, last
+
+
+def _begins_with_a_value(row: Row, typed: Sequence[int], width: int) -> bool:
+    cell = row.cells[typed[0]] if typed[0] < len(row.cells) else ""
+    return len(row.filled) > min(1, width - 1) and bool(cell) and is_value(cell) and not is_missing(cell)
 
 
 def _fits(row: Row, typed: Sequence[int]) -> bool:
@@ -245,12 +264,18 @@ def _find_header(
 
 
 def _are_names(rows: Sequence[Row], width: int) -> bool:
-    """Whether numbers in the first row are names: 0, 1, 2, … or years in a sequence, which the second row does not go on with."""
+    """Whether numbers in the first row are names: 0, 1, 2, … or years in a sequence, which the second row does not go on with.
+
+    So is a single 0 that stands over the values while nothing stands over the numbers of the rows.
+    """
     if len(rows) < 2 or width < 2:
         return False
     found = [[number(cell, EITHER[0]) for cell in row.filled] for row in rows[:2]]
     if any(value is None for value in found[0]):
         found[0] = found[0][1:]
+    index = not rows[0].cells[0] and all(row.cells[0] for row in rows[1:]) and found[0] == [0]
+    if index:
+        return True
     if len(found[0]) < 2 or None in found[0]:
         return False
     names = [value for value in found[0] if value is not None]
@@ -286,11 +311,11 @@ def _shifted(header: Row | None, rows: Sequence[Row]) -> Row | None:
 def _check_widths(rows: Sequence[Row], width: int, header: Row | None) -> None:
     if not rows:
         return
-    longest = max(rows, key=lambda row: len(row.cells))
-    if len(longest.cells) > width:
+    wide = next((row for row in rows if len(row.cells) > width), None)
+    if wide is not None:
         place = "the line of names has" if header else "most lines have"
         raise ValueError(
-            f"Line {longest.line:,} has {len(longest.cells):,} cells, and {place} {width:,}. Put cells that hold the "
+            f"Line {wide.line:,} has {len(wide.cells):,} cells, and {place} {width:,}. Put cells that hold the "
             "separator between quotes, or choose another separator."
         )
     if len(rows) < 30 < width and width > 2 * len(rows):

@@ -117,16 +117,27 @@ class Votes(NamedTuple):
 
     Attributes:
         decimal: cells in which a mark can only be a decimal one.
+        either: cells in which a mark can be a decimal one or divide thousands, such as 10,318.
         seen: cells in which a mark stands, whatever it means.
+        whole: cells without a mark that have three digits.
     """
 
     decimal: Counter[str]
+    either: Counter[str]
     seen: Counter[str]
+    whole: Counter[str]
+
+    @property
+    def dividing(self) -> str:
+        """The mark that divides thousands: it always stands before three digits, and 987 stands beside 1.234."""
+        if self.decimal or not self.whole or len(self.either) != 1:
+            return ""
+        return next(iter(self.either))
 
 
 def votes(cells: Iterable[str]) -> Votes:
     """What the numbers in some cells tell about the marks."""
-    found = Votes(Counter(), Counter())
+    found = Votes(Counter(), Counter(), Counter(), Counter())
     for cell in cells:
         match = _LOOSE.fullmatch(cell.strip().strip("()").replace("−", "-"))
         if match is not None:
@@ -140,6 +151,7 @@ def _vote(body: str, found: Votes) -> None:
     found.seen.update(name for name, some in signs.items() if any(sign in body for sign in some))
     last = max(body.rfind("."), body.rfind(","))
     if last < 0:
+        found.whole.update(["whole"] if re.fullmatch(r"\d{3}", body) else [])
         return
     mark, other = ("point", "comma") if body[last] == "." else ("comma", "point")
     head, tail = re.sub(f"[{_BLANKS}{_APOSTROPHES}]", "", body[:last]), body[last + 1 :]
@@ -147,6 +159,8 @@ def _vote(body: str, found: Votes) -> None:
         found.decimal[other] += 1
     elif signs[other] in head or len(tail) != 3 or len(head) > 3 or head in ("", "0"):
         found.decimal[mark] += 1
+    else:
+        found.either[mark] += 1
 
 
 def choose_marks(columns: Sequence[Votes], decimal: str = "", thousands: str = "") -> Marks:
@@ -163,6 +177,8 @@ def choose_marks(columns: Sequence[Votes], decimal: str = "", thousands: str = "
     seen: Counter[str] = Counter()
     for column in columns:
         seen.update(column.seen)
+        if column.dividing:
+            sides["comma" if column.dividing == "point" else "point"] += 1
         for mark, count in column.decimal.items():
             sides[mark] += count / column.decimal.total()  # type: ignore[assignment]
     if not decimal and thousands in ("comma", "point"):
@@ -170,3 +186,17 @@ def choose_marks(columns: Sequence[Votes], decimal: str = "", thousands: str = "
     decimal = decimal or ("comma" if sides["comma"] > sides["point"] else "point")
     other = "comma" if decimal == "point" else "point"
     return Marks(decimal, thousands or next((mark for mark in (other, "apostrophe", "blank") if seen[mark]), "none"))
+
+
+def doubt(columns: Sequence[Votes], marks: Marks) -> str:
+    """A sentence where the marks could be read otherwise and nothing in the file decides; "" where something does."""
+    if any(column.decimal or column.dividing for column in columns):
+        return ""
+    either = sum((column.either for column in columns), Counter[str]())
+    if either[marks.decimal]:
+        return f"A {marks.decimal} before three digits is read as the decimal mark. If it divides thousands, say so."
+    if either[marks.thousands]:
+        return (
+            f"A {marks.thousands} before three digits is read as dividing thousands. If it is the decimal mark, say so."
+        )
+    return ""

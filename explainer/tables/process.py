@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -20,7 +21,7 @@ MEMORY = 1_000_000_000
 """Bytes of address space that the reader may take; pandas alone takes a third of them."""
 FILE_FACTOR = 10
 """A file may have so many times the bytes of `EXPLAINER_MAX_TEXT_BYTES`: one column of it is kept."""
-_WALL = 30.0
+_WALL = 60.0
 _PATIENCE = 20.0
 _AT_ONCE = 2
 _PROJECT = Path(__file__).parents[2]
@@ -75,7 +76,8 @@ def _asked(question: bytes) -> dict[str, str]:
     except json.JSONDecodeError:
         if done.returncode > 0:  # an exception of the reader, not one of its limits
             raise RuntimeError(done.stderr.decode(errors="replace")[-2000:]) from None
-        raise ValueError(_beyond("time")) from None
+        ended_by_time = -done.returncode in (signal.SIGXCPU, signal.SIGKILL)
+        raise ValueError(_beyond("time" if ended_by_time else "memory")) from None
     return answer
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.tables.columns import Content, choose, content_of
+from explainer.tables.columns import UNLIKELY, Content, choose, content_of
 from explainer.tables.decoding import decode
 from explainer.tables.gaps import MOST_FILLED, fill
 from explainer.tables.layout import Layout, Row, find_layout
-from explainer.tables.numbers import Marks, choose_marks, is_missing, votes
+from explainer.tables.numbers import Marks, choose_marks, doubt, is_missing, votes
 from explainer.tables.options import Options
 from explainer.tables.times import Calendar, calendar, calendar_of_numbers, is_time, read_dates
 from explainer.tables.understanding import Column, Shown, Understanding
@@ -37,7 +37,7 @@ def understand(content: bytes, options: Options | None = None) -> Understanding:
     options = options or Options()
     text, encoding = decode(content, options.encoding)
     layout = find_layout(text, options)
-    marks, contents = _contents(layout, options)
+    marks, contents, doubt_of_marks = _contents(layout, options)
     clock = _clock(contents, layout, options)
     place, chosen = _chosen(contents, clock, options)
     result = _learnt(contents[place], clock, layout, options)
@@ -67,13 +67,23 @@ def understand(content: bytes, options: Options | None = None) -> Understanding:
         gap=options.gap,
         values=tuple(result.values.tolist()) if not result.trouble else (),
         filled=tuple(result.filled.tolist()) if not result.trouble else (),
-        trouble=clock.trouble or result.trouble,
-        notes=tuple(note for note in (*clock.notes, clock.calendar.note, _suspicion(contents[place])) if note),
+        trouble=clock.trouble or result.trouble or _unlikely(contents[place], options),
+        notes=tuple(
+            note
+            for note in (
+                *clock.notes,
+                clock.calendar.note,
+                doubt_of_marks,
+                _doubt_of_commas(layout, options),
+                _suspicion(contents[place]),
+            )
+            if note
+        ),
     )
 
 
-def _contents(layout: Layout, options: Options) -> tuple[Marks, list[Content]]:
-    """The marks of the numbers, and all columns.
+def _contents(layout: Layout, options: Options) -> tuple[Marks, list[Content], str]:
+    """The marks of the numbers, all columns, and a doubt about the marks.
 
     Raises:
         ValueError: none of the columns holds numbers.
@@ -82,19 +92,21 @@ def _contents(layout: Layout, options: Options) -> tuple[Marks, list[Content]]:
     cells = [
         [row.cells[place] if place < len(row.cells) else "" for row in layout.rows] for place in range(layout.width)
     ]
-    voters = []
-    for column in cells:
-        sample = [
-            cell for cell in column if "," in cell or "." in cell or " " in cell or "'" in cell or "\u00a0" in cell
-        ]
-        sample = sample[:: max(1, len(sample) // _VOTERS)]
-        if sample and sum(map(is_time, sample[:100])) < 0.9 * len(sample[:100]):
-            voters.append(votes(sample))
+    voters = [votes(sample) for column in cells if (sample := _voters(column))]
     marks = choose_marks(voters, options.decimal, options.thousands)
     contents = [content_of(name, column, marks, options.missing) for name, column in zip(names, cells, strict=True)]
     if not any(content.offered or content.kind == "constant" for content in contents):
         raise ValueError(f"None of the {layout.width} columns holds numbers. Upload a CSV that has one.")
-    return marks, contents
+    return marks, contents, "" if options.decimal or options.thousands else doubt(voters, marks)
+
+
+def _voters(cells: Sequence[str]) -> list[str]:
+    """Cells that tell how numbers are written: those with marks, and some without; none of a column of dates."""
+    marked = [cell for cell in cells if any(mark in cell for mark in ",.' \u00a0\u202f’")]
+    marked = marked[:: max(1, len(marked) // _VOTERS)]
+    if sum(map(is_time, marked[:100])) > 0.9 * len(marked[:100]):
+        return []
+    return [*marked, *cells[:: max(1, len(cells) // 500)]]
 
 
 def _names(layout: Layout) -> list[str]:
@@ -309,6 +321,27 @@ def _chosen(contents: Sequence[Content], clock: Clock, options: Options) -> tupl
         place = next(place for place, content in enumerate(contents) if content.kind == "constant")
         return place, "the only column of numbers"
     return found
+
+
+def _unlikely(content: Content, options: Options) -> str:
+    """Why a column that nobody chose is not learnt from: it counts or tells the time, and no other has numbers."""
+    if options.column or content.kind not in UNLIKELY:
+        return ""
+    return (
+        f"The only column of numbers is {content.name!r}, and {content.reason}: that is no series. Choose it by its name if "
+        "it is meant, or give a table with a column that changes."
+    )
+
+
+def _doubt_of_commas(layout: Layout, options: Options) -> str:
+    """What to do if 20,7 was meant as one number, where a file without names has two columns of whole numbers."""
+    if layout.separator != "comma" or options.separator or layout.header or layout.width != 2:
+        return ""
+    if not all(cell.lstrip("-").isdigit() for row in layout.rows for cell in row.cells):
+        return ""
+    return (
+        "The comma is read as dividing two columns. If it is the decimal mark, choose that nothing divides the cells."
+    )
 
 
 def _named_column(contents: Sequence[Content], wanted: str) -> int:

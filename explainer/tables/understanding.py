@@ -186,22 +186,28 @@ class Understanding:
         turned = " The newest rows come first in the file; they are turned round." if self.turned else ""
         if not self.time:
             return f"No column tells the time; the rows are taken as they stand, equally spaced.{turned}"
-        step = f"one row a {self.step}" if self.step else "the rows taken as equally spaced"
+        step = f"one row every {self.step}" if self.step else "the rows taken as equally spaced"
         return f"Time: {self.time}, {step}, from {self.span[0]} to {self.span[1]}.{turned}"
 
     def _said_of_column(self) -> str:
         if not self.column:
             return ""
-        return f"Series: {self.column!r}, {self.chosen}; {len(self.values):,} values."
+        count = f"; {len(self.values):,} values" if self.values else ""
+        return f"Series: {self.column!r}, {self.chosen}{count}."
 
     def _said_of_missing(self) -> str:
         if not self.column:
             return ""
         if not (self.missing or self.left_out):
             return "Nothing is missing."
-        parts = [f"{self.missing:,} of {self.rows:,} cells have no value"] if self.missing else []
+        parts = (
+            [f"{self.missing:,} of {self.rows:,} cells {'has' if self.missing == 1 else 'have'} no value"]
+            if self.missing
+            else []
+        )
         if self.left_out:
-            parts.append(f"{_counted(self.left_out, self.step or 'step')} between the first and the last have no row")
+            verb = "has" if self.left_out == 1 else "have"
+            parts.append(f"{_counted(self.left_out, self.step or 'step')} between the first and the last {verb} no row")
         parts += [
             f"{_counted(count, 'missing value')} at the {end} {'is' if count == 1 else 'are'} cut off"
             for count, end in zip(self.cut, ("beginning", "end"), strict=True)
@@ -209,8 +215,8 @@ class Understanding:
         ]
         if self.filled:
             parts.append(
-                f"{_counted(len(self.filled), 'value')} lie on straight lines between neighbours (the longest gap has "
-                f"{self.longest_gap}, up to {self.gap} are filled)"
+                f"{_counted(len(self.filled), 'value')} {'lies' if len(self.filled) == 1 else 'lie'} on straight lines "
+                f"between neighbours (the longest gap has {self.longest_gap}, up to {self.gap} are filled)"
             )
         return f"Missing: {'; '.join(parts)}."
 

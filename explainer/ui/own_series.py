@@ -173,7 +173,7 @@ def _rows_as_markdown(table: Understanding) -> str:
     if chosen not in numbers:
         numbers = [*numbers[:-1], chosen]
     names = [table.columns[number - 1].name for number in numbers]
-    heads = [f"**{_cell(name)}**" if name == table.column else _cell(name) for name in names]
+    heads = [f":blue-background[{_cell(name)}]" if name == table.column else _cell(name) for name in names]
     lines = [["line", *heads], ["---:", *["---"] * len(numbers)]]
     for place, row in enumerate((*table.head, *table.tail)):
         if place == len(table.head) and table.rows > len(table.head) + len(table.tail):
