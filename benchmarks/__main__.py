@@ -32,6 +32,7 @@ BENCHES: dict[str, tuple[str, str]] = {
     "views": ("looking.measure_views", "the gradient matrix and the biography of heads"),
     "looking": ("looking.measure_share", "the share of a watched run's time that looking takes"),
     "memory": ("memory.measure", "memory of both processes after ten runs"),
+    "tables": ("tables.measure", "tables of a user: mutations of real files, and the reader's time and memory"),
     "induction": ("induction.measure", "induction lesson, from the click to its heads"),
 }
 
