@@ -36,6 +36,7 @@ BENCHES: dict[str, tuple[str, str]] = {
     "looking": ("looking.measure_share", "the share of a watched run's time that looking takes"),
     "memory": ("memory.measure", "memory of both processes after ten runs"),
     "host": ("hosting.measure", "a small host waking up: memory and time to the first figure on a share of a core"),
+    "tables": ("tables.measure", "tables of a user: mutations of real files, and the reader's time and memory"),
     "induction": ("induction.measure", "induction lesson, from the click to its heads"),
 }
 

@@ -12,9 +12,12 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from explainer.config import KNOBS, RunConfig
+
+if TYPE_CHECKING:
+    from explainer.tables import Options, Understanding
 
 ABOUT = """Small sequence models train, and every number inside them can be looked at.
 
@@ -23,6 +26,7 @@ The app itself starts with `make run`, or `streamlit run app.py`."""
 EXAMPLES = """examples:
   python -m explainer train --task adding --model gru --set steps=600 --seed 0
   python -m explainer train --text novel.txt --model transformer --set layers=2 steps=2000
+  python -m explainer train --csv sales.csv --column total --check
   python -m explainer look RUN --lens gradients --step 300 --html gradients.html
   python -m explainer look lesson-hidden --lens hidden --json
   python -m explainer tapes lesson-hidden
@@ -85,8 +89,8 @@ def make_parser() -> Parser:
     data = train.add_mutually_exclusive_group()
     data.add_argument("--text", type=Path, metavar="FILE", help="a text to learn from, with the task text")
     data.add_argument("--csv", type=Path, metavar="FILE", help="a series to learn from, with the task forecast")
-    train.add_argument("--encoding", metavar="NAME", help="of the text, such as Big5; else it is found by the content")
-    train.add_argument("--column", metavar="NAME", help="of the CSV; else its first that does not merely count")
+    train.add_argument("--encoding", metavar="NAME", help="of the file, such as Big5; else it is found by the content")
+    _add_table(train)
     _add_store(train)
     train.set_defaults(act=_train)
 
@@ -138,6 +142,29 @@ def settings_help() -> str:
     return "\n".join(lines)
 
 
+def _add_table(parser: argparse.ArgumentParser) -> None:
+    """How a table is to be read, where what is found out is not what is meant."""
+    table = parser.add_argument_group(
+        "the table of --csv", "What is not said here is found out, and printed before anything trains."
+    )
+    table.add_argument("--column", metavar="NAME|NUMBER", help="the series; default, the first that looks like one")
+    table.add_argument(
+        "--separator", metavar="MARK", help="comma, semicolon, tab, pipe, blanks, none, or the mark itself"
+    )
+    table.add_argument("--decimal", metavar="MARK", help="point or comma")
+    table.add_argument("--thousands", metavar="MARK", help="none, comma, point, blank or apostrophe")
+    table.add_argument("--header", action=argparse.BooleanOptionalAction, help="whether a line of names comes first")
+    table.add_argument(
+        "--missing", nargs="+", action="extend", metavar="VALUE", help="cells that mean “no value”, such as -999"
+    )
+    table.add_argument("--order", metavar="FIRST", help="oldest or newest: the row that comes first in the file")
+    table.add_argument("--gap", type=int, metavar="STEPS", help="longest run of missing values that is filled in")
+    table.add_argument(
+        "--left-out", metavar="HOW", help="times without a row: fill them in, or keep the rows as they are"
+    )
+    table.add_argument("--check", action="store_true", help="print what is understood, and train nothing")
+
+
 def _add_store(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", type=Path, metavar="DIR", help="default, EXPLAINER_STORE or .store in the project")
 
@@ -145,20 +172,58 @@ def _add_store(parser: argparse.ArgumentParser) -> None:
 def _train(options: argparse.Namespace) -> int:
     from explainer.headless.request import requested
 
+    table = _table(options)
+    if options.check:
+        assert table is not None
+        table.series()
+        return 0
     config, data = requested(
         {"task": options.task, "model": options.model, "seed": options.seed},
         options.set,
         text=options.text,
-        table=options.csv,
-        column=options.column,
-        encoding=options.encoding,
+        table=table,
+        encoding=options.encoding if options.csv is None else None,
     )
     from explainer.headless.train import train_run
 
     file = options.text or options.csv
-    read_by = (("--column", options.column), ("--encoding", options.encoding))
-    how = shlex.join([word for option, value in read_by if value is not None for word in (option, value)])
-    return train_run(config, data, options.store, name=file.name if file else "", how=how)
+    how = _table_options(options).words() if table else ["--encoding", options.encoding] if options.encoding else []
+    return train_run(config, data, options.store, name=file.name if file else "", how=shlex.join(how))
+
+
+def _table(options: argparse.Namespace) -> Understanding | None:
+    """What was understood of the table, printed; None where none is named.
+
+    Raises:
+        ValueError: it can't be read, or an option of a table stands without one.
+    """
+    from explainer.headless.table import in_words, understood
+
+    if options.csv is None:
+        given = [word.split("=")[0] for word in _table_options(options).words() if not word.startswith("--encoding")]
+        if given or options.check:
+            raise ValueError(f"{(*given, '--check')[0]} is about a table. Give the file with --csv.")
+        return None
+    table = understood(options.csv, _table_options(options))
+    print(in_words(options.csv, table))
+    return table
+
+
+def _table_options(options: argparse.Namespace) -> Options:
+    """How a table is to be read.
+
+    Raises:
+        ValueError: a value that is none.
+    """
+    from explainer.tables import DECIMALS, SEPARATORS, THOUSANDS, Options, named
+
+    marks = {"separator": SEPARATORS, "decimal": DECIMALS, "thousands": THOUSANDS}
+    others = ("column", "header", "order", "gap", "left_out", "encoding")
+    given = {name: getattr(options, name) for name in (*marks, *others) if getattr(options, name) is not None}
+    given |= {name: named(given[name], names) for name, names in marks.items() if name in given}
+    if options.missing is not None:
+        given["missing"] = tuple(options.missing)
+    return Options(**given)
 
 
 def _look(options: argparse.Namespace) -> int:

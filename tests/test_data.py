@@ -13,22 +13,14 @@ from explainer.data import (
     SUNSPOTS,
     Series,
     check_text,
-    csv_columns,
     data_digest,
     default_text,
     digest,
     parse_number,
-    read_csv,
+    split_numbers,
 )
 
 SENTENCE = "All happy families are alike; each unhappy family is unhappy in its own way.\n" * 3
-VALUES = [str(value) for value in (3, 1.5, -4, 1, 5.25, 9, 2, 6, 5, 3, 5)] * 3
-
-
-def lines(*columns, divided=",", header=None, ending="\n"):
-    """A CSV file of these columns."""
-    rows = [divided.join(cells) for cells in zip(*columns, strict=True)]
-    return ending.join([header, *rows] if header else rows).encode() + ending.encode()
 
 
 # -- text -------------------------------------------------------------------------------------
@@ -113,99 +105,7 @@ def test_unfit_values_are_refused_with_their_row(values, said):
         Series("level", "m", 0, tuple(map(float, values)))
 
 
-# -- CSV --------------------------------------------------------------------------------------
-
-YEARS = [str(year) for year in range(1900, 1900 + len(VALUES))]
-NAMES = [f"station {row}" for row in range(len(VALUES))]
-EXPECTED = tuple(map(float, VALUES))
-
-
-@pytest.mark.parametrize("divided", [",", ";", "\t"])
-@pytest.mark.parametrize("ending", ["\n", "\r\n"])
-def test_divider_and_line_end_do_not_matter(divided, ending):
-    content = lines(YEARS, VALUES, divided=divided, ending=ending, header=f"year{divided}level")
-    assert csv_columns(content) == ["year", "level"]
-    assert read_csv(content, "level").values == EXPECTED
-
-
-def test_the_column_that_merely_counts_is_not_chosen():
-    content = lines(YEARS, NAMES, VALUES, header="year,name,level")
-    assert read_csv(content) == Series("level", "", 1, EXPECTED)
-    assert csv_columns(content) == ["year", "level"]
-
-
-def test_a_file_without_header_gets_numbered_columns():
-    content = lines(NAMES, VALUES)
-    assert csv_columns(content) == ["column 2"]
-    assert read_csv(content).values == EXPECTED
-
-
-def test_one_column_and_nothing_else():
-    assert read_csv(lines(VALUES)).values == EXPECTED
-    assert read_csv(lines(VALUES, header="level")).name == "level"
-
-
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
-def test_byte_order_marks_are_read(encoding):
-    content = lines(VALUES, header="Höhe").decode().encode(encoding)
-    assert csv_columns(content) == ["Höhe"]
-
-
-def test_decimal_commas_between_semicolons():
-    content = lines(YEARS, [value.replace(".", ",") for value in VALUES], divided=";", header="year;level, m")
-    assert read_csv(content, "level, m").values == EXPECTED
-    assert csv_columns(b"1,5;2,5\n3,5;4,5\n") == ["column 1", "column 2"]
-
-
-def test_a_thousands_comma_is_not_taken_for_a_decimal_one():
-    content = lines(YEARS, ['"1,234"'] * len(VALUES), header="year,level")
-    assert csv_columns(content) == ["year"]
-
-
-def test_comments_and_blank_lines_are_passed_over():
-    content = b"# source: a gauge\n\n" + lines(VALUES, header="level")
-    assert read_csv(content).values == EXPECTED
-
-
-def test_equal_and_empty_names_are_told_apart():
-    content = lines(VALUES, VALUES, VALUES, header="level,level,")
-    assert csv_columns(content) == ["level", "level (column 2)", "column 3"]
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (b"", "no rows"),
-        (b"\n \n", "no rows"),
-        (b"name,colour\nsky,blue\n", "None of the 2 columns holds numbers"),
-        (b"level\n", "None of the 1 columns"),
-        (lines(VALUES[:7], header="level"), "7 values"),
-        (lines(["", *VALUES], [*VALUES, "1"], header="level,other"), "Row 1 of column 'level' is empty"),
-        (lines([*VALUES, "n/a"], header="level"), "Row 34 of column 'level' is 'n/a'"),
-        (lines([*VALUES, "nan"], header="level"), "Value 34 of 'level' is nan"),
-        (b"1\n" * 1_000_001, "2,000,002 bytes"),
-        (b"level\n\xff\xfe1", "Byte 7 of the file is not UTF-8"),
-        (b"PK\x03\x04\0\0", "zero bytes"),
-        (b"1," + b"7" * 200_000, "not a CSV"),
-    ],
-)
-def test_unfit_files_are_refused_with_the_way_out(content, said):
-    with pytest.raises(ValueError, match=said):
-        read_csv(content)
-
-
-def test_an_unknown_column_is_refused_with_those_that_exist():
-    with pytest.raises(ValueError, match=r"'depth'. Choose one of: year, level"):
-        read_csv(lines(YEARS, VALUES, header="year,level"), "depth")
-
-
-@given(st.binary(max_size=200))
-def test_any_bytes_are_read_or_refused(content):
-    try:
-        columns = csv_columns(content)
-    except ValueError:
-        return
-    assert columns
+# -- typed numbers --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("text", ["", "seven", "1_000", "nan", "inf", "1e31"])
@@ -216,6 +116,45 @@ def test_what_is_not_a_usable_number_is_refused(text):
 
 def test_numbers_are_read_with_blanks_around_them():
     assert parse_number(" -2.5e-3 ") == -0.0025
+    assert parse_number("−3") == -3
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("20,7 17,9", [20.7, 17.9]),
+        ("20,7\n17,9\n-1,25", [20.7, 17.9, -1.25]),
+        ("20,7; 17; 9,5", [20.7, 17.0, 9.5]),
+        ("1,2,3", [1, 2, 3]),
+        ("1, 2, 3", [1, 2, 3]),
+        ("1,2", [1, 2]),
+        ("1.5,2.5 3.5", [1.5, 2.5, 3.5]),
+        ("1 2\t3\n4", [1, 2, 3, 4]),
+        ("1;2;3", [1, 2, 3]),
+        (" 1 ,2 ", [1, 2]),
+        ("1e3 2,", [1000, 2]),
+        ("", []),
+    ],
+)
+def test_commas_divide_numbers_unless_blanks_do_and_each_number_has_one(text, numbers):
+    assert [parse_number(word) for word in split_numbers(text)] == numbers
+
+
+@pytest.mark.parametrize("text", ["20,7 17", "1,2,3 4", "1,234.5 2,345.6", "1,234.5", "20,7, 17,9", "1,2,3; 4"])
+def test_numbers_that_can_be_read_in_two_ways_are_refused(text):
+    with pytest.raises(ValueError, match=r"more than one way\. Write decimals with a point"):
+        split_numbers(text)
+
+
+def test_a_starred_number_may_have_a_decimal_comma():
+    assert split_numbers("0,5* 0,3 0,25*") == ["0.5*", "0.3", "0.25*"]
+
+
+@given(st.lists(st.floats(-1e6, 1e6).map(lambda value: round(value, 3)), min_size=2, max_size=9))
+def test_decimal_commas_between_blanks_are_read_as_decimal_points_are(values):
+    text = " ".join(f"{value:.3f}" for value in values)
+    assert [parse_number(word) for word in split_numbers(text.replace(".", ","))] == values
+    assert [parse_number(word) for word in split_numbers(text)] == values
 
 
 # -- identity ---------------------------------------------------------------------------------

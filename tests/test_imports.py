@@ -21,6 +21,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "records": (set(), LIGHT),
     "theory": (set(), LIGHT),
     "data": ({"config"}, LIGHT),
+    "tables": ({"config", "data", "limits"}, LIGHT),
     "sweep": ({"config"}, set()),
     "lessons": ({"config", "sweep"}, set()),
     "limits": ({"config", "theory"}, set()),
@@ -38,7 +39,20 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {*LIGHT, "streamlit", "starlette", "orjson", "plotly"},
     ),
     "ui": (
-        {"config", "surgery", "data", "records", "figures", "runs", "player", "lessons", "limits", "theory", "sweep"},
+        {
+            "config",
+            "surgery",
+            "data",
+            "tables",
+            "records",
+            "figures",
+            "runs",
+            "player",
+            "lessons",
+            "limits",
+            "theory",
+            "sweep",
+        },
         {*LIGHT, "streamlit", "starlette"},
     ),
     "headless": (
@@ -46,6 +60,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "config",
             "surgery",
             "data",
+            "tables",
             "records",
             "figures",
             "runs",
@@ -83,6 +98,11 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
 WORKER = {
     "runs.worker", "runs.active", "runs.looking", "runs.recorder", "runs.validating", "runs.views", "runs.warm", "runs.workshop",
 }  # fmt: skip
+#: Modules of the process that reads a table, which may use pandas; only they and what they are started by import them.
+READER = {
+    "tables.reader", "tables.understand", "tables.layout", "tables.times", "tables.columns", "tables.numbers", "tables.gaps",
+    "tables.decoding",
+}  # fmt: skip
 WORKER_PARTS = {"tasks", "models", "training", "lenses", *RULES["runs"][0]}
 
 
@@ -116,6 +136,8 @@ def breaches(path: Path, package: Path = PACKAGE) -> list[str]:
     ours, others = RULES[part]
     if module in WORKER:
         ours, others = WORKER_PARTS, {*others, *TORCH}
+    if module in READER:
+        others = {*others, "pandas"}
     said = []
     for name in sorted(imports_of(path)):
         root, *rest = name.split(".")
@@ -126,6 +148,8 @@ def breaches(path: Path, package: Path = PACKAGE) -> list[str]:
                 said.append(f"{module} imports explainer.{target}")
             elif part != "runs" and part != "headless" and any(deeper.startswith(worker) for worker in WORKER):
                 said.append(f"{module} imports the worker's {deeper}")
+            elif module not in READER and any(f"{deeper}.".startswith(f"{reader}.") for reader in READER):
+                said.append(f"{module} imports the reader's {deeper}")
         elif root not in sys.stdlib_module_names and root not in others:
             said.append(f"{module} imports {root}")
     return said
@@ -150,6 +174,8 @@ def test_a_part_imports_only_what_it_may(path: Path) -> None:
         ("models", "from explainer.runs.store import Store", "models.new imports explainer.runs"),
         ("figures", "def late():\n    import streamlit", "figures.new imports streamlit"),
         ("ui", "from explainer.runs.worker import main", "ui.new imports the worker's runs.worker.main"),
+        ("ui", "from explainer.tables.times import read_dates", "ui.new imports the reader's tables.times.read_dates"),
+        ("tables", "import pandas", "tables.new imports pandas"),
         ("config", "from explainer.theory import pca", "config.new imports explainer.theory"),
     ],
 )
@@ -160,12 +186,15 @@ def test_a_wrong_import_is_found(tmp_path: Path, part: str, line: str, said: str
     assert breaches(file, tmp_path) == [said]
 
 
-def test_the_interface_process_never_loads_torch() -> None:
+def test_the_interface_process_loads_neither_torch_nor_pandas() -> None:
     modules = [
         "app",
-        *(f"explainer.{part}" for part in ("ui.shell", "ui.lesson", "player.routes", "figures", "runs.client")),
+        *(
+            f"explainer.{part}"
+            for part in ("ui.shell", "ui.lesson", "ui.own_series", "player.routes", "figures", "runs.client")
+        ),
     ]
     loaded = [name for name in modules if name not in ("app", "explainer.ui.shell")]
-    code = f"import sys; import {', '.join(loaded)}; print('torch' in sys.modules)"
+    code = f"import sys; import {', '.join(loaded)}; print({{'torch', 'pandas', 'pyarrow'}} & {{*sys.modules}})"
     result = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "False", result.stderr
+    assert result.stdout.strip() == "set()", result.stderr

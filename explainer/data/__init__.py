@@ -8,7 +8,8 @@ from explainer.data.corpus import check_text, default_text, digest, respelled
 from explainer.data.decoding import ENCODINGS, Decoded, decode
 from explainer.data.names import file_name, pasted_name, short_name
 from explainer.data.repeats import repeated_share
-from explainer.data.series import SUNSPOTS, Series, csv_columns, parse_number, read_csv
+from explainer.data.series import SUNSPOTS, Series
+from explainer.data.typed import parse_number, split_numbers
 from explainer.data.windows import check_series_length, check_text_length, training_characters, training_values
 
 __all__ = [
@@ -21,7 +22,6 @@ __all__ = [
     "check_series_length",
     "check_text",
     "check_text_length",
-    "csv_columns",
     "data_digest",
     "decode",
     "default_text",
@@ -29,10 +29,10 @@ __all__ = [
     "file_name",
     "parse_number",
     "pasted_name",
-    "read_csv",
     "repeated_share",
     "respelled",
     "short_name",
+    "split_numbers",
     "training_characters",
     "training_values",
 ]

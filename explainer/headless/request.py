@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from explainer.config import RunConfig
-from explainer.data import alphabet, check_text, decode, read_csv
+from explainer.data import alphabet, check_text, decode
 from explainer.limits import limits
+from explainer.tables import Understanding
 
 
 def requested(
@@ -16,8 +17,7 @@ def requested(
     settings: Sequence[str],
     *,
     text: Path | None = None,
-    table: Path | None = None,
-    column: str | None = None,
+    table: Understanding | None = None,
     encoding: str | None = None,
 ) -> tuple[RunConfig, str | None]:
     """The run that is asked for, and its text or series in canonical form (None: the default one).
@@ -26,12 +26,11 @@ def requested(
         named: fields with an option of their own; None where it was not given.
         settings: "name=value".
         text: a file to learn from with the task `text`.
-        table: a CSV file to learn from with the task `forecast`.
-        column: of the CSV.
+        table: one to learn from with the task `forecast`.
         encoding: of the text; None to find it by the content.
 
     Raises:
-        ValueError: a setting or a file that can't be, with the way out.
+        ValueError: a setting, a file or a column that can't be, with the way out.
     """
     fields = {name: value for name, value in named.items() if value is not None}
     for setting in settings:
@@ -41,18 +40,16 @@ def requested(
         if name in fields:
             raise ValueError(f"{name!r} is set twice. Set it once.")
         fields[name] = value
-    if column is not None and table is None:
-        raise ValueError(f"--column {column[:40]!r} names a column of a CSV file. Give the file with --csv.")
     if encoding is not None and text is None:
-        raise ValueError(f"--encoding {encoding[:40]!r} says how a text is read. Give the file with --text.")
-    for option, file, task in (("--text", text, "text"), ("--csv", table, "forecast")):
-        if file is not None and fields.setdefault("task", task) != task:
+        raise ValueError(f"--encoding {encoding[:40]!r} says how a file is read. Give it with --text or --csv.")
+    for option, given, task in (("--text", text, "text"), ("--csv", table, "forecast")):
+        if given is not None and fields.setdefault("task", task) != task:
             raise ValueError(f"{option} is for the task {task}, and this run's task is {fields['task'][:40]!r}.")
     config = RunConfig().with_texts(fields)
     if text is not None:
         return config, _read(text, encoding or "")
     if table is not None:
-        return config, read_csv(_content(table), column).to_text()
+        return config, table.series().to_text()
     return config, None
 
 

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from explainer.config import RunConfig
-from explainer.data import parse_number
+from explainer.data import parse_number, split_numbers
 from explainer.tasks.base import Batch, Split, Task, masked_mean
 from explainer.theory.baselines import ADDING_TOLERANCE, adding_constant
 
@@ -42,8 +42,8 @@ class Adding(Task):
         return _ask(values, marks)
 
     def read(self, text: str) -> Batch:
-        """Numbers between blanks or commas, the two to add marked by a star: `0.3 0.5* 0.1 0.8*`."""
-        words = text.replace(",", " ").split()
+        """Numbers, divided as `split_numbers` says, the two to add marked by a star: `0.3 0.5* 0.1 0.8*`."""
+        words = split_numbers(text)
         self._check_count(len(words), "numbers")
         marks = [word.endswith(_MARK) for word in words]
         if sum(marks) != 2:

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from explainer.config import RunConfig
-from explainer.data import SUNSPOTS, Series, check_series_length, parse_number, training_values
+from explainer.data import SUNSPOTS, Series, check_series_length, parse_number, split_numbers, training_values
 from explainer.tasks.base import Batch, Split, Task, next_step, open_ended
 from explainer.theory.baselines import ar_rmse, naive_rmse
 
@@ -96,8 +96,8 @@ class Forecast(Task):
         return next_step(self._windows(len(self._values) - 1 - T * torch.arange(count, 0, -1)))
 
     def read(self, text: str) -> Batch:
-        """Numbers between blanks or commas, in the units of the series."""
-        values = [parse_number(word) for word in text.replace(",", " ").split()]
+        """Numbers in the units of the series, divided as `split_numbers` says."""
+        values = [parse_number(word) for word in split_numbers(text)]
         self._check_count(len(values), "numbers")
         return open_ended((torch.tensor(values)[:, None] - self.mean) / self.deviation)
 

@@ -18,12 +18,10 @@ from explainer.data import (
     Series,
     alphabet,
     check_text,
-    csv_columns,
     decode,
     default_text,
     digest,
     pasted_name,
-    read_csv,
     repeated_share,
     short_name,
 )
@@ -32,6 +30,7 @@ from explainer.limits import limits, refuse_if_too_big
 from explainer.runs.inputs import check_length, prepare, training_inputs
 from explainer.ui.backend import client
 from explainer.ui.controls import state_key
+from explainer.ui.own_series import series_form
 from explainer.ui.words import literal
 
 READING = ("text", "forecast")
@@ -94,11 +93,19 @@ def given_text(text: str, name: str = "", read_as: str = "", how: str = "") -> G
     )
 
 
-def given_series(series: Series) -> Given:
-    """A series."""
+def given_series(series: Series, name: str = "", how: str = "") -> Given:
+    """A series.
+
+    Args:
+        name: of its file.
+        how: see `Given`.
+    """
     body = series.to_text()
-    words = f"“{series.name}”: {len(series.values):,} values from {min(series.values):g} to {max(series.values):g}"
-    return Given(digest(body), body, len(series.values), 1, words)
+    source = f"“{short_name(name)}”, " if name else ""
+    words = (
+        f"{source}“{series.name}”: {len(series.values):,} values from {min(series.values):g} to {max(series.values):g}"
+    )
+    return Given(digest(body), body, len(series.values), 1, words, name=short_name(name or series.name), how=how)
 
 
 def given_file(content: bytes, name: str, encoding: str = "") -> Given:
@@ -179,11 +186,11 @@ def own_data(page: str) -> Given | None:
         help="Learn from a text of yours" if task == "text" else "Learn from a column of your own CSV file",
         key=f"{page}-own",
     )
-    with popover, st.container(width=380):
+    with popover, st.container(width=380 if task == "text" else 620):
         if task == "text":
             _text_form(page)
         else:
-            _series_form(page)
+            series_form(page, _use_series)
         trouble = state.get(f"{page}:own-trouble", "")
         if trouble:
             st.error(literal(trouble), icon=":material/error:")
@@ -223,16 +230,6 @@ def _text_form(page: str) -> None:
         )
 
 
-def _series_form(page: str) -> None:
-    state = st.session_state
-    upload = st.file_uploader(
-        "Upload a CSV file", type=["csv", "tsv", "txt"], key=f"{page}:csv", on_change=_use_csv, args=(page, True)
-    )
-    columns = state.get(f"{page}:columns", ())
-    if upload is not None and columns:
-        st.selectbox("Column", columns, key=f"{page}:column", on_change=_use_csv, args=(page, False))
-
-
 def _use_pasted(page: str) -> None:
     _use(page, "text", lambda: given_text(st.session_state[f"{page}:paste"]))
 
@@ -249,25 +246,8 @@ def _use_file(page: str, fresh: bool) -> None:
     _use(page, "text", lambda: given_file(upload.getvalue(), upload.name, encoding))
 
 
-def _use_csv(page: str, fresh: bool) -> None:
-    """Take a column of the uploaded file: of a fresh one, the first that does not merely count."""
-    state = st.session_state
-    upload = state[f"{page}:csv"]
-    if upload is None:
-        return
-    content = upload.getvalue()
-    if fresh:
-        state[f"{page}:columns"] = ()
-        state.pop(f"{page}:column", None)
-
-    def series() -> Given:
-        if fresh:
-            state[f"{page}:columns"] = csv_columns(content)
-        found = read_csv(content, None if fresh else state[f"{page}:column"])
-        state[f"{page}:column"] = found.name
-        return given_series(found)
-
-    _use(page, "forecast", series)
+def _use_series(page: str, make: Callable[[], Series], name: str, how: str) -> None:
+    _use(page, "forecast", lambda: given_series(make(), name, how))
 
 
 def _use(page: str, task: str, make: Callable[[], Given]) -> None:
