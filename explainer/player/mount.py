@@ -102,8 +102,11 @@ def play(
         box = _ask(ask) if tracks and ask else None
         show_without_routes(panels, tracks, key=key, selections=selections or {}, asked=asked, scan=scan, ask=box)
         return None
+    from explainer.ui.access import passed_on
+
     data = {
         "base": base_path(),
+        "key": passed_on() if tracks else "",
         "plotly": PLOTLY_ROUTE,
         "runs": [{"id": track.run, "lenses": list(track.lenses), "live": track.live} for track in tracks],
         "figures": [panel.to_player() for panel in panels],

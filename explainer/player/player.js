@@ -71,6 +71,7 @@ function readParts(buffer) {
 class Tape {
   constructor(run) {
     this.id = run.id;
+    this.key = run.key; // to runs of others on their own data
     this.lenses = run.lenses;
     this.after = -1;
     this.context = "";
@@ -88,7 +89,7 @@ class Tape {
   }
 
   async fetch(base) {
-    const query = new URLSearchParams({ lenses: this.lenses.join(","), after: this.after, context: this.context });
+    const query = new URLSearchParams({ lenses: this.lenses.join(","), after: this.after, context: this.context, key: this.key });
     const answer = await fetch(`${base}api/tape/${encodeURIComponent(this.id)}?${query}`);
     if (!answer.ok || answer.headers.get("content-type") !== "application/octet-stream") {
       throw new Error(`the tape route answered ${answer.status}`);
@@ -109,7 +110,7 @@ class Tape {
 
   /** Ask what a lens sees on the own input, in the operated model, at a kept moment; a sentence if that can't be. */
   async ask(base, lens, step) {
-    const query = new URLSearchParams({ lens, step, input: this.input, surgery: this.surgery });
+    const query = new URLSearchParams({ lens, step, input: this.input, surgery: this.surgery, key: this.key });
     const answer = await fetch(`${base}api/look/${encodeURIComponent(this.id)}?${query}`);
     if (answer.headers.get("content-type") !== "application/octet-stream") return (await answer.json()).error;
     const [head, body, notes] = readParts(await answer.arrayBuffer());
@@ -976,7 +977,7 @@ class Player {
   }
 
   begin(data, first) {
-    this.tapes = data.runs.map((run) => new Tape(run));
+    this.tapes = data.runs.map((run) => new Tape({ ...run, key: data.key }));
     this.selection = { ...data.selection };
     this.follow = false;
     this.playing = false;
@@ -1084,7 +1085,7 @@ class Player {
     if (!wanted) this.reference = null;
     else if (!wanted.run) this.reference = { tapes: this.tapes, step: wanted.step };
     else {
-      const tape = new Tape({ id: wanted.run, lenses: this.tapes[0]?.lenses || [] });
+      const tape = new Tape({ id: wanted.run, lenses: this.tapes[0]?.lenses || [], key: this.data.key });
       tape.input = this.askBox.value;
       tape.surgery = this.surgery;
       this.reference = { tapes: [tape], step: wanted.step };

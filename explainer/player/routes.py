@@ -28,6 +28,7 @@ from explainer.runs.rows import Chunk, Run
 from explainer.runs.store import Store
 from explainer.runs.tape import VIEW, encode, encode_view
 from explainer.surgery import Surgery
+from explainer.ui.access import seen
 
 ANSWER_CHUNKS = 64  # of one answer; the player asks for the rest at once
 ANSWERS_KEPT = 32
@@ -41,9 +42,10 @@ def routes(store: Store, annotator: Annotator) -> list[Route]:
     reader, crowd = Reader(store), Crowd(store)
 
     def tape(request: Request) -> Response:
-        run = store.run(request.path_params["run"])
-        if run is None:
-            return JSONResponse({"error": "There is no such run."}, 404)
+        try:
+            run = seen(reader, request)
+        except ValueError as error:
+            return JSONResponse({"error": str(error)}, 404)
         lenses = [lens for lens in request.query_params.get("lenses", "").split(",") if lens in NOTES]
         after = _whole(request.query_params.get("after"), -1)
         if not run.finished:
@@ -54,7 +56,7 @@ def routes(store: Store, annotator: Annotator) -> list[Route]:
     def look(request: Request) -> Response:
         asked = request.query_params
         try:
-            run = reader.found(request.path_params["run"])
+            run = seen(reader, request)
             step = reader.snapshot_before(run.id, _whole(asked.get("step"), 0))
             lens = asked.get("lens", "")
             surgery = Surgery.from_text(asked.get("surgery", ""))

@@ -1,14 +1,15 @@
 """The user's own text or series: given in a popover, checked, and named by its hash in the run's configuration.
 
 What was given stays in the session under `<page>:own`, by task, so that a change of the task and
-back loses nothing. The configuration's field `data` follows from it whenever the page runs.
+back loses nothing, and in the store for its owner, who finds it there after a reload by the hash in the
+address. The configuration's field `data` follows from it whenever the page runs.
 """
 
 from __future__ import annotations
 
 import codecs
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
@@ -17,7 +18,7 @@ from explainer.data import Series, check_text, csv_columns, digest, read_csv, re
 from explainer.figures.subject import repeated_words
 from explainer.limits import refuse_if_too_big
 from explainer.runs.inputs import check_length, prepare, training_inputs
-from explainer.ui.backend import client
+from explainer.ui.backend import client, owner
 from explainer.ui.controls import state_key
 from explainer.ui.words import literal
 
@@ -66,6 +67,11 @@ def given_series(series: Series) -> Given:
     return Given(digest(body), body, len(series.values), 1, words)
 
 
+def named(given: Given, name: str) -> Given:
+    """The same with the name of the file that it came from, if it has one."""
+    return replace(given, words=f"{name[:60]}: {given.words}") if name else given
+
+
 def text_of_file(content: bytes) -> str:
     """The text in a file: UTF-8, or UTF-16 with its mark.
 
@@ -93,7 +99,9 @@ def refusal(config: RunConfig, given: Given | None) -> str:
     """
     if config.task in READING and given is not None and not given.body:
         kind = "text" if config.task == "text" else "series"
-        return f"The {kind} of this address is not here (any more). Give it again under “Your own data”."
+        return (
+            f"The {kind} of this address is not here (any more), or is somebody's own. Give it under “Your own data”."
+        )
     try:
         if config.task in READING and given is not None:
             check_length(config, given.size)
@@ -119,11 +127,12 @@ def adopt(page: str, config: RunConfig) -> None:
     if known is not None and known.digest == config.data and known.body:
         own[config.task] = known
         return
-    body = client().text(config.data)
+    body = client().text(config.data, owner())
     try:
         if body is None:
-            raise ValueError("not here")
-        own[config.task] = given_text(body) if config.task == "text" else given_series(Series.from_text(body))
+            raise ValueError("not here, or not theirs")
+        given = given_text(body) if config.task == "text" else given_series(Series.from_text(body))
+        own[config.task] = named(given, client().store.text_name(config.data, owner()) or "")
     except ValueError:  # not here, or of another kind than the task reads: `refusal` says so
         own[config.task] = Given(config.data)
 
@@ -159,7 +168,7 @@ def own_data(page: str) -> Given | None:
             if repeated_words(given.repeated):
                 st.caption(repeated_words(given.repeated))
             st.caption(
-                "Kept on this host with the runs made from it. Whoever has the address of such a run can see it."
+                "Kept on this host with the runs made from it, which this browser alone sees, until you share one of them."
             )
         if given:
             st.button("Back to the default data", on_click=_forget, args=(page, task), key=f"{page}-own-forget")
@@ -189,7 +198,7 @@ def _use_pasted(page: str) -> None:
 def _use_file(page: str) -> None:
     upload = st.session_state[f"{page}:file"]
     if upload is not None:
-        _use(page, "text", lambda: given_text(text_of_file(upload.getvalue())))
+        _use(page, "text", lambda: given_text(text_of_file(upload.getvalue())), upload.name)
 
 
 def _use_csv(page: str, fresh: bool) -> None:
@@ -210,14 +219,16 @@ def _use_csv(page: str, fresh: bool) -> None:
         state[f"{page}:column"] = found.name
         return given_series(found)
 
-    _use(page, "forecast", series)
+    _use(page, "forecast", series, upload.name)
 
 
-def _use(page: str, task: str, make: Callable[[], Given]) -> None:
-    """Keep what `make` returns, or the sentence why there is nothing to keep."""
+def _use(page: str, task: str, make: Callable[[], Given], name: str = "") -> None:
+    """Keep what `make` returns, under the name of its file, or the sentence why there is nothing to keep."""
     state = st.session_state
     try:
-        state.setdefault(f"{page}:own", {})[task] = make()
+        given = make()
+        client().keep(given.digest, given.body, owner(), name)
+        state.setdefault(f"{page}:own", {})[task] = named(given, name)
         state[f"{page}:own-trouble"] = ""
     except ValueError as error:
         state[f"{page}:own-trouble"] = str(error)

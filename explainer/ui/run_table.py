@@ -10,13 +10,16 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from explainer.config import RunConfig
 from explainer.figures.compare import differing
 from explainer.figures.theme import FAMILY_NAMES
 from explainer.player.mount import base_path
+from explainer.runs.sharing import is_private
 from explainer.runs.store import Run
-from explainer.ui.backend import annotator, owner
+from explainer.ui.access import query_of
+from explainer.ui.backend import annotator, client, owner
 from explainer.ui.controls import CHOICE_NAMES, LABELS
 from explainer.ui.places import places_for
 from explainer.ui.words import literal
@@ -66,11 +69,10 @@ def row(run: Run, now: float) -> dict[str, str]:
         now: seconds since 1970.
     """
     place = places_for(run.config, run.lenses)[0]
-    whose = "lesson" if run.pinned else "yours" if run.owner == owner() else ""
     metric = literal(str(run.meta.get("metric", "")))
     parameters = run.meta.get("parameters")
     return {
-        "Run": f"[{literal(label(run))}]({base_path()}{place.path}?run={run.id}){_branch(run.config)}",
+        "Run": f"[{literal(label(run))}]({base_path()}{place.path}?{urlencode(query_of(client(), run))}){_branch(run.config)}",
         "Status": run.status,
         "Step": _unbroken(f"{run.step:,} of {run.config.steps:,}"),
         "Result": f"{number(result(run))} {metric}{_measured(run)}",
@@ -78,8 +80,19 @@ def row(run: Run, now: float) -> dict[str, str]:
         "Parameters": UNKNOWN if parameters is None else f"{parameters:,}",
         "Tape": _unbroken(size(run.bytes)),
         "Begun": _unbroken(ago(now - run.created)),
-        "": _unbroken(whose),
+        "": _unbroken(_whose(run)),
     }
+
+
+def _whose(run: Run) -> str:
+    """Whose a run is, and who else sees one on own data."""
+    if run.pinned:
+        return "lesson"
+    if run.owner != owner():
+        return "shared with you" if is_private(run) else ""
+    if not is_private(run):
+        return "yours"
+    return "yours, shared" if client().store.keys_of(run.id) else "yours, for you alone"
 
 
 def _measured(run: Run) -> str:
