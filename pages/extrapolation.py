@@ -18,6 +18,7 @@ from explainer.ui.asking import ask_all, own_input, refusals
 from explainer.ui.backend import runs_of
 from explainer.ui.lesson import example_input, theme
 from explainer.ui.run_table import data_name, title
+from explainer.ui.sharing import says_whose, share_control
 from explainer.ui.sweeping import Listed, SweepPage, board, name_of, open_sweep, outcomes_shown, sweep_transport
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.words import literal
@@ -161,6 +162,8 @@ open_sweep(
 run = one_run()
 if run is not None:
     st.subheader(literal(f"One run: {title(run.config, data_name(run))}"), anchor=False)
+    share_control("extrapolation", [run])
+    says_whose([run])
     play(
         panels(subject(run.config, run.meta), theme()),
         [Track(run.id, ("beyond",))],

@@ -147,7 +147,7 @@ def elsewhere(run: Run) -> None:
             )
         last = max(1, len(text) - 1)
         with st.container(width=280):
-            names = [f"{at} {letter}" for at, letter in enumerate(text.ljust(2, "·"))]
+            names = [f"{at} {literal(letter)}" for at, letter in enumerate(text.ljust(2, "·"))]
             # Its own key for each length: a slider's places may not change under it.
             first, end = st.select_slider(
                 "Stretch",

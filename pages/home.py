@@ -12,7 +12,8 @@ from explainer.figures.subject import subject
 from explainer.player import play
 from explainer.player.mount import Track
 from explainer.runs.store import ACTIVE, Run
-from explainer.ui.backend import client, runs_of
+from explainer.ui.access import query_of
+from explainer.ui.backend import client, hidden_among, runs_of, runs_to_see
 from explainer.ui.lesson import theme
 from explainer.ui.places import LESSON_PLACES, RUNS, grouped, places_for
 from explainer.ui.run_table import data_name, network, title
@@ -30,11 +31,12 @@ def now() -> None:
         st.markdown(f":material/memory: Trains on **{literal(worker.device)}**")
     else:
         st.markdown(":material/hourglass_top: The training process is starting.")
-    active = client().store.runs(*sorted(ACTIVE))
-    if not active:
+    active = runs_to_see(*sorted(ACTIVE))
+    others = hidden_among(*sorted(ACTIVE))
+    if not active and not others:
         st.caption("Nothing is training at the moment.")
         return
-    st.markdown(f"**Running now** ({len(active)})")
+    st.markdown(f"**Running now** ({len(active) + others})")
     for run in active[:MOST_LISTED]:
         place = places_for(run.config, run.lenses)[0]
         done = f"step {run.step:,} of {run.config.steps:,}" if run.status == "running" else run.status
@@ -42,11 +44,13 @@ def now() -> None:
             place.page(),
             label=literal(f"{title(run.config, data_name(run))}: {done}"),
             icon=":material/play_circle:" if run.status == "running" else ":material/schedule:",
-            query_params={"run": run.id},
+            query_params=query_of(client(), run),
             help=f"Open it in {place.title}",
         )
     if len(active) > MOST_LISTED:
         st.page_link(RUNS.page(), label=f"and {len(active) - MOST_LISTED} more")
+    if others:
+        st.caption(f"{others} of them on data of somebody's own")
 
 
 def opening_panel(run: Run) -> Panel:

@@ -11,11 +11,14 @@ import streamlit as st
 from explainer.figures.compare import compare_panel, labels, metric_panel
 from explainer.figures.subject import subject
 from explainer.player import play
+from explainer.runs.sharing import is_private
 from explainer.runs.store import ACTIVE, Run
-from explainer.ui.backend import annotator, client, owner
+from explainer.ui.access import query_of
+from explainer.ui.backend import annotator, client, owner, runs_to_see
 from explainer.ui.lesson import theme
 from explainer.ui.places import LESSON_PLACES, places_for
 from explainer.ui.run_table import computed, data_name, label, network, rows, settings, table, title, vocabulary
+from explainer.ui.sharing import says_whose, share_control
 from explainer.ui.words import literal
 
 MOST_COMPARED = 4
@@ -33,9 +36,9 @@ st.markdown(
 
 def board() -> None:
     """The table, and what can be done with the chosen runs; again every two seconds while something trains."""
-    if live and not client().store.runs(*sorted(ACTIVE)):
+    if live and not runs_to_see(*sorted(ACTIVE)):
         st.rerun()
-    runs = {run.id: run for run in client().runs()}
+    runs = {run.id: run for run in runs_to_see()}
     if not runs:
         st.info("Nothing has run here yet. Open a lesson and press Train.")
         for place in LESSON_PLACES:
@@ -110,7 +113,7 @@ def _actions(chosen: list[Run]) -> None:
         if len(chosen) == 1:
             st.markdown("Open in", width="content")
             for place in places_for(run.config, run.lenses):
-                st.page_link(place.page(), query_params={"run": run.id})
+                st.page_link(place.page(), query_params=query_of(client(), run))
             st.download_button(
                 "Configuration",
                 json.dumps(asdict(run.config), indent=2),
@@ -120,12 +123,16 @@ def _actions(chosen: list[Run]) -> None:
                 on_click="ignore",
                 help="RunConfig.from_json reads it",
             )
+        share_control("runs", chosen)
         if any(each.status in ACTIVE and each.owner == owner() for each in chosen):
             st.button("Stop", icon=":material/stop:", on_click=_stop, args=(chosen,))
         with st.popover("Delete", icon=":material/delete:", key="runs-delete"):
             st.markdown(literal("Delete " + "; ".join(title(each.config, data_name(each)) for each in chosen) + "?"))
             st.caption("The tape is gone for good. The same configuration can be trained again.")
+            if any(is_private(each) and each.owner == owner() for each in chosen):
+                st.caption("Data of yours goes with the last of your runs on it.")
             st.button("Delete for good", type="primary", on_click=_delete, args=(chosen,), key="runs-delete-now")
+    says_whose(chosen)
     for sentence in state.pop("runs:trouble", []):
         st.error(literal(sentence), icon=":material/error:")
 
@@ -170,5 +177,5 @@ def _comparison(runs: list[Run]) -> None:
         _scrolled(table(settings(runs, names, only_different=False)))
 
 
-live = bool(client().store.runs(*sorted(ACTIVE)))
+live = bool(runs_to_see(*sorted(ACTIVE)))
 st.fragment(board, run_every=2.0 if live else None)()

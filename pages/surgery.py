@@ -12,6 +12,7 @@ from explainer.ui import operating
 from explainer.ui.backend import annotator, owner
 from explainer.ui.lesson import EXAMPLES, LIVE, steering, theme
 from explainer.ui.run_table import branch
+from explainer.ui.sharing import says_whose, share_control
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.words import literal
 
@@ -114,6 +115,8 @@ else:
             trouble = str(error)
         operating.branch_control(run, surgery)
         steering("surgery", [run] if run.status in LIVE and run.owner == owner() else [])
+        share_control("surgery", [run])
+    says_whose([run])
     if trouble:
         st.error(literal(trouble), icon=":material/error:")
     operating.write_address(run, SHIPPED, surgery)

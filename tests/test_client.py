@@ -93,13 +93,18 @@ def test_a_run_that_trains_or_has_ended_by_itself_is_only_shown(client: Client, 
 
 
 @pytest.mark.parametrize("status", ["stopped", "failed"])
-def test_a_run_that_ended_early_goes_on_for_whoever_asks(client: Client, status: str) -> None:
+def test_a_run_that_ended_early_goes_on_for_its_owner_and_stays_theirs(client: Client, status: str) -> None:
     run = client.submit(CONFIG, "me")
     put(client, run, "running", status)
     client.store.change(run, attempts=3)
-    assert client.submit(CONFIG, "you") == run
+    assert client.submit(CONFIG, "you") == f"{run}-2", "who asks for another's gets one of their own"
+    assert (the_run(client, run).status, the_run(client, run).owner) == (status, "me")
+    with pytest.raises(ValueError, match="belongs to someone else"):
+        client.delete(run, "you")
+    assert client.submit(CONFIG, "me") == run
     found = the_run(client, run)
-    assert (found.status, found.owner, found.attempts) == ("queued", "you", 0)
+    assert (found.status, found.owner, found.attempts) == ("queued", "me", 0)
+    assert the_run(client, f"{run}-2").config == found.config, "and so the same numbers"
 
 
 def test_an_altered_run_is_not_what_was_asked_for(client: Client) -> None:
@@ -148,7 +153,7 @@ def test_what_this_host_cannot_do_is_refused_before_it_is_queued(client: Client)
         client.submit(replace(CONFIG, steps=900_000), "me")
     with pytest.raises(ValueError, match="Unknown lens 'magic'"):
         client.submit(CONFIG, "me", ["magic"])
-    assert client.runs() == []
+    assert client.store.runs() == []
 
 
 # -- data -------------------------------------------------------------------------------------
@@ -169,7 +174,8 @@ def test_the_default_text_is_part_of_the_run(client: Client) -> None:
     run = the_run(client, client.submit(config, "me"))
     assert run.id == config.run_id(data_digest(config))
     assert run.config.data == ""
-    assert client.text(run.data) == default_text()
+    assert client.store.text(run.data) == default_text()
+    assert client.text(run.data, "me") is None, "nobody's own"
 
 
 def test_an_own_text_is_normalised_kept_and_found_again_by_its_hash(client: Client) -> None:
@@ -178,9 +184,9 @@ def test_an_own_text_is_normalised_kept_and_found_again_by_its_hash(client: Clie
     assert run.meta == {"data_name": "a " + "b" * 57 + "…", "data_how": "-x"}
     assert the_run(client, client.submit(replace(CONFIG, seed=9), "you", name="none")).meta == {}
     assert run.config.data == run.data == digest(TEXT)
-    assert client.text(run.data) == TEXT
-    assert client.submit(replace(config, data=digest(TEXT)), "you") == run.id
-    assert client.submit(config, "you", data=TEXT) == run.id
+    assert client.text(run.data, "me") == TEXT
+    assert client.submit(replace(config, data=digest(TEXT)), "me") == run.id
+    assert client.submit(config, "me", data=TEXT) == run.id
 
 
 def test_data_that_is_not_here_or_not_fit_is_refused(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,7 +204,7 @@ def test_data_that_is_not_here_or_not_fit_is_refused(client: Client, monkeypatch
     monkeypatch.setenv("EXPLAINER_MAX_TEXT_BYTES", "999")
     with pytest.raises(ValueError, match="999"):
         client.submit(config, "me", data=TEXT)
-    assert client.runs() == []
+    assert client.store.runs() == []
 
 
 # -- steering ---------------------------------------------------------------------------------

@@ -230,6 +230,8 @@ def test_a_text_of_ones_own_is_learnt(ask: Ask, store: Store, tmp_path: Path) ->
     assert run is not None
     assert run.config.task == "text"
     assert store.text(run.config.data) == "the cat sat on the mat\n" * 40
+    (key,) = store.keys_of(run.id)
+    assert f"runs?run={run.id}&key={key}" in out, "in the app nobody owns it"
     assert run.meta["inputs"] == len(set("the cat sat on the mat\n"))
 
 

@@ -271,9 +271,37 @@ def test_each_task_keeps_what_it_was_given() -> None:
     assert chosen(page.selectbox[0].set_value("text").run()) == [digest(RIDDLE), RIDDLE]
 
 
-def test_an_address_finds_its_data_in_the_store(store: Store) -> None:
-    store.save_text(digest(RIDDLE), RIDDLE)
-    assert chosen(opened(task="text", data=digest(RIDDLE))) == [digest(RIDDLE), RIDDLE]
+@pytest.mark.parametrize("way", ["pasted", "uploaded"])
+def test_what_was_not_trained_yet_is_there_after_a_reload_for_its_owner_alone(way: str) -> None:
+    page = opened(task="text")
+    if way == "pasted":
+        paste(page, RIDDLE)
+    else:
+        page.file_uploader[0].set_value(("my *riddle*.txt", RIDDLE.encode(), "text/plain")).run()
+    again = AppTest.from_function(_page, default_timeout=30)
+    again.session_state["owner"] = page.session_state["owner"]
+    again.query_params |= {"task": "text", "data": digest(RIDDLE)}
+    assert chosen(again.run()) == [digest(RIDDLE), RIDDLE]
+    assert any(r"my \*riddle\*\.txt\:" in each.value for each in again.markdown) == (way == "uploaded")
+    assert chosen(opened(task="text", data=digest(RIDDLE))) == [digest(RIDDLE), ""], "another session"
+
+
+def test_a_series_is_there_after_a_reload_too() -> None:
+    rows = "".join(f"{1900 + n},{n * n % 37}\n" for n in range(53))
+    page = opened(task="forecast")
+    page.file_uploader[0].set_value(("a.csv", f"year,sales\n{rows}".encode(), "text/csv")).run()
+    again = AppTest.from_function(_page, default_timeout=30)
+    again.session_state["owner"] = page.session_state["owner"]
+    again.query_params |= {"task": "forecast", "data": str(chosen(page)[0])}
+    assert chosen(again.run()) == chosen(page)
+
+
+def test_a_text_that_this_host_does_not_take_is_not_kept(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXPLAINER_MAX_TEXT_BYTES", "300")
+    page = paste(opened(task="text"), RIDDLE)
+    assert "this host allows 300" in page.error[0].value.replace("\\", "")
+    assert chosen(page) == ["", None]
+    assert store.text(digest(RIDDLE)) is None
 
 
 def test_an_address_with_data_of_another_kind_or_none_gives_no_body(store: Store) -> None:

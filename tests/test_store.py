@@ -22,7 +22,18 @@ from explainer.runs.store import Chunk, Draft, IllegalChange, Store, StoreError,
 
 PROJECT = Path(__file__).resolve().parents[1]
 CONFIG = RunConfig(task="adding", length=7, width=5, batch=3, steps=11)
-TABLES = {"runs", "chunks", "checkpoints", "texts", "commands", "worker", "looks", "watching", "sweeps", "migrations"}
+TABLES = {
+    "runs",
+    "chunks",
+    "checkpoints",
+    "texts",
+    "commands",
+    "worker",
+    "looks",
+    "watching",
+    "sweeps",
+    "migrations",
+} | {"shares", "text_owners"}
 STATUSES = ("queued", "running", "paused", "done", "stopped", "diverged", "failed")
 # Written out once more, so that a slip in the code's own table shows.
 LEGAL = {

@@ -143,8 +143,10 @@ def test_the_same_sweep_again_is_the_same_and_stays_its_owners(client: Client, s
     with pytest.raises(ValueError, match="belongs to someone else"):
         client.stop_sweep(number, "you")
     client.stop_sweep(number, "me")
-    client.submit_sweep(SWEEP, "you")
-    client.stop_sweep(number, "you")
+    own = client.submit_sweep(SWEEP, "you")
+    assert own != number, "a sweep that was stopped stays with the one who began it"
+    client.stop_sweep(own, "you")
+    assert client.submit_sweep(SWEEP, "me") == number
 
 
 def test_a_sweep_that_is_not_there_cannot_be_stopped(client: Client) -> None:

@@ -24,6 +24,7 @@ from explainer.lenses import LENSES
 from explainer.runs.active import record
 from explainer.runs.claim import Taken
 from explainer.runs.client import Client
+from explainer.runs.sharing import is_private
 from explainer.runs.store import Run, Store, default_path
 from explainer.runs.tape import join_metrics
 from explainer.training import set_threads
@@ -58,6 +59,8 @@ def train_run(
     progress = Progress(config.steps, sys.stdout)
     with interruptions() as told:
         run = client.submit(config, OWNER, lenses, data, name=name, how=how)
+        if is_private(client.found(run)):
+            progress.say(f"It is on own data: in the app it opens at runs?run={run}&key={client.share([run], OWNER)}")
         if client.found(run).finished:
             progress.say(f"Run {run} is recorded already.")
         alone = True

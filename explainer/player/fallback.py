@@ -59,7 +59,7 @@ def show_without_routes(
             _draw(panels, reels, step or 0, selection, key)
         for run in runs:
             if run.message:
-                st.caption(run.message.replace("\\", "").replace("[", "").replace("*", ""))
+                st.caption(literal(run.message))
         if live and not any(run.status in ("queued", "running") for run in runs):
             st.rerun()
 

@@ -107,8 +107,11 @@ def play(
             panels, tracks, key=key, selections=selections or {}, asked=asked, start=start or {}, scan=scan, ask=box
         )
         return None
+    from explainer.ui.access import passed_on
+
     data = {
         "base": base_path(),
+        "key": passed_on() if tracks else "",
         "plotly": PLOTLY_ROUTE,
         "runs": [{"id": track.run, "lenses": list(track.lenses), "live": track.live} for track in tracks],
         "figures": [panel.to_player() for panel in panels],

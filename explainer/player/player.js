@@ -75,6 +75,7 @@ class Busy extends Error {}
 class Tape {
   constructor(run) {
     this.id = run.id;
+    this.key = run.key; // to runs of others on their own data
     this.lenses = run.lenses;
     this.after = -1;
     this.context = "";
@@ -92,7 +93,7 @@ class Tape {
   }
 
   async fetch(base) {
-    const query = new URLSearchParams({ lenses: this.lenses.join(","), after: this.after, context: this.context });
+    const query = new URLSearchParams({ lenses: this.lenses.join(","), after: this.after, context: this.context, key: this.key });
     const answer = await fetch(`${base}api/tape/${encodeURIComponent(this.id)}?${query}`);
     if (!answer.ok || answer.headers.get("content-type") !== "application/octet-stream") {
       if (answer.status === 503) throw new Busy("the store can't be read at the moment");
@@ -117,7 +118,7 @@ class Tape {
    * { again: milliseconds } if too many questions wait at the moment.
    */
   async ask(base, lens, step) {
-    const query = new URLSearchParams({ lens, step, input: this.input, surgery: this.surgery });
+    const query = new URLSearchParams({ lens, step, input: this.input, surgery: this.surgery, key: this.key });
     const answer = await fetch(`${base}api/look/${encodeURIComponent(this.id)}?${query}`);
     if (answer.status === 429) return { again: 1000 * (Number(answer.headers.get("retry-after")) || 1) };
     if (answer.headers.get("content-type") !== "application/octet-stream") return (await answer.json()).error;
@@ -989,7 +990,7 @@ class Player {
   }
 
   begin(data, first) {
-    this.tapes = data.runs.map((run) => new Tape(run));
+    this.tapes = data.runs.map((run) => new Tape({ ...run, key: data.key }));
     this.selection = { ...data.selection };
     this.follow = false;
     this.playing = false;
@@ -1099,7 +1100,7 @@ class Player {
     if (!wanted) this.reference = null;
     else if (!wanted.run) this.reference = { tapes: this.tapes, step: wanted.step };
     else {
-      const tape = new Tape({ id: wanted.run, lenses: this.tapes[0]?.lenses || [] });
+      const tape = new Tape({ id: wanted.run, lenses: this.tapes[0]?.lenses || [], key: this.data.key });
       tape.input = this.askBox.value;
       tape.surgery = this.surgery;
       this.reference = { tapes: [tape], step: wanted.step };

@@ -33,7 +33,7 @@ from explainer.runs.reader import Reader
 from explainer.runs.rows import Piece, Run
 from explainer.runs.store import Store, StoreError
 from explainer.surgery import Surgery
-from explainer.ui.backend import OWNER_COOKIE
+from explainer.ui.access import OWNER_COOKIE, seen
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def routes(store: Store, annotator: Annotator, patience: float = PATIENCE) -> li
     reader, crowd, seats, waiting = Reader(store), Crowd(store, annotator), Seats(), Waiting(store)
 
     async def tape(request: Request) -> Response:
-        run = await crowd.read(_found, store, request)
+        run = await crowd.read(_found, reader, request)
         lenses = _lenses(request.query_params.get("lenses", ""))
         if not run.finished:
             crowd.watch(run.id, lenses)
@@ -71,7 +71,7 @@ def routes(store: Store, annotator: Annotator, patience: float = PATIENCE) -> li
         return _sent(crowd, request, answer)
 
     async def look(request: Request) -> Response:
-        run = await crowd.read(_found, store, request)
+        run = await crowd.read(_found, reader, request)
         question = _Question(request)
         try:
             async with asyncio.timeout(patience), seats.seat(_visitor(request)):
@@ -173,17 +173,16 @@ class _Question:
         return look_answer(annotator, run, step, self.lens, where, asked=bool(self.text))
 
 
-def _found(store: Store, request: Request) -> Run:
+def _found(reader: Reader, request: Request) -> Run:
     """The run that a request is about, if its visitor may see it.
 
     Raises:
-        NotThere: there is none of that name.
+        NotThere: there is none of that name, or none for them.
     """
-    name = request.path_params["run"]
-    run = store.run(name) if name.isascii() and name.isprintable() else None
-    if run is None:
-        raise NotThere("There is no such run. It may have been deleted; start it again.")
-    return run
+    try:
+        return seen(reader, request)
+    except ValueError as error:
+        raise NotThere(str(error)) from None
 
 
 def _visitor(request: Request) -> str:

@@ -10,8 +10,9 @@ from explainer.data import data_digest, short_name
 from explainer.limits import limits, refuse_if_too_big, refuse_sweep_if_too_big
 from explainer.runs.again import learns_own
 from explainer.runs.inputs import NO_PARENT, Prepared, check_parent, prepare, training_inputs
-from explainer.runs.reader import LATEST, Reader, check_lens
-from explainer.runs.store import ACTIVE, Run
+from explainer.runs.reader import LATEST, NO_RUN, Reader, check_lens
+from explainer.runs.sharing import is_private
+from explainer.runs.store import ACTIVE, Run, StoredSweep
 from explainer.sweep import Sweep, hashed
 
 __all__ = ["LATEST", "Client", "training_inputs"]
@@ -38,14 +39,16 @@ class Client(Reader):
     ) -> str:
         """Ask for a run, or join the one that exists.
 
-        A run whose configuration and data are the same is shared, also between people; one that
-        ended early goes on from where it was. A run that was altered by hand, or that someone else
-        has paused, is not what was asked for: then a new one begins with "-2", "-3" … behind its id.
+        A run whose configuration is the same is shared, also between people; one's own that ended early goes on
+        from where it was. A run that was altered by hand, that someone else has paused or stopped or that failed
+        for them, or that is on data of their own, is not for the one who asks: then a run of their own begins,
+        with "-2", "-3" … behind its id and the same numbers. A run stays with the one who asked for it first.
 
         Args:
             owner: the session; only it may steer the run.
             lenses: names of what should look while it trains.
-            data: the user's own text, or a series' canonical text.
+            data: the user's own text, or a series' canonical text. What the configuration names instead must
+                have been given by the same owner.
             parent: the run that it is compared with; one that is branched has it in its configuration.
             name: what the user's own data is called; of a branch, as its parent's.
             how: the options of the command line that read the file so, such as "--encoding Big5".
@@ -61,12 +64,12 @@ class Client(Reader):
         for lens in lenses:
             check_lens(lens)
         if config.branched_from:
-            branched = self._check_branch(config)
+            branched = self._check_branch(config, owner)
             parent = branched.id
             name, how = name or branched.meta.get("data_name", ""), how or branched.meta.get("data_how", "")
             if data is None and branched.data not in ("", data_digest(config)):
                 data = self.store.text(branched.data)  # the default text of another version of Python
-        prepared = self._prepare(config, data)
+        prepared = self._prepare(config, owner, data)
         refuse_if_too_big(prepared.config, *training_inputs(prepared.config, prepared.body or None))
         with self.store.transaction():
             return self._ask_for(prepared, owner, lenses, parent, told=_told(prepared.config, name, how))
@@ -88,19 +91,37 @@ class Client(Reader):
         lenses = tuple(dict.fromkeys(lenses))
         for lens in lenses:
             check_lens(lens)
-        prepared = [self._prepare(config, data) for config in sweep.configs]
+        prepared = [self._prepare(config, owner, data) for config in sweep.configs]
         refuse_sweep_if_too_big([(each.config, *training_inputs(each.config, each.body or None)) for each in prepared])
-        number = hashed([each.config.run_id(each.digest) for each in prepared])
         with self.store.transaction():
-            known = self.store.sweep(number)
+            number, known = self._sweep_for(prepared, owner)
             still = known is not None and any(
                 run is not None and run.status in ACTIVE for run in map(self.store.run, known.runs)
             )
             if not still:
                 self._check_queue(owner)
             runs = [self._ask_for(each, owner, lenses, sweep=number) for each in prepared]
-            self.store.save_sweep(number, sweep, runs, known.owner if known is not None and still else owner)
+            self.store.save_sweep(number, sweep, runs, known.owner if known is not None else owner)
         return number
+
+    def _sweep_for(self, prepared: Sequence[Prepared], owner: str) -> tuple[str, StoredSweep | None]:
+        """The id of a sweep of these runs, and the sweep if there is one.
+
+        Somebody else's is shared as long as nothing of it is missing and nothing has to be gone on with: else it
+        would change under them. Then, and on own data, the sweep is the owner's own.
+        """
+        ids = [each.config.run_id(each.digest) for each in prepared]
+        number = hashed(ids)
+        known = self.store.sweep(number)
+        theirs = known is not None and known.owner != owner
+        places = [self._place(each, owner) for each in prepared]
+        changes = known is not None and (
+            known.runs != tuple(name for name, _ in places) or any(found is None for _, found in places)
+        )
+        if any(each.config.data for each in prepared) or (theirs and changes):
+            number = hashed([*ids, owner])
+            known = self.store.sweep(number)
+        return number, known
 
     def _ask_for(
         self,
@@ -112,47 +133,65 @@ class Client(Reader):
         told: Mapping[str, str] | None = None,
     ) -> str:
         """Create or join a run, inside a transaction; for a sweep it waits with the others of that."""
+        run, found = self._place(prepared, owner)
+        if prepared.config.data:
+            self.keep(prepared.digest, prepared.body, owner)
+        if found is not None:
+            self._join(found, owner, lenses, sweep)
+            return run
+        if not sweep:
+            self._check_queue(owner)
+        if prepared.digest:
+            self.store.save_text(prepared.digest, prepared.body)
+        self.store.create(
+            run,
+            prepared.config,
+            owner=owner,
+            lenses=lenses,
+            data=prepared.digest,
+            parent=parent,
+            sweep=sweep,
+            meta=told,
+        )
+        return run
+
+    def _place(self, prepared: Prepared, owner: str) -> tuple[str, Run | None]:
+        """The id under which an owner's wish is met, and the run if one is there to be joined."""
         for run in _names(prepared.config.run_id(prepared.digest)):
             found = self.store.run(run)
-            if found is None:
-                if not sweep:
-                    self._check_queue(owner)
-                if prepared.digest:
-                    self.store.save_text(prepared.digest, prepared.body)
-                self.store.create(
-                    run,
-                    prepared.config,
-                    owner=owner,
-                    lenses=lenses,
-                    data=prepared.digest,
-                    parent=parent,
-                    sweep=sweep,
-                    meta=told,
-                )
-                return run
-            if not found.altered and (found.status != "paused" or found.owner == owner):
-                self._join(found, owner, lenses, sweep)
-                return run
+            if found is None or _joinable(found, owner):
+                return run, found
         raise AssertionError("names never end")
 
-    def _check_branch(self, config: RunConfig) -> Run:
-        """The run that `config` goes on from, if it can."""
+    def keep(self, digest: str, body: str, owner: str, name: str = "") -> None:
+        """Keep a text or series for who gave it, so that they find it again before anything was trained on it.
+
+        Args:
+            digest: SHA-256 of `body`.
+            name: what its owner calls it, such as the file's name.
+
+        Raises:
+            ValueError: it is longer than this host allows.
+        """
+        _refuse_too_long(body)
+        with self.store.transaction():
+            self.store.save_text(digest, body)
+            self.store.own_text(digest, owner, name)
+
+    def _check_branch(self, config: RunConfig, owner: str) -> Run:
+        """The run that `config` goes on from, if it can, and if it is not somebody else's on data of their own."""
         assert config.branched_from is not None, config
         name, step = config.branched_from
         parent = self.store.run(name)
-        if parent is None or step not in self.snapshots(name):
+        if parent is None or _of_another(parent, owner) or step not in self.snapshots(name):
             raise ValueError(NO_PARENT.format(name, step))
         check_parent(config, parent.config)
         return parent
 
-    def _prepare(self, config: RunConfig, data: str | None) -> Prepared:
+    def _prepare(self, config: RunConfig, owner: str, data: str | None) -> Prepared:
         if data is None and config.data:
-            data = self.store.text(config.data)
-        size, most = len((data or "").encode(errors="replace")), limits().text_bytes
-        if size > most:
-            raise ValueError(
-                f"The text or series has {size:,} bytes, and this host allows {most:,.0f}. Give a shorter one."
-            )
+            data = self.text(config.data, owner)
+        _refuse_too_long(data or "")
         return prepare(config, data)
 
     def _join(self, run: Run, owner: str, lenses: Sequence[str], sweep: str = "") -> None:
@@ -165,7 +204,7 @@ class Client(Reader):
         if run.status in ("stopped", "failed"):
             if not sweep:
                 self._check_queue(owner)
-            self.store.change(run.id, owner=owner, attempts=0, sweep=sweep)
+            self.store.change(run.id, attempts=0, sweep=sweep)
             self.store.set_status(run.id, "queued")
         elif run.status == "paused":
             self.store.command(run.id, "resume")
@@ -237,7 +276,7 @@ class Client(Reader):
             self.store.change(run, altered=True)
 
     def delete(self, run: str, owner: str) -> None:
-        """Remove an own run and its tape.
+        """Remove an own run and its tape; data of one's own goes with the last of one's runs on it.
 
         Raises:
             ValueError: it is someone else's, ships with the project, or still trains.
@@ -250,6 +289,29 @@ class Client(Reader):
             if found.status in ACTIVE and found.status != "queued":
                 raise ValueError("This run still trains. Stop it first, then delete it.")
             self.store.delete(run)
+            if is_private(found):
+                self.store.disown_text(found.data, owner)
+
+    def share(self, runs: Sequence[str], owner: str) -> str:
+        """A key that opens own runs for whoever has it, until `unshare`.
+
+        Raises:
+            ValueError: one of them is gone, or someone else's.
+        """
+        with self.store.transaction():
+            for run in runs:
+                self._own(run, owner)
+            return self.store.share(runs)
+
+    def unshare(self, run: str, owner: str) -> None:
+        """Take back all keys to an own run.
+
+        Raises:
+            ValueError: it is gone, or someone else's.
+        """
+        with self.store.transaction():
+            self._own(run, owner)
+            self.store.unshare(run)
 
     def _steer(self, run: str, owner: str, kind: str, value: str = "") -> None:
         with self.store.transaction():
@@ -260,6 +322,8 @@ class Client(Reader):
 
     def _own(self, run: str, owner: str) -> Run:
         found = self.found(run)
+        if _of_another(found, owner):
+            raise ValueError(NO_RUN.format(run[:80]))
         if found.pinned or found.owner != owner:
             raise ValueError("This run belongs to someone else. Start one of your own with another seed.")
         return found
@@ -275,3 +339,23 @@ def _names(run_id: str) -> Iterator[str]:
     yield run_id
     for number in count(2):
         yield f"{run_id}-{number}"
+
+
+def _of_another(run: Run, owner: str) -> bool:
+    """Whether a run is on data that somebody else gave for it."""
+    return is_private(run) and run.owner != owner
+
+
+def _joinable(run: Run, owner: str) -> bool:
+    """Whether a run is what its configuration says, and who asks for that may have this one."""
+    if run.altered:
+        return False
+    return run.owner == owner or not (is_private(run) or run.status in ("paused", "stopped", "failed"))
+
+
+def _refuse_too_long(data: str) -> None:
+    size, most = len(data.encode(errors="replace")), limits().text_bytes
+    if size > most:
+        raise ValueError(
+            f"The text or series has {size:,} bytes, and this host allows {most:,.0f}. Give a shorter one."
+        )

@@ -143,6 +143,37 @@ MIGRATIONS: tuple[Migration, ...] = (
         "who asks",  # so that visitors take turns
         ("ALTER TABLE looks ADD COLUMN asker TEXT NOT NULL DEFAULT ''",),
     ),
+    (
+        "whose data",  # what was given before belongs to the owners of the runs on it
+        (
+            """ALTER TABLE runs ADD COLUMN private INTEGER GENERATED ALWAYS AS (
+                CASE WHEN json_valid(config) THEN
+                    COALESCE(json_extract(config, '$.data'), '') != ''
+                    AND COALESCE(json_extract(config, '$.task'), '') IN ('text', 'forecast')
+                ELSE data != '' END
+            ) VIRTUAL""",
+            "CREATE INDEX runs_private ON runs (owner, status) WHERE private = 1",
+            """CREATE TABLE text_owners (
+                digest TEXT NOT NULL,
+                owner TEXT NOT NULL,
+                name TEXT NOT NULL,
+                created REAL NOT NULL,
+                PRIMARY KEY (digest, owner)
+            )""",
+            """CREATE TABLE shares (
+                key TEXT NOT NULL,
+                run TEXT NOT NULL,
+                created REAL NOT NULL,
+                PRIMARY KEY (key, run)
+            )""",
+            "CREATE INDEX shares_by_run ON shares (run)",
+            "CREATE TRIGGER runs_shared AFTER DELETE ON runs BEGIN DELETE FROM shares WHERE run = OLD.id; END",
+            "CREATE TRIGGER texts_owned AFTER DELETE ON texts "
+            "BEGIN DELETE FROM text_owners WHERE digest = OLD.digest; END",
+            "INSERT INTO text_owners SELECT data, owner, '', MIN(created) FROM runs "
+            "WHERE private = 1 AND owner != '' GROUP BY data, owner",
+        ),
+    ),
 )
 
 

@@ -8,12 +8,15 @@ from typing import Any
 
 from explainer.limits import limits
 from explainer.records import RECORDS
+from explainer.runs.sharing import Viewer
 from explainer.runs.store import Chunk, Piece, Run, Store, WorkerState
 from explainer.runs.tape import LARGEST_VIEW, VIEW, decode_view
 from explainer.surgery import Surgery
 
 LATEST = -1
 """As the step of a look: the weights of this moment, or of the end of a run."""
+NO_RUN = "There is no run {!r} here. It may have been deleted, or it is on data of somebody's own; start it again."
+"""One sentence for what is not here and for what may not be seen, so that it tells nobody which."""
 
 OVERTAKEN = "The question was overtaken by newer ones, or the run was deleted. Ask again."
 
@@ -36,20 +39,32 @@ class Reader:
         """
         found = self.store.run(run)
         if found is None:
-            raise ValueError(f"There is no run {run[:80]!r} here. It may have been deleted; start it again.")
+            raise ValueError(NO_RUN.format(run[:80]))
         return found
 
-    def runs(self) -> list[Run]:
-        """All runs, the newest first."""
-        return self.store.runs()
+    def seen(self, run: str, viewer: Viewer) -> Run:
+        """One run that the viewer may see.
+
+        Raises:
+            ValueError: there is none of that id, or it is somebody else's on data of their own.
+        """
+        found = self.found(run)
+        if not self.store.seen([run], viewer):
+            raise ValueError(NO_RUN.format(run[:80]))
+        return found
+
+    def runs(self, viewer: Viewer, *statuses: str) -> list[Run]:
+        """All runs that the viewer may see, or those of some statuses, the newest first."""
+        hidden = self.store.hidden(viewer)
+        return [run for run in self.store.runs(*statuses) if run.id not in hidden]
 
     def chunks(self, run: str, after: int = -1, kinds: Sequence[str] | None = None) -> list[Chunk]:
         """Chunks of the tape with numbers above `after`."""
         return self.store.chunks(run, after, kinds)
 
-    def text(self, digest: str) -> str | None:
-        """A stored text or series."""
-        return self.store.text(digest)
+    def text(self, digest: str, owner: str) -> str | None:
+        """A text or series that this owner gave; None for anybody else."""
+        return None if self.store.text_name(digest, owner) is None else self.store.text(digest)
 
     def snapshots(self, run: str) -> list[int]:
         """Steps whose weights are kept: those that can be looked at again."""

@@ -9,6 +9,8 @@ The contract:
 | chunks | worker | append-only, numbered from 0 without gaps, never changed |
 | checkpoints | worker | the latest one of each run: everything needed to go on |
 | texts | client | a text or series under its SHA-256 |
+| text_owners | client | who gave a text or series, and what they call it |
+| shares | client | keys that open runs on somebody's own data for others; gone with the run |
 | commands | client, then worker | the worker removes one in the transaction that writes its effect |
 | looks | client asks, worker answers | one row for each (run, step, lens, input, surgery) |
 | watching | client | heartbeats of viewers, a few seconds long |
@@ -39,6 +41,7 @@ from explainer.runs.database import StoreError
 from explainer.runs.ledger import IllegalChange, Ledger
 from explainer.runs.mailbox import Mailbox
 from explainer.runs.rows import ACTIVE, FINISHED, Chunk, Command, Draft, Look, Piece, Run, StoredSweep, WorkerState
+from explainer.runs.sharing import ShareTable
 from explainer.runs.sweep_table import SweepTable
 
 __all__ = [
@@ -59,7 +62,7 @@ __all__ = [
 ]
 
 
-class Store(Ledger, Mailbox, SweepTable):
+class Store(Ledger, Mailbox, SweepTable, ShareTable):
     """All tables over one SQLite file in `folder`; safe to share between threads."""
 
 

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from functools import cache
-
-import streamlit as st
 
 from explainer.figures.panel import Frame, Reel
 from explainer.lessons import LESSONS
 from explainer.player.annotate import Annotator
 from explainer.player.mount import Track
 from explainer.runs.client import Client
+from explainer.runs.rows import StoredSweep
 from explainer.runs.store import Run, Store, default_path
 from explainer.runs.tape import VIEW
+from explainer.ui.access import OWNER_COOKIE, owner, viewer
 
-OWNER_COOKIE = "unrolled_owner"
+__all__ = [
+    "OWNER_COOKIE",
+    "annotator",
+    "answers_of",
+    "client",
+    "complete_lessons",
+    "hidden_among",
+    "owner",
+    "reels_of",
+    "runs_of",
+    "runs_to_see",
+    "store",
+    "sweep_of",
+]
 
 
 @cache
@@ -47,17 +59,28 @@ def complete_lessons() -> None:
                 client().fill(name, lens)
 
 
-def owner() -> str:
-    """Who is asking: a browser by its cookie (set by the shell), else this session."""
-    cookie = st.context.cookies.get(OWNER_COOKIE, "")
-    if len(cookie) == 32 and cookie.isalnum():
-        return cookie
-    return str(st.session_state.setdefault("owner", uuid.uuid4().hex))
-
-
 def runs_of(ids: Sequence[str]) -> list[Run]:
-    """The runs that are (still) in the store, in the order asked."""
-    return [run for run in map(store().run, ids) if run is not None]
+    """The runs that are (still) in the store and that the viewer may see, in the order asked."""
+    seen = store().seen(ids, viewer())
+    return [run for run in map(store().run, ids) if run is not None and run.id in seen]
+
+
+def runs_to_see(*statuses: str) -> list[Run]:
+    """All runs that the viewer may see, or those of some statuses, the newest first."""
+    return client().runs(viewer(), *statuses)
+
+
+def hidden_among(*statuses: str) -> int:
+    """How many runs of some statuses the viewer may not see."""
+    return len(store().hidden(viewer(), *statuses))
+
+
+def sweep_of(number: str) -> StoredSweep | None:
+    """A sweep that is in the store, if the viewer may see all of its runs that are."""
+    found = store().sweep(number)
+    if found is None or set(found.runs) & store().hidden(viewer()):
+        return None
+    return found
 
 
 def reels_of(tracks: Sequence[Track]) -> list[Reel]:
@@ -78,7 +101,7 @@ def answers_of(track: Track, step: int, text: str) -> dict[str, Frame]:
         ValueError: the run is gone, or the input can't be read; the sentence has the way out.
         TimeoutError: the worker has not answered yet.
     """
-    run = client().found(track.run)
+    run = client().seen(track.run, viewer())
     kept = client().snapshot_before(run.id, step)
     return {
         lens: annotator().answer(run, kept, lens, client().look(run.id, kept, lens, text, asker=owner()))

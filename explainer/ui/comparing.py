@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from explainer.runs.store import Run
-from explainer.ui.backend import client
+from explainer.ui.backend import runs_to_see
 from explainer.ui.run_table import label, settings, table
 from explainer.ui.words import literal
 
@@ -18,7 +18,7 @@ def compare_control(key: str, shown: Run, models: Sequence[str]) -> None:
     """A popover with the runs that this page can lay against the one shown, and the settings in which they differ."""
     others = {
         run.id: run
-        for run in client().runs()
+        for run in runs_to_see()
         if run.id != shown.id and run.step > 0 and run.config.model in models and run.config.task == shown.config.task
     }
     asked = st.query_params.get("against", "")

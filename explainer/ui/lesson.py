@@ -22,6 +22,7 @@ from explainer.ui.controls import chosen, control, control_width, fill_controls,
 from explainer.ui.networks import choose_networks, networks, networks_from_address
 from explainer.ui.own_data import Given, adopt, own_data, refusal
 from explainer.ui.places import ENTERED
+from explainer.ui.sharing import forget_key, says_whose, share_control, shared_with_me
 from explainer.ui.words import literal
 
 LIVE = ("queued", "running", "paused")
@@ -121,8 +122,8 @@ def _read_address(lesson: Lesson) -> None:
     if len(here) < len(asked):
         state[f"{lesson.key}:runs"] = []
         state[f"{lesson.key}:trouble"] = (
-            "The run in this address is not recorded here (any more). Its settings are below as far as the "
-            "address has them: press Train to make it again."
+            "The run in this address is not recorded here (any more), or it is on data of somebody's own. Its settings are "
+            "below as far as the address has them: press Train to make it again."
         )
 
 
@@ -161,7 +162,9 @@ def transport(
             shown = _shown(lesson)
             mine = [run for run in shown if run.status in LIVE and run.owner == owner()]
         steering(key, mine)
-    if trouble:
+        share_control(key, shown)
+    says_whose(shown)
+    if trouble and not (given is not None and not given.body and shared_with_me(shown)):
         st.error(literal(trouble), icon=":material/error:")
     elif given is not None and given.signs:
         st.caption(literal(given.signs))
@@ -202,6 +205,7 @@ def _train(lesson: Lesson, configs: Sequence[RunConfig], given: Given | None) ->
         return str(error)
     state[f"{lesson.key}:runs"] = ids
     state[f"{lesson.key}:lr"] = configs[0].lr
+    forget_key()
     if "step" in st.query_params:
         del st.query_params["step"]
     return ""

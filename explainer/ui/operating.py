@@ -11,9 +11,10 @@ from explainer.config import RunConfig
 from explainer.limits import limits, refuse_if_too_big, spoken
 from explainer.runs.store import Run
 from explainer.surgery import GATES, Gate, Head, Operation, Shuffle, Surgery, Swap, Unit
-from explainer.ui.backend import client, owner, runs_of
+from explainer.ui.backend import client, owner, runs_of, runs_to_see
 from explainer.ui.places import ENTERED
 from explainer.ui.run_table import label
+from explainer.ui.sharing import shared_with_me
 from explainer.ui.words import literal
 
 KEY = "surgery"
@@ -52,7 +53,9 @@ def _read_address() -> None:
     state[f"{KEY}:run"] = asked
     found = runs_of([asked])
     if asked and not found:
-        state[f"{KEY}:trouble"] = "The run in this address is not recorded here (any more). Another one is shown."
+        state[f"{KEY}:trouble"] = (
+            "The run in this address is not recorded here (any more), or it is on data of somebody's own. Another one is shown."
+        )
     elif found and not found[0].config.layers:
         state[f"{KEY}:run"] = ""
         state[f"{KEY}:trouble"] = "The run in this address has no layer to operate on. Another one is shown."
@@ -73,7 +76,7 @@ def operable(run: Run) -> bool:
 
 def choose_run(shown: Run, shipped: Sequence[str]) -> None:
     """The select box of all runs that can be operated on."""
-    runs = {run.id: run for run in [*runs_of(shipped), shown, *filter(operable, client().runs()[:MOST_RUNS])]}
+    runs = {run.id: run for run in [*runs_of(shipped), shown, *filter(operable, runs_to_see()[:MOST_RUNS])]}
     state[RUN] = shown.id
     st.selectbox("Network", list(runs), format_func=lambda run: label(runs[run]), key=RUN, on_change=_run_chosen)
 
@@ -212,6 +215,9 @@ def branch_control(run: Run, surgery: Surgery) -> None:
                 if surgery
                 else "Choose first what to operate on."
             )
+            return
+        if shared_with_me([run]):
+            st.markdown("This run is on data of its owner's, and only they can train on from it.")
             return
         step = _moment(run)
         st.markdown(

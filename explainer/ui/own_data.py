@@ -1,7 +1,8 @@
 """The user's own text or series: given in a popover, checked, and named by its hash in the run's configuration.
 
 What was given stays in the session under `<page>:own`, by task, so that a change of the task and
-back loses nothing. The configuration's field `data` follows from it whenever the page runs.
+back loses nothing, and in the store for its owner, who finds it there after a reload by the hash in the
+address. The configuration's field `data` follows from it whenever the page runs.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from explainer.data import (
 from explainer.figures.subject import repeated_words
 from explainer.limits import limits, refuse_if_too_big
 from explainer.runs.inputs import check_length, prepare, training_inputs
-from explainer.ui.backend import client
+from explainer.ui.backend import client, owner
 from explainer.ui.controls import state_key
 from explainer.ui.own_series import series_form
 from explainer.ui.words import literal
@@ -133,7 +134,9 @@ def refusal(config: RunConfig, given: Given | None) -> str:
     """
     if config.task in READING and given is not None and not given.body:
         kind = "text" if config.task == "text" else "series"
-        return f"The {kind} of this address is not here (any more). Give it again under “Your own data”."
+        return (
+            f"The {kind} of this address is not here (any more), or is somebody's own. Give it under “Your own data”."
+        )
     try:
         if config.task in READING and given is not None:
             check_length(config, given.size)
@@ -159,11 +162,12 @@ def adopt(page: str, config: RunConfig) -> None:
     if known is not None and known.digest == config.data and known.body:
         own[config.task] = known
         return
-    body = client().text(config.data)
+    body = client().text(config.data, owner())
     try:
         if body is None:
-            raise ValueError("not here")
-        own[config.task] = given_text(body) if config.task == "text" else given_series(Series.from_text(body))
+            raise ValueError("not here, or not theirs")
+        given = given_text(body) if config.task == "text" else given_series(Series.from_text(body))
+        own[config.task] = named(given, client().store.text_name(config.data, owner()) or "")
     except ValueError:  # not here, or of another kind than the task reads: `refusal` says so
         own[config.task] = Given(config.data)
 
@@ -199,7 +203,7 @@ def own_data(page: str) -> Given | None:
             for said in filter(None, (given.signs, repeated_words(given.repeated))):
                 st.caption(literal(said))
             st.caption(
-                "Kept on this host with the runs made from it. Whoever has the address of such a run can see it."
+                "Kept on this host with the runs made from it, which this browser alone sees, until you share one of them."
             )
         elif task == "text" and not given:
             st.caption(literal(_default_words()))
@@ -251,10 +255,12 @@ def _use_series(page: str, make: Callable[[], Series], name: str, how: str) -> N
 
 
 def _use(page: str, task: str, make: Callable[[], Given]) -> None:
-    """Keep what `make` returns, or the sentence why there is nothing to keep."""
+    """Keep what `make` returns, under its name, or the sentence why there is nothing to keep."""
     state = st.session_state
     try:
-        state.setdefault(f"{page}:own", {})[task] = make()
+        given = make()
+        client().keep(given.digest, given.body, owner(), given.name)
+        state.setdefault(f"{page}:own", {})[task] = given
         state[f"{page}:own-trouble"] = ""
     except ValueError as error:
         state[f"{page}:own-trouble"] = str(error)

@@ -17,7 +17,8 @@ from explainer.figures.compare import differing
 from explainer.figures.theme import FAMILY_NAMES
 from explainer.runs.again import learns_own
 from explainer.runs.store import Run
-from explainer.ui.backend import annotator, owner
+from explainer.ui.access import query_of
+from explainer.ui.backend import annotator, client, owner
 from explainer.ui.controls import CHOICE_NAMES, LABELS
 from explainer.ui.places import address, places_for
 from explainer.ui.words import literal
@@ -89,11 +90,10 @@ def row(run: Run, now: float) -> dict[str, str]:
         now: seconds since 1970.
     """
     place = places_for(run.config, run.lenses)[0]
-    whose = "lesson" if run.pinned else "yours" if run.owner == owner() else ""
     metric = literal(str(run.meta.get("metric", "")))
     parameters = run.meta.get("parameters")
     return {
-        "Run": f"[{literal(label(run))}]({address(place.path, {'run': run.id})}){_branch(run.config)}",
+        "Run": f"[{literal(label(run))}]({address(place.path, query_of(client(), run))}){_branch(run.config)}",
         "Status": run.status,
         "Step": _unbroken(f"{run.step:,} of {run.config.steps:,}"),
         "Result": f"{number(result(run))} {metric}{_measured(run)}",
@@ -101,8 +101,19 @@ def row(run: Run, now: float) -> dict[str, str]:
         "Parameters": UNKNOWN if parameters is None else f"{parameters:,}",
         "Tape": _unbroken(size(run.bytes)),
         "Begun": _unbroken(ago(now - run.created)),
-        "": _unbroken(whose),
+        "": _unbroken(_whose(run)),
     }
+
+
+def _whose(run: Run) -> str:
+    """Whose a run is, and who else sees one on own data."""
+    if run.pinned:
+        return "lesson"
+    if run.owner != owner():
+        return "shared with you" if is_private(run) else ""
+    if not is_private(run):
+        return "yours"
+    return "yours, shared" if client().store.keys_of(run.id) else "yours, for you alone"
 
 
 def _measured(run: Run) -> str:

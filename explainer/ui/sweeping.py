@@ -21,7 +21,7 @@ from explainer.runs.outcomes import Outcome, Outcomes, Progress, progress
 from explainer.runs.rows import StoredSweep
 from explainer.runs.sweep_file import load_outcomes, shipped
 from explainer.sweep import Sweep, values_from_text
-from explainer.ui.backend import client, owner, store
+from explainer.ui.backend import client, owner, store, sweep_of
 from explainer.ui.controls import CHOICE_NAMES, chosen, control, control_width, fill_controls, more_controls
 from explainer.ui.places import ENTERED
 from explainer.ui.words import literal
@@ -109,7 +109,7 @@ def open_sweep(page: SweepPage, question: str, paragraph: str) -> None:
 def _read_address(page: SweepPage) -> None:
     state, query = st.session_state, st.query_params
     asked = query.get("sweep", "")[:80]
-    stored = store().sweep(asked) if asked else None
+    stored = sweep_of(asked) if asked else None
     sweep = stored.sweep if stored else page.sweep
     state[f"{page.key}:sweep"] = stored.id if stored else ""
     if asked and stored is None:
@@ -194,7 +194,7 @@ def _stop(sweep: str) -> None:
 
 def _shown(page: SweepPage) -> StoredSweep | None:
     number = st.session_state[f"{page.key}:sweep"]
-    return store().sweep(number) if number else None
+    return sweep_of(number) if number else None
 
 
 def outcomes_shown(page: SweepPage, shown: StoredSweep | None) -> list[Outcome]:

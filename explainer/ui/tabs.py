@@ -12,6 +12,7 @@ from explainer.runs.again import command, learns_own, own_file, training_words
 from explainer.runs.store import Run
 from explainer.ui.places import address
 from explainer.ui.source import source_of
+from explainer.ui.words import literal
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def words_below(
     if tabs[2].open:
         with tabs[2]:
             if again is not None:
-                st.caption(repeats(again))
+                st.caption(literal(repeats(again)))
                 st.code(script(again), language="bash" if by_command(again) else "python")
             for path, name in code:
                 st.caption(f"explainer/{path}")

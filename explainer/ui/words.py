@@ -1,4 +1,4 @@
-"""Text that people typed, on a page that reads Markdown."""
+"""Text from outside, on a page that reads Markdown: what people typed, what files and addresses hold."""
 
 from __future__ import annotations
 
@@ -6,7 +6,21 @@ import re
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|$~:^=&])")
 
+_BREAKS = re.compile(r"[\t-\r\x1c-\x1f\x85\u2028\u2029]")
+# What remark and Streamlit look for once more in the text that is left when escapes have been read: addresses of pages and
+# of mail, the names of icons and emojis between colons, arrows and dashes.
+_FOUND_LATER = re.compile(
+    r"(?:https?|ftp|mailto|xmpp):(?=.)|www(?=\.)|@(?=.)|:(?=[\w+\-/]+:)|<(?=-)|-(?=[->])|[><~](?==)",
+    re.IGNORECASE,
+)
+JOINER = "\u2060"
+"""The word joiner: it has no width, and parts what would be found."""
+
 
 def literal(text: str) -> str:
-    """`text` as Markdown that shows exactly these characters: no link, emphasis, formula, icon or colour."""
-    return _MARKUP.sub(r"\\\1", text.replace("\n", " "))
+    """`text` as Markdown that shows these characters and no others: no link, emphasis, formula, icon or colour.
+
+    A break of a line becomes a space. Where a mark alone would not do, an invisible `JOINER` parts the characters.
+    """
+    parted = _FOUND_LATER.sub(lambda found: found[0] + JOINER, _BREAKS.sub(" ", text).lstrip(" "))
+    return _MARKUP.sub(r"\\\1", parted)

@@ -1,0 +1,102 @@
+"""Sharing an own run on own data: what a link gives away, the link, and taking it back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from explainer.runs.sharing import is_private
+from explainer.runs.store import Run
+from explainer.ui.access import owner, viewer
+from explainer.ui.backend import client
+from explainer.ui.words import literal
+
+GIVES_AWAY = {
+    "text": "Whoever has the link sees all that this app shows of {0}, and **can read your text through it**: pieces of it "
+    "stand in the pictures, and by asking the network most of the rest comes out.",
+    "forecast": "Whoever has the link sees all that this app shows of {0}, and **can read your series through it**: its "
+    "values stand in the pictures.",
+}
+ALONE = "So far only this browser sees {0}, because {1} on data of yours. A link opens {0} for others too."
+LOOK_ONLY = "They can look. They can't steer, delete, train on, or use your data for runs of their own."
+
+
+def share_control(key: str, runs: Sequence[Run]) -> None:
+    """A popover for the owner of runs on own data, the link in it once it was asked for; nothing for anybody else."""
+    private = [run for run in runs if is_private(run)]
+    mine = [run for run in private if run.owner == owner()]
+    if not mine:
+        return
+    them, are = ("this run", "it is") if len(mine) == 1 else ("these runs", "they are")
+    key_to_them = client().store.key_to([run.id for run in mine])
+    shared = any(client().store.keys_of(run.id) for run in mine)
+    with (
+        st.popover(
+            "Share", icon=":material/share:", help="Let others see it: it is on data of yours", key=f"{key}-share"
+        ),
+        st.container(width=380),
+    ):
+        if not shared:
+            st.markdown(ALONE.format(them, are))
+        st.markdown(GIVES_AWAY[mine[0].config.task].format(them))
+        st.caption(LOOK_ONLY)
+        if key_to_them:
+            st.code(_link(mine, key_to_them), language=None, wrap_lines=True)
+        else:
+            st.button(
+                "Make a link",
+                icon=":material/add_link:",
+                type="primary",
+                on_click=_share,
+                args=(mine,),
+                key=f"{key}-link",
+            )
+        if shared:
+            st.button(
+                "Take all links back", icon=":material/link_off:", on_click=_unshare, args=(mine,), key=f"{key}-unshare"
+            )
+
+
+def shared_with_me(runs: Sequence[Run]) -> list[Run]:
+    """Those of the runs on a page that are on somebody else's data, and are seen by a key."""
+    return [run for run in runs if is_private(run) and run.owner != owner()]
+
+
+def says_whose(runs: Sequence[Run]) -> None:
+    """A line below the controls, where a page shows what somebody else has shared."""
+    if shared_with_me(runs):
+        st.caption(
+            ":material/link: Shared with you by a link. It is on data of its owner's: look as you like. "
+            "To train, give data of your own, or go back to the default data."
+        )
+
+
+def forget_key() -> None:
+    """Take the key out of the address, where the page no longer shows what it opens; the session keeps it."""
+    if "key" in st.query_params:
+        viewer()
+        del st.query_params["key"]
+
+
+def _link(runs: Sequence[Run], key: str) -> str:
+    """The address of this page as it is, with these runs and the key to them."""
+    query = {name: st.query_params[name] for name in st.query_params}
+    query |= {"run": ",".join(run.id for run in runs), "key": key}
+    return f"{str(st.context.url or '').partition('?')[0]}?{urlencode(query)}"
+
+
+def _share(runs: Sequence[Run]) -> None:
+    try:
+        client().share([run.id for run in runs], owner())
+    except ValueError as error:  # deleted in the meantime
+        st.toast(literal(str(error)))
+
+
+def _unshare(runs: Sequence[Run]) -> None:
+    for run in runs:
+        try:
+            client().unshare(run.id, owner())
+        except ValueError as error:
+            st.toast(literal(str(error)))
