@@ -13,9 +13,7 @@ from starlette.middleware import Middleware
 from explainer.player.assets import PLOTLY_ROUTE, plotly_script
 from explainer.player.mount import base_path
 from explainer.player.routes import routes
-from explainer.runs.supervisor import Supervisor
-from explainer.runs.tape_file import load_shipped
-from explainer.ui.backend import annotator, complete_lessons, store
+from explainer.ui.backend import annotator, keeper, store
 from explainer.ui.frontend import Frontend, Opening, send_at_once
 from explainer.ui.visitors import OwnerCookie
 
@@ -25,16 +23,10 @@ HERE = Path(__file__).resolve().parent
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
     """The worker lives as long as the app does; lessons and plotly.js are in place before the first visit."""
-    load_shipped(store())
-    complete_lessons()
-    supervisor = Supervisor(store().folder)
-    supervisor.start()
-    plotly_script()
-    send_at_once()
-    try:
+    with keeper():
+        plotly_script()
+        send_at_once()
         yield
-    finally:
-        supervisor.stop()
 
 
 app = st.App(

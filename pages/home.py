@@ -11,9 +11,10 @@ from explainer.figures.panel import Panel
 from explainer.figures.subject import subject
 from explainer.player import play
 from explainer.player.mount import Track
-from explainer.runs.store import ACTIVE, Run
-from explainer.ui.backend import client, runs_of
+from explainer.runs.store import ACTIVE, Listing, Run
+from explainer.ui.backend import client, runs_of, trouble
 from explainer.ui.lesson import theme
+from explainer.ui.notices import in_sentences
 from explainer.ui.places import LESSON_PLACES, RUNS, grouped, places_for
 from explainer.ui.run_table import network, title
 from explainer.ui.words import literal
@@ -23,19 +24,23 @@ OPENING = "lesson-attention"
 
 
 @st.fragment(run_every="2s")
+@in_sentences
 def now() -> None:
     """Which device trains, and what is running."""
     worker = client().worker_state()
     if worker.ready:
         st.markdown(f":material/memory: Trains on **{literal(worker.device)}**")
+    elif trouble():
+        st.markdown(":material/block: Nothing can be trained at the moment.")
     else:
         st.markdown(":material/hourglass_top: The training process is starting.")
-    active = client().store.runs(*sorted(ACTIVE))
+    listing = Listing(statuses=tuple(sorted(ACTIVE)))
+    active = client().store.count(listing)
     if not active:
         st.caption("Nothing is training at the moment.")
         return
-    st.markdown(f"**Running now** ({len(active)})")
-    for run in active[:MOST_LISTED]:
+    st.markdown(f"**Running now** ({active})")
+    for run in client().store.listed(listing, MOST_LISTED):
         place = places_for(run.config, run.lenses)[0]
         done = f"step {run.step:,} of {run.config.steps:,}" if run.status == "running" else run.status
         st.page_link(
@@ -45,8 +50,8 @@ def now() -> None:
             query_params={"run": run.id},
             help=f"Open it in {place.title}",
         )
-    if len(active) > MOST_LISTED:
-        st.page_link(RUNS.page(), label=f"and {len(active) - MOST_LISTED} more")
+    if active > MOST_LISTED:
+        st.page_link(RUNS.page(), label=f"and {active - MOST_LISTED} more")
 
 
 def opening_panel(run: Run) -> Panel:

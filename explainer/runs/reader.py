@@ -8,12 +8,15 @@ from typing import Any
 
 from explainer.limits import limits
 from explainer.records import RECORDS
-from explainer.runs.store import Chunk, Run, Store, WorkerState
+from explainer.runs.store import Chunk, Listing, Run, Store, WorkerState
 from explainer.runs.tape import VIEW, decode_view
 from explainer.surgery import Surgery
 
 LATEST = -1
 """As the step of a look: the weights of this moment, or of the end of a run."""
+
+RECENT = 200
+"""Runs of which a page offers some, the newest."""
 
 
 class Reader:
@@ -37,9 +40,9 @@ class Reader:
             raise ValueError(f"There is no run {run[:80]!r} here. It may have been deleted; start it again.")
         return found
 
-    def runs(self) -> list[Run]:
-        """All runs, the newest first."""
-        return self.store.runs()
+    def runs(self, most: int = RECENT) -> list[Run]:
+        """The newest runs that can be read, at most so many."""
+        return [run for run in self.store.listed(Listing(), most) if not run.unreadable]
 
     def chunks(self, run: str, after: int = -1, kinds: Sequence[str] | None = None) -> list[Chunk]:
         """Chunks of the tape with numbers above `after`."""
@@ -126,6 +129,8 @@ class Reader:
             view = self.store.chunk_at(run, VIEW + lens, step) if text == operation == "" else None
             if view is not None:
                 return decode_view(lens, view.body)
+        if self.store.trouble:
+            raise ValueError(self.store.trouble)
         return self.store.ask(run, step, lens, text, operation).id
 
     def _taken(self, number: int, lens: str, timeout: float) -> Any:

@@ -62,6 +62,7 @@ class Workshop:
     def tidy(self) -> None:
         """Keep the store within its limit."""
         self.store.make_room(int(self.limits.store_mb * 1e6))
+        self.store.fail_unreadable()
 
     def close(self) -> None:
         """Leave every run so that the next worker takes it up without repeating anything."""
@@ -85,10 +86,10 @@ class Workshop:
 
     def _fail(self, run: str, error: Exception) -> None:
         """End one run with a sentence; the others go on."""
-        log.error("run %s failed", run, exc_info=error)
         self._put_down(run)
         if isinstance(error, StoreError):
             raise error
+        log.error("run %s failed", run, exc_info=error)
         if self.store.run(run) is not None:
             self.store.set_status(run, "failed", sentence(error))
 
@@ -130,6 +131,7 @@ class Workshop:
 
     def _recover(self) -> None:
         """Take up what was running when the last worker died; give up a run that keeps killing workers."""
+        self.store.fail_unreadable()
         for row in reversed(self.store.runs("running")):
             if row.attempts >= MOST_ATTEMPTS:
                 message = f"The worker died {row.attempts} times while this run trained. Try a smaller model or batch."
@@ -144,12 +146,15 @@ class Workshop:
         places = int(self.limits.active)
         if len(self.active) >= places:
             return
-        queued = self.store.runs("queued")[::-1]
+        queued = self.store.turns("queued")
         if not queued:
             return
-        for row in next_up(queued, self.store.runs("running"), places, self.store.sweeps_waiting_since()):
+        since, last = self.store.sweeps_waiting_since(), self.store.last_turns()
+        for turn in next_up(queued, self.store.turns("running"), places, since, last):
             self.tidy()
-            self._take_up(row)
+            row = self.store.run(turn.id)
+            if row is not None and not row.unreadable:
+                self._take_up(row)
 
     def _take_up(self, row: Run) -> None:
         """Let a run train from now on."""

@@ -13,16 +13,35 @@ from explainer.lessons import LESSONS
 from explainer.player.annotate import Annotator
 from explainer.player.mount import Track
 from explainer.runs.client import Client
+from explainer.runs.keeper import Keeper
 from explainer.runs.store import Run, Store, default_path
 from explainer.runs.tape import VIEW
+from explainer.runs.tape_file import load_shipped
 
 OWNER_COOKIE = "unrolled_owner"
 
 
 @cache
 def store() -> Store:
-    """The store of this process."""
-    return Store(default_path())
+    """The store of this process; in memory as long as its folder can't be used."""
+    return Store(default_path(), falls_back=True)
+
+
+@cache
+def keeper() -> Keeper:
+    """Who looks after the store and the worker; started with the app."""
+    return Keeper(store(), fill_store)
+
+
+def fill_store() -> None:
+    """Put into the store what belongs into every one: the lessons that ship."""
+    load_shipped(store())
+    complete_lessons()
+
+
+def trouble() -> str:
+    """Why nothing can be trained at the moment, in a sentence; "" when something can."""
+    return store().trouble or keeper().supervisor.trouble
 
 
 @cache
@@ -56,8 +75,8 @@ def owner() -> str:
 
 
 def runs_of(ids: Sequence[str]) -> list[Run]:
-    """The runs that are (still) in the store, in the order asked."""
-    return [run for run in map(store().run, ids) if run is not None]
+    """The runs that are (still) in the store and can be read, in the order asked."""
+    return [run for run in map(store().run, ids) if run is not None and not run.unreadable]
 
 
 def reels_of(tracks: Sequence[Track]) -> list[Reel]:

@@ -46,7 +46,7 @@ def title(config: RunConfig) -> str:
 def label(run: Run) -> str:
     """A run in a list, no two alike: its title and the beginning of its name."""
     name, mark, number = run.id.partition("-")
-    return f"{title(run.config)} · {run.id if run.pinned else f'{name[:6]}{mark}{number}'}"
+    return f"{'Unreadable' if run.unreadable else title(run.config)} · {run.id if run.pinned else f'{name[:6]}{mark}{number}'}"
 
 
 def result(run: Run) -> float | None:
@@ -65,8 +65,12 @@ def row(run: Run, now: float) -> dict[str, str]:
     Args:
         now: seconds since 1970.
     """
-    place = places_for(run.config, run.lenses)[0]
     whose = "lesson" if run.pinned else "yours" if run.owner == owner() else ""
+    if run.unreadable:
+        unknown = dict.fromkeys(("Step", "Result", "Baseline", "Parameters", "Tape"), UNKNOWN)
+        begun = _unbroken(ago(now - run.created)) if run.created else UNKNOWN
+        return {"Run": literal(label(run)), "Status": "can't be read", **unknown, "Begun": begun, "": _unbroken(whose)}
+    place = places_for(run.config, run.lenses)[0]
     metric = literal(str(run.meta.get("metric", "")))
     parameters = run.meta.get("parameters")
     return {
