@@ -32,6 +32,7 @@ def now() -> None:
         st.markdown(f":material/memory: Trains on **{literal(worker.device)}**")
     elif trouble():
         st.markdown(":material/block: Nothing can be trained at the moment.")
+        return
     else:
         st.markdown(":material/hourglass_top: The training process is starting.")
     listing = Listing(statuses=tuple(sorted(ACTIVE)))

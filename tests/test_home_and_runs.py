@@ -322,6 +322,18 @@ def test_a_run_that_cannot_be_read_is_one_line_and_can_be_deleted(store: Store) 
     assert [run.id for run in store.runs()] == ["good"]
 
 
+def test_a_run_whose_tape_is_damaged_has_no_result_and_harms_no_other(store: Store) -> None:
+    for name in ("good", "bad000"):
+        store.create(name, GRU, owner="me", meta=META)
+        store.set_status(name, "running")
+        measured = [(META["metric"], 3, 0.5)]
+        store.append(name, [Draft("metrics", 3, encode_metrics([(3, 1, 1, 1, 1)], measured))], 3)
+    with store.transaction() as db:
+        db.execute("UPDATE chunks SET body = zeroblob(LENGTH(body)) WHERE run = 'bad000'")
+    bad, good = cells(opened("runs.py"), "Run")
+    assert (bad["Result"], good["Result"]) == (f"– {META['metric']}", f"0.5 {META['metric']} at step 3")
+
+
 def shell() -> AppTest:
     app = AppTest.from_file(str(PROJECT / "explainer" / "ui" / "shell.py"), default_timeout=30).run()
     assert not app.exception

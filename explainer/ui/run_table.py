@@ -11,6 +11,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from numpy.typing import NDArray
+
 from explainer.config import RunConfig
 from explainer.figures.compare import differing
 from explainer.figures.theme import FAMILY_NAMES
@@ -55,8 +57,16 @@ def result(run: Run) -> float | None:
     final = run.meta.get("final", {}).get(name)
     if final is not None or run.step == 0:
         return final
-    values = annotator().metrics(run).get(str(name))
+    values = _metrics(run).get(str(name))
     return float(values[-1]) if values is not None and len(values) else None
+
+
+def _metrics(run: Run) -> dict[str, NDArray[Any]]:
+    """A run's metrics; none where its tape is damaged, which is no other run's matter."""
+    try:
+        return annotator().metrics(run)
+    except ValueError:
+        return {}
 
 
 def row(run: Run, now: float) -> dict[str, str]:
@@ -91,7 +101,7 @@ def _measured(run: Run) -> str:
     low = run.meta.get("lowest", {})
     if low.get("risen"):
         return f"; validation loss was lowest, {number(low['value'])}, at step {low['step']:,}"
-    steps = annotator().metrics(run).get(f"{run.meta.get('metric')}:step") if not run.meta.get("final") else None
+    steps = _metrics(run).get(f"{run.meta.get('metric')}:step") if not run.meta.get("final") else None
     return f" at step {int(steps[-1]):,}" if run.step and steps is not None and len(steps) else ""
 
 
