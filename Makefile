@@ -4,7 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint types unit chromium nginx bench claims portable clean
+LOCKING ?= $(VENV)-lock
+CPU_INDEX := https://download.pytorch.org/whl/cpu
+
+.PHONY: run test lint types unit chromium nginx bench claims portable lock clean
 
 run: $(VENV)/run
 	$(BIN)/streamlit run app.py
@@ -31,6 +34,17 @@ portable: $(VENV)/dev
 claims: $(VENV)/dev
 	$(BIN)/python -m benchmarks.claims $(NAME)
 
+# What a host installs, every package with its version and hashes: Linux on x86_64, Python 3.11, torch without the GPU's
+# libraries. Run it under such a Python after a change of requirements.txt; `make lock UPGRADE=--upgrade` takes the newest.
+lock:
+	$(PYTHON) -m venv $(LOCKING)
+	$(LOCKING)/bin/pip install -q 'pip-tools>=7.5'
+	$(LOCKING)/bin/pip-compile -q --generate-hashes --allow-unsafe --strip-extras --no-header --no-annotate \
+		--no-emit-options $(UPGRADE) --extra-index-url $(CPU_INDEX) --output-file requirements.lock requirements.txt
+	printf '%s\n' '# Made by `make lock` from requirements.txt: Linux on x86_64, Python 3.11. Do not edit.' \
+		'--extra-index-url $(CPU_INDEX)' '' | cat - requirements.lock > requirements.lock.new
+	mv requirements.lock.new requirements.lock
+
 chromium:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
 		{ SUDO=$$([ "$$(id -u)" = 0 ] || echo sudo); $$SUDO apt-get update -q && $$SUDO apt-get install -y -q chromium; }
@@ -53,4 +67,4 @@ $(VENV)/dev: requirements-dev.txt requirements.txt | $(VENV)/bin/python
 	touch $@
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LOCKING) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -15,9 +15,7 @@ from starlette.routing import Route
 from explainer.player.assets import PLOTLY_ROUTE, plotly_script
 from explainer.player.mount import base_path
 from explainer.player.routes import routes
-from explainer.runs.supervisor import Supervisor
-from explainer.runs.tape_file import load_shipped
-from explainer.ui.backend import annotator, complete_lessons, store
+from explainer.ui.backend import annotator, keeper, store
 from explainer.ui.frontend import Frontend, Opening, send_at_once
 from explainer.ui.guard import Guard
 from explainer.ui.room import Room, descriptors, log_sparingly, tabs_that_fit
@@ -30,17 +28,11 @@ BASE = base_path()
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
     """The worker lives as long as the app does; lessons and plotly.js are in place before the first visit."""
-    load_shipped(store())
-    complete_lessons()
-    supervisor = Supervisor(store().folder)
-    supervisor.start()
-    plotly_script()
-    send_at_once()
-    log_sparingly(asyncio.get_running_loop())
-    try:
+    with keeper():
+        plotly_script()
+        send_at_once()
+        log_sparingly(asyncio.get_running_loop())
         yield
-    finally:
-        supervisor.stop()
 
 
 def routes_below(base: str) -> list[Route]:

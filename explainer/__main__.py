@@ -53,8 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         return int(options.act(options))
-    except (ValueError, StoreError) as error:
-        print(" ".join(str(error).split()), file=sys.stderr)
+    except ValueError as error:
+        place = f" (The store is {error.place}.)" if isinstance(error, StoreError) and error.place else ""
+        print(" ".join(f"{error}{place}".split()), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -8,57 +8,88 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 
 from explainer.config import RunConfig
 from explainer.theory.sizes import BYTES, activation_bytes, flops_per_step, parameter_count
 
 
-def _limit(default: float, variable: str, meaning: str) -> float:
-    return field(default=default, metadata={"variable": variable, "meaning": meaning})
+def _limit(default: float, variable: str, meaning: str, whole: bool = False) -> float:
+    return field(default=default, metadata={"variable": variable, "meaning": meaning, "whole": whole})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
     """The limits; `limits()` reads them from the environment."""
 
-    parameters: float = _limit(5e6, "EXPLAINER_MAX_PARAMETERS", "trained numbers of a model")
-    steps: float = _limit(20_000, "EXPLAINER_MAX_STEPS", "updates of a run")
+    parameters: float = _limit(5e6, "EXPLAINER_MAX_PARAMETERS", "trained numbers of a model", whole=True)
+    steps: float = _limit(20_000, "EXPLAINER_MAX_STEPS", "updates of a run", whole=True)
     seconds: float = _limit(1800, "EXPLAINER_MAX_SECONDS", "training time of a run, estimated before and measured")
     memory_mb: float = _limit(512, "EXPLAINER_MAX_MEMORY_MB", "activations and optimizer state of a run, in MB")
-    active: float = _limit(4, "EXPLAINER_MAX_ACTIVE", "runs that train at the same time; others wait")
-    queued: float = _limit(4, "EXPLAINER_MAX_QUEUED", "runs of one session that train or wait")
-    sweep_runs: float = _limit(30, "EXPLAINER_MAX_SWEEP_RUNS", "runs of one sweep, which counts as one in the queue")
+    active: float = _limit(4, "EXPLAINER_MAX_ACTIVE", "runs that train at the same time; others wait", whole=True)
+    queued: float = _limit(4, "EXPLAINER_MAX_QUEUED", "runs of one session that train, wait or are paused", whole=True)
+    waiting: float = _limit(
+        120, "EXPLAINER_MAX_WAITING", "runs of all sessions that wait or are paused, those of sweeps too", whole=True
+    )
+    sweep_runs: float = _limit(
+        30, "EXPLAINER_MAX_SWEEP_RUNS", "runs of one sweep, which counts as one in the queue", whole=True
+    )
     sweep_seconds: float = _limit(1800, "EXPLAINER_MAX_SWEEP_SECONDS", "training time of a sweep's runs together")
     store_mb: float = _limit(512, "EXPLAINER_STORE_MB", "size of the store; beyond it the oldest finished runs go")
-    text_bytes: float = _limit(2_000_000, "EXPLAINER_MAX_TEXT_BYTES", "size of a text or series from a user")
+    text_bytes: float = _limit(
+        2_000_000, "EXPLAINER_MAX_TEXT_BYTES", "size of a text or series from a user", whole=True
+    )
 
     def __post_init__(self) -> None:
         for item in fields(self):
-            value = getattr(self, item.name)
-            if not (math.isfinite(value) and value > 0):
-                raise ValueError(f"{item.metadata['variable']} = {value!r} must be a number above 0.")
+            _number(item, getattr(self, item.name))
 
 
 def limits(environment: Mapping[str, str] | None = None) -> Limits:
     """The limits of this host.
 
+    A variable that is no such number is left out, and its default holds: `faulty` names it.
+
     Args:
         environment: default, the process's own.
-
-    Raises:
-        ValueError: a variable that is not a number above 0.
     """
+    return Limits(**_read(environment)[0])
+
+
+def faulty(environment: Mapping[str, str] | None = None) -> list[str]:
+    """A sentence for each variable of the environment that can't be a limit."""
+    return _read(environment)[1]
+
+
+def _read(environment: Mapping[str, str] | None) -> tuple[dict[str, float], list[str]]:
+    """The limits that are set, by name, and a sentence for each that can't be."""
     environment = os.environ if environment is None else environment
     values: dict[str, float] = {}
+    said: list[str] = []
     for item in fields(Limits):
         text = environment.get(item.metadata["variable"], "").strip()
         if text:
             try:
-                values[item.name] = float(text)
-            except ValueError:
-                raise ValueError(f"{item.metadata['variable']} = {text[:40]!r} must be a number above 0.") from None
-    return Limits(**values)
+                values[item.name] = _number(item, text)
+            except ValueError as error:
+                said.append(f"{error} Its default, {item.default:,.0f}, holds.")
+    return values, said
+
+
+def _number(item: Field[float], given: float | str) -> float:
+    """A limit's value.
+
+    Raises:
+        ValueError: it is not a number above 0, or not a whole one where the limit counts something.
+    """
+    kind = "whole number" if item.metadata["whole"] else "number"
+    try:
+        value = float(given)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value > 0) or (item.metadata["whole"] and not value.is_integer()):
+        raise ValueError(f"{item.metadata['variable']} = {str(given)[:40]!r} must be a {kind} above 0.")
+    return value
 
 
 @dataclass(frozen=True)

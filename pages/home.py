@@ -11,10 +11,11 @@ from explainer.figures.panel import Panel
 from explainer.figures.subject import subject
 from explainer.player import play
 from explainer.player.mount import Track
-from explainer.runs.store import ACTIVE, Run
+from explainer.runs.store import ACTIVE, Listing, Run
 from explainer.ui.access import query_of
-from explainer.ui.backend import client, hidden_among, runs_of, runs_to_see
+from explainer.ui.backend import client, runs_of, trouble, viewer
 from explainer.ui.lesson import theme
+from explainer.ui.notices import in_sentences
 from explainer.ui.places import LESSON_PLACES, RUNS, grouped, places_for
 from explainer.ui.run_table import data_name, network, title
 from explainer.ui.words import literal
@@ -24,20 +25,25 @@ OPENING = "lesson-attention"
 
 
 @st.fragment(run_every="2s")
+@in_sentences
 def now() -> None:
     """Which device trains, and what is running."""
     worker = client().worker_state()
     if worker.ready:
         st.markdown(f":material/memory: Trains on **{literal(worker.device)}**")
+    elif trouble():
+        st.markdown(":material/block: Nothing can be trained at the moment.")
+        return
     else:
         st.markdown(":material/hourglass_top: The training process is starting.")
-    active = runs_to_see(*sorted(ACTIVE))
-    others = hidden_among(*sorted(ACTIVE))
-    if not active and not others:
+    everything = Listing(statuses=tuple(sorted(ACTIVE)))
+    mine = replace(everything, viewer=viewer())
+    active, seen = client().store.count(everything), client().store.count(mine)
+    if not active:
         st.caption("Nothing is training at the moment.")
         return
-    st.markdown(f"**Running now** ({len(active) + others})")
-    for run in active[:MOST_LISTED]:
+    st.markdown(f"**Running now** ({active})")
+    for run in client().store.listed(mine, MOST_LISTED):
         place = places_for(run.config, run.lenses)[0]
         done = f"step {run.step:,} of {run.config.steps:,}" if run.status == "running" else run.status
         st.page_link(
@@ -47,10 +53,10 @@ def now() -> None:
             query_params=query_of(client(), run),
             help=f"Open it in {place.title}",
         )
-    if len(active) > MOST_LISTED:
-        st.page_link(RUNS.page(), label=f"and {len(active) - MOST_LISTED} more")
-    if others:
-        st.caption(f"{others} of them on data of somebody's own")
+    if seen > MOST_LISTED:
+        st.page_link(RUNS.page(), label=f"and {seen - MOST_LISTED} more")
+    if active > seen:
+        st.caption(f"{active - seen} of them on data of somebody's own")
 
 
 def opening_panel(run: Run) -> Panel:

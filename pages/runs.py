@@ -12,10 +12,11 @@ from explainer.figures.compare import compare_panel, labels, metric_panel
 from explainer.figures.subject import subject
 from explainer.player import play
 from explainer.runs.sharing import is_private
-from explainer.runs.store import ACTIVE, Run
+from explainer.runs.store import ACTIVE, Listing, Run
 from explainer.ui.access import query_of
-from explainer.ui.backend import annotator, client, owner, runs_to_see
+from explainer.ui.backend import annotator, client, owner, viewer
 from explainer.ui.lesson import theme
+from explainer.ui.notices import in_sentences
 from explainer.ui.places import LESSON_PLACES, places_for
 from explainer.ui.run_table import computed, data_name, label, network, rows, settings, table, title, vocabulary
 from explainer.ui.sharing import says_whose, share_control
@@ -34,43 +35,72 @@ st.markdown(
 )
 
 
+def _training() -> int:
+    """How many runs train or wait, of those that the viewer may see."""
+    return client().store.count(Listing(statuses=tuple(sorted(ACTIVE)), viewer=viewer()))
+
+
 def board() -> None:
     """The table, and what can be done with the chosen runs; again every two seconds while something trains."""
-    if live and not runs_to_see(*sorted(ACTIVE)):
+    if live and not _training():
         st.rerun()
-    runs = {run.id: run for run in runs_to_see()}
-    if not runs:
+    if not client().store.count(Listing(viewer=viewer())):
         st.info("Nothing has run here yet. Open a lesson and press Train.")
         for place in LESSON_PLACES:
             st.page_link(place.page())
         return
-    chosen = [runs[run] for run in _choose(runs)]
+    shown = _page()
+    chosen = _choose(shown)
     _write_address(chosen)
     if chosen:
         _actions(chosen)
-        _comparison(chosen)
-    _list(list(runs.values()))
+        readable = [run for run in chosen if not run.unreadable]
+        if readable:
+            _comparison(readable)
+    _list(shown)
 
 
-def _choose(runs: dict[str, Run]) -> list[str]:
-    """The ids of the runs that the viewer chose; at first those of the address."""
+def _listing() -> Listing:
+    """The runs of the scope that the viewer has chosen."""
+    scope = state.get("runs-scope") or "all"
+    if scope == "lessons":
+        return Listing(pinned=True)
+    return Listing(owner=owner(), pinned=False) if scope == "yours" else Listing(viewer=viewer())
+
+
+def _page() -> list[Run]:
+    """The runs of the list's page that is open; a page that is no more gives way to the last one."""
+    store = client().store
+    pages = max(1, -(-store.count(_listing()) // PAGE))
+    if state.get("runs-page", 1) > pages:
+        state["runs-page"] = pages
+    return store.listed(_listing(), PAGE, PAGE * (state.get("runs-page", 1) - 1))
+
+
+def _choose(shown: list[Run]) -> list[Run]:
+    """The runs that the viewer chose, at first those of the address; the choices are those and the list's open page."""
     if CHOSEN not in state:
-        state[CHOSEN] = st.query_params.get("run", "").split(",")
-    state[CHOSEN] = [run for run in state[CHOSEN] if run in runs][:MOST_COMPARED]
-    return st.multiselect(
+        state[CHOSEN] = st.query_params.get("run", "").split(",")[:MOST_COMPARED]
+    seen = client().store.seen(state[CHOSEN], viewer())
+    known = {run.id: run for run in filter(None, map(client().run, state[CHOSEN])) if run.id in seen}
+    state[CHOSEN] = list(known)
+    known |= {run.id: run for run in shown}
+    chosen = st.multiselect(
         "Choose runs",
-        list(runs),
-        format_func=lambda run: label(runs[run]) if run in runs else run,
+        list(known),
+        format_func=lambda run: label(known[run]) if run in known else run,
         key=CHOSEN,
         max_selections=MOST_COMPARED,
         placeholder="One to look at, up to four to compare",
+        help="Those chosen, and those of the page of the list below: turn its pages for others",
     )
+    return [known[run] for run in chosen]
 
 
-def _list(runs: list[Run]) -> None:
+def _list(shown: list[Run]) -> None:
     st.subheader("All of them", anchor=False)
     with st.container(horizontal=True, vertical_alignment="center"):
-        scope = st.segmented_control(
+        st.segmented_control(
             "Show",
             SCOPES,
             format_func=SCOPES.__getitem__,
@@ -78,11 +108,11 @@ def _list(runs: list[Run]) -> None:
             key="runs-scope",
             label_visibility="collapsed",
         )
-        shown = [run for run in runs if _in_scope(run, scope or "all")]
-        pages = -(-len(shown) // PAGE)
-        page = st.pagination(pages, key="runs-page") if pages > 1 else 1
+        pages = -(-client().store.count(_listing()) // PAGE)
+        if pages > 1:
+            st.pagination(pages, key="runs-page")
     if shown:
-        _scrolled(table(rows(shown[PAGE * (page - 1) : PAGE * page])))
+        _scrolled(table(rows(shown)))
     else:
         st.caption("None of these yet.")
 
@@ -91,10 +121,6 @@ def _scrolled(markdown: str) -> None:
     """A table that is wider than a phone moves sideways by itself, not the page with it."""
     with st.container(horizontal=True, wrap=False):
         st.markdown(markdown)
-
-
-def _in_scope(run: Run, scope: str) -> bool:
-    return scope == "all" or (run.pinned if scope == "lessons" else run.owner == owner() and not run.pinned)
 
 
 def _write_address(chosen: list[Run]) -> None:
@@ -110,7 +136,7 @@ def _actions(chosen: list[Run]) -> None:
     """Open and download for one run, stop and delete for all the chosen ones."""
     run = chosen[0]
     with st.container(horizontal=True, vertical_alignment="center"):
-        if len(chosen) == 1:
+        if len(chosen) == 1 and not run.unreadable:
             st.markdown("Open in", width="content")
             for place in places_for(run.config, run.lenses):
                 st.page_link(place.page(), query_params=query_of(client(), run))
@@ -127,7 +153,8 @@ def _actions(chosen: list[Run]) -> None:
         if any(each.status in ACTIVE and each.owner == owner() for each in chosen):
             st.button("Stop", icon=":material/stop:", on_click=_stop, args=(chosen,))
         with st.popover("Delete", icon=":material/delete:", key="runs-delete"):
-            st.markdown(literal("Delete " + "; ".join(title(each.config, data_name(each)) for each in chosen) + "?"))
+            names = [label(each) if each.unreadable else title(each.config, data_name(each)) for each in chosen]
+            st.markdown(literal(f"Delete {'; '.join(names)}?"))
             st.caption("The tape is gone for good. The same configuration can be trained again.")
             if any(is_private(each) and each.owner == owner() for each in chosen):
                 st.caption("Data of yours goes with the last of your runs on it.")
@@ -177,5 +204,5 @@ def _comparison(runs: list[Run]) -> None:
         _scrolled(table(settings(runs, names, only_different=False)))
 
 
-live = bool(runs_to_see(*sorted(ACTIVE)))
-st.fragment(board, run_every=2.0 if live else None)()
+live = bool(_training())
+st.fragment(in_sentences(board), run_every=2.0 if live else None)()

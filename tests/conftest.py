@@ -13,7 +13,7 @@ from explainer.runs.store import Store
 from explainer.runs.tape_file import load_shipped
 from explainer.ui import backend, sweeping
 
-SHARED = (backend.store, backend.client, backend.annotator, sweeping.outcomes_of)
+SHARED = (backend.store, backend.keeper, backend.client, backend.annotator, sweeping.outcomes_of)
 
 # The tests compare bits, and several of them may run at once: one thread each.
 torch.set_num_threads(1)

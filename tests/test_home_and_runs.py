@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from explainer.config import RunConfig
 from explainer.records import AttentionRecord, HiddenRecord
-from explainer.runs.store import Draft, Run, Store
+from explainer.runs.store import Draft, Run, Store, StoreError
 from explainer.runs.tape import encode_metrics, encode_view
 from explainer.ui.places import LESSON_PLACES, PLACES, places_for
 from explainer.ui.run_table import ago, network, number, settings, size, task, title, vocabulary
@@ -318,3 +318,75 @@ def test_every_page_has_a_question_and_an_address_of_its_own() -> None:
         place.path for place in LESSON_PLACES if place.lens in ("gradients", "microscope", "positions")
     ]
     assert places_for(GRU, ("gradients",))[0].lens == "gradients"
+
+
+# -- what goes wrong --------------------------------------------------------------------------
+
+
+def test_runs_can_be_chosen_from_the_page_of_the_list_that_is_open(store: Store) -> None:
+    for each in range(45):
+        record(store, f"{each:06d}", owner="me")
+    app = opened("runs.py", run="000001")
+    assert len(app.multiselect[0].options) == 21, "a page, and the one chosen"
+    assert app.multiselect[0].value == ["000001"]
+    app.pagination[0].set_value(3).run()
+    assert not app.exception
+    assert len(cells(app, "Run")) == 5
+    app.segmented_control[0].set_value("lessons").run()
+    assert not app.exception
+    assert "None of these yet." in said(app)
+
+
+def test_a_run_that_cannot_be_read_is_one_line_and_can_be_deleted(store: Store) -> None:
+    record(store, "good", owner="me")
+    record(store, "bad000", owner="me")
+    with store.transaction() as db:
+        db.execute("UPDATE runs SET meta = '[' WHERE id = 'bad000'")
+    bad, good = sorted(cells(opened("runs.py"), "Run"), key=lambda row: row["Status"])
+    assert (bad["Run"], bad["Status"], good["Status"]) == ("Unreadable · bad000", "can't be read", "done")
+    app = press(opened("runs.py", run="bad000"), "Delete for good")
+    assert not app.exception
+    assert [run.id for run in store.runs()] == ["good"]
+
+
+def test_a_run_whose_tape_is_damaged_has_no_result_and_harms_no_other(store: Store) -> None:
+    for name in ("good", "bad000"):
+        store.create(name, GRU, owner="me", meta=META)
+        store.set_status(name, "running")
+        measured = [(META["metric"], 3, 0.5)]
+        store.append(name, [Draft("metrics", 3, encode_metrics([(3, 1, 1, 1, 1)], measured))], 3)
+    with store.transaction() as db:
+        db.execute("UPDATE chunks SET body = zeroblob(LENGTH(body)) WHERE run = 'bad000'")
+    bad, good = cells(opened("runs.py"), "Run")
+    assert (bad["Result"], good["Result"]) == (f"– {META['metric']}", f"0.5 {META['metric']} at step 3")
+
+
+def shell() -> AppTest:
+    app = AppTest.from_file(str(PROJECT / "explainer" / "ui" / "shell.py"), default_timeout=30).run()
+    assert not app.exception
+    return app
+
+
+def test_every_page_says_what_is_wrong_with_the_host(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [warning.value for warning in shell().warning] == []
+    store.trouble = "The disk is full."
+    store.notice, store.noticed = "A [new](http://x) store was begun.", 1e12
+    monkeypatch.setenv("EXPLAINER_MAX_STEPS", "abc")
+    full, begun, variable = [warning.value.replace("\\", "") for warning in shell().warning]
+    assert full == store.trouble
+    assert begun == store.notice
+    assert variable.startswith("EXPLAINER_MAX_STEPS = 'abc' must be a whole number above 0.")
+    assert r"\[new\]\(http" in shell().warning[1].value, "text is not markup"
+    store.noticed = 1.0
+    assert len(shell().warning) == 2, "an old notice has been read"
+
+
+def test_a_store_that_cannot_be_read_is_a_sentence(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(self: Store, sql: str, *values: object) -> list[tuple[object, ...]]:
+        raise StoreError("The store was busy.", "busy")
+
+    app = AppTest.from_file(str(PROJECT / "explainer" / "ui" / "shell.py"), default_timeout=30)
+    monkeypatch.setattr(Store, "read", busy)
+    app.run()
+    assert not app.exception
+    assert [error.value for error in app.error] == [r"The store was busy\."] * 2, "of a part, and of the page"

@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 import pytest
 
 from explainer.config import RunConfig
-from explainer.limits import Limits, estimate, limits, refuse_if_too_big, spoken
+from explainer.limits import Limits, estimate, faulty, limits, refuse_if_too_big, spoken
 from explainer.models import build
 
 NANOGPT = RunConfig(
@@ -28,10 +28,23 @@ def test_every_limit_has_a_meaning_and_a_variable_of_its_own(item) -> None:
     assert changed == replace(Limits(), **{item.name: 17.0})
 
 
-@pytest.mark.parametrize("text", ["many", "0", "-3", "nan", "inf"])
-def test_a_variable_that_is_not_a_number_above_0_is_named(text: str) -> None:
-    with pytest.raises(ValueError, match="EXPLAINER_MAX_STEPS"):
-        limits({"EXPLAINER_MAX_STEPS": text})
+@pytest.mark.parametrize("text", ["many", "0", "-3", "nan", "inf", "1e999", "0x10", "0.5", "2.5"])
+def test_a_variable_that_is_no_whole_number_above_0_is_named_and_its_default_holds(text: str) -> None:
+    environment = {"EXPLAINER_MAX_STEPS": text, "EXPLAINER_MAX_QUEUED": "7"}
+    assert limits(environment) == replace(Limits(), queued=7.0)
+    (said,) = faulty(environment)
+    assert said == f"EXPLAINER_MAX_STEPS = {text!r} must be a whole number above 0. Its default, 20,000, holds."
+
+
+def test_what_is_measured_need_not_be_whole() -> None:
+    assert limits({"EXPLAINER_STORE_MB": "0.5"}).store_mb == 0.5
+    assert faulty({"EXPLAINER_STORE_MB": "0.5", "EXPLAINER_MAX_STEPS": " "}) == []
+
+
+@pytest.mark.parametrize(("name", "value"), [("steps", 0.5), ("steps", float("nan")), ("store_mb", 0.0)])
+def test_limits_are_what_they_say(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=r"EXPLAINER_\w+ = .* must be a (whole )?number above 0"):
+        Limits(**{name: value})
 
 
 @pytest.mark.parametrize("model", ["rnn", "lstm", "gru", "transformer"])

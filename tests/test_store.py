@@ -32,6 +32,7 @@ TABLES = {
     "looks",
     "watching",
     "sweeps",
+    "room",
     "migrations",
 } | {"shares", "text_owners"}
 STATUSES = ("queued", "running", "paused", "done", "stopped", "diverged", "failed")
@@ -523,17 +524,8 @@ def test_a_folder_that_cannot_be_written_is_named_with_the_way_out(tmp_path: Pat
         Store(tmp_path / "file" / "store")
 
 
-def test_a_file_that_is_damaged_while_open_gives_a_sentence(store: Store) -> None:
-    store.create("a", CONFIG, owner="me")
-    size = file_size(store)
-    store.close()
-    store.path.write_bytes(b"x" * size)
-    with pytest.raises(StoreError, match="can't be read"):
-        store.runs()
-
-
 def test_a_busy_store_gives_a_sentence(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("explainer.runs.database.BUSY_SECONDS", 0.01)
+    monkeypatch.setattr("explainer.runs.faults.BUSY_SECONDS", 0.01)
     store.close()
     holder = connect(store.path)
     holder.execute("BEGIN IMMEDIATE")

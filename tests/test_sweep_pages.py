@@ -164,7 +164,7 @@ def test_a_sweep_of_the_whole_queue_is_refused_in_a_sentence(store: Store) -> No
         config = replace(SWEEPS["lesson-horizon"].sweep.base, seed=seed)
         backend.client().submit_sweep(Sweep(base=config, axes=(("width", (3, 5)),)), "me")
     app.button(key="horizon-train").click().run()
-    assert "train or wait already" in app.error[0].value
+    assert "wait or are paused already" in app.error[0].value
 
 
 def test_both_scores_can_be_chosen() -> None:

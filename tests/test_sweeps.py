@@ -19,7 +19,7 @@ from explainer.config import RunConfig
 from explainer.limits import Limits, estimate, refuse_sweep_if_too_big
 from explainer.runs.client import Client
 from explainer.runs.outcomes import MISSING, Outcome, Outcomes, progress
-from explainer.runs.store import Run, Store
+from explainer.runs.store import Run, Store, Turn
 from explainer.runs.sweep_file import load_outcomes, save_outcomes
 from explainer.runs.sweep_table import SWEEPS_KEPT
 from explainer.runs.turns import next_up
@@ -96,7 +96,7 @@ def test_it_counts_as_one_in_the_queue(client: Client) -> None:
     client.submit_sweep(SWEEP, "me")
     for seed in range(3):
         client.submit(replace(SINGLE, seed=seed), "me")
-    with pytest.raises(ValueError, match="4 of your runs train or wait already, a sweep counted as one"):
+    with pytest.raises(ValueError, match="4 of your runs train, wait or are paused already, a sweep counted as one"):
         client.submit(replace(SINGLE, seed=3), "me")
     with pytest.raises(ValueError, match="allows 4"):
         client.submit_sweep(LONG, "me")
@@ -186,14 +186,11 @@ def test_a_sweep_that_does_not_fit_is_refused_with_the_way_out(allowed: Limits, 
 # -- whose turn it is -------------------------------------------------------------------------
 
 
-def waiting(name: str, created: float, sweep: str = "") -> Run:
-    return Run(
-        id=name, config=BASE, data="", status="queued", step=0, created=created, updated=created, owner="", parent="",
-        pinned=False, altered=False, attempts=0, message="", meta={}, bytes=0, lenses=(), sweep=sweep,
-    )  # fmt: skip
+def waiting(name: str, created: float, sweep: str = "", owner: str = "") -> Turn:
+    return Turn(name, owner, sweep, created)
 
 
-def names(runs: list[Run]) -> str:
+def names(runs: list[Turn]) -> str:
     return "".join(run.id for run in runs)
 
 
@@ -202,6 +199,25 @@ def test_single_runs_begin_in_the_order_in_which_they_came() -> None:
     assert names(next_up(queued, [], 4, {})) == "abcd"
     assert names(next_up(queued, [waiting("x", 0)] * 3, 4, {})) == "a"
     assert next_up(queued, [waiting("x", 0)] * 4, 4, {}) == []
+
+
+def test_a_place_goes_to_the_visitor_of_whose_runs_the_fewest_train() -> None:
+    queued = [*(waiting(name, at, owner="many") for at, name in enumerate("abcd")), waiting("z", 9, owner="one")]
+    assert names(next_up(queued, [], 4, {})) == "azbc"
+    running = [waiting("x", 0, owner="many"), waiting("y", 0, owner="third")]
+    assert names(next_up(queued, running, 3, {})) == "z"
+    assert names(next_up(queued, running, 4, {})) == "za"
+
+
+def test_visitors_take_turns_where_there_is_one_place() -> None:
+    queued = [*(waiting(name, at, owner="many") for at, name in enumerate("abc")), waiting("z", 5, owner="one")]
+    begun, now, last = "", 10.0, {}
+    while queued:
+        (run,) = next_up(queued, [], 1, {}, last)
+        queued.remove(run)
+        begun, now = begun + run.id, now + 1
+        last[run.owner] = now
+    assert begun == "azbc"
 
 
 def test_a_sweep_has_one_place_at_a_time() -> None:

@@ -14,7 +14,7 @@ from explainer.config import RunConfig
 from explainer.figures import NOTES, PANELS, Notes
 from explainer.player.annotate import Annotator
 from explainer.records import RECORDS
-from explainer.runs.store import Run, Store, default_path
+from explainer.runs.store import Listing, Run, Store, default_path
 from explainer.runs.tape import VIEW, decode_view
 from explainer.runs.tape_file import load_shipped
 
@@ -163,6 +163,6 @@ def _run(store: Store, run: str) -> Run:
         load_shipped(store)
         found = store.run(run)
     if found is None:
-        known = ", ".join(each.id for each in store.runs()[:8]) or "none yet"
+        known = ", ".join(each.id for each in store.listed(Listing(), 8)) or "none yet"
         raise ValueError(f"There is no run {run[:80]!r} in {store.folder}. The newest there: {known}.")
     return found

@@ -221,7 +221,9 @@ def record(
     """
     claim = Claim(store.folder)
     if not claim.take():
-        raise Taken(f"A worker trains for the store {store.folder} already. Let it do this run, or name another.")
+        raise Taken(
+            "A worker trains for this store already. Let it do this run, or name another.", "busy", store.folder
+        )
     try:
         found = store.run(run)
         if found is None:

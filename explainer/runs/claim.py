@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from explainer.runs.database import StoreError
+from explainer.runs.faults import StoreError, explained
 
 FILE = "worker.lock"
 
@@ -26,15 +26,24 @@ class Claim:
         self._db: sqlite3.Connection | None = None
 
     def take(self) -> bool:
-        """Whether this process has the claim now."""
+        """Whether this process has the claim now.
+
+        Raises:
+            StoreError: the file of the lock can't be made.
+        """
         if self._db is None:
-            db = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
             try:
-                db.execute("BEGIN EXCLUSIVE")
-            except sqlite3.OperationalError:
-                db.close()
-                return False
-            self._db = db
+                self._db = self._locked()
+            except sqlite3.DatabaseError as error:
+                found = explained(error, self._path)
+                if found is None:
+                    raise
+                if found.kind == "busy":
+                    return False
+                if found.kind != "damaged":
+                    raise found from error
+                self._empty()
+                return self.take()
         return True
 
     def drop(self) -> None:
@@ -42,3 +51,23 @@ class Claim:
         if self._db is not None:
             self._db.close()
             self._db = None
+
+    def _locked(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
+        try:
+            db.execute("BEGIN EXCLUSIVE")
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _empty(self) -> None:
+        """Take out what is in the file: nothing belongs there, and an empty file, the same one, can be locked.
+
+        Raises:
+            StoreError: it can't be written.
+        """
+        try:
+            self._path.write_bytes(b"")
+        except OSError as error:
+            raise explained(error, self._path) or error from error

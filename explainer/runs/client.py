@@ -12,7 +12,7 @@ from explainer.runs.again import learns_own
 from explainer.runs.inputs import NO_PARENT, Prepared, check_parent, prepare, training_inputs
 from explainer.runs.reader import LATEST, NO_RUN, Reader, check_lens
 from explainer.runs.sharing import is_private
-from explainer.runs.store import ACTIVE, Run, StoredSweep
+from explainer.runs.store import ACTIVE, Listing, Run, StoredSweep
 from explainer.sweep import Sweep, hashed
 
 __all__ = ["LATEST", "Client", "training_inputs"]
@@ -99,7 +99,7 @@ class Client(Reader):
                 run is not None and run.status in ACTIVE for run in map(self.store.run, known.runs)
             )
             if not still:
-                self._check_queue(owner)
+                self._check_queue(owner, len(prepared))
             runs = [self._ask_for(each, owner, lenses, sweep=number) for each in prepared]
             self.store.save_sweep(number, sweep, runs, known.owner if known is not None else owner)
         return number
@@ -211,14 +211,26 @@ class Client(Reader):
         if run.sweep and not sweep and not run.finished:  # asked for by itself: it needn't wait for its sweep
             self.store.change(run.id, sweep="")
 
-    def _check_queue(self, owner: str) -> None:
-        allowed = int(limits().queued)
-        mine = [run for run in self.store.runs("queued", "running") if run.owner == owner]
-        waiting = len({run.sweep or run.id for run in mine})
-        if waiting >= allowed:
+    def _check_queue(self, owner: str, runs: int = 1) -> None:
+        """Refuse more runs than an owner, or the host, may have waiting.
+
+        Raises:
+            ValueError: they are too many, or nothing can be trained at the moment.
+        """
+        if self.store.trouble:
+            raise ValueError(self.store.trouble)
+        allowed = limits()
+        mine = self.store.places_of(owner)
+        if mine >= allowed.queued:
             raise ValueError(
-                f"{waiting} of your runs train or wait already, a sweep counted as one, and this host allows {allowed}. "
-                "Wait for one to end, or stop one."
+                f"{mine} of your runs train, wait or are paused already, a sweep counted as one, and this host allows "
+                f"{allowed.queued:.0f}. Wait for one to end, or stop one."
+            )
+        waiting = self.store.count(Listing(statuses=("queued", "paused")))
+        if waiting + runs > allowed.waiting:
+            raise ValueError(
+                f"{waiting} runs of all visitors wait or are paused on this host, and it allows {allowed.waiting:.0f}. "
+                "Try again when some of them have ended; recorded runs can be looked through meanwhile."
             )
 
     # -- steering -----------------------------------------------------------------------------

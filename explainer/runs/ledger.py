@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from explainer.config import RunConfig
 from explainer.runs.database import Database
-from explainer.runs.rows import FINISHED, NEXT, Chunk, Draft, Piece, Run
+from explainer.runs.rows import ACTIVE, NEXT, Chunk, Draft, Listing, Piece, Run, Turn
+from explainer.runs.sharing import hidden_from
 
 _RUN = (
     "id, config, data, status, step, created, updated, owner, parent, pinned, altered, attempts, message, meta, "
     "bytes, lenses, sweep"
 )
+
+
+UNREADABLE = "What the store has of this run can't be read. Delete it, and train it again."
+CONFIGS_KEPT = 1024
+_KINDS: Mapping[str, Callable[..., Any]] = {
+    **dict.fromkeys(("id", "data", "status", "owner", "parent", "message", "sweep"), str),
+    **dict.fromkeys(("step", "attempts", "bytes"), int),
+    **dict.fromkeys(("created", "updated"), float),
+    **dict.fromkeys(("pinned", "altered"), bool),
+}
+"""The columns that are taken as they are."""
 
 
 class IllegalChange(RuntimeError):
@@ -58,16 +71,70 @@ class Ledger(Database):
         return _run(rows[0]) if rows else None
 
     def runs(self, *statuses: str) -> list[Run]:
-        """All runs, or those of some statuses, the newest first."""
-        marks = ", ".join("?" * len(statuses))
-        where = f"WHERE status IN ({marks})" if statuses else ""
-        rows = self.read(f"SELECT {_RUN} FROM runs {where} ORDER BY created DESC, rowid DESC", *statuses)
+        """All runs, or those of some statuses, the newest first; a page asks for some of them with `listed`."""
+        return self.listed(Listing(statuses=statuses))
+
+    def listed(self, listing: Listing, limit: int = -1, offset: int = 0) -> list[Run]:
+        """Some runs of a list, the newest first.
+
+        Args:
+            limit: at most so many; -1 for all.
+            offset: how many newer ones are left out.
+        """
+        where, values = _where(listing)
+        rows = self.read(
+            f"SELECT {_RUN} FROM runs {where} ORDER BY created DESC, rowid DESC LIMIT ? OFFSET ?",
+            *values,
+            limit,
+            offset,
+        )
         return [_run(row) for row in rows]
+
+    def count(self, listing: Listing) -> int:
+        """How many runs a list has."""
+        where, values = _where(listing)
+        ((found,),) = self.read(f"SELECT COUNT(*) FROM runs {where}", *values)
+        return int(found)
+
+    def turns(self, status: str) -> list[Turn]:
+        """The runs of one status in the order in which they came, without what they are."""
+        rows = self.read("SELECT id, owner, sweep, created FROM runs WHERE status = ? ORDER BY created, rowid", status)
+        return [Turn(*row) for row in rows]
+
+    def last_turns(self) -> dict[str, float]:
+        """Of each owner whose runs wait, when another run of theirs last did anything: seconds since 1970."""
+        return dict(
+            self.read(
+                "SELECT owner, MAX(updated) FROM runs WHERE status != 'queued' AND pinned = 0 "
+                "AND owner IN (SELECT owner FROM runs WHERE status = 'queued') GROUP BY owner"
+            )
+        )
+
+    def places_of(self, owner: str) -> int:
+        """How many places in the queue an owner's runs take that train, wait or are paused; a sweep's take one."""
+        rows = self.read(
+            "SELECT COUNT(DISTINCT CASE sweep WHEN '' THEN id ELSE sweep END) FROM runs "
+            "WHERE owner = ? AND status IN ('queued', 'running', 'paused')",
+            owner,
+        )
+        return int(rows[0][0])
+
+    def fail_unreadable(self) -> list[str]:
+        """Give up the runs that wait, train or are paused and whose rows can't be read; their ids."""
+        broken = [run.id for run in self.runs(*sorted(ACTIVE)) if run.unreadable]
+        with self.transaction() as db:
+            for run in broken:
+                db.execute("UPDATE runs SET status = 'failed', message = ? WHERE id = ?", (UNREADABLE, run))
+        return broken
+
+    def forgive(self) -> None:
+        """Runs that train have not been taken up in vain so far: it was not they that stopped the worker."""
+        with self.transaction() as db:
+            db.execute("UPDATE runs SET attempts = 0 WHERE status = 'running'")
 
     def wanted(self) -> dict[str, tuple[str, ...]]:
         """The lenses of every run that trains."""
-        rows = self.read("SELECT id, lenses FROM runs WHERE status = 'running'")
-        return {run: tuple(json.loads(lenses)) for run, lenses in rows}
+        return {run.id: run.lenses for run in self.runs("running") if not run.unreadable}
 
     def set_status(self, run: str, status: str, message: str = "") -> None:
         """Move a run to a status that may follow its present one (`rows.NEXT`); the same one is fine.
@@ -102,7 +169,7 @@ class Ledger(Database):
         with self.transaction() as db:
             if meta is not None:
                 row = db.execute("SELECT meta FROM runs WHERE id = ?", (run,)).fetchone()
-                merged = json.dumps({**(json.loads(row[0]) if row else {}), **meta})
+                merged = json.dumps({**(_object(row[0]) if row else {}), **meta})
                 db.execute("UPDATE runs SET meta = ? WHERE id = ?", (merged, run))
             if owner is not None:
                 db.execute("UPDATE runs SET owner = ? WHERE id = ?", (owner, run))
@@ -136,33 +203,6 @@ class Ledger(Database):
             db.execute("DELETE FROM runs WHERE id = ?", (run,))
             for table in ("chunks", "checkpoints", "commands", "looks", "watching"):
                 db.execute(f"DELETE FROM {table} WHERE run = ?", (run,))
-
-    def make_room(self, limit: int) -> list[str]:
-        """Delete the oldest unpinned finished runs that nobody watches until `limit` bytes hold the rest.
-
-        Returns:
-            The ids that went.
-        """
-        gone: list[str] = []
-        if self.size() <= limit:
-            return gone
-        marks = ", ".join("?" * len(FINISHED))
-        candidates = self.read(
-            f"SELECT id FROM runs WHERE pinned = 0 AND status IN ({marks}) "
-            "AND id NOT IN (SELECT run FROM watching WHERE until > ?) ORDER BY updated",
-            *sorted(FINISHED),
-            time.time(),
-        )
-        for (run,) in candidates:
-            self.delete(run)
-            gone.append(run)
-            if self.size() <= limit:
-                break
-        old = time.time() - 86400
-        with self.transaction() as db:
-            db.execute("DELETE FROM texts WHERE digest NOT IN (SELECT data FROM runs) AND created < ?", (old,))
-        self.shrink()
-        return gone
 
     # -- tape ---------------------------------------------------------------------------------
 
@@ -291,10 +331,76 @@ class Ledger(Database):
         return (int(rows[0][0]), rows[0][1]) if rows else None
 
 
+def _where(listing: Listing) -> tuple[str, list[Any]]:
+    """A WHERE clause and its values."""
+    clauses: list[str] = []
+    values: list[Any] = []
+    if listing.statuses:
+        clauses.append(f"status IN ({', '.join('?' * len(listing.statuses))})")
+        values += listing.statuses
+    if listing.owner is not None:
+        clauses.append("owner = ?")
+        values.append(listing.owner)
+    if listing.pinned is not None:
+        clauses.append("pinned = ?")
+        values.append(int(listing.pinned))
+    if listing.viewer is not None:
+        hidden, names = hidden_from(listing.viewer)
+        clauses.append(f"id NOT IN (SELECT id FROM runs WHERE {hidden})")
+        values += names
+    return f"WHERE {' AND '.join(clauses)}" if clauses else "", values
+
+
 def _run(row: Sequence[Any]) -> Run:
     values = dict(zip(_RUN.split(", "), row, strict=True))
-    values["config"] = RunConfig.from_json(values["config"])
-    values["pinned"], values["altered"] = bool(values["pinned"]), bool(values["altered"])
-    values["meta"] = json.loads(values["meta"])
-    values["lenses"] = tuple(json.loads(values["lenses"]))
-    return Run(**values)
+    try:
+        return _readable(values)
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        return _unreadable(values)
+
+
+def _readable(values: dict[str, Any]) -> Run:
+    """A row as a run.
+
+    Raises:
+        ValueError, TypeError, OverflowError, RecursionError: it holds what none of our processes has written.
+    """
+    if values["status"] not in NEXT:
+        raise ValueError(f"status = {values['status']!r:.20}")
+    lenses = json.loads(values["lenses"])
+    if not isinstance(lenses, list) or not all(isinstance(lens, str) for lens in lenses):
+        raise ValueError("lenses are not a list of names")
+    read: dict[str, Any] = {
+        **{name: kind(values[name]) for name, kind in _KINDS.items()},
+        "config": _config(values["config"]),
+        "meta": _object(values["meta"]),
+        "lenses": tuple(lenses),
+    }
+    return Run(**read)
+
+
+def _unreadable(values: dict[str, Any]) -> Run:
+    """What stands for a run whose row is damaged, with the id, the owner and the age that are left of it."""
+    read: dict[str, Any] = {name: kind() for name, kind in _KINDS.items()}
+    read |= {name: str(values[name]) for name in ("id", "owner")}
+    if isinstance(values["created"], float):
+        read |= {"created": values["created"], "updated": values["created"]}
+    read |= {"status": "failed", "message": UNREADABLE, "pinned": bool(values["pinned"])}
+    return Run(config=RunConfig(), meta={}, lenses=(), unreadable=True, **read)
+
+
+@lru_cache(CONFIGS_KEPT)
+def _config(text: str) -> RunConfig:
+    return RunConfig.from_json(text)
+
+
+def _object(text: str) -> dict[str, Any]:
+    """A JSON object.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise ValueError(f"a JSON object was expected, and this is a {type(found).__name__}")
+    return found

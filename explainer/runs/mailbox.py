@@ -155,8 +155,11 @@ class Mailbox(Database):
     def watch(self, run: str, lenses: Iterable[str], seconds: float = 3.0) -> None:
         """Say that somebody looks at the run through these lenses for the next seconds.
 
-        A hundred viewers of one run cost as many writes as one: what holds half as long still is left.
+        A hundred viewers of one run cost as many writes as one: what holds half as long still is left. Where nothing
+        can be written nothing trains either, and nobody needs to know.
         """
+        if self.trouble:
+            return
         now = time.time()
         until, lenses = now + seconds, set(lenses)
         fresh = self.read("SELECT lens FROM watching WHERE run = ? AND until > ?", run, now + seconds / 2)
@@ -184,10 +187,10 @@ class Mailbox(Database):
         with self.transaction() as db:
             db.execute("INSERT OR REPLACE INTO worker VALUES (1, ?, ?, ?, ?, ?)", (pid, now, now, device, version))
 
-    def heartbeat(self) -> None:
-        """The worker lives."""
+    def heartbeat(self) -> bool:
+        """The worker lives; False where nobody has registered: the store is another one than it was."""
         with self.transaction() as db:
-            db.execute("UPDATE worker SET heartbeat = ?", (time.time(),))
+            return db.execute("UPDATE worker SET heartbeat = ?", (time.time(),)).rowcount > 0
 
     def worker_state(self) -> WorkerState:
         """Who works, on what, and how much waits."""

@@ -174,6 +174,16 @@ MIGRATIONS: tuple[Migration, ...] = (
             "WHERE private = 1 AND owner != '' GROUP BY data, owner",
         ),
     ),
+    (
+        "pages of runs, turns, and a place to try whether there is room",
+        (
+            "CREATE INDEX runs_by_age ON runs (created)",
+            "CREATE INDEX runs_by_owner ON runs (owner, created)",
+            "CREATE INDEX runs_by_data ON runs (data) WHERE data != ''",
+            "CREATE INDEX runs_by_sweep ON runs (sweep, updated) WHERE sweep != ''",
+            "CREATE TABLE room (one INTEGER PRIMARY KEY CHECK (one = 1), body BLOB NOT NULL)",
+        ),
+    ),
 )
 
 

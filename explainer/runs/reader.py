@@ -9,7 +9,7 @@ from typing import Any
 from explainer.limits import limits
 from explainer.records import RECORDS
 from explainer.runs.sharing import Viewer
-from explainer.runs.store import Chunk, Piece, Run, Store, WorkerState
+from explainer.runs.store import Chunk, Listing, Piece, Run, Store, WorkerState
 from explainer.runs.tape import LARGEST_VIEW, VIEW, decode_view
 from explainer.surgery import Surgery
 
@@ -19,6 +19,9 @@ NO_RUN = "There is no run {!r} here. It may have been deleted, or it is on data 
 """One sentence for what is not here and for what may not be seen, so that it tells nobody which."""
 
 OVERTAKEN = "The question was overtaken by newer ones, or the run was deleted. Ask again."
+
+RECENT = 200
+"""Runs of which a page offers some, the newest."""
 
 
 class Reader:
@@ -53,10 +56,10 @@ class Reader:
             raise ValueError(NO_RUN.format(run[:80]))
         return found
 
-    def runs(self, viewer: Viewer, *statuses: str) -> list[Run]:
-        """All runs that the viewer may see, or those of some statuses, the newest first."""
-        hidden = self.store.hidden(viewer)
-        return [run for run in self.store.runs(*statuses) if run.id not in hidden]
+    def runs(self, viewer: Viewer, *statuses: str, most: int = RECENT) -> list[Run]:
+        """The newest runs that can be read and that the viewer may see, or those of some statuses; at most so many."""
+        listing = Listing(statuses=statuses, viewer=viewer)
+        return [run for run in self.store.listed(listing, most) if not run.unreadable]
 
     def chunks(self, run: str, after: int = -1, kinds: Sequence[str] | None = None) -> list[Chunk]:
         """Chunks of the tape with numbers above `after`."""
@@ -159,6 +162,8 @@ class Reader:
             if view is not None:
                 _refuse_larger(view.size)
                 return view
+        if self.store.trouble:
+            raise ValueError(self.store.trouble)
         return self.store.ask(run, step, lens, text, operation, asker).id
 
     def answered(self, number: int) -> int:

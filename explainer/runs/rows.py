@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from explainer.config import RunConfig
+from explainer.runs.viewer import Viewer
 from explainer.sweep import Sweep
 
 ACTIVE = frozenset({"queued", "running", "paused"})
@@ -43,6 +44,7 @@ class Run:
         bytes: size of its chunks.
         lenses: what looks at it while it trains.
         sweep: for which it waits and trains; "" for a run that was asked for by itself.
+        unreadable: its row is damaged; it counts as failed, its configuration is not its own, and it can only be deleted.
     """
 
     id: str
@@ -62,11 +64,42 @@ class Run:
     bytes: int
     lenses: tuple[str, ...]
     sweep: str
+    unreadable: bool = False
 
     @property
     def finished(self) -> bool:
         """Whether no more steps will come unless someone asks for them."""
         return self.status in FINISHED
+
+
+class Turn(NamedTuple):
+    """What decides when a run that waits has its turn.
+
+    Attributes:
+        created: seconds since 1970.
+    """
+
+    id: str
+    owner: str
+    sweep: str
+    created: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """Which runs a list shows; what is None does not narrow it.
+
+    Attributes:
+        statuses: () for all.
+        owner: who asked for them; recorded lessons are nobody's.
+        pinned: the recorded lessons, or all others.
+        viewer: leaves out what they may not see (see `sharing.hidden_from`).
+    """
+
+    statuses: tuple[str, ...] = ()
+    owner: str | None = None
+    pinned: bool | None = None
+    viewer: Viewer | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

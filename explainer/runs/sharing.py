@@ -10,37 +10,13 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from explainer.runs.database import Database
 from explainer.runs.rows import Run
+from explainer.runs.viewer import MOST_KEYS, Viewer, is_secret
 
-MOST_KEYS = 8
-"""Keys of one viewer that are looked at; the newest count."""
-
-
-@dataclass(frozen=True)
-class Viewer:
-    """Who asks.
-
-    Attributes:
-        owner: the browser's name, or the session's where there is no cookie.
-        keys: to runs of others. A session's own name may stand among them (see `ui.access`).
-    """
-
-    owner: str
-    keys: tuple[str, ...] = ()
-
-    @property
-    def proven(self) -> tuple[str, ...]:
-        """Keys of the right form, without those that nobody can have made."""
-        return tuple(key for key in self.keys if is_secret(key))[-MOST_KEYS:]
-
-
-def is_secret(text: str) -> bool:
-    """Whether a text has the form of a key, or of a browser's name."""
-    return len(text) == 32 and text.isascii() and text.isalnum()
+__all__ = ["MOST_KEYS", "ShareTable", "Viewer", "hidden_from", "is_private", "is_secret"]
 
 
 def is_private(run: Run) -> bool:

@@ -16,6 +16,7 @@ The contract:
 | watching | client | heartbeats of viewers, a few seconds long |
 | sweeps | client | which runs belong together, and who may stop them |
 | worker | worker | its one row: process, device, heartbeat each second |
+| room | anybody | written and emptied to see whether the disk has room |
 
 Status: queued → running ⇄ paused → done, stopped, diverged or failed; stopped and failed → queued.
 A queued run may be stopped before it began; a running or paused one goes back to queued when the
@@ -28,8 +29,12 @@ everything that belongs to earlier steps is on it too; views may be filled in la
 A run that trains for a sweep has that sweep's id in `sweep`, until somebody asks for it by itself.
 
 Deleting removes a run, its chunks, checkpoint, commands and looks together. Pinned runs (the
-tapes that ship) refuse it. When the store outgrows its limit, `make_room` deletes the oldest
-unpinned runs that have finished and that nobody watches.
+tapes that ship) refuse it. A text that no run reads goes after an hour. When the store outgrows its limit, `make_room`
+(`runs/room.py`) takes what is missed least: unused texts, answers, then the oldest unpinned runs that nobody watches and
+that have finished or been paused for an hour.
+
+A row that can't be read is a run that has failed and says so (`Run.unreadable`); it harms no other. What happens when the
+file is damaged, taken away or can't be written is `Database`'s part.
 """
 
 from __future__ import annotations
@@ -38,9 +43,23 @@ import os
 from pathlib import Path
 
 from explainer.runs.database import StoreError
-from explainer.runs.ledger import IllegalChange, Ledger
+from explainer.runs.ledger import IllegalChange
 from explainer.runs.mailbox import Mailbox
-from explainer.runs.rows import ACTIVE, FINISHED, Chunk, Command, Draft, Look, Piece, Run, StoredSweep, WorkerState
+from explainer.runs.room import Room
+from explainer.runs.rows import (
+    ACTIVE,
+    FINISHED,
+    Chunk,
+    Command,
+    Draft,
+    Listing,
+    Look,
+    Piece,
+    Run,
+    StoredSweep,
+    Turn,
+    WorkerState,
+)
 from explainer.runs.sharing import ShareTable
 from explainer.runs.sweep_table import SweepTable
 
@@ -51,18 +70,20 @@ __all__ = [
     "Command",
     "Draft",
     "IllegalChange",
+    "Listing",
     "Look",
     "Piece",
     "Run",
     "Store",
     "StoreError",
     "StoredSweep",
+    "Turn",
     "WorkerState",
     "default_path",
 ]
 
 
-class Store(Ledger, Mailbox, SweepTable, ShareTable):
+class Store(Room, Mailbox, SweepTable, ShareTable):
     """All tables over one SQLite file in `folder`; safe to share between threads."""
 
 

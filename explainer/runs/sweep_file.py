@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
 
 from explainer.records import RECORDS, from_arrays, to_arrays
 from explainer.runs.outcomes import Outcome
 from explainer.runs.tape import decode, encode
-from explainer.runs.tape_file import SHIPPED
+from explainer.runs.tape_file import SHIPPED, WRONG, check_meta
 from explainer.sweep import Sweep
 
 FORMAT = "unrolled sweep 1"
@@ -73,18 +72,29 @@ def load_outcomes(path: Path) -> tuple[Sweep, list[Outcome]]:
         outcomes = [
             Outcome(
                 config=config,
-                status=run["status"],
-                step=run["step"],
-                final=run["final"],
-                meta=run["meta"],
+                **_checked(run),
                 first=_records(f"{number:03d}/first/", run["texts"], arrays),
                 last=_records(f"{number:03d}/last/", run["texts"], arrays),
             )
             for number, (config, run) in enumerate(zip(sweep.configs, row["runs"], strict=True))
         ]
-    except (OSError, zlib.error, safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
+    except (zlib.error, *WRONG) as error:
         raise ValueError(f"{path.name} is not a sweep of this project ({error}). Make the tapes again.") from error
     return sweep, outcomes
+
+
+def _checked(run: Any) -> dict[str, Any]:
+    """Status, step and numbers of one run, of the types that `save_outcomes` writes.
+
+    Raises:
+        ValueError: something is of another type.
+    """
+    found = {name: run[name] for name in ("status", "step", "final", "meta")}
+    kinds = (str, int, dict, dict)
+    if any(type(value) is not kind for value, kind in zip(found.values(), kinds, strict=True)):
+        raise ValueError("a run's status, step or numbers are of another type")
+    check_meta({**found["meta"], "final": found["final"]})
+    return found
 
 
 def shipped(lesson: str) -> Path:

@@ -58,9 +58,12 @@ def decode(body: bytes) -> tuple[Arrays, dict[str, str]]:
     """The inverse of `encode`.
 
     Raises:
-        safetensors.SafetensorError: not a whole safetensors file.
+        ValueError: not a whole safetensors file.
     """
-    arrays = safetensors.numpy.load(body)
+    try:
+        arrays = safetensors.numpy.load(body)
+    except (safetensors.SafetensorError, KeyError, TypeError) as error:
+        raise ValueError(f"a part of the tape is damaged ({error})") from error
     header = json.loads(body[8 : 8 + int.from_bytes(body[:8], "little")])
     return arrays, header.get("__metadata__", {})
 

@@ -12,20 +12,39 @@ import json
 import logging
 import lzma
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import safetensors
 
 from explainer.config import RunConfig
 from explainer.data import data_digest, default_text, digest, respelled
 from explainer.runs.packing import compress, decompress, pack, unpack
-from explainer.runs.store import Chunk, Draft, Store
+from explainer.runs.store import FINISHED, Chunk, Draft, Store, StoreError
 from explainer.runs.tape import decode, encode
 
 log = logging.getLogger(__name__)
 
 FORMAT = "unrolled tape 2"
+ROW: Mapping[str, type] = {
+    "config": str, "data": str, "characters": str, "status": str, "step": int, "altered": bool, "message": str,
+    "meta": dict, "lenses": list, "kinds": list,
+}  # fmt: skip
+"""What the row of a tape file holds."""
+META: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("metric", "unit", "baseline_name", "example", "device", "torch"), (str,)),
+    **dict.fromkeys(("inputs", "outputs", "parameters"), (int,)),
+    "baseline": (int, float),
+    **dict.fromkeys(("final", "lowest"), (dict,)),
+    **dict.fromkeys(("vocabulary", "moved"), (list,)),
+}
+"""What pages read of a run's meta, where it is there."""
+WRONG = (
+    safetensors.SafetensorError, lzma.LZMAError, OSError, LookupError, TypeError, ValueError, AttributeError,
+    ArithmeticError, RecursionError, MemoryError,
+)  # fmt: skip
+"""What a file that is no tape may lead to while it is read."""
 SHIPPED = Path(__file__).resolve().parents[2] / "tapes"
 LARGEST = 32_000_000
 _LESSON = re.compile(r"lesson-[a-z0-9-]{1,60}")
@@ -95,13 +114,15 @@ def load_tape(store: Store, path: str | Path) -> str:
         if found is not None and found.meta.get("tape") == mark:
             return lesson
         arrays, metadata = decode(decompress(packed, LARGEST))
-        row = json.loads(metadata["run"])
+        row = _checked(json.loads(metadata["run"]))
         config = RunConfig.from_json(row["config"])
-        status, step, lenses, meta = row["status"], row["step"], row["lenses"], row["meta"]
-        words = {"altered": row["altered"], "message": row["message"]}
+        if row["step"] > config.steps:
+            raise ValueError(f"it has {row['step']} of {config.steps} steps")
         drafts = unpack(arrays, row["kinds"])
         data, text = _to_be_read(config, row["data"], row["characters"])
-    except (safetensors.SafetensorError, lzma.LZMAError, OSError, LookupError, TypeError, ValueError) as error:
+    except StoreError:
+        raise
+    except WRONG as error:
         raise ValueError(f"{path} is not a tape of this project ({error}). Make the tapes again.") from error
     with store.transaction():
         if store.run(lesson) is not None:  # an older recording, or another process was quicker
@@ -112,14 +133,14 @@ def load_tape(store: Store, path: str | Path) -> str:
             lesson,
             config,
             owner="",
-            lenses=lenses,
+            lenses=row["lenses"],
             data=data,
-            status=status,
+            status=row["status"],
             pinned=True,
-            meta={**meta, "tape": mark},
+            meta={**row["meta"], "tape": mark},
         )
-        store.append(lesson, drafts, step)
-        store.change(lesson, **words)
+        store.append(lesson, drafts, row["step"])
+        store.change(lesson, altered=row["altered"], message=row["message"])
     return lesson
 
 
@@ -130,14 +151,54 @@ def load_shipped(store: Store, folder: str | Path = SHIPPED) -> list[str]:
 
     Returns:
         The ids of the runs.
+
+    Raises:
+        StoreError: the store can't take them.
     """
     loaded = []
     for path in sorted(Path(folder).glob("*.tape")):
         try:
             loaded.append(load_tape(store, path))
-        except ValueError as error:
+        except StoreError:
+            raise
+        except (ValueError, OSError) as error:
             log.error("%s", error)
     return loaded
+
+
+def _checked(row: Any) -> dict[str, Any]:
+    """The row of a tape file, of the types that `save_tape` writes.
+
+    Raises:
+        ValueError: something in it is of another.
+        LookupError: something is missing.
+    """
+    for name, kind in ROW.items():
+        if type(row[name]) is not kind:
+            raise ValueError(f"{name} is a {type(row[name]).__name__}, not a {kind.__name__}")
+    if row["status"] not in FINISHED:
+        raise ValueError(f"its status is {row['status'][:20]!r}")
+    if row["step"] < 0:
+        raise ValueError(f"it has {row['step']} steps")
+    row["message"].encode()  # half of a surrogate pair is no text
+    check_meta(row["meta"])
+    if not all(isinstance(lens, str) for lens in row["lenses"]):
+        raise ValueError("a lens has no name")
+    return dict(row)
+
+
+def check_meta(meta: Mapping[str, Any]) -> None:
+    """Refuse what pages could not read of a run.
+
+    Raises:
+        ValueError: an entry is of another type than the worker writes.
+    """
+    for name, kinds in META.items():
+        if meta.get(name) is not None and (not isinstance(meta[name], kinds) or isinstance(meta[name], bool)):
+            raise ValueError(f"meta: {name} is a {type(meta[name]).__name__}")
+    for name, value in (meta.get("final") or {}).items():
+        if not isinstance(value, (int, float)):
+            raise ValueError(f"meta: {name} at the end is a {type(value).__name__}")
 
 
 def _opened(content: bytes) -> tuple[str, bytes]:

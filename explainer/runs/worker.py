@@ -19,6 +19,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from explainer.runs.claim import Claim
+from explainer.runs.faults import FULL
 from explainer.runs.store import Store, StoreError
 
 if TYPE_CHECKING:
@@ -26,40 +27,50 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-TAKEN = 3
-"""Exit status when another worker has this store."""
+UNUSABLE, TAKEN, DAMAGED = 1, 3, 4
+"""Exit statuses: the store can't be used, another worker has it, it is damaged and the parent has to put it aside."""
 
 IDLE_SECONDS = 0.01
 BEAT_SECONDS = 1.0
 TIDY_SECONDS = 10.0
+LONGEST_REST = 60.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Work until told to end. Returns the exit status: 0, `TAKEN`, or 1 when the store can't be used."""
+    """Work until told to end. Returns the exit status: 0, `UNUSABLE`, `TAKEN` or `DAMAGED`."""
     parser = argparse.ArgumentParser(description="Train the runs of a store.")
     parser.add_argument("--store", type=Path, required=True, help="folder of the store")
     parser.add_argument("--parent", type=int, default=0, help="end when this process is gone")
     options = parser.parse_args(arguments)
     logging.basicConfig(format="worker: %(message)s")
 
-    try:
-        store = Store(options.store)
-    except StoreError as error:
-        log.error("%s", error)
-        return 1
     claim = Claim(options.store)
-    if not claim.take():
-        return TAKEN
     try:
-        work(store, options.parent)
+        store = Store(options.store, mends=not options.parent)
+        if not claim.take():
+            return TAKEN
+    except StoreError as error:
+        log.error("%s (%s)", error, options.store)
+        return DAMAGED if error.kind == "damaged" else UNUSABLE
+    try:
+        work(store, options.parent, claim)
+    except StoreError as error:
+        log.error("%s (%s)", error, options.store)
+        return DAMAGED if error.kind == "damaged" else UNUSABLE
     finally:
         claim.drop()
         store.close()
     return 0
 
 
-def work(store: Store, parent: int) -> None:
-    """Take the turns of a `Workshop` until a signal comes or the parent is gone."""
+def work(store: Store, parent: int, claim: Claim) -> None:
+    """Take the turns of a `Workshop` until a signal comes or the parent is gone.
+
+    Where the store can't be written this waits until it can; the runs go on from their checkpoints.
+
+    Raises:
+        StoreError: the store is damaged, and the parent has to put it aside.
+    """
     child = os.getppid() == parent
     store.register_worker(os.getpid())
     if parent:
@@ -81,49 +92,95 @@ def work(store: Store, parent: int) -> None:
 
     told = _listen(signal.SIGTERM) if parent else _listen(signal.SIGTERM, signal.SIGINT)
     pulse = Pulse(store, lambda: bool(told) or not _alive(parent, child))
-    _turns(store, pulse, lambda: Workshop(store, device, ending=pulse.over))
+    while _turns(store, pulse, lambda: Workshop(store, device, ending=pulse.over)):
+        claim.drop()
+        if not claim.take():
+            return
+        store.register_worker(os.getpid(), device_name(device), torch.__version__)
 
 
 class Pulse:
     """Says each second that this process lives, also between two pieces of long work, and whether it is to end.
 
-    Args:
+    Attributes:
         told: whether it was told to end, or has nobody left to work for.
+        moved: whether another store is in the place of the one that it works for.
     """
 
     def __init__(self, store: Store, told: Callable[[], bool]) -> None:
-        self.store, self.told = store, told
+        self.store, self.told, self.moved = store, told, False
         self._beat = time.monotonic()
 
     def over(self) -> bool:
-        """Whether to end."""
+        """Whether to end what this process is at."""
         now = time.monotonic()
         if now - self._beat >= BEAT_SECONDS:
             self._beat = now
-            self.store.heartbeat()
-        return self.told()
+            self.moved = not self.store.heartbeat()
+        return self.moved or self.told()
 
 
-def _turns(store: Store, pulse: Pulse, make: Callable[[], Workshop]) -> None:
+def _turns(store: Store, pulse: Pulse, make: Callable[[], Workshop]) -> bool:
+    """Turns of a workshop, until the pulse is over.
+
+    Returns:
+        Whether that is because another store is in the place of this one.
+
+    Raises:
+        StoreError: the store is damaged, and the parent has to put it aside.
+    """
     from explainer.models.pieces import Abandoned
 
-    workshop, tidied = make(), time.monotonic()
-    while not pulse.over():
+    pulse.moved = False
+    workshop = make()
+    tidied = failed = time.monotonic()
+    rest = BEAT_SECONDS
+    while True:
         try:
+            if pulse.over():
+                break
             worked = workshop.turn()
             if time.monotonic() - tidied >= TIDY_SECONDS:
                 tidied = time.monotonic()
+                if not store.check_room():
+                    raise StoreError(FULL, "full")
                 workshop.tidy()
         except Abandoned:
             break
         except StoreError as error:
+            if error.kind == "damaged":
+                raise
             log.error("%s", error)
-            time.sleep(BEAT_SECONDS)
-            workshop = make()
+            rest = min(2 * rest, LONGEST_REST) if time.monotonic() - failed < LONGEST_REST else BEAT_SECONDS
+            _wait_for_room(store, rest, lambda: not pulse.told())
+            workshop, failed = make(), time.monotonic()
             continue
         if not worked:
             time.sleep(IDLE_SECONDS)
-    workshop.close()
+    if not pulse.moved:
+        workshop.close()
+    return pulse.moved and not pulse.told()
+
+
+def _wait_for_room(store: Store, rest: float, going_on: Callable[[], bool]) -> None:
+    """Wait for `rest` seconds, and then until the store can be written; no run is held responsible.
+
+    Raises:
+        StoreError: it is damaged.
+    """
+    until = time.monotonic() + rest
+    while going_on():
+        time.sleep(min(rest, BEAT_SECONDS))
+        if time.monotonic() < until:
+            continue
+        try:
+            if store.check_room():
+                store.write_probe()
+                store.forgive()
+                return
+        except StoreError as error:
+            if error.kind == "damaged":
+                raise
 
 
 def _listen(*signals: signal.Signals) -> list[int]:

@@ -118,6 +118,7 @@ class Workshop:
         limit = int(self.limits.store_mb * 1e6)
         self.store.drop_answers(int(limit * ANSWER_SHARE))
         self.store.make_room(limit)
+        self.store.fail_unreadable()
 
     def close(self) -> None:
         """Leave every run so that the next worker takes it up without repeating anything."""
@@ -229,10 +230,10 @@ class Workshop:
 
     def _fail(self, run: str, error: Exception) -> None:
         """End one run with a sentence; the others go on."""
-        log.error("run %s failed", run, exc_info=error)
         self._put_down(run)
         if isinstance(error, StoreError):
             raise error
+        log.error("run %s failed", run, exc_info=error)
         if self.store.run(run) is not None:
             self.store.set_status(run, "failed", sentence(error))
 
@@ -309,6 +310,7 @@ class Workshop:
 
         It is known whom that one worked for when it died: only that run's attempts count.
         """
+        self.store.fail_unreadable()
         guilty = self.marker.left
         self.marker.write("")
         for look in self.store.waiting_looks(LOOKS_KEPT):
@@ -329,12 +331,15 @@ class Workshop:
         places = int(self.limits.active)
         if len(self.active) >= places:
             return
-        queued = self.store.runs("queued")[::-1]
+        queued = self.store.turns("queued")
         if not queued:
             return
-        for row in next_up(queued, self.store.runs("running"), places, self.store.sweeps_waiting_since()):
+        since, last = self.store.sweeps_waiting_since(), self.store.last_turns()
+        for turn in next_up(queued, self.store.turns("running"), places, since, last):
             self.tidy()
-            self._take_up(row)
+            row = self.store.run(turn.id)
+            if row is not None and not row.unreadable:
+                self._take_up(row)
 
     def _take_up(self, row: Run) -> None:
         """Let a run train from now on."""

@@ -10,9 +10,11 @@ from explainer.lessons import LESSONS
 from explainer.player.annotate import Annotator
 from explainer.player.mount import Track
 from explainer.runs.client import Client
+from explainer.runs.keeper import Keeper
 from explainer.runs.rows import StoredSweep
 from explainer.runs.store import Run, Store, default_path
 from explainer.runs.tape import VIEW
+from explainer.runs.tape_file import load_shipped
 from explainer.ui.access import OWNER_COOKIE, owner, viewer
 
 __all__ = [
@@ -21,20 +23,40 @@ __all__ = [
     "answers_of",
     "client",
     "complete_lessons",
-    "hidden_among",
+    "fill_store",
+    "keeper",
     "owner",
     "reels_of",
     "runs_of",
     "runs_to_see",
     "store",
     "sweep_of",
+    "trouble",
+    "viewer",
 ]
 
 
 @cache
 def store() -> Store:
-    """The store of this process."""
-    return Store(default_path())
+    """The store of this process; in memory as long as its folder can't be used."""
+    return Store(default_path(), falls_back=True)
+
+
+@cache
+def keeper() -> Keeper:
+    """Who looks after the store and the worker; started with the app."""
+    return Keeper(store(), fill_store)
+
+
+def fill_store() -> None:
+    """Put into the store what belongs into every one: the lessons that ship."""
+    load_shipped(store())
+    complete_lessons()
+
+
+def trouble() -> str:
+    """Why nothing can be trained at the moment, in a sentence; "" when something can."""
+    return store().trouble or keeper().supervisor.trouble
 
 
 @cache
@@ -60,19 +82,14 @@ def complete_lessons() -> None:
 
 
 def runs_of(ids: Sequence[str]) -> list[Run]:
-    """The runs that are (still) in the store and that the viewer may see, in the order asked."""
+    """The runs that are (still) in the store, can be read and that the viewer may see, in the order asked."""
     seen = store().seen(ids, viewer())
-    return [run for run in map(store().run, ids) if run is not None and run.id in seen]
+    return [run for run in map(store().run, ids) if run is not None and not run.unreadable and run.id in seen]
 
 
 def runs_to_see(*statuses: str) -> list[Run]:
-    """All runs that the viewer may see, or those of some statuses, the newest first."""
+    """The newest runs that the viewer may see, or those of some statuses."""
     return client().runs(viewer(), *statuses)
-
-
-def hidden_among(*statuses: str) -> int:
-    """How many runs of some statuses the viewer may not see."""
-    return len(store().hidden(viewer(), *statuses))
 
 
 def sweep_of(number: str) -> StoredSweep | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from explainer.runs.store import Run
-from explainer.ui.backend import runs_to_see
+from explainer.ui.backend import runs_of, runs_to_see
 from explainer.ui.run_table import label, settings, table
 from explainer.ui.words import literal
 
@@ -16,12 +16,12 @@ MOST = 40  # runs to choose from, the newest first
 
 def compare_control(key: str, shown: Run, models: Sequence[str]) -> None:
     """A popover with the runs that this page can lay against the one shown, and the settings in which they differ."""
+    asked = st.query_params.get("against", "")
     others = {
         run.id: run
-        for run in runs_to_see()
+        for run in [*runs_to_see(), *runs_of([asked])]
         if run.id != shown.id and run.step > 0 and run.config.model in models and run.config.task == shown.config.task
     }
-    asked = st.query_params.get("against", "")
     with st.popover("Compare", icon=":material/compare_arrows:", help="Lay another run against this one"):
         state = f"{key}:against"
         st.session_state[state] = asked if asked in others else None

@@ -71,7 +71,7 @@ def given_text(text: str, name: str = "", read_as: str = "", how: str = "") -> G
 
     Args:
         name: of its file; "" for one that was pasted.
-        read_as: the encoding of that file.
+        read_as: the encoding of that file; "" where it is not known any more.
         how: see `Given`.
 
     Raises:
@@ -79,7 +79,7 @@ def given_text(text: str, name: str = "", read_as: str = "", how: str = "") -> G
     """
     body = check_text(text, limits().text_bytes)
     found = alphabet(body)
-    source = f"“{short_name(name)}”, read as {read_as}: a" if name else "A"
+    source = f"“{short_name(name)}”{read_as and f', read as {read_as}'}: a" if name else "A"
     words = f"{source} text of {len(body):,} characters, {found.distinct:,} distinct ones, that begins “{body[:40].strip()}…”"
     return Given(
         digest(body),
@@ -166,8 +166,9 @@ def adopt(page: str, config: RunConfig) -> None:
     try:
         if body is None:
             raise ValueError("not here, or not theirs")
-        given = given_text(body) if config.task == "text" else given_series(Series.from_text(body))
-        own[config.task] = named(given, client().store.text_name(config.data, owner()) or "")
+        name = client().store.text_name(config.data, owner()) or ""
+        series = None if config.task == "text" else Series.from_text(body)
+        own[config.task] = given_text(body, name) if series is None else given_series(series, name)
     except ValueError:  # not here, or of another kind than the task reads: `refusal` says so
         own[config.task] = Given(config.data)
 

@@ -11,11 +11,14 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from numpy.typing import NDArray
+
 from explainer.config import OTHER, RunConfig
 from explainer.data.alphabet import percent
 from explainer.figures.compare import differing
 from explainer.figures.theme import FAMILY_NAMES
 from explainer.runs.again import learns_own
+from explainer.runs.sharing import is_private
 from explainer.runs.store import Run
 from explainer.ui.access import query_of
 from explainer.ui.backend import annotator, client, owner
@@ -70,7 +73,8 @@ def vocabulary(run: Run) -> str:
 def label(run: Run) -> str:
     """A run in a list, no two alike: its title and the beginning of its name."""
     name, mark, number = run.id.partition("-")
-    return f"{title(run.config, data_name(run))} · {run.id if run.pinned else f'{name[:6]}{mark}{number}'}"
+    named = "Unreadable" if run.unreadable else title(run.config, data_name(run))
+    return f"{named} · {run.id if run.pinned else f'{name[:6]}{mark}{number}'}"
 
 
 def result(run: Run) -> float | None:
@@ -79,8 +83,16 @@ def result(run: Run) -> float | None:
     final = run.meta.get("final", {}).get(name)
     if final is not None or run.step == 0:
         return final
-    values = annotator().metrics(run).get(str(name))
+    values = _metrics(run).get(str(name))
     return float(values[-1]) if values is not None and len(values) else None
+
+
+def _metrics(run: Run) -> dict[str, NDArray[Any]]:
+    """A run's metrics; none where its tape is damaged, which is no other run's matter."""
+    try:
+        return annotator().metrics(run)
+    except ValueError:
+        return {}
 
 
 def row(run: Run, now: float) -> dict[str, str]:
@@ -89,6 +101,11 @@ def row(run: Run, now: float) -> dict[str, str]:
     Args:
         now: seconds since 1970.
     """
+    if run.unreadable:
+        unknown = dict.fromkeys(("Step", "Result", "Baseline", "Parameters", "Tape"), UNKNOWN)
+        begun = _unbroken(ago(now - run.created)) if run.created else UNKNOWN
+        cells = {"Run": literal(label(run)), "Status": "can't be read", **unknown, "Begun": begun}
+        return {**cells, "": _unbroken(_whose(run))}
     place = places_for(run.config, run.lenses)[0]
     metric = literal(str(run.meta.get("metric", "")))
     parameters = run.meta.get("parameters")
@@ -121,7 +138,7 @@ def _measured(run: Run) -> str:
     low = run.meta.get("lowest", {})
     if low.get("risen"):
         return f"; validation loss was lowest, {number(low['value'])}, at step {low['step']:,}"
-    steps = annotator().metrics(run).get(f"{run.meta.get('metric')}:step") if not run.meta.get("final") else None
+    steps = _metrics(run).get(f"{run.meta.get('metric')}:step") if not run.meta.get("final") else None
     return f" at step {int(steps[-1]):,}" if run.step and steps is not None and len(steps) else ""
 
 

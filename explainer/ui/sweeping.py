@@ -23,6 +23,7 @@ from explainer.runs.sweep_file import load_outcomes, shipped
 from explainer.sweep import Sweep, values_from_text
 from explainer.ui.backend import client, owner, store, sweep_of
 from explainer.ui.controls import CHOICE_NAMES, chosen, control, control_width, fill_controls, more_controls
+from explainer.ui.notices import in_sentences
 from explainer.ui.places import ENTERED
 from explainer.ui.words import literal
 
@@ -228,7 +229,7 @@ def board(page: SweepPage, shown: StoredSweep | None, draw: Callable[[Sequence[O
         if live and not bar.live:
             st.rerun()
 
-    st.fragment(moment, run_every=BOARD_SECONDS if live else None)()
+    st.fragment(in_sentences(moment), run_every=BOARD_SECONDS if live else None)()
 
 
 def said(page: SweepPage, bar: Progress) -> str:
