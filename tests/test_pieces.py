@@ -156,18 +156,20 @@ def test_while_one_run_is_looked_at_the_other_trains(store: Store, monkeypatch: 
     look = LENSES["attention"].look
 
     def slow(*given: object) -> object:
-        for _ in range(4):
+        for _ in range(200):  # its first update may have taken more time than it is owed for a while
             until = time.process_time() + 0.02
             while time.process_time() < until:
                 pass
             steps.append(trainer.step)
             give_way()
+            if trainer.step > steps[0] + 2:
+                break
         return look(*given)  # type: ignore[arg-type]
 
     monkeypatch.setitem(LENSES, "attention", LENSES["attention"].__class__("attention", slow, lambda config: True))  # type: ignore[arg-type]
     run = client.submit(LARGE, "you", ["attention"])
-    turns(workshop, lambda: len(steps) >= 4)
-    assert steps[3] > steps[0], steps
+    turns(workshop, lambda: bool(steps))
+    assert trainer.step > steps[0] + 2, steps
     assert status(store, run) == "running"
 
 

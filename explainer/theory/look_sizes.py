@@ -282,7 +282,11 @@ def _beyond_peak(z: Sizes) -> int:
 
 def _surgery_peak(z: Sizes) -> int:
     copies = BYTES * 2**23 if z.recurrent else 2 * BYTES * 2**23  # passes without each unit or head
-    return max(z.passing(z.forward_rows(4)), min(copies, z.passing(2 * _sites(z))), z.passing(2))
+    return max(
+        z.passing(z.forward_rows(4)),
+        min(copies, z.passing(_sites(z) * min(128, z.forward_rows(_sites(z) + 1)))),
+        z.passing(2),
+    )
 
 
 def _jacobian_peak(z: Sizes) -> int:
