@@ -106,8 +106,8 @@ class Mailbox(Database):
                 "UPDATE OR REPLACE looks SET status = 'done', step = ?, body = ? WHERE id = ?", (step, body, number)
             )
             db.execute(
-                f"{_OLD_ANSWERS} AND run = (SELECT run FROM looks WHERE id = ?)) WHERE total > ?)",
-                (number, ANSWERS_BYTES),
+                f"{_OLD_ANSWERS} AND run = (SELECT run FROM looks WHERE id = ?)) WHERE total > ?) AND id <> ?",
+                (number, ANSWERS_BYTES, number),
             )
 
     def drop_answers(self, limit: int) -> None:
