@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from explainer.config import RunConfig
+from explainer.runs import mailbox
 from explainer.runs.database import FILE
 from explainer.runs.migrations import MIGRATIONS, migrate
 from explainer.runs.store import Chunk, Draft, IllegalChange, Store, StoreError, default_path
@@ -541,3 +542,33 @@ def test_the_folder_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
     assert default_path() == Path("/somewhere/else")
     monkeypatch.delenv("EXPLAINER_STORE")
     assert default_path() == PROJECT / ".store"
+
+
+def test_answers_have_a_limit_each_of_a_run_and_in_all(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mailbox, "ANSWER_BYTES", 100)
+    monkeypatch.setattr(mailbox, "ANSWERS_BYTES", 250)
+    kept = [store.ask("one", step, "hidden", "") for step in range(4)]
+    for look in kept:
+        store.answer(look.id, look.step, bytes(100))
+    assert [store.look(look.id) is not None for look in kept] == [False, False, True, True], "the oldest go first"
+    large = store.ask("one", 9, "hidden", "")
+    store.answer(large.id, 9, bytes(101))
+    refused = store.look(large.id)
+    assert refused is not None
+    assert (refused.status, refused.body) == ("failed", None)
+    assert "shorter input" in refused.error
+
+    other = store.ask("two", 0, "hidden", "")
+    store.answer(other.id, 0, bytes(90))
+    store.drop_answers(290)
+    assert store.look(kept[2].id) is not None, "they fit"
+    store.drop_answers(200)
+    assert [store.look(look.id) is not None for look in (kept[2], kept[3], other)] == [False, True, True]
+
+
+def test_the_answer_that_was_just_given_stays_for_who_asked(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mailbox, "ANSWERS_BYTES", 10)
+    first, second = (store.ask("one", step, "hidden", "") for step in range(2))
+    store.answer(second.id, 1, bytes(10))
+    store.answer(first.id, 0, bytes(10))
+    assert store.look(first.id) is not None

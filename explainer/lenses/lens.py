@@ -18,7 +18,7 @@ from explainer.config import RunConfig
 from explainer.models import SequenceModel
 from explainer.surgery import Surgery
 from explainer.tasks import Batch, Task
-from explainer.theory.look_sizes import MAPS, NUMBERS, backward_numbers
+from explainer.theory.look_sizes import NUMBERS, backward_numbers, rows_held
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def affordable_rows(config: RunConfig, T: int, most: int) -> int:
     """
     if config.model != "transformer" or config.layers == 0:
         return most
-    return max(1, min(most, MAPS // (config.layers * config.heads * T * T)))
+    return rows_held(config, T, most)
 
 
 def differentiable_rows(config: RunConfig, T: int, most: int) -> int:

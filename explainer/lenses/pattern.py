@@ -20,9 +20,11 @@ from torch import Tensor
 from explainer.config import RECURRENT
 from explainer.lenses.lens import Lens, evaluating
 from explainer.models import Recurrent, SequenceModel
+from explainer.models.pieces import give_way
 from explainer.records import PatternRecord
 from explainer.tasks import Batch, Task
 from explainer.tasks.text import Text
+from explainer.theory.look_sizes import SEARCHED_NUMBERS
 from explainer.theory.patterns import around, excess, expected, held, pattern, places
 
 SEARCHED = 2**14  # characters of the validation text
@@ -89,11 +91,13 @@ def _searched(model: SequenceModel, batch: Batch, task: Task, asked: Question) -
     here = states > asked.threshold
     units = pattern(here, first, last, asked.fresh)
     windows = task.windows("validation", SEARCHED)
-    on = top_states(model, windows.to(model.eye.device))[..., units] > asked.threshold
+    together = max(1, SEARCHED_NUMBERS // (windows.shape[1] * task.config.width))
+    parts = windows.to(model.eye.device).split(together)
+    on = np.concatenate([top_states(model, part)[..., units] > asked.threshold for part in parts])
     # Of no units all are on everywhere, which says nothing.
-    together = np.asarray(on.all(axis=-1)) if len(units) else np.zeros(windows.shape, dtype=bool)
-    stretches = held(together, length)
-    found = places(together, length)
+    all_on = np.asarray(on.all(axis=-1)) if len(units) else np.zeros(windows.shape, dtype=bool)
+    stretches = held(all_on, length)
+    found = places(all_on, length)
     shown = found[:MOST_PLACES]
     times, times_error = excess(on, length)
     columns = BEFORE + max(AFTER, length)
@@ -122,6 +126,7 @@ def _searched(model: SequenceModel, batch: Batch, task: Task, asked: Question) -
 @torch.no_grad()
 def top_states(model: Recurrent, tokens: Int[Tensor, "R T"]) -> Float[np.ndarray, "R T N"]:
     """The top layer's states, each row read from the zero state as in training."""
+    give_way()
     with evaluating(model):
         return np.asarray(model.top_states(tokens).float().cpu().numpy())
 

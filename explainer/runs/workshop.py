@@ -278,7 +278,9 @@ class Workshop:
         Obeying gives way, too, so the commands are read anew after each.
         """
         waiting: set[str] = set()
-        while (command := self._next_command(waiting)) is not None:
+        begun: set[int] = set()  # a tape that is being filled keeps its command until the end
+        while (command := self._next_command(waiting, begun)) is not None:
+            begun.add(command.id)
             self._obeyed.add(command.id)
             try:
                 done = self._obey(command)
@@ -292,10 +294,17 @@ class Workshop:
             if not done:
                 waiting.add(command.run)
 
-    def _next_command(self, waiting: set[str]) -> Command | None:
-        """The first that needn't wait; a run that is worked for is to leave that for a command that ends it."""
+    def _next_command(self, waiting: set[str], begun: set[int]) -> Command | None:
+        """The first that needn't wait; a run that is worked for is to leave that for a command that ends it.
+
+        Args:
+            waiting: runs whose commands wait.
+            begun: commands that are passed over.
+        """
         held = set(waiting)
         for command in self.store.commands():
+            if command.id in begun and command.id not in self._obeyed:
+                continue
             worked_for = self._in_hand(command.run)
             if worked_for and command.kind in ("stop", "pause") and command.id not in self._obeyed:
                 self._unwanted.add(command.run)

@@ -22,6 +22,8 @@ CHUNK = 2**21
 """Weights of such a few heads: 8 MB, and some times that while scores become weights and weights become sums."""
 NUMBERS = 2**24
 """Numbers that a pass with a backward one may hold (64 MB), where it can choose how many sequences it takes."""
+SEARCHED_NUMBERS = 2**23
+"""Numbers of the states of a text that is searched, at once: 32 MB."""
 WIDE_VIEW = 2**22
 """Bytes of a view above which its large arrays are kept in steps of 1/32767 of their largest value: two bytes each."""
 LABEL = 8  # bytes of a label in a view, with its quotes and comma
@@ -64,6 +66,12 @@ def backward_numbers(config: Looked, T: int) -> int:
         return T * config.layers * 14 * config.width
     maps = 4 * config.heads * T if config.layers and maps_fit(config, T) else 0
     return T * max(1, config.layers) * (maps + 20 * config.width)
+
+
+def rows_held(config: Looked, T: int, most: int) -> int:
+    """How many of at most `most` sequences a Transformer with blocks is watched on: what their maps and activations allow; one at least."""
+    maps = MAPS // (config.layers * config.heads * T * T)
+    return max(1, min(most, maps, NUMBERS // (12 * T * config.width)))
 
 
 def maps_fit(config: Looked, T: int, sequences: int = 1) -> bool:
@@ -119,7 +127,13 @@ class Sizes:
         """Sequences whose maps are held."""
         if not self.attends:
             return most
-        return max(1, min(most, MAPS // (self.L * self.H * self.T * self.T)))
+        return rows_held(self.config, self.T, most)
+
+    def forward_rows(self, passes: int) -> int:
+        """Sequences that surgery takes for so many forward passes (see `lenses.surgery.affordable`)."""
+        forward = flops_per_step(self.config, self.inputs, self.V) / 3 / self.B
+        rows = 1.5e9 // (forward * passes)
+        return int(min(512, max(2, rows, min(8, 4 * rows))))
 
     def kept(self, sequences: int, numbers: int) -> int:
         """Bytes of so many numbers a step."""
@@ -267,7 +281,12 @@ def _beyond_peak(z: Sizes) -> int:
 
 
 def _surgery_peak(z: Sizes) -> int:
-    return max(z.passing(max(2, min(512, z.B))), BYTES * 2**23 if z.recurrent else 2 * BYTES * 2**23)
+    copies = BYTES * 2**23 if z.recurrent else 2 * BYTES * 2**23  # passes without each unit or head
+    return max(
+        z.passing(z.forward_rows(4)),
+        min(copies, z.passing(_sites(z) * min(128, z.forward_rows(_sites(z) + 1)))),
+        z.passing(2),
+    )
 
 
 def _jacobian_peak(z: Sizes) -> int:
@@ -279,14 +298,14 @@ _PEAKS: Mapping[str, Callable[[Sizes], int]] = {
     "hidden": lambda z: z.passing(1) + 3 * z.kept(1, max(1, z.L) * z.D),
     "gradients": lambda z: z.backward(_differentiable(z, 8)) + BYTES * parameter_count(z.config, z.inputs, z.V),
     "attention": _attention_peak,
-    "positions": lambda z: z.passing(z.rows(z.B)) + 2 * z.held_maps(z.rows(z.B)) + 20 * z.T**2,
+    "positions": lambda z: (z.passing(z.rows(z.B)) if z.attends else 0) + 2 * z.held_maps(z.rows(z.B)) + 20 * z.T**2,
     "gates": _gates_peak,
     "microscope": lambda z: z.backward(max(1, min(_losses_followed(z), NUMBERS // backward_numbers(z.config, z.T)))),
     "jacobian": _jacobian_peak,
     "fixed_points": lambda z: (
         8 * 6 * max(128, min(1024, 2**14 // state_size(z.config.model, z.D))) * state_size(z.config.model, z.D) ** 2
     ),
-    "pattern": lambda z: 2**14 * BYTES * (3 * z.D + z.inputs),
+    "pattern": lambda z: BYTES * (min(2**14, SEARCHED_NUMBERS // z.D) * (3 * z.D + z.inputs) + 2**12 * z.D),
     "biography": _attention_peak,
     "cell": lambda z: z.passing(1) + 2 * z.held_maps(1) + z.kept(1, 6 * z.L * z.D),
     "layers": lambda z: z.passing(1) + z.kept(1, (z.L + 1) * (z.D + 2 * z.V)) + 2 * z.held_maps(1) + 40 * z.T**2,

@@ -1,0 +1,297 @@
+"""What a look takes, known before: against the tensors and arrays that were alive at once, and the bytes on a tape."""
+
+from __future__ import annotations
+
+import random
+import tracemalloc
+import weakref
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from explainer.config import POSITIONS, RunConfig
+from explainer.lenses import LENSES, maps
+from explainer.lenses import layers as layers_lens
+from explainer.lenses.chance import marked_sum
+from explainer.lenses.maps import attention_maps, pooled
+from explainer.models import build, observe
+from explainer.records import AttentionRecord, CellRecord
+from explainer.runs.mailbox import ANSWER_BYTES
+from explainer.runs.tape import decode_view, encode_view
+from explainer.runs.views import refuse_if_too_large, view_batch
+from explainer.tasks import make_task
+from explainer.theory import look_sizes
+from explainer.theory.cell import asked_head, head_question
+from explainer.theory.look_sizes import MAPS, look_bytes, maps_fit, pooling
+from explainer.training import Trainer
+
+LARGEST_VIEW = 8_000_000
+FLOOR = 4_000_000  # bytes of a peak below which nobody minds a factor
+VIEW_FLOOR = 20_000
+
+
+class Alive(TorchDispatchMode):
+    """Counts the bytes of all storages that are alive at once, the model's own aside."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        super().__init__()
+        self.known = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
+        self.sizes: dict[int, int] = {}
+        self.now = self.peak = 0
+
+    def __torch_dispatch__(self, operation: Any, types: Any, given: Any = (), named: Any = None) -> Any:
+        made = operation(*given, **(named or {}))
+        for value in tree_leaves(made):
+            if isinstance(value, torch.Tensor):
+                storage = value.untyped_storage()
+                place, size = storage.data_ptr(), storage.nbytes()
+                if place and size and place not in self.sizes and place not in self.known:
+                    self.sizes[place] = size
+                    self.now += size
+                    self.peak = max(self.peak, self.now)
+                    weakref.finalize(storage, self._gone, place)
+        return made
+
+    def _gone(self, place: int) -> None:
+        self.now -= self.sizes.pop(place, 0)
+
+
+def drawn(seed: int) -> RunConfig:
+    """Some configuration, of the sizes that a test has time for."""
+    chance = random.Random(seed)
+    while True:
+        model = chance.choice(["rnn", "lstm", "gru", "transformer", "transformer"])
+        heads = chance.choice([1, 2, 4, 8])
+        attends = model == "transformer"
+        try:
+            return RunConfig(
+                task=chance.choice(["adding", "repeat", "text"]),
+                model=model,
+                length=round(2 ** chance.uniform(4, 8)),
+                symbols=chance.choice([8, 32, 120]),
+                layers=chance.randint(0 if attends else 1, 3),
+                width=heads * 2 * chance.choice([2, 4, 8]) if attends else round(2 ** chance.uniform(3, 7)),
+                heads=heads,
+                mlp=chance.random() < 0.5,
+                positions=chance.choice(POSITIONS),
+                batch=round(2 ** chance.uniform(0, 5)),
+                steps=10,
+            )
+        except ValueError:
+            continue
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_peak_and_view_are_known_within_a_factor_of_two(seed: int) -> None:
+    config = drawn(seed)
+    trainer = Trainer(config)
+    task, batch = trainer.task, view_batch(trainer)
+    suited = [name for name, lens in LENSES.items() if lens.suits(config) and name != "beyond"]
+    for name in random.Random(seed).sample(suited, min(4, len(suited))):
+        expected = look_bytes(config, name, task.inputs, task.outputs)
+        tracemalloc.start()
+        try:
+            with Alive(trainer.model) as alive:
+                record = LENSES[name].look(trainer.model, batch, task)
+            taken = alive.peak + tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        view = len(encode_view(name, record))
+        assert taken <= 2.5 * max(expected.peak, FLOOR), (name, taken, expected, config)
+        assert expected.peak <= 2.5 * max(taken, FLOOR) + 20_000_000, (name, taken, expected, config)
+        assert view / 2 <= max(expected.view, VIEW_FLOOR), (name, view, expected, config)
+        assert expected.view <= 2 * max(view, VIEW_FLOOR), (name, view, expected, config)
+
+
+def test_no_view_within_the_limits_is_larger_than_its_limit() -> None:
+    edges = [
+        RunConfig(task="repeat", symbols=256, model="transformer", length=1024, layers=6, heads=16, width=256),
+        RunConfig(task="text", model="transformer", length=1024, layers=1, heads=1, width=1024, mlp=False),
+        RunConfig(task="repeat", symbols=256, model="transformer", length=1024, layers=0, width=1024),
+        RunConfig(task="text", model="rnn", length=1024, layers=3, width=980),
+        RunConfig(task="text", model="rnn", length=1024, layers=1, width=1024),
+        RunConfig(task="text", model="lstm", length=1024, layers=3, width=450),
+        RunConfig(task="text", model="gru", length=1024, layers=3, width=520),
+    ]
+    for config in edges:
+        for name in LENSES:
+            if LENSES[name].suits(config):
+                size = look_bytes(config, name, 256, 256)
+                assert size.view <= (ANSWER_BYTES if name == "cell" else LARGEST_VIEW), (name, size, config)
+                assert size.peak <= 300e6, (name, size, config)
+
+
+def test_a_look_that_the_host_has_no_memory_for_is_refused_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = Trainer(RunConfig(task="adding", model="lstm", length=200, width=64, batch=8))
+    refuse_if_too_large(trainer, "gradients")
+    monkeypatch.setenv("EXPLAINER_MAX_MEMORY_MB", "2")
+    with pytest.raises(
+        ValueError, match=r"about \d+ MB of memory, and this host allows 2 MB\. Look at a run with a shorter"
+    ):
+        refuse_if_too_large(trainer, "gradients")
+
+
+# -- pooled maps ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("layers", "heads"), [(1, 1), (6, 16), (2, 7), (5, 11)])
+def test_pooling_is_the_finest_that_fits_and_a_record_knows_it(layers: int, heads: int) -> None:
+    for T in (1, 2, 7, 100, 333, 1024, 2048):
+        cell = pooling(layers, heads, T)
+        side = -(-T // cell)
+        assert layers * heads * side**2 <= MAPS
+        assert cell == 1 or layers * heads * (-(-T // (cell - 1))) ** 2 > MAPS
+        assert -(-T // side) == cell, "what a record has tells how many positions share a cell"
+
+
+def test_a_pooled_cell_is_what_its_queries_give_to_its_keys_together() -> None:
+    weights = torch.rand(3, 11, 11, generator=torch.Generator().manual_seed(3)).tril().double()
+    weights /= weights.sum(-1, keepdim=True)
+    found = pooled(weights, 4)
+    assert found.shape == (3, 3, 3)
+    for head, t, s in np.ndindex(3, 3, 3):
+        block = weights[head, 4 * t : 4 * t + 4, 4 * s : 4 * s + 4].numpy()
+        assert float(found[head, t, s]) == pytest.approx(block.sum() / len(block))
+    torch.testing.assert_close(found.sum(-1), torch.ones(3, 3, dtype=torch.float64))
+
+
+def wild(positions: str = "rotary", **more: Any) -> tuple[Any, Any, RunConfig]:
+    config = RunConfig(
+        **{"task": "repeat", "symbols": 7, "model": "transformer", "length": 22, "layers": 2, "heads": 3, "width": 12}
+        | {"positions": positions, "batch": 5}
+        | more
+    )
+    task = make_task(config)
+    model = build(config, task.inputs, task.outputs)
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight += 0.5 * torch.randn(weight.shape, generator=generator)
+    return model, task, config
+
+
+@pytest.mark.parametrize("positions", POSITIONS)
+def test_maps_of_some_heads_are_those_of_all(positions: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, task, config = wild(positions)
+    x = task.batch(0).x[:1]
+    model.eval()
+    with torch.no_grad(), observe(model, *(f"block.{layer}.weights" for layer in range(2))) as seen:
+        model(x)
+    whole = torch.stack([seen[f"block.{layer}.weights"] for layer in range(2)])  # type: ignore[misc]
+    monkeypatch.setattr(maps, "maps_fit", lambda *given: False)
+    monkeypatch.setattr(maps, "CHUNK", 2 * x.shape[1] ** 2)
+    found = list(attention_maps(model, x, config))
+    assert [(each.layer, each.first, each.weights.shape[1]) for each in found] == [
+        (0, 0, 2),
+        (0, 2, 1),
+        (1, 0, 2),
+        (1, 2, 1),
+    ]
+    for each in found:
+        expected = whole[each.layer][:, each.first : each.first + each.weights.shape[1]]
+        torch.testing.assert_close(each.weights, expected, rtol=1e-5, atol=1e-7)
+
+
+def as_if_large(monkeypatch: pytest.MonkeyPatch, T: int) -> None:
+    """As if two heads' maps at a time, and pooled views, were all that fits."""
+    for module in (maps, layers_lens):
+        monkeypatch.setattr(module, "maps_fit", lambda *given: False)
+    monkeypatch.setattr(maps, "CHUNK", 2 * T * T)
+
+
+@pytest.mark.parametrize("name", ["attention", "positions", "biography", "layers"])
+@pytest.mark.parametrize("surgery", ["", "layer 1 head 2 off"])
+def test_a_record_in_chunks_is_the_record(name: str, surgery: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for lens in ("attention", "biography"):
+        monkeypatch.setattr(f"explainer.lenses.{lens}.SHUFFLED", 1)  # as many as of a long sequence
+    model, task, _ = wild(surgery=surgery, batch=1)
+    batch = task.batch(0)
+    whole = LENSES[name].look(model, batch, task)
+    as_if_large(monkeypatch, batch.x.shape[1])
+    found = LENSES[name].look(model, batch, task)
+    for field, value in vars(whole).items():
+        if isinstance(value, np.ndarray):
+            np.testing.assert_allclose(getattr(found, field), value, rtol=1e-4, atol=1e-6, err_msg=field)
+        else:
+            assert getattr(found, field) == pytest.approx(value) if isinstance(value, float) else True
+
+
+def test_attention_of_a_long_sequence_is_pooled_and_its_scores_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, task, _ = wild(batch=1)
+    batch = task.batch(0)
+    whole: AttentionRecord = LENSES["attention"].look(model, batch, task)
+    monkeypatch.setattr("explainer.lenses.attention.pooling", lambda *given: 4)
+    found: AttentionRecord = LENSES["attention"].look(model, batch, task)
+    assert found.cell == 4
+    assert found.weights.shape == (2, 3, 6, 6)
+    np.testing.assert_allclose(found.weights.sum(-1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(found.entropy, whole.entropy)
+    np.testing.assert_array_equal(found.chance, whole.chance)
+
+
+def test_marks_are_summed_as_by_hand() -> None:
+    generator = torch.Generator().manual_seed(1)
+    for B in (1, 3):
+        weights = torch.rand(B, 2, 5, 5, generator=generator)
+        marks = (torch.rand(B, 5, 5, generator=generator) > 0.5).float()
+        by_hand = (weights * marks[:, None]).sum((0, 2, 3))
+        torch.testing.assert_close(marked_sum(weights, marks), by_hand)
+
+
+# -- one head alone ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("question", [(0, 0, ""), (5, 15, ""), (2, 3, "1 2 3"), (2, 3, "two\nlines")])
+def test_a_question_for_one_head_is_read_as_it_was_written(question: tuple[int, int, str]) -> None:
+    assert asked_head(head_question(*question)) == question
+
+
+@pytest.mark.parametrize("text", ["1 2 3", "cell", "a cell 1,2", "cell 1,2 x", "cell 111,2"])
+def test_an_input_is_not_taken_for_a_question(text: str) -> None:
+    assert asked_head(text) is None
+
+
+def test_one_head_is_what_all_heads_have_of_it() -> None:
+    model, task, _ = wild()
+    answer = LENSES["cell"].answer
+    assert answer is not None
+    whole: CellRecord = answer(model, "A B C A B C", task)
+    one: CellRecord = answer(model, head_question(1, 2, "A B C A B C"), task)
+    assert (one.layer, one.head, one.tokens) == (1, 2, whole.tokens)
+    for field in ("query", "key", "value", "weights"):
+        np.testing.assert_allclose(getattr(one, field), getattr(whole, field)[1:, 2:], rtol=1e-6, atol=1e-7)
+    assert decode_view("cell", encode_view("cell", one)).head == 2
+    with pytest.raises(ValueError, match="no head 9 in layer 1"):
+        answer(model, head_question(0, 8), task)
+
+
+# -- passes that make no map ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("positions", ["rotary", "alibi"])
+def test_where_nobody_wants_the_maps_of_a_long_sequence_they_are_not_made(
+    positions: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, task, _ = wild(positions)
+    x = task.batch(0).x
+    model.eval()
+    with torch.no_grad():
+        expected = model(x)
+        for limit in ("MOST_WEIGHTS", "MOST_BIAS"):
+            monkeypatch.setattr(f"explainer.models.transformer.{limit}", 0)
+        fused = []
+        monkeypatch.setattr(
+            "explainer.models.transformer.scaled_dot_product_attention",
+            lambda *given, **named: fused.append(1) or scaled_dot_product_attention(*given, **named),
+        )
+        with observe(model, "block.0.heads", "output") as seen:
+            model(x)
+    assert fused
+    torch.testing.assert_close(seen["output"], expected, rtol=1e-4, atol=1e-5)
+    assert maps_fit(task.config, x.shape[1])
+    assert look_sizes.CHUNK < MAPS
