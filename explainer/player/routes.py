@@ -37,7 +37,7 @@ from explainer.ui.access import OWNER_COOKIE, seen
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 5.0
+PATIENCE = 10.0
 """Seconds that a look waits for its answer, the time in line counted."""
 
 LARGEST_NUMBER = 2**53 - 1  # that a browser holds exactly
