@@ -23,6 +23,7 @@ from explainer.ui.visitors import OwnerCookie
 
 HERE = Path(__file__).resolve().parent
 BASE = base_path()
+ROUTES = os.environ.get("EXPLAINER_ROUTES", "1") != "0"
 
 
 @asynccontextmanager
@@ -36,9 +37,7 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
 
 
 def routes_below(base: str) -> list[Route]:
-    """The tape's routes below the path that the app is served under; none on a host that is to do without."""
-    if os.environ.get("EXPLAINER_ROUTES", "1") == "0":
-        return []
+    """The tape's routes below the path that the app is served under."""
     return [
         Route(base + route.path.removeprefix("/"), route.endpoint, methods=list(route.methods or ("GET",)))
         for route in routes(store(), annotator())
@@ -47,12 +46,12 @@ def routes_below(base: str) -> list[Route]:
 
 app = st.App(
     HERE / "explainer" / "ui" / "shell.py",
-    routes=routes_below(BASE),
+    routes=routes_below(BASE) if ROUTES else [],
     middleware=[
         Middleware(Guard),
         Middleware(Room, tabs=tabs_that_fit(descriptors())),
         Middleware(Frontend, base=BASE),
-        Middleware(Opening, script=PLOTLY_ROUTE, base=BASE),
+        Middleware(Opening, script=PLOTLY_ROUTE if ROUTES else "", base=BASE),
         Middleware(OwnerCookie),
     ],
     lifespan=lifespan,

@@ -112,9 +112,8 @@ def _moved(steps: Sequence[int], title: str, key: str, wanted: int | None) -> in
         playing = state[f"{key}:playing"] = place < len(steps) - 1
         if not playing:
             st.rerun()
-    label = "Hold the recording" if playing else "Play the recording"
-    icon = ":material/pause:" if playing else ":material/play_arrow:"
-    if st.button("", icon=icon, help=label, key=f"{key}-play"):
+    label, icon = ("Hold", ":material/pause:") if playing else ("Play", ":material/play_arrow:")
+    if st.button(label, icon=icon, key=f"{key}-play"):
         state[f"{key}:playing"] = not playing
         if not playing and state[slider] == steps[-1]:
             state[slider] = steps[0]

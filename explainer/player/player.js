@@ -926,11 +926,11 @@ class Player {
     this.bar = make(
       "div",
       { class: "bar", role: "group", "aria-label": "Player" },
-      make("span", { class: "row" }, this.backButton, this.playButton, this.forwardButton, this.slider),
+      make("span", { class: "row" }, this.backButton, this.playButton, this.forwardButton, this.slider, this.linkButton),
       make(
         "span",
         { class: "row" },
-        this.stepLabel, this.speedSelect, this.liveButton, this.selectors, this.pinButton, this.modeSelect, this.linkButton, this.askBox,
+        this.stepLabel, this.speedSelect, this.liveButton, this.selectors, this.pinButton, this.modeSelect, this.askBox,
       ),
       this.note, // in the bar, which is always in sight
     );
@@ -1197,7 +1197,7 @@ class Player {
     for (const panel of this.panels) panel.dirty ||= panel.spec.slots.length + panel.spec.readings.length > 0;
     this.showBar();
     this.wonder();
-    if (this.drawing) return;
+    if (this.drawing || this.unreachable) return;
     this.drawing = true;
     const next = async () => {
       if (!window.Plotly) await this.awaitPlotly();
@@ -1205,7 +1205,7 @@ class Player {
       const count = this.panels.length;
       const order = this.panels.map((_, offset) => this.panels[(this.turn + 1 + offset) % count]);
       const panel = order.find((each) => each.dirty && (each.visible || !each.plotted));
-      if (!panel || this.closed) {
+      if (!panel || this.closed || this.unreachable) {
         this.drawing = false;
         return;
       }
@@ -1239,7 +1239,10 @@ class Player {
     while ([...open].some((each) => each.tapes.length && !each.sketched) && performance.now() - since < SKETCH_MS) {
       await new Promise((next) => setTimeout(next, 20));
     }
-    await plotly(this.base + this.data.plotly).catch(() => this.setState("routes", "unreachable"));
+    await plotly(this.base + this.data.plotly).catch(() => {
+      this.unreachable = true; // Python draws from here on
+      this.setState("routes", "unreachable");
+    });
   }
 
   sketch(panel) {

@@ -63,7 +63,12 @@ class Frontend:
 
 
 class Opening:
-    """ASGI middleware for the pages: the hint, where the server is, and which of the scripts in the page may run."""
+    """ASGI middleware for the pages: the hint, where the server is, and which of the scripts in the page may run.
+
+    Args:
+        script: the file of the hint, as a path below the app; "": no hint.
+        base: the path that the app is served under, with slashes at both ends.
+    """
 
     def __init__(self, app: ASGIApp, script: str, base: str = "/") -> None:
         self.app, self.script, self.base = app, script, base
@@ -89,8 +94,9 @@ class Opening:
                 body = body.replace(b"<head>", b"<head>" + where(asked), 1)
                 headers["content-length"] = str(len(body))
                 headers[POLICY] = policy(inline_scripts(body))
-                up = "../" * (asked.count("/") - 1)
-                headers.append("Link", f"<{up}{self.script}>; rel=preload; as=script")  # relative: see `where`
+                if self.script:
+                    up = "../" * (asked.count("/") - 1)
+                    headers.append("Link", f"<{up}{self.script}>; rel=preload; as=script")  # relative: see `where`
                 for validator in ("etag", "last-modified"):  # they speak of the page without what is put into it
                     del headers[validator]
             await send(start)
