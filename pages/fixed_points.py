@@ -136,7 +136,7 @@ if runs and not obstacle(runs[0].config):
         tracks(lesson, runs),
         key="fixed-points",
         selections=selections(run),
-        ask=example_input(runs[0].config),
+        ask=example_input(runs[0].config, runs[0].meta),
     )
 elif runs:
     st.info(obstacle(runs[0].config))

@@ -12,7 +12,7 @@ from explainer.player import play
 from explainer.runs.store import Run
 from explainer.theory.variables import variables
 from explainer.ui.backend import annotator, client, runs_of
-from explainer.ui.lesson import EXAMPLES, Lesson, example_input, open_lesson, theme, tracks, transport
+from explainer.ui.lesson import Lesson, example_input, open_lesson, theme, tracks, transport
 from explainer.ui.places import address
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.words import literal
@@ -143,7 +143,11 @@ def elsewhere(run: Run) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         with st.container(width=300):
             text = st.text_input(
-                "Text", EXAMPLES["text"], max_chars=200, key="pattern-text", help="The network reads it from its start"
+                "Text",
+                example_input(run.config, run.meta),
+                max_chars=200,
+                key=f"pattern-text{run.config.data[:8]}",  # its own for each text: its letters are that text's
+                help="The network reads it from its start",
             )
         last = max(1, len(text) - 1)
         with st.container(width=280):

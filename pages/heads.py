@@ -147,7 +147,7 @@ if runs:
         key="heads",
         selections=selections(shown[0]),
         start=START,
-        ask=example_input(runs[0].config),
+        ask=example_input(runs[0].config, runs[0].meta),
     )
 else:
     st.info("Nothing is recorded yet. Press Train.")

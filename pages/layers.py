@@ -6,7 +6,7 @@ from explainer.figures.layers import panels
 from explainer.figures.subject import subject
 from explainer.lessons import LESSONS
 from explainer.player import play
-from explainer.ui.lesson import EXAMPLES, Lesson, open_lesson, theme, tracks, transport
+from explainer.ui.lesson import Lesson, example_input, open_lesson, theme, tracks, transport
 from explainer.ui.tabs import Experiment, words_below
 
 EXPLAIN = """
@@ -85,7 +85,7 @@ if runs:
         key="layers",
         ask="7 2 9 4 7 2 9 4 7"
         if runs[0].config.task == "repeat" and runs[0].config.symbols > 26
-        else EXAMPLES[runs[0].config.task],
+        else example_input(runs[0].config, runs[0].meta),
     )
 else:
     st.info("Nothing is recorded yet, or this model has no layers. Press Train.")

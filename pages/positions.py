@@ -339,7 +339,7 @@ else:
             tracks(lesson, runs),
             key="positions",
             selections={"layer": ("Layer", config.layers)},
-            ask=example_input(config) if config.layers else "",
+            ask=example_input(config, runs[0].meta) if config.layers else "",
         )
     else:
         st.info("Nothing is recorded yet. Press Train.")

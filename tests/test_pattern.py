@@ -350,8 +350,12 @@ def test_the_page_asks_the_worker_and_says_what_is_wrong_with_a_text(store: Stor
     app.session_state["routes_unreachable"] = True
     app.run()
     assert not app.exception
+    assert not app.warning, "what the box suggests is in the letters of the run's own text"
+    box = f"pattern-text{digest(RIDDLE)[:8]}"
+    assert set(app.get_by_key(box).value) <= set(RIDDLE)
+    app.get_by_key(box).set_value("The value").run()
     assert "'T' is not in the text" in app.warning[0].value.replace("\\", "")
-    app.get_by_key("pattern-text").set_value("two feet").run()
+    app.get_by_key(box).set_value("two feet").run()
     app.get_by_key("pattern-threshold").set_value(-0.9).run()
     assert not app.exception
     assert not app.warning

@@ -220,7 +220,8 @@ def _default_words() -> str:
 
 
 def _text_form(page: str) -> None:
-    st.text_area("Paste a text", key=f"{page}:paste", height=140, placeholder="At least 200 characters, at most 2 MB")
+    allowed = f"At least 200 characters, at most {limits().text_bytes / 1e6:g} MB"
+    st.text_area("Paste a text", key=f"{page}:paste", height=140, placeholder=allowed)
     st.button("Use this text", on_click=_use_pasted, args=(page,), key=f"{page}-own-use", type="primary")
     upload = st.file_uploader("Or upload a text file", key=f"{page}:file", on_change=_use_file, args=(page, True))
     if upload is not None:
