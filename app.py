@@ -17,6 +17,7 @@ from explainer.runs.supervisor import Supervisor
 from explainer.runs.tape_file import load_shipped
 from explainer.ui.backend import annotator, complete_lessons, store
 from explainer.ui.frontend import Frontend, Opening, send_at_once
+from explainer.ui.own_series import allow_uploads
 from explainer.ui.visitors import OwnerCookie
 
 HERE = Path(__file__).resolve().parent
@@ -25,6 +26,7 @@ HERE = Path(__file__).resolve().parent
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
     """The worker lives as long as the app does; lessons and plotly.js are in place before the first visit."""
+    allow_uploads()
     load_shipped(store())
     complete_lessons()
     supervisor = Supervisor(store().folder)
