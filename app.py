@@ -18,6 +18,7 @@ from explainer.player.routes import routes
 from explainer.ui.backend import annotator, keeper, store
 from explainer.ui.frontend import Frontend, Opening, send_at_once
 from explainer.ui.guard import Guard
+from explainer.ui.own_series import allow_uploads
 from explainer.ui.room import Room, descriptors, log_sparingly, tabs_that_fit
 from explainer.ui.visitors import OwnerCookie
 
@@ -29,6 +30,7 @@ ROUTES = os.environ.get("EXPLAINER_ROUTES", "1") != "0"
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
     """The worker lives as long as the app does; lessons and plotly.js are in place before the first visit."""
+    allow_uploads()
     with keeper():
         plotly_script()
         send_at_once()

@@ -14,7 +14,7 @@ SETTINGS = tomllib.loads((Path(__file__).resolve().parents[1] / ".streamlit" / "
     ("section", "name", "value"),
     [
         ("server", "fileWatcherType", "none"),
-        ("server", "maxUploadSize", 2),
+        ("server", "maxUploadSize", 20),
         ("runner", "postScriptGC", False),
         ("browser", "gatherUsageStats", False),
         ("client", "showErrorDetails", "none"),

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from streamlit import config
 from streamlit.testing.v1 import AppTest
 
 from explainer.__main__ import main
@@ -23,6 +24,7 @@ from explainer.tables.gaps import fill
 from explainer.tables.numbers import MISSING, Marks, number
 from explainer.tables.options import SEPARATORS
 from explainer.tables.understand import understand
+from explainer.ui.own_series import allow_uploads
 from tests.tables_mutated import FILES, TABLES, judged, mutated, plain_rows, plain_values, straight
 
 VALUES = [round(20 + 9 * np.sin(k / 3) + k % 5, 2) for k in range(40)]
@@ -176,6 +178,16 @@ def test_the_limit_of_a_file_follows_the_host_s(monkeypatch: pytest.MonkeyPatch)
         read_table(rows.encode())
     monkeypatch.setenv("EXPLAINER_MAX_TEXT_BYTES", "1000")
     assert len(read_table(rows.encode()).values) == 40
+
+
+def test_the_server_takes_files_as_large_as_the_largest_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = config.get_option("server.maxUploadSize")
+    try:
+        monkeypatch.setenv("EXPLAINER_MAX_TEXT_BYTES", "9000000")
+        allow_uploads()
+        assert config.get_option("server.maxUploadSize") == max(90, before)
+    finally:
+        config.set_option("server.maxUploadSize", before)
 
 
 def test_one_wide_row_over_many_narrow_ones_costs_nothing() -> None:

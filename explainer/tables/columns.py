@@ -15,6 +15,7 @@ from explainer.tables.times import is_time, read_dates
 _FIRST_YEAR, _LAST_YEAR = 1500, 2200
 _MOST_PARTS = 366
 _MOST_CATEGORIES = 12
+_SAMPLE = 300
 _NAMED = re.compile(r"value|price|close|cnt|count|total|target|y|sales|amount|obs_value", re.IGNORECASE)
 _NOT_NAMED = re.compile(r"(?:row.?names?|index|id|no\.?|nr\.?|unnamed.*)", re.IGNORECASE)
 RANK = ("series", "category", "date part", "counter", "time")
@@ -54,10 +55,10 @@ class Content:
 def content_of(name: str, cells: list[str], marks: Marks, missing: Sequence[str]) -> Content:
     """A column, its kind found out."""
     nothing = np.full(len(cells), np.nan)
-    some = [cell for cell in cells if not is_missing(cell)]
-    if not some:
+    sample = [cell for cell in cells[:: max(1, len(cells) // _SAMPLE)] if not is_missing(cell)]
+    sample = sample or [cell for cell in cells if not is_missing(cell)]
+    if not sample:
         return Content(name, cells, nothing, [], "empty", "no cell has a value")
-    sample = some[:: max(1, len(some) // 200)]
     numeric = sum(number(cell, marks) is not None for cell in sample)
     dated = sum(map(is_time, sample))
     if dated > 0.9 * len(sample):

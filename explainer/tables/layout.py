@@ -97,7 +97,7 @@ def split(lines: Sequence[str], separator: str) -> Iterator[Row]:
             raise ValueError(f"Line {line:,} is no row of a table: {error}. Export the table again as CSV.") from None
         if cells is None:
             return
-        cells = [" ".join(cell.split("\n")).strip() for cell in cells]
+        cells = [cell.replace("\n", " ").strip() for cell in cells]
         count = len(cells)
         while cells and not cells[-1]:
             cells.pop()
@@ -220,10 +220,10 @@ def _body(rows: Sequence[Row], typed: Sequence[int], width: int) -> tuple[int, i
 
     A row beside them that begins with a value belongs to them: what else stands in it is to be refused, not left out.
     """
-    fitting = [place for place, row in enumerate(rows) if _fits(row, typed)]
-    if not fitting:
+    first = next((place for place, row in enumerate(rows) if _fits(row, typed)), None)
+    if first is None:
         return min(1, len(rows) - 1), len(rows) - 1
-    first, last = fitting[0], fitting[-1]
+    last = next(place for place in range(len(rows) - 1, -1, -1) if _fits(rows[place], typed))
     while first > 0 and _begins_with_a_value(rows[first - 1], typed, width):
         first -= 1
     while last + 1 < len(rows) and _begins_with_a_value(rows[last + 1], typed, width):
@@ -250,7 +250,8 @@ def _find_header(
         return None, first
     if wanted and first == 0:
         return rows[0], 1
-    before = [row for row in rows[:first] if len(row.filled) >= max(1, (width + 1) // 2)]
+    least = max(1, (width + 1) // 2)
+    before = [row for row in rows[:first] if len(row.filled) >= least and (width == 1 or row.count > 1)]
     if before:
         most = max(len(row.filled) for row in before)
         candidates = [row for row in before if len(row.filled) == most]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +23,8 @@ _LONGEST_NAME = 80
 _SHOWN = 4
 _SHOWN_CELLS = 40
 _SHOWN_SIGNS = 60
-_VOTERS = 5000
+_VOTERS = 2000
+_MARK = re.compile("[,.' \u00a0\u202f’]")
 _SENTINELS = frozenset(
     (-1.0, -9.0, -9.9, -99.0, -99.9, -99.99, -999.0, -999.9, -9999.0, 999.0, 999.9, 9999.0, 99999.0, -99999.0)
 )
@@ -102,7 +104,7 @@ def _contents(layout: Layout, options: Options) -> tuple[Marks, list[Content], s
 
 def _voters(cells: Sequence[str]) -> list[str]:
     """Cells that tell how numbers are written: those with marks, and some without; none of a column of dates."""
-    marked = [cell for cell in cells if any(mark in cell for mark in ",.' \u00a0\u202f’")]
+    marked = [cell for cell in cells if _MARK.search(cell)]
     marked = marked[:: max(1, len(marked) // _VOTERS)]
     if sum(map(is_time, marked[:100])) > 0.9 * len(marked[:100]):
         return []

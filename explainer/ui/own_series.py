@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
+from streamlit import config
 
 from explainer.data import Series
 from explainer.figures.own_series import own_series_figure
@@ -37,6 +39,18 @@ _WORDS = {
 _MOST_SHOWN = 6
 
 
+def allow_uploads() -> None:
+    """Let the server take files as large as the largest table, where the host's limit is above the setting."""
+    setting = "server.maxUploadSize"
+    with suppress(ValueError):  # a limit that is no number is said on the pages
+        config.set_option(setting, max(config.get_option(setting), most_megabytes()))
+
+
+def most_megabytes() -> int:
+    """The largest table that can be uploaded, in MB."""
+    return max(1, most_bytes() // 1_000_000)
+
+
 def series_form(page: str, use: Use) -> None:
     """The upload, the choice of a column, what was understood, and the ways to change it."""
     state = st.session_state
@@ -46,7 +60,7 @@ def series_form(page: str, use: Use) -> None:
         key=f"{page}:csv",
         on_change=_read,
         args=(page, use, True),
-        max_upload_size=max(1, most_bytes() // 1_000_000),
+        max_upload_size=most_megabytes(),
         help="Numbers in columns: CSV, or text with any marks between the cells",
     )
     table: Understanding | None = state.get(f"{page}:table")
