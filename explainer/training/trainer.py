@@ -166,22 +166,25 @@ class Trainer:
         training = self.model.training
         self.model.eval()
         try:
-            outputs = [
-                output
-                for group in _groups(drawn)
-                for output in self.model(torch.cat([batch.x for batch in group])).split(len(group[0].x))
-            ]
+            judged = [each for group in _groups(drawn) for each in self._judged(group)]
         finally:
             self.model.train(training)
-        pairs = list(zip(outputs, drawn, strict=True))
-        rows = [
-            {"validation loss": self.task.loss(output, batch).item(), **self._metrics(output, batch)}
-            for output, batch in pairs
-        ]
+        rows, losses = zip(*judged, strict=True)
         return Validated(
             values={name: math.fsum(row[name] for row in rows) / batches for name in rows[0]},
-            losses=torch.cat([self.task.loss_per_sequence(*pair) for pair in pairs]).double().cpu().numpy(),
+            losses=torch.cat(losses).double().cpu().numpy(),
         )
+
+    def _judged(self, group: Sequence[Batch]) -> list[tuple[dict[str, float], Float[Tensor, " B"]]]:
+        """The numbers of each batch and the losses of its sequences. No more outputs than a group's are held at once."""
+        outputs = self.model(torch.cat([batch.x for batch in group])).split(len(group[0].x))
+        return [
+            (
+                {"validation loss": self.task.loss(output, batch).item(), **self._metrics(output, batch)},
+                self.task.loss_per_sequence(output, batch),
+            )
+            for output, batch in zip(outputs, group, strict=True)
+        ]
 
     def _validation_batches(self, count: int) -> list[Batch]:
         """Drawn once, and kept: they are the same at every moment."""
