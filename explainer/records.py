@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import TypeVar
 
 import numpy as np
@@ -125,8 +125,9 @@ class AttentionRecord:
     """Which tokens look at which, in every head, for one sequence; and what each head is like.
 
     Attributes:
-        weights: [l, h, t, s] is how much query t takes from key s; rows sum to 1.
-        tokens: labels of the positions.
+        weights: [l, h, t, s] is how much query t takes from key s; rows sum to 1. Of long sequences in many heads each row
+            and column is of `cell` positions: what the queries of a group take, in the mean, from the keys of a group together.
+        tokens: labels of the T positions.
         previous_token: mean weight on the token just before.
         prefix_matching: mean weight, from a token that was there before, on the token that
             followed it then: the mark of an induction head (Olsson et al. 2022).
@@ -139,7 +140,7 @@ class AttentionRecord:
     are none (no token repeats).
     """
 
-    weights: Float[np.ndarray, "L H T T"]
+    weights: Float[np.ndarray, "L H P P"]
     tokens: tuple[str, ...]
     previous_token: Float[np.ndarray, "L H"]
     prefix_matching: Float[np.ndarray, "L H"]
@@ -149,11 +150,16 @@ class AttentionRecord:
 
     def __post_init__(self) -> None:
         assert self.weights.ndim == 4, self.weights.shape
-        L, H, T, S = self.weights.shape
-        assert T == S == len(self.tokens), (T, S, len(self.tokens))
+        L, H, P, S = self.weights.shape
+        assert P == S == -(-len(self.tokens) // self.cell), (P, S, len(self.tokens))
         for scores in (self.previous_token, self.prefix_matching, self.duplicate_token, self.entropy):
             assert scores.shape == (L, H), scores.shape
         assert self.chance.shape == (len(ROLES), L, H), self.chance.shape
+
+    @property
+    def cell(self) -> int:
+        """How many positions share a row, and a column, of the maps (see `theory.look_sizes.pooling`)."""
+        return -(-len(self.tokens) // self.weights.shape[2])
 
 
 @dataclass(frozen=True, eq=False)
@@ -491,6 +497,8 @@ class CellRecord:
         silent: the heads that are off: what they read is replaced by zeros.
         positions: the scheme, one of `config.POSITIONS`.
         tokens: what the model read, as labels.
+        layer: the first that the arrays have, from 0: of long sequences in many heads they have a single one.
+        head: likewise.
     """
 
     query: Float[np.ndarray, "L H T K"]
@@ -502,6 +510,8 @@ class CellRecord:
     silent: Bool[np.ndarray, "L H"]
     positions: str
     tokens: tuple[str, ...]
+    layer: int = 0
+    head: int = 0
 
     def __post_init__(self) -> None:
         L, H, T, _ = self.query.shape
@@ -719,13 +729,15 @@ def from_arrays(cls: type[Record], arrays: Mapping[str, np.ndarray], text: Mappi
     """The inverse of `to_arrays`; entries that are not fields of `cls` are ignored.
 
     Raises:
-        KeyError: a field is missing.
+        KeyError: a field without a default is missing.
     """
     values: dict[str, object] = {}
     for item in fields(cls):  # type: ignore[arg-type]
         if item.name in text:
             value = json.loads(text[item.name])
             values[item.name] = tuple(value) if isinstance(value, list) else value
+        elif item.name not in arrays and item.default is not MISSING:
+            continue
         elif item.type in ("int", "float"):
             values[item.name] = arrays[item.name].item()
         else:

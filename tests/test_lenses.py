@@ -16,11 +16,12 @@ from explainer.config import MODELS, POSITIONS, RunConfig
 from explainer.lenses import LENSES
 from explainer.lenses.attention import earlier_occurrence, mean_weight
 from explainer.lenses.gradients import ROWS, linear_rate
-from explainer.lenses.lens import ATTENTION_WEIGHTS, affordable_rows
+from explainer.lenses.lens import affordable_rows
 from explainer.lenses.positions import weight_by_distance
 from explainer.models import Recurrent, SequenceModel, Transformer, build, observe
 from explainer.records import RECORDS, from_arrays, to_arrays
 from explainer.tasks import Batch, Task, make_task
+from explainer.theory.look_sizes import MAPS
 
 T, B, D, H = 11, 5, 20, 5  # heads of size 4: rotary positions turn pairs
 TASKS = ("adding", "repeat")
@@ -403,7 +404,7 @@ def test_long_sequences_are_looked_at_in_fewer_rows() -> None:
     assert affordable_rows(config, 1024, most=32) == 1
     assert affordable_rows(config, 48, most=32) == 32
     rows = affordable_rows(config, 300, most=32)
-    assert rows * 2 * H * 300**2 <= ATTENTION_WEIGHTS < (rows + 1) * 2 * H * 300**2
+    assert rows * 2 * H * 300**2 <= MAPS < (rows + 1) * 2 * H * 300**2
     assert affordable_rows(configuration("gru"), 1024, most=32) == 32
 
 

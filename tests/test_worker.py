@@ -26,6 +26,7 @@ from explainer.runs.active import ActiveRun, record
 from explainer.runs.claim import Claim
 from explainer.runs.client import LATEST, Client
 from explainer.runs.looking import Looker
+from explainer.runs.marker import Marker, look_mark
 from explainer.runs.recorder import FINAL_BATCHES
 from explainer.runs.store import Draft, Run, Store, StoreError
 from explainer.runs.supervisor import Supervisor
@@ -446,16 +447,40 @@ def test_a_lens_that_fails_is_named_on_the_tape_and_the_run_goes_on(
     assert said == {"kind": "lens failed", "lens": "gradients", "error": "blind"}
 
 
-def test_a_run_that_keeps_killing_workers_is_given_up(client: Client) -> None:
-    run = client.submit(LONG, "me")
+def test_a_run_that_keeps_killing_workers_is_given_up_and_no_other(client: Client) -> None:
+    guilty, innocent = client.submit(LONG, "me"), client.submit(replace(LONG, seed=5), "you")
     Workshop(client.store).turn()
-    for attempt in range(1, 4):
+    for attempt in range(1, 3):
+        Marker(client.store.folder).write(guilty)  # a worker dies at this
         Workshop(client.store)
-        assert (the_run(client.store, run).status, the_run(client.store, run).attempts) == ("running", attempt)
+        assert (the_run(client.store, guilty).status, the_run(client.store, guilty).attempts) == ("running", attempt)
+    Marker(client.store.folder).write(guilty)
     Workshop(client.store)
-    found = the_run(client.store, run)
+    found = the_run(client.store, guilty)
     assert found.status == "failed"
     assert "died 3 times" in found.message
+    assert (the_run(client.store, innocent).status, the_run(client.store, innocent).attempts) == ("running", 0)
+
+
+def test_a_worker_that_dies_at_nothing_blames_nobody(client: Client) -> None:
+    run = client.submit(LONG, "me")
+    for _ in range(6):
+        Workshop(client.store).turn()
+    assert (the_run(client.store, run).status, the_run(client.store, run).attempts) == ("running", 0)
+
+
+def test_a_look_that_killed_a_worker_is_refused_and_the_other_looks_are_taken(client: Client) -> None:
+    run = client.submit(replace(CONFIG, steps=3), "me")
+    workshop = Workshop(client.store)
+    work(workshop, finished(client.store, run))
+    deadly, harmless = (client.store.ask(run, 3, lens, "") for lens in ("hidden", "gradients"))
+    Marker(client.store.folder).write(look_mark(deadly.id))
+    work(Workshop(client.store), lambda: not client.store.waiting_looks())
+    refused, taken = client.store.look(deadly.id), client.store.look(harmless.id)
+    assert refused is not None
+    assert taken is not None
+    assert (refused.status, taken.status) == ("failed", "done")
+    assert "shorter input" in refused.error
 
 
 def test_training_time_is_limited(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,47 +7,47 @@ chance is in `lenses.chance`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from torch import Tensor
 
-from explainer.config import RunConfig
-from explainer.lenses.chance import SHUFFLED, chance, just_before, mean_weight
-from explainer.lenses.lens import Lens, affordable_rows, evaluating, first_rows
-from explainer.models import SequenceModel, observe
+from explainer.lenses.chance import SHUFFLED, just_before, mean_weight, shuffling
+from explainer.lenses.lens import Lens, affordable_rows, first_rows
+from explainer.lenses.maps import attention_maps, by_head, pooled
+from explainer.models import SequenceModel
 from explainer.records import AttentionRecord
 from explainer.tasks import Batch, Task
-
-
-@torch.no_grad()
-def attention_weights(model: SequenceModel, batch: Batch, config: RunConfig) -> list[Float[Tensor, "B H T T"]]:
-    """The weights of each block, on as many sequences of the batch as memory allows (at least one)."""
-    B, T = batch.x.shape[:2]
-    rows = affordable_rows(config, T, most=B)
-    points = [f"block.{layer}.weights" for layer in range(config.layers)]
-    with evaluating(model), observe(model, *points) as seen:
-        model(first_rows(batch, rows).x)
-    return [_tensor(seen[point]).float() for point in points]
+from explainer.theory.look_sizes import pooling
 
 
 def look(model: SequenceModel, batch: Batch, task: Task) -> AttentionRecord:
     """The maps of the batch's first sequence, and the scores of the heads over the batch."""
-    layers = attention_weights(model, batch, task.config)
-    looked_at = first_rows(batch, len(layers[0]))
+    config, T = task.config, batch.x.shape[1]
+    looked_at = first_rows(batch, affordable_rows(config, T, most=len(batch.x)))
     keys = marked(looked_at)
-    with torch.no_grad(), evaluating(model):
-        levels = chance(model, looked_at, layers, keys, affordable_rows(task.config, batch.x.shape[1], most=SHUFFLED))
+    broken = shuffling(looked_at, keys, affordable_rows(config, T, most=SHUFFLED))
+    cell = pooling(config.layers, config.heads, T)
+    found: dict[str, dict[int, list[Tensor]]] = {}
+    shuffled = attention_maps(model, broken.x, config)
+    for (layer, _, weights), others in zip(attention_maps(model, looked_at.x, config), shuffled, strict=True):
+        scores = {
+            "weights": weights[0] if cell == 1 else pooled(weights[0], cell),
+            **{name: mean_weight(weights, each) for name, each in keys.items()},
+            "chance": broken.levels(weights, others.weights).T,
+            "entropy": torch.special.entr(weights).sum(-1).mean((0, 2)),
+        }
+        for name, values in scores.items():
+            found.setdefault(name, {}).setdefault(layer, []).append(values)
+    arrays = {name: by_head(parts).float().cpu().numpy() for name, parts in found.items()}
     return AttentionRecord(
-        weights=np.stack([weights[0].cpu().numpy() for weights in layers]),
+        weights=arrays["weights"],
         tokens=tuple(task.axis(batch)),
-        previous_token=_each(layers, lambda weights: mean_weight(weights, keys["previous_token"])),
-        prefix_matching=_each(layers, lambda weights: mean_weight(weights, keys["prefix_matching"])),
-        duplicate_token=_each(layers, lambda weights: mean_weight(weights, keys["duplicate_token"])),
-        chance=levels.float().cpu().numpy(),
-        entropy=_each(layers, lambda weights: torch.special.entr(weights).sum(-1).mean((0, 2))),
+        previous_token=arrays["previous_token"],
+        prefix_matching=arrays["prefix_matching"],
+        duplicate_token=arrays["duplicate_token"],
+        chance=np.moveaxis(arrays["chance"], 2, 0),
+        entropy=arrays["entropy"],
     )
 
 
@@ -82,15 +82,6 @@ def marked(batch: Batch) -> dict[str, Bool[Tensor, "B T T"]]:
         "previous_token": just_before(len(batch.x), batch.x.shape[1], batch.x.device),
         "duplicate_token": earlier,
     }
-
-
-def _each(layers: list[Tensor], score: Callable[[Tensor], Tensor]) -> Float[np.ndarray, "L H"]:
-    return np.stack([score(weights).cpu().numpy() for weights in layers])
-
-
-def _tensor(value: Tensor | list[Tensor]) -> Tensor:
-    assert isinstance(value, Tensor)
-    return value
 
 
 LENS = Lens("attention", look, suits=lambda config: config.model == "transformer" and config.layers > 0)

@@ -15,10 +15,11 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from explainer.config import ASKED_CHARACTERS, RunConfig
-from explainer.lenses.attention import attention_weights
-from explainer.lenses.lens import Lens, evaluating, first_rows
+from explainer.lenses.lens import Lens, affordable_rows, evaluating, first_rows
+from explainer.lenses.maps import attention_maps
 from explainer.models import SequenceModel, Transformer
 from explainer.models.operate import order
+from explainer.models.pieces import give_way
 from explainer.records import BeyondRecord
 from explainer.tasks import Batch, Task
 from explainer.tasks.base import next_step
@@ -176,6 +177,7 @@ def losses(model: SequenceModel, batch: Batch, config: RunConfig) -> Float[np.nd
     with evaluating(model):
         for first in range(0, W, rows):
             x, y = batch.x[first : first + rows].to(device), batch.y[first : first + rows].to(device)
+            give_way()
             parts.append(cross_entropy(model(x).flatten(0, 1), y.flatten(), reduction="none").view(y.shape))
     return torch.cat(parts).double().cpu().numpy()
 
@@ -222,8 +224,8 @@ def weight_by_distance(
     length = len(mean)
     judged = np.arange(length) >= length - quarter(length)
     by_distance = mean_by_lag(mean, judged)
-    back = np.arange(length)[:, None] - np.arange(length)
-    looked = float((mean * back)[judged].sum(axis=1).mean())
+    back = np.arange(length)[judged, None] - np.arange(length)
+    looked = float((mean[judged] * back).sum(axis=1).mean())
     return np.where(distances < length, by_distance[np.minimum(distances, length - 1)], np.nan), looked
 
 
@@ -232,8 +234,12 @@ def mean_weights(model: Transformer, batch: Batch, config: RunConfig) -> Float[n
     if config.layers == 0:
         return None
     device = next(model.parameters()).device
-    layers = attention_weights(model, first_rows(batch, LOOKED_AT).to(device), config)
-    return np.asarray(torch.stack([weights.double().mean((0, 1)) for weights in layers]).mean(0).cpu().numpy())
+    rows = affordable_rows(config, batch.x.shape[1], most=min(LOOKED_AT, len(batch.x)))
+    T = batch.x.shape[1]
+    total = torch.zeros(T, T, dtype=torch.float64, device=device)
+    for _, _, weights in attention_maps(model, first_rows(batch, rows).to(device).x, config):
+        total += weights.sum((0, 1), dtype=torch.float64)
+    return np.asarray((total / (rows * config.layers * config.heads)).cpu().numpy())
 
 
 def kernel(model: Transformer, config: RunConfig, distances: Int[np.ndarray, " Q"]) -> Float[np.ndarray, " Q"]:

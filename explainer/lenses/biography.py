@@ -13,10 +13,13 @@ from torch import Tensor
 
 from explainer.config import RunConfig
 from explainer.lenses.attention import marked
-from explainer.lenses.chance import SHUFFLED, chance, mean_weight
+from explainer.lenses.chance import SHUFFLED, mean_weight, shuffling
 from explainer.lenses.lens import Lens, affordable_rows, evaluating, first_rows
+from explainer.lenses.maps import attention_maps, by_head, tensor
 from explainer.lenses.surgery import counted, summed_losses
 from explainer.models import SequenceModel, observe
+from explainer.models.observe import Watch
+from explainer.models.operate import edits
 from explainer.models.transformer import Transformer
 from explainer.records import SCORES, BiographyRecord
 from explainer.tasks import Batch, Task
@@ -30,45 +33,53 @@ FLOPS = 2e10  # of one look: about a second on one core
 def look(model: SequenceModel, batch: Batch, task: Task) -> BiographyRecord:
     """All scores of all heads over as many sequences of the batch as a look may take."""
     assert isinstance(model, Transformer), type(model)
-    L = task.config.layers
     batch = first_rows(batch, rows(task, batch))
-    points = [f"block.{layer}.{name}" for layer in range(L) for name in ("weights", "residual_in")]
-    with evaluating(model):
-        with observe(model, *points, "output") as seen:
-            model(batch.x)
-        values = {name: value for name, value in seen.items() if isinstance(value, Tensor)}
-        loss = summed_losses(task, values["output"], batch)
-        without = np.array(
-            [
-                [
-                    summed_losses(task, knocked_out(model, values[f"block.{layer}.residual_in"], layer, head), batch)
-                    for head in range(task.config.heads)
-                ]
-                for layer in range(L)
-            ]
-        )
-        keys = marked(batch)
-        attention = [values[f"block.{layer}.weights"] for layer in range(L)]
-        levels = chance(model, batch, attention, keys, affordable_rows(task.config, batch.x.shape[1], most=SHUFFLED))
+    loss, without = losses_without(model, batch, task)
     differences, errors = quotient(without - loss, counted(batch), task.independent("validation"))
-    layers = []
-    for layer, weights in enumerate(attention):
-        scores = {
+    keys = marked(batch)
+    broken = shuffling(batch, keys, affordable_rows(task.config, batch.x.shape[1], most=SHUFFLED))
+    scores: dict[int, list[Tensor]] = {}
+    levels: dict[int, list[Tensor]] = {}
+    shuffled = attention_maps(model, broken.x, task.config)
+    for (layer, first, weights), others in zip(attention_maps(model, batch.x, task.config), shuffled, strict=True):
+        heads = slice(first, first + weights.shape[1])
+        found = {
             **{name: mean_weight(weights, each) for name, each in keys.items()},
             "positional": positional(weights),
             "entropy": torch.special.entr(weights).sum(-1).mean((0, 2)),
             "distance": distance(weights),
-            "knocked_out": torch.as_tensor(differences[layer], dtype=weights.dtype, device=weights.device),
+            "knocked_out": torch.as_tensor(differences[layer, heads], dtype=weights.dtype, device=weights.device),
         }
-        layers.append(torch.stack([scores[name] for name in SCORES]))
+        scores.setdefault(layer, []).append(torch.stack([found[name] for name in SCORES]))
+        levels.setdefault(layer, []).append(broken.levels(weights, others.weights))
     return BiographyRecord(
-        scores=torch.stack(layers, dim=1).float().cpu().numpy(),
-        chance=levels.float().cpu().numpy(),
+        scores=by_head(scores, dim=1).transpose(0, 1).float().cpu().numpy(),
+        chance=by_head(levels, dim=1).transpose(0, 1).float().cpu().numpy(),
         errors=errors.astype(np.float32),
         loss=float(quotient(loss, counted(batch))[0]),
         sequences=len(batch.x),
         length=batch.x.shape[1],
     )
+
+
+def losses_without(
+    model: Transformer, batch: Batch, task: Task
+) -> tuple[Float[np.ndarray, " B"], Float[np.ndarray, "L H B"]]:
+    """The summed losses of each sequence with all heads, and without each of them."""
+    layers = range(task.config.layers)
+    points = [f"block.{layer}.residual_in" for layer in layers]
+    with evaluating(model):
+        with observe(model, *points, "output") as seen:
+            model(batch.x)
+        entering, output = [tensor(seen[point]) for point in points], tensor(seen["output"])
+        without = [
+            [
+                summed_losses(task, knocked_out(model, entering[layer], layer, head), batch)
+                for head in range(task.config.heads)
+            ]
+            for layer in layers
+        ]
+    return summed_losses(task, output, batch), np.array(without)
 
 
 def rows(task: Task, batch: Batch) -> int:
@@ -86,17 +97,10 @@ def knocked_out(model: Transformer, entering: Float[Tensor, "B T D"], layer: int
         entering: the residual stream that enters block `layer`.
     """
 
-    standing = model.standing("")
-
-    def silence(name: str, value: Tensor) -> Tensor:
-        value = standing(name, value)
-        if name != f"block.{layer}.heads":
-            return value
-        value = value.clone()
-        value[:, head] = 0
-        return value
-
-    return model.read_out(model.from_block(layer, entering, silence))
+    name = f"block.{layer}.heads"
+    gone = torch.arange(model.heads, device=entering.device) == head
+    watch = Watch((), *edits(model.surgery), {name: lambda heads: heads.masked_fill(gone[:, None, None], 0.0)})
+    return model.read_out(model.from_block(layer, entering, watch.whole))
 
 
 def positional(weights: Float[Tensor, "B H T T"]) -> Float[Tensor, " H"]:

@@ -4,40 +4,96 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from explainer.config import RunConfig
-from explainer.lenses.lens import Lens, evaluating, first_rows
+from explainer.lenses.lens import Lens, evaluating, first_rows, model_device
+from explainer.lenses.maps import attention_maps, by_head, tensor
 from explainer.models import SequenceModel, observe
 from explainer.models.operate import order
 from explainer.models.positions import alibi_slopes
 from explainer.records import CellRecord
 from explainer.tasks import Batch, Task
+from explainer.theory.cell import asked_head
+from explainer.theory.look_sizes import maps_fit
 
-PARTS = ("query", "key", "value", "weights")
+PARTS = ("query", "key", "value")
+
+
+def look(model: SequenceModel, batch: Batch, task: Task) -> CellRecord:
+    """Those of the batch's first sequence, queries and keys turned where positions are rotary.
+
+    Where all maps would be too large it is the first head alone.
+    """
+    whole = maps_fit(task.config, batch.x.shape[1])
+    return _of(model, batch, task, None if whole else (0, 0))
+
+
+def answer(model: SequenceModel, asked: str, task: Task) -> CellRecord:
+    """The same of the user's own input; of one head, if the question is one of `theory.cell.head_question`.
+
+    Raises:
+        ValueError: the input can't be read, or there is no such head.
+    """
+    found, config = asked_head(asked), task.config
+    if found is None:
+        return look(model, task.read(asked).to(model_device(model)), task)
+    layer, head, text = found
+    if not (layer < config.layers and head < config.heads):
+        raise ValueError(
+            f"There is no head {head + 1} in layer {layer + 1}. Choose one of {config.layers} layers and {config.heads} heads."
+        )
+    batch = task.read(text) if text else task.batch(0, split="validation", size=1)
+    return _of(model, batch.to(model_device(model)), task, (layer, head))
 
 
 @torch.no_grad()
-def look(model: SequenceModel, batch: Batch, task: Task) -> CellRecord:
-    """Those of the batch's first sequence, queries and keys turned where positions are rotary."""
+def _of(model: SequenceModel, batch: Batch, task: Task, only: tuple[int, int] | None) -> CellRecord:
+    """The record of all heads, or of one."""
     config = task.config
     batch = first_rows(batch, 1)
-    points = [f"block.{layer}.{part}" for part in PARTS for layer in range(config.layers)]
-    with evaluating(model), observe(model, *points) as seen:
+    first, heads = only or (0, 0), range(config.heads)
+    some = tuple(slice(at, at + 1) for at in only) if only else (slice(None), slice(None))
+    layers = [only[0]] if only else range(config.layers)
+    points = {part: [f"block.{layer}.{part}" for layer in layers] for part in PARTS}
+    with evaluating(model), observe(model, *(name for names in points.values() for name in names)) as seen:
         model(batch.x)
-    first = {name: value[0].float().cpu().numpy() for name, value in seen.items() if isinstance(value, Tensor)}
-    stacked = {part: np.stack([first[f"block.{layer}.{part}"] for layer in range(config.layers)]) for part in PARTS}
-    slopes = alibi_slopes(config.heads) if config.positions == "alibi" else [0.0] * config.heads
+    stacked = {
+        part: np.stack([tensor(seen[name])[0, some[1]].float().cpu().numpy() for name in names])
+        for part, names in points.items()
+    }
+    slopes = np.array(alibi_slopes(config.heads) if config.positions == "alibi" else [0.0] * config.heads)
+    silent = np.array([[head in model.surgery.silent(layer) for head in heads] for layer in range(config.layers)])
     T = batch.x.shape[1]
-    places, heads = order(model.surgery, T), range(config.heads)
+    places = order(model.surgery, T)
     return CellRecord(
         **stacked,
-        slopes=np.array(slopes),
+        weights=_weights(model, batch, config, only),
+        slopes=slopes[some[1]],
         places=np.arange(T) if places is None else places.numpy(),
-        silent=np.array([[head in model.surgery.silent(layer) for head in heads] for layer in range(config.layers)]),
+        silent=silent[some],
         positions=config.positions,
         tokens=tuple(task.axis(batch)),
+        layer=first[0],
+        head=first[1],
     )
+
+
+def _weights(
+    model: SequenceModel, batch: Batch, config: RunConfig, only: tuple[int, int] | None
+) -> Float[np.ndarray, "L H T T"]:
+    """The maps of all heads, or of one."""
+    found: dict[int, list[Tensor]] = {}
+    for layer, first, weights in attention_maps(model, batch.x, config):
+        some = weights[0]
+        if only:
+            at = only[1] - first
+            if layer != only[0] or not 0 <= at < len(some):
+                continue
+            some = some[at : at + 1].clone()
+        found.setdefault(layer, []).append(some)
+    return by_head(found).float().cpu().numpy()
 
 
 def suits(config: RunConfig) -> bool:
@@ -45,4 +101,4 @@ def suits(config: RunConfig) -> bool:
     return config.model == "transformer" and config.layers > 0
 
 
-LENS = Lens("cell", look, suits)
+LENS = Lens("cell", look, suits, answer=answer)

@@ -17,10 +17,13 @@ here the input is the run's own.)
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from explainer.lenses.maps import tensor
 from explainer.models import SequenceModel, observe
 from explainer.records import ROLES
 from explainer.tasks import Batch
@@ -52,30 +55,57 @@ def chance(
         keys: of each role, the marked keys.
         most: sequences that memory holds.
     """
+    broken = shuffling(batch, keys, most)
+    points = [f"block.{layer}.weights" for layer in range(len(layers))]
+    with observe(model, *points) as seen:
+        model(broken.x)
+    return torch.stack(
+        [broken.levels(weights, tensor(seen[point])) for point, weights in zip(points, layers, strict=True)], dim=1
+    )
+
+
+class Shuffling(NamedTuple):
+    """Sequences, a quarter of whose tokens have changed places, and what that tells.
+
+    Attributes:
+        x: the shuffled sequences, those of the batch so many `times`.
+        order: the place that the token at p comes from.
+        keys: of each role, the marked keys of the batch.
+        telling: of each role, see `pairs`.
+        even: of each role, the score of even attention.
+    """
+
+    x: Tensor
+    times: int
+    order: Int[Tensor, "B T"]
+    keys: dict[str, Bool[Tensor, "B T T"]]
+    telling: dict[str, Float[Tensor, "B T T"]]
+    even: dict[str, Float[Tensor, " 1"]]
+
+    def levels(self, weights: Float[Tensor, "b H T T"], shuffled: Float[Tensor, "B H T T"]) -> Float[Tensor, "roles H"]:
+        """The chance levels of some heads, from their weights on the batch and on the shuffled sequences."""
+        repeated = weights.repeat(self.times, 1, 1, 1) if self.times > 1 else weights
+        shuffled = shuffled.to(weights.dtype)
+        found = []
+        for name in ROLES:
+            even, score = self.even[name], mean_weight(weights, self.keys[name])
+            left = _shuffled(name, repeated, shuffled, self.order, self.telling[name])
+            level = left if name == "previous_token" else score - left
+            level = torch.where(level.isnan(), score, level)
+            found.append(torch.fmax(even.expand_as(score), level).clamp(0, 1).where(score.isfinite(), torch.nan))
+        return torch.stack(found)
+
+
+def shuffling(batch: Batch, keys: dict[str, Bool[Tensor, "B T T"]], most: int) -> Shuffling:
+    """The sequences of a batch shuffled, as often as makes `SHUFFLED` of them or `most`."""
     times = max(1, min(SHUFFLED, most) // len(batch.x))
     x = batch.x.repeat(times, *[1] * (batch.x.ndim - 1))
     order = shuffles(len(x), x.shape[1]).to(x.device)
-    index = order if x.ndim == 2 else order[..., None].expand_as(x)
-    shuffled = x.gather(1, index)
-    points = [f"block.{layer}.weights" for layer in range(len(layers))]
-    with observe(model, *points) as seen:
-        model(shuffled)
+    shuffled = x.gather(1, order if x.ndim == 2 else order[..., None].expand_as(x))
     telling = pairs(x, shuffled, order, {name: each.repeat(times, 1, 1) for name, each in keys.items()})
-    found = []
-    for name in ROLES:
-        marked = keys[name]
-        even = mean_weight(evenly(marked.shape[-1], marked.device), marked)
-        each = []
-        for point, weights in zip(points, layers, strict=True):
-            values = seen[point]
-            assert isinstance(values, Tensor)
-            score = mean_weight(weights, marked)
-            left = _shuffled(name, weights.repeat(times, 1, 1, 1), values.to(weights.dtype), order, telling[name])
-            level = left if name == "previous_token" else score - left
-            level = torch.where(level.isnan(), score, level)
-            each.append(torch.fmax(even.expand_as(score), level).clamp(0, 1).where(score.isfinite(), torch.nan))
-        found.append(torch.stack(each))
-    return torch.stack(found)
+    even = evenly(x.shape[1], x.device)
+    levels = {name: mean_weight(even, each) for name, each in keys.items()}
+    return Shuffling(shuffled, times, order, keys, telling, levels)
 
 
 def shuffles(B: int, T: int) -> Int[Tensor, "B T"]:
@@ -133,8 +163,8 @@ def _shuffled(
         T = order.shape[1]
         went = torch.empty_like(order).scatter_(1, order, torch.arange(T, device=order.device).expand_as(order))
         followed = shuffled.gather(3, went[:, None, None, :].expand_as(shuffled))
-        return torch.einsum("bhts,bts->h", followed, mask) / mask.sum()
-    return torch.einsum("bhts,bts->h", weights - shuffled, mask) / telling.sum()
+        return marked_sum(followed, mask) / mask.sum()
+    return marked_sum(weights - shuffled, mask) / telling.sum()
 
 
 def evenly(T: int, device: torch.device) -> Float[Tensor, "1 1 T T"]:
@@ -146,8 +176,14 @@ def evenly(T: int, device: torch.device) -> Float[Tensor, "1 1 T T"]:
 def mean_weight(weights: Float[Tensor, "#B H T T"], keys: Bool[Tensor, "B T T"]) -> Float[Tensor, " H"]:
     """Weight on the marked keys, a mean over the queries that have any; NaN if none has."""
     queries = keys.any(-1).sum()
-    weights = weights.expand(len(keys), *weights.shape[1:])
-    return torch.einsum("bhts,bts->h", weights, keys.to(weights.dtype)) / queries
+    return marked_sum(weights.expand(len(keys), *weights.shape[1:]), keys.to(weights.dtype)) / queries
+
+
+def marked_sum(weights: Float[Tensor, "B H T T"], marks: Float[Tensor, "B T T"]) -> Float[Tensor, " H"]:
+    """Sum over sequences, queries and keys of weight times mark."""
+    if len(weights) == 1:  # einsum would copy the weights twice
+        return weights[0].flatten(1) @ marks[0].flatten()
+    return torch.einsum("bhts,bts->h", weights, marks)
 
 
 def just_before(B: int, T: int, device: torch.device) -> Bool[Tensor, "B T T"]:

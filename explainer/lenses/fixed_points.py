@@ -23,6 +23,7 @@ from explainer.lenses.lens import Lens, evaluating, first_rows
 from explainer.models import Recurrent, SequenceModel, observe
 from explainer.models.cells import CellWeights
 from explainer.models.operated_cell import OperatedCell
+from explainer.models.pieces import give_way
 from explainer.records import FixedPointsRecord
 from explainer.tasks import Batch, Task
 from explainer.theory.followed import MOST_SEARCHED, state_size
@@ -133,6 +134,7 @@ def descend(cell: OperatedCell, starts: Float[Tensor, "S M"]) -> tuple[Float[Ten
     damping = torch.full((len(points),), DAMPING[0], dtype=points.dtype)
     q = (advance(cell, points, x) - points).square().sum(dim=1) / 2
     for _ in range(ROUNDS):
+        give_way()
         active = ((q > FIXED) & (damping < DAMPING[2])).nonzero()[:, 0]
         if not len(active):
             break

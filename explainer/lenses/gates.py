@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -24,6 +25,8 @@ KEEP = {"lstm": "forget", "gru": "update"}
 ROWS = 16  # sequences of the batch that saturation and time constants are measured on
 POSITIONS = 2**14
 """Positions that correlations and probes are measured on: the time that this takes does not grow with T."""
+GATE_NUMBERS = 2**22
+"""Gates of some sequences that are held at once: 16 MB, and twice that for a moment."""
 MOST_SEQUENCES, LEAST_SEQUENCES = 256, 16
 
 
@@ -37,27 +40,65 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> GatesRecord:
     config = task.config
     batch = first_rows(batch, ROWS)
     names = GATES[config.model]
-    points = [f"layer.{layer}.gates.{name}" for layer in range(config.layers) for name in names]
-    hidden = f"layer.{config.layers - 1}.hidden"
-    with evaluating(model), observe(model, *points, hidden) as seen:
-        model(batch.x)
-    gates = np.stack([_sequence(seen[point]) for point in points])
-    _, B, T, N = gates.shape
-    gates = gates.reshape(config.layers, len(names), B, T, N)
+    B, T = batch.x.shape[:2]
+    numbers = config.layers * len(names) * T * config.width
+    together = max(1, GATE_NUMBERS // numbers)
+    parts = [_gates(model, _rows(batch, first, together), task) for first in range(0, B, together)]
+    shares = np.array([len(part.states) for part in parts]) / B
     tokens = tuple(task.axis(batch))
     rules = variables(config.task, config.bits)
     return GatesRecord(
-        gates=gates[:, :, 0],
+        gates=parts[0].first.copy(),
         gate_names=names,
-        kept=gates[:, names.index(KEEP[config.model])].mean(axis=(1, 2)),
-        closed=(gates < 0.1).mean(axis=(2, 3, 4)),
-        opened=(gates > 0.9).mean(axis=(2, 3, 4)),
-        states=_sequence(seen[hidden])[0],
+        kept=_mean([part.kept for part in parts], shares),
+        closed=_mean([part.closed for part in parts], shares),
+        opened=_mean([part.opened for part in parts], shares),
+        states=parts[0].states[0],
         tokens=tokens,
         variables=tuple(rules),
         values=np.stack([rule(tokens) for rule in rules.values()]).astype(np.float32),
         **_tracked(model, task),
     )
+
+
+class _Gates(NamedTuple):
+    """Gates of some sequences: all of the first one, means over all, and their states."""
+
+    first: Float[np.ndarray, "L G T N"]
+    kept: Float[np.ndarray, "L N"]
+    closed: Float[np.ndarray, "L G"]
+    opened: Float[np.ndarray, "L G"]
+    states: Float[np.ndarray, "B T N"]
+
+
+def _gates(model: SequenceModel, batch: Batch, task: Task) -> _Gates:
+    config, names = task.config, GATES[task.config.model]
+    points = [f"layer.{layer}.gates.{name}" for layer in range(config.layers) for name in names]
+    hidden = f"layer.{config.layers - 1}.hidden"
+    with evaluating(model), observe(model, *points, hidden) as seen:
+        model(batch.x)
+    gates = np.stack([_sequence(seen[point]) for point in points])
+    gates = gates.reshape(config.layers, len(names), *gates.shape[1:])
+    return _Gates(
+        first=gates[:, :, 0],
+        kept=gates[:, names.index(KEEP[config.model])].mean(axis=(1, 2)),
+        closed=(gates < 0.1).mean(axis=(2, 3, 4)),
+        opened=(gates > 0.9).mean(axis=(2, 3, 4)),
+        states=_sequence(seen[hidden]),
+    )
+
+
+def _rows(batch: Batch, first: int, count: int) -> Batch:
+    """Some sequences of a batch; what its others are is not asked here."""
+    some = slice(first, first + count)
+    return replace(first_rows(batch, 1), x=batch.x[some], y=batch.y[some], mask=batch.mask[some])
+
+
+def _mean(parts: list[np.ndarray], shares: Float[np.ndarray, " parts"]) -> np.ndarray:
+    """Of what was found in parts of a batch, the mean over all of it."""
+    if len(parts) == 1:
+        return parts[0]
+    return np.asarray(np.tensordot(shares, np.stack(parts), axes=1))
 
 
 class _Sample(NamedTuple):

@@ -6,18 +6,22 @@ readout. A post-norm model has no final norm: each block ends in one, and the em
 
 from __future__ import annotations
 
+from itertools import groupby
+
 import numpy as np
 import torch
-from torch import Tensor
+from jaxtyping import Float
 
 from explainer.config import RunConfig
 from explainer.lenses.hidden import where_known
 from explainer.lenses.lens import Lens, evaluating, first_rows
+from explainer.lenses.maps import attention_maps, tensor
 from explainer.models import SequenceModel, observe
 from explainer.models.transformer import Transformer
 from explainer.records import LayersRecord
 from explainer.tasks import Batch, Task
-from explainer.theory.rollout import heads_mean, rollout
+from explainer.theory.look_sizes import maps_fit
+from explainer.theory.rollout import heads_mean, passed_on, rollout
 
 
 @torch.no_grad()
@@ -26,11 +30,9 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> LayersRecord:
     assert isinstance(model, Transformer), type(model)
     L, batch = task.config.layers, first_rows(batch, 1)
     streams = ["block.0.residual_in", *(f"block.{layer}.residual_out" for layer in range(L))]
-    maps = [f"block.{layer}.weights" for layer in range(L)]
-    with evaluating(model), observe(model, *streams, *maps) as seen:
+    with evaluating(model), observe(model, *streams) as seen:
         model(batch.x)
-        values = {name: value for name, value in seen.items() if isinstance(value, Tensor)}
-        outputs = [model.read_out(values[name]) for name in streams]
+        outputs = [model.read_out(tensor(seen[name])) for name in streams]
     losses = torch.stack([task.loss_per_position(output, batch)[0] for output in outputs])
     if task.has_tokens:
         sure, top = torch.stack([output[0].float().softmax(-1) for output in outputs]).max(-1)
@@ -40,8 +42,7 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> LayersRecord:
         numbers = task.in_units(torch.stack([output[0, :, 0] for output in outputs]))
         guesses = [f"{value:.3g}" for value in numbers.flatten().tolist()]
         certainty = np.zeros((0, 0), np.float32)
-    silent = [model.surgery.silent(layer) for layer in range(L)]
-    weights = np.stack([values[name][0].float().cpu().numpy() for name in maps])
+    through, last = attention_flow(model, batch, task.config)
     return LayersRecord(
         losses=where_known(losses.float(), batch.known_of(0)),
         certainty=certainty,
@@ -49,9 +50,30 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> LayersRecord:
         counted=batch.mask[0].cpu().numpy(),
         targets=tuple(task.target_axis(batch)),
         tokens=tuple(task.axis(batch)),
-        rollout=rollout(weights, silent).astype(np.float32),
-        last=heads_mean(weights[-1], silent[-1]),
+        rollout=through.astype(np.float32),
+        last=last,
     )
+
+
+def attention_flow(
+    model: Transformer, batch: Batch, config: RunConfig
+) -> tuple[Float[np.ndarray, "T T"], Float[np.ndarray, "T T"]]:
+    """Rollout on the batch's only sequence, and the last layer's attention, the mean of its heads that are on."""
+    silent = [model.surgery.silent(layer) for layer in range(config.layers)]
+    maps = attention_maps(model, batch.x, config)
+    T = batch.x.shape[1]
+    if maps_fit(config, T):
+        weights = np.stack([each.weights[0].cpu().numpy() for each in maps])
+        return rollout(weights, silent), heads_mean(weights[-1], silent[-1])
+    through, total = np.eye(T), np.zeros((T, T))
+    for layer, some in groupby(maps, key=lambda each: each.layer):
+        total = np.zeros((T, T))
+        for _, first, found in some:
+            on = [head for head in range(found.shape[1]) if first + head not in silent[layer]]
+            total += found[0, on].sum(0).cpu().numpy()
+        total /= max(1, config.heads - len(silent[layer]))
+        through = passed_on(through, total)
+    return through, total.astype(np.float32)
 
 
 def suits(config: RunConfig) -> bool:

@@ -11,15 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from torch import nn
 
 from explainer.config import RunConfig
 from explainer.models import SequenceModel
 from explainer.surgery import Surgery
 from explainer.tasks import Batch, Task
-
-ATTENTION_WEIGHTS = 2**22
-"""Attention weights of all sequences, blocks and heads together that a look may hold (16 MB)."""
+from explainer.theory.look_sizes import MAPS, NUMBERS, backward_numbers
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,13 @@ def affordable_rows(config: RunConfig, T: int, most: int) -> int:
     """
     if config.model != "transformer" or config.layers == 0:
         return most
-    return max(1, min(most, ATTENTION_WEIGHTS // (config.layers * config.heads * T * T)))
+    return max(1, min(most, MAPS // (config.layers * config.heads * T * T)))
+
+
+def differentiable_rows(config: RunConfig, T: int, most: int) -> int:
+    """How many of at most `most` sequences of length T a backward pass through an observed model may take (at least one)."""
+    most = affordable_rows(config, T, most)
+    return max(1, min(most, NUMBERS // backward_numbers(config, T)))
 
 
 def first_rows(batch: Batch, rows: int) -> Batch:
@@ -74,3 +79,8 @@ def first_rows(batch: Batch, rows: int) -> Batch:
         period=None if batch.period is None else batch.period[:rows],
         known=None if batch.known is None else batch.known[:rows],
     )
+
+
+def model_device(model: nn.Module) -> torch.device:
+    """Where a model's weights are."""
+    return next(model.parameters()).device

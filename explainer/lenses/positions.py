@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from explainer.lenses.attention import attention_weights
-from explainer.lenses.lens import Lens
+from explainer.lenses.lens import Lens, affordable_rows, first_rows
+from explainer.lenses.maps import attention_maps, by_head
 from explainer.models import SequenceModel, Transformer
 from explainer.records import PositionsRecord
 from explainer.tasks import Batch, Task
@@ -22,13 +22,16 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> PositionsRecord:
     config = task.config
     added = model.placed(config.total_length).table(config.total_length)
     table = np.zeros((0, 0), dtype=np.float32) if added is None else added.float().cpu().numpy().copy()
-    layers = attention_weights(model, batch, config) if config.layers else []
-    distance = [weight_by_distance(weights).cpu().numpy() for weights in layers]
+    found: dict[int, list[Tensor]] = {}
+    if config.layers:
+        looked_at = first_rows(batch, affordable_rows(config, batch.x.shape[1], most=len(batch.x)))
+        for layer, _, weights in attention_maps(model, looked_at.x, config):
+            found.setdefault(layer, []).append(weight_by_distance(weights))
     return PositionsRecord(
         kind=config.positions,
         table=table,
         kernel=dot_kernel(table, normalised=True).astype(np.float32),
-        distance=np.stack(distance) if distance else np.zeros((0, config.heads, batch.x.shape[1]), dtype=np.float32),
+        distance=by_head(found).cpu().numpy() if found else np.zeros((0, config.heads, batch.x.shape[1]), np.float32),
     )
 
 

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from explainer.lenses.gradients import ROWS, gradient_point
-from explainer.lenses.lens import Lens, affordable_rows, evaluating, first_rows
+from explainer.lenses.lens import Lens, differentiable_rows, evaluating, first_rows
 from explainer.models import SequenceModel, observe
 from explainer.records import ReachRecord
 from explainer.tasks import Batch, Task
@@ -24,7 +24,7 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> ReachRecord:
         ValueError: no position of the batch counts in the loss (a text of one character).
     """
     config = task.config
-    batch = first_rows(batch, affordable_rows(config, T=batch.x.shape[1], most=ROWS))
+    batch = first_rows(batch, differentiable_rows(config, T=batch.x.shape[1], most=ROWS))
     if not batch.mask.any():
         raise ValueError("This input leaves nothing to predict, so there is no loss. Give at least two steps.")
     last = int(batch.mask.any(0).nonzero().max())

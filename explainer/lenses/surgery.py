@@ -32,7 +32,8 @@ from explainer.theory.followed import evenly
 from explainer.theory.paired import quotient
 from explainer.theory.sizes import flops_per_step
 
-MOST_SITES = 192
+MOST_SITES, FEWEST_SITES = 192, 12
+MOST_FLOPS = 2e11  # of the first stage, where so many sites can't do with fewer sequences: ten seconds on one core
 SCREENED = 128  # sequences of all knock-outs, at most
 CHECKED = 512  # sequences of the surgery and of what came out largest and smallest, at most
 FRESH = 2  # the validation batch that they are; 0 is what the page shows, 1 what a swapped memory is taken from
@@ -57,7 +58,7 @@ def look(model: SequenceModel, batch: Batch, task: Task, surgery: Surgery | None
     if not batch.mask.any():
         raise ValueError("This input leaves nothing to predict, so there is no loss. Give at least two steps.")
     every = knock_outs(config)
-    sites = [every[site] for site in evenly(len(every), MOST_SITES)] if every else []
+    sites = [every[site] for site in evenly(len(every), sites_followed(task, batch))] if every else []
     with torch.no_grad(), evaluating(model):
         effects, errors, screened = screen(model, batch, task, sites)
         extremes = [_largest(effects), _largest(-effects)] if sites else []
@@ -82,6 +83,12 @@ def look(model: SequenceModel, batch: Batch, task: Task, surgery: Surgery | None
         **measured,
         **_said(task, first, output, changed),
     )
+
+
+def sites_followed(task: Task, batch: Batch) -> int:
+    """How many units or heads are switched off in turn: as many as two sequences each have time for."""
+    affordable = max(FEWEST_SITES, MOST_FLOPS // (2 * _forward(task, batch)))
+    return int(min(MOST_SITES, affordable))
 
 
 def screen(
@@ -129,10 +136,14 @@ def sequences(task: Task, batch: Batch, number: int, rows: int) -> Batch:
 
 def affordable(task: Task, batch: Batch, passes: int) -> int:
     """How many sequences so many forward passes can take in a fraction of a second; up to `FEWEST` they may take four times as long."""
-    config, T = task.config, batch.x.shape[1]
-    forward = flops_per_step(config, task.inputs, task.outputs) / 3 / config.batch * T / config.total_length
-    rows = FLOPS // (forward * passes)
+    rows = FLOPS // (_forward(task, batch) * passes)
     return int(max(2, rows, min(FEWEST, 4 * rows)))
+
+
+def _forward(task: Task, batch: Batch) -> float:
+    """Floating-point operations of a forward pass of one sequence."""
+    config, T = task.config, batch.x.shape[1]
+    return flops_per_step(config, task.inputs, task.outputs) / 3 / config.batch * T / config.total_length
 
 
 def summed_losses(task: Task, output: Float[Tensor, "B T V"], batch: Batch) -> Float[np.ndarray, " B"]:

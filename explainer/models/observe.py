@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from torch import Tensor, nn
 
 from explainer.models.operate import Edit, edits
+from explainer.models.pieces import give_way_at
 from explainer.surgery import Surgery
 
 Point = Callable[[str, Tensor], Tensor]
@@ -36,6 +37,7 @@ class Watch:
         value = self._edited(name, value)
         if name in self._wanted:
             self.values[name] = value
+        give_way_at(value)
         return value
 
     def step(self, name: str, value: Tensor) -> Tensor:
@@ -45,7 +47,12 @@ class Watch:
             steps = self.values.setdefault(name, [])
             assert isinstance(steps, list), name
             steps.append(value)
+        give_way_at(value)
         return value
+
+    def touches(self, *names: str) -> bool:
+        """Whether what passes one of these points is kept or edited."""
+        return any(name in self._wanted or any(name in each for each in self._edits) for name in names)
 
     def _edited(self, name: str, value: Tensor) -> Tensor:
         for each in self._edits:
@@ -64,6 +71,12 @@ class Watch:
 def unwatched(name: str, value: Tensor) -> Tensor:
     """The point of a model that nobody observes."""
     return value
+
+
+def may_touch(point: Point, *names: str) -> bool:
+    """Whether somebody may keep or edit what passes `point` under one of these names; of a watch it is known."""
+    watch = getattr(point, "__self__", None)
+    return watch.touches(*names) if isinstance(watch, Watch) else point is not unwatched
 
 
 class SequenceModel(nn.Module, ABC):

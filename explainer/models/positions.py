@@ -17,6 +17,9 @@ from explainer.config import RunConfig
 
 BASE = 10_000.0
 
+Bias = Float[Tensor, "H T T"] | Callable[[int], Float[Tensor, "1 T T"]]
+"""What is added to the scores of all heads, or a function from a head to what is added to its own."""
+
 
 def frequencies(D: int, base: float = BASE, like: Tensor | None = None) -> Float[Tensor, " pairs"]:
     """ω_i = base^(-2i/D) for the pairs i = 0 … D/2-1: wavelengths from 2π to almost 2π·base."""
@@ -94,6 +97,10 @@ class Positions(nn.Module):
         """What is added to the scores, if anything is."""
         return None
 
+    def bias_of(self, x: Float[Tensor, "B T D"]) -> Callable[[int], Float[Tensor, "1 T T"]] | None:
+        """The same, made for one head at a time."""
+        return None
+
 
 class LearnedPositions(Positions):
     """A trained vector for each position, added to the embedding (Gehring et al. 2017).
@@ -160,6 +167,11 @@ class AlibiPositions(Positions):
     def bias(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "H T T"]:
         return alibi_bias(self.heads, x.shape[1], like=x)
 
+    def bias_of(self, x: Float[Tensor, "B T D"]) -> Callable[[int], Float[Tensor, "1 T T"]]:
+        t = _range(0, x.shape[1], 1, x)
+        slopes = t.new_tensor(alibi_slopes(self.heads))
+        return lambda head: -slopes[head, None, None] * (t[:, None] - t[None, :]).abs()[None]
+
 
 class ShuffledPositions:
     """The same kind of positions, token t being given that of place `order[t]`.
@@ -190,6 +202,11 @@ class ShuffledPositions:
         """The bias between places order[t] and order[s]."""
         bias = self.positions.bias(x)
         return None if bias is None else bias[:, self.order][:, :, self.order]
+
+    def bias_of(self, x: Float[Tensor, "B T D"]) -> Callable[[int], Float[Tensor, "1 T T"]] | None:
+        """The same, made for one head at a time."""
+        bias = self.positions.bias_of(x)
+        return None if bias is None else lambda head: bias(head)[:, self.order][:, :, self.order]
 
 
 POSITIONS: dict[str, Callable[[RunConfig], Positions]] = {

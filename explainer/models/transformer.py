@@ -11,9 +11,15 @@ from torch.nn.functional import dropout, linear, scaled_dot_product_attention
 
 from explainer.config import RunConfig
 from explainer.models.init import gpt2_
-from explainer.models.observe import Point, SequenceModel, unwatched
+from explainer.models.observe import Point, SequenceModel, may_touch, unwatched
 from explainer.models.operate import order
-from explainer.models.positions import POSITIONS, Positions, ShuffledPositions, rotate
+from explainer.models.pieces import give_way
+from explainer.models.positions import POSITIONS, Bias, Positions, ShuffledPositions, rotate
+
+MOST_WEIGHTS = 2**22
+"""Attention weights of one block that an explicit pass makes where nobody asks for them: 16 MB, and three times that on the way."""
+MOST_BIAS = 2**22
+"""Numbers of a bias on the scores of all heads at once: 16 MB. Of a larger one each head's is made as it is added."""
 
 
 class Attention(nn.Module):
@@ -22,7 +28,7 @@ class Attention(nn.Module):
     def __init__(self, config: RunConfig) -> None:
         super().__init__()
         D = config.width
-        self.heads, self.dropout = config.heads, config.dropout
+        self.heads, self.dropout, self.blocks = config.heads, config.dropout, config.layers
         self.query_key_value = nn.Linear(D, 3 * D, bias=False)
         self.project = nn.Linear(D, D, bias=False)
 
@@ -30,7 +36,7 @@ class Attention(nn.Module):
         self,
         x: Float[Tensor, "B T D"],
         angles: Float[Tensor, "T pairs"] | None,
-        bias: Float[Tensor, "H T T"] | None,
+        bias: Bias | None,
         point: Point,
         prefix: str,
     ) -> Float[Tensor, "B T D"]:
@@ -38,7 +44,7 @@ class Attention(nn.Module):
 
         Args:
             angles: by how much queries and keys are turned (rotary).
-            bias: what is added to the scores (ALiBi).
+            bias: what is added to the scores (ALiBi), or a function from a head to it.
             point: passed by query, key, value, scores, weights and heads under `prefix`; the last three
                 exist only when it is a watch's.
         """
@@ -50,24 +56,37 @@ class Attention(nn.Module):
         if angles is not None:
             q, k = rotate(q, angles), rotate(k, angles)
         p = self.dropout if self.training else 0.0
-        if point is unwatched:
-            heads = _fused(q, k, v, bias, p)
-        else:
-            q, k, v = point(f"{prefix}.query", q), point(f"{prefix}.key", k), point(f"{prefix}.value", v)
+        q, k, v = point(f"{prefix}.query", q), point(f"{prefix}.key", k), point(f"{prefix}.value", v)
+        if self._explicitly(B, T, point, prefix):
             heads = _explicit(q, k, v, bias, p, point, prefix)
+        else:
+            heads = point(f"{prefix}.heads", _fused(q, k, v, bias, p))
         return self.project(heads.transpose(1, 2).reshape(B, T, D))
+
+    def _explicitly(self, B: int, T: int, point: Point, prefix: str) -> bool:
+        """Whether a watched pass makes the weights: where it trains, where somebody may want them, and where they are few."""
+        if point is unwatched:
+            return False
+        held = self.blocks if torch.is_grad_enabled() else 1  # a backward pass needs those of all blocks
+        few = held * B * self.heads * T * T <= MOST_WEIGHTS
+        return self.training or few or may_touch(point, f"{prefix}.scores", f"{prefix}.weights")
 
 
 def _fused(
     q: Float[Tensor, "B H T K"],
     k: Float[Tensor, "B H T K"],
     v: Float[Tensor, "B H T K"],
-    bias: Float[Tensor, "H T T"] | None,
+    bias: Bias | None,
     p: float,
 ) -> Float[Tensor, "B H T K"]:
     """Attention without ever holding the (B, H, T, T) weights, where torch has such a kernel."""
     if bias is None:
         return scaled_dot_product_attention(q, k, v, dropout_p=p, is_causal=True)
+    if not isinstance(bias, Tensor):
+        heads = range(q.shape[1])
+        parts = [_fused(q[:, [h]], k[:, [h]], v[:, [h]], bias(h), p) for h in heads]
+        return torch.cat(parts, dim=1)
+    give_way()
     mask = bias.masked_fill(_future(q), -torch.inf).to(q.dtype)
     return scaled_dot_product_attention(q, k, v, attn_mask=mask[None], dropout_p=p)
 
@@ -76,14 +95,17 @@ def _explicit(
     q: Float[Tensor, "B H T K"],
     k: Float[Tensor, "B H T K"],
     v: Float[Tensor, "B H T K"],
-    bias: Float[Tensor, "H T T"] | None,
+    bias: Bias | None,
     p: float,
     point: Point,
     prefix: str,
 ) -> Float[Tensor, "B H T K"]:
     """The same in five lines. Scores are scaled and biased, and not yet masked."""
     scores = q @ k.mT / math.sqrt(q.shape[-1])
-    scores = point(f"{prefix}.scores", scores if bias is None else scores + bias.to(q.dtype))
+    if bias is not None:
+        whole = bias if isinstance(bias, Tensor) else torch.cat([bias(head) for head in range(q.shape[1])])
+        scores = scores + whole.to(q.dtype)
+    scores = point(f"{prefix}.scores", scores)
     weights = scores.masked_fill(_future(q), -torch.inf).softmax(dim=-1)
     weights = point(f"{prefix}.weights", weights)
     return point(f"{prefix}.heads", dropout(weights, p) @ v)
@@ -128,7 +150,7 @@ class Block(nn.Module):
         self,
         x: Float[Tensor, "B T D"],
         angles: Float[Tensor, "T pairs"] | None,
-        bias: Float[Tensor, "H T T"] | None,
+        bias: Bias | None,
         point: Point,
         prefix: str,
     ) -> Float[Tensor, "B T D"]:
@@ -162,6 +184,7 @@ class Transformer(SequenceModel):
     def __init__(self, config: RunConfig, inputs: int, outputs: int) -> None:
         super().__init__()
         D, L = config.width, config.layers
+        self.heads = config.heads
         self.embedding = nn.Embedding(inputs, D) if config.has_tokens else nn.Linear(inputs, D)
         self.positions = POSITIONS[config.positions](config)
         self.dropout = nn.Dropout(config.dropout)
@@ -185,10 +208,17 @@ class Transformer(SequenceModel):
     def from_block(self, first: int, h: Float[Tensor, "B T D"], point: Point = unwatched) -> Float[Tensor, "B T D"]:
         """The residual stream after the last block, from the one that enters block `first`."""
         positions = self.placed(h.shape[1])
-        angles, bias = positions.angles(h), positions.bias(h)
+        angles, bias = positions.angles(h), self.biased(h)
         for number in range(first, len(self.blocks)):
             h = self.blocks[number](h, angles, bias, point, f"block.{number}")
         return h
+
+    def biased(self, h: Float[Tensor, "B T D"]) -> Bias | None:
+        """What is added to the scores, if anything is; of a long sequence that is only looked at, head by head."""
+        positions = self.placed(h.shape[1])
+        if self.training or self.heads * h.shape[1] ** 2 <= MOST_BIAS:
+            return positions.bias(h)
+        return positions.bias_of(h)
 
     def placed(self, T: int) -> Positions | ShuffledPositions:
         """The encoding of the positions of T tokens, in the order that the model's surgery gives them."""

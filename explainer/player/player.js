@@ -29,7 +29,7 @@ export default function (component) {
 
 // ---- reading a tape ---------------------------------------------------------------------------
 
-const KINDS = { F32: Float32Array, F64: Float64Array, I32: Int32Array, U8: Uint8Array, BOOL: Uint8Array };
+const KINDS = { F32: Float32Array, F64: Float64Array, I32: Int32Array, I16: Int16Array, U8: Uint8Array, BOOL: Uint8Array };
 
 /** One safetensors file: {text, arrays}, an array being {shape, values}. */
 function readTensors(buffer, start) {

@@ -13,6 +13,7 @@ import torch
 
 from explainer.data import data_digest
 from explainer.limits import limits, spoken
+from explainer.models.pieces import giving_way
 from explainer.runs.claim import Claim, Taken
 from explainer.runs.inputs import NO_PARENT
 from explainer.runs.recorder import Recorder
@@ -90,10 +91,13 @@ class ActiveRun:
         self._allowed, self._sweep = limits(), run.sweep
         self._others = store.sweep_seconds(run.sweep, but=run.id) if run.sweep else 0.0
 
-    def begin(self) -> None:
+    def begin(self, first: bool = True) -> None:
         """The run is running from here on; a fresh one gets its moment 0 and what a page must know of it.
 
         One that goes on under another arithmetic than before says so in its `meta`, under `moved`.
+
+        Args:
+            first: look at moment 0 now; else that is for `look_first`.
         """
         with self.store.transaction():
             self.store.set_status(self.id, "running")
@@ -101,6 +105,11 @@ class ActiveRun:
                 self.store.change(self.id, meta=describe(self.trainer))
             elif there := moved(self._known, self.trainer):
                 self.store.change(self.id, meta={"moved": [*self._known.get("moved", []), there]})
+        if first:
+            self.look_first()
+
+    def look_first(self) -> None:
+        """The moment before the first update goes onto the tape, if it is not there."""
         if self.recorder.fresh:
             self.recorder.begin()
 
@@ -119,7 +128,8 @@ class ActiveRun:
             return None
         start = time.perf_counter()
         try:
-            step = trainer.advance(self.recorder.wants_detail(trainer.step + 1))
+            with giving_way(None):  # dropout's noise is torch's own generator's until the update is done
+                step = trainer.advance(self.recorder.wants_detail(trainer.step + 1))
         except Diverged as error:
             self.end("diverged", str(error))
             return None
@@ -158,10 +168,14 @@ class ActiveRun:
             self.recorder.checkpoint()
             self.store.set_status(self.id, "paused")
 
-    def end(self, status: str, message: str = "") -> None:
-        """The last moment goes onto the tape with final numbers, and the run gets its last status."""
+    def end(self, status: str, message: str = "", quick: bool = False) -> None:
+        """The last moment goes onto the tape with final numbers, and the run gets its last status.
+
+        Args:
+            quick: without views and numbers that take long: somebody waits.
+        """
         self.ended = True
-        final = self.recorder.conclude()
+        final = self.recorder.conclude(quick)
         with self.store.transaction():
             self.recorder.checkpoint()
             if final:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+import numpy as np
 import torch
 
 from explainer.lenses import LENSES
+from explainer.models import SequenceModel
 from explainer.runs.active import make_trainer
+from explainer.runs.marker import Marker, look_mark
 from explainer.runs.reader import LATEST
 from explainer.runs.store import Draft, Look, Run, Store
 from explainer.runs.tape import VIEW, decode, encode_view
-from explainer.runs.views import view_batch
+from explainer.runs.views import refuse_if_too_large, view_batch
 from explainer.surgery import Surgery
 from explainer.training import Trainer
 
@@ -23,6 +27,7 @@ log = logging.getLogger(__name__)
 
 MODELS_KEPT = 3
 FILL_SHARE = 0.25  # of the time, while runs train
+FILLING = "fill"
 
 
 class Looker:
@@ -33,11 +38,21 @@ class Looker:
 
     Args:
         live: the trainer of a run that this process holds, or None.
+        marker: where it is written which look is taken; None of a process that need not tell.
     """
 
-    def __init__(self, store: Store, live: Callable[[str], Trainer | None], device: torch.device | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        live: Callable[[str], Trainer | None],
+        device: torch.device | None = None,
+        marker: Marker | None = None,
+    ) -> None:
         self.store, self.live, self.device = store, live, device
         self.looks: list[Look] = []
+        self.marker = marker
+        self._taking: set[int] = set()
+        self._read: set[SequenceModel] = set()  # models that are being looked at
         self._fills: OrderedDict[int, Iterator[int]] = OrderedDict()
         self._fill_after = 0.0
         self._kept: OrderedDict[tuple[str, float], Trainer] = OrderedDict()
@@ -45,18 +60,21 @@ class Looker:
     def turn(self, busy: bool) -> bool:
         """One look, else one view of a tape that is filled; whether there was one.
 
+        Both give way between their pieces (`models.pieces`).
+
         Args:
             busy: runs train, so filling takes only a share of the time.
         """
         if self.looks:
-            self.answer(self.looks.pop(0))
+            self.look_next()
             return True
         start = time.monotonic()
         if not self._fills or start < self._fill_after:
             return False
         command, views = next(iter(self._fills.items()))
         try:
-            next(views)
+            with self._marked(FILLING):
+                next(views)
         except StopIteration:
             self._filled(command)
         except Exception:
@@ -65,6 +83,26 @@ class Looker:
         now = time.monotonic()
         self._fill_after = now + (now - start) * (1 / FILL_SHARE - 1) if busy else now
         return True
+
+    def look_next(self) -> None:
+        """Answer the look that has waited longest, unless it is answered already further down on the stack."""
+        look = self.looks.pop(0)
+        if look.id in self._taking:
+            return
+        self._taking.add(look.id)
+        try:
+            with self._marked(look_mark(look.id)):
+                self.answer(look)
+        finally:
+            self._taking.discard(look.id)
+
+    def _marked(self, whom: str) -> AbstractContextManager[None]:
+        return nullcontext() if self.marker is None else self.marker.at(whom)
+
+    @property
+    def depth(self) -> int:
+        """How many looks are being taken, each while the one before gives way."""
+        return len(self._taking)
 
     def queue_fill(self, command: int, run: str, lens: str) -> None:
         """Fill a tape when there is time; the command is settled after the last view."""
@@ -128,6 +166,14 @@ class Looker:
             raise ValueError(
                 f"The lens {lens!r} has nothing to look at in a model of the family {trainer.config.model!r}."
             )
+        refuse_if_too_large(trainer, lens)
+        self._read.add(trainer.model)
+        try:
+            return self._given(trainer, lens, text, surgery)
+        finally:
+            self._read.discard(trainer.model)
+
+    def _given(self, trainer: Trainer, lens: str, text: str, surgery: str) -> Any:
         answer = LENSES[lens].answer
         if text and answer is not None:
             return answer(trainer.model, text, trainer.task)
@@ -150,7 +196,8 @@ class Looker:
         """
         live = self.live(run.id)
         if live is not None and step in (LATEST, live.step):
-            return live
+            # A look gives way to updates: it reads a copy, which they leave as it is.
+            return self._loaded(run, live.step, live.weights())
         if step == LATEST:
             step = max(self.store.steps(run.id, "weights"), default=LATEST)
         chunk = self.store.chunk_at(run.id, "weights", step)
@@ -158,11 +205,19 @@ class Looker:
             raise ValueError(
                 "The weights of this moment are not recorded. Choose another one, or wait for the first step."
             )
+        return self._loaded(run, step, decode(chunk.body)[0])
+
+    def _loaded(self, run: Run, step: int, weights: Mapping[str, np.ndarray]) -> Trainer:
+        """A trainer of the run, one of those that are kept, with these weights."""
         key = (run.id, run.created)
-        trainer = self._kept.pop(key, None) or make_trainer(self.store, run, self.device)
+        kept = self._kept.pop(key, None)
+        # One that is being looked at has weights of its own moment.
+        trainer = (
+            kept if kept is not None and kept.model not in self._read else make_trainer(self.store, run, self.device)
+        )
         self._kept[key] = trainer
         while len(self._kept) > MODELS_KEPT:
             self._kept.popitem(last=False)
-        trainer.load_weights(decode(chunk.body)[0])
+        trainer.load_weights(weights)
         trainer.step = step
         return trainer

@@ -9,6 +9,15 @@ from explainer.runs.database import Database
 from explainer.runs.rows import Command, Look, WorkerState
 
 LOOKS_KEPT = 200
+ANSWER_BYTES = 16_000_000
+"""Of one answer: the largest view that a run within the limits can have is half of that."""
+ANSWERS_BYTES = 32_000_000
+"""Of a run's answers together."""
+TOO_LARGE = "The answer has {:,.0f} MB, and the store keeps answers up to {:,.0f} MB. Ask for a shorter input, or at a smaller run."
+_OLD_ANSWERS = (
+    "DELETE FROM looks WHERE id IN (SELECT id FROM (SELECT id, SUM(LENGTH(body)) OVER (ORDER BY created DESC, id DESC) AS total "
+    "FROM looks WHERE status = 'done'"
+)
 _LOOK = "id, run, step, lens, input, surgery, status, body, error"
 
 
@@ -85,11 +94,28 @@ class Mailbox(Database):
         return [Look(*row) for row in rows]
 
     def answer(self, number: int, step: int, body: bytes) -> None:
-        """Finish a look with a record's bytes; `step` is the moment that was looked at."""
+        """Finish a look with a record's bytes; `step` is the moment that was looked at.
+
+        An answer of more than `ANSWER_BYTES` is refused; of each run the newest ones within `ANSWERS_BYTES` are kept.
+        """
+        if len(body) > ANSWER_BYTES:
+            self.refuse(number, TOO_LARGE.format(len(body) / 1e6, ANSWER_BYTES / 1e6))
+            return
         with self.transaction() as db:
             db.execute(
                 "UPDATE OR REPLACE looks SET status = 'done', step = ?, body = ? WHERE id = ?", (step, body, number)
             )
+            db.execute(
+                f"{_OLD_ANSWERS} AND run = (SELECT run FROM looks WHERE id = ?)) WHERE total > ?)",
+                (number, ANSWERS_BYTES),
+            )
+
+    def drop_answers(self, limit: int) -> None:
+        """Delete the oldest answers of all runs until `limit` bytes hold the rest."""
+        ((total,),) = self.read("SELECT COALESCE(SUM(LENGTH(body)), 0) FROM looks")
+        if total > limit:
+            with self.transaction() as db:
+                db.execute(f"{_OLD_ANSWERS}) WHERE total > ?)", (limit,))
 
     def refuse(self, number: int, error: str) -> None:
         """Finish a look with a sentence why there is no answer."""

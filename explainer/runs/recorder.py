@@ -128,16 +128,21 @@ class Recorder:
             if self.validator.step < self.trainer.step:
                 self._validate()
 
-    def conclude(self) -> dict[str, float]:
+    def conclude(self, quick: bool = False) -> dict[str, float]:
         """No more updates will follow for now: weights, views and validation of the last moment.
 
+        Args:
+            quick: without what takes long: somebody waits for the run's end.
+
         Returns:
-            Final numbers; none when the run was still repeating what the tape has.
+            Final numbers; none when the run was still repeating what the tape has, or they would take long.
         """
         if self.replaying:
             return {}
         self._weights()
-        self._drafts += self.viewer.look_last()
+        self._drafts += self.viewer.look_last(quick)
+        if quick and self.validator.slow:
+            return {}
         if self.validator.step < self.trainer.step:
             self._measured += self.validator.measure()
         self._keep_best()

@@ -11,7 +11,7 @@ Nothing is ever unpickled, and a browser reads a chunk in twenty lines. Kinds:
   before and after clipping; text `names`, a JSON list.
 - `weights`: every tensor of the model after `step` updates, by name.
 - `view:<lens>`: the lens's record after `step` updates. Its arrays by field name; its texts, JSON,
-  as metadata. An array that came as uint8 has metadata `scale:<name>`: value = level · scale.
+  as metadata. An array that came as uint8 or int16 has metadata `scale:<name>`: value = level · scale.
 - `event`: no arrays; text `event`, JSON such as {"kind": "lr", "value": 0.01}; it acts between
   update `step` and the next.
 
@@ -32,11 +32,14 @@ import safetensors.numpy
 
 from explainer.records import RECORDS, from_arrays, to_arrays
 from explainer.runs.rows import Draft
+from explainer.theory.look_sizes import WIDE_VIEW
 
 Arrays = dict[str, np.ndarray]
 
 QUANTISED = {"attention": ("weights",), "gates": ("gates",)}
 """Arrays of values in [0, 1] that are sent in 256 levels: a quarter of the bytes, off by 1/510 of the largest."""
+WIDE = {"hidden": ("states",), "layers": ("rollout", "last"), "positions": ("kernel",)}
+"""Arrays that a view of more than `WIDE_VIEW` bytes has in 65,535 levels: half of the bytes, off by 1/65,534 of the largest."""
 
 VIEW = "view:"
 
@@ -68,11 +71,16 @@ def encode_view(lens: str, record: object) -> bytes:
     for name, array in arrays.items():
         if array.ndim > 0 and array.dtype == np.float64:
             arrays[name] = array.astype(np.float32)
-    for name in QUANTISED.get(lens, ()):
-        largest = float(arrays[name].max(initial=0.0))
+    levels: dict[str, type[np.unsignedinteger[Any] | np.signedinteger[Any]]] = dict.fromkeys(
+        QUANTISED.get(lens, ()), np.uint8
+    )
+    if sum(array.nbytes for array in arrays.values()) > WIDE_VIEW:
+        levels |= dict.fromkeys(WIDE.get(lens, ()), np.int16)
+    for name, kind in levels.items():
+        largest, most = float(np.abs(arrays[name]).max(initial=0.0)), np.iinfo(kind).max
         if math.isfinite(largest) and largest > 0:
-            arrays[name] = np.rint(arrays[name] * (255 / largest)).astype(np.uint8)
-            text[f"scale:{name}"] = repr(largest / 255)
+            arrays[name] = np.rint(arrays[name] * (most / largest)).astype(kind)
+            text[f"scale:{name}"] = repr(largest / most)
     return encode(arrays, text)
 
 

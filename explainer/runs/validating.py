@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float64
 
+from explainer.models.pieces import waited
 from explainer.tasks import Task
 from explainer.theory.lowest import MEAN_ERROR, RISE_ERROR, VALIDATION, Lowest, lowest, standard_error
 from explainer.training import Trainer
@@ -26,6 +27,7 @@ SEQUENCES = (32, 64)
 MOST_BATCHES = 4
 STEPS_A_BATCH = 150
 """Of a run that short, 27 measurements on one batch take a twentieth of the time: reading a batch takes some .3 updates."""
+SLOW_SECONDS = 0.5
 FREE_SECONDS = 0.25
 """Of a run, for measurements at kept moments, whatever share of its time that is: nobody notices."""
 
@@ -127,7 +129,7 @@ class Validator:
 
     def measure(self) -> list[Measured]:
         """Every number of the present moment, as (name, step, value)."""
-        step, start = self.trainer.step, time.perf_counter()
+        step, start, before = self.trainer.step, time.perf_counter(), waited()
         found = self.trainer.validate(self.batches)
         loss = found.values[VALIDATION]
         error = math.nan
@@ -138,10 +140,15 @@ class Validator:
             column.append(value)
         if math.isfinite(loss) and (self.best is None or loss < self.best.loss):
             self.best = Best(step, loss, found.losses, self.trainer.weights() if self.holds else None)
-        self._cost = time.perf_counter() - start
+        self._cost = time.perf_counter() - start - (waited() - before)
         self.seconds += self._cost
         values = {**found.values, MEAN_ERROR: standard_error(found.losses), RISE_ERROR: error}
         return [(name, step, value) for name, value in values.items()]
+
+    @property
+    def slow(self) -> bool:
+        """Whether a measurement takes so long that nobody should wait for one."""
+        return self._cost > SLOW_SECONDS
 
     def remember(self, step: int) -> None:
         """While updates are done again that the tape has: see once more what made the best moment the best."""

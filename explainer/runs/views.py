@@ -12,9 +12,12 @@ from functools import cached_property
 import numpy as np
 
 from explainer.lenses import LENSES
+from explainer.limits import limits
+from explainer.models.pieces import waited
 from explainer.runs.store import Draft, Run, Store
 from explainer.runs.tape import VIEW, Grid, encode_view, event
 from explainer.tasks import Batch
+from explainer.theory.look_sizes import look_bytes
 from explainer.training import Trainer
 
 log = logging.getLogger(__name__)
@@ -103,15 +106,21 @@ class Viewer:
         """The present moment through every lens that hasn't seen it."""
         return [draft for sight in self._open() if sight.step != self.trainer.step for draft in self._take(sight)]
 
-    def look_last(self) -> list[Draft]:
+    def look_last(self, quick: bool = False) -> list[Draft]:
         """The last moment: as `look`, but slow lenses that no page waits for have to stay within their share of the run.
 
         One that would not is left out; its last moment is filled in from the weights when somebody asks for it.
+
+        Args:
+            quick: leave out every slow lens: somebody waits for the run's end.
         """
         sights = [sight for sight in self._open() if sight.step != self.trainer.step]
-        return [
-            draft for sight in sights if self._awaited(sight) or self._affords(sight) for draft in self._take(sight)
+        wanted = [
+            sight
+            for sight in sights
+            if sight.seconds <= QUICK_SECONDS or (not quick and (self._awaited(sight) or self._affords(sight)))
         ]
+        return [draft for sight in wanted for draft in self._take(sight)]
 
     def look_back(self, step: int, weights: Mapping[str, np.ndarray]) -> list[Draft]:
         """An earlier moment, for whose weights there was no view when it was the present: as `look_last`.
@@ -175,8 +184,8 @@ class Viewer:
                 yield self._sights[name]
 
     def _due(self, sight: Sight) -> bool:
-        waited = time.perf_counter() - sight.at
-        if waited < self.pace.gap:
+        since = time.perf_counter() - sight.at
+        if since < self.pace.gap:
             return False
         if sight.taken < FREE_VIEWS and self._free(sight):
             return True
@@ -187,12 +196,13 @@ class Viewer:
             return sight.taken < self.pace.views
         # Watched moments in between use the places that the log-spaced ones will not need.
         coming = sight.grid.count(steps) - sight.grid.count(step)
-        return sight.lens in self.watched and waited >= self.pace.watched_gap and sight.taken + coming < self.pace.views
+        return sight.lens in self.watched and since >= self.pace.watched_gap and sight.taken + coming < self.pace.views
 
     def _take(self, sight: Sight) -> list[Draft]:
         step, lens = self.trainer.step, LENSES[sight.lens]
-        start = time.perf_counter()
+        start, before = time.perf_counter(), waited()
         try:
+            refuse_if_too_large(self.trainer, lens.name)
             body = encode_view(lens.name, lens.look(self.trainer.model, self._batch, self.trainer.task))
         except Exception as error:
             # A lens that can't cope with this run must not end it.
@@ -200,7 +210,7 @@ class Viewer:
             self._blind.add(lens.name)
             return [event(step, "lens failed", lens=lens.name, error=str(error)[:300])]
         sight.at = time.perf_counter()
-        sight.seconds = sight.at - start
+        sight.seconds = sight.at - start - (waited() - before)
         self.looked += sight.seconds
         sight.credit -= sight.seconds
         sight.step, sight.taken = step, sight.taken + 1
@@ -212,6 +222,21 @@ class Viewer:
     @cached_property
     def _batch(self) -> Batch:
         return view_batch(self.trainer)
+
+
+def refuse_if_too_large(trainer: Trainer, lens: str) -> None:
+    """Whether this host has the memory that a look takes.
+
+    Raises:
+        ValueError: it hasn't; the sentence has the way out.
+    """
+    task, allowed = trainer.task, limits().memory_mb
+    needed = look_bytes(trainer.config, lens, task.inputs, task.outputs).peak / 1e6
+    if needed > allowed:
+        raise ValueError(
+            f"Looking through {lens!r} would take about {needed:,.0f} MB of memory, and this host allows {allowed:,.0f} MB. "
+            "Look at a run with a shorter sequence, fewer heads or a smaller width."
+        )
 
 
 def view_batch(trainer: Trainer) -> Batch:

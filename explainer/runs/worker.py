@@ -13,12 +13,16 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from explainer.runs.claim import Claim
 from explainer.runs.store import Store, StoreError
+
+if TYPE_CHECKING:
+    from explainer.runs.workshop import Workshop
 
 log = logging.getLogger(__name__)
 
@@ -80,22 +84,46 @@ def work(store: Store, parent: int) -> None:
     store.register_worker(os.getpid(), device_name(device), torch.__version__)
 
     told = _listen(signal.SIGTERM) if parent else _listen(signal.SIGTERM, signal.SIGINT)
-    workshop = Workshop(store, device)
-    beat = tidied = time.monotonic()
-    while not told and _alive(parent, child):
+    pulse = Pulse(store, lambda: bool(told) or not _alive(parent, child))
+    _turns(store, pulse, lambda: Workshop(store, device, ending=pulse.over))
+
+
+class Pulse:
+    """Says each second that this process lives, also between two pieces of long work, and whether it is to end.
+
+    Args:
+        told: whether it was told to end, or has nobody left to work for.
+    """
+
+    def __init__(self, store: Store, told: Callable[[], bool]) -> None:
+        self.store, self.told = store, told
+        self._beat = time.monotonic()
+
+    def over(self) -> bool:
+        """Whether to end."""
+        now = time.monotonic()
+        if now - self._beat >= BEAT_SECONDS:
+            self._beat = now
+            self.store.heartbeat()
+        return self.told()
+
+
+def _turns(store: Store, pulse: Pulse, make: Callable[[], Workshop]) -> None:
+    from explainer.models.pieces import Abandoned
+
+    workshop, tidied = make(), time.monotonic()
+    while not pulse.over():
         try:
             worked = workshop.turn()
-            now = time.monotonic()
-            if now - beat >= BEAT_SECONDS:
-                beat = now
-                store.heartbeat()
-            if now - tidied >= TIDY_SECONDS:
-                tidied = now
+            if time.monotonic() - tidied >= TIDY_SECONDS:
+                tidied = time.monotonic()
                 workshop.tidy()
+        except Abandoned:
+            break
         except StoreError as error:
             log.error("%s", error)
             time.sleep(BEAT_SECONDS)
-            workshop = Workshop(store, device)
+            workshop = make()
             continue
         if not worked:
             time.sleep(IDLE_SECONDS)

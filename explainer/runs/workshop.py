@@ -1,7 +1,8 @@
 """What the worker does between its birth and its death, one small turn at a time.
 
 A turn is one update of every run that trains, then at most one look. What the interface asks for
-is noticed between any two updates, so a click waits for one of them and not for a whole turn.
+is noticed between any two updates, so a click waits for one of them and not for a whole turn. What takes long, such as
+a look at a large model, gives way between its pieces (`models.pieces`): then commands are obeyed, and other runs train.
 """
 
 from __future__ import annotations
@@ -9,12 +10,18 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 import torch
 
 from explainer.limits import Limits, limits
+from explainer.models.pieces import Abandoned, giving_way, waited
 from explainer.runs.active import ActiveRun, sentence
 from explainer.runs.looking import Looker
+from explainer.runs.mailbox import LOOKS_KEPT
+from explainer.runs.marker import Marker, look_mark
 from explainer.runs.store import Command, Run, Store, StoreError
 from explainer.runs.turns import next_up
 from explainer.runs.views import SWEEP_PACE, Pace
@@ -23,8 +30,15 @@ from explainer.training import Trainer
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.01
+LONG_SECONDS = 0.05
+"""Of an update, beyond which other runs get as much time as it took: below it all take turns, so that two models race fairly."""
+MOST_OWED = 1.0  # seconds of training: who could not use its time has lost it
+MOST_LOOKS = 3  # that are taken at the same time, each while the one before gives way
+ANSWER_SHARE = 1 / 8  # of the store, for what was answered to viewers
+LOOK = ""
 PARKED_RUNS = 4  # paused runs whose models stay in memory
 MOST_ATTEMPTS = 3
+KILLED = "The worker ended while it took this look, most likely for want of memory. Ask for a shorter input, or at a smaller run."
 
 
 class Workshop:
@@ -33,16 +47,31 @@ class Workshop:
     Attributes:
         active: runs that train, in the order of their turns.
         parked: paused runs whose models are still in memory.
+        marker: where it is written whom this process works for.
+
+    Args:
+        ending: whether this process is to end; asked between two pieces of work, so that it can also say that it lives.
     """
 
     def __init__(
-        self, store: Store, device: torch.device | None = None, pace: Pace | None = None, allowed: Limits | None = None
+        self,
+        store: Store,
+        device: torch.device | None = None,
+        pace: Pace | None = None,
+        allowed: Limits | None = None,
+        ending: Callable[[], bool] = lambda: False,
     ) -> None:
         self.store, self.device = store, device
         self.pace, self.limits = pace or Pace(), allowed or limits()
         self.active: OrderedDict[str, ActiveRun] = OrderedDict()
         self.parked: OrderedDict[str, ActiveRun] = OrderedDict()
-        self._looker = Looker(store, self._live, device)
+        self.marker = Marker(store.folder)
+        self._ending = ending
+        self._looker = Looker(store, self._live, device, self.marker)
+        self._stack: list[str] = []  # what is worked for: runs, and LOOK for a viewer; the last one is at work
+        self._unwanted: set[str] = set()  # runs on the stack that are to stop
+        self._obeyed: set[int] = set()  # commands that are being obeyed
+        self._owed: dict[str, float] = {}  # seconds of training
         self._seen: int | None = None
         self._polled = 0.0
         self._recover()
@@ -50,18 +79,30 @@ class Workshop:
     # -- a turn -------------------------------------------------------------------------------
 
     def turn(self) -> bool:
-        """One update of each active run, then one look or one view to fill in; whether there was work."""
+        """One update of each active run, then one look or one view to fill in; whether there was work.
+
+        Where an update, or what is recorded with it, takes long, the other runs get as much time.
+        """
         self._poll()
         worked = bool(self.active)
+        spent: dict[str, float] = {}
         for run in list(self.active.values()):
-            if self.active.get(run.id) is run:
-                self._advance(run)
+            if self._trains(run):
+                spent[run.id] = self._advance(run)
                 self._poll()
-        return self._looker.turn(busy=worked) or worked
+        longest = max(spent.values(), default=0.0)
+        if longest > LONG_SECONDS:
+            for other, seconds in spent.items():
+                self._owe(other, longest - seconds)
+            self._pay_back()
+        with self._looking():
+            return self._looker.turn(busy=worked) or worked
 
     def tidy(self) -> None:
         """Keep the store within its limit."""
-        self.store.make_room(int(self.limits.store_mb * 1e6))
+        limit = int(self.limits.store_mb * 1e6)
+        self.store.drop_answers(int(limit * ANSWER_SHARE))
+        self.store.make_room(limit)
 
     def close(self) -> None:
         """Leave every run so that the next worker takes it up without repeating anything."""
@@ -71,17 +112,90 @@ class Workshop:
         self.active.clear()
         self.parked.clear()
 
-    def _advance(self, run: ActiveRun) -> None:
+    def _advance(self, run: ActiveRun) -> float:
+        """One update of a run, and what is recorded with it; the seconds that it took by itself."""
+        if not self._trains(run):
+            return 0.0
         replaying = run.recorder.replaying
+        start, before = time.perf_counter(), waited()
         try:
-            run.advance()
+            with self._work_for(run.id):
+                run.look_first()
+                run.advance()
+        except Abandoned:
+            if self._ending():
+                raise
         except Exception as error:
             self._fail(run.id, error)
-            return
-        if run.ended:
-            self._put_down(run.id)
-        elif replaying and not run.recorder.replaying:
+            return 0.0
+        else:
+            if run.ended:
+                self._put_down(run.id)
+            elif replaying and not run.recorder.replaying:
+                self._seen = None  # commands may have waited for this
+        return time.perf_counter() - start - (waited() - before)
+
+    # -- giving way ---------------------------------------------------------------------------
+
+    @contextmanager
+    def _work_for(self, run: str) -> Iterator[None]:
+        """Inside, this process works for a run, which does nothing else meanwhile; the work gives way between its pieces."""
+        self._stack.append(run)
+        try:
+            with self.marker.at(run), giving_way(self._meanwhile):
+                yield
+        finally:
+            self._stack.pop()
+            self._unwanted.discard(run)
             self._seen = None  # commands may have waited for this
+
+    @contextmanager
+    def _looking(self) -> Iterator[None]:
+        """Inside, this process looks for a viewer; the look gives way between its pieces."""
+        self._stack.append(LOOK)
+        try:
+            with giving_way(self._meanwhile):
+                yield
+        finally:
+            self._stack.pop()
+
+    def _meanwhile(self, seconds: float) -> None:
+        """Between two pieces of the topmost work, the last of which took so long: commands, the other runs, another look.
+
+        A run's own look takes that run's time, and each of the others gets as much; that of a viewer takes everybody's.
+
+        Raises:
+            Abandoned: the run that is worked for is to stop, or this process is to end.
+        """
+        top = self._stack[-1]
+        if self._ending():
+            raise Abandoned
+        self._poll()
+        if top in self._unwanted:
+            raise Abandoned
+        others = [run for run in self.active if run not in self._stack]
+        for run in others:
+            self._owe(run, seconds / len(others) if top == LOOK else seconds)
+        self._pay_back()
+        if self._looker.looks and self._looker.depth < MOST_LOOKS:
+            with self._looking():
+                self._looker.look_next()
+
+    def _trains(self, run: ActiveRun) -> bool:
+        """Whether another update of a run could be done now."""
+        return self.active.get(run.id) is run and not run.ended and run.id not in self._stack
+
+    def _owe(self, run: str, seconds: float) -> None:
+        self._owed[run] = min(self._owed.get(run, 0.0) + seconds, MOST_OWED)
+
+    def _pay_back(self) -> None:
+        """Let runs train for the time that they are owed."""
+        for run in list(self.active.values()):
+            while self._owed.get(run.id, 0.0) > 0 and self._trains(run):
+                taken = self._advance(run)
+                self._owed[run.id] -= max(taken, 1e-4)
+                self._poll()
+        self._owed = {run: owed for run, owed in self._owed.items() if run in self.active}
 
     def _fail(self, run: str, error: Exception) -> None:
         """End one run with a sentence; the others go on."""
@@ -113,10 +227,7 @@ class Workshop:
         if version == self._seen:
             return
         self._seen = version
-        waiting: set[str] = set()
-        for command in self.store.commands():
-            if command.run not in waiting and not self._obey(command):
-                waiting.add(command.run)
+        self._obey_all()
         self._start_queued()
         self._looker.looks = self.store.waiting_looks()
         if self.active:
@@ -125,19 +236,62 @@ class Workshop:
                 if run.id in wanted:
                     run.recorder.viewer.lenses = wanted[run.id]
                     run.recorder.viewer.watched = frozenset(watched.get(run.id, ()))
+                elif run.id in self._stack:
+                    self._unwanted.add(run.id)
                 else:  # it was deleted
                     self._put_down(run.id)
 
+    def _obey_all(self) -> None:
+        """Do what the commands say, in order; each run's own wait for each other, and while it is worked for.
+
+        Obeying gives way, too, so the commands are read anew after each.
+        """
+        waiting: set[str] = set()
+        while (command := self._next_command(waiting)) is not None:
+            self._obeyed.add(command.id)
+            try:
+                done = self._obey(command)
+            except Abandoned:  # for a command that ends the run
+                if self._ending():
+                    raise
+                self.store.settle(command.id)
+                done = True
+            finally:
+                self._obeyed.discard(command.id)
+            if not done:
+                waiting.add(command.run)
+
+    def _next_command(self, waiting: set[str]) -> Command | None:
+        """The first that needn't wait; a run that is worked for is to leave that for a command that ends it."""
+        held = set(waiting)
+        for command in self.store.commands():
+            if command.run in self._stack and command.kind in ("stop", "pause") and command.id not in self._obeyed:
+                self._unwanted.add(command.run)
+            if command.id in self._obeyed or command.run in self._stack:
+                held.add(command.run)
+            elif command.run not in held:
+                return command
+        return None
+
     def _recover(self) -> None:
-        """Take up what was running when the last worker died; give up a run that keeps killing workers."""
+        """Take up what was running when the last worker died; give up a run, or a look, that keeps killing workers.
+
+        It is known whom that one worked for when it died: only that run's attempts count.
+        """
+        guilty = self.marker.left
+        self.marker.write("")
+        for look in self.store.waiting_looks(LOOKS_KEPT):
+            if look_mark(look.id) == guilty:
+                self.store.refuse(look.id, KILLED)
         for row in reversed(self.store.runs("running")):
+            row = replace(row, attempts=row.attempts + (row.id == guilty))
+            self.store.change(row.id, attempts=row.attempts)
             if row.attempts >= MOST_ATTEMPTS:
-                message = f"The worker died {row.attempts} times while this run trained. Try a smaller model or batch."
+                message = f"The worker died {MOST_ATTEMPTS} times at this run. Try a smaller model, batch or length."
                 self.store.set_status(row.id, "failed", message)
             elif len(self.active) >= self.limits.active:
                 self.store.set_status(row.id, "queued")
             else:
-                self.store.change(row.id, attempts=row.attempts + 1)
                 self._take_up(row)
 
     def _start_queued(self) -> None:
@@ -154,8 +308,9 @@ class Workshop:
     def _take_up(self, row: Run) -> None:
         """Let a run train from now on."""
         try:
-            run = self.parked.pop(row.id, None) or self._load(row)
-            run.begin()
+            with self.marker.at(row.id):
+                run = self.parked.pop(row.id, None) or self._load(row)
+            run.begin(first=False)
             self.active[row.id] = run
         except Exception as error:
             self._fail(row.id, error)
@@ -183,7 +338,8 @@ class Workshop:
         held = self.active.get(row.id) or self.parked.get(row.id)
         if command.kind == "stop":
             if held is not None:
-                held.end("stopped", f"stopped at step {held.trainer.step}")
+                with self._work_for(row.id):
+                    held.end("stopped", f"stopped at step {held.trainer.step}", quick=True)
                 self._put_down(row.id)
             else:
                 self.store.set_status(row.id, "stopped", f"stopped at step {row.step}")
@@ -218,9 +374,10 @@ class Workshop:
 
     def _step_once(self, row: Run) -> None:
         run = self._held(row)
-        if row.status == "queued" or run.recorder.fresh:
-            run.begin()
-        run.advance()
+        with self._work_for(row.id):
+            if row.status == "queued" or run.recorder.fresh:
+                run.begin()
+            run.advance()
         if run.ended:
             self._put_down(run.id)
         else:
@@ -239,7 +396,8 @@ class Workshop:
         return run
 
     def _park(self, run: ActiveRun) -> None:
-        run.hold()
+        with self._work_for(run.id):
+            run.hold()
         self.active.pop(run.id, None)
         self._keep(run)
         self._seen = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -85,3 +86,17 @@ def attention_cell(
         output=output,
         share=share,
     )
+
+
+_ONE_HEAD = re.compile(r"cell (\d{1,2}),(\d{1,2})(?:\n(.*))?", re.DOTALL)
+
+
+def head_question(layer: int, head: int, text: str = "") -> str:
+    """What asks the lens `cell` for one head alone, of an input or (none) of the tape's own sequence."""
+    return f"cell {layer},{head}" + (f"\n{text}" if text else "")
+
+
+def asked_head(question: str) -> tuple[int, int, str] | None:
+    """Layer, head and input that a question asks for; None for one that is an input itself."""
+    match = _ONE_HEAD.fullmatch(question)
+    return (int(match[1]), int(match[2]), match[3] or "") if match else None

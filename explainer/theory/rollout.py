@@ -24,7 +24,14 @@ def rollout(weights: Float[np.ndarray, "L H T T"], silent: Sequence[Set[int]] = 
     """
     T = weights.shape[-1]
     through = np.eye(T)
-    for number, layer in enumerate(weights.astype(np.float64)):
-        mixed = (heads_mean(layer, silent[number] if silent else frozenset()) + np.eye(T)) / 2
-        through = mixed / mixed.sum(axis=-1, keepdims=True) @ through
+    for number, layer in enumerate(weights):
+        mean = heads_mean(layer.astype(np.float64), silent[number] if silent else frozenset())
+        through = passed_on(through, mean)
     return through
+
+
+def passed_on(through: Float[np.ndarray, "T T"], mean: Float[np.ndarray, "T T"]) -> Float[np.ndarray, "T T"]:
+    """The rollout after one more layer, whose heads' mean is given."""
+    mixed = (mean + np.eye(len(mean))) / 2
+    passed: Float[np.ndarray, "T T"] = mixed / mixed.sum(axis=-1, keepdims=True) @ through
+    return passed

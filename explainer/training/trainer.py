@@ -21,6 +21,7 @@ from torch import Tensor
 
 from explainer.config import RunConfig
 from explainer.models import build
+from explainer.models.pieces import give_way
 from explainer.tasks import Batch, make_task
 from explainer.training.device import pick_device
 from explainer.training.optimizer import clip_factor, load_optimizer_arrays, make_optimizer, optimizer_arrays
@@ -177,6 +178,7 @@ class Trainer:
 
     def _judged(self, group: Sequence[Batch]) -> list[tuple[dict[str, float], Float[Tensor, " B"]]]:
         """The numbers of each batch and the losses of its sequences. No more outputs than a group's are held at once."""
+        give_way()
         outputs = self.model(torch.cat([batch.x for batch in group])).split(len(group[0].x))
         return [
             (

@@ -1,0 +1,93 @@
+"""The attention maps of every head, a few at a time where all of them would be too large.
+
+A map is what the model's own explicit pass makes of queries and keys: softmax(Q K' / sqrt(K) + bias) over the keys that are not
+later. Nothing is done to maps after that, so they can be made again, a few heads at a time, from what a pass leaves at its points.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from explainer.config import RunConfig
+from explainer.lenses.lens import evaluating
+from explainer.models import SequenceModel, Transformer, observe
+from explainer.models.pieces import give_way
+from explainer.theory.look_sizes import CHUNK, maps_fit
+
+Input = Tensor
+
+
+class Maps(NamedTuple):
+    """The maps of some heads of one block; `first` is the number of the first of them."""
+
+    layer: int
+    first: int
+    weights: Float[Tensor, "B h T T"]
+
+
+@torch.no_grad()
+def attention_maps(model: SequenceModel, x: Input, config: RunConfig) -> Iterator[Maps]:
+    """The maps of every block and head in their order: those of a block together if all of them may be held, else some heads.
+
+    Args:
+        x: (B, T) tokens or (B, T, F) numbers.
+    """
+    assert isinstance(model, Transformer), type(model)
+    fits = maps_fit(config, x.shape[1])
+    yield from (_whole if fits else _by_heads)(model, x, config)
+
+
+def _whole(model: Transformer, x: Input, config: RunConfig) -> Iterator[Maps]:
+    points = [f"block.{layer}.weights" for layer in range(config.layers)]
+    with evaluating(model), observe(model, *points) as seen:
+        model(x)
+    for layer, point in enumerate(points):
+        yield Maps(layer, 0, tensor(seen[point]).float())
+
+
+def _by_heads(model: Transformer, x: Input, config: RunConfig) -> Iterator[Maps]:
+    layers, T = range(config.layers), x.shape[1]
+    names = [f"block.{layer}.{part}" for layer in layers for part in ("query", "key")]
+    with evaluating(model), observe(model, "embedding", *names) as seen:
+        model(x)
+        bias = model.biased(tensor(seen["embedding"]))
+    together = max(1, CHUNK // (len(x) * T * T))
+    future = torch.ones(T, T, dtype=torch.bool, device=x.device).triu(diagonal=1)
+    for layer in layers:
+        query, key = (tensor(seen[f"block.{layer}.{part}"]) for part in ("query", "key"))
+        for first in range(0, config.heads, together):
+            some = slice(first, first + together)
+            scores = query[:, some] @ key[:, some].mT / math.sqrt(query.shape[-1])
+            if bias is not None:
+                for head in range(scores.shape[1]):
+                    added = bias[first + head] if isinstance(bias, Tensor) else bias(first + head)[0]
+                    scores[:, head] += added.to(scores.dtype)
+            yield Maps(layer, first, scores.masked_fill_(future, -torch.inf).softmax(dim=-1).float())
+            give_way()
+
+
+def tensor(value: Tensor | list[Tensor]) -> Tensor:
+    """A point that is passed once."""
+    assert isinstance(value, Tensor), type(value)
+    return value
+
+
+def pooled(weights: Float[Tensor, "h T T"], cell: int) -> Float[Tensor, "h P P"]:
+    """What `cell` queries, in the mean, give to `cell` keys together; the last ones may be fewer. Rows go on to sum to 1."""
+    h, T, _ = weights.shape
+    P = -(-T // cell)
+    group = torch.arange(T, device=weights.device) // cell
+    keys = weights.new_zeros(h, T, P).index_add_(2, group, weights)
+    sums = weights.new_zeros(h, P, P).index_add_(1, group, keys)
+    return sums / group.bincount().to(weights.dtype)[:, None]
+
+
+def by_head(parts: dict[int, list[Tensor]], dim: int = 0) -> Tensor:
+    """(L, H, ...) from what was found of each block, some heads at a time."""
+    return torch.stack([torch.cat(found, dim=dim) for found in parts.values()])
