@@ -31,6 +31,7 @@ BENCHES: dict[str, tuple[str, str]] = {
     "answers": ("looking.measure_answers", "a viewer's own input, to its answer"),
     "views": ("looking.measure_views", "the gradient matrix and the biography of heads"),
     "looking": ("looking.measure_share", "the share of a watched run's time that looking takes"),
+    "estimates": ("estimates.measure", "two hundred random runs against their estimates"),
     "memory": ("memory.measure", "memory of both processes after ten runs"),
     "induction": ("induction.measure", "induction lesson, from the click to its heads"),
 }

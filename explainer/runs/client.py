@@ -55,7 +55,7 @@ class Client(Reader):
             if data is None and branched.data not in ("", data_digest(config)):
                 data = self.store.text(branched.data)  # the default text of another version of Python
         prepared = self._prepare(config, data)
-        refuse_if_too_big(prepared.config, *training_inputs(prepared.config, prepared.body or None))
+        refuse_if_too_big(prepared.config, *training_inputs(prepared.config, prepared.body or None), lenses=lenses)
         with self.store.transaction():
             return self._ask_for(prepared, owner, lenses, parent)
 
@@ -77,7 +77,9 @@ class Client(Reader):
         for lens in lenses:
             check_lens(lens)
         prepared = [self._prepare(config, data) for config in sweep.configs]
-        refuse_sweep_if_too_big([(each.config, *training_inputs(each.config, each.body or None)) for each in prepared])
+        refuse_sweep_if_too_big(
+            [(each.config, *training_inputs(each.config, each.body or None)) for each in prepared], lenses=lenses
+        )
         number = hashed([each.config.run_id(each.digest) for each in prepared])
         with self.store.transaction():
             known = self.store.sweep(number)

@@ -71,6 +71,18 @@ class Trainer:
     # -- one update ---------------------------------------------------------------------------
 
     def advance(self, detail: bool = False) -> Step:
+        """Do one update: see `_advance`. Numbers below 1.2e-38 count as 0 meanwhile, as they do on a GPU.
+
+        Gradients that vanish through time end there, and a processor takes ten times as long for each: three LSTM layers of
+        111 units over 315 steps took 3.3 s an update, and take 0.31. What looks at a model (`lenses`) sees them all.
+        """
+        torch.set_flush_denormal(True)
+        try:
+            return self._advance(detail)
+        finally:
+            torch.set_flush_denormal(False)
+
+    def _advance(self, detail: bool) -> Step:
         """Do one update: loss of the next batch, gradient, clipping by the total norm, optimizer.
 
         Args:
