@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 
 from explainer.config import RunConfig
 from explainer.theory.costs import (
+    RECORDED,
     RUN_SECONDS,
     looking_seconds,
     memory_bytes,
@@ -107,7 +108,7 @@ def estimate(
     """
     looks = [look_bytes(config, lens, inputs, outputs) for lens in lenses]
     look = max((size.peak for size in looks), default=0)
-    updates = config.steps * update_seconds(config, inputs, outputs, device)
+    updates = RECORDED * config.steps * update_seconds(config, inputs, outputs, device)
     seconds = updates + reading_seconds(config, inputs, outputs, device) + looking_seconds(updates, looks)
     return Estimate(
         parameters=parameter_count(config, inputs, outputs),

@@ -55,6 +55,8 @@ STEP_BYTES = {"rnn": 500, "rnn_relu": 500, "gru": 9_500, "lstm": 0}
 OPERATED_BYTES = 16_000
 PROCESS_BYTES = 3_000_000
 """That any run makes the process grow by."""
+LOOKED = 1.5
+"""Times a look's peak, by which a process grows for it: what is freed between looks of different sizes is not all used again."""
 TEXT_BYTES = 12_000_000
 """While the default text becomes numbers."""
 READ = 0.36
@@ -162,16 +164,17 @@ def _transformer_bytes(config: Trained, V: int) -> float:
 
 def reading_bytes(config: Trained, outputs: int, batch: int, batches: int) -> float:
     """Bytes that validation holds at its peak, its batches with them."""
-    tokens = max(batch * config.total_length, min(TOGETHER, batches * batch * config.total_length))
-    kept = batches * batch * config.total_length * 17
+    each = batch * config.total_length
+    tokens = each * min(batches, max(1, TOGETHER // each))
+    kept = batches * each * 17
     if config.model == "transformer":
         D, H, T = config.width, config.heads, config.total_length
-        wide = D * (10 if config.mlp else 7)
+        wide = D * (2 if not config.layers else 10 if config.mlp else 7)
         maps = 3 * H * T if config.surgery and config.layers else 0
         masks = 4 * H * T * T if config.positions == "alibi" else 0
         return kept + BYTES * (tokens * (wide + maps + 5 * outputs + 6) + masks)
     gates = GATES[config.model]
-    return kept + BYTES * tokens * (config.width * (gates + 4) + 6 * outputs + 6)
+    return kept + BYTES * tokens * (config.width * (gates + 1.5) + 4 * outputs + 6)
 
 
 def held_bytes(config: Trained, inputs: int, outputs: int) -> float:
@@ -180,8 +183,11 @@ def held_bytes(config: Trained, inputs: int, outputs: int) -> float:
 
 
 def written_bytes(config: Trained, inputs: int, outputs: int) -> float:
-    """What a checkpoint takes while it is made: copies of weights and moments, and the same as bytes."""
-    return 8 * BYTES * parameter_count(config, inputs, outputs)
+    """What a checkpoint takes while it is made: copies of weights and moments, those as bytes, and these on their way to the disk.
+
+    The weights of earlier moments may wait for the same transaction.
+    """
+    return 17 * BYTES * parameter_count(config, inputs, outputs)
 
 
 def memory_bytes(config: Trained, inputs: int, outputs: int, look: float = 0.0) -> float:
@@ -195,7 +201,7 @@ def memory_bytes(config: Trained, inputs: int, outputs: int, look: float = 0.0) 
         update_bytes(config, inputs, outputs),
         reading_bytes(config, outputs, batch, FINAL_BATCHES),
         written_bytes(config, inputs, outputs),
-        look,
+        LOOKED * look,
         TEXT_BYTES if config.task == "text" else 0.0,
     )
     return PROCESS_BYTES + held_bytes(config, inputs, outputs) + max(comes)
@@ -246,7 +252,9 @@ RUN_SECONDS = 0.03
 LOOK_SHARE = 0.03
 LOOKS_AT_ONCE = 4
 """Of the lens that a page moves by: the moment before the first update, and the first ones; the last. Others: first and last."""
-LOOK_BYTES_A_SECOND, LEAST_LOOK = 5e8, 3e-3
+LOOK_BYTES_A_SECOND, LEAST_LOOK = 2e8, 3e-3
+RECORDED = 1.15
+"""Times an update's own time, with its row and the gradient norms of each parameter at growing steps."""
 VIEWS, FEWEST_VIEWS, TAPE_BYTES = 400, 8, 32_000_000
 ROW_BYTES = 40
 
