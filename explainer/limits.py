@@ -109,7 +109,7 @@ def estimate(
     looks = [look_bytes(config, lens, inputs, outputs) for lens in lenses]
     look = max((size.peak for size in looks), default=0)
     updates = RECORDED * config.steps * update_seconds(config, inputs, outputs, device)
-    seconds = updates + reading_seconds(config, inputs, outputs, device) + looking_seconds(updates, looks)
+    seconds = updates + reading_seconds(config, inputs, outputs, device) + looking_seconds(config, updates, looks)
     return Estimate(
         parameters=parameter_count(config, inputs, outputs),
         memory_mb=memory_bytes(config, inputs, outputs, look) / 1e6,

@@ -55,12 +55,13 @@ STEP_BYTES = {"rnn": 500, "rnn_relu": 500, "gru": 9_500, "lstm": 0}
 OPERATED_BYTES = 16_000
 PROCESS_BYTES = 3_000_000
 """That any run makes the process grow by."""
-LOOKED = 1.5
+LOOKED = 1.2
 """Times a look's peak, by which a process grows for it: what is freed between looks of different sizes is not all used again."""
 TEXT_BYTES = 12_000_000
 """While the default text becomes numbers."""
-READ = 0.36
-"""Of an update's time without the optimizer: one batch read without learning from it."""
+READ, JUDGED, LEAST_READ = 0.4, 1.2, 4e-4
+"""Of an update's time without the optimizer: one batch read without learning from it. Its outputs are judged three times: the
+loss, the metric, the losses of its sequences. And the seconds that this takes at least."""
 TOGETHER = 2**15
 """Tokens of validation that pass through a model at once, or one batch (`training.trainer.AT_ONCE`)."""
 
@@ -240,8 +241,11 @@ def reading_seconds(config: Trained, inputs: int, outputs: int, device: str = "c
     if device == "cuda":
         return count * READ * update_seconds(config, inputs, outputs, device) * batch / config.batch
     prices, work = PRICES[kind(config)], update_work(config, inputs, outputs)
-    learning = sum(prices[name] * work[name] for name in ("update", "parameters"))
-    a_batch = READ * (update_seconds(config, inputs, outputs) - learning) * batch / config.batch + 3e-4
+    learning, judging = (
+        sum(prices[name] * work[name] for name in names) for names in (("update", "parameters"), ("outputs", "losses"))
+    )
+    passing = update_seconds(config, inputs, outputs) - learning - judging
+    a_batch = (READ * passing + JUDGED * judging) * batch / config.batch + LEAST_READ
     return a_batch * count
 
 
@@ -252,23 +256,23 @@ RUN_SECONDS = 0.03
 LOOK_SHARE = 0.03
 LOOKS_AT_ONCE = 4
 """Of the lens that a page moves by: the moment before the first update, and the first ones; the last. Others: first and last."""
-LOOK_BYTES_A_SECOND, LEAST_LOOK = 2e8, 3e-3
+LOOK_BYTES_A_SECOND, LEAST_LOOK, LOOK_STEP = 3e8, 3e-3, 5e-5
+"""A look makes so much of what it holds at its peak; an unrolled layer takes the last for each time step."""
 RECORDED = 1.15
 """Times an update's own time, with its row and the gradient norms of each parameter at growing steps."""
 VIEWS, FEWEST_VIEWS, TAPE_BYTES = 400, 8, 32_000_000
 ROW_BYTES = 40
 
 
-def looking_seconds(updates: float, looks: Sequence[LookSize]) -> float:
+def looking_seconds(config: Trained, updates: float, looks: Sequence[LookSize]) -> float:
     """Time that lenses take: a share of the updates' (`runs.views.Pace`), and what is looked at in any case.
-
-    A look takes as long as what it holds at its peak takes to be made.
 
     Args:
         updates: their seconds.
         looks: the lenses' sizes, that of the page's own lens first.
     """
-    each = [LEAST_LOOK + size.peak / LOOK_BYTES_A_SECOND for size in looks]
+    steps = 0 if config.model == "transformer" else config.layers * config.total_length
+    each = [LEAST_LOOK + LOOK_STEP * steps + size.peak / LOOK_BYTES_A_SECOND for size in looks]
     return LOOK_SHARE * updates * bool(looks) + sum(2 * one for one in each) + sum(each[:1]) * (LOOKS_AT_ONCE - 2)
 
 
