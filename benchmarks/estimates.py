@@ -125,7 +125,7 @@ def _drawn(chance: random.Random) -> Sample | None:
 def _fields(chance: random.Random) -> dict[str, Any]:
     model = "transformer" if chance.random() < 0.45 else chance.choice(RECURRENT)
     task, heads = chance.choice(TASKS), chance.choice((1, 2, 4, 8, 16))
-    fields = {
+    fields: dict[str, Any] = {
         "task": task,
         "model": model,
         "length": _spread(chance, 2, 1024),
