@@ -35,6 +35,7 @@ BENCHES: dict[str, tuple[str, str]] = {
     "views": ("looking.measure_views", "the gradient matrix and the biography of heads"),
     "looking": ("looking.measure_share", "the share of a watched run's time that looking takes"),
     "sharing": ("sharing.measure", "what a neighbour keeps beside the heaviest look, and the size of looks"),
+    "estimates": ("estimates.measure", "two hundred random runs against their estimates"),
     "memory": ("memory.measure", "memory of both processes after ten runs"),
     "host": ("hosting.measure", "a small host waking up: memory and time to the first figure on a share of a core"),
     "tables": ("tables.measure", "tables of a user: mutations of real files, and the reader's time and memory"),

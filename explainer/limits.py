@@ -11,7 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
 
 from explainer.config import RunConfig
-from explainer.theory.sizes import BYTES, activation_bytes, flops_per_step, parameter_count
+from explainer.theory.costs import (
+    RECORDED,
+    RUN_SECONDS,
+    looking_seconds,
+    memory_bytes,
+    reading_seconds,
+    tape_bytes,
+    update_seconds,
+)
+from explainer.theory.look_sizes import look_bytes
+from explainer.theory.sizes import parameter_count
 
 
 def _limit(default: float, variable: str, meaning: str, whole: bool = False) -> float:
@@ -24,8 +34,10 @@ class Limits:
 
     parameters: float = _limit(5e6, "EXPLAINER_MAX_PARAMETERS", "trained numbers of a model", whole=True)
     steps: float = _limit(20_000, "EXPLAINER_MAX_STEPS", "updates of a run", whole=True)
-    seconds: float = _limit(1800, "EXPLAINER_MAX_SECONDS", "training time of a run, estimated before and measured")
-    memory_mb: float = _limit(512, "EXPLAINER_MAX_MEMORY_MB", "activations and optimizer state of a run, in MB")
+    seconds: float = _limit(
+        1800, "EXPLAINER_MAX_SECONDS", "time of a run, looking included, estimated before and measured"
+    )
+    memory_mb: float = _limit(512, "EXPLAINER_MAX_MEMORY_MB", "memory of a run, looking included, in MB")
     active: float = _limit(4, "EXPLAINER_MAX_ACTIVE", "runs that train at the same time; others wait", whole=True)
     queued: float = _limit(4, "EXPLAINER_MAX_QUEUED", "runs of one session that train, wait or are paused", whole=True)
     waiting: float = _limit(
@@ -34,7 +46,9 @@ class Limits:
     sweep_runs: float = _limit(
         30, "EXPLAINER_MAX_SWEEP_RUNS", "runs of one sweep, which counts as one in the queue", whole=True
     )
-    sweep_seconds: float = _limit(1800, "EXPLAINER_MAX_SWEEP_SECONDS", "training time of a sweep's runs together")
+    sweep_seconds: float = _limit(
+        1800, "EXPLAINER_MAX_SWEEP_SECONDS", "time of a sweep's runs together, estimated and measured"
+    )
     store_mb: float = _limit(512, "EXPLAINER_STORE_MB", "size of the store; beyond it the oldest finished runs go")
     text_bytes: float = _limit(
         2_000_000, "EXPLAINER_MAX_TEXT_BYTES", "size of a text or series from a user", whole=True
@@ -94,55 +108,57 @@ def _number(item: Field[float], given: float | str) -> float:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run will take, roughly.
+    """What a run will take, within a factor of two (`benchmarks.estimates` measures how often).
 
     Attributes:
         parameters: trained numbers, exact.
-        activation_mb: memory for one step: activations, weights, gradients and moments, from above.
-        seconds: of training.
+        memory_mb: by which the process that trains grows at most: weights, gradients, moments, activations, validation, looks.
+        seconds: of processor time: updates, validation and looks.
+        look_mb: of the largest look alone.
+        tape_mb: that the run leaves in the store, at most.
     """
 
     parameters: int
-    activation_mb: float
+    memory_mb: float
     seconds: float
+    look_mb: float = 0.0
+    tape_mb: float = 0.0
 
 
-# (seconds a step costs whatever its size, seconds for each time step of a recurrent layer, FLOP/s),
-# measured on one thread of a server's CPU and on a data-centre GPU; within a factor of 2 or 3.
-_UNROLLED = 3e-4  # seconds for each time step of an operated recurrent layer: a dozen small kernels, not one
-_EXPLICIT = 2.0  # times as long as with fused attention
-_SPEED = {"cpu": (1.5e-3, 4e-5, 5e10), "cuda": (2e-3, 2e-6, 1e13)}
-
-
-def estimate(config: RunConfig, inputs: int, outputs: int, device: str = "cpu") -> Estimate:
-    """Parameters, memory and time of a run, before it is built.
+def estimate(
+    config: RunConfig, inputs: int, outputs: int, device: str = "cpu", lenses: Sequence[str] = (), speed: float = 1.0
+) -> Estimate:
+    """Parameters, memory, time and tape of a run, before it is built.
 
     Args:
         inputs: V for tokens, F for numbers (see `explainer.runs.inputs.training_inputs`).
         outputs: V, or how many numbers are said at each step.
         device: "cpu" or "cuda".
+        lenses: what looks at the run while it trains.
+        speed: of the host, times that of the processor on which costs were measured.
     """
-    parameters = parameter_count(config, inputs, outputs)
-    memory = activation_bytes(config, inputs, outputs) + 16 * parameters
-    fixed, per_time, rate = _SPEED[device]
-    if config.surgery:
-        memory += _explicit_bytes(config)
-        per_time, rate = max(per_time, _UNROLLED), rate / _EXPLICIT
-    sequential = 0.0 if config.model == "transformer" else config.layers * config.total_length * per_time
-    seconds = config.steps * (fixed + sequential + flops_per_step(config, inputs, outputs) / rate)
-    return Estimate(parameters, memory / 1e6, seconds)
-
-
-def _explicit_bytes(config: RunConfig) -> int:
-    """What an operated network holds beyond the fused kernels: every head's scores, or every step's activations."""
-    each = 4 * config.heads * config.total_length if config.model == "transformer" else 12 * config.width
-    return BYTES * config.batch * config.total_length * config.layers * each
+    looks = [look_bytes(config, lens, inputs, outputs) for lens in lenses]
+    look = max((size.peak for size in looks), default=0)
+    updates = RECORDED * config.steps * update_seconds(config, inputs, outputs, device)
+    seconds = updates + reading_seconds(config, inputs, outputs, device) + looking_seconds(config, updates, looks)
+    return Estimate(
+        parameters=parameter_count(config, inputs, outputs),
+        memory_mb=memory_bytes(config, inputs, outputs, look) / 1e6,
+        seconds=seconds / speed + RUN_SECONDS,
+        look_mb=look / 1e6,
+        tape_mb=tape_bytes(config, inputs, outputs, [size.view for size in looks]) / 1e6,
+    )
 
 
 def refuse_if_too_big(
-    config: RunConfig, inputs: int, outputs: int, device: str = "cpu", allowed: Limits | None = None
+    config: RunConfig,
+    inputs: int,
+    outputs: int,
+    device: str = "cpu",
+    allowed: Limits | None = None,
+    lenses: Sequence[str] = (),
 ) -> Estimate:
-    """The estimate of a run that this host allows.
+    """The estimate of a run that this host allows, with the lenses that look at it.
 
     Raises:
         ValueError: it doesn't fit; the sentence has the estimate, the limit and the way out.
@@ -150,16 +166,26 @@ def refuse_if_too_big(
     allowed = allowed or limits()
     if config.steps > allowed.steps:
         raise ValueError(f"steps = {config.steps:,} is more than the {allowed.steps:,.0f} that this host allows.")
-    expected = estimate(config, inputs, outputs, device)
+    expected = estimate(config, inputs, outputs, device, lenses)
     if expected.parameters > allowed.parameters:
         raise ValueError(
             f"This model has {expected.parameters:,} parameters, and this host allows {allowed.parameters:,.0f}. "
             "Choose a smaller width or fewer layers."
         )
-    if expected.activation_mb > allowed.memory_mb:
+    if expected.look_mb > allowed.memory_mb:
         raise ValueError(
-            f"One step would take about {expected.activation_mb:,.0f} MB of memory, and this host allows "
+            f"One look at this run would take about {expected.look_mb:,.0f} MB of memory, and this host allows "
+            f"{allowed.memory_mb:,.0f} MB. Choose a shorter length, fewer heads or layers, or train it on another page."
+        )
+    if expected.memory_mb > allowed.memory_mb:
+        raise ValueError(
+            f"This run would take about {expected.memory_mb:,.0f} MB of memory, and this host allows "
             f"{allowed.memory_mb:,.0f} MB. Choose a smaller batch, length or width."
+        )
+    if expected.tape_mb > allowed.store_mb:
+        raise ValueError(
+            f"The record of this run would take about {expected.tape_mb:,.0f} MB, and the store of this host holds "
+            f"{allowed.store_mb:,.0f} MB. Choose a shorter length, a smaller width or fewer layers."
         )
     if expected.seconds > allowed.seconds:
         raise ValueError(
@@ -170,7 +196,10 @@ def refuse_if_too_big(
 
 
 def refuse_sweep_if_too_big(
-    runs: Sequence[tuple[RunConfig, int, int]], device: str = "cpu", allowed: Limits | None = None
+    runs: Sequence[tuple[RunConfig, int, int]],
+    device: str = "cpu",
+    allowed: Limits | None = None,
+    lenses: Sequence[str] = (),
 ) -> float:
     """The seconds that the runs (configuration, inputs, outputs) of a sweep will take together, if this host allows it.
 
@@ -182,7 +211,7 @@ def refuse_sweep_if_too_big(
         raise ValueError(
             f"This sweep has {len(runs)} runs, and this host allows {allowed.sweep_runs:.0f}. Take fewer values."
         )
-    seconds = sum(refuse_if_too_big(*run, device, allowed).seconds for run in runs)
+    seconds = sum(refuse_if_too_big(*run, device, allowed, lenses).seconds for run in runs)
     if seconds > allowed.sweep_seconds:
         raise ValueError(
             f"These {len(runs)} runs would train for about {spoken(seconds)} together, and this host allows a sweep "

@@ -183,6 +183,29 @@ def test_a_sweep_that_does_not_fit_is_refused_with_the_way_out(allowed: Limits, 
         refuse_sweep_if_too_big([(config, 2, 1) for config in SWEEP.configs], allowed=allowed)
 
 
+def test_a_sweep_stops_when_its_runs_have_had_what_the_host_allows(
+    client: Client, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = client.submit_sweep(SWEEP, "me")
+    alone = client.submit(replace(SINGLE, steps=20), "me")
+    workshop = Workshop(store)
+    work(workshop, lambda: statuses(store, number)[0] == "done")
+    first = runs_of(store, number)[0]
+    assert first is not None
+    monkeypatch.setenv("EXPLAINER_MAX_SWEEP_SECONDS", str(first.meta["taken"]))
+    work(Workshop(store), lambda: not any(run and run.status in ("queued", "running") for run in store.runs()))
+    assert statuses(store, number) == ["done", "stopped", "gone", "gone"]
+    stopped = runs_of(store, number)[1]
+    assert stopped is not None
+    assert stopped.message.startswith("stopped at step ")
+    assert "allows a sweep 0 s of training" in stopped.message
+    (last,) = Outcomes(store).of(SWEEP, [run.id if run else "" for run in runs_of(store, number)])[1:2]
+    assert last.message == stopped.message
+    single = store.run(alone)
+    assert single is not None
+    assert single.status == "done", "a run that nobody asked for with the sweep is not stopped with it"
+
+
 # -- whose turn it is -------------------------------------------------------------------------
 
 

@@ -494,6 +494,23 @@ def test_training_time_is_limited(client: Client, monkeypatch: pytest.MonkeyPatc
     assert "this host allows" in found.message
 
 
+def test_looking_and_measuring_count_as_time_that_a_run_takes(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = client.submit(LONG, "me")
+    monkeypatch.setenv("EXPLAINER_MAX_SECONDS", "1000")
+    workshop = Workshop(client.store)
+    workshop.turn()
+    recorder = workshop.active[run].recorder
+    assert recorder.taken == pytest.approx(recorder.trained + recorder.viewer.looked + recorder.validator.seconds)
+    recorder.viewer.looked += 1000
+    work(workshop, finished(client.store, run))
+    found = the_run(client.store, run)
+    assert (found.status, "of training" in found.message) == ("stopped", True)
+    assert found.meta["taken"] > 1000 > found.meta["seconds"]
+    client.resume(run, "me")
+    work(Workshop(client.store), finished(client.store, run))
+    assert the_run(client.store, run).step == found.step + 1, "what it took before is remembered"
+
+
 def test_a_deleted_run_is_let_go(client: Client) -> None:
     run = client.submit(LONG, "me")
     workshop = Workshop(client.store)

@@ -109,7 +109,7 @@ def make_tape(store: Store, name: str, lesson: Lesson, path: Path) -> Path:
         deque(looker.fill(made, lens), maxlen=0)
     for lens in lesson.begun:
         deque(looker.fill(made, lens, most=BEGUN_VIEWS), maxlen=0)
-    meta = {key: value for key, value in run.meta.items() if key != "seconds"}
+    meta = {key: value for key, value in run.meta.items() if key not in ("seconds", "taken")}
     store.create(name, run.config, owner="", lenses=run.lenses, data=run.data, status=run.status, meta=meta)
     store.change(name, message=run.message)
     store.append(name, in_order(store.chunks(made)), run.step)

@@ -22,6 +22,9 @@ from explainer.runs.tape import decode, decode_event
 from explainer.runs.views import Pace
 from explainer.training import Diverged, Step, Trainer, device_name, threads_on
 
+NO_MEMORY = ("can't allocate memory", "bad_alloc", "out of memory")
+"""How torch says that there is none, beside its own exception."""
+
 
 def make_trainer(store: Store, run: Run, device: torch.device | None = None) -> Trainer:
     """A fresh trainer for a run, with the data that it was asked for.
@@ -85,7 +88,8 @@ class ActiveRun:
             for chunk in store.chunks(run.id, kinds=("event",))
             if (change := decode_event(chunk.body))["kind"] == "lr" and chunk.step >= self.trainer.step
         )
-        self._longest = limits().seconds
+        self._allowed, self._sweep = limits(), run.sweep
+        self._others = store.sweep_seconds(run.sweep, but=run.id) if run.sweep else 0.0
 
     def begin(self, first: bool = True) -> None:
         """The run is running from here on; a fresh one gets its moment 0 and what a page must know of it.
@@ -132,9 +136,25 @@ class ActiveRun:
         self.recorder.after(step, time.perf_counter() - start)
         if trainer.step >= trainer.config.steps:
             self.end("done")
-        elif self.recorder.trained > self._longest:
-            self.end("stopped", f"stopped at step {trainer.step}: this host allows {spoken(self._longest)} of training")
+        elif self.recorder.taken > self._allowed.seconds:
+            self._stop_at_limit(f"this host allows {spoken(self._allowed.seconds)} of training")
+        elif self._sweep and self._others + self.recorder.taken > self._allowed.sweep_seconds:
+            self._stop_sweep()
         return step
+
+    def _stop_at_limit(self, reason: str) -> None:
+        self.end("stopped", f"stopped at step {self.trainer.step}: {reason}")
+
+    def _stop_sweep(self) -> None:
+        """End this run and take out those of its sweep that wait, unless somebody has asked for it by itself since."""
+        run = self.store.run(self.id)
+        if run is None or run.sweep != self._sweep:
+            self._sweep = ""
+            return
+        allowed = spoken(self._allowed.sweep_seconds)
+        with self.store.transaction():
+            self._stop_at_limit(f"this host allows a sweep {allowed} of training, which its runs have had together")
+            self.store.take_out_sweep(self._sweep)
 
     def set_lr(self, lr: float) -> None:
         """Change the learning rate from the next update on, on the tape too."""
@@ -254,7 +274,7 @@ def sentence(error: Exception) -> str:
     """What a page says of a run that failed."""
     if isinstance(error, ValueError):
         return str(error)
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error):
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(words in str(error) for words in NO_MEMORY):
         return "There was not enough memory. Choose a smaller batch, length or width."
     text = " ".join(str(error).split())[:300]
     return f"Training failed ({type(error).__name__}: {text})."

@@ -70,7 +70,7 @@ class Client(Reader):
             if data is None and branched.data not in ("", data_digest(config)):
                 data = self.store.text(branched.data)  # the default text of another version of Python
         prepared = self._prepare(config, owner, data)
-        refuse_if_too_big(prepared.config, *training_inputs(prepared.config, prepared.body or None))
+        refuse_if_too_big(prepared.config, *training_inputs(prepared.config, prepared.body or None), lenses=lenses)
         with self.store.transaction():
             return self._ask_for(prepared, owner, lenses, parent, told=_told(prepared.config, name, how))
 
@@ -92,7 +92,9 @@ class Client(Reader):
         for lens in lenses:
             check_lens(lens)
         prepared = [self._prepare(config, owner, data) for config in sweep.configs]
-        refuse_sweep_if_too_big([(each.config, *training_inputs(each.config, each.body or None)) for each in prepared])
+        refuse_sweep_if_too_big(
+            [(each.config, *training_inputs(each.config, each.body or None)) for each in prepared], lenses=lenses
+        )
         with self.store.transaction():
             number, known = self._sweep_for(prepared, owner)
             still = known is not None and any(

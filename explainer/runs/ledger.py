@@ -204,6 +204,24 @@ class Ledger(Database):
             for table in ("chunks", "checkpoints", "commands", "looks", "watching"):
                 db.execute(f"DELETE FROM {table} WHERE run = ?", (run,))
 
+    # -- sweeps -------------------------------------------------------------------------------
+
+    def sweep_seconds(self, sweep: str, but: str) -> float:
+        """What the runs that train or trained for a sweep have taken together, all but one."""
+        rows = self.read("SELECT meta FROM runs WHERE sweep = ? AND id != ? AND json_valid(meta)", sweep, but)
+        times = [json.loads(meta) for (meta,) in rows]
+        return float(sum(each.get("taken", each.get("seconds", 0.0)) for each in times))
+
+    def take_out_sweep(self, sweep: str) -> None:
+        """Take the runs of a sweep that wait out of the queue; one that has begun keeps its tape."""
+        with self.transaction() as db:
+            rows = db.execute("SELECT id, step FROM runs WHERE sweep = ? AND status = 'queued'", (sweep,)).fetchall()
+            for run, step in rows:
+                if step == 0:
+                    self.delete(run)
+                else:
+                    self.set_status(run, "stopped", f"stopped at step {step}")
+
     # -- tape ---------------------------------------------------------------------------------
 
     def append(self, run: str, drafts: Sequence[Draft], step: int | None = None) -> int:

@@ -31,6 +31,7 @@ class Outcome:
         final: numbers on validation batches at its end, by name; none before.
         meta: the task's metric, baseline and so on (see `active.describe`).
         seconds: of training so far.
+        message: how it ended, if it ended early.
         first: what each lens saw before the first update; last: after the last one.
     """
 
@@ -41,6 +42,7 @@ class Outcome:
     final: Mapping[str, float] = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
+    message: str = ""
     first: Mapping[str, Any] = field(default_factory=dict)
     last: Mapping[str, Any] = field(default_factory=dict)
 
@@ -116,6 +118,7 @@ class Outcomes:
             final=dict(row.meta.get("final", {})) if row.finished else {},
             meta=row.meta,
             seconds=float(row.meta.get("seconds", 0.0)),
+            message=row.message if row.finished else "",
             first=first,
             last=last,
         )

@@ -46,6 +46,7 @@ class Recorder:
         self.viewer = Viewer(store, run, trainer, pace)
         self.recorded = self._progress_from = run.step
         self.trained = self._earlier = float(run.meta.get("seconds", 0.0))
+        self._taken = float(run.meta.get("taken", self._earlier))
         self._rows: list[tuple[int, float, float, float, float]] = []
         self._measured: list[tuple[str, int, float]] = []
         self._drafts: list[Draft] = []
@@ -56,6 +57,11 @@ class Recorder:
         self._bests = 0
         self._flushed = self._saved = time.perf_counter()
         self._save_seconds = 0.0
+
+    @property
+    def taken(self) -> float:
+        """Seconds of updates, looks and measurements, in earlier processes too."""
+        return self._taken + self.trained - self._earlier + self.viewer.looked + self.validator.seconds
 
     @property
     def replaying(self) -> bool:
@@ -214,9 +220,13 @@ class Recorder:
             self.flush()
             self.store.save_checkpoint(self.run_id, self.trainer.step, body)
             attempts = 0 if self.trainer.step > self._progress_from else None
-            self.store.change(self.run_id, meta={"seconds": round(self.trained, 3)}, attempts=attempts)
+            self.store.change(self.run_id, meta=self._times(), attempts=attempts)
         self._saved = time.perf_counter()
         self._save_seconds = self._saved - start
+
+    def _times(self) -> dict[str, float]:
+        """What goes into the run's `meta`."""
+        return {"seconds": round(self.trained, 3), "taken": round(self.taken, 3)}
 
     def _flush_gap(self) -> float:
         """Seconds between two commits: longer for a long run that nobody watches."""

@@ -79,6 +79,8 @@ def work(store: Store, parent: int, claim: Claim) -> None:
     # torch takes seconds to load: only the process that has the claim pays for it.
     import torch
 
+    from explainer.limits import limits
+    from explainer.runs.memory_bound import bound_memory
     from explainer.runs.warm import warm
     from explainer.runs.workshop import Workshop
     from explainer.training import device_name, pick_device, set_threads
@@ -88,6 +90,8 @@ def work(store: Store, parent: int, claim: Claim) -> None:
     warm(device)
     gc.collect()
     gc.freeze()  # what is loaded now stays: the collector needn't walk it between updates
+    if device.type == "cpu":
+        bound_memory(limits().memory_mb)
     store.register_worker(os.getpid(), device_name(device), torch.__version__)
 
     told = _listen(signal.SIGTERM) if parent else _listen(signal.SIGTERM, signal.SIGINT)

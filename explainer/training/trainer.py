@@ -71,6 +71,18 @@ class Trainer:
     # -- one update ---------------------------------------------------------------------------
 
     def advance(self, detail: bool = False) -> Step:
+        """Do one update: see `_advance`. Numbers below 1.2e-38 count as 0 meanwhile, as they do on a GPU.
+
+        Gradients that vanish through time end there, and a processor takes ten times as long for each: three LSTM layers of
+        111 units over 315 steps took 3.3 s an update, and take 0.31. What looks at a model (`lenses`) sees them all.
+        """
+        torch.set_flush_denormal(True)
+        try:
+            return self._advance(detail)
+        finally:
+            torch.set_flush_denormal(False)
+
+    def _advance(self, detail: bool) -> Step:
         """Do one update: loss of the next batch, gradient, clipping by the total norm, optimizer.
 
         Args:
@@ -167,21 +179,26 @@ class Trainer:
         training = self.model.training
         self.model.eval()
         try:
-            outputs: list[Tensor] = []
-            for group in _groups(drawn):
-                give_way()
-                outputs += self.model(torch.cat([batch.x for batch in group])).split(len(group[0].x))
+            judged = [each for group in _groups(drawn) for each in self._judged(group)]
         finally:
             self.model.train(training)
-        pairs = list(zip(outputs, drawn, strict=True))
-        rows = [
-            {"validation loss": self.task.loss(output, batch).item(), **self._metrics(output, batch)}
-            for output, batch in pairs
-        ]
+        rows, losses = zip(*judged, strict=True)
         return Validated(
             values={name: math.fsum(row[name] for row in rows) / batches for name in rows[0]},
-            losses=torch.cat([self.task.loss_per_sequence(*pair) for pair in pairs]).double().cpu().numpy(),
+            losses=torch.cat(losses).double().cpu().numpy(),
         )
+
+    def _judged(self, group: Sequence[Batch]) -> list[tuple[dict[str, float], Float[Tensor, " B"]]]:
+        """The numbers of each batch and the losses of its sequences. No more outputs than a group's are held at once."""
+        give_way()
+        outputs = self.model(torch.cat([batch.x for batch in group])).split(len(group[0].x))
+        return [
+            (
+                {"validation loss": self.task.loss(output, batch).item(), **self._metrics(output, batch)},
+                self.task.loss_per_sequence(output, batch),
+            )
+            for output, batch in zip(outputs, group, strict=True)
+        ]
 
     def _validation_batches(self, count: int) -> list[Batch]:
         """Drawn once, and kept: they are the same at every moment."""

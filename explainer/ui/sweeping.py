@@ -219,9 +219,9 @@ def board(page: SweepPage, shown: StoredSweep | None, draw: Callable[[Sequence[O
         if shown is not None:
             st.progress(bar.done / max(1, bar.steps), literal(said(page, bar)))
             ended = [
-                f"{name_of(page, each.config)}: {each.status}"
+                f"{name_of(page, each.config)}: {each.message if each.status == 'stopped' else each.status}"
                 for each in outcomes
-                if each.status in ("diverged", "failed")
+                if each.status in ("diverged", "failed") or "this host allows" in each.message
             ]
             if ended:
                 st.caption(literal("; ".join(ended)))

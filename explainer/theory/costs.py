@@ -1,0 +1,289 @@
+"""What a run costs before it is built: processor time and memory, as physical terms with measured constants.
+
+One update of a network takes so many time steps, numbers read and written, multiplications and so on (`update_work`), each kind
+at a price (`PRICES`: seconds on one thread of a server's CPU, fitted to some two hundred random networks by
+`python -m benchmarks.estimates --calibrate`). Small networks pay for kernels, narrow ones for the numbers that pass through
+memory, wide ones for multiplications; which of them it is, nobody need tell. Memory is counted in numbers that
+torch holds for a token (`update_bytes`), in the same way.
+
+    B, T, V, F   sequences, time steps, outputs, inputs of one-hot tokens
+    N, D, L, H   units, width, layers or blocks, heads;  G gates of a cell
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
+
+from explainer.theory.look_sizes import LookSize
+from explainer.theory.sizes import BYTES, GATES, Architecture, flops_per_step, parameter_count
+
+Work = dict[str, float]
+
+PRICES: Mapping[str, Mapping[str, float]] = {
+    "rnn": {
+        "update": 5.6e-4, "kernels": 3.3e-5, "numbers": 1.1e-8, "rows": 3.5e-8, "outputs": 1.4e-9, "losses": 1.0e-7,
+        "flops": 4.8e-12, "parameters": 2.2e-9, "reloaded": 7.0e-10,
+    },
+    "gru": {
+        "update": 6.3e-4, "kernels": 9.0e-5, "numbers": 1.3e-8, "rows": 6.4e-8, "outputs": 1.0e-9, "losses": 1.2e-7,
+        "flops": 3.9e-12, "parameters": 3.7e-9, "reloaded": 1.0e-9,
+    },
+    "lstm": {
+        "update": 9.3e-4, "kernels": 2.1e-6, "numbers": 6.3e-9, "rows": 2.2e-7, "outputs": 1.4e-9, "losses": 5.0e-8,
+        "flops": 8.3e-12, "parameters": 4.7e-9, "reloaded": 0.0,
+    },
+    "operated": {
+        "update": 5.0e-4, "kernels": 1.3e-4, "numbers": 1.3e-8, "rows": 5.0e-8, "outputs": 2.0e-9, "losses": 1.0e-7,
+        "flops": 4.8e-12, "parameters": 3.7e-9, "reloaded": 1.4e-9,
+    },
+    "transformer": {
+        "update": 5.0e-4, "kernels": 4.4e-4, "numbers": 3.1e-9, "rows": 4.5e-8, "heads": 1.2e-6, "embedded": 3.8e-9,
+        "outputs": 1.1e-9, "losses": 3.6e-7, "flops": 4.7e-12, "parameters": 3.8e-9, "fused": 2.2e-9,
+        "masked": 3.7e-9, "explicit": 1.6e-8, "attended": 1.1e-11, "mask": 2.6e-9, "turned": 6.7e-8,
+    },
+}  # fmt: skip
+"""Seconds of a unit of each kind of work, forward and backward together."""
+
+NUMBERS = {"rnn": 6, "rnn_relu": 6, "gru": 12, "lstm": 13}
+"""That a recurrent layer holds for each unit and token, with those of the backward pass."""
+PADDED = 84
+"""Numbers by which an LSTM's kernel rounds up, for each layer and token."""
+STEP_BYTES = {"rnn": 500, "rnn_relu": 500, "gru": 9_500, "lstm": 0}
+"""Of a recurrent layer's time step, whatever its size: the records of a dozen kernels."""
+OPERATED_BYTES = 16_000
+PROCESS_BYTES = 3_000_000
+"""That any run makes the process grow by."""
+LOOKED = 1.2
+"""Times a look's peak, by which a process grows for it: what is freed between looks of different sizes is not all used again."""
+TEXT_BYTES = 12_000_000
+"""While the default text becomes numbers."""
+READ, JUDGED, LEAST_READ = 0.4, 1.2, 4e-4
+"""Of an update's time without the optimizer: one batch read without learning from it. Its outputs are judged three times: the
+loss, the metric, the losses of its sequences. And the seconds that this takes at least."""
+TOGETHER = 2**15
+"""Tokens of validation that pass through a model at once, or one batch (`training.trainer.AT_ONCE`)."""
+
+
+@runtime_checkable
+class Trained(Architecture, Protocol):
+    """The part of a configuration that costs depend on beyond its architecture; `RunConfig` is one."""
+
+    @property
+    def task(self) -> str: ...
+    @property
+    def surgery(self) -> str: ...
+    @property
+    def steps(self) -> int: ...
+
+
+def update_seconds(config: Trained, inputs: int, outputs: int, device: str = "cpu") -> float:
+    """Time of one update, on the processor; on a GPU of a data centre roughly."""
+    if device == "cuda":
+        steps = 0 if config.model == "transformer" else config.layers * config.total_length
+        each = 3e-4 if config.surgery else 2e-6
+        return 2e-3 + steps * each + flops_per_step(config, inputs, outputs) / (5e12 if config.surgery else 1e13)
+    prices = PRICES[kind(config)]
+    return sum(prices[name] * amount for name, amount in update_work(config, inputs, outputs).items())
+
+
+def update_work(config: Trained, inputs: int, outputs: int) -> Work:
+    """How much of each kind of work one update is; the kinds are those of `PRICES`."""
+    tokens = config.batch * config.total_length
+    V = outputs
+    work = {
+        "update": 1.0,
+        "outputs": float(tokens * (3 * V if config.has_tokens else V)),
+        "losses": tokens * (1.0 if config.has_tokens else 0.1),
+        "parameters": float(parameter_count(config, inputs, outputs)),
+    }
+    return work | (_attending if config.model == "transformer" else _recurring)(config, inputs, outputs)
+
+
+def _recurring(config: Trained, inputs: int, outputs: int) -> Work:
+    G, N, LT = GATES[config.model], config.width, config.layers * config.total_length
+    return {
+        "kernels": LT,
+        "numbers": config.batch * LT * G * N,
+        "rows": config.batch * LT,
+        "flops": flops_per_step(config, inputs, outputs),
+        "reloaded": LT * G * N * N,  # the recurrent weights, at every step
+    }
+
+
+def _attending(config: Trained, inputs: int, outputs: int) -> Work:
+    B, T, D, L, H = config.batch, config.total_length, config.width, config.layers, config.heads
+    weights, products = B * H * L * T * T, 3 * 2 * 2 * B * L * T * T * D
+    explicit = bool(config.surgery) or config.dropout > 0
+    masked = config.positions == "alibi" and not explicit
+    return {
+        "kernels": L,
+        "numbers": B * T * L * D * (18 if config.mlp else 8),
+        "rows": B * T * (2 * L + 1),
+        "heads": B * H * L * max(1.0, T / 32),
+        "embedded": B * T * D,
+        "flops": flops_per_step(config, inputs, outputs) - products,
+        "attended": weights * (D / H),
+        "explicit": weights * explicit,
+        "masked": weights * masked,
+        "fused": weights * (not explicit and not masked),
+        "mask": H * T * T * L * (config.positions == "alibi"),
+        "turned": B * T * L * D * (config.positions == "rotary"),
+    }
+
+
+def kind(config: Trained) -> str:
+    """The family in `PRICES`."""
+    if config.model == "transformer":
+        return config.model
+    return "operated" if config.surgery else config.model.removesuffix("_relu")
+
+
+def update_bytes(config: Trained, inputs: int, outputs: int) -> float:
+    """Bytes that one update holds at its peak, beside weights, gradients and moments."""
+    tokens, V = config.batch * config.total_length, outputs
+    if config.model == "transformer":
+        return _transformer_bytes(config, V)
+    N, L, T = config.width, config.layers, config.total_length
+    numbers = NUMBERS[config.model] * N + (PADDED if config.model == "lstm" else 0) + (2 * N if config.dropout else 0)
+    kernels = STEP_BYTES[config.model]
+    if config.surgery:
+        numbers += 12 * N
+        kernels = OPERATED_BYTES
+    return BYTES * tokens * (L * numbers + 9 * V + 13) + kernels * L * T
+
+
+def _transformer_bytes(config: Trained, V: int) -> float:
+    T, D, L, H = config.total_length, config.width, config.layers, config.heads
+    block = D * (6 + (9.2 if config.positions == "rotary" else 0) + (14.6 if config.mlp else 0))
+    block += 5 * D if config.dropout else 0
+    maps = 4.8 * H * T if config.dropout or config.surgery else 0
+    masks = (1.1 * L + 1.9) * H * T * T if config.positions == "alibi" else 0
+    return BYTES * (config.batch * T * (L * (block + maps) + 4 * D + 4.4 * V + 13) + masks)
+
+
+def reading_bytes(config: Trained, outputs: int, batch: int, batches: int) -> float:
+    """Bytes that validation holds at its peak, its batches with them."""
+    each = batch * config.total_length
+    tokens = each * min(batches, max(1, TOGETHER // each))
+    kept = batches * each * 17
+    if config.model == "transformer":
+        D, H, T = config.width, config.heads, config.total_length
+        wide = D * (2 if not config.layers else 10 if config.mlp else 7)
+        maps = 3 * H * T if config.surgery and config.layers else 0
+        masks = 4 * H * T * T if config.positions == "alibi" else 0
+        return kept + BYTES * (tokens * (wide + maps + 5 * outputs + 6) + masks)
+    gates = GATES[config.model]
+    return kept + BYTES * tokens * (config.width * (gates + 1.5) + 4 * outputs + 6)
+
+
+def held_bytes(config: Trained, inputs: int, outputs: int) -> float:
+    """What stays between updates: weights, gradients, moments, and the weights of the best moment."""
+    return 5 * BYTES * parameter_count(config, inputs, outputs)
+
+
+def written_bytes(config: Trained, inputs: int, outputs: int) -> float:
+    """What a checkpoint takes while it is made: copies of weights and moments, those as bytes, and these on their way to the disk.
+
+    The weights of earlier moments may wait for the same transaction.
+    """
+    return 17 * BYTES * parameter_count(config, inputs, outputs)
+
+
+def memory_bytes(config: Trained, inputs: int, outputs: int, look: float = 0.0) -> float:
+    """Bytes by which a run makes its process grow: what stays, and the largest of what comes and goes.
+
+    Args:
+        look: the peak of its largest look.
+    """
+    batch, _ = reading(config)
+    comes = (
+        update_bytes(config, inputs, outputs),
+        reading_bytes(config, outputs, batch, FINAL_BATCHES),
+        written_bytes(config, inputs, outputs),
+        LOOKED * look,
+        TEXT_BYTES if config.task == "text" else 0.0,
+    )
+    return PROCESS_BYTES + held_bytes(config, inputs, outputs) + max(comes)
+
+
+# -- reading validation data ----------------------------------------------------------------------
+
+FINAL_BATCHES = 8
+FORECAST_WINDOWS = 60
+GAPS = 24
+SEQUENCES, MOST_BATCHES, STEPS_A_BATCH = (32, 64), 4, 150
+
+
+def reading(config: Trained) -> tuple[int, int]:
+    """Sequences of a validation batch, and batches of a measurement (see `runs.validating`)."""
+    batch = FORECAST_WINDOWS if config.task == "forecast" else config.batch
+    fewest, most = (math.ceil(count / batch) for count in SEQUENCES)
+    batches = min(MOST_BATCHES, max(fewest, min(most, config.steps // STEPS_A_BATCH)))
+    return batch, 1 if config.task == "forecast" else batches
+
+
+def measurements(steps: int) -> int:
+    """How many moments of a run are measured at least: 0, 1, 2, 4, 8 …, then each 24th part, and the last."""
+    gap, step, count = max(1, steps // GAPS), 0, 1
+    while step < steps:
+        step = min(steps, 1 << step.bit_length(), step + gap) if step else 1
+        count += 1
+    return count
+
+
+def reading_seconds(config: Trained, inputs: int, outputs: int, device: str = "cpu") -> float:
+    """Time of all validation of a run: its measurements and the final numbers."""
+    batch, batches = reading(config)
+    final = 1 if config.task == "forecast" else FINAL_BATCHES
+    count = measurements(config.steps) * batches + final
+    if device == "cuda":
+        return count * READ * update_seconds(config, inputs, outputs, device) * batch / config.batch
+    prices, work = PRICES[kind(config)], update_work(config, inputs, outputs)
+    learning, judging = (
+        sum(prices[name] * work[name] for name in names) for names in (("update", "parameters"), ("outputs", "losses"))
+    )
+    passing = update_seconds(config, inputs, outputs) - learning - judging
+    a_batch = (READ * passing + JUDGED * judging) * batch / config.batch + LEAST_READ
+    return a_batch * count
+
+
+# -- looking and recording ------------------------------------------------------------------------
+
+RUN_SECONDS = 0.03
+"""That any run takes: its rows in the store, its first and last moment."""
+LOOK_SHARE = 0.03
+LOOKS_AT_ONCE = 4
+"""Of the lens that a page moves by: the moment before the first update, and the first ones; the last. Others: first and last."""
+LOOK_BYTES_A_SECOND, LEAST_LOOK, LOOK_STEP = 3e8, 3e-3, 5e-5
+"""A look makes so much of what it holds at its peak; an unrolled layer takes the last for each time step."""
+RECORDED = 1.15
+"""Times an update's own time, with its row and the gradient norms of each parameter at growing steps."""
+VIEWS, FEWEST_VIEWS, TAPE_BYTES = 400, 8, 32_000_000
+ROW_BYTES = 40
+
+
+def looking_seconds(config: Trained, updates: float, looks: Sequence[LookSize]) -> float:
+    """Time that lenses take: a share of the updates' (`runs.views.Pace`), and what is looked at in any case.
+
+    Args:
+        updates: their seconds.
+        looks: the lenses' sizes, that of the page's own lens first.
+    """
+    steps = 0 if config.model == "transformer" else config.layers * config.total_length
+    each = [LEAST_LOOK + LOOK_STEP * steps + size.peak / LOOK_BYTES_A_SECOND for size in looks]
+    return LOOK_SHARE * updates * bool(looks) + sum(2 * one for one in each) + sum(each[:1]) * (LOOKS_AT_ONCE - 2)
+
+
+def tape_bytes(config: Trained, inputs: int, outputs: int, views: Sequence[int]) -> float:
+    """Bytes that a run leaves in the store: views, weights, numbers and a checkpoint, each at most.
+
+    Args:
+        views: bytes of a view of each lens.
+    """
+    moments = min(config.steps + 1, VIEWS)
+    pictures = sum(min(moments, max(FEWEST_VIEWS, TAPE_BYTES // size)) * size for size in views)
+    weights = BYTES * parameter_count(config, inputs, outputs)
+    kept = min(config.steps + 1, max(2, TAPE_BYTES // weights)) * weights
+    return pictures + kept + 4 * weights + ROW_BYTES * config.steps
