@@ -348,6 +348,7 @@ def test_the_page_asks_the_worker_and_says_what_is_wrong_with_a_text(store: Stor
     app = AppTest.from_file(str(PROJECT / "pages" / "gates.py"), default_timeout=60)
     app.query_params["run"] = "text"
     app.session_state["routes_unreachable"] = True
+    app.session_state["owner"] = "me"
     app.run()
     assert not app.exception
     assert not app.warning, "what the box suggests is in the letters of the run's own text"
@@ -369,6 +370,7 @@ def test_a_network_that_reads_no_text_has_a_sentence_instead(store: Store) -> No
     app = AppTest.from_file(str(PROJECT / "pages" / "gates.py"), default_timeout=60)
     app.query_params["run"] = "numbers"
     app.session_state["routes_unreachable"] = True
+    app.session_state["owner"] = "me"
     app.run()
     assert not app.exception
     assert any("for a network that reads text" in caption.value for caption in app.caption)
@@ -407,6 +409,7 @@ def test_the_recorded_reader_is_looked_into_and_its_pattern_is_its_own(store: St
     app = AppTest.from_file(str(PROJECT / "pages" / "gates.py"), default_timeout=60)
     app.query_params["run"] = "lesson-text"
     app.session_state["routes_unreachable"] = True
+    app.session_state["owner"] = "me"
     app.run()
     assert not app.exception
     assert not app.warning

@@ -145,7 +145,7 @@ def test_an_address_of_nonsense_is_answered_with_what_makes_sense_of_it(browser:
 
 def test_a_look_at_nothing_is_refused_with_a_sentence(browser: Browser) -> None:
     for run, query, status, said in (
-        ("nobody", "lens=hidden&step=3", 404, "There is no such run."),
+        ("nobody", "lens=hidden&step=3", 404, "There is no run"),
         (RUN, "lens=nonsense&step=3", 422, "Unknown lens 'nonsense'"),
         (RUN, "lens=cell&step=3", 422, "Unknown lens 'cell'"),
     ):

@@ -223,7 +223,7 @@ def browser(store: Store) -> Get:
     return get
 
 
-OF_A_RUN = ("/api/tape/{run}", "/api/look/{run}")
+OF_A_RUN = ("/api/tape/{run:path}", "/api/look/{run:path}")
 
 
 def test_all_routes_are_tried(store: Store) -> None:
@@ -233,7 +233,7 @@ def test_all_routes_are_tried(store: Store) -> None:
 
 
 def asked(browser: Get, path: str, run: str, lens: str, owner: str = "", key: str = "") -> httpx.Response:
-    return browser(path.format(run=run), {"lenses": lens, "lens": lens, "step": "3", "key": key}, owner)
+    return browser(path.replace("{run:path}", run), {"lenses": lens, "lens": lens, "step": "3", "key": key}, owner)
 
 
 @pytest.mark.usefixtures("looks_answered")

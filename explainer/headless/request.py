@@ -41,7 +41,7 @@ def requested(
             raise ValueError(f"{name!r} is set twice. Set it once.")
         fields[name] = value
     if encoding is not None and text is None:
-        raise ValueError(f"--encoding {encoding[:40]!r} says how a file is read. Give it with --text or --csv.")
+        raise ValueError(f"--encoding {encoding[:40]!r} says how a file is read. Give the file with --text or --csv.")
     for option, given, task in (("--text", text, "text"), ("--csv", table, "forecast")):
         if given is not None and fields.setdefault("task", task) != task:
             raise ValueError(f"{option} is for the task {task}, and this run's task is {fields['task'][:40]!r}.")

@@ -31,4 +31,4 @@ def _component() -> Any:
 
 def copy_link(key: str) -> None:
     """A button that puts the page's address on the clipboard: the one that somebody else can open."""
-    _component()(key=f"{key}-link")
+    _component()(key=f"{key}-copy-link")

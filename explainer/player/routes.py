@@ -117,13 +117,13 @@ class Answering:
             return _sentence(404, str(error))
         except Full as error:
             return _sentence(429, str(error), {"Retry-After": "1"})
-        except ValueError as error:
-            return _sentence(422, str(error))
         except TimeoutError as error:
             return _sentence(503, str(error), {"Retry-After": "1"})
         except StoreError as error:
             log.error("%s", error)
             return _sentence(503, "The store can't be used at the moment. Try again.", {"Retry-After": "1"})
+        except ValueError as error:
+            return _sentence(422, str(error))
 
 
 class Pieces(Response):
@@ -181,6 +181,8 @@ def _found(reader: Reader, request: Request) -> Run:
     """
     try:
         return seen(reader, request)
+    except StoreError:
+        raise
     except ValueError as error:
         raise NotThere(str(error)) from None
 

@@ -14,7 +14,7 @@ import torch
 
 from explainer.lenses import LENSES
 from explainer.models import SequenceModel
-from explainer.models.pieces import Time, waited
+from explainer.models.pieces import waited
 from explainer.runs.active import make_trainer
 from explainer.runs.marker import Marker, look_mark
 from explainer.runs.reader import LATEST
@@ -104,13 +104,14 @@ class Looker:
         if look.id in self._taking:
             return True
         self._taking.add(look.id)
-        start, before = Time.now(), waited()
+        start, before = time.monotonic(), waited()
         try:
             with self._marked(look_mark(look.id)):
                 self.answer(look)
         finally:
             self._taking.discard(look.id)
-            self._share.took((Time.now() - start - (waited() - before)).wall, time.monotonic())
+            now = time.monotonic()
+            self._share.took(now - start - (waited() - before).wall, now)
         return True
 
     def _marked(self, whom: str) -> AbstractContextManager[None]:

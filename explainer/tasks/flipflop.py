@@ -67,7 +67,7 @@ class FlipFlop(Task):
         if not values or len(values) < len(pulses) or not set(values) <= set(range(1, self.config.bits + 1)):
             raise ValueError(
                 f"{word[:20]!r} is not a step of {self.config.bits} bits. Write a dot for silence, or a sign and a "
-                f"number from 1 to {self.config.bits} for each pulse: +1 . . -1"
+                f"number from 1 to {self.config.bits} for each pulse, as in “+1 . . -1”."
             )
         return [values.get(bit + 1, 0.0) for bit in range(self.config.bits)]
 

@@ -17,10 +17,11 @@ def first_largest(values: NDArray[np.floating]) -> int:
 
     Where some are not finite numbers, the first of those that are not numbers or else of the infinite ones.
     """
-    top = values.max()
+    top = np.float64(values.max())
     if not np.isfinite(top):
         return int(values.argmax())
-    return int((values >= top - ALIKE * abs(top)).argmax())
+    with np.errstate(over="ignore"):
+        return int((values >= top - ALIKE * abs(top)).argmax())
 
 
 def first_smallest(values: NDArray[np.floating], scale: float | None = None) -> int:
@@ -29,7 +30,8 @@ def first_smallest(values: NDArray[np.floating], scale: float | None = None) -> 
     Args:
         scale: what rounding is a share of; default, the smallest value itself, as suits values over many decades.
     """
-    bottom = values.min()
+    bottom = np.float64(values.min())
     if not np.isfinite(bottom) or not (scale is None or np.isfinite(scale)):
         return int(values.argmin())
-    return int((values <= bottom + ALIKE * (abs(bottom) if scale is None else scale)).argmax())
+    with np.errstate(over="ignore"):
+        return int((values <= bottom + ALIKE * (abs(bottom) if scale is None else scale)).argmax())
