@@ -47,7 +47,9 @@ class Adding(Task):
         self._check_count(len(words), "numbers")
         marks = [word.endswith(_MARK) for word in words]
         if sum(marks) != 2:
-            raise ValueError(f"{sum(marks)} numbers are marked. Mark the two to add with a star, as in “0.3 0.5* 0.1 0.8*”.")
+            raise ValueError(
+                f"{sum(marks)} numbers are marked. Mark the two to add with a star, as in “0.3 0.5* 0.1 0.8*”."
+            )
         values = [parse_number(word.removesuffix(_MARK)) for word in words]
         return _ask(torch.tensor([values]), torch.tensor([marks]).float())
 

@@ -325,7 +325,7 @@ def test_an_own_input_is_answered_at_any_step_and_nonsense_with_a_sentence(app: 
     box.fill("0.25 0.5* 0.75 1*")
     box.press("Enter")
     columns = "() => document.querySelector('figure[data-figure=\"states\"] .plot').data[0].z[0].length"
-    page.wait_for_function(f"({columns})() === 4")
+    page.wait_for_function(f"() => ({columns})() === 4")
     start = picture(page, "states")
     page.get_by_role("slider", name="Training step").press("End")
     page.wait_for_function(f"(old) => ({columns})() === 4 && {PICTURE}('states') !== old", arg=start)
@@ -342,7 +342,7 @@ def test_heads_answer_an_own_sequence_at_every_kept_moment_as_dots(app: str, vis
     plotted(page)
     score = "document.querySelector('figure[data-figure=\"score\"] .plot')"
     ends = f"{score}.layout.yaxis.range"
-    page.wait_for_function(f"{score}.data.some((trace) => trace.mode === 'lines' && trace.x?.length > 20)")
+    page.wait_for_function(f"() => {score}.data.some((trace) => trace.mode === 'lines' && trace.x?.length > 20)")
     box = page.get_by_role("textbox", name="Your own input")
     box.fill("0 3 1 2 0 3 1 2 0 3")
     box.press("Enter")
@@ -351,7 +351,7 @@ def test_heads_answer_an_own_sequence_at_every_kept_moment_as_dots(app: str, vis
     dots = f"{score}.data.filter((trace) => trace.mode === 'markers')"
     # Not the present moment alone: the others are asked by and by.
     page.wait_for_function(
-        f"{dots}.length > 8 && {dots}.every((trace) => trace.x.length > 2 && trace.x.at(-1) === 800)"
+        f"() => {dots}.length > 8 && {dots}.every((trace) => trace.x.length > 2 && trace.x.at(-1) === 800)"
     )
     values, (low, high) = page.evaluate(f"{dots}.flatMap((trace) => trace.y)"), page.evaluate(ends)
     assert low < min(values) < max(values) < high, "the axis of the tape is widened to hold them"
