@@ -23,7 +23,7 @@ from explainer.models import build, observe
 from explainer.records import AttentionRecord, CellRecord
 from explainer.runs.mailbox import ANSWER_BYTES
 from explainer.runs.tape import decode_view, encode_view
-from explainer.runs.views import refuse_if_too_large, view_batch
+from explainer.runs.views import room_for, view_batch
 from explainer.tasks import make_task
 from explainer.theory import look_sizes
 from explainer.theory.cell import asked_head, head_question
@@ -128,12 +128,16 @@ def test_no_view_within_the_limits_is_larger_than_its_limit() -> None:
 
 def test_a_look_that_the_host_has_no_memory_for_is_refused_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = Trainer(RunConfig(task="adding", model="lstm", length=200, width=64, batch=8))
-    refuse_if_too_large(trainer, "gradients")
+    with room_for(trainer, "gradients"):
+        pass
     monkeypatch.setenv("EXPLAINER_MAX_MEMORY_MB", "2")
-    with pytest.raises(
-        ValueError, match=r"about \d+ MB of memory, and this host allows 2 MB\. Look at a run with a shorter"
+    with (
+        pytest.raises(
+            ValueError, match=r"about \d+ MB of memory, and this host allows 2 MB\. Look at a run with a shorter"
+        ),
+        room_for(trainer, "gradients"),
     ):
-        refuse_if_too_large(trainer, "gradients")
+        pass
 
 
 # -- pooled maps ------------------------------------------------------------------------------

@@ -26,9 +26,9 @@ from explainer.player.annotate import Annotator
 from explainer.player.answers import PIECE_BYTES, Answer, Looked, look_answer, squeezed
 from explainer.player.assets import PLOTLY_ROUTE, plotly_script
 from explainer.player.crowd import Crowd
-from explainer.player.memory import give_back_large
 from explainer.player.seats import Full, Seats
 from explainer.player.waiting import Waiting
+from explainer.runs.memory import give_back_large
 from explainer.runs.reader import Reader
 from explainer.runs.rows import Piece, Run
 from explainer.runs.store import Store, StoreError

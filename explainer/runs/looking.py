@@ -21,7 +21,7 @@ from explainer.runs.reader import LATEST
 from explainer.runs.shares import LookShare
 from explainer.runs.store import Draft, Look, Run, Store
 from explainer.runs.tape import VIEW, decode, encode_view
-from explainer.runs.views import refuse_if_too_large, view_batch
+from explainer.runs.views import room_for, view_batch
 from explainer.surgery import Surgery
 from explainer.training import Trainer
 
@@ -184,10 +184,10 @@ class Looker:
             raise ValueError(
                 f"The lens {lens!r} has nothing to look at in a model of the family {trainer.config.model!r}."
             )
-        refuse_if_too_large(trainer, lens)
         self._read.add(trainer.model)
         try:
-            return self._given(trainer, lens, text, surgery)
+            with room_for(trainer, lens):
+                return self._given(trainer, lens, text, surgery)
         finally:
             self._read.discard(trainer.model)
 

@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,6 +15,7 @@ import numpy as np
 from explainer.lenses import LENSES
 from explainer.limits import limits
 from explainer.models.pieces import waited
+from explainer.runs.memory import large_given_back
 from explainer.runs.store import Draft, Run, Store
 from explainer.runs.tape import VIEW, Grid, encode_view, event
 from explainer.tasks import Batch
@@ -25,6 +27,7 @@ log = logging.getLogger(__name__)
 FREE_VIEWS = 3  # of a lens that a page waits for: the first moments are looked at at once; what that takes is paid back
 FEWEST_VIEWS = 8  # of each lens, however large they are
 QUICK_SECONDS = 0.1  # a look that takes less is made at the end in any case, and while somebody watches also at once
+KEPT_MB = 30.0  # of memory that a look may take and leave with the process
 WATCHED_WEIGHT = 3.0  # a lens that somebody looks through gets so much more of the time
 
 
@@ -202,8 +205,8 @@ class Viewer:
         step, lens = self.trainer.step, LENSES[sight.lens]
         start, before = time.perf_counter(), waited()
         try:
-            refuse_if_too_large(self.trainer, lens.name)
-            body = encode_view(lens.name, lens.look(self.trainer.model, self._batch, self.trainer.task))
+            with room_for(self.trainer, lens.name):
+                body = encode_view(lens.name, lens.look(self.trainer.model, self._batch, self.trainer.task))
         except Exception as error:
             # A lens that can't cope with this run must not end it.
             log.exception("lens %s failed on run %s", lens.name, self.run)
@@ -224,8 +227,9 @@ class Viewer:
         return view_batch(self.trainer)
 
 
-def refuse_if_too_large(trainer: Trainer, lens: str) -> None:
-    """Whether this host has the memory that a look takes.
+@contextmanager
+def room_for(trainer: Trainer, lens: str) -> Iterator[None]:
+    """Inside there is a look, for which this host has the memory.
 
     Raises:
         ValueError: it hasn't; the sentence has the way out.
@@ -237,6 +241,8 @@ def refuse_if_too_large(trainer: Trainer, lens: str) -> None:
             f"Looking through {lens!r} would take about {needed:,.0f} MB of memory, and this host allows {allowed:,.0f} MB. "
             "Look at a run with a shorter sequence, fewer heads or a smaller width."
         )
+    with large_given_back(needed > KEPT_MB):
+        yield
 
 
 def view_batch(trainer: Trainer) -> Batch:

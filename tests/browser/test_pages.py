@@ -363,7 +363,7 @@ def test_heads_answer_an_own_sequence_at_every_kept_moment_as_dots(app: str, vis
     box.fill("")
     box.press("Enter")
     expect(caption).not_to_contain_text("own")
-    page.wait_for_function(f"{dots}.every((trace) => trace.x.length === 0)")
+    page.wait_for_function(f"() => {dots}.every((trace) => trace.x.length === 0)")
 
 
 def test_a_pinned_moment_is_taken_off_the_later_ones(app: str, visit: Visit) -> None:

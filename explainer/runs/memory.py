@@ -1,0 +1,47 @@
+"""Memory that is given back: what glibc's malloc keeps for the next large array is most of what a small host has."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+LARGE_BYTES = 262_144
+KEPT_BYTES = 32 * 2**20
+"""What glibc comes to by itself in a process that uses large arrays: the most that its threshold adapts to (mallopt(3))."""
+_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -3, -1  # malloc.h
+
+
+def give_back_large() -> bool:
+    """Have arrays from `LARGE_BYTES` on leave this process as soon as they are freed; whether that can be had here.
+
+    By itself glibc raises this bound to the largest array that was ever freed (mallopt(3)), and from then on each
+    thread keeps what it has once needed: four threads that have read a view of 8 MB hold 180 MB.
+    """
+    return _set(_M_MMAP_THRESHOLD, LARGE_BYTES)
+
+
+@contextmanager
+def large_given_back(wanted: bool = True) -> Iterator[None]:
+    """Inside, as after `give_back_large`; afterwards arrays up to `KEPT_BYTES` are kept again, which updates are faster with.
+
+    A backward pass through many steps frees an array as large as a weight at each, and leaves a small one in its
+    place: kept, they would be gaps that nothing fits into (an LSTM of 3 x 440 units over 1,004 steps: 3.3 GB for .13).
+    """
+    given_back = wanted and give_back_large()
+    try:
+        yield
+    finally:
+        if given_back:
+            _set(_M_MMAP_THRESHOLD, KEPT_BYTES)
+            _set(_M_TRIM_THRESHOLD, 2 * KEPT_BYTES)
+
+
+def _set(parameter: int, value: int) -> bool:
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        return bool(ctypes.CDLL(None).mallopt(parameter, value))
+    except AttributeError:  # another C library
+        return False
