@@ -36,6 +36,7 @@ from explainer.records import RECORDS
 from explainer.runs.looking import Looker
 from explainer.runs.store import Store
 from explainer.runs.tape_file import load_shipped
+from tests.loops import on_a_loop
 
 FINE = {200, 307, 404, 405, 406, 422, 429, 503}
 TOGETHER = 24
@@ -291,7 +292,7 @@ def fuzz(
         for part in range(0, count, 1000):
             (present.clear if part // 1000 % 2 else present.set)()
             questions = [grammar.question() for _ in range(min(1000, count - part))]
-            asyncio.run(ask_all(app, questions, str(store.folder), result))
+            on_a_loop(ask_all(app, questions, str(store.folder), result))
     return result
 
 
@@ -310,7 +311,7 @@ def every_look(store: Store, patience: float = 60.0) -> Result:
                     questions.append(Question("GET", f"/api/look/{run.id}", query.encode(), ()))
     with answering(store, tuple(RECORDS)) as present:
         present.set()
-        asyncio.run(ask_all(app, questions, str(store.folder), result, together=2))
+        on_a_loop(ask_all(app, questions, str(store.folder), result, together=2))
     return result
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import json
@@ -21,6 +20,7 @@ from starlette.routing import Route
 
 from explainer.player.assets import called_at_once, plotly_path
 from explainer.ui.frontend import Frontend, Opening, send_at_once, where
+from tests.loops import on_a_loop
 
 STATIC = Path(st.__file__).parent / "static" / "static"
 SCRIPT = next(iter(sorted((STATIC / "js").glob("index.*.js"))))
@@ -46,7 +46,7 @@ def get(address: str, base: str = "/", **headers: str) -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app") as client:
             return await client.get(address, headers=headers)
 
-    return asyncio.run(ask())
+    return on_a_loop(ask())
 
 
 @pytest.mark.parametrize("base", ["/", "/lessons/"])

@@ -23,6 +23,7 @@ from explainer.ui.guard import ancestors, policy
 from explainer.ui.places import base_seen
 from explainer.ui.room import FULL, Room, log_sparingly, tabs_that_fit
 from explainer.ui.visitors import OwnerCookie
+from tests.loops import on_a_loop
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -38,7 +39,7 @@ def visit(headers: Sequence[tuple[str, str]] = (), url: str = "http://app/gates"
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
             return await client.get(url, headers=[("accept", "text/html"), *headers])
 
-    return asyncio.run(ask())
+    return on_a_loop(ask())
 
 
 @pytest.mark.parametrize("name", ["a/b", "a,b", "a[1]", "a b", "ä", "", "a;b", '"', "a=b", "a\tb"])
@@ -166,7 +167,7 @@ def test_what_does_not_fit_is_told_so_and_who_is_there_is_served() -> None:
         start, body = await asked(room, "http", headers=page)
         assert (start["status"], body["body"]) == (200, b"here")
 
-    asyncio.run(crowd())
+    on_a_loop(crowd())
 
 
 @pytest.mark.parametrize(("limit", "tabs"), [(1024, 117), (20_000, 2828), (100, 1)])

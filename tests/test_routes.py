@@ -35,6 +35,7 @@ from explainer.runs.shares import LookShare
 from explainer.runs.store import Draft, Store, StoreError
 from explainer.runs.tape import LARGEST_VIEW, encode, encode_view
 from tests.fuzz_routes import fuzz
+from tests.loops import on_a_loop
 
 RUN = "lesson-hidden"
 QUICK_LENSES = ("hidden", "attention", "gradients", "positions", "microscope")
@@ -145,7 +146,7 @@ def test_another_method_is_refused_with_a_sentence(lessons: Store, method: str) 
         async with browser(app_over(lessons)) as client:
             return await client.request(method, f"/api/tape/{RUN}")
 
-    answer = asyncio.run(ask())
+    answer = on_a_loop(ask())
     assert answer.status_code == 405
     assert answer.headers["allow"] == "GET, HEAD"
     assert answer.json()["error"].endswith("GET.")
@@ -215,7 +216,7 @@ def test_sixty_waiting_questions_hold_no_thread_and_a_tape_is_served_beside_them
             assert {answer.status_code for answer in answers} == {200}
             assert len({answer.content for answer in answers}) == 60
 
-    asyncio.run(all_of_them())
+    on_a_loop(all_of_them())
 
 
 def test_a_visitor_who_asks_too_much_is_told_to_come_back_and_another_is_not(lessons: Store) -> None:
@@ -240,7 +241,7 @@ def test_a_visitor_who_asks_too_much_is_told_to_come_back_and_another_is_not(les
                 await asyncio.to_thread(looker.turn, False)
             return await asyncio.gather(*greedy, other)
 
-    *greedy, other = asyncio.run(all_of_them())
+    *greedy, other = on_a_loop(all_of_them())
     assert sorted(answer.status_code for answer in greedy) == [200] * 16 + [429] * 4
     refused = next(answer for answer in greedy if answer.status_code == 429)
     assert refused.headers["retry-after"] == "1"
@@ -291,7 +292,7 @@ def test_who_leaves_a_seat_calls_the_first_in_line_who_may_have_it() -> None:
         assert not seats._line
         return said
 
-    assert asyncio.run(play()) == ["a1", "a2", "b1", "b2", "a4"]
+    assert on_a_loop(play()) == ["a1", "a2", "b1", "b2", "a4"]
 
 
 def test_who_gives_up_when_just_called_hands_the_seat_on() -> None:
@@ -309,7 +310,7 @@ def test_who_gives_up_when_just_called_hands_the_seat_on() -> None:
         await asyncio.gather(second, third, return_exceptions=True)
         return "".join(got)
 
-    assert asyncio.run(play()) == "c"
+    assert on_a_loop(play()) == "c"
 
 
 @pytest.mark.parametrize("end", ["answered", "refused", "gone", "store"])
@@ -333,15 +334,15 @@ def test_who_waits_is_woken_however_it_ends(own_store: Store, end: str, monkeypa
 
     if end == "store":
         with pytest.raises(StoreError):
-            asyncio.run(wait())
+            on_a_loop(wait())
     else:
-        asyncio.run(wait())
+        on_a_loop(wait())
 
 
 def test_an_answer_that_was_there_before_is_noticed(own_store: Store) -> None:
     look = own_store.ask("run", 0, "hidden", "")
     own_store.answer(look.id, 0, b"record")
-    asyncio.run(asyncio.wait_for(Waiting(own_store).answered(look.id), 10))
+    on_a_loop(asyncio.wait_for(Waiting(own_store).answered(look.id), 10))
 
 
 # -- shares -----------------------------------------------------------------------------------
@@ -442,7 +443,7 @@ def test_compressed_or_not_it_is_the_same_answer(own_store: Store, size: int) ->
             body = b"".join([part async for part in answer.aiter_raw()])
             return answer.headers.get("content-encoding", ""), body
 
-    plain, squeezed = (asyncio.run(ask(encoding)) for encoding in ("identity", "gzip"))
+    plain, squeezed = (on_a_loop(ask(encoding)) for encoding in ("identity", "gzip"))
     assert (plain[0], squeezed[0]) == ("", "gzip")
     assert gzip.decompress(squeezed[1]) == plain[1]
 
@@ -511,7 +512,7 @@ def test_twelve_who_ask_at_once_have_each_view_annotated_once(
             addresses = [f"/api/tape/large?lenses=attention&context={number % 4}" for number in range(12)]
             return [answer.content for answer in await asyncio.gather(*map(client.get, addresses))]
 
-    answers = asyncio.run(all_of_them())
+    answers = on_a_loop(all_of_them())
     assert [[chunk["step"] for chunk in header_of(body)["chunks"]] for body in answers] == [[1, 2, 3]] * 12
     assert sorted(asked) == [1, 2, 3]
 

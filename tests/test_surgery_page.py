@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
 from pathlib import Path
@@ -25,6 +24,7 @@ from explainer.player.annotate import Annotator
 from explainer.player.routes import routes
 from explainer.records import SurgeryRecord, to_arrays
 from explainer.runs.store import Store
+from tests.loops import on_a_loop
 
 PROJECT = Path(__file__).resolve().parents[1]
 T, N = 5, 3
@@ -345,6 +345,6 @@ def test_the_route_refuses_a_surgery_that_cannot_be(store: Store) -> None:
             return await client.get("/api/look/lesson-microscope-lstm", params=asked)
 
     for surgery, sentence in (("x" * 3000, "at most 2,000"), ("layer 1 unit 99 = 0", "Choose 0 to 15")):
-        answer = asyncio.run(ask(surgery))
+        answer = on_a_loop(ask(surgery))
         assert answer.status_code == 422
         assert sentence in answer.json()["error"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import re
 from collections.abc import Callable
@@ -29,6 +28,7 @@ from explainer.runs.store import Store
 from explainer.sweep import Sweep
 from explainer.ui.access import OWNER_COOKIE
 from explainer.ui.places import ENTERED, PLACES, Place, places_for
+from tests.loops import on_a_loop
 
 PROJECT = Path(__file__).resolve().parents[1]
 ANNE, BEN = "a" * 32, "b" * 32
@@ -218,7 +218,7 @@ def browser(store: Store) -> Get:
             async with httpx.AsyncClient(transport=transport, base_url="http://app", cookies=cookies) as client:
                 return await client.get(path, params=query)
 
-        return asyncio.run(answer())
+        return on_a_loop(answer())
 
     return get
 
