@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 0.01
 LONG_SECONDS = 0.1
 """Of an update or a look, beyond which other runs get as much time: below it all take turns, so that two models race fairly."""
+FOR_OTHERS = 1.3  # seconds that each other run gets for a second of long work: a change of turns costs it warm caches
 MOST_OWED = 1.0  # seconds of training: who could not use its time has lost it
 MOST_LOOKS = 3  # that are taken at the same time, each while the one before gives way
 ANSWER_SHARE = 1 / 8  # of the store, for what was answered to viewers
@@ -108,7 +109,7 @@ class Workshop:
         longest = max(spent.values(), default=0.0)
         if longest > LONG_SECONDS:
             for run_id, seconds in spent.items():
-                self._owe(run_id, longest - seconds)
+                self._owe(run_id, (FOR_OTHERS if seconds < longest / 2 else 1.0) * longest - seconds)
             self._pay_back()
         with self._looking():
             return self._looker.turn(busy=worked) or worked
@@ -202,7 +203,7 @@ class Workshop:
             work.shared += seconds
             others = [run for run in self.active.values() if self._trains(run)]
             for run in others:
-                self._owe(run.id, seconds / len(others) if work.whom == LOOK else seconds)
+                self._owe(run.id, FOR_OTHERS * (seconds / len(others) if work.whom == LOOK else seconds))
             self._pay_back()
         if self._looker.looks and self._looker.depth < MOST_LOOKS:
             with self._looking():
