@@ -28,6 +28,7 @@ from explainer.records import SCORES, BiographyRecord, to_arrays
 from explainer.runs.store import Store
 from explainer.runs.tape_file import SHIPPED, load_tape
 from explainer.tasks import Batch, Task, make_task
+from tests.wild import shaken
 
 PROJECT = Path(__file__).resolve().parents[1]
 B, T, L, H, K, V = 7, 11, 2, 3, 5, 13
@@ -43,10 +44,7 @@ def setting(**more: Any) -> tuple[Transformer, Batch, Task]:
         batch = replace(batch, x=batch.x.double(), y=batch.y.double())
     model = build(config, task.inputs, task.outputs).double()
     assert isinstance(model, Transformer)
-    generator = torch.Generator().manual_seed(5)
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight += 0.3 * torch.randn(weight.shape, generator=generator, dtype=weight.dtype)
+    shaken(model)
     return model, batch, task
 
 

@@ -23,6 +23,7 @@ from explainer.runs.store import Draft, Store
 from explainer.runs.tape import VIEW, encode_view
 from explainer.tasks import make_task
 from explainer.theory.cell import attention_cell
+from tests.wild import shaken
 
 PROJECT = Path(__file__).resolve().parents[1]
 T, L, H, K, V = 11, 2, 3, 10, 13
@@ -35,10 +36,7 @@ def looked(**more: Any) -> CellRecord:
     )
     task = make_task(config)
     model = build(config, task.inputs, task.outputs)
-    generator = torch.Generator().manual_seed(5)
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight += 0.3 * torch.randn(weight.shape, generator=generator)
+    shaken(model)
     record = LENSES["cell"].look(model, task.batch(3), task)
     assert isinstance(record, CellRecord)
     return record

@@ -24,6 +24,7 @@ from explainer.records import LayersRecord, to_arrays
 from explainer.runs.store import Store
 from explainer.tasks import Batch, Task, make_task
 from explainer.theory.rollout import rollout
+from tests.wild import shaken
 
 PROJECT = Path(__file__).resolve().parents[1]
 T, L, H, K, V = 11, 2, 3, 10, 13
@@ -34,10 +35,7 @@ def setting(**more: Any) -> tuple[Transformer, Batch, Task]:
     task = make_task(RunConfig(model="transformer", **{**given, **more}))
     model = build(task.config, task.inputs, task.outputs)
     assert isinstance(model, Transformer)
-    generator = torch.Generator().manual_seed(5)
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight += 0.3 * torch.randn(weight.shape, generator=generator)
+    shaken(model)
     return model, task.batch(3), task
 
 

@@ -29,6 +29,7 @@ from explainer.theory import look_sizes
 from explainer.theory.cell import asked_head, head_question
 from explainer.theory.look_sizes import MAPS, look_bytes, maps_fit, pooling
 from explainer.training import Trainer
+from tests.wild import shaken
 
 LARGEST_VIEW = 8_000_000
 FLOOR = 4_000_000  # bytes of a peak below which nobody minds a factor
@@ -172,10 +173,7 @@ def wild(positions: str = "rotary", **more: Any) -> tuple[Any, Any, RunConfig]:
     )
     task = make_task(config)
     model = build(config, task.inputs, task.outputs)
-    generator = torch.Generator().manual_seed(5)
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight += 0.5 * torch.randn(weight.shape, generator=generator)
+    shaken(model, 0.5)
     return model, task, config
 
 

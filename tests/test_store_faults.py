@@ -25,10 +25,10 @@ from explainer.runs.claim import Claim
 from explainer.runs.client import Client
 from explainer.runs.database import FILE
 from explainer.runs.keeper import Keeper
-from explainer.runs.sharing import Viewer
 from explainer.runs.store import Draft, Listing, Store, StoreError
 from explainer.runs.supervisor import DEATHS, Supervisor
 from explainer.runs.tape_file import load_shipped
+from explainer.runs.viewer import Viewer
 from explainer.runs.worker import DAMAGED, UNUSABLE
 from explainer.runs.worker import main as worker_main
 from explainer.runs.workshop import Workshop

@@ -23,8 +23,9 @@ from explainer.player.assets import PLOTLY_ROUTE
 from explainer.player.routes import routes
 from explainer.runs.active import record
 from explainer.runs.client import Client
-from explainer.runs.sharing import Viewer, is_private
+from explainer.runs.sharing import is_private
 from explainer.runs.store import Store
+from explainer.runs.viewer import Viewer
 from explainer.sweep import Sweep
 from explainer.ui.access import OWNER_COOKIE
 from explainer.ui.places import ENTERED, PLACES, Place, places_for

@@ -254,15 +254,7 @@ class Ledger(Database):
             kinds: only these, for example ("metrics", "view:hidden").
             limit: at most so many.
         """
-        marks = "" if kinds is None else f" AND kind IN ({', '.join('?' * len(kinds))})"
-        rows = self.read(
-            f"SELECT run, seq, kind, step, body FROM chunks WHERE run = ? AND seq > ?{marks} ORDER BY seq LIMIT ?",
-            run,
-            after,
-            *(kinds or ()),
-            -1 if limit is None else limit,
-        )
-        return [Chunk(*row) for row in rows]
+        return [Chunk(*row) for row in self._after("body", run, after, kinds, limit)]
 
     def chunk(self, run: str, seq: int) -> Chunk | None:
         """One chunk by its number."""
@@ -271,37 +263,40 @@ class Ledger(Database):
 
     def chunk_at(self, run: str, kind: str, step: int) -> Chunk | None:
         """The chunk of a kind taken after exactly `step` updates."""
-        rows = self.read(
-            "SELECT run, seq, kind, step, body FROM chunks "
-            "WHERE run = ? AND kind = ? AND step = ? ORDER BY seq LIMIT 1",
-            run,
-            kind,
-            step,
-        )
+        rows = self._at("body", run, kind, step)
         return Chunk(*rows[0]) if rows else None
 
     def pieces(self, run: str, after: int = -1, kinds: Sequence[str] = (), limit: int | None = None) -> list[Piece]:
         """Where the chunks of some kinds with numbers above `after` are, in order; reads no bodies."""
-        rows = self.read(
-            f"SELECT run, seq, kind, step, LENGTH(body) FROM chunks WHERE run = ? AND seq > ? "
-            f"AND kind IN ({', '.join('?' * len(kinds))}) ORDER BY seq LIMIT ?",
-            run,
-            after,
-            *kinds,
-            -1 if limit is None else limit,
-        )
-        return [Piece(*row) for row in rows]
+        return [Piece(*row) for row in self._after("LENGTH(body)", run, after, kinds, limit)]
 
     def piece_at(self, run: str, kind: str, step: int) -> Piece | None:
         """Where the chunk of a kind is that was taken after exactly `step` updates."""
-        rows = self.read(
-            "SELECT run, seq, kind, step, LENGTH(body) FROM chunks "
+        rows = self._at("LENGTH(body)", run, kind, step)
+        return Piece(*rows[0]) if rows else None
+
+    def _after(
+        self, last: str, run: str, after: int, kinds: Sequence[str] | None, limit: int | None
+    ) -> list[tuple[Any, ...]]:
+        """Run, number, kind, step and `last` of the chunks with numbers above `after`, in order."""
+        marks = "" if kinds is None else f" AND kind IN ({', '.join('?' * len(kinds))})"
+        return self.read(
+            f"SELECT run, seq, kind, step, {last} FROM chunks WHERE run = ? AND seq > ?{marks} ORDER BY seq LIMIT ?",
+            run,
+            after,
+            *(kinds or ()),
+            -1 if limit is None else limit,
+        )
+
+    def _at(self, last: str, run: str, kind: str, step: int) -> list[tuple[Any, ...]]:
+        """Run, number, kind, step and `last` of the chunk of a kind taken after exactly `step` updates."""
+        return self.read(
+            f"SELECT run, seq, kind, step, {last} FROM chunks "
             "WHERE run = ? AND kind = ? AND step = ? ORDER BY seq LIMIT 1",
             run,
             kind,
             step,
         )
-        return Piece(*rows[0]) if rows else None
 
     def part(self, piece: Piece, start: int, length: int) -> bytes:
         """Bytes of a chunk's body from `start` on.

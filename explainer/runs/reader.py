@@ -8,9 +8,9 @@ from typing import Any
 
 from explainer.limits import limits
 from explainer.records import RECORDS
-from explainer.runs.sharing import Viewer
 from explainer.runs.store import Chunk, Listing, Piece, Run, Store, WorkerState
 from explainer.runs.tape import LARGEST_VIEW, VIEW, decode_view
+from explainer.runs.viewer import Viewer
 from explainer.surgery import Surgery
 
 LATEST = -1

@@ -14,9 +14,7 @@ from typing import Any
 
 from explainer.runs.database import Database
 from explainer.runs.rows import Run
-from explainer.runs.viewer import MOST_KEYS, Viewer, is_secret
-
-__all__ = ["MOST_KEYS", "ShareTable", "Viewer", "hidden_from", "is_private", "is_secret"]
+from explainer.runs.viewer import Viewer
 
 
 def is_private(run: Run) -> bool:
@@ -45,11 +43,10 @@ class ShareTable(Database):
         rows = self.read(f"SELECT id FROM runs WHERE id IN ({marks}) AND NOT ({hidden})", *runs, *values)
         return {run for (run,) in rows}
 
-    def hidden(self, viewer: Viewer, *statuses: str) -> set[str]:
-        """The ids of all runs that the viewer may not see, or of those of some statuses."""
+    def hidden(self, viewer: Viewer) -> set[str]:
+        """The ids of all runs that the viewer may not see."""
         hidden, values = hidden_from(viewer)
-        of_status = f" AND status IN ({', '.join('?' * len(statuses))})" if statuses else ""
-        return {run for (run,) in self.read(f"SELECT id FROM runs WHERE {hidden}{of_status}", *values, *statuses)}
+        return {run for (run,) in self.read(f"SELECT id FROM runs WHERE {hidden}", *values)}
 
     # -- owners of texts ----------------------------------------------------------------------
 

@@ -13,8 +13,9 @@ import streamlit as st
 from starlette.requests import Request
 
 from explainer.runs.reader import Reader
-from explainer.runs.sharing import MOST_KEYS, Viewer, is_private, is_secret
+from explainer.runs.sharing import is_private
 from explainer.runs.store import Run
+from explainer.runs.viewer import MOST_KEYS, Viewer, is_secret
 
 OWNER_COOKIE = "unrolled_owner"
 KEYS = "keys"
