@@ -334,7 +334,7 @@ def test_an_own_input_is_answered_at_any_step_and_nonsense_with_a_sentence(app: 
     box.press("Enter")
     expect(page.locator(".unrolled-player .note")).to_contain_text("number")
     expect(page.locator(".unrolled-player .note")).to_be_in_viewport(ratio=1)
-    page.wait_for_function(f"({columns})() === 30")
+    page.wait_for_function(f"() => ({columns})() === 30")
 
 
 def test_heads_answer_an_own_sequence_at_every_kept_moment_as_dots(app: str, visit: Visit) -> None:
@@ -342,7 +342,7 @@ def test_heads_answer_an_own_sequence_at_every_kept_moment_as_dots(app: str, vis
     plotted(page)
     score = "document.querySelector('figure[data-figure=\"score\"] .plot')"
     ends = f"{score}.layout.yaxis.range"
-    page.wait_for_function(f"() => {score}.data.some((trace) => trace.mode === 'lines' && trace.x?.length > 20)")
+    page.wait_for_function(f"() => {score}?.data?.some((trace) => trace.mode === 'lines' && trace.x?.length > 20)")
     box = page.get_by_role("textbox", name="Your own input")
     box.fill("0 3 1 2 0 3 1 2 0 3")
     box.press("Enter")
@@ -372,9 +372,9 @@ def test_a_pinned_moment_is_taken_off_the_later_ones(app: str, visit: Visit) -> 
     wait_for_step(page, "step == 0")
     page.get_by_role("button", name="Pin", exact=True).click()
     every = "() => [].concat(...document.querySelector('figure[data-figure=\"states\"] .plot').data[0].z.map((r) => Array.from(r)))"
-    page.wait_for_function(f"({every})().every((value) => value === 0)")
+    page.wait_for_function(f"() => ({every})().every((value) => value === 0)")
     page.get_by_role("slider", name="Training step").press("End")
-    page.wait_for_function(f"({every})().some((value) => Math.abs(value) > 0.1)")
+    page.wait_for_function(f"() => ({every})().some((value) => Math.abs(value) > 0.1)")
     values = [value for row in json.loads(picture(page, "states"))[0][2] for value in row]
     said = page.locator('figure[data-figure="states"] figcaption').text_content()
     assert said is not None
