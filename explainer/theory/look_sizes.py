@@ -229,7 +229,8 @@ def _positions_view(z: Sizes) -> int:
 
 def _cell_view(z: Sizes) -> int:
     heads = z.L * z.H if maps_fit(z.config, z.T) else 1
-    return BYTES * heads * z.T * (z.T + 3 * z.D // z.H) + 8 * z.T + _labels(z)
+    parts = BYTES * heads * z.T * 3 * (z.D // z.H)
+    return _wide(BYTES * heads * z.T**2 + parts + 8 * z.T, parts) + _labels(z)
 
 
 def _sites(z: Sizes) -> int:
