@@ -16,7 +16,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
-from explainer.theory.look_sizes import LookSize
+from explainer.theory.look_sizes import FORECAST_WINDOWS, LookSize
 from explainer.theory.sizes import BYTES, GATES, Architecture, flops_per_step, parameter_count
 
 Work = dict[str, float]
@@ -211,7 +211,6 @@ def memory_bytes(config: Trained, inputs: int, outputs: int, look: float = 0.0) 
 # -- reading validation data ----------------------------------------------------------------------
 
 FINAL_BATCHES = 8
-FORECAST_WINDOWS = 60
 GAPS = 24
 SEQUENCES, MOST_BATCHES, STEPS_A_BATCH = (32, 64), 4, 150
 
