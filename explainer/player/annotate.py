@@ -22,7 +22,7 @@ from explainer.figures.panel import Frame, Reel, labels_of
 from explainer.figures.subject import subject
 from explainer.player.kept import Kept
 from explainer.records import to_arrays
-from explainer.runs.moments import lacking
+from explainer.runs.moments import ask_to_fill, lacking
 from explainer.runs.rows import Piece, Run
 from explainer.runs.store import Store
 from explainer.runs.tape import LARGEST_VIEW, VIEW, decode_view, join_metrics
@@ -154,7 +154,8 @@ class Annotator:
                 soon(partial(self._ask_to_fill, key))
         if any((run.id, run.created, lens) in self._asking for lens in lenses):
             return True
-        return any(command.run == run.id and command.kind == "fill" for command in self.store.commands())
+        fills = {(command.run, command.value) for command in self.store.commands() if command.kind == "fill"}
+        return any((run.id, lens) in fills for lens in lenses)
 
     def _lacks(self, run: Run, lens: str) -> bool:
         if max(self.store.steps(run.id, VIEW + lens), default=-1) < run.step:
@@ -164,7 +165,7 @@ class Annotator:
     def _ask_to_fill(self, key: tuple[str, float, str]) -> None:
         run, _, lens = key
         try:
-            self.store.command(run, "fill", lens)
+            ask_to_fill(self.store, run, lens)
         finally:
             self._asking.discard(key)
 

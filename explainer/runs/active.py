@@ -16,7 +16,7 @@ from explainer.limits import limits, spoken
 from explainer.models.pieces import giving_way
 from explainer.runs.claim import Claim, Taken
 from explainer.runs.inputs import NO_PARENT
-from explainer.runs.moments import ask_to_fill
+from explainer.runs.moments import ask_to_fill, lacking
 from explainer.runs.recorder import Recorder
 from explainer.runs.store import Run, Store
 from explainer.runs.tape import decode, decode_event
@@ -188,8 +188,11 @@ class ActiveRun:
     def _look_back(self) -> None:
         """The lenses that a page waits for will see the kept moments for which there was no time."""
         run = self.store.run(self.id)
-        if self.recorder.pace.whole and run is not None:
-            ask_to_fill(self.store, run, self.recorder.viewer.awaited)
+        if not self.recorder.pace.whole or run is None:
+            return
+        for lens in self.recorder.viewer.awaited:
+            if lacking(self.store, run, lens):
+                ask_to_fill(self.store, self.id, lens)
 
 
 def describe(trainer: Trainer) -> dict[str, object]:

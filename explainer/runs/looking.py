@@ -82,7 +82,7 @@ class Looker:
         if self.looks:
             return self.look_next(busy)
         start, before = time.monotonic(), waited()
-        if not self._fills or start < self._fill_after:
+        if not self._fills or (busy and start < self._fill_after):
             return False
         command, fill = self._next_fill()
         try:
@@ -98,7 +98,7 @@ class Looker:
             self._filled(command)
         now = time.monotonic()
         taken = now - start - (waited() - before).wall
-        self._fill_after = now + taken * (1 / FILL_SHARE - 1) if busy else now
+        self._fill_after = now + taken * (1 / FILL_SHARE - 1)
         return True
 
     def _next_fill(self) -> tuple[int, Fill]:

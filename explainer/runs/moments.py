@@ -7,7 +7,7 @@ every machine, however slow a look is there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from explainer.records import RECORDS
 from explainer.runs.rows import Run
@@ -43,11 +43,11 @@ def moments(steps: int) -> tuple[int, ...]:
 
 
 def spread(steps: Sequence[int], most: int) -> list[int]:
-    """At most so many of some steps, evenly in their order, with the first and the last; fewer than two: the last."""
+    """At most so many of some steps, evenly in their order, with the first and the last; of a single one, the last."""
     if len(steps) <= most:
         return list(steps)
     if most < 2:
-        return list(steps[-1:])
+        return list(steps[-1:]) if most == 1 else []
     return [steps[round(place * (len(steps) - 1) / (most - 1))] for place in range(most)]
 
 
@@ -70,10 +70,8 @@ def lacking(store: Store, run: Run, lens: str) -> list[int]:
     return spread(missing, max(places - len(seen), int(kept[-1] not in seen)))
 
 
-def ask_to_fill(store: Store, run: Run, lenses: Iterable[str]) -> None:
-    """Ask the worker, once, for what lenses have not seen of a run's kept moments."""
+def ask_to_fill(store: Store, run: str, lens: str) -> None:
+    """Ask the worker for what a lens has not seen of a run's kept moments, unless it is asked already."""
     with store.transaction():
-        asked = {(command.run, command.value) for command in store.commands() if command.kind == "fill"}
-        for lens in dict.fromkeys(lenses):
-            if (run.id, lens) not in asked and lacking(store, run, lens):
-                store.command(run.id, "fill", lens)
+        if ("fill", run, lens) not in {(command.kind, command.run, command.value) for command in store.commands()}:
+            store.command(run, "fill", lens)
