@@ -200,6 +200,7 @@ def whole_run(sample: Sample) -> Measured:
 
 def _trained(folder: Path, sample: Sample) -> None:
     from explainer.runs.active import record
+    from explainer.runs.looking import Looker
     from explainer.runs.store import Store
 
     store = Store(folder)
@@ -209,6 +210,10 @@ def _trained(folder: Path, sample: Sample) -> None:
     store.create("run", prepared.config, owner="", lenses=sample.lenses, data=prepared.digest)
     for _ in record(store, "run"):
         pass
+    looker = Looker(store, lambda _: None)
+    for command in store.commands():  # what there was no time to look at
+        for _ in looker.fill(command.run, command.value):
+            pass
     store.close()
 
 

@@ -193,6 +193,11 @@ class Grid:
         self._extend(steps + 1)
         return bisect_left(self._points, steps + 1)
 
+    def before(self, step: int) -> list[int]:
+        """The points below `step`."""
+        self._extend(step)
+        return self._points[: bisect_left(self._points, step)]
+
     def _extend(self, step: int) -> None:
         while self._points[-1] < step:
             last = self._points[-1]
