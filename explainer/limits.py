@@ -20,6 +20,7 @@ from explainer.theory.costs import (
     tape_bytes,
     update_seconds,
 )
+from explainer.theory.look_costs import look_seconds
 from explainer.theory.look_sizes import look_bytes
 from explainer.theory.sizes import BYTES, parameter_count
 
@@ -148,7 +149,8 @@ def estimate(
     look = max((size.peak for size in looks), default=0)
     updates = RECORDED * config.steps * update_seconds(config, inputs, outputs, device)
     parameters = parameter_count(config, inputs, outputs)
-    looking = looking_seconds(config, updates, looks, BYTES * parameters if whole else 0)
+    each = [look_seconds(config, lens, inputs, outputs) for lens in lenses]
+    looking = looking_seconds(config, updates, looks, each, BYTES * parameters if whole else 0)
     seconds = updates + reading_seconds(config, inputs, outputs, device) + looking
     return Estimate(
         parameters=parameters,
