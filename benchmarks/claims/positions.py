@@ -47,7 +47,7 @@ ANSWERS: Answers = {
             Claim("[43 %] of the dimensions", lambda lab, asked: still_share(sinusoidal_bug(T, D, kind="double_step"))),
             Claim("([2 %] in the right table)", lambda lab, asked: still_share(sinusoidal(T, D))),
             Claim("differ by up to [9.1]", lambda lab, asked: offset_error(sinusoidal_bug(T, D, kind="other_exponent"))),
-            Claim("largest value is to be [64]", lambda lab, asked: dot_kernel(sinusoidal(T, D)).max()),
+            Claim("the largest is to be [64]", lambda lab, asked: dot_kernel(sinusoidal(T, D)).max()),
         ),
         given={"512 positions": "T of the address"},
     ),
