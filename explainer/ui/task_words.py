@@ -62,7 +62,7 @@ def _adding(config: RunConfig) -> TaskWords:
         states="Once the sum is learnt, the state changes at the two starred columns and changes less between them",
         counted="only the last step counts",
         guess="of guessing the mean sum, 1, every time",
-        attention="The last position has to find the two starred numbers. None comes twice, so there is nothing to find by its likeness.",
+        attention="The last position has to find the two starred numbers. No number comes twice, so there is nothing to find by its likeness.",
     )
 
 
@@ -195,16 +195,20 @@ def label_of(name: str, label: str, task: str) -> str:
     return "Delay" if (name, task) == ("length", "copy") else label
 
 
+HELP = {
+    "copy": {
+        "length": "steps of waiting between the ten symbols and the signal to say them; the sequence has 20 more",
+        "symbols": "how many different symbols there are to copy",
+    },
+    "adding": {"length": "T, how many numbers a sequence has"},
+    "repeat": {"length": "T, tokens of a sequence", "symbols": "how many different symbols there are"},
+    "flipflop": {"length": "T, steps of a sequence"},
+    "text": {"length": "T, characters of a sequence"},
+    "forecast": {"length": "T, values of a sequence"},
+}
+"""Of each task what a control's help says, where that is not the same for all."""
+
+
 def help_of(name: str, task: str) -> str:
     """What a control's help says while `task` is chosen."""
-    of_task = {
-        (
-            "length",
-            "copy",
-        ): "steps of waiting between the ten symbols and the signal to say them; the sequence has 20 more",
-        ("length", "forecast"): "T, values that the network reads before it is judged",
-        ("length", "text"): "T, characters of a sequence",
-        ("symbols", "copy"): "how many different symbols there are to copy",
-        ("symbols", "repeat"): "how many different symbols there are",
-    }
-    return of_task.get((name, task), str(KNOBS[name].metadata["meaning"]))
+    return HELP.get(task, {}).get(name, str(KNOBS[name].metadata["meaning"]))
