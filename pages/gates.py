@@ -11,7 +11,7 @@ from explainer.figures.subject import subject
 from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.runs.store import Run
-from explainer.theory.variables import variables
+from explainer.theory.variables import called, variables
 from explainer.ui.backend import annotator, client, runs_of
 from explainer.ui.lesson import Lesson, example_input, open_lesson, theme, tracks, transport
 from explainer.ui.places import address
@@ -141,7 +141,7 @@ if runs:
         selections={
             "gate": ("Gate", [f"{name.capitalize()} gate" for name in GATES[config.model]]),
             "layer": ("Layer", config.layers),
-            "variable": ("Variable", list(variables(config.task, config.bits))),
+            "variable": ("Variable", [called(name) for name in variables(config.task, config.bits)]),
         },
         start={"gate": [f"{name} gate" for name in GATES[config.model]].index(KEEPS[config.model])},
         ask=example_input(config, runs[0].meta),

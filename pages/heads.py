@@ -44,7 +44,7 @@ This network learns {words.name}. {words.asks} {words.attention}
 {twice} **by chance** (dashed, of the chosen head): even attention, or the same head when some {token}s have changed places. A head
   has a role by a score of at least 0.5 that is at least twice its level.
 - **Position-only score**: 1 if the head looks at the same places whatever stands there, as even attention does too; less if it reads what stands there.
-- **Entropy**: how widely it spreads its attention. **Distance**: how far back it looks.
+- **Entropy**: how widely it spreads its attention. **Mean distance**: how far back it looks.
 - **Δloss without the head**: what the others cannot make good when its output is set to zero. A score says what a head *looks at*, and this what
   it is *good for*. A whisker is two standard errors long, over the sequences of the batch.
 
@@ -71,7 +71,7 @@ $$
 $$
 \text{position-only} = 1 - \frac{1}{2BT} \sum_{b,t,s} \bigl| A^{(b)}_{ts} - \bar A_{ts} \bigr|, \qquad
 \text{entropy} = -\frac{1}{T} \sum_{t,s} A_{ts} \ln A_{ts}, \qquad
-\text{distance} = \frac{1}{T} \sum_{t,s} A_{ts}\,(t-s) .
+\text{mean distance} = \frac{1}{T} \sum_{t,s} A_{ts}\,(t-s) .
 $$
 
 The first three are of Olsson et al. 2022 (the first one as *prefix matching*), the fourth is one minus the variability of Vig & Belinkov 2019: each term is the total variation between one

@@ -134,6 +134,7 @@ def memories(outcomes: Sequence[Outcome], score: str) -> list[Memory]:
         Memory(
             model=outcome.config.model,
             length=outcome.config.total_length,
+            delay=outcome.config.length if outcome.config.task == "copy" else 0,
             lag=memory_lag(outcome.config.task, outcome.config.length),
             score=scored(outcome, score),
             first=outcome.first.get("reach"),

@@ -104,9 +104,9 @@ EXPERIMENTS = (
         "average, and 0.87 at each of 39 steps leaves little: 0.02 is measured where ρ³⁹ = 1. A little less than 1, often enough.",
     ),
     Experiment(
-        "Play the GRU's tape and watch its longest eigenvalue, at the last step. Where does it go when the loss falls?",
+        "Play the GRU's tape and watch its eigenvalue farthest from 0, at the last step. Where does it go when the loss falls?",
         {"network": "2", "step": "185"},
-        "To 1. It is 0.65 at step 0, 0.84 at step 50 and 1.01 at step 185, when the sum is nearly learnt: a direction in which the "
+        "To 1. Its absolute value is 0.65 at step 0, 0.84 at step 50 and 1.01 at step 185, when the sum is nearly learnt: a direction in which the "
         "state is kept. Over the last 39 steps the measured gradient goes from 4·10⁻⁸ to 0.17. The network at rest knows little of it "
         "(0.01): the gates open where they need to.",
     ),

@@ -30,7 +30,7 @@ sine and the cosine of the position, at a frequency of its own. Read the pairs a
 round in 2π = 6.28 positions, each further one more slowly; with a base of 10,000 the last of many hardly moves. No two positions show the same time.
 
 Play the bar. The hands turn, and the curve beside the square map slides without changing its shape: the dot product
-of two positions depends on **how far apart they are** and not on where they stand. That is what a head needs to learn
+of two positions depends on **how far apart they are** (the offset $m - n$) and not on where they stand. That is what a head needs to learn
 "the token three back" once and use it everywhere.
 
 It works only because sine and cosine of a pair share **one** frequency. Many tutorials compute the exponent from an
@@ -99,7 +99,7 @@ with one matrix $M_k \in \mathbb{R}^{D \times D}$ for all $p$: it turns every pa
 
 **The bugs.** With $j = 0, 2, \dots, D-2$ already stepping by two, *doubled exponent* takes $b^{-2j/D}$ for both:
 wavelengths up to almost $2\pi b^2$. *Cosine differs* takes $b^{-2j/D}$ for the sine and $b^{-2(j+1)/D}$ for the
-cosine: then $\sin^2 + \cos^2 \ne 1$. The **largest difference** between products at one distance is $\max_{m,n} |G_{mn} - G_{0,|m-n|}|$ of
+cosine: then $\sin^2 + \cos^2 \ne 1$. The **largest difference between products at one offset** is $\max_{m,n} |G_{mn} - G_{0,|m-n|}|$ of
 $G = \mathrm{PE}\,\mathrm{PE}^\top$. A dimension **hardly moves** if its standard deviation over the $T$ positions is below
 0.001.
 """,
@@ -190,11 +190,11 @@ CODE = {
 
 EXPERIMENTS = (
     Experiment(
-        "512 positions, 128 dimensions, and the exponent doubled. The product still depends on the distance alone. What breaks?",
+        "512 positions, 128 dimensions, and the exponent doubled. The product still depends on the offset alone. What breaks?",
         {"T": "512", "D": "128", "code": "doubled exponent"},
         "The wavelengths: the longest is 4.7e8 positions instead of 54,410, and 43 % of the dimensions hardly move over "
-        "512 positions (2 % in the right table). A test of the distance alone does not find this bug. With another "
-        "exponent for the cosine products at one distance differ by up to 9.1, where the largest is to be 64.",
+        "512 positions (2 % in the right table). A test of the offset alone does not find this bug. With another "
+        "exponent for the cosine products at one offset differ by up to 9.1, where the largest is to be 64.",
     ),
     Experiment(
         "Rotary with a base of 10, 256 positions, all ones. Does the score tell far from near?",

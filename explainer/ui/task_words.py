@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from explainer.config import KNOBS, RunConfig
 from explainer.theory.baselines import RECALLED
-from explainer.theory.variables import variables
+from explainer.theory.variables import called, variables
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def listed(names: Sequence[str], last: str = "and") -> str:
 
 def rules_of(config: RunConfig) -> str:
     """The variables that a rule without a network can read off a sequence of this task, as a list in a sentence."""
-    return listed([f"“{name}”" for name in variables(config.task, config.bits)], "or")
+    return listed([f"“{called(name)}”" for name in variables(config.task, config.bits)], "or")
 
 
 def shape_of_memories(bits: int) -> str:
