@@ -33,6 +33,11 @@ def explain(base: RunConfig, recorded: bool) -> str:
         else "the first of the two starred numbers stands somewhere in the first half, so on average it was read "
         f"{memory_lag('adding', 20):g} steps before the end of a sequence of 20"
     )
+    asks = (
+        "Ten symbols are read, and after a delay they are to be said again in their order."
+        if base.task == "copy"
+        else "Of T numbers two carry a star, one in each half, and the answer after the last one is their sum."
+    )
     within = gates = reached = ""
     if recorded:
         within = " For the plain RNN that is nearly the whole story: it learns lags within its horizon, half learns the next one, and nothing beyond."
@@ -50,7 +55,7 @@ can be learnt, and what little gradient arrives opens them. See the second chart
 Gates are numbers that can be learnt: see in the second chart whether the gradient of an LSTM or a GRU reaches further back after training (dotted).
 """
     return f"""
-The networks learn {words.name}. {words.asks}
+The networks learn {words.name}. {asks}
 
 Every point of the first chart is a run of its own: the same network, the same number of updates, another sequence length. Below the length stands the **lag**, the
 steps between reading something and having to say it: {lag}. The height says how much of the loss of a guesser without memory is gone: 1 is perfect, 0 is nothing learnt.
@@ -113,7 +118,7 @@ EXPERIMENTS = (
     ),
 )
 
-SCORES = {"loss": "Loss explained", "right": "Right answers"}
+SCORES = {"loss": "Loss that is gone", "right": "Right answers"}
 RIGHT = {"copy": "recall accuracy", "adding": f"answers within {ADDING_TOLERANCE}"}
 
 page = SweepPage(
@@ -198,10 +203,10 @@ def draw(outcomes: Sequence[Outcome]) -> None:
     if score == "loss":
         axis, baseline, name = "share of the loss that is gone", 0.0, "a guesser without memory"
     elif config.task == "copy":
-        axis, baseline, name = "share of symbols recalled", chance(config.symbols), "guessing any symbol"
+        axis, baseline, name = "right answers: share of symbols recalled", chance(config.symbols), "guessing any symbol"
     else:
         axis, baseline, name = (
-            RIGHT["adding"],
+            f"right answers: share within {ADDING_TOLERANCE}",
             adding_constant_within(ADDING_TOLERANCE),
             "guessing the mean sum",
         )

@@ -139,7 +139,7 @@ def test_each_text_says_what_the_run_learns() -> None:
         if name != "extrapolation":  # it has one task, which its first paragraph names
             words = words_of(config)
             assert words.name in text, (name, config.task)
-            assert words.asks in text, (name, config.task)
+            assert name == "horizon" or words.asks in text, (name, config.task)  # its runs have several lengths
             assert re.search(OF_TASK[config.task], text), (name, config.task)
 
 

@@ -23,6 +23,7 @@ from explainer.theory.jacobian import gradient_horizon
 SHARE = 0.01
 SIZES = (16, 11, 7, 5, 4)  # where networks stand on one point, all of them are seen
 SYMBOLS = {"rnn": "square", "rnn_relu": "triangle-up", "lstm": "diamond", "gru": "circle", "transformer": "star"}
+MARGIN = {"l": 58, "r": 14, "t": 10, "b": 64}  # two lines of ticks
 FLOOR = 1e-9  # of the gradient's share on its chart
 NO_GRADIENT = "No gradient can be followed: at the loss, or on the way back, it is 0 or not a finite number."
 
@@ -127,6 +128,7 @@ def accuracy_panel(
                     {"xref": "paper", "x": 1, "xanchor": "right", "y": baseline, "yanchor": "bottom"}
                     | {"showarrow": False, "text": baseline_name, "font": {"size": 11, "color": shade.muted}}
                 ],
+                margin=MARGIN,
                 showlegend=True,
             ),
         },
@@ -244,6 +246,7 @@ def trained_panel(memories: Sequence[Memory], theme: str, baseline: float, *, sp
                 xaxis={"title": {"text": f"{_asked(memories)}; below it the lag (filled: learnt)"}, "type": "log"}
                 | _ticks(memories),
                 yaxis={"title": {"text": "gradient's horizon in steps"}, "type": "log"} | _steps_axis(lags),
+                margin=MARGIN,
             ),
         },
         reading=trained_reading(memories, baseline),
