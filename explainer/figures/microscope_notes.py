@@ -164,7 +164,7 @@ def matrix_reading(record: MicroscopeRecord, name: str, way: int, layer: int) ->
     P = len(record.at)
     inside = np.tri(P, dtype=bool)
     norms = record.norms[way, layer]
-    said = f"{name}, {WORDS[record.ways[way]]}"
+    said = f"{name}, gradient of {WORDS[record.ways[way]]}"
     usable = inside & np.isfinite(norms) & (norms > 0)
     cells, zeros = counted(int(inside.sum()), "cell"), int((inside & (norms == 0)).sum())
     bad = int((inside & ~np.isfinite(norms)).sum())
