@@ -14,7 +14,6 @@ from explainer.ui.places import address
 from explainer.ui.source import source_of
 from explainer.ui.words import literal
 
-
 OF_THEIR_OWN = "Each opens the page on a run of its own, whatever is shown above: the one that the page opens with, changed as the question says."
 
 
