@@ -58,13 +58,17 @@ MATH = r"""
 One step without input is a map of the state to itself, $s_{t} = F(s_{t-1})$ with $F(s) = \mathrm{cell}(x = 0,\, s)$; $s$ is $h \in \mathbb{R}^N$, and for
 an LSTM $(h, c) \in \mathbb{R}^{2N}$. Fixed points are where
 
-$$q(s) = \tfrac{1}{2} \lVert F(s) - s \rVert^2 = 0 .$$
+$$
+q(s) = \tfrac{1}{2} \lVert F(s) - s \rVert^2 = 0 .
+$$
 
 **The search** (Sussillo & Barak 2013, section 2; Golub & Sussillo 2018) starts from up to 1024 states that the network
 passes through (fewer where the state is large), half of them midpoints of two, all with noise. Each goes down $q$ by Levenberg and Marquardt's method: with $g = F(s) - s$ and
 $A = \partial F / \partial s - I$,
 
-$$\bigl( A^\top A + \mu I \bigr) \, d = -A^\top g, \qquad s \leftarrow s + d \ \text{ if that lowers } q,$$
+$$
+\bigl( A^\top A + \mu I \bigr) \, d = -A^\top g, \qquad s \leftarrow s + d \ \text{ if that lowers } q,
+$$
 
 $\mu$ being lowered after a success and raised else. $q < 10^{-20}$ counts as **fixed** (the state moves by less than $2 \cdot 10^{-10}$ a step),
 $q < 10^{-5}$ at the end of 40 rounds as a **slow point** (less than $0.0045$ a step). Points closer than a hundredth of the states' spread are one; those
@@ -72,7 +76,9 @@ three times as far out as the network ever goes are dropped. A search can miss p
 
 **Around a point** $s^*$ a small distance $\delta$ follows the linear map
 
-$$\delta_{t} = J \, \delta_{t-1}, \qquad J = \frac{\partial F}{\partial s} \Big|_{s^*} .$$
+$$
+\delta_{t} = J \, \delta_{t-1}, \qquad J = \frac{\partial F}{\partial s} \Big|_{s^*} .
+$$
 
 Every eigenvalue of $J$ with $|\lambda| < 1$ is a direction in which the state comes back, halving the distance in $\ln \frac12 / \ln |\lambda|$ steps; every one with
 $|\lambda| > 1$ is a way out. All inside the circle: **stable**; at least one outside: **unstable**; none outside, but at least one on it: **neutral**. A length counts as 1

@@ -28,15 +28,15 @@ def explain(config: RunConfig) -> str:
 Each **column** of the large picture is one moment of reading; what was read stands below it. Each **row** is one
 hidden unit. The colour is the unit's value: blue below zero, orange above. {elsewhere}
 
-This network learns {words.name}. {words.asks} {words.memory} Drag the bar to step 0: what is read leaves its mark, and
-the mark soon fades. Then drag it to the end. {words.states}.
+This network learns {words.name}. {words.asks} {words.memory} Drag the bar to step 0: what is read leaves a mark, which
+mostly soon fades. Then drag it to the end. {words.states}.
 
 The **path** shows the same columns as points in a plane: the two directions in which the states of all recorded
 steps vary most. The plane is the same for every training step, so what moves is the network. Where the path takes a long stride,
 what was read there changed the state a lot.
 
-The lower pictures say what the memory is good for: the **output** beside the target ({words.counted}), and the **loss**. The
-dotted lines in it are the losses {words.guess}: a network has learnt to use its memory only where it is below.
+The lower pictures say what the memory is good for: the **output** beside the target ({words.counted}), and the **loss**.
+What is dotted in it is the loss {words.guess}: a network that uses its memory gets below.
 """
 
 

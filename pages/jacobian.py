@@ -73,7 +73,9 @@ $$
 For a plain network $J_t = D_t W_{hh}$ with $D_t = \mathrm{diag}\,\phi'(a_t)$ (Pascanu, Mikolov, Bengio 2013, section 2). With
 $D = I$ it is the same matrix at every step, and
 
-$$\rho^k \leq \lVert W_{hh}^k \rVert_2 \leq \sigma_{\max}^k, \qquad \lVert W_{hh}^k \rVert_2^{1/k} \to \rho .$$
+$$
+\rho^k \leq \lVert W_{hh}^k \rVert_2 \leq \sigma_{\max}^k, \qquad \lVert W_{hh}^k \rVert_2^{1/k} \to \rho .
+$$
 
 The upper bound holds for tanh and ReLU as well, since $0 \leq \phi' \leq 1$: $\sigma_{\max} < 1$ is enough for vanishing. $\rho$ bounds nothing once the
 $D_t$ differ: $\rho(D_T W D_{T-1} W \cdots)$ can be smaller or larger than $\prod_t \rho(D_t W)$.

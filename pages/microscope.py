@@ -66,7 +66,9 @@ $L_t$ alone, and a single backward pass of $\sum_t L_t^{(t)}$ leaves $\partial L
 **Along $c$, or by way of $h$.** In an LSTM $c_k = f_k \odot c_{k-1} + i_k \odot g_k$, $h_k = o_k \odot \tanh c_k$, and the gates at $k$
 depend on $h_{k-1}$. The chain rule from $L_t$ to $c_k$ is a sum over ways. The one that never leaves the cell state is
 
-$$\Bigl(\frac{\partial L_t}{\partial c_k}\Bigr)_{\!c} = \frac{\partial L_t}{\partial c_t} \odot f_t \odot f_{t-1} \odot \cdots \odot f_{k+1} ,$$
+$$
+\Bigl(\frac{\partial L_t}{\partial c_k}\Bigr)_{\!c} = \frac{\partial L_t}{\partial c_t} \odot f_t \odot f_{t-1} \odot \cdots \odot f_{k+1} ,
+$$
 
 which is all that the LSTM's inventors let through (Hochreiter & Schmidhuber 1997, who cut the gradient elsewhere; the forget gate is
 of Gers et al. 2000). *By way of $h$* is the rest, $\partial L_t / \partial c_k$ less that: every way that passes through some $h$ in between.

@@ -78,13 +78,17 @@ the operation stays in every forward pass, and its parent's loss is drawn beside
 MATH = r"""
 With $f_\theta$ the network and $L$ the mean loss of the sequences looked at, a bar is
 
-$$\Delta_k = L\bigl(f_\theta \mid u_k := 0\bigr) - L(f_\theta), \qquad u_k = h_{t,k} \text{ for all } t, \text{ or all that head } k \text{ reads.}$$
+$$
+\Delta_k = L\bigl(f_\theta \mid u_k := 0\bigr) - L(f_\theta), \qquad u_k = h_{t,k} \text{ for all } t, \text{ or all that head } k \text{ reads.}
+$$
 
 Sequences of a batch do not touch each other, so the batch is repeated once for each $k$, and one forward pass gives all bars.
 
 **Errors.** Sequence $i$ has $b_i$ positions that count, and $a_i$ is the sum of $\ell' - \ell$ over them, the same sequence with and without. Then
 
-$$\Delta = \frac{\sum_i a_i}{\sum_i b_i}, \qquad \text{SE} = \frac{1}{\sum_i b_i} \sqrt{\frac{n}{n-1} \Bigl(1 + \frac nm\Bigr) \sum_i (a_i - \Delta\, b_i)^2} .$$
+$$
+\Delta = \frac{\sum_i a_i}{\sum_i b_i}, \qquad \text{SE} = \frac{1}{\sum_i b_i} \sqrt{\frac{n}{n-1} \Bigl(1 + \frac nm\Bigr) \sum_i (a_i - \Delta\, b_i)^2} .
+$$
 
 For $n$ sequences drawn anew $m = \infty$. A text or a series holds only $m$ windows that do not overlap, however many are drawn. "91 ± 7 times" is the
 same formula with the losses operated as $a_i$ and untouched as $b_i$ (the delta method); a ratio is said only where the untouched loss is more than five
