@@ -262,7 +262,7 @@ def test_one_block_with_a_liking_has_a_high_score_and_no_role(seed: int) -> None
     assert score > 0.5
     assert by_chance > 0.9 * score
     assert roles_of(record) == [""]
-    assert head_notes.heads_reading(record).startswith("The only head has no role (prefix matching 0.")
+    assert head_notes.heads_reading(record).startswith("The only head has no role (induction score 0.")
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

@@ -14,6 +14,8 @@ from explainer.ui.places import address
 from explainer.ui.source import source_of
 from explainer.ui.words import literal
 
+OF_THEIR_OWN = "Each opens the page on a run of its own, whatever is shown above: the one that the page opens with, changed as the question says."
+
 
 @dataclass(frozen=True)
 class Experiment:
@@ -67,6 +69,7 @@ def words_below(
                 st.code(source_of(path, name), language="python")
     if tabs[3].open:
         with tabs[3]:
+            st.caption(OF_THEIR_OWN)
             for number, experiment in enumerate(experiments):
                 st.markdown(f"**{number + 1}.** {experiment.question}")
                 with st.container(horizontal=True, vertical_alignment="center"):
