@@ -171,7 +171,7 @@ def test_even_attention_is_what_it_is_by_a_loop(monkeypatch: pytest.MonkeyPatch)
         score, by_chance = found[name]
         assert score == pytest.approx(np.mean(shares[name]), rel=1e-6)
         assert by_chance == pytest.approx(score, rel=0.25)
-        assert by_chance >= score - 1e-9
+        assert by_chance >= score * (1 - 1e-6)  # both are float32
 
 
 @pytest.mark.parametrize("name", RULES)
