@@ -12,7 +12,7 @@ from explainer.player import play
 from explainer.runs.store import Run
 from explainer.theory.variables import variables
 from explainer.ui.backend import annotator, client, runs_of
-from explainer.ui.lesson import Lesson, example_input, open_lesson, theme, tracks, transport
+from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
 from explainer.ui.places import address
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.words import literal
@@ -130,7 +130,7 @@ if runs:
             "layer": ("Layer", config.layers),
             "variable": ("Variable", list(variables(config.task, config.bits))),
         },
-        ask=example_input(config, runs[0].meta),
+        ask=example_inputs(runs[0]),
     )
 else:
     st.info("Nothing is recorded yet. Press Train.")
@@ -144,7 +144,7 @@ def elsewhere(run: Run) -> None:
         with st.container(width=300):
             text = st.text_input(
                 "Text",
-                example_input(run.config, run.meta),
+                next(iter(example_inputs(run)), ""),
                 max_chars=200,
                 key=f"pattern-text{run.config.data[:8]}",  # its own for each text: its letters are that text's
                 help="The network reads it from its start",
