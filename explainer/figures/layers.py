@@ -85,8 +85,7 @@ def lens_panel(run: Mapping[str, Any], theme: str, *, span: int = 12, height: in
             "layout": layout(
                 theme,
                 xaxis={"title": {"text": "position t, and its token"}, "showgrid": False, "tickmode": "array"},
-                yaxis={"type": "category", "showgrid": False, "range": [-0.5, len(rows) + 0.5]}
-                | {"categoryorder": "array", "categoryarray": [*rows, RIGHT]},
+                yaxis={"type": "category", "showgrid": False, "range": [-0.5, len(rows) + 0.5]},
                 margin={"l": 92, "r": 14, "t": 6, "b": 44},
             ),
         },

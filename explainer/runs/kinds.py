@@ -5,9 +5,22 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 
-from explainer.data import SUNSPOTS, Seen, about_input, data_digest, default_text, passages, seen_of, typed_examples
+from explainer.data import (
+    SUNSPOTS,
+    Seen,
+    about_input,
+    data_digest,
+    default_text,
+    passages,
+    period_of,
+    periods,
+    repeated_words,
+    seen_of,
+    typed_examples,
+)
 from explainer.runs.rows import Run
 from explainer.runs.store import Store
+from explainer.runs.tape import VIEW, decode_view
 
 KEPT = 32  # texts and series of which it is kept what training shows, some 30 kB each
 OWN_QUESTIONS = frozenset({"pattern", "beyond"})
@@ -62,3 +75,16 @@ def _body(store: Store, run: Run) -> str | None:
     if run.config.data or run.data != data_digest(run.config):
         return store.text(run.data)
     return default_text() if run.config.task == "text" else SUNSPOTS.to_text()
+
+
+def shown_words(store: Store, run: Run) -> str:
+    """What a run learns, in a sentence about the repeated sequence that its recorded pictures of attention show; else about another example."""
+    kind = f"{VIEW}attention"
+    last = max(store.steps(run.id, kind), default=None)
+    chunk = None if last is None or run.config.task != "repeat" else store.chunk_at(run.id, kind, last)
+    if chunk is not None:
+        symbols = decode_view("attention", chunk.body).tokens
+        period = period_of(symbols, *periods(len(symbols)))
+        if period is not None:
+            return repeated_words(symbols, period)
+    return str(run.meta.get("example", ""))
