@@ -15,7 +15,7 @@ from explainer.figures.panel import Frame, Reel
 from explainer.player.answers import Looked, look_answer
 from explainer.runs.kinds import said_of
 from explainer.runs.store import Store
-from explainer.runs.tape import decode
+from explainer.runs.tape import decode, decode_view
 from explainer.tasks import make_task
 from explainer.ui import backend
 from explainer.ui.lesson import example_inputs
@@ -152,3 +152,16 @@ def test_what_training_shows_of_an_own_text_is_kept_and_of_one_that_is_gone_is_n
     assert {"春眠不觉晓，处处闻啼鸟。", "夜来风雨声，花落知多少。"} >= set(suggested) > set()
     assert make_task(own.config, text).read(suggested[0]).x.shape == (1, len(suggested[0]))
     assert example_inputs(run)[0].isascii(), "each run has examples of its own text"
+
+
+def test_home_says_in_a_sentence_what_the_sequence_in_its_picture_is(store: Store) -> None:
+    app = opened("home.py")
+    view = store.chunk_at("lesson-attention", "view:attention", 800)
+    assert view is not None
+    tokens = decode_view("attention", view.body).tokens
+    period = next(p for p in range(12, 25) if all(tokens[t] == tokens[t - p] for t in range(p, 48)))
+    assert any(
+        f"The {period} symbols {' '.join(tokens[:period])} come once and then again in the same order: "
+        f"after {tokens[0]} {tokens[1]} the next symbol is {tokens[2]}." == caption.value.replace("\\", "")
+        for caption in app.caption
+    )
