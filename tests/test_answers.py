@@ -198,6 +198,26 @@ def test_the_horizon_page_answers_an_own_sequence_that_the_address_has(worked: S
     assert "input" not in app.query_params
 
 
+def test_one_example_is_of_the_kind_of_every_length_and_what_is_not_is_said_of_each(worked: Store) -> None:
+    number = trained(worked, ADDING, length=(5, 7))
+    app = opened("horizon", sweep=number, input="0.3* 0.8*")
+    notes = [each.value.replace("\\", "") for each in app.caption]
+    for length in (5, 7):
+        assert any(
+            f"Trained at T = {length}: Unlike in training, your input has 2 numbers instead of {length}:" in note
+            for note in notes
+        )
+    app.button(key="horizon-own-example").click().run()
+    assert not app.exception
+    assert "…" in app.text_area(key="horizon-own").value
+    notes = [each.value.replace("\\", "") for each in app.caption]
+    assert not any("Unlike" in note for note in notes)
+    typed = len(app.text_area(key="horizon-own").value.split()) - 1
+    for length in (5, 7):
+        stands = f"{length - typed} number{'s' * (length - typed != 1)}"
+        assert f"Trained at T = {length}: “…” stands for {stands}, drawn as in training." in notes
+
+
 def test_a_sweep_of_which_nothing_has_ended_says_so(worked: Store) -> None:
     sweep = Sweep(base=ADDING, axes=(("length", (5, 7)),))
     number = backend.client().submit_sweep(sweep, "me", ["reach"])
