@@ -245,21 +245,31 @@ def test_values_that_are_drawn_are_spread_as_in_training() -> None:
 
 
 @pytest.mark.parametrize("text", ["1,5 … 2", "… x", "1_0* …", "1,234.5* …", "½* …"])
-def test_a_gap_beside_what_is_no_number_is_refused_or_read_as_written(text: str) -> None:
-    try:
-        found = read_marked(text, 9, seed=0)
-    except ValueError:
-        return
-    assert found.values[0] in (1.0, 1.5), found
+def test_a_gap_beside_what_is_no_number_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"more than one way|is not a number"):
+        read_marked(text, 9, seed=0)
 
 
-@pytest.mark.parametrize("lens", LENSES)
-@pytest.mark.parametrize("model", ["gru", "transformer"])
-@pytest.mark.parametrize("task", ["adding", "repeat", "flipflop", "text", "forecast"])
-def test_an_input_that_is_longer_than_those_of_training_is_seen_whole(lens: str, model: str, task: str) -> None:
+def longer(lens: str, model: str, task: str) -> RunConfig | None:
+    """A run that the lens can be asked about with an input."""
     config = RunConfig(task=task, length=8, model=model, width=12, heads=3, layers=1, positions="alibi", symbols=5)
-    if not LENSES[lens].suits(config) or LENSES[lens].answer is not None:
-        pytest.skip("not asked with an input")
+    return config if LENSES[lens].suits(config) and LENSES[lens].answer is None else None
+
+
+LONGER = [
+    (lens, config)
+    for lens in LENSES
+    for model in ("gru", "transformer")
+    for task in ("adding", "repeat", "flipflop", "text", "forecast")
+    if (config := longer(lens, model, task)) is not None
+]
+
+
+@pytest.mark.parametrize(
+    ("lens", "config"), LONGER, ids=[f"{lens} {config.model} {config.task}" for lens, config in LONGER]
+)
+def test_an_input_that_is_longer_than_those_of_training_is_seen_whole(lens: str, config: RunConfig) -> None:
+    task = config.task
     made = make_task(config)
     batch = made.read(" ".join(made.axis(made.batch(0, size=1)) * 2) if task != "text" else "The value of a name is")
     T = batch.x.shape[1]
