@@ -10,7 +10,7 @@ from explainer.figures.subject import subject
 from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.ui.cell import cell_section
-from explainer.ui.lesson import Lesson, example_input, open_lesson, theme, tracks, transport
+from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import words_of
 
@@ -172,7 +172,7 @@ if runs:
         key="attention",
         selections=selections(shown[0]),
         start=INDUCTION,
-        ask=example_input(runs[0].config, runs[0].meta),
+        ask=example_inputs(runs[0]),
     )
     cell_section("attention", runs[0], picked, INDUCTION)
 else:

@@ -11,13 +11,14 @@ from explainer.figures.beyond_notes import Trained
 from explainer.figures.subject import subject
 from explainer.player import play
 from explainer.player.mount import Track
+from explainer.runs.kinds import passages_of
 from explainer.runs.outcomes import Outcome
 from explainer.runs.rows import StoredSweep
 from explainer.runs.store import Run
 from explainer.sweep import Sweep
 from explainer.ui.asking import ask_all, own_input, refusals
-from explainer.ui.backend import runs_of
-from explainer.ui.lesson import example_input, theme
+from explainer.ui.backend import client, runs_of
+from explainer.ui.lesson import theme
 from explainer.ui.run_table import data_name, title
 from explainer.ui.sharing import says_whose, share_control
 from explainer.ui.sweeping import Listed, SweepPage, board, name_of, open_sweep, outcomes_shown, sweep_transport
@@ -177,7 +178,15 @@ def own_text(shown: StoredSweep | None) -> None:
             play(passage.panels(runs, text, theme()), key="extrapolation-answers")
         refusals(asked, lambda outcome: name_of(page, outcome.config))
 
-    own_input("extrapolation", "Ask with a text of your own", EXAMPLE, outcomes, RECORDED, answers)
+    own_input(
+        "extrapolation", "Ask with a text of your own", long_examples(outcomes), outcomes, RECORDED, answers, EXAMPLE
+    )
+
+
+def long_examples(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+    """Held-out text of the sweep, several windows long."""
+    found = runs_of([outcome.run for outcome in outcomes if outcome.run][:1])
+    return passages_of(client().store, found[0], 8) if found else ()
 
 
 def one_run() -> Run | None:
@@ -204,7 +213,7 @@ if run is not None:
         panels(subject(run.config, run.meta), theme()),
         [Track(run.id, ("beyond",))],
         key="beyond",
-        ask=example_input(run.config, run.meta),
+        ask=[" ".join(passage.split()) for passage in passages_of(client().store, run, 8)],
     )
 shown = sweep_transport(page)
 board(page, shown, draw)

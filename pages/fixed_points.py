@@ -10,7 +10,7 @@ from explainer.figures.subject import subject
 from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.theory.followed import MOST_SEARCHED, state_size
-from explainer.ui.lesson import Lesson, example_input, open_lesson, theme, tracks, transport
+from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import shape_of_memories, words_of
 
@@ -163,7 +163,7 @@ if runs and not obstacle(runs[0].config):
         tracks(lesson, runs),
         key="fixed-points",
         selections=selections(run),
-        ask=example_input(runs[0].config, runs[0].meta),
+        ask=example_inputs(runs[0]),
     )
 elif runs:
     st.info(obstacle(runs[0].config))

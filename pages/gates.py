@@ -13,7 +13,7 @@ from explainer.player import play
 from explainer.runs.store import Run
 from explainer.theory.variables import called, variables
 from explainer.ui.backend import annotator, client, runs_of
-from explainer.ui.lesson import Lesson, example_input, open_lesson, theme, tracks, transport
+from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
 from explainer.ui.places import address
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import rules_of, words_of
@@ -144,7 +144,7 @@ if runs:
             "variable": ("Variable", [called(name) for name in variables(config.task, config.bits)]),
         },
         start={"gate": [f"{name} gate" for name in GATES[config.model]].index(KEEPS[config.model])},
-        ask=example_input(config, runs[0].meta),
+        ask=example_inputs(runs[0]),
     )
 else:
     st.info("Nothing is recorded yet. Press Train.")
@@ -158,7 +158,7 @@ def elsewhere(run: Run) -> None:
         with st.container(width=300):
             text = st.text_input(
                 "Text",
-                example_input(run.config, run.meta),
+                next(iter(example_inputs(run)), ""),
                 max_chars=200,
                 key=f"pattern-text{run.config.data[:8]}",  # its own for each text: its letters are that text's
                 help="The network reads it from its start",

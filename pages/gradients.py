@@ -19,7 +19,7 @@ from explainer.figures.gradients import (
 )
 from explainer.lessons import LESSONS
 from explainer.player import play
-from explainer.ui.lesson import Lesson, example_input, open_lesson, state_key, theme, tracks, transport
+from explainer.ui.lesson import Lesson, example_inputs, open_lesson, state_key, theme, tracks, transport
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import words_of
 
@@ -222,7 +222,7 @@ if runs:
         tracks(lesson, runs),
         key="gradients",
         selections=selections(shown),
-        ask=example_input(runs[0].config, runs[0].meta),
+        ask=example_inputs(runs[0]),
     )
 else:
     st.info("Nothing is recorded yet. Press Train.")

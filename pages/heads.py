@@ -9,7 +9,7 @@ from explainer.figures.biography import page_panels, selections
 from explainer.figures.subject import subject
 from explainer.lessons import LESSONS
 from explainer.player import play
-from explainer.ui.lesson import Lesson, example_input, open_lesson, theme, tracks, transport
+from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import words_of
 
@@ -170,7 +170,7 @@ if runs:
         key="heads",
         selections=selections(shown[0]),
         start=START,
-        ask=example_input(runs[0].config, runs[0].meta),
+        ask=example_inputs(runs[0]),
     )
 else:
     st.info("Nothing is recorded yet. Press Train.")

@@ -8,7 +8,7 @@ from explainer.figures.hidden import output_panel, path_panel, states_panel
 from explainer.figures.subject import subject
 from explainer.lessons import LESSONS
 from explainer.player import play
-from explainer.ui.lesson import Lesson, example_input, open_lesson, theme, tracks, transport
+from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import words_of
 
@@ -112,7 +112,7 @@ if runs:
         tracks(lesson, runs),
         key="hidden",
         selections={"layer": ("Layer", runs[0].config.layers)},
-        ask=example_input(runs[0].config, runs[0].meta),
+        ask=example_inputs(runs[0]),
     )
 else:
     st.info("Nothing is recorded yet. Press Train.")

@@ -11,6 +11,7 @@ from explainer.figures.panel import Panel
 from explainer.figures.subject import subject
 from explainer.player import play
 from explainer.player.mount import Track
+from explainer.runs.kinds import shown_words
 from explainer.runs.store import ACTIVE, Listing, Run
 from explainer.ui.access import query_of
 from explainer.ui.backend import client, runs_of, trouble, viewer
@@ -98,7 +99,7 @@ with picture:
             loop=True,
         )
         place = places_for(run.config, run.lenses)[0]
-        st.caption(literal(str(run.meta.get("example", ""))))
+        st.caption(literal(shown_words(client().store, run)))
         st.page_link(place.page(), label=f"Recorded: {network(run.config)}", help=f"See it in {place.title}")
     else:
         st.info("The recorded lessons are not here yet.")

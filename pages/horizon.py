@@ -12,8 +12,8 @@ from explainer.runs.outcomes import Outcome
 from explainer.runs.rows import StoredSweep
 from explainer.theory.baselines import ADDING_TOLERANCE, RECALLED, adding_constant_within, chance
 from explainer.theory.memory import memory_lag
-from explainer.ui.asking import ask_all, own_input, refusals
-from explainer.ui.lesson import example_input, theme
+from explainer.ui.asking import ask_all, common_examples, own_input, refusals, what_differs
+from explainer.ui.lesson import theme
 from explainer.ui.sweeping import Listed, SweepPage, board, name_of, open_sweep, outcomes_shown, sweep_transport
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import words_of
@@ -185,10 +185,11 @@ def own_sequence(shown: StoredSweep | None) -> None:
         ]
         if found:
             play(figures.panels(found, theme()), key="horizon-answers")
+        what_differs(asked, text)
         refusals(asked, lambda outcome: name_of(page, outcome.config))
 
-    example = example_input(outcomes[0].config if outcomes else page.sweep.base)
-    own_input("horizon", "Ask with a sequence of your own", example, outcomes, RECORDED, answers)
+    examples = common_examples([outcome.config for outcome in outcomes] or page.sweep.configs)
+    own_input("horizon", "Ask with a sequence of your own", examples, outcomes, RECORDED, answers)
 
 
 def draw(outcomes: Sequence[Outcome]) -> None:

@@ -11,7 +11,7 @@ from explainer.figures.jacobian import page_panels, preset_panels, selections
 from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.theory.followed import MOST_STATE, state_size
-from explainer.ui.lesson import Lesson, example_input, open_lesson, theme, tracks, transport
+from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import listed, words_of
 
@@ -157,7 +157,7 @@ if shown_runs:
         tracks(lesson, shown_runs),
         key="jacobian",
         selections=selections(shown),
-        ask=example_input(shown_runs[0].config, shown_runs[0].meta),
+        ask=example_inputs(shown_runs[0]),
     )
 elif runs:
     st.info(f"The state of this network has more than {MOST_STATE} numbers: too many to take its Jacobians apart here.")

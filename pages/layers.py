@@ -7,7 +7,7 @@ from explainer.figures.layers import panels
 from explainer.figures.subject import subject
 from explainer.lessons import LESSONS
 from explainer.player import play
-from explainer.ui.lesson import Lesson, example_input, open_lesson, theme, tracks, transport
+from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import words_of
 
@@ -100,9 +100,7 @@ if runs:
         panels(subject(runs[0].config, runs[0].meta), theme()),
         tracks(lesson, runs[:1]),
         key="layers",
-        ask="7 2 9 4 7 2 9 4 7"
-        if runs[0].config.task == "repeat" and runs[0].config.symbols > 26
-        else example_input(runs[0].config, runs[0].meta),
+        ask=example_inputs(runs[0]),
     )
 else:
     st.info("Nothing is recorded yet, or this model has no layers. Press Train.")

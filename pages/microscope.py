@@ -10,7 +10,7 @@ from explainer.figures.gradients import subjects
 from explainer.figures.microscope import page_panels, selections
 from explainer.lessons import LESSONS
 from explainer.player import play
-from explainer.ui.lesson import Lesson, example_input, open_lesson, theme, tracks, transport
+from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import words_of
 
@@ -128,7 +128,7 @@ if runs:
         key="microscope",
         selections=selections(shown),
         start={"network": len(shown) - 1},
-        ask=example_input(runs[0].config, runs[0].meta),
+        ask=example_inputs(runs[0]),
     )
 else:
     st.info("Nothing is recorded yet. Press Train.")

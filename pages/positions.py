@@ -11,7 +11,7 @@ from explainer.figures.subject import subject
 from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.player.mount import Scan
-from explainer.ui.lesson import Lesson, example_input, open_lesson, theme, tracks, transport
+from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
 from explainer.ui.places import ENTERED
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import words_of
@@ -359,7 +359,7 @@ else:
             tracks(lesson, runs),
             key="positions",
             selections={"layer": ("Layer", config.layers)},
-            ask=example_input(config, runs[0].meta) if config.layers else "",
+            ask=example_inputs(runs[0]) if config.layers else None,
         )
     else:
         st.info("Nothing is recorded yet. Press Train.")

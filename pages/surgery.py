@@ -12,7 +12,7 @@ from explainer.player import Track, play
 from explainer.surgery import Surgery
 from explainer.ui import operating
 from explainer.ui.backend import annotator, owner
-from explainer.ui.lesson import LIVE, example_input, steering, theme
+from explainer.ui.lesson import LIVE, example_inputs, steering, theme
 from explainer.ui.run_table import branch
 from explainer.ui.sharing import says_whose, share_control
 from explainer.ui.tabs import Experiment, words_below
@@ -170,7 +170,7 @@ else:
         shown,
         [Track(run.id, ("surgery",), run.status in LIVE)],
         key="surgery-player",
-        ask=example_input(run.config, run.meta),
+        ask=example_inputs(run),
         surgery=str(surgery),
         on_surgery=operating.surgery_from_text,
     )

@@ -169,24 +169,24 @@ def test_every_network_is_asked_before_and_after_training_and_says_what_torch_sa
 def test_what_cannot_be_read_is_a_sentence_in_its_place(worked: Store) -> None:
     trained(worked, ADDING, length=(5, 7))
     runs = sorted(worked.runs(), key=lambda run: run.config.length)
-    long = "0.1* 0.2* 0.3 0.4 0.5 0.6"
+    long = "0.1* 0.2* " + "0.3 " * 39
     found = backend.client().look_all([*((run.id, 2, "hidden", long) for run in runs), ("nobody", 0, "hidden", "x")])
-    assert found[0] == "6 numbers can't be read. Give 2 to 5."
+    assert found[0] == "41 numbers can't be read. Give 2 to 40."
     assert isinstance(found[1], HiddenRecord)
     assert "There is no run 'nobody' here" in found[2]
 
 
 def test_the_horizon_page_answers_an_own_sequence_that_the_address_has(worked: Store) -> None:
     number = trained(worked, ADDING, length=(5, 7), model=("rnn", "gru"))
-    app = opened("horizon", sweep=number, input="0.1* 0.2* 0.3 0.4 0.5 0.6")
+    app = opened("horizon", sweep=number, input="0.1* 0.2* " + "0.3 " * 39)
     assert not app.warning
     assert app.text_area(key="horizon-own").value.startswith("0.1*")
     notes = [each.value.replace("\\", "") for each in app.caption]
-    assert any("T = 5" in note and "Give 2 to 5" in note for note in notes)
+    assert any("T = 5" in note and "Give 2 to 40" in note for note in notes)
     for text, way_out in (
         ("0.1 0.2", "Mark the two to add with a star"),
         ("<b>1</b>* 2*", "'<b>1</b>' is not a number"),
-        ("1* 2* 3 4 5 6 7 8", "8 numbers can't be read. Give 2 to 7."),
+        ("1* 2* " + "3 " * 55, "57 numbers can't be read. Give 2 to 56."),
         ("9" * 10_000, "10,000 characters are too many. Give at most 2,000."),
         ("1\0* 2*", "is not a number"),
     ):
@@ -196,6 +196,26 @@ def test_the_horizon_page_answers_an_own_sequence_that_the_address_has(worked: S
     app.text_area(key="horizon-own").set_value("  ").run()
     assert not app.warning
     assert "input" not in app.query_params
+
+
+def test_one_example_is_of_the_kind_of_every_length_and_what_is_not_is_said_of_each(worked: Store) -> None:
+    number = trained(worked, ADDING, length=(5, 7))
+    app = opened("horizon", sweep=number, input="0.3* 0.8*")
+    notes = [each.value.replace("\\", "") for each in app.caption]
+    for length in (5, 7):
+        assert any(
+            f"Trained at T = {length}: Unlike in training, your input has 2 numbers instead of {length}:" in note
+            for note in notes
+        )
+    app.button(key="horizon-own-example").click().run()
+    assert not app.exception
+    assert "…" in app.text_area(key="horizon-own").value
+    notes = [each.value.replace("\\", "") for each in app.caption]
+    assert not any("Unlike" in note for note in notes)
+    typed = len(app.text_area(key="horizon-own").value.split()) - 1
+    for length in (5, 7):
+        stands = f"{length - typed} number{'s' * (length - typed != 1)}"
+        assert f"Trained at T = {length}: “…” stands for {stands}, drawn as in training." in notes
 
 
 def test_a_sweep_of_which_nothing_has_ended_says_so(worked: Store) -> None:

@@ -94,7 +94,7 @@ def test_a_forecast_is_told_first_in_the_units_of_the_data() -> None:
     )
     assert output_reading(record, run) == (
         "After 20.7, 17.9 the network forecasts 23.1 sunspots. "
-        "Over the 2 positions that count, the error is 1.58 (root mean square); largest at t = 1, smallest at t = 0."
+        "Over the 2 positions that count, the error is 1.58 sunspots (root mean square); largest at t = 1, smallest at t = 0."
     )
     known = replace(record, target=np.array([2, 4, 8], np.float32))  # as in a validation window
     assert "forecasts" not in output_reading(known, run)

@@ -149,7 +149,46 @@ def made(losses: Any, table: Any = None, counted: Any = None) -> LayersRecord:
 )  # fmt: skip
 def test_the_reading_of_the_lens_by_value(losses: Any, counted: Any, sentence: str) -> None:
     said = figures.notes(made(losses, counted=counted), Moment(RUN, 7)).readings["lens"]
-    assert said == f"{RUN['label']}, step 7: {sentence}"
+    assert str(said).startswith(f"{RUN['label']}, step 7: {sentence}")
+    copied = {**RUN, "task": "copy"}  # where what is right is not what comes next
+    assert (
+        figures.notes(made(losses, counted=counted), Moment(copied, 7)).readings["lens"]
+        == f"{RUN['label']}, step 7: {sentence}"
+    )
+
+
+def filled(batch: Batch, model: Transformer, task: Task) -> tuple[LayersRecord, dict[str, Any], str]:
+    """The record, the logit lens's figure and its sentence."""
+    record, run = looked(model, batch, task), subject(task.config, {})
+    arrays, text = to_arrays(record)
+    notes = figures.notes(record, Moment(run, 4))
+    frame = Frame(4, {**arrays, **notes.arrays}, {**labels_of(text), **notes.labels}, notes.readings)
+    reel = Reel({"layers": [frame]}, contexts={"layers": figures.context([record])})
+    return record, fill(figures.lens_panel(run, "light"), [reel], 4), str(notes.readings["lens"])
+
+
+def test_the_last_column_of_the_tape_s_sequence_is_held_against_what_is_written_above_it() -> None:
+    model, batch, task = setting()
+    _, figure, said = filled(batch, model, task)
+    right = [task.vocabulary[token] for token in batch.y[0].tolist()]
+    assert figure["data"][L + 2]["text"] == right
+    assert figure["data"][L + 2]["y"] == [figures.RIGHT] * T
+    with torch.no_grad():
+        last = model(batch.x)[0, -1]
+    z = np.asarray(figure["data"][0]["z"], float)
+    assert z[-1, -1] == pytest.approx(float(cross_entropy(last, batch.y[0, -1])), rel=1e-4)
+    assert said.endswith(f" The last column is held against {right[-1]}, the symbol that follows those shown.")
+
+
+def test_where_nobody_knows_what_comes_next_no_tile_is_coloured_and_it_is_said() -> None:
+    model, _, task = setting()
+    asked = task.read("A B C A B C A")
+    _, figure, said = filled(asked, model, task)
+    z = np.array([[np.nan if value is None else value for value in row] for row in figure["data"][0]["z"]], float)
+    assert np.isnan(z[:, -1]).all()
+    assert np.isfinite(z[:, :-1]).all()
+    assert figure["data"][L + 2]["text"] == [*"BCABCA", "?"]
+    assert said.endswith(" The last column has no colour: nobody knows which symbol comes next.")
 
 
 @pytest.mark.parametrize(

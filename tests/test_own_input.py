@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from explainer.config import RunConfig
 from explainer.data import digest
 from explainer.figures.panel import Frame, Reel
+from explainer.player.answers import Looked, look_answer
+from explainer.runs.kinds import said_of
 from explainer.runs.store import Store
+from explainer.runs.tape import decode, decode_view
 from explainer.tasks import make_task
 from explainer.ui import backend
-from explainer.ui.lesson import EXAMPLES, example_input
+from explainer.ui.lesson import example_inputs
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -43,10 +46,12 @@ def test_without_routes_a_typed_input_is_asked_and_drawn(store: Store) -> None:
     app = opened("fixed_points.py", run="lesson-flipflop")
     before = said(app)
     box = app.get_by_key("fixed-points-input")
-    assert "+1+2-3" in box.placeholder
+    run = store.run("lesson-flipflop")
+    assert run is not None
+    assert box.placeholder == f"Your own input, such as {example_inputs(run)[0]}"
     box.set_value("+1+2+3 · · -2 · · ·").run()
     assert not app.exception
-    assert not app.warning
+    assert [warning.value for warning in app.warning] == []
     after = said(app)
     assert "8 stable points and 19 unstable points" in after
     line = next(line for line in after.splitlines() if line.startswith("The sequence ends"))
@@ -67,7 +72,7 @@ def test_without_routes_an_input_that_cannot_be_read_gets_a_sentence_and_the_tap
     before = said(app)
     app.get_by_key("fixed-points-input").set_value("+9").run()
     assert not app.exception
-    assert "1 step can't be read. Give 2 to 24." in app.warning[0].value.replace("\\", "")
+    assert "1 step can't be read. Give 2 to 192." in app.warning[0].value.replace("\\", "")
     app.get_by_key("fixed-points-input").set_value("+9 [x](y)").run()
     assert "'+9' is not a step of 3 bits" in app.warning[0].value.replace("\\", "")
     assert said(app) == before
@@ -94,17 +99,69 @@ def test_an_answer_stands_in_the_place_of_every_frame_and_not_in_the_history() -
     assert Reel({"hidden": frames}).at("hidden", 9) is frames[1]
 
 
-def test_the_box_of_a_run_on_an_own_text_suggests_letters_of_that_text() -> None:
+def test_the_button_fills_the_box_with_examples_in_turn_and_they_are_answered(store: Store) -> None:
+    app = opened("gradients.py", run="lesson-gradients-rnn")
+    run = store.run("lesson-gradients-rnn")
+    assert run is not None
+    examples = example_inputs(run)
+    for number in (0, 1):
+        app.get_by_key("gradients-example").click().run()
+        assert app.get_by_key("gradients-input").value == examples[number]
+        assert not app.exception
+        assert not app.warning
+        assert any(each.value.startswith("“…” stands for 4") for each in app.caption)
+    seen = backend.client().look("lesson-gradients-rnn", 800, "gradients", examples[1])
+    assert len(seen.norms) == 50, "as long as the sequences of training"
+
+
+def test_without_routes_an_input_of_another_kind_is_answered_and_said_to_be(store: Store) -> None:
+    app = opened("gradients.py", run="lesson-gradients-rnn", input="0.3 0.5* 0.1 7*")
+    assert not app.warning
+    (said,) = [each.value.replace("\\", "") for each in app.caption if "Unlike" in each.value]
+    assert said.startswith(
+        "Unlike in training, your input has 4 numbers instead of 50 and a value of 7 instead of 0 to 1: "
+    )
+
+
+def test_the_header_of_an_answer_says_that_the_input_is_of_another_kind(store: Store) -> None:
+    run = store.run("lesson-flipflop")
+    assert run is not None
+    for text, lens, said in (
+        ("+1+2+3 · -1", "fixed_points", ""),
+        ("+1 · -1", "fixed_points", "Unlike in training, your input has no pulse of bits 2 and 3 at the first step"),
+        ("", "fixed_points", ""),
+        ("+1 · -1", "pattern", ""),
+    ):
+        assert said_of(store, run, lens, text).startswith(said)
+        assert bool(said_of(store, run, lens, text)) == bool(said)
+    backend.client().look(run.id, 300, "fixed_points", "+1 · -1")
+    look = store.ask(run.id, run.step, "fixed_points", "+1 · -1", "", "")
+    answer = look_answer(backend.annotator(), run, run.step, "fixed_points", Looked(look.id, 0), "+1 · -1")
+    header = next(file for file in answer.files if isinstance(file, bytes) and b"readings" in file)
+    assert "no pulse of bits 2 and 3" in json.loads(decode(header)[1]["header"])["said"]
+
+
+def test_what_training_shows_of_an_own_text_is_kept_and_of_one_that_is_gone_is_nothing(store: Store) -> None:
     text = "春眠不觉晓，处处闻啼鸟。\n夜来风雨声，花落知多少。\n" * 20
-    config = RunConfig(task="text", data=digest(text), length=13)
-    task = make_task(config, text)
-    suggested = example_input(config, {"example": task.example()})
-    assert 5 <= len(suggested) <= 14
-    assert task.read(suggested).x.shape == (1, len(suggested))
+    run = store.run("lesson-text")
+    assert run is not None
+    own = replace(run, id="own", data=digest(text), config=replace(run.config, data=digest(text), length=13))
+    assert example_inputs(own) == ()
+    store.save_text(digest(text), text)
+    suggested = example_inputs(own)
+    assert {"春眠不觉晓，处处闻啼鸟。", "夜来风雨声，花落知多少。"} >= set(suggested) > set()
+    assert make_task(own.config, text).read(suggested[0]).x.shape == (1, len(suggested[0]))
+    assert example_inputs(run)[0].isascii(), "each run has examples of its own text"
 
 
-@pytest.mark.parametrize("task", EXAMPLES)
-@pytest.mark.parametrize("more", [{}, {"symbols": 30, "bits": 1}, {"symbols": 2}])
-def test_what_the_box_suggests_can_be_typed(task: str, more: dict[str, int]) -> None:
-    config = RunConfig(task=task, length=32, **more)  # type: ignore[arg-type]
-    assert make_task(config).read(example_input(config)).x.shape[0] == 1
+def test_home_says_in_a_sentence_what_the_sequence_in_its_picture_is(store: Store) -> None:
+    app = opened("home.py")
+    view = store.chunk_at("lesson-attention", "view:attention", 800)
+    assert view is not None
+    tokens = decode_view("attention", view.body).tokens
+    period = next(p for p in range(12, 25) if all(tokens[t] == tokens[t - p] for t in range(p, 48)))
+    assert any(
+        f"The {period} symbols {' '.join(tokens[:period])} come once and then again in the same order: "
+        f"after {tokens[0]} {tokens[1]} the next symbol is {tokens[2]}." == caption.value.replace("\\", "")
+        for caption in app.caption
+    )

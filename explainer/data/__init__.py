@@ -6,18 +6,24 @@ from explainer.config import RunConfig
 from explainer.data.alphabet import Alphabet, alphabet
 from explainer.data.corpus import check_text, default_text, digest, respelled
 from explainer.data.decoding import ENCODINGS, Decoded, decode
+from explainer.data.examples import passages, typed_examples
+from explainer.data.kind import Seen, about_input, listed, longest_input, seen_of, unlike_training
 from explainer.data.names import file_name, pasted_name, short_name
 from explainer.data.repeats import repeated_share
 from explainer.data.series import SUNSPOTS, Series
-from explainer.data.typed import parse_number, split_numbers
+from explainer.data.symbols import period_of, periods, read_symbols, repeated_words, symbol_names
+from explainer.data.typed import MARK, parse_number, read_marked, read_pulses, split_numbers, written_pulses
 from explainer.data.windows import check_series_length, check_text_length, training_characters, training_values
 
 __all__ = [
     "ENCODINGS",
+    "MARK",
     "SUNSPOTS",
     "Alphabet",
     "Decoded",
+    "Seen",
     "Series",
+    "about_input",
     "alphabet",
     "check_series_length",
     "check_text",
@@ -27,14 +33,28 @@ __all__ = [
     "default_text",
     "digest",
     "file_name",
+    "listed",
+    "longest_input",
     "parse_number",
+    "passages",
     "pasted_name",
+    "period_of",
+    "periods",
+    "read_marked",
+    "read_pulses",
+    "read_symbols",
     "repeated_share",
+    "repeated_words",
     "respelled",
+    "seen_of",
     "short_name",
     "split_numbers",
+    "symbol_names",
     "training_characters",
     "training_values",
+    "typed_examples",
+    "unlike_training",
+    "written_pulses",
 ]
 
 

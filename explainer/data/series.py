@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 FEWEST_VALUES = 30
 MOST_VALUES = 100_000
 LARGEST = 1e30
+
+_IN_BRACKETS = re.compile(r"\S\s*[(\[]([^()\[\]]{1,24})[)\]]\s*$")
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,14 @@ class Series:
             raise ValueError(f"{self.name!r} has {count:,} values. Keep at most {MOST_VALUES:,} of them.")
         if min(self.values) == max(self.values):
             raise ValueError(f"All values of {self.name!r} are {self.values[0]:g}. Choose a column that changes.")
+
+    @property
+    def measured_in(self) -> str:
+        """The unit: as given, or what stands in brackets at the end of the name, as in `temperature (°C)`; "" for neither."""
+        if self.unit:
+            return self.unit
+        found = _IN_BRACKETS.search(self.name)
+        return found[1].strip() if found else ""
 
     def to_text(self) -> str:
         """The one text of this series, to be stored and hashed; `from_text` is its exact inverse."""

@@ -4,11 +4,99 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
 
 from explainer.data.series import LARGEST
 
+MARK = "*"
+SILENT = "·"
+
 _DECIMAL_COMMA = re.compile(r"[-+−]?\d*,\d+(?:[eE][-+]?\d+)?\*?")
 _THOUSANDS = re.compile(r"\d,\d{3}\.\d")
+_GAP = re.compile(r"…|\.\.\.")
+_STEP = re.compile(r"(?:[+-]\d+)+")
+
+
+class Marked(NamedTuple):
+    """Numbers of which some are marked.
+
+    Attributes:
+        values: in their order.
+        marks: of each, whether it is marked.
+        drawn: how many of them a gap stood for.
+    """
+
+    values: tuple[float, ...]
+    marks: tuple[bool, ...]
+    drawn: int
+
+
+def read_marked(text: str, length: int, seed: int) -> Marked:
+    """Numbers, divided as `split_numbers` says, some of them with a star: `0.3 0.5* … 0.8*`.
+
+    A gap, `…` or three points, stands for unmarked numbers that are drawn evenly from 0.00, 0.01, ..., 1.00, as many as bring
+    all to `length`; several share them. What is drawn depends on its place and the seed alone, so it stays when what was
+    typed is altered.
+
+    Raises:
+        ValueError: something else is in the text.
+    """
+    parts = _GAP.split(text)
+    words = split_numbers(("; " if ";" in text else " ").join(parts))
+    counts = [len(part.replace(";", " ").split()) for part in parts]
+    if sum(counts) != len(words):
+        counts = [len(split_numbers(part)) for part in parts]
+    if sum(counts) != len(words):
+        raise ValueError(
+            f"{text[:40]!r} can be read in more than one way. Write decimals with a point, such as 0.3 0.5* … 0.8*."
+        )
+    gaps = len(parts) - 1
+    missing = max(0, length - len(words)) if gaps else 0
+    pool = np.random.default_rng((seed, length)).random(length).round(2).tolist()
+    values: list[float] = []
+    marks: list[bool] = []
+    for number, count in enumerate(counts):
+        here, words = words[:count], words[count:]
+        values += [parse_number(word.removesuffix(MARK)) for word in here]
+        marks += [word.endswith(MARK) for word in here]
+        if number < gaps:
+            share = missing // gaps + (number < missing % gaps)
+            values += pool[len(values) : len(values) + share]
+            marks += [False] * share
+    return Marked(tuple(values), tuple(marks), missing)
+
+
+def read_pulses(text: str, bits: int) -> list[list[float]]:
+    """Steps between blanks or commas: `·`, `.` or `0` for silence, else signs with the number of the bit.
+
+    `+1-3 · · -1` sets bit 1 and clears bit 3, waits two steps and clears bit 1.
+
+    Raises:
+        ValueError: a step is neither silence nor pulses of bits that are there, each once.
+    """
+    return [_pulses(word, bits) for word in text.replace(",", " ").split()]
+
+
+def _pulses(word: str, bits: int) -> list[float]:
+    """The inputs of one step."""
+    if word in (SILENT, ".", "0"):
+        return [0.0] * bits
+    pulses = re.findall(r"([+-])(\d+)", word) if word.isascii() and len(word) < 40 and _STEP.fullmatch(word) else []
+    values = {int(number): 1.0 if sign == "+" else -1.0 for sign, number in pulses}
+    if not values or len(values) < len(pulses) or not set(values) <= set(range(1, bits + 1)):
+        raise ValueError(
+            f"{word[:20]!r} is not a step of {bits} bits. Write a dot for silence, or a sign and a "
+            f"number from 1 to {bits} for each pulse, as in “+1 . . -1”."
+        )
+    return [values.get(bit + 1, 0.0) for bit in range(bits)]
+
+
+def written_pulses(step: Sequence[float]) -> str:
+    """A step in the notation of `read_pulses`."""
+    return "".join(f"{value:+.0f}"[0] + str(bit + 1) for bit, value in enumerate(step) if value) or SILENT
 
 
 def split_numbers(text: str) -> list[str]:

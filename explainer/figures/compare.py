@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from explainer.config import KNOBS, RunConfig
 from explainer.figures.curves import VALIDATION
 from explainer.figures.panel import Panel, numbers_for_json
-from explainer.figures.references import reference_lines, shared_references, stack
+from explainer.figures.references import in_unit, reference_lines, shared_references, stack, three_digits
 from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES, ink, layout, plain
 from explainer.theory.lowest import RISE_ERROR, Lowest, lowest
 
@@ -77,6 +77,7 @@ def compare_panel(
         loss_reading(runs, curves),
         log_steps,
         span,
+        in_unit(runs[0]),
     )
 
 
@@ -98,11 +99,21 @@ def metric_panel(
         data,
         theme,
         {"title": {"text": name}},
-        [(str(runs[0].get("baseline_name", "")), baseline)] if baseline is not None and math.isfinite(baseline) else [],
+        _in_metric(runs) or ([(str(runs[0].get("baseline_name", "")), baseline)] if _finite(baseline) else []),
         metric_reading(runs, curves, name),
         log_steps,
         span,
     )
+
+
+def _in_metric(runs: Sequence[Mapping[str, Any]]) -> list[tuple[str, float]]:
+    """Of runs on one series, all that they must beat, as errors in its own units; else []."""
+    scale = runs[0].get("loss_scale")
+    return [(name, scale * math.sqrt(loss)) for name, loss in shared_references(runs)] if scale else []
+
+
+def _finite(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
 
 
 def loss_reading(runs: Sequence[Mapping[str, Any]], curves: Sequence[Metrics]) -> str:
@@ -234,9 +245,10 @@ def _panel(
     reading: str,
     log_steps: bool,
     span: int,
+    said: Callable[[float], str] = three_digits,
 ) -> Panel:
     names = {trace["name"] for trace in data}
-    shapes, annotations = reference_lines(references, theme, logarithmic=yaxis.get("type") == "log")
+    shapes, annotations = reference_lines(references, theme, logarithmic=yaxis.get("type") == "log", said=said)
     xaxis: dict[str, Any] = {"title": {"text": "training step"}}
     xaxis |= {"type": "log", "exponentformat": "power"} if log_steps else {"rangemode": "tozero"}
     figure = {

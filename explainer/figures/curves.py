@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explainer.figures.panel import Moment, Panel, Reading, Slot
-from explainer.figures.references import reference_lines, references_of, shared_references, standing
+from explainer.figures.references import in_unit, reference_lines, references_of, shared_references, standing
 from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES, ink, layout, plain
 from explainer.theory.lowest import MEAN_ERROR, RISE_ERROR, SURE, VALIDATION, lowest
 
@@ -68,7 +68,7 @@ def loss_panel(runs: Sequence[Mapping[str, Any]], theme: str, lens: str, *, span
         ring, where = lowest_marker(run, theme, len(data), number)
         data.append(ring)
         slots += where
-    lines, annotations = reference_lines(shared_references(runs), theme, logarithmic=True)
+    lines, annotations = reference_lines(shared_references(runs), theme, logarithmic=True, said=in_unit(runs[0]))
     shapes += lines
     return Panel(
         id="loss",
@@ -131,7 +131,10 @@ def loss_reading(moment: Moment, label: str = "") -> str:
     parts = [said for said in (training_trend(moment), validation_trend(moment)) if said]
     if not parts:
         return f"{label}: no step taken yet."
-    stands = standing(references_of(moment.meta), moment.metric(VALIDATION), moment.metric(MEAN_ERROR))
+    said_in, loss = in_unit(moment.meta), moment.metric(VALIDATION)
+    stands = standing(references_of(moment.meta), loss, moment.metric(MEAN_ERROR), said_in)
+    if stands and moment.meta.get("loss_scale"):
+        stands = f"an error of {said_in(loss)} (root mean square), {stands}"
     said = f"{label}, step {moment.step}: {'; '.join(parts)}."
     more = f"That is {stands}." if stands else ""
     return " ".join(filter(None, (said, more, moment.meta.get("not_held_out", ""))))

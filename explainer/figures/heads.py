@@ -14,7 +14,7 @@ from explainer.figures.curves import VALIDATION, lowest_marker
 from explainer.figures.head_notes import SCORES, metric_of
 from explainer.figures.order import shades
 from explainer.figures.panel import Panel, Reading, Slot
-from explainer.figures.references import reference_lines, shared_references
+from explainer.figures.references import in_unit, reference_lines, shared_references
 from explainer.figures.theme import FAMILY_COLOURS, ink, layout, plain
 from explainer.records import ROLES
 
@@ -117,7 +117,8 @@ def loss_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 230) -> P
     ring, places = lowest_marker(runs[0], theme, len(data), 0)
     unit = "loss (nats)" if runs[0]["has_tokens"] else "loss (squared error)"
     yaxis = {"title": {"text": unit}, "type": "linear" if runs[0]["has_tokens"] else "log", "exponentformat": "power"}
-    lines, notes = reference_lines(shared_references(runs), theme, logarithmic=yaxis["type"] == "log")
+    logarithmic, said = yaxis["type"] == "log", in_unit(runs[0])
+    lines, notes = reference_lines(shared_references(runs), theme, logarithmic=logarithmic, said=said)
     return Panel(
         id="loss",
         title="Loss: validation bold, training thin",

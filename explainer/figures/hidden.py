@@ -142,7 +142,7 @@ def output_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: i
             Slot("data.1.y", lens="hidden", name="output"),
             *ticks,
         )
-        yaxis = {"title": {"text": "value"}}
+        yaxis = {"title": {"text": run.get("unit") or "value"}}
         title = "Output beside target" + (" (bit 1)" if run["task"] == "flipflop" else "")
         xtitle = "time step t, and what is read there"
     return Panel(
@@ -288,7 +288,7 @@ def output_reading(record: HiddenRecord, run: Mapping[str, Any]) -> str:
     """The forecast, where there is one, and one sentence on the positions that count."""
     if not np.isfinite(record.certainty if record.has_tokens else record.output).all():
         return "What the network says is not finite."
-    judged = judged_reading(record)
+    judged = judged_reading(record, str(run.get("unit") or ""))
     return f"{forecast_reading(record, run)} {judged}" if record.foretells else judged
 
 
@@ -314,8 +314,13 @@ def _probability(value: float) -> str:
     return f"{value:.2f}" if value >= 0.005 else amount(value, 2)
 
 
-def judged_reading(record: HiddenRecord) -> str:
-    """One sentence on the positions that count."""
+def judged_reading(record: HiddenRecord, unit: str = "") -> str:
+    """One sentence on the positions that count.
+
+    Args:
+        unit: of the numbers.
+    """
+    of = f" {unit}" if unit else ""
     mask = record.mask
     if not mask.any():
         return "No position of this sequence counts in the loss."
@@ -338,11 +343,13 @@ def judged_reading(record: HiddenRecord) -> str:
     if mask.sum() == 1:
         at = int(mask.argmax())
         output, target = record.output[at], record.target[at]
-        return f"At t = {at}, where it counts, the output is {_number(output)} and the target {_number(target)}."
+        return (
+            f"At t = {at}, where it counts, the output is {_number(output)}{of} and the target {_number(target)}{of}."
+        )
     sizes = np.abs(error)
     worst, best = (int(np.flatnonzero(mask)[at]) for at in (first_largest(sizes), first_smallest(sizes)))
     return (
-        f"Over the {int(mask.sum())} positions that count, the error is {amount(float(np.sqrt(np.mean(error**2))))} (root mean square); "
+        f"Over the {int(mask.sum())} positions that count, the error is {amount(float(np.sqrt(np.mean(error**2))))}{of} (root mean square); "
         f"largest at t = {worst}, smallest at t = {best}."
     )
 

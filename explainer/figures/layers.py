@@ -16,6 +16,8 @@ from explainer.theory.ties import first_largest
 LENS = "layers"
 TICKS = 24  # tokens on an axis, at most
 WORDS_FIT = 64  # positions in which words fit side by side
+RIGHT = "right answer"  # the row above the layers
+NEXT = {"repeat": "symbol", "text": "character", "forecast": "value"}  # of tasks whose right answer is what comes next
 
 
 def layer_names(run: Mapping[str, Any]) -> list[str]:
@@ -33,7 +35,10 @@ def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
 
 
 def lens_panel(run: Mapping[str, Any], theme: str, *, span: int = 12, height: int = 70) -> Panel:
-    """The loss of what the residual stream says, layer by layer, with the likeliest token written in."""
+    """The loss of what the residual stream says, layer by layer, with the likeliest token written in, below the right one.
+
+    Where nobody knows what is right there is no colour.
+    """
     rows = layer_names(run)
     unit = "nats" if run["has_tokens"] else "squared error"
     what = (
@@ -59,14 +64,15 @@ def lens_panel(run: Mapping[str, Any], theme: str, *, span: int = 12, height: in
         Slot("layout.xaxis.range", lens=LENS, name="edges"),
     ]
     data: list[dict[str, Any]] = [heat]
-    for row, name in enumerate(rows):
+    for row, name in enumerate((*rows, RIGHT)):
         slots += [
             Slot(f"data.{row + 1}.x", lens=LENS, name="places"),
             Slot(f"data.{row + 1}.y", "labels", lens=LENS, name=f"row_{row}"),
             Slot(f"data.{row + 1}.text", "labels", lens=LENS, name=f"guesses_{row}"),
             Slot(f"data.{row + 1}.customdata", "labels", lens=LENS, name=f"said_{row}"),
-            Slot(f"data.{row + 1}.textfont.color", "labels", lens=LENS, name=f"inks_{row}"),
         ]
+        if name != RIGHT:
+            slots.append(Slot(f"data.{row + 1}.textfont.color", "labels", lens=LENS, name=f"inks_{row}"))
         data.append(
             {
                 "type": "scatter",
@@ -84,14 +90,14 @@ def lens_panel(run: Mapping[str, Any], theme: str, *, span: int = 12, height: in
             "layout": layout(
                 theme,
                 xaxis={"title": {"text": "position t, and its token"}, "showgrid": False, "tickmode": "array"},
-                yaxis={"type": "category", "showgrid": False},
+                yaxis={"type": "category", "showgrid": False, "range": [-0.5, len(rows) + 0.5]},
                 margin={"l": 92, "r": 14, "t": 6, "b": 44},
             ),
         },
         slots=tuple(slots),
         readings=(Reading(LENS, "lens"),),
         span=span,
-        height=height + 44 * len(rows),
+        height=height + 44 * (len(rows) + 1),
     )
 
 
@@ -144,7 +150,14 @@ def notes(record: LayersRecord, moment: Moment) -> Notes:
         "tick_labels": [record.tokens[at] for at in places],
         "cells": [f"{at} ({token})" for at, token in enumerate(record.tokens)],
     }
-    for row, name in enumerate(layer_names(moment.meta)):
+    rows = layer_names(moment.meta)
+    right = [_right(record, at) for at in range(T)]
+    labels |= {
+        f"row_{len(rows)}": [RIGHT] * T,
+        f"guesses_{len(rows)}": right,
+        f"said_{len(rows)}": [f"t = {at} ({record.tokens[at]}): {right[at] or 'not asked for'}" for at in range(T)],
+    }
+    for row, name in enumerate(rows):
         guesses = record.guesses[row * T : (row + 1) * T]
         labels |= {
             f"row_{row}": [name] * T,
@@ -180,9 +193,33 @@ def lens_reading(record: LayersRecord, moment: Moment) -> str:
     said = f"{start}: mean loss {', '.join(f'{mean:.2f}' for mean in means)} after {', '.join(_places(len(means)))}"
     gains = means[:-1] - means[1:]
     best = first_largest(gains)
+    last = last_column(record, moment)
     if gains[best] < 0.005:
-        return f"{said}; no layer lowers it."
-    return f"{said}; layer {best + 1} lowers it most, by {gains[best]:.2f}."
+        return f"{said}; no layer lowers it.{last}"
+    return f"{said}; layer {best + 1} lowers it most, by {gains[best]:.2f}.{last}"
+
+
+def last_column(record: LayersRecord, moment: Moment) -> str:
+    """A sentence on what the last position is held against, which the network does not read; "" where that is no question."""
+    what = NEXT.get(moment.meta["task"])
+    if what is None:
+        return ""
+    if _unknown(record, len(record.tokens) - 1):
+        return f" The last column has no colour: nobody knows which {what} comes next."
+    return (
+        f" The last column is held against {record.targets[-1]}, the {what} that follows those shown."
+        if record.targets[-1]
+        else ""
+    )
+
+
+def _unknown(record: LayersRecord, at: int) -> bool:
+    """Whether nobody knows what is right at a position."""
+    return not record.counted[at] and bool(np.isnan(record.losses[:, at]).all())
+
+
+def _right(record: LayersRecord, at: int) -> str:
+    return "?" if _unknown(record, at) else record.targets[at]
 
 
 def map_reading(name: str, table: Float[np.ndarray, "T T"], record: LayersRecord) -> str:
@@ -221,6 +258,6 @@ def _said(record: LayersRecord, row: int, at: int) -> str:
     guess = record.guesses[row * T + at]
     sure = f" (probability {record.certainty[row, at]:.3f})" if record.certainty.size else ""
     right = f"; right: {record.targets[at]}" if record.targets[at] else ""
-    if not record.counted[at] and np.isnan(record.losses[:, at]).all():
+    if _unknown(record, at):
         return f"t = {at} ({record.tokens[at]}): says {guess}{sure}; what is right is not known"
     return f"t = {at} ({record.tokens[at]}): says {guess}{sure}{right}; loss {record.losses[row, at]:.3f}"

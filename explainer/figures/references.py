@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,8 +36,25 @@ def shared_references(runs: Sequence[Mapping[str, Any]]) -> list[tuple[str, floa
     return every[0] if every and all(each == every[0] for each in every) else []
 
 
+def in_unit(run: Mapping[str, Any]) -> Callable[[float], str]:
+    """How a loss of this run is said: three digits; of a series the error in its own unit, the root of a mean square."""
+    scale, unit = run.get("loss_scale"), run.get("unit")
+    if not scale:
+        return three_digits
+    return lambda loss: f"{scale * math.sqrt(loss):.3g} {unit or 'in units of the series'}"
+
+
+def three_digits(value: float) -> str:
+    """Three digits."""
+    return f"{value:.3g}"
+
+
 def reference_lines(
-    references: Sequence[tuple[str, float]], theme: str, *, logarithmic: bool
+    references: Sequence[tuple[str, float]],
+    theme: str,
+    *,
+    logarithmic: bool,
+    said: Callable[[float], str] = three_digits,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Shapes and annotations of a figure: a dotted line across for each, its label at the right end.
 
@@ -45,6 +62,7 @@ def reference_lines(
         references: names and losses, the highest first.
         theme: light or dark.
         logarithmic: whether the axis is, on which a label's place is the logarithm.
+        said: how a loss stands in a label.
     """
     shade = ink(theme)
     shapes = [
@@ -61,7 +79,7 @@ def reference_lines(
     notes = [
         {"name": NAME, "xref": "paper", "x": 1, "xanchor": "right", "yanchor": "bottom", "showarrow": False}
         | {"y": math.log10(group[0][1]) if logarithmic else group[0][1], "yshift": 0}
-        | {"text": plain(f"{', '.join(name for name, _ in group)}: {group[0][1]:.3g}")}
+        | {"text": plain(f"{', '.join(name for name, _ in group)}: {said(group[0][1])}")}
         | {"font": {"size": SIZE, "color": shade.muted, "shadow": HALOES.get(theme, HALOES["light"])}}
         for group in groups
     ]
@@ -97,13 +115,16 @@ def stack(figure: dict[str, Any], height: float) -> None:
         room = place + note["yshift"] - LINE
 
 
-def standing(references: Sequence[tuple[str, float]], loss: float, error: float) -> str:
+def standing(
+    references: Sequence[tuple[str, float]], loss: float, error: float, spoken: Callable[[float], str] = three_digits
+) -> str:
     """ "below the 3.24 of guessing by frequencies, above the 2.45 of bigrams"; "" where there is nothing to stand against.
 
     Args:
         references: names and losses, the highest first.
         loss: on validation data.
         error: its standard error on that data; NaN where it is not known, then any difference counts.
+        spoken: how a loss is said.
     """
     if not references or not math.isfinite(loss):
         return ""
@@ -113,5 +134,5 @@ def standing(references: Sequence[tuple[str, float]], loss: float, error: float)
     level = [pair for pair in references if pair not in beaten and pair not in missed]
     said = [("below", beaten[-1:]), ("level with", level), ("above", missed[:1])]
     return ", ".join(
-        f"{word} {' and '.join(f'the {value:.3g} of {name}' for name, value in pairs)}" for word, pairs in said if pairs
+        f"{word} {' and '.join(f'the {spoken(value)} of {name}' for name, value in pairs)}" for word, pairs in said if pairs
     )

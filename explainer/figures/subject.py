@@ -39,7 +39,8 @@ def subject(config: RunConfig, meta: Mapping[str, Any]) -> dict[str, Any]:
         `model`, `label`, `task`, `length` (T as the model sees it), `layers`, `heads`, `has_tokens`,
         `metric`, `baseline`, `baseline_name`; `references`: what the network must beat, pairs of a name and a *loss* (not the
         metric), the guess without a memory first; `loss_baseline` and `loss_baseline_name`: that first one, None where
-        the run has none; `not_held_out`: a sentence (see `repeated_words`); `surgery`, a text: what is done to it in
+        the run has none; `loss_scale`: the error in the units of the data is that times the root of the loss, None where the
+        loss has no such unit; `not_held_out`: a sentence (see `repeated_words`); `surgery`, a text: what is done to it in
         every forward pass.
     """
     name = FAMILY_NAMES[config.model]
@@ -64,6 +65,7 @@ def subject(config: RunConfig, meta: Mapping[str, Any]) -> dict[str, Any]:
         "loss_baseline": loss_baseline,
         "loss_baseline_name": loss_baseline_name,
         "references": references,
+        "loss_scale": loss_scale(config, meta),
         "not_held_out": repeated_words(meta.get("repeated")),
     }
 
@@ -98,6 +100,15 @@ def loss_references(config: RunConfig, meta: Mapping[str, Any]) -> list[tuple[st
 def plainly(name: str) -> str:
     """What a page calls a guess; one without words of its own keeps its name."""
     return GUESSES.get(name, name)
+
+
+def loss_scale(config: RunConfig, meta: Mapping[str, Any]) -> float | None:
+    """The deviation by which a series was divided: a guess's error in its units over the root of that guess's loss."""
+    if config.task != "forecast":
+        return None
+    errors, losses = meta.get("references") or {}, meta.get("loss_references") or {}
+    scales = [errors[name] / math.sqrt(loss) for name, loss in losses.items() if loss > ROUNDING and name in errors]
+    return float(scales[0]) if scales else None
 
 
 def repeated_words(share: float | None) -> str:

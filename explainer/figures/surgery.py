@@ -81,7 +81,8 @@ def output_panel(run: Run, theme: str, *, span: int = 7, height: int = 290) -> P
                     "tickmode": "array",
                     "tickangle": 0 if run["has_tokens"] else -90,
                 },
-                yaxis={"title": {"text": said}} | ({"range": [-0.02, 1.02]} if run["has_tokens"] else {}),
+                yaxis={"title": {"text": run.get("unit") or said}}
+                | ({"range": [-0.02, 1.02]} if run["has_tokens"] else {}),
                 showlegend=True,
             ),
         },

@@ -109,7 +109,7 @@ def page_of(view: View, notes: Notes, annotator: Annotator, selection: Mapping[s
     if name := run.meta.get("data_name"):
         said += f" It learns from {name}."
     if view.given:
-        said += f" It reads: {view.given}"
+        said += f" It reads: {view.given}" + (f". {view.said}" if view.said else "")
     return PAGE.substitute(
         title=html.escape(f"{about['label']} on the task “{config.task}”: {view.lens}"),
         about=html.escape(said),

@@ -14,6 +14,7 @@ from explainer.config import RunConfig
 from explainer.figures import NOTES, PANELS, Notes
 from explainer.player.annotate import Annotator
 from explainer.records import RECORDS
+from explainer.runs.kinds import said_of
 from explainer.runs.store import Listing, Run, Store, default_path
 from explainer.runs.tape import VIEW, decode_view
 from explainer.runs.tape_file import load_shipped
@@ -26,6 +27,7 @@ class View:
     Attributes:
         step: updates of the weights that were looked at.
         given: the user's own input; "" for the tape's batch.
+        said: in what that input differs from those of training; "" for nothing.
     """
 
     run: Run
@@ -33,6 +35,7 @@ class View:
     step: int
     given: str
     record: Any
+    said: str = ""
 
 
 def look_at(
@@ -84,7 +87,7 @@ def look_at(
     if as_json:
         print(as_text(view, notes))
     elif html is None:
-        print("\n".join(sentences(notes)))
+        print("\n".join(filter(None, [*sentences(notes), view.said])))
     else:
         print(f"{html}: {lens} of run {view.run.id} at step {view.step}", file=sys.stderr)
     return 0
@@ -107,7 +110,8 @@ def view_of(store: Store, run: Run, lens: str, step: int | None = None, given: s
     if at in weights:
         from explainer.runs.looking import Looker  # torch: a view on the tape needs none
 
-        return View(run, lens, at, given, Looker(store, lambda _: None).record(run, at, lens, given))
+        record = Looker(store, lambda _: None).record(run, at, lens, given)
+        return View(run, lens, at, given, record, said_of(store, run, lens, given))
     chunk = store.chunk_at(run.id, VIEW + lens, at)
     assert chunk is not None, (run.id, lens, at)
     return View(run, lens, at, given, decode_view(lens, chunk.body))
@@ -127,6 +131,7 @@ def as_text(view: View, notes: Notes) -> str:
         "lens": view.lens,
         "step": view.step,
         "input": view.given,
+        "said": view.said,
         "record": view.record,
         "readings": {
             name: reading if isinstance(reading, str) else dict(reading) for name, reading in notes.readings.items()

@@ -17,6 +17,7 @@ import orjson
 
 from explainer.figures import Notes
 from explainer.player.annotate import Annotator
+from explainer.runs.kinds import said_of
 from explainer.runs.rows import Piece, Run
 from explainer.runs.store import Store
 from explainer.runs.tape import LARGEST_VIEW, VIEW, encode
@@ -136,20 +137,19 @@ def tape_answer(
     return _row(header, files)
 
 
-def look_answer(
-    annotator: Annotator, run: Run, step: int, lens: str, found: Piece | Looked, asked: bool = False
-) -> Answer:
+def look_answer(annotator: Annotator, run: Run, step: int, lens: str, found: Piece | Looked, asked: str = "") -> Answer:
     """One record that was asked for, with its notes: a header with the readings, the record, the notes.
 
     Args:
         found: where the record is.
-        asked: it is of the viewer's own input.
+        asked: the viewer's own input, of which the header says beside in what it differs from those of training.
     """
     if isinstance(found, Piece):
         notes = annotator.notes(run, found)
     else:
-        notes = annotator.notes_of_look(run, step, lens, found.number, asked)
-    return _row({"readings": _plain(notes.readings)}, [found, _notes(notes)])
+        notes = annotator.notes_of_look(run, step, lens, found.number, bool(asked))
+    said = said_of(annotator.store, run, lens, asked)
+    return _row({"readings": _plain(notes.readings), "said": said}, [found, _notes(notes)])
 
 
 def _new(store: Store, run: Run, kinds: Sequence[str], after: int) -> tuple[list[Piece], bool]:

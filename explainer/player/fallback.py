@@ -10,6 +10,8 @@ import streamlit as st
 
 from explainer.figures.panel import Panel, Reel, fill, reading_at, unclickable
 from explainer.player.link import copy_link
+from explainer.runs.kinds import said_of
+from explainer.runs.rows import Run
 from explainer.ui.words import literal
 
 TICK_SECONDS = 0.7  # between two moments of a tape that plays: each is a run of the script and new charts
@@ -53,6 +55,7 @@ def show_without_routes(
             _write_address("" if at_end else str(step), selection, start, typed if ask else None)
         if typed and step is not None:
             reels = _asked(tracks, reels, step, typed)
+            _say_of(runs, tracks, typed)
         if tracks and step is None:
             st.caption("Waiting for the first frame.")
         else:
@@ -155,15 +158,28 @@ def _write_address(step: str, selection: Mapping[str, int], start: Mapping[str, 
 
 
 def _typed(ask: Mapping[str, Any], key: str) -> str:
-    """The box for the viewer's own input."""
-    return st.text_input(
-        ask["label"],
-        ask["input"],
-        max_chars=ask["most"],
-        key=f"{key}-input",
-        placeholder=ask["placeholder"],
-        help=ask["help"],
-    ).strip()
+    """The box for the viewer's own input, and a button that puts an example into it."""
+    box = f"{key}-input"
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        typed = st.text_input(
+            ask["label"],
+            ask["input"],
+            max_chars=ask["most"],
+            key=box,
+            placeholder=ask["placeholder"],
+            help=ask["help"],
+        )
+        if ask["examples"]:
+            st.button(
+                "Example", key=f"{key}-example", help=ask["fill"], on_click=next_example, args=(box, ask["examples"])
+            )
+    return typed.strip()
+
+
+def next_example(box: str, examples: Sequence[str]) -> None:
+    """Put the example after the one that is in the box into it."""
+    present = st.session_state.get(box, "")
+    st.session_state[box] = examples[(examples.index(present) + 1) % len(examples) if present in examples else 0]
 
 
 def _asked(tracks: Sequence[Any], reels: Sequence[Reel], step: int, text: str) -> list[Reel]:
@@ -175,6 +191,19 @@ def _asked(tracks: Sequence[Any], reels: Sequence[Reel], step: int, text: str) -
     except (ValueError, TimeoutError) as error:
         st.warning(literal(str(error)), icon=":material/warning:")
         return list(reels)
+
+
+def _say_of(runs: Sequence[Run], tracks: Sequence[Any], text: str) -> None:
+    """In what the viewer's own input differs from those that the models were trained on."""
+    from explainer.ui.backend import store
+
+    lenses = {track.run: track.lenses[0] for track in tracks}
+    try:
+        said = dict.fromkeys(said_of(store(), run, lenses[run.id], text) for run in runs)
+    except ValueError:  # it can't be read, as was said in the place of the answer
+        return
+    for sentence in filter(None, said):
+        st.caption(literal(sentence))
 
 
 def _draw(panels: Sequence[Panel], reels: Sequence[Reel], step: int, selection: Mapping[str, int], key: str) -> None:

@@ -23,6 +23,7 @@ from explainer.player.fallback import names_of, show_without_routes
 from explainer.player.link import script
 
 HERE = Path(__file__).parent
+MOST_SHOWN = 60  # characters of an example in a placeholder
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def play(
     autoplay: bool = True,
     loop: bool = False,
     scan: Scan | None = None,
-    ask: str = "",
+    ask: Sequence[str] | None = None,
     surgery: str = "",
     link: bool = False,
     on_surgery: Callable[[str], None] = lambda text: None,
@@ -87,7 +88,7 @@ def play(
             viewer who prefers reduced motion).
         loop: begin again after the end.
         scan: what the bar moves through where there are no tapes.
-        ask: an example of an input that the viewer may type instead of the tape's sequence; "": no box.
+        ask: examples of an input that the viewer may type instead of the tape's sequence; None: no box.
         surgery: what is done to the models (see `explainer.surgery`), for lenses that show it.
         link: a bar with *Copy link* also where there is nothing to move through.
         on_surgery: told what else a viewer chose in a figure, before the page runs again.
@@ -102,7 +103,7 @@ def play(
         given = asked[name]
         asked[name] = max(0, min(first if given is None else given, len(names_of(label, choices)) - 1))
     if st.session_state.get("routes_unreachable"):
-        box = _ask(ask) if tracks and ask else None
+        box = _ask(ask) if tracks and ask is not None else None
         show_without_routes(
             panels, tracks, key=key, selections=selections or {}, asked=asked, start=start or {}, scan=scan, ask=box
         )
@@ -124,7 +125,7 @@ def play(
         "step": asked["step"],
         "autoplay": autoplay,
         "loop": loop,
-        "ask": _ask(ask) if tracks and ask else None,
+        "ask": _ask(ask) if tracks and ask is not None else None,
         "surgery": surgery,
         "link": link,
         "against": _against(st.query_params.get("against", "")) if tracks else None,
@@ -153,15 +154,24 @@ def base_path() -> str:
     return f"/{path}/" if path else "/"
 
 
-def _ask(example: str) -> dict[str, Any]:
-    """The box for the viewer's own input, and what the address has in it."""
+def _ask(examples: Sequence[str]) -> dict[str, Any]:
+    """The box for the viewer's own input, the examples of its button, and what the address has in it."""
     return {
         "label": "Your own input",
-        "placeholder": f"Your own input, such as {example}",
+        "placeholder": f"Your own input, such as {_beginning(examples[0])}" if examples else "Your own input",
+        "examples": list(examples),
+        "fill": "Fill in an input of the kind that it was trained on; press again for another",
         "help": "What does the model of this step do with it? Empty: the sequence of the tape.",
         "input": st.query_params.get("input", "")[:ASKED_CHARACTERS],
         "most": ASKED_CHARACTERS,
     }
+
+
+def _beginning(example: str) -> str:
+    """An example as a placeholder shows it: a long one up to a blank."""
+    if len(example) <= MOST_SHOWN:
+        return example
+    return f"{example[:MOST_SHOWN].rpartition(' ')[0] or example[:MOST_SHOWN]} and so on"
 
 
 def _against(text: str) -> dict[str, Any] | None:

@@ -87,6 +87,7 @@ class Tape {
     this.metrics = {};
     this.due = 0;
     this.failures = 0;
+    this.said = ""; // what the server says of that input, such as that it is of another kind than those of training
     this.input = ""; // the viewer's own input, what is done to the model, and what the lenses saw then, by lens and kept moment
     this.surgery = "";
     this.answers = new Map();
@@ -123,8 +124,8 @@ class Tape {
     if (answer.status === 429) return { again: 1000 * (Number(answer.headers.get("retry-after")) || 1) };
     if (answer.headers.get("content-type") !== "application/octet-stream") return (await answer.json()).error;
     const [head, body, notes] = readParts(await answer.arrayBuffer());
-    const { readings } = JSON.parse(head.text.header);
-    return { step, arrays: { ...body.arrays, ...notes.arrays }, text: { ...body.text, ...notes.text }, readings };
+    const { readings, said } = JSON.parse(head.text.header);
+    return { said, step, arrays: { ...body.arrays, ...notes.arrays }, text: { ...body.text, ...notes.text }, readings };
   }
 
   take(parts) {
@@ -912,6 +913,7 @@ class Player {
     this.pinButton = make("button", { type: "button", class: "pin", text: "Pin", onclick: () => this.pin() });
     this.askBox = make("input", { type: "text", class: "ask", autocomplete: "off", spellcheck: "false" });
     this.askBox.onchange = () => this.ask(this.askBox.value);
+    this.exampleButton = make("button", { type: "button", class: "example", text: "Example", onclick: () => this.askExample() });
     this.modeSelect = make("select", { "aria-label": "How to compare", title: "How to compare" });
     for (const [value, text] of [["difference", "Difference"], ["beside", "Side by side"]]) {
       this.modeSelect.append(make("option", { value, text }));
@@ -930,7 +932,7 @@ class Player {
       make(
         "span",
         { class: "row" },
-        this.stepLabel, this.speedSelect, this.liveButton, this.selectors, this.pinButton, this.modeSelect, this.askBox,
+        this.stepLabel, this.speedSelect, this.liveButton, this.selectors, this.pinButton, this.modeSelect, this.askBox, this.exampleButton,
       ),
       this.note, // in the bar, which is always in sight
     );
@@ -975,10 +977,12 @@ class Player {
     this.operate(data.surgery);
     this.compareWith(data.against);
     this.askBox.hidden = !data.ask;
+    this.exampleButton.hidden = !data.ask?.examples.length;
     if (data.ask) {
       this.askBox.maxLength = data.ask.most;
       this.askBox.placeholder = data.ask.placeholder;
       this.askBox.title = data.ask.help;
+      this.exampleButton.title = data.ask.fill;
       this.askBox.setAttribute("aria-label", data.ask.label);
     }
     this.layOut(data.figures);
@@ -1021,6 +1025,7 @@ class Player {
   ask(input) {
     for (const tape of this.everyTape()) {
       tape.input = input;
+      tape.said = "";
       tape.answers = new Map();
     }
     this.complaint = "";
@@ -1028,6 +1033,13 @@ class Player {
     this.asking.clear();
     this.address();
     this.draw();
+  }
+
+  /** Put the next example into the box, and to every model. */
+  askExample() {
+    const { examples } = this.data.ask;
+    this.askBox.value = examples[(examples.indexOf(this.askBox.value) + 1) % examples.length];
+    this.ask(this.askBox.value);
   }
 
   /** Operate on every model on the page; "" leaves them whole. */
@@ -1072,8 +1084,9 @@ class Player {
     if (answer.again) return setTimeout(() => this.closed || this.wonder(), answer.again);
     if (typeof answer === "string") {
       this.complaint = answer;
-      for (const each of this.everyTape()) each.input = each.surgery = "";
+      for (const each of this.everyTape()) each.input = each.surgery = each.said = "";
     } else {
+      tape.said = answer.said;
       const frames = [...(tape.answers.get(lens) || []), answer].sort((a, b) => a.step - b.step);
       tape.answers.set(lens, frames);
       const took = performance.now() - start;
@@ -1563,6 +1576,8 @@ class Player {
 
   showNote() {
     this.askBox.setAttribute("aria-invalid", Boolean(this.complaint));
-    this.note.textContent = [this.complaint, this.offered, ...this.tapes.map((tape) => tape.header.message)].filter(Boolean).join(" ");
+    const said = new Set(this.everyTape().map((tape) => tape.said));
+    const messages = this.tapes.map((tape) => tape.header.message);
+    this.note.textContent = [this.complaint, this.offered, ...said, ...messages].filter(Boolean).join(" ");
   }
 }

@@ -217,7 +217,7 @@ class Looker:
             )
         self._read.add(trainer.model)
         try:
-            with room_for(trainer, lens):
+            with room_for(trainer, lens, _longer(trainer, lens, text)):
                 return self._given(trainer, lens, text, surgery)
         finally:
             self._read.discard(trainer.model)
@@ -270,3 +270,15 @@ class Looker:
         trainer.load_weights(weights)
         trainer.step = step
         return trainer
+
+
+def _longer(trainer: Trainer, lens: str, text: str) -> int:
+    """Steps of a viewer's own input that is longer than those of training; 0 for another.
+
+    Raises:
+        ValueError: it can't be read.
+    """
+    if not text or LENSES[lens].answer is not None:
+        return 0
+    steps = trainer.task.read(text).x.shape[1]
+    return steps if steps > trainer.task.total_length else 0

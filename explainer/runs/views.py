@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -284,14 +284,18 @@ class Viewer:
 
 
 @contextmanager
-def room_for(trainer: Trainer, lens: str) -> Iterator[None]:
+def room_for(trainer: Trainer, lens: str, longer: int = 0) -> Iterator[None]:
     """Inside there is a look, for which this host has the memory.
+
+    Args:
+        longer: steps of what is read, where they are more than those of training.
 
     Raises:
         ValueError: it hasn't; the sentence has the way out.
     """
     task, allowed = trainer.task, limits().memory_mb
-    needed = look_bytes(trainer.config, lens, task.inputs, task.outputs).peak / 1e6
+    config = replace(trainer.config, length=longer) if longer > trainer.config.length else trainer.config
+    needed = look_bytes(config, lens, task.inputs, task.outputs).peak / 1e6
     if needed > allowed:
         raise ValueError(
             f"Looking through {lens!r} would take about {needed:,.0f} MB of memory, and this host allows {allowed:,.0f} MB. "

@@ -11,11 +11,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from explainer.config import RunConfig
-from explainer.data import parse_number, split_numbers
+from explainer.data import MARK, read_marked
 from explainer.tasks.base import Batch, Split, Task, masked_mean
 from explainer.theory.baselines import ADDING_TOLERANCE, adding_constant
-
-_MARK = "*"
 
 
 class Adding(Task):
@@ -42,16 +40,12 @@ class Adding(Task):
         return _ask(values, marks)
 
     def read(self, text: str) -> Batch:
-        """Numbers, divided as `split_numbers` says, the two to add marked by a star: `0.3 0.5* 0.1 0.8*`."""
-        words = split_numbers(text)
-        self._check_count(len(words), "numbers")
-        marks = [word.endswith(_MARK) for word in words]
-        if sum(marks) != 2:
-            raise ValueError(
-                f"{sum(marks)} numbers are marked. Mark the two to add with a star, as in “0.3 0.5* 0.1 0.8*”."
-            )
-        values = [parse_number(word.removesuffix(_MARK)) for word in words]
-        return _ask(torch.tensor([values]), torch.tensor([marks]).float())
+        """Numbers, those to add marked by a star, in the notation of `data.typed.read_marked`: `0.3 0.5* … 0.8*`."""
+        found = read_marked(text, self.total_length, self.config.seed)
+        self._check_count(len(found.values), "numbers")
+        if not any(found.marks):
+            raise ValueError("0 numbers are marked. Mark the two to add with a star, as in “0.3 0.5* … 0.8*”.")
+        return _ask(torch.tensor([found.values]), torch.tensor([found.marks]).float())
 
     def example(self) -> str:
         batch = self.batch(0, size=1)
@@ -62,7 +56,7 @@ class Adding(Task):
         )
 
     def axis(self, batch: Batch, row: int = 0) -> list[str]:
-        return [f"{value:.2f}{_MARK if mark else ''}" for value, mark in batch.x[row].tolist()]
+        return [f"{value:.2f}{MARK if mark else ''}" for value, mark in batch.x[row].tolist()]
 
     def extras(self, output: Float[Tensor, "B T 1"], batch: Batch) -> dict[str, float]:
         right = (output.detach() - batch.y).abs().squeeze(-1) < ADDING_TOLERANCE

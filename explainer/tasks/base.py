@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from explainer.config import RunConfig
+from explainer.data import longest_input
 
 Split = Literal["train", "validation"]
 
@@ -240,11 +241,12 @@ class Task(ABC):
         """Refuse an input of `count` steps, `what` being their plural.
 
         Raises:
-            ValueError: fewer than `least` or more than the model was trained on.
+            ValueError: fewer than `least` or more than can be read (see `data.kind.longest_input`).
         """
-        if not least <= count <= self.total_length:
+        most = longest_input(self.config)
+        if not least <= count <= most:
             found = f"{count} {what.removesuffix('s') if count == 1 else what}"
-            raise ValueError(f"{found} can't be read. Give {least} to {self.total_length}.")
+            raise ValueError(f"{found} can't be read. Give {least} to {most}.")
 
 
 def masked_mean(values: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> Float[Tensor, ""]:

@@ -10,8 +10,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from explainer.config import RunConfig
+from explainer.data import read_symbols, symbol_names
 from explainer.tasks.base import Batch, Split, Task, masked_accuracy
-from explainer.tasks.symbols import read_symbols, symbol_names
 from explainer.theory.baselines import RECALLED, copy_memoryless
 
 
@@ -47,7 +47,7 @@ class Copy(Task):
 
     def example(self) -> str:
         shown = " ".join(self.axis(self.batch(0, size=1))[:RECALLED])
-        return f"See {shown}, wait {self.config.length} steps, then say {shown} again."
+        return f"The network reads {shown}, waits {self.config.length} steps and then has to say {shown} again."
 
     def extras(self, output: Float[Tensor, "B T V"], batch: Batch) -> dict[str, float]:
         recall = torch.zeros_like(batch.mask)

@@ -6,21 +6,17 @@ A network that has learnt it keeps 2^bits memories apart for as long as nothing 
 
 from __future__ import annotations
 
-import re
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from explainer.config import RunConfig
+from explainer.data import read_pulses, written_pulses
 from explainer.tasks.base import Batch, Split, Task, masked_mean
 from explainer.theory.baselines import flipflop_memoryless
 
 PULSE = 0.2
 """Probability of a pulse at a step, of each bit: about one every five steps."""
-
-_SILENT = "·"
-_STEP = re.compile(r"(?:[+-]\d+)+")
 
 
 class FlipFlop(Task):
@@ -45,43 +41,19 @@ class FlipFlop(Task):
         return _held(signs * pulses)
 
     def read(self, text: str) -> Batch:
-        """Steps between blanks or commas: `·`, `.` or `0` for silence, else signs with the number of the bit.
-
-        `+1-3 · · -1` sets bit 1 and clears bit 3, waits two steps and clears bit 1. Before its first pulse
-        the target of a bit is 0.
-        """
-        words = text.replace(",", " ").split()
-        self._check_count(len(words), "steps")
-        return _held(torch.tensor([[self._step(word) for word in words]]))
-
-    def _step(self, word: str) -> list[float]:
-        """The inputs of one step.
-
-        Raises:
-            ValueError: it is neither silence nor pulses of bits that are there, each once.
-        """
-        if word in (_SILENT, ".", "0"):
-            return [0.0] * self.config.bits
-        pulses = re.findall(r"([+-])(\d+)", word) if word.isascii() and len(word) < 40 and _STEP.fullmatch(word) else []
-        values = {int(number): 1.0 if sign == "+" else -1.0 for sign, number in pulses}
-        if not values or len(values) < len(pulses) or not set(values) <= set(range(1, self.config.bits + 1)):
-            raise ValueError(
-                f"{word[:20]!r} is not a step of {self.config.bits} bits. Write a dot for silence, or a sign and a "
-                f"number from 1 to {self.config.bits} for each pulse, as in “+1 . . -1”."
-            )
-        return [values.get(bit + 1, 0.0) for bit in range(self.config.bits)]
+        """Steps in the notation of `data.typed.read_pulses`. Before its first pulse the target of a bit is 0."""
+        self._check_count(len(text.replace(",", " ").split()), "steps")
+        return _held(torch.tensor([read_pulses(text, self.config.bits)]))
 
     def example(self) -> str:
         batch = self.batch(0, size=1)
         shown = self.axis(batch)[:6]
-        return f"After the pulses {' '.join(shown)} the bits are {self.target_axis(batch)[len(shown) - 1]}."
+        held = self.target_axis(batch)[len(shown) - 1]
+        return f"After the pulses {' '.join(shown)} the bits are {held}: each keeps the sign of its last pulse."
 
     def axis(self, batch: Batch, row: int = 0) -> list[str]:
         """The pulses of each step in the notation of `read`."""
-        return [
-            "".join(f"{value:+.0f}"[0] + str(bit + 1) for bit, value in enumerate(step) if value) or _SILENT
-            for step in batch.x[row].tolist()
-        ]
+        return [written_pulses(step) for step in batch.x[row].tolist()]
 
     def target_axis(self, batch: Batch, row: int = 0) -> list[str]:
         """The sign that each bit should have, in order: `+-+`."""

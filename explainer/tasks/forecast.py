@@ -38,7 +38,7 @@ class Forecast(Task):
         super().__init__(config, data)
         self.series = SUNSPOTS if data is None else Series.from_text(data)
         self.inputs = self.outputs = 1
-        self.unit = self.series.unit
+        self.unit = self.series.measured_in
         self.metric = f"root mean squared error ({self.unit or 'units of the series'})"
 
         values = np.array(self.series.values)
@@ -104,7 +104,8 @@ class Forecast(Task):
     def example(self) -> str:
         batch = self.batch(0, size=1)
         shown, target = self.axis(batch)[-3:], self.target_axis(batch)[-1]
-        return f"{self.series.name}: after {', '.join(shown)} comes {target}."
+        unit = f" {self.unit}" if self.unit else ""
+        return f"In the series “{self.series.name}” the value after {', '.join(shown)} is {target}{unit}."
 
     def score(self, output: Float[Tensor, "B T 1"], batch: Batch) -> float:
         return self.deviation * math.sqrt(self.loss(output.detach(), batch))

@@ -13,8 +13,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from explainer.config import RunConfig
+from explainer.data import period_of, periods, read_symbols, repeated_words, symbol_names
 from explainer.tasks.base import Batch, Split, Task, masked_accuracy, masked_mean, next_step, open_ended
-from explainer.tasks.symbols import read_symbols, symbol_names
 from explainer.theory.baselines import chance, uniform_entropy
 
 
@@ -43,7 +43,7 @@ class Repeat(Task):
 
     def draw(self, generator: torch.Generator, split: Split, size: int) -> Batch:
         T = self.total_length
-        shortest, longest = -(-T // 4), T // 2
+        shortest, longest = periods(T)
         period = torch.randint(shortest, longest + 1, (size,), generator=generator)
         once = torch.randint(self.config.symbols, (size, longest), generator=generator)
         batch = next_step(once.gather(1, torch.arange(T + 1) % period[:, None]))
@@ -54,19 +54,13 @@ class Repeat(Task):
         tokens = read_symbols(text, self.vocabulary)
         T = len(tokens)
         self._check_count(T, "symbols")
-        batch = open_ended(torch.tensor(tokens))
-        for period in range(1, min(T // 2, T - 2) + 1):
-            if tokens[period:] == tokens[:-period]:
-                return replace(batch, period=torch.tensor([period]))
-        return batch
+        period = period_of(tokens, 1, min(T // 2, T - 2))
+        return replace(open_ended(torch.tensor(tokens)), period=None if period is None else torch.tensor([period]))
 
     def example(self) -> str:
         batch = self.batch(0, size=1)
         assert batch.period is not None
-        period = int(batch.period[0])
-        shown = self.axis(batch)
-        once, again = " ".join(shown[:period]), " ".join(shown[period : period + 2])
-        return f"{once} comes once, then {again} …: the next one is {shown[period + 2]}."
+        return repeated_words(self.axis(batch), int(batch.period[0]))
 
     def predictable(self, batch: Batch) -> Bool[Tensor, "B T"]:
         """The steps that the metric counts: those within the repetition, or all where no period is known."""

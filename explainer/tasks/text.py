@@ -167,7 +167,7 @@ class Text(Task):
     def example(self) -> str:
         batch = self.batch(0, size=1)
         before = "".join(self.axis(batch)[-40:]).replace(visible(" "), " ")
-        return f"After “{before}” comes “{self.target_axis(batch)[-1]}”."
+        return f"After “{before}” the next character is “{self.target_axis(batch)[-1]}”."
 
     def extras(self, output: Float[Tensor, "B T V"], batch: Batch) -> dict[str, float]:
         return {

@@ -6,11 +6,14 @@ The input is in the address, so that an address shows what was asked.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import streamlit as st
 
-from explainer.config import ASKED_CHARACTERS
+from explainer.config import ASKED_CHARACTERS, RunConfig
+from explainer.data import Seen, about_input, listed, typed_examples, unlike_training
+from explainer.player.fallback import next_example
 from explainer.runs.outcomes import Outcome
 from explainer.ui.backend import client
 from explainer.ui.places import address
@@ -52,20 +55,22 @@ def ask_all(outcomes: Sequence[Outcome], lens: str, text: str, *, first: bool = 
 def own_input(
     key: str,
     title: str,
-    example: str,
+    examples: Sequence[str],
     outcomes: Sequence[Outcome],
     way_out: tuple[str, str],
     draw: Callable[[str], None],
+    such_as: str = "",
 ) -> None:
     """An expander with a box for the own input; what is in it is computed only while it is open.
 
     Args:
         key: of the page.
         title: of the expander.
-        example: an input, shown while the box is empty.
+        examples: inputs, of which a button puts one after the other into the box.
         outcomes: of the sweep shown.
         way_out: how to make networks that can be asked, where there are none: a sentence, and a page with its address.
         draw: the answers to an input.
+        such_as: shown while the box is empty; default, the first example.
     """
     box, opened = f"{key}-own", f"{key}:own-open"
     if opened not in st.session_state:
@@ -90,7 +95,18 @@ def own_input(
         if box not in st.session_state:
             st.session_state[box] = st.query_params.get("input", "")[:ASKED_CHARACTERS]
         # Without max_chars: what is longer would be dropped by the browser without a word.
-        text = st.text_area("Your own input", height=90, key=box, placeholder=f"Such as: {example}")
+        if not such_as and examples:
+            such_as = examples[0]
+        text = st.text_area("Your own input", height=90, key=box, placeholder=f"Such as: {such_as}")
+        if examples:
+            st.button(
+                "Example",
+                icon=":material/shuffle:",
+                key=f"{key}-own-example",
+                help="Fill in an input of the kind that these networks were trained on; press again for another",
+                on_click=next_example,
+                args=(box, tuple(examples)),
+            )
         if not text.strip():
             st.query_params.pop("input", None)
             st.caption("Every network of this sweep is asked, with the weights of its last step.")
@@ -104,6 +120,26 @@ def own_input(
         if st.query_params.get("input") != text:
             st.query_params["input"] = text
         draw(text)
+
+
+def common_examples(configs: Sequence[RunConfig], most: int = 8) -> list[str]:
+    """Inputs that are of the kind of training for every network of a sweep whose task reads no data."""
+    different = {config.length: config for config in configs}.values()
+    # Drawn for a long one they have a gap, which each network fills up to its own length.
+    drawn = typed_examples(configs[0] if len(different) == 1 else replace(configs[0], length=1024), Seen(), 60)
+    return [text for text in drawn if not any(unlike_training(config, text, Seen()) for config in different)][:most]
+
+
+def what_differs(asked: Sequence[Asked], text: str) -> None:
+    """In what an own input differs from those of training, a line for each way with the networks that it holds for."""
+    ways: dict[str, list[Outcome]] = {}
+    for each in asked:
+        said = about_input(each.outcome.config, text, Seen()) if each.records else ""
+        ways.setdefault(said, []).append(each.outcome)
+    for said, outcomes in ways.items():
+        if said:
+            lengths = sorted({outcome.config.length for outcome in outcomes})
+            st.caption(literal(f"Trained at T = {listed([str(length) for length in lengths])}: {said}"))
 
 
 def refusals(asked: Sequence[Asked], name: Callable[[Outcome], str]) -> None:
@@ -120,4 +156,4 @@ def refusals(asked: Sequence[Asked], name: Callable[[Outcome], str]) -> None:
         st.caption(literal(f"No answer: {'; '.join(names)}. {why}"))
 
 
-__all__ = ["Asked", "ask_all", "kept", "own_input", "refusals"]
+__all__ = ["Asked", "ask_all", "common_examples", "kept", "own_input", "refusals", "what_differs"]

@@ -6,15 +6,14 @@ shown), and `step` and selections, which the player writes by itself.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import streamlit as st
 
-from explainer.config import KNOBS, MODELS, OTHER, RunConfig
+from explainer.config import KNOBS, MODELS, RunConfig
 from explainer.player.mount import Track
+from explainer.runs.kinds import examples_of
 from explainer.runs.store import Run
 from explainer.ui.backend import client, owner, runs_of
 from explainer.ui.comparing import compare_control
@@ -27,34 +26,10 @@ from explainer.ui.words import literal
 
 LIVE = ("queued", "running", "paused")
 
-_QUOTED = re.compile(r"After “(.+)” comes “")  # of a task's example
 
-EXAMPLES = {
-    "copy": "A C B D A A B C D B",
-    "adding": "0.3 0.5* 0.1 0.8*",
-    "repeat": "A D B C A D B C A D",
-    "flipflop": "+1+2-3 · · -1 · · +3 · · -2",
-    "text": "The value of x",
-    "forecast": "12 30 65 110 95 60 31 14",
-}
-"""Of each task, an input as a viewer may type it."""
-
-
-def example_input(config: RunConfig, meta: Mapping[str, Any] | None = None) -> str:
-    """An input that a viewer may type into this run, of the symbols, bits or letters that it has; many symbols are numbers.
-
-    Args:
-        meta: of the run, if there is one.
-    """
-    if config.task == "text" and config.data and (quoted := _QUOTED.match(str((meta or {}).get("example", "")))):
-        line = max(re.split(f"[⏎{OTHER}]", quoted[1]), key=len)
-        return line[: min(14, config.length)].strip()
-    if config.task in ("copy", "repeat"):
-        numbers = [(ord(letter) - ord("A")) % config.symbols for letter in EXAMPLES[config.task].split()]
-        return " ".join(str(number) if config.symbols > 26 else chr(ord("A") + number) for number in numbers)
-    if config.task == "flipflop" and config.bits < 3:
-        return "+1 · · -1 · · +1"
-    return EXAMPLES[config.task]
+def example_inputs(run: Run) -> tuple[str, ...]:
+    """Inputs that a viewer may type into this run: of the kind that it was trained on."""
+    return examples_of(client().store, run)
 
 
 @dataclass(frozen=True)
@@ -290,4 +265,4 @@ def theme() -> str:
     return "dark" if st.context.theme.type == "dark" else "light"
 
 
-__all__ = ["Lesson", "example_input", "open_lesson", "replace", "state_key", "theme", "tracks", "transport"]
+__all__ = ["Lesson", "example_inputs", "open_lesson", "replace", "state_key", "theme", "tracks", "transport"]
