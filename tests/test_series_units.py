@@ -54,6 +54,9 @@ def labels(figure: dict[str, Any]) -> list[str]:
 CASES = [(None, SUNSPOTS, "sunspots"), (OWN, WEATHER, "°C"), (BARE, WEATHER, "in units of the series")]
 
 
+REPEATING, FITTED = "repeating the last value", "a linear fit to the last nine values (AR(9))"
+
+
 def test_the_sunspots_rules_are_the_known_ones() -> None:
     naive, regression, _ = rules(SUNSPOTS)
     assert (round(naive, 1), round(regression, 1)) == (32.9, 19.1)
@@ -66,7 +69,7 @@ def test_the_chart_names_what_is_to_be_beaten_in_the_series_own_unit(
     naive, regression, deviation = rules(values)
     figure = loss_panel([about(series)], "light", "hidden").figure
     said = labels(figure)
-    assert said == [f"nothing changes: {naive:.3g} {unit}", f"AR(9) by least squares: {regression:.3g} {unit}"]
+    assert said == [f"{REPEATING}: {naive:.3g} {unit}", f"{FITTED}: {regression:.3g} {unit}"]
     heights = [shape["y0"] for shape in figure["layout"]["shapes"][1:]]
     np.testing.assert_allclose(heights, [(naive / deviation) ** 2, (regression / deviation) ** 2], rtol=1e-4)
 
@@ -80,8 +83,8 @@ def test_the_sentence_has_the_network_s_error_and_the_rules_in_that_unit(
     loss = np.array([(error / deviation) ** 2])
     moment = Moment(about(series), 7, {"validation loss": loss, "validation loss:step": np.array([7])})
     assert loss_reading(moment).endswith(
-        f"That is an error of {error:.3g} {unit} (root mean square), below nothing changes ({naive:.3g} {unit}), "
-        f"above AR(9) by least squares ({regression:.3g} {unit})."
+        f"That is an error of {error:.3g} {unit} (root mean square), below the {naive:.3g} {unit} of {REPEATING}, "
+        f"above the {regression:.3g} {unit} of {FITTED}."
     )
 
 
@@ -91,7 +94,7 @@ def test_the_page_that_compares_draws_both_rules_beside_the_metric() -> None:
     curve = {"step": np.array([1]), run["metric"]: np.array([2.5]), f"{run['metric']}:step": np.array([1])}
     panel = metric_panel([run] * 2, [curve] * 2, "light")
     assert panel is not None
-    assert labels(panel.figure) == [f"nothing changes: {naive:.3g}", f"AR(9) by least squares: {regression:.3g}"]
+    assert labels(panel.figure) == [f"{REPEATING}: {naive:.3g}", f"{FITTED}: {regression:.3g}"]
     assert "°C" in str(panel.figure["layout"]["yaxis"]["title"]["text"])
 
 
@@ -114,4 +117,4 @@ def test_a_unit_in_brackets_at_the_end_of_a_name_is_known(name: str, unit: str) 
 def test_a_task_without_a_unit_says_its_losses_as_they_are() -> None:
     run = subject(RunConfig(task="adding"), {"loss_references": {"always answering 1": 1 / 6}})
     assert run["loss_scale"] is None
-    assert labels(loss_panel([run], "light", "hidden").figure) == ["always answering 1: 0.167"]
+    assert labels(loss_panel([run], "light", "hidden").figure) == ["guessing the mean sum: 0.167"]
