@@ -14,7 +14,16 @@ from explainer.theory.baselines import ADDING_TOLERANCE, adding_constant_within,
 from explainer.theory.memory import memory_lag
 from explainer.ui.asking import ask_all, own_input, refusals
 from explainer.ui.lesson import example_input, theme
-from explainer.ui.sweeping import Listed, SweepPage, board, name_of, open_sweep, outcomes_shown, sweep_transport
+from explainer.ui.sweeping import (
+    Listed,
+    SweepPage,
+    board,
+    name_of,
+    open_sweep,
+    outcomes_shown,
+    shown_of,
+    sweep_transport,
+)
 from explainer.ui.tabs import Experiment, words_below
 
 EXPLAIN = r"""
@@ -171,7 +180,12 @@ def draw(outcomes: Sequence[Outcome]) -> None:
         axis, baseline, name = "share of symbols recalled", chance(config.symbols), "chance"
     else:
         axis, baseline, name = RIGHT["adding"], adding_constant_within(ADDING_TOLERANCE), "always answering 1"
-    play(page_panels(memories(outcomes, score), theme(), axis, baseline, name), key="horizon", link=True)
+    play(
+        page_panels(memories(outcomes, score), theme(), axis, baseline, name),
+        key="horizon",
+        link=True,
+        shown=shown_of(page),
+    )
 
 
 open_sweep(

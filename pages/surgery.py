@@ -130,7 +130,7 @@ else:
         shown = [output, worth, beside, replace(losses, span=4), replace(history, span=4)]
     play(
         shown,
-        [Track(run.id, ("surgery",), run.status in LIVE)],
+        [Track(run.id, ("surgery",), run.status in LIVE, operating.shown(run, surgery, bool(trouble)))],
         key="surgery-player",
         ask=example_input(run.config, run.meta),
         surgery=str(surgery),

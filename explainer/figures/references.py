@@ -83,7 +83,9 @@ def stack(figure: dict[str, Any], height: float) -> None:
     if not notes:
         return
     logarithmic = layout["yaxis"].get("type") == "log"
-    drawn = [np.asarray(trace.get("y") or (), dtype=np.float64) for trace in figure["data"]]
+    drawn = [
+        np.asarray(trace.get("y") or (), dtype=np.float64) for trace in figure["data"] if trace.get("yaxis") != "y2"
+    ]
     values = np.concatenate([*drawn, np.zeros(0)])
     with np.errstate(divide="ignore", invalid="ignore"):
         places = np.log10(values) if logarithmic else values

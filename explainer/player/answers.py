@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from explainer.figures import Notes
-from explainer.player.annotate import Annotator
+from explainer.player.annotate import Annotator, in_words
 from explainer.runs.rows import Piece, Run
 from explainer.runs.store import Store
 from explainer.runs.tape import LARGEST_VIEW, VIEW, encode
@@ -119,6 +119,7 @@ def tape_answer(
         "after": pieces[-1].seq if pieces else after,
         "more": more,
         "snapshots": store.steps(run.id, "weights"),
+        "rates": in_words(run.rates),
         "chunks": [],
     }
     files: list[bytes | Piece | Looked] = []

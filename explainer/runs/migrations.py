@@ -184,6 +184,17 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE TABLE room (one INTEGER PRIMARY KEY CHECK (one = 1), body BLOB NOT NULL)",
         ),
     ),
+    (
+        "learning rates set by hand",  # from the events of a tape, which are headers of JSON after eight bytes
+        (
+            """UPDATE runs SET meta = json_set(meta, '$.rates', json((
+                SELECT json_group_array(json_array(step, json_extract(said, '$.value'))) FROM (
+                    SELECT step, json_extract(CAST(SUBSTR(body, 9) AS TEXT), '$.__metadata__.event') AS said
+                    FROM chunks WHERE run = runs.id AND kind = 'event' ORDER BY step, seq
+                ) WHERE json_extract(said, '$.kind') = 'lr'
+            ))) WHERE altered = 1 AND json_valid(meta)""",
+        ),
+    ),
 )
 
 
