@@ -323,7 +323,7 @@ encoding = st.segmented_control(
     bind="query-params",
     label_visibility="collapsed",
 )
-config = None
+shown = None
 if encoding == "sinusoidal":
     sinusoidal_view()
 elif encoding == "rotary":
@@ -333,7 +333,8 @@ elif encoding == "alibi":
 else:
     runs = transport(lesson, lambda config: [replace(config, model="transformer")])
     if runs:
-        config = runs[0].config
+        shown = runs[0]
+        config = shown.config
         play(
             positions.panels(subject(config, runs[0].meta), theme()),
             tracks(lesson, runs),
@@ -351,5 +352,5 @@ words_below(
     math=MATH[encoding],
     code=CODE[encoding],
     experiments=EXPERIMENTS,
-    again=config,
+    again=shown,
 )

@@ -285,7 +285,9 @@ def branch_panel(
         },
     ]
     marks, set_at = rate_marks(theme, len(data))
-    data.append(marks)
+    data = [
+        trace | {"meta": "alone"} for trace in (*data, marks)
+    ]  # the steps of another tape are not those of this axis
     shapes, annotations = [], []
     if math.isfinite(level) and level > 0:
         line = {"color": shade.muted, "width": 1.5, "dash": "dot"}

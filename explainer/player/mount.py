@@ -205,9 +205,11 @@ def _against(text: str, own: str) -> dict[str, Any] | None:
     if not text or (not name and _whole(step) is None):
         return None
     found = runs_of([own, name[:80]]) if name else []
-    names = (
-        labels([run.config for run in found], [run.id for run in found]) if len(found) == 2 else ["this run", name[:80]]
-    )
+    names = ["this run", name[:80]]
+    if len(found) == 2:
+        names = labels([run.config for run in found], [run.id for run in found])
+        if (found[0].config.branched_from or ("",))[0] == name:
+            names = ["this run", "its parent"]
     return {"run": name[:80], "step": _whole(step), "own": names[0], "name": names[1]}
 
 

@@ -406,7 +406,8 @@ function against(figure, other, scale, spec, sides) {
   const minus = plain(sides.join(" minus "));
   figure.data.forEach((trace, index) => {
     const twin = other.data[index];
-    if (!twin || trace.hoverinfo === "skip") return; // marks and helpers, which say nothing of their own
+    // Marks and helpers, which say nothing of their own; and what has its own comparison, on an axis of its own.
+    if (!twin || trace.hoverinfo === "skip" || trace.meta === "alone") return;
     if (trace.mode === "text") { // words in cells, which get other colours; those of the other moment would stand on them
       trace.textfont = { ...trace.textfont, color: "#111111", shadow: "0 0 3px #FFFFFF, 0 0 3px #FFFFFF" };
       return;

@@ -69,7 +69,7 @@ class Run:
     @property
     def rates(self) -> tuple[tuple[int, float], ...]:
         """Learning rates that took the place of `config.lr`: after how many updates, and which."""
-        return tuple({int(step): float(lr) for step, lr in self.meta.get("rates", ())}.items())
+        return tuple((int(step), float(lr)) for step, lr in self.meta.get("rates", ()))
 
     @property
     def finished(self) -> bool:

@@ -163,7 +163,7 @@ def transport(
         if asked and not unchosen and not mine and _asks_otherwise(lesson, asked, shown):
             shown = _play_recorded(lesson, asked) or shown
         compare_control(key, shown, lesson.choices.get("model", MODELS))
-        label = "Train again" if any(run.status == "stopped" for run in shown) else "Train"
+        label = "Train again" if any(run.status == "stopped" and not run.altered for run in shown) else "Train"
         starts = state.pop(f"{key}:start", False) and not trouble and _asks_otherwise(lesson, asked, shown)
         pressed = st.button(
             label, type="primary", icon=":material/play_arrow:", disabled=bool(trouble), key=f"{key}-train"
@@ -196,13 +196,18 @@ def _asks_otherwise(lesson: Lesson, asked: Sequence[RunConfig], shown: Sequence[
 
 
 def _play_recorded(lesson: Lesson, asked: Sequence[RunConfig]) -> list[Run]:
-    """Make recordings of just what the controls ask for the page's runs, if there are any, and return them."""
+    """Show recordings of just what the controls ask for, if there are any, and return them."""
     found = recorded_runs(asked, lesson.shipped)
     if found:
-        opening = {run.id for run in found} == set(lesson.shipped)
-        st.session_state[f"{lesson.key}:runs"] = [] if opening else [run.id for run in found]
-        st.query_params.pop("step", None)
+        _show_runs(lesson, [run.id for run in found])
     return found
+
+
+def _show_runs(lesson: Lesson, ids: Sequence[str]) -> None:
+    """Make these the page's runs, from where they begin."""
+    opening = set(ids) == set(lesson.shipped)
+    st.session_state[f"{lesson.key}:runs"] = [] if opening else list(ids)
+    st.query_params.pop("step", None)
 
 
 def _say_what_is_shown(lesson: Lesson, asked: Sequence[RunConfig], shown: Sequence[Run], way: str) -> None:
@@ -240,11 +245,6 @@ def _set_controls(lesson: Lesson, shown: Sequence[Run]) -> None:
     adopt(key, run.config)
     if lesson.networks:
         set_networks(key, [run.config.model for run in shown])
-
-
-def _show_runs(lesson: Lesson, ids: Sequence[str]) -> None:
-    st.session_state[f"{lesson.key}:runs"] = list(ids)
-    st.query_params.pop("step", None)
 
 
 def _networks(lesson: Lesson) -> tuple[tuple[str, ...], str]:
