@@ -202,7 +202,7 @@ EXPERIMENTS = (
         "and comes back in part (to 0.32 at an offset of 101). With 10,000 it stays above 0.1 and falls far more slowly.",
     ),
     Experiment(
-        "Let the Transformer copy ten symbols after a delay of 12 (press Train). Which positions become alike now?",
+        "Let the Transformer copy ten symbols after a delay of 12. Which positions become alike now?",
         {
             "encoding": "Learned",
             "task": "copy",
