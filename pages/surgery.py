@@ -38,7 +38,7 @@ one, and has no error.
 
 A part that is missed is not therefore *where* the answer is made: the rest was trained to work with it, and zero may be a number that it
 never saw. **Train on like this** asks the next question: do the others take over? The run starts from the weights of this moment,
-the operation stays in every forward pass, and its parent's loss is drawn beside.
+the operation stays in every forward pass, and its parent is shown beside: its loss, and faint in the other pictures the moment that the run goes on from.
 """
 
 MATH = r"""
