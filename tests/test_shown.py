@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from explainer import player
 from explainer.config import RunConfig
 from explainer.lessons import LESSONS
+from explainer.player.fallback import VEIL
 from explainer.player.mount import Shown
 from explainer.runs.rows import Run
 from explainer.runs.store import Store
@@ -127,10 +130,12 @@ def shown(monkeypatch: pytest.MonkeyPatch, lessons: Store, looks_answered: None)
     return said
 
 
-def opened(path: str, **query: str) -> AppTest:
+def opened(path: str, state: Mapping[str, Any] = MappingProxyType({}), **query: str) -> AppTest:
     app = AppTest.from_file(str(PROJECT / "pages" / PATHS[path].file), default_timeout=60)
     app.session_state["place"] = path
     app.session_state["owner"] = "me"
+    for name, value in state.items():
+        app.session_state[name] = value
     for name, value in query.items():
         app.query_params[name] = value
     return app.run()
@@ -225,6 +230,25 @@ def test_a_surgery_that_cannot_be_is_not_what_is_shown(shown: list[Shown]) -> No
     app.selectbox(key="surgery.kind").select("written").run()
     app.text_input(key="surgery.text").set_value("layer 9 unit 5 = 0").run()
     assert shown[-1].stale
+
+
+@pytest.mark.usefixtures("lessons", "looks_answered")
+@pytest.mark.parametrize(("seed", "veiled"), [("0", False), ("977", True)])
+def test_without_routes_a_veil_lies_over_what_is_not_asked_for(seed: str, veiled: bool) -> None:
+    app = opened("hidden-states", {"routes_unreachable": True}, seed=seed)
+    assert not app.exception
+    charts = app.get("plotly_chart")
+    assert len(charts) == 4
+    assert all((VEIL["fillcolor"] in chart.proto.spec) == veiled for chart in charts)
+    assert "Recorded: GRU, 32 units" in "".join(each.value for each in app.caption).replace("\\", "")
+    assert bool(otherwise(app)) == veiled
+
+
+@pytest.mark.usefixtures("lessons", "looks_answered")
+def test_without_routes_an_operated_network_is_shown_operated() -> None:
+    app = opened("surgery", {"routes_unreachable": True}, surgery="layer 1 unit 10 = 0", step="800")
+    assert not app.exception
+    assert any(each.value.startswith("Without unit 10, the loss rises by") for each in app.text)
 
 
 # -- a run that trains ------------------------------------------------------------------------

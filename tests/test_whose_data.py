@@ -139,7 +139,9 @@ TRIED: dict[str, Callable[[Client, str, str], object]] = {
     "submit": lambda client, run, owner: client.submit(_named(NETWORKS["lstm"]), owner),
     "submit_sweep": lambda client, run, owner: client.submit_sweep(SWEEP, owner),
     "text": lambda client, run, owner: client.text(digest(TEXT), owner) or _refused(),
-    "recorded": lambda client, run, owner: client.recorded(_named(NETWORKS["lstm"]), owner, Viewer(owner)) or _refused(),
+    "recorded": lambda client, run, owner: (
+        client.recorded(_named(NETWORKS["lstm"]), owner, Viewer(owner)) or _refused()
+    ),
     "recorded_sweep": lambda client, run, owner: client.recorded_sweep(SWEEP, owner, Viewer(owner)) or _refused(),
     "pause": Client.pause,
     "resume": Client.resume,
