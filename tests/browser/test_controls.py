@@ -93,15 +93,6 @@ def test_a_pinned_moment_is_said_in_the_title_and_the_sentence(app: str, visit: 
     expect(title).to_have_text(str(plain))
 
 
-def test_two_runs_are_compared_by_their_names(app: str, visit: Visit) -> None:
-    page = visit(f"{app}/gates?run=lesson-gradients-gru&against=lesson-hidden&step=600")
-    alive(page)
-    names = ["GRU · length 50 · steps 800", "GRU · length 30 · steps 700"]
-    expect(page.get_by_role("button", name=f"Compared with {names[1]}")).to_be_visible()
-    said = page.locator('figure[data-figure="gates"]')
-    expect(said).to_contain_text(f"Not compared: the table of {names[1]} is")
-
-
 def test_a_rate_set_by_hand_is_marked_at_its_step_and_the_script_below_repeats_the_run(app: str, visit: Visit) -> None:
     page = visit(f"{app}/hidden-states?width=11&length=20&batch=16&steps=20000&seed=9")
     alive(page)
