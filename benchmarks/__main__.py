@@ -34,6 +34,7 @@ BENCHES: dict[str, tuple[str, str]] = {
     "largest": ("asking.measure_largest", "memory of the interface, twelve viewers at once of the largest views"),
     "views": ("looking.measure_views", "the gradient matrix and the biography of heads"),
     "looking": ("looking.measure_share", "the share of a watched run's time that looking takes"),
+    "moments": ("looking.measure_moments", "moments of own runs, and the share of looking in their time"),
     "sharing": ("sharing.measure", "what a neighbour keeps beside the heaviest look, and the size of looks"),
     "estimates": ("estimates.measure", "two hundred random runs against their estimates"),
     "memory": ("memory.measure", "memory of both processes after ten runs"),

@@ -30,10 +30,14 @@ from explainer.runs.store import Draft, Store
 from explainer.runs.tape import LARGEST_VIEW, encode_view
 
 QUESTIONS, TAPE_MS = 30, 100.0
-TOGETHER, INTERFACE_MB = 12, 250.0
+TOGETHER, INTERFACE_MB, WORKER_MB = 12, 250.0, 700.0
 LOOPERS, KEPT = 50, 0.5
 ASKED = "lesson-hidden"
 COOKIE = "unrolled_owner"
+EDGE = RunConfig(
+    task="text", model="transformer", length=1024, layers=6, heads=16, width=256, positions="rotary", batch=2, steps=2
+)
+"""A run at the edge of the default limits: its maps are 400 MB where they are not looked at in parts."""
 
 
 def measure_waiting(settings: Settings) -> Iterator[Row]:
@@ -87,7 +91,49 @@ async def ask(http: httpx.AsyncClient, text: str, visitor: str = "") -> httpx.Re
 
 
 def measure_largest(settings: Settings) -> Iterator[Row]:
-    """Twelve viewers at once of a tape whose views are as large as may be sent, and of one from before there was a limit."""
+    """Twelve viewers at once: of a tape whose views are as large as may be sent, of one from before there was a limit, and
+    with a question each at the largest run that is accepted."""
+    yield from largest_tapes(settings)
+    yield from largest_looks(settings)
+
+
+def largest_looks(settings: Settings) -> Iterator[Row]:
+    """What both processes grow to."""
+    config = EDGE if not settings.quick else replace(EDGE, length=128, layers=2)
+    with fresh_store() as store, serving(store) as app:
+        worker = app.wait_for_worker()
+        run = app.client.submit(config, "benchmark", ("attention",))
+        wait_for(lambda: app.client.found(run).finished, "the run did not end", seconds=180)
+        trained = memory(worker)
+        answers = asyncio.run(ask_together(app, run, config))
+        after, interface = memory(worker), memory(app.pid)
+        assert app.wait_for_worker() == worker, "the worker died on the way"
+    assert answers == [200] * TOGETHER, answers
+    details = {"after_training": trained, "afterwards": after}
+    name = f"{TOGETHER} questions at once at the largest run"
+    yield at_most(f"memory of the worker, {name}", after["peak"], WORKER_MB, "MB at most", **details)
+    yield at_most(f"memory of the interface, {name}", interface["peak"], INTERFACE_MB, "MB at most", after=interface)
+
+
+async def ask_together(app: App, run: str, config: RunConfig) -> list[int]:
+    """The statuses of as many questions, each of a visitor of its own, who asks again where the server is busy."""
+
+    async def one(http: httpx.AsyncClient) -> int:
+        query = {"lens": "attention", "step": str(config.steps), "input": an_input(config)}
+        headers = {"Cookie": f"{COOKIE}={uuid.uuid4().hex}"}
+        for _ in range(60):
+            answer = await http.get(f"/api/look/{run}", params=query, headers=headers)
+            if answer.status_code not in (429, 503):
+                break
+            await asyncio.sleep(1.0)
+        return answer.status_code
+
+    async with httpx.AsyncClient(base_url=app.url, timeout=120.0) as http:
+        return await asyncio.gather(*(one(http) for _ in range(TOGETHER)))
+
+
+def largest_tapes(settings: Settings) -> Iterator[Row]:
+    """What the interface grows to while tapes are sent."""
     views = settings.pick(8, 2)
     with fresh_store() as store:
         large_run(store, "large", views, LARGEST_VIEW)

@@ -1,7 +1,8 @@
 """Estimates: random runs within the host's limits, each whole in a process of its own, against what was expected of it.
 
 `python -m benchmarks estimates` measures; `python -m benchmarks.estimates --calibrate` prints `theory.costs.PRICES` anew,
-fitted to updates on this machine. Processor time is counted, which a busy machine changes least.
+fitted to updates on this machine, and `--calibrate-looks` prints `theory.look_costs.LOOK_PRICES`. Processor time is counted,
+which a busy machine changes least.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import os
 import random
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -64,8 +66,8 @@ def measure(settings: Settings) -> Iterator[Row]:
     for number, sample in enumerate(samples):
         expected = estimate(sample.config, sample.inputs, sample.outputs, lenses=sample.lenses)
         took = in_a_process(lambda sample=sample: asdict(whole_run(sample)))  # type: ignore[misc]
-        for name, values in ratios.items():
-            values.append((took[name] + NOTHING[name]) / (getattr(expected, name) + NOTHING[name]))
+        for name, values in ratios.items():  # of a run that failed, infinite
+            values.append((took.get(name, math.inf) + NOTHING[name]) / (getattr(expected, name) + NOTHING[name]))
         found.append(
             {"config": sample.config.to_query(), "lenses": sample.lenses, **took, "expected": asdict(expected)}
         )
@@ -165,7 +167,7 @@ def _spread(chance: random.Random, low: int, high: int) -> int:
 
 
 def in_a_process(work: Callable[[], dict[str, float]]) -> dict[str, float]:
-    """What `work` returns in a fork of this process, which must not have computed a gradient before."""
+    """What `work` returns in a fork of this process, which must not have computed a gradient before; nothing if it failed."""
     import torch
 
     torch.set_num_threads(1)
@@ -174,14 +176,15 @@ def in_a_process(work: Callable[[], dict[str, float]]) -> dict[str, float]:
     if child == 0:
         try:
             os.write(writing, json.dumps(work()).encode())
+        except Exception:
+            traceback.print_exc()
         finally:
             os._exit(0)
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
         answer = pipe.read()
     os.waitpid(child, 0)
-    assert answer, "the process ended without an answer"
-    return dict(json.loads(answer))
+    return dict(json.loads(answer)) if answer else {}
 
 
 def whole_run(sample: Sample) -> Measured:
@@ -197,6 +200,7 @@ def whole_run(sample: Sample) -> Measured:
 
 def _trained(folder: Path, sample: Sample) -> None:
     from explainer.runs.active import record
+    from explainer.runs.looking import Looker
     from explainer.runs.store import Store
 
     store = Store(folder)
@@ -206,6 +210,10 @@ def _trained(folder: Path, sample: Sample) -> None:
     store.create("run", prepared.config, owner="", lenses=sample.lenses, data=prepared.digest)
     for _ in record(store, "run"):
         pass
+    looker = Looker(store, lambda _: None)
+    for command in store.commands():  # what there was no time to look at
+        for _ in looker.fill(command.run, command.value):
+            pass
     store.close()
 
 
@@ -243,11 +251,54 @@ def calibrate(count: int) -> None:
     print(json.dumps({name: fitted(each, PRICES[name]) for name, each in rows.items()}, indent=2))
 
 
+def look_times(sample: Sample) -> dict[str, float]:
+    """Of each lens of the sample, the least processor time of looks at a network that has been looked at once, with their bytes."""
+    from explainer.lenses import LENSES
+    from explainer.runs.tape import encode_view
+    from explainer.runs.views import view_batch
+    from explainer.training import Trainer
+
+    trainer = Trainer(sample.config)
+    trainer.advance()
+    batch, least = view_batch(trainer), {}
+    for name in sample.lenses:
+        times: list[float] = []
+        while len(times) < 2 or (sum(times) < 0.2 and len(times) < 9):
+            start = time.process_time()
+            encode_view(name, LENSES[name].look(trainer.model, batch, trainer.task))
+            times.append(time.process_time() - start)
+        least[name] = min(times[1:])
+    return least
+
+
+def calibrate_looks(count: int) -> None:
+    """Print prices that fit looks through each lens at so many random networks."""
+    from benchmarks.prices import fitted
+    from explainer.theory.look_costs import LOOK_PRICES, look_work
+
+    rows: dict[str, list[tuple[Mapping[str, float], float]]] = {}
+    for sample in draw(count, SEED + 2):
+        for lens, took in in_a_process(lambda sample=sample: look_times(sample)).items():  # type: ignore[misc]
+            work = look_work(sample.config, lens, sample.inputs, sample.outputs)
+            rows.setdefault(lens, []).append((work, took))
+            say(f"calibrating: {lens} {took:.4f} s {sample.config.to_query()} {json.dumps(work)}")
+    for lens, each in sorted(rows.items()):
+        kinds = sorted({kind for work, _ in each for kind in work})
+        first = {kind: LOOK_PRICES.get(lens, {}).get(kind, 1e-9) for kind in kinds}
+        print(json.dumps({lens: fitted(each, first)}))
+
+
 def main() -> None:
-    """`--calibrate [COUNT]`: networks of a family, on average."""
+    """`--calibrate [COUNT]`: networks of a family, on average; `--calibrate-looks [COUNT]`: networks, some lenses each."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.estimates", description=__doc__)
-    parser.add_argument("--calibrate", type=int, nargs="?", const=40, required=True, metavar="COUNT")
-    calibrate(parser.parse_args().calibrate)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--calibrate", type=int, nargs="?", const=40, metavar="COUNT")
+    what.add_argument("--calibrate-looks", type=int, nargs="?", const=240, metavar="COUNT")
+    options = parser.parse_args()
+    if options.calibrate:
+        calibrate(options.calibrate)
+    else:
+        calibrate_looks(options.calibrate_looks)
 
 
 if __name__ == "__main__":

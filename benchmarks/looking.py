@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks.recipes import GRU
-from benchmarks.row import Row, Settings, at_most, percentile, say
+from benchmarks.row import Row, Settings, at_least, at_most, percentile, say
 from benchmarks.server import App, fill_lessons, fresh_store, serving, wait_for
 from explainer.config import RunConfig
 
@@ -21,6 +21,7 @@ ANSWER_MS, BUSY_ANSWER_MS = 300.0, 600.0
 MATRIX_SECONDS = 1.0
 BIOGRAPHY_SECONDS, SNAPSHOTS = 5.0, 40
 SHARE = 0.10
+MOMENTS = 40
 #: Recorded runs whose weights are on their tapes, and the lenses that are asked.
 ASKED = (
     ("lesson-hidden", "hidden"),
@@ -165,3 +166,71 @@ def measure_share(settings: Settings) -> Iterator[Row]:
         lenses=lenses,
         seconds_for_the_last_moment=viewer.looked - looked,
     )
+
+
+#: Own runs of 300 steps and more, each with the lens of its page: a quick one, one that takes some updates, one that takes many.
+OWN = (
+    (replace(GRU, steps=300), "hidden"),
+    (replace(GRU, steps=700), "gradients"),
+    (replace(HEADS, steps=300), "biography"),
+)
+
+
+def measure_moments(settings: Settings) -> Iterator[Row]:
+    """How many moments of an own run that is watched can be scrubbed through, and what share of its time went into them."""
+    from explainer.runs.moments import moments
+    from explainer.training import set_threads
+
+    set_threads()
+    counts, shares, afterwards, expected = [], [], [], []
+    for config, lens in OWN:
+        config = replace(config, steps=settings.pick(config.steps, 60))
+        count, share, seconds = own_run(config, lens)
+        say(
+            f"looking: {config.steps} steps, {lens}: {count} moments, {share:.3f} of the time, {seconds:.1f} s afterwards"
+        )
+        counts.append(count)
+        shares.append(share)
+        afterwards.append(seconds)
+        expected.append(len(moments(config.steps)))
+    yield at_least(
+        "moments of an own run of 300 steps and more", min(counts), MOMENTS, "moments", counts=counts, planned=expected
+    )
+    yield at_most(
+        "time spent looking while an own run trains",
+        max(shares),
+        SHARE,
+        "of the run's time",
+        shares=shares,
+        seconds_afterwards=afterwards,
+    )
+
+
+def own_run(config: RunConfig, lens: str) -> tuple[int, float, float]:
+    """A run through a workshop, watched.
+
+    Returns:
+        Moments with weights and a view, the share of looks in the time until the last update, and the seconds from the end
+        until all moments were there.
+    """
+    from explainer.runs.client import Client
+    from explainer.runs.store import Store
+    from explainer.runs.workshop import Workshop
+
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder))
+        run = Client(store).submit(config, "benchmark", [lens])
+        store.watch(run, [lens], seconds=3600)
+        workshop = Workshop(store)
+        start = time.perf_counter()
+        workshop.turn()
+        viewer = workshop.active[run].recorder.viewer
+        while run in workshop.active:
+            looked, total = viewer.looked, time.perf_counter() - start
+            workshop.turn()
+        ended = time.perf_counter()
+        while store.commands():
+            workshop.turn()
+        count = len(set(store.steps(run, "weights")) & set(store.steps(run, f"view:{lens}")))
+        store.close()
+    return count, looked / total, time.perf_counter() - ended

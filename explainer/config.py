@@ -114,14 +114,20 @@ class RunConfig:
     lr: float = _knob(3e-3, "recipe", "learning rate", above=0.0, high=10.0)
     momentum: float = _knob(0.9, "recipe", "momentum of SGD", low=0.0, high=0.999)
     beta2: float = _knob(0.999, "recipe", "decay of AdamW's second moment", low=0.0, high=0.99999)
-    weight_decay: float = _knob(0.0, "recipe", "decoupled decay of weight matrices", low=0.0, high=10.0)
+    weight_decay: float = _knob(
+        0.0, "recipe", "how much the weight matrices shrink at each step, beside the gradient", low=0.0, high=10.0
+    )
     schedule: str = _knob("constant", "recipe", "learning rate over the run", choices=SCHEDULES)
     warmup: int = _knob(0, "recipe", "steps of linear warm-up before the cosine", low=0, high=100_000)
     min_lr: float = _knob(0.0, "recipe", "learning rate at the end of the cosine", low=0.0, high=10.0)
-    clip: float = _knob(1.0, "recipe", "largest gradient norm (0: no clipping)", low=0.0, high=1e6)
+    clip: float = _knob(
+        1.0, "recipe", "norm above which a gradient is shortened to it (0: no clipping)", low=0.0, high=1e6
+    )
     steps: int = _knob(1000, "recipe", "updates of the weights", low=1, high=1_000_000)
     batch: int = _knob(32, "recipe", "B, sequences of one step", low=1, high=4096)
-    seed: int = _knob(0, "recipe", "of weights, batches and dropout", low=0, high=2**31 - 1)
+    seed: int = _knob(
+        0, "recipe", "what the random draws of weights, batches and dropout begin from", low=0, high=2**31 - 1
+    )
     parent: str = _knob("", "recipe", "run@step whose weights it starts from; empty for fresh ones")
 
     def __post_init__(self) -> None:

@@ -20,8 +20,9 @@ from explainer.theory.costs import (
     tape_bytes,
     update_seconds,
 )
+from explainer.theory.look_costs import look_seconds
 from explainer.theory.look_sizes import look_bytes
-from explainer.theory.sizes import parameter_count
+from explainer.theory.sizes import BYTES, parameter_count
 
 
 def _limit(default: float, variable: str, meaning: str, whole: bool = False) -> float:
@@ -113,7 +114,7 @@ class Estimate:
     Attributes:
         parameters: trained numbers, exact.
         memory_mb: by which the process that trains grows at most: weights, gradients, moments, activations, validation, looks.
-        seconds: of processor time: updates, validation and looks.
+        seconds: of processor time: updates, validation and looks, those after the last update too.
         look_mb: of the largest look alone.
         tape_mb: that the run leaves in the store, at most.
     """
@@ -126,7 +127,13 @@ class Estimate:
 
 
 def estimate(
-    config: RunConfig, inputs: int, outputs: int, device: str = "cpu", lenses: Sequence[str] = (), speed: float = 1.0
+    config: RunConfig,
+    inputs: int,
+    outputs: int,
+    device: str = "cpu",
+    lenses: Sequence[str] = (),
+    speed: float = 1.0,
+    whole: bool = True,
 ) -> Estimate:
     """Parameters, memory, time and tape of a run, before it is built.
 
@@ -136,13 +143,17 @@ def estimate(
         device: "cpu" or "cuda".
         lenses: what looks at the run while it trains.
         speed: of the host, times that of the processor on which costs were measured.
+        whole: the first lens sees all kept moments, those of a sweep's runs only two.
     """
     looks = [look_bytes(config, lens, inputs, outputs) for lens in lenses]
     look = max((size.peak for size in looks), default=0)
     updates = RECORDED * config.steps * update_seconds(config, inputs, outputs, device)
-    seconds = updates + reading_seconds(config, inputs, outputs, device) + looking_seconds(config, updates, looks)
+    parameters = parameter_count(config, inputs, outputs)
+    each = [look_seconds(config, lens, inputs, outputs) for lens in lenses]
+    looking = looking_seconds(config, updates, looks, each, BYTES * parameters if whole else 0)
+    seconds = updates + reading_seconds(config, inputs, outputs, device) + looking
     return Estimate(
-        parameters=parameter_count(config, inputs, outputs),
+        parameters=parameters,
         memory_mb=memory_bytes(config, inputs, outputs, look) / 1e6,
         seconds=seconds / speed + RUN_SECONDS,
         look_mb=look / 1e6,
@@ -157,8 +168,9 @@ def refuse_if_too_big(
     device: str = "cpu",
     allowed: Limits | None = None,
     lenses: Sequence[str] = (),
+    whole: bool = True,
 ) -> Estimate:
-    """The estimate of a run that this host allows, with the lenses that look at it.
+    """The estimate of a run that this host allows, with the lenses that look at it (`whole`: see `estimate`).
 
     Raises:
         ValueError: it doesn't fit; the sentence has the estimate, the limit and the way out.
@@ -166,7 +178,7 @@ def refuse_if_too_big(
     allowed = allowed or limits()
     if config.steps > allowed.steps:
         raise ValueError(f"steps = {config.steps:,} is more than the {allowed.steps:,.0f} that this host allows.")
-    expected = estimate(config, inputs, outputs, device, lenses)
+    expected = estimate(config, inputs, outputs, device, lenses, whole=whole)
     if expected.parameters > allowed.parameters:
         raise ValueError(
             f"This model has {expected.parameters:,} parameters, and this host allows {allowed.parameters:,.0f}. "
@@ -211,7 +223,7 @@ def refuse_sweep_if_too_big(
         raise ValueError(
             f"This sweep has {len(runs)} runs, and this host allows {allowed.sweep_runs:.0f}. Take fewer values."
         )
-    seconds = sum(refuse_if_too_big(*run, device, allowed, lenses).seconds for run in runs)
+    seconds = sum(refuse_if_too_big(*run, device, allowed, lenses, whole=False).seconds for run in runs)
     if seconds > allowed.sweep_seconds:
         raise ValueError(
             f"These {len(runs)} runs would train for about {spoken(seconds)} together, and this host allows a sweep "

@@ -1,7 +1,7 @@
 """Surgery: what is done to a network while it runs, as a value with a short text form and without torch.
 
-    layer 1 unit 5 = 0          unit 5 of the first recurrent layer is held at 0, at every time step
-    layer 1 gate forget = 1     that gate is held at 1, in all units
+    layer 1 unit 5 = 0          unit 5 of the first recurrent layer is set to 0 at every time step
+    layer 1 gate forget = 1     that gate is set to 1 at every time step, in all units
     layer 2 head 3 off          what that head reads is replaced by zeros
     positions shuffled seed 3   each token gets the position of another one
     swap state at 12            at t = 12 the network goes on with what it would remember after another input
@@ -59,7 +59,7 @@ class Unit:
     def phrase(self, layers: int) -> str:
         """How a sentence about it begins."""
         name = self.name(layers)
-        return f"Without {name}" if self.value == 0 else f"With {name} held at {_number(self.value)}"
+        return f"Without {name}" if self.value == 0 else f"With {name} set to {_number(self.value)}"
 
     def check(self, network: Network) -> None:
         """Refuse what the network does not have.
@@ -73,7 +73,7 @@ class Unit:
         if not 0 <= self.unit < network.width:
             raise ValueError(f"unit {self.unit} is not there. Choose 0 to {network.width - 1}.")
         if not (math.isfinite(self.value) and abs(self.value) <= LARGEST_VALUE):
-            raise ValueError(f"unit = {self.value!r} can't be held. Choose a number of size at most {LARGEST_VALUE:g}.")
+            raise ValueError(f"unit = {self.value!r} can't be set. Choose a number of size at most {LARGEST_VALUE:g}.")
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Gate:
 
     def phrase(self, layers: int) -> str:
         """How a sentence about it begins."""
-        return f"With the {self.gate} gate{_of_layer(self.layer, layers)} held at {_number(self.value)}"
+        return f"With the {self.gate} gate{_of_layer(self.layer, layers)} set to {_number(self.value)}"
 
     def check(self, network: Network) -> None:
         """Refuse what the network does not have.
@@ -335,7 +335,7 @@ def _value(text: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise ValueError(f"{text[:40]!r} can't be held. Give a finite number.")
+        raise ValueError(f"{text[:40]!r} can't be set. Give a finite number.")
     return value + 0.0  # -0.0 is the same surgery as 0.0
 
 

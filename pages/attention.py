@@ -12,29 +12,58 @@ from explainer.player import play
 from explainer.ui.cell import cell_section
 from explainer.ui.lesson import Lesson, example_input, open_lesson, theme, tracks, transport
 from explainer.ui.tabs import Experiment, words_below
+from explainer.ui.task_words import words_of
 
-EXPLAIN = """
-Each **row** of a map is one token asking (the query), each **column** one token that it may read (the key). A row's
+
+def explain(config: RunConfig) -> str:
+    """What the pictures show of this run."""
+    words = words_of(config)
+    said = f"""
+Each **row** of a map is one {words.token} asking (the query), each **column** one {words.token} that it may read (the key). A row's
 weights sum to 1. Above the diagonal lies the future, which is masked. All maps show one validation sequence that the
 network never trains on; the scores are means over a batch of them. A weight is kept in 256 levels, so the number under
 the pointer is right to 1/510 of the largest weight.
 
-The task: random tokens, then the same again. How soon they repeat is drawn anew for each sequence, so counting
-positions does not help. To foretell the next token one must **find where the present token stood before and read what
-came after it**. No single layer can do that: a key knows its own token, not the one before it.
-
-Two layers can, together. A head of the first writes into every token which one stood before it: a **previous-token
-head**, a stripe just below the diagonal. A head of the second then looks for a key whose *previous* token is the
-present one: an **induction head**, a stripe parallel to the diagonal, one period lower less one step. The upper curves
-are their scores. They rise together, for neither is of use alone, and accuracy rises with them. The dotted control
-with **one layer** learns from the same batches and never gets there.
-
-A score alone is no role. Where a letter has come often before, even attention gives a high one, and a head that likes the letters that mostly come
-next needs to match nothing. So each score has its level **by chance** beside it (dashed): even attention on the same input, or the same head
-when a quarter of the tokens have changed places, whichever is more. A head has a role with a score of at least 0.5 that is at least twice that.
-
-A high weight says what a head reads, not what the model makes of it (Jain & Wallace 2019).
+This network learns {words.name}. {words.asks} {words.attention}
 """
+    control = " The dotted control with **one layer** learns from the same batches." if config.layers > 1 else ""
+    if config.task == "repeat":
+        said += """
+No single layer can do that: a key knows its own token, not the one before it. Two layers can, together. A head of the first writes into every
+token which one stood before it: a **previous-token head**, a stripe just below the diagonal. A head of a later layer then looks for a key whose
+*previous* token is the present one: an **induction head**, a stripe parallel to the diagonal, *P* − 1 places below it, where *P* is the number of tokens
+after which the sequence repeats.
+"""
+        said += (
+            "The upper curves are their scores: see whether they rise together, for neither is of use alone, and accuracy with them."
+            + control
+            + "\n"
+            if config.layers > 1
+            else "This network has one layer: see how far it gets.\n"
+        )
+    elif config.has_tokens:
+        said += f"""
+Two kinds of heads have a score of their own: a **previous-token head** looks at the {words.token} just before, and an **induction head** at the one that
+followed the present {words.token}'s earlier occurrence. The upper curves are their scores.{control}
+"""
+    else:
+        said += f"""
+A **previous-token head** looks at the {words.token} just before: the first curve of scores. No {words.token} is taken for the same as an earlier one,
+for they are numbers, so the scores that compare them say nothing here.{control}
+"""
+    if config.has_tokens:
+        said += f"""
+A score alone is no role. Where a {words.token} has come often before, even attention gives a high one, and a head that likes the ones that mostly come
+next needs to match nothing. So each score has its level **by chance** beside it (dashed): even attention on the same input, or the same head
+when a quarter of the {words.token}s have changed places, whichever is more. A head has a role with a score of at least 0.5 that is at least twice that.
+"""
+    else:
+        said += f"""
+A score alone is no role: each has its level **by chance** beside it (dashed), even attention on the same input, or the same head
+when a quarter of the {words.token}s have changed places, whichever is more. A head has a role with a score of at least 0.5 that is at least twice that.
+"""
+    return said + "\nA high weight says what a head reads, not what the model makes of it (Jain & Wallace 2019).\n"
+
 
 MATH = r"""
 For a head of size $K$ with queries, keys and values $Q, K, V \in \mathbb{R}^{T \times K}$ (Vaswani et al. 2017, §3.2)
@@ -47,19 +76,19 @@ $$
 A map shows $A_{ts}$: how much query $t$ takes from key $s$. With ALiBi, $-m_h (t - s)$ is added to the scores of head
 $h$; with rotary positions $Q$ and $K$ are turned first.
 
-The scores (Olsson et al. 2022), for one head, each a mean over a batch and the queries it is about:
+The scores (Olsson et al. 2022, where the one of induction is called *prefix matching*), for one head, each a mean over a batch and the queries it is about:
 
 $$
 \text{previous token} = \frac{1}{T-1} \sum_{t \ge 1} A_{t,\,t-1}, \qquad
-\text{prefix matching} = \frac{1}{T-P} \sum_{t \ge P} A_{t,\,t-P+1}, \qquad
+\text{induction} = \frac{1}{T-P} \sum_{t \ge P} A_{t,\,t-P+1}, \qquad
 \text{same token} = \frac{1}{T-P} \sum_{t \ge P} A_{t,\,t-P},
 $$
 
-$P$ being the sequence's period. Where no period is known (text), prefix matching adds up the weights on *every* token
+$P$ being the sequence's period. Where no period is known, as in a text, the induction score adds up the weights on *every* token
 that followed an earlier one equal to the present one, so it is not small even when attention is spread evenly.
 
 **By chance.** Even attention gives the mean of $k_t / (t + 1)$, $k_t$ being how many keys the score adds up for query $t$. The second level breaks just
-what the score is about. A quarter of the places, drawn at random, permute their tokens, and the same weights read that: $A'$. For prefix matching, look
+what the score is about. A quarter of the places, drawn at random, permute their tokens, and the same weights read that: $A'$. For the induction score, look
 at the pairs $(t, s)$ whose tokens and places are as before, while the token *before* $s$ is another one. Over these,
 
 $$
@@ -98,7 +127,7 @@ EXPERIMENTS = (
     Experiment(
         "Give the network real text. Do its heads get a role?",
         {"task": "text", "length": "64", "mlp": "true", "lr": "0.003"},
-        "Not in 800 steps: previous-token scores rise from 0.06 to nearly 0.4, in the second layer, and prefix matching from "
+        "Not in 800 steps: previous-token scores rise from 0.06 to nearly 0.4, in the second layer, and induction scores from "
         "0.10 to 0.13. It starts that high because many characters stood there before: 0.10 is what even attention "
         "has, and of what the heads have at the end less than 0.1 is more than chance.",
     ),
@@ -131,7 +160,7 @@ open_lesson(
     lesson,
     "Which tokens look at which?",
     "In a Transformer every token reads from those before it, and each **head** learns from which. Here are all heads, "
-    "while two of them learn to work together.",
+    "from before the first step of training to the last.",
 )
 runs = transport(lesson, with_control)
 runs = [run for run in runs if run.config.layers > 0]
@@ -152,7 +181,7 @@ else:
 words_below(
     "attention",
     "attention",
-    explain=EXPLAIN,
+    explain=explain(runs[0].config if runs else lesson.base),
     math=MATH,
     code=[
         ("models/transformer.py", "_explicit"),

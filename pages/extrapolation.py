@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from explainer.config import POSITIONS
+from explainer.config import POSITIONS, RunConfig
 from explainer.figures import passage
 from explainer.figures.beyond import page_panels, panels
 from explainer.figures.beyond_notes import Trained
@@ -14,6 +14,7 @@ from explainer.player.mount import Track
 from explainer.runs.outcomes import Outcome
 from explainer.runs.rows import StoredSweep
 from explainer.runs.store import Run
+from explainer.sweep import Sweep
 from explainer.ui.asking import ask_all, own_input, refusals
 from explainer.ui.backend import runs_of
 from explainer.ui.lesson import example_input, theme
@@ -32,25 +33,60 @@ from explainer.ui.sweeping import (
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.words import literal
 
-EXPLAIN = r"""
-More context can only help a reader who knows what to do with it. Each curve of the first chart is the mean over the seeds, drawn thin behind it. A flat curve means
-that the network reads windows eight times as long as any it has trained on, and is as good there. The second chart shows *where* it goes wrong: loss against the
-position within the longest window, with a dotted line where the training windows ended.
-
+RECORDED_TEXT = r"""
 **Sinusoidal** positions are defined for every position, yet a vector for position 100 is one that the network has never met, and it breaks as soon as there is one.
 **Rotary** positions know distances only, and hold, in the recorded sweep, for another T; then they break too, for such distances have never been met either. **Learned** positions have a row
 for each of T positions and none for T + 1: there is no curve to draw. **ALiBi** adds nothing to the embeddings. It holds every head back in proportion to the distance,
 each head at its own slope: what is far weighs less, at any length, and the curve stays flat. **None** is worse from the start, having no order but what the causal mask
-betrays, and has nothing that can break: it degrades gently. The last quarters of the longer windows are other text, harder or easier by some hundredths of a nat: that is the ± in the sentence below the
-first chart.
+betrays, and has nothing that can break: it degrades gently.
 
 The two lower charts are the cause beside the effect. On the right is the encoding alone, the kernel: how alike it makes two positions. On the left is what the heads
 made of it, at T (dotted) and in the longest window (solid). In the recorded sweep the heads with sinusoidal or rotary positions look about 4 tokens back at T, and 125 to
 130 in the longest window: as far as if they looked everywhere alike, which is 112. What they were taught to pick out, they no longer find. ALiBi's go from 10 to 41. Those
 without positions look everywhere alike at both lengths, so to them little has changed.
+"""
+
+OWN_TEXT = r"""
+**Sinusoidal** positions are defined for every position, yet a vector for a position after T is one that the network has never met. **Rotary** positions know distances
+only, but distances of more than T have never been met either. **Learned** positions have a row for each of T positions and none for T + 1: there is no curve to draw.
+**ALiBi** adds nothing to the embeddings. It holds every head back in proportion to the distance, each head at its own slope: what is far weighs less, at any length. **None**
+has no order but what the causal mask betrays, and nothing that can break.
+
+Two charts are the cause beside the effect. One is the encoding alone, the kernel: how alike it makes two positions. The other is what the heads
+made of it, at T (dotted) and in the longest window (solid): how far back do they look, and is that as far as if they looked everywhere alike?
+"""
+
+
+def explain(shown: Sweep, recorded: bool, alone: RunConfig | None) -> str:
+    """What the charts show of a sweep, or of one run.
+
+    Args:
+        shown: the sweep.
+        recorded: whether it is the one that ships, of which results are told.
+        alone: of the run that the address names, if one is shown above the sweep.
+    """
+    seeds = dict(shown.axes).get("seed", (shown.base.seed,))
+    curves = (
+        "Each curve of the first chart is the mean over the seeds, drawn thin behind it"
+        if len(seeds) > 1
+        else "Each curve of the first chart is one run"
+    )
+    length = shown.base.length
+    if alone is not None:
+        curves = (
+            f"The upper pictures are of one run, at T = {alone.length}. In those of the sweep below, each curve is "
+            + ("the mean over the seeds, drawn thin behind it" if len(seeds) > 1 else "one run")
+        )
+    return f"""
+More context can only help a reader who knows what to do with it. {curves}. A flat curve means
+that the network reads windows eight times as long as any it has trained on (up to {8 * length} characters, after {length}), and is as good there. The second chart shows *where* it goes
+wrong: loss against the position within the longest window, with a dotted line where the training windows ended.
+{RECORDED_TEXT if recorded else OWN_TEXT}
+The last quarters of the longer windows are other text, harder or easier by some hundredths of a nat: that is the ± in the sentence below the first chart.
 
 **Ask with a text of your own**, below the pictures, once you have trained: longer than T, so that you see where each encoding loses the thread, character by character.
 """
+
 
 MATH = r"""
 A window of $n \in \{T, 2T, 4T, 8T\}$ characters is judged by
@@ -187,7 +223,7 @@ if run is None:  # whose own box is below its pictures
 words_below(
     "extrapolation",
     "extrapolation",
-    explain=EXPLAIN,
+    explain=explain(shown.sweep if shown is not None else page.sweep, shown is None, run.config if run else None),
     math=MATH,
     code=[
         ("lenses/beyond.py", "look"),

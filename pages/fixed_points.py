@@ -12,38 +12,63 @@ from explainer.player import play
 from explainer.theory.followed import MOST_SEARCHED, state_size
 from explainer.ui.lesson import Lesson, example_input, open_lesson, theme, tracks, transport
 from explainer.ui.tabs import Experiment, words_below
+from explainer.ui.task_words import shape_of_memories, words_of
 
-EXPLAIN = r"""
-The **flip-flop** has three bits. Each has an input that is silent most of the time and now and then says $+1$ or $-1$, and an output
-that must go on saying the last of these. So the network has to keep one of $2^3 = 8$ memories while **nothing comes in**. How does
-a thing that moves at every step stay where it is?
+
+def explain(config: RunConfig) -> str:
+    """What the pictures show of this run."""
+    words = words_of(config)
+    if config.task == "flipflop":
+        corners = 2**config.bits
+        question = f"So {words.memory[0].lower()}{words.memory[1:]} How does a thing that moves at every step stay where it is?"
+        born = rf"""
+Drag the bar. An untrained network mostly has a single stable point, and forgets everything on the way to it. One that has learnt the
+task needs **{corners} stable points**, one for each memory (hover to read the output there). At their most regular they are
+{shape_of_memories(config.bits)}. The sentences say how many were found at this step.
+
+The thin line is the path of one sequence. Where the task is learnt, it sits at a stable point, jumps when a pulse is read, and sits at another one."""
+        own = (
+            "Type pulses of your own, such as `+1 · · -1`: a sign, then the number of the bit; a dot is a silent step."
+            if config.bits < 3
+            else "Type pulses of your own, such as `+1+2+3 · · -2`: a sign, then the number of the bit; a dot is a silent step."
+        )
+    else:
+        question = f"{words.memory} Does it stay, and where, if nothing comes in?"
+        born = rf"""
+Drag the bar. An untrained network mostly has a single stable point, and forgets everything on the way to it. A memory that must last
+while nothing comes in needs a stable point for each thing that it may hold. In this task a {words.token} comes in at every step, so a network may
+do without; see what training makes of it here.
+
+The thin line is the path of one sequence, which its inputs push on at every step. Where it ends, a sentence says which point is nearest."""
+        own = ""
+    return rf"""
+This network learns {words.name}. {words.asks} {question}
 
 Switch the input off and ask where the state $s$ would not move at all: $F(s) = s$. Such a **fixed point** is *stable* (a disc) if the
 state returns to it after any small push. It is *unstable* if it has **ways out**, directions along which a push grows: a diamond has one,
 a square two, a triangle three or more. Most of these are *saddles*, which draw the state in along all the others. Between the two it is
 *neutral* (a hexagon): no push grows, but along some direction none fades either, so the state stays where it was put. A cross is a slow
 point, where the state almost stays.
-
-Drag the bar. An untrained network has a single stable point, and forgets everything on the way to it. While the loss falls it splits:
-at the end there are **8 stable points**, one for each memory (hover to read the output there), at the corners of a bent cube. On each
-of its 12 edges lies a **saddle**: a pulse that flips one bit has to carry the state across it. 6 more lie on the faces, one in the middle.
-
-The thin line is the path of one sequence. It sits at a corner, jumps when a pulse is read, and sits at another one. The second map
-shows the same from the side. Click a point to take it apart: its eigenvalues say how fast the state comes back, or leaves. Type
-pulses of your own, such as `+1+2+3 · · -2`: a sign, then the number of the bit; a dot is a silent step.
+{born} The second map
+shows the same from the side. Click a point to take it apart: its eigenvalues say how fast the state comes back, or leaves. {own}
 """
+
 
 MATH = r"""
 One step without input is a map of the state to itself, $s_{t} = F(s_{t-1})$ with $F(s) = \mathrm{cell}(x = 0,\, s)$; $s$ is $h \in \mathbb{R}^N$, and for
 an LSTM $(h, c) \in \mathbb{R}^{2N}$. Fixed points are where
 
-$$q(s) = \tfrac{1}{2} \lVert F(s) - s \rVert^2 = 0 .$$
+$$
+q(s) = \tfrac{1}{2} \lVert F(s) - s \rVert^2 = 0 .
+$$
 
 **The search** (Sussillo & Barak 2013, section 2; Golub & Sussillo 2018) starts from up to 1024 states that the network
 passes through (fewer where the state is large), half of them midpoints of two, all with noise. Each goes down $q$ by Levenberg and Marquardt's method: with $g = F(s) - s$ and
 $A = \partial F / \partial s - I$,
 
-$$\bigl( A^\top A + \mu I \bigr) \, d = -A^\top g, \qquad s \leftarrow s + d \ \text{ if that lowers } q,$$
+$$
+\bigl( A^\top A + \mu I \bigr) \, d = -A^\top g, \qquad s \leftarrow s + d \ \text{ if that lowers } q,
+$$
 
 $\mu$ being lowered after a success and raised else. $q < 10^{-20}$ counts as **fixed** (the state moves by less than $2 \cdot 10^{-10}$ a step),
 $q < 10^{-5}$ at the end of 40 rounds as a **slow point** (less than $0.0045$ a step). Points closer than a hundredth of the states' spread are one; those
@@ -51,7 +76,9 @@ three times as far out as the network ever goes are dropped. A search can miss p
 
 **Around a point** $s^*$ a small distance $\delta$ follows the linear map
 
-$$\delta_{t} = J \, \delta_{t-1}, \qquad J = \frac{\partial F}{\partial s} \Big|_{s^*} .$$
+$$
+\delta_{t} = J \, \delta_{t-1}, \qquad J = \frac{\partial F}{\partial s} \Big|_{s^*} .
+$$
 
 Every eigenvalue of $J$ with $|\lambda| < 1$ is a direction in which the state comes back, halving the distance in $\ln \frac12 / \ln |\lambda|$ steps; every one with
 $|\lambda| > 1$ is a way out. All inside the circle: **stable**; at least one outside: **unstable**; none outside, but at least one on it: **neutral**. A length counts as 1
@@ -61,7 +88,7 @@ of which a search finds as many points as it has starts.
 A ReLU unit whose input is 0 to $10^{-9}$ counts as on.) At most 96 points are kept and drawn; counts are of all that were found.
 
 **The maps** are the first three principal components of all states and points of the whole tape, the same axes at every step. **Without a memory**
-the best mean squared error is $(1 - p)(T - 1) / T$, with $p = 0.2$ the probability of a pulse: right where one comes in, and 0 elsewhere.
+the best mean squared error of the flip-flop is $(1 - p)(T - 1) / T$, with $p = 0.2$ the probability of a pulse: right where one comes in, and 0 elsewhere.
 """
 
 EXPERIMENTS = (
@@ -125,8 +152,8 @@ def searchable(config: RunConfig) -> Sequence[RunConfig]:
 open_lesson(
     lesson,
     "Where does memory live?",
-    "Switch the input of a trained network off, and look where its state **stays**. A network that holds three bits needs eight such "
-    "places. Here they are, with the saddles between them, and the path of a sequence that jumps from one to the next.",
+    "Switch the input of a network off, and look where its state **stays**. What it must not forget while nothing comes in needs such a "
+    "place. Here they are at every step of training, with the saddles between them, and the path of one sequence.",
 )
 runs = transport(lesson, searchable)
 if runs and not obstacle(runs[0].config):
@@ -147,7 +174,7 @@ model = runs[0].config.model if runs else lesson.base.model
 words_below(
     "fixed-points",
     "fixed-points",
-    explain=EXPLAIN,
+    explain=explain(runs[0].config if runs else lesson.base),
     math=MATH,
     code=[
         ("lenses/fixed_points.py", "search"),

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from explainer.config import RunConfig
 from explainer.figures import pattern
 from explainer.figures.curves import loss_panel
 from explainer.figures.gates import GATES, gates_panel, memory_panel, probe_panel, tracking_panel
@@ -10,40 +11,52 @@ from explainer.figures.subject import subject
 from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.runs.store import Run
-from explainer.theory.variables import variables
+from explainer.theory.variables import called, variables
 from explainer.ui.backend import annotator, client, runs_of
 from explainer.ui.lesson import Lesson, example_input, open_lesson, theme, tracks, transport
 from explainer.ui.places import address
 from explainer.ui.tabs import Experiment, words_below
+from explainer.ui.task_words import rules_of, words_of
 from explainer.ui.words import literal
 
-EXPLAIN = """
-A gate is a number between 0 and 1 for every unit at every time step, and it multiplies something: the **forget gate** of
-an LSTM, or the **update gate** of a GRU, multiplies what the unit held before. At 1 the unit keeps it whole, at 0 it is
-written anew. Choose a gate in the bar below the pictures, and look for columns: there the network decides to write.
+KEEPS = {"lstm": "forget gate", "gru": "update gate"}
+"""The gate that multiplies what a unit had before, and on which the page opens."""
+
+
+def explain(config: RunConfig) -> str:
+    """What the pictures show of this run."""
+    words, keeps = words_of(config), KEEPS[config.model]
+    return f"""
+A gate is a number between 0 and 1 for every unit at every time step, and it multiplies something. The first picture opens on
+the **{keeps}**, which multiplies what the unit had before: at 1 the unit keeps it whole, at 0 it is written anew. Look for dark
+columns: there the network decides to write. The bar below the pictures has the other gates.
+
+This network learns {words.name}. {words.asks} {words.memory}
 
 **How long a unit remembers** follows from its gate: if it keeps a share $f$ at each step, then after $-1/\\ln f$ steps about
-a third is left. Before training all units are alike; afterwards a few have learnt to hold for long.
+a third is left. Before training all units are alike. See whether some have learnt to keep for longer.
 
-**What was read** shows the sequence itself. A rule that needs no network (how many brackets are open, how many marked numbers
-have come) is compared with every unit, and the tokens are coloured by the unit that follows it best. That a unit follows
-something is a correlation; that the network needs it is another question. And among many units the best one always follows it a
+**What was read** shows the sequence itself. A rule that needs no network (here {rules_of(config)}) gives a number for every
+position. It is compared with every unit, and the sequence is coloured by the unit that follows it best. That a unit follows
+something is a correlation; whether the network needs it is another question. And among many units the best one always follows it a
 little: the sentence says how well the best unit of the **untrained** network does, and how well the best one here follows the
 values of *another* sequence.
 
-The **probe** asks the whole state: how much of each variable can a linear readout tell, in sequences that it has not seen? Whole
-ones are held out, for neighbouring positions are nearly alike: whoever knows the one knows the other. The grey bar is its
-control, the same readout for the values of another sequence: what it can tell follows from the place in the sequence alone.
+The **readout** asks all units together: a weighted sum of them is fitted to the number on some sequences, and judged on **other**
+ones by $R^2$, the share of the number's variance that it gets right: 1 is all, 0 is no more than the mean. (Whole sequences are kept apart, since
+neighbouring positions are nearly alike: who has seen one knows the next.) The grey bar is a control, the
+same readout for the numbers of another sequence: what it gets right follows from the place in the sequence alone.
 The empty bar is the same network **before any training**. Random weights already mix what was read into the state, so what
 training has put there is the difference of the two, and the sentence has it with its error. For a run that goes on from another
-one the empty bar is no step of that, but fresh weights. All of this is the network's, measured on validation sequences that share nothing with each
-other, so it stays the same when you type an input of your own.
+one the empty bar is no step of that, but fresh weights. All of this is measured on validation sequences that have no step in common,
+so it stays the same when you type an input of your own.
 
-**Where else are these units on?** For a network that reads text: choose a stretch, such as one word. The units above the threshold all
+**Where else are these units on?** asks a network that reads text: choose a stretch, such as one word. The units above the threshold all
 along it are its pattern; then the validation text is searched for stretches of the same length over which all of them are on
 (after LSTMVis, Strobelt et al. 2018). Read what stands in the frame: do the places have something in common? The number beside it says how
-many there would be by chance, if each unit switched on and off as it does along a window but none knew of the others.
+many there would be by chance, if each unit were on as often and as long as it is, whatever the others do.
 """
+
 
 MATH = r"""
 LSTM: $c_t = f_t \odot c_{t-1} + i_t \odot g_t$ with $f_t = \sigma(W_f x_t + U_f h_{t-1} + b_f)$; GRU:
@@ -55,15 +68,15 @@ time and batch (Tallec & Ollivier 2018 set the bias of the forget gate by this r
 $s$ without a common step (of a series, windows of all of it), some 16,000 positions in all and at most 256 sequences. Positions of one
 sequence are no independent samples, so the error counts sequences: $\sqrt{\tfrac{S}{S-1}\sum_s \big(\sum_t u v - \tfrac r2 (u^2 + v^2)\big)^2} / ST$, with $u$, $v$ standardised.
 
-**Probe**: ridge regression $\min_w \lVert X w - v \rVert^2 + \lambda M \lVert w \rVert^2$ on the $M$ positions of three quarters of the
+**Readout**: ridge regression $\min_w \lVert X w - v \rVert^2 + \lambda M \lVert w \rVert^2$ on the $M$ positions of three quarters of the
 sequences, centred, all units at the same variance; $\lambda$ is the one of $10^{-4}, 10^{-3}, \dots, 10$ that did best on another quarter.
-With $e_s = \sum_t (v_{st} - \hat v_{st})^2$ of held-out sequences and $d_s = \sum_t (v_{st} - \bar v)^2$, each sequence being held out once,
+With $e_s = \sum_t (v_{st} - \hat v_{st})^2$ of a sequence that the readout was not fitted on and $d_s = \sum_t (v_{st} - \bar v)^2$, each sequence being left out of the fit once,
 $R^2 = 1 - \sum_s e_s / \sum_s d_s$. It is a ratio of sums over sequences, with the error
 $\sqrt{\tfrac{S}{S-1} \sum_s (e_s - (1 - R^2)\, d_s)^2} / \sum_s d_s$; the difference to the untrained network is
 $\sum_s (e'_s - e_s) / \sum_s d_s$, with its error likewise, and counts from three errors on. In the control (after Hewitt & Liang
 2019) every sequence has the values of another one, which keeps their course and their persistence.
 
-**By chance**: in a share $p_{uw}$ of the $R$ windows unit $u$ is on over the whole stretch of $\ell$ characters from place $w$. If
+**By chance**: in a share $p_{uw}$ of the $R$ windows unit $u$ is on over the whole stretch of length $\ell$ from place $w$. If
 each unit's windows were dealt out anew, all units would be on over $R \sum_w \prod_u p_{uw}$ stretches in the mean. Each unit keeps its persistence and its
 course along a window in this; only what they have to do with each other is taken away. The error of the ratio is a jackknife over 20 blocks of windows.
 """
@@ -128,8 +141,9 @@ if runs:
         selections={
             "gate": ("Gate", [f"{name.capitalize()} gate" for name in GATES[config.model]]),
             "layer": ("Layer", config.layers),
-            "variable": ("Variable", list(variables(config.task, config.bits))),
+            "variable": ("Variable", [called(name) for name in variables(config.task, config.bits)]),
         },
+        start={"gate": [f"{name} gate" for name in GATES[config.model]].index(KEEPS[config.model])},
         ask=example_input(config, runs[0].meta),
     )
 else:
@@ -183,7 +197,7 @@ asked = st.container()  # filled last: its answer comes from the worker, and not
 words_below(
     "gates",
     "gates",
-    explain=EXPLAIN,
+    explain=explain(runs[0].config if runs else lesson.base),
     math=MATH,
     code=[
         ("models/cells.py", f"{runs[0].config.model if runs else 'gru'}_cell"),

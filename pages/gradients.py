@@ -1,8 +1,12 @@
 """Why does an RNN forget?"""
 
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
 import streamlit as st
 
-from explainer.config import MODELS
+from explainer.config import MODELS, RunConfig
 from explainer.figures.curves import loss_panel
 from explainer.figures.dial import KINDS, dial_panel, turn
 from explainer.figures.gradients import (
@@ -17,30 +21,71 @@ from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.ui.lesson import Lesson, example_input, open_lesson, state_key, theme, tracks, transport
 from explainer.ui.tabs import Experiment, words_below
+from explainer.ui.task_words import words_of
 
-EXPLAIN = r"""
-The upper left chart takes the loss at the last step $T$ alone and asks how much it would change if the hidden state at
-an earlier step $t$ were nudged: the length of $\partial L_T / \partial h_t$, mean over eight validation sequences, on a
-log axis. A straight line that falls towards the left means the same factor at each step back. At 0.6 per step, 49 steps
-leave $10^{-11}$ of it: the network can't learn from what it read then, because nothing tells it to.
 
-The **dashed line** is what theory says of a linear network: its factor in the long run is the spectral radius $\rho$ of
-$W_{hh}$, now and here. The measured line falls faster, since $\tanh' \leq 1$ takes its share: the more a unit
-saturates, the more.
+def explain(configs: Sequence[RunConfig]) -> str:
+    """What the pictures show of these networks."""
+    config, models = configs[0], {each.model for each in configs}
+    words, last = words_of(config), config.total_length - 1
+    plain, gated, hops = models & {"rnn", "rnn_relu"}, models & {"lstm", "gru"}, "transformer" in models
+    said = [
+        rf"""
+The networks learn {words.name}. {words.asks}
 
-**Gated cells** start no better, with gates half open. But a gate is a number that can be learnt: watch the upper right
-chart. The GRU opens first, then the LSTM, each just before its loss falls; the plain RNN has nothing to open. A
-**Transformer** reaches every position in one hop, so its line has no slope from the start (there, the gradient is that
+The upper left chart takes the loss at the last step, $t = {last}$, alone and asks how much it would change if the hidden state at
+an earlier step $t$ were nudged: the length of $\partial L / \partial h_t$, mean over eight validation sequences, on a
+log axis. A straight line that falls towards the left means the same factor at each step back. At 0.6 per step, {last} {"step" if last == 1 else "steps"}
+would leave {_power_of_ten(0.6**last)} of it: a network can't learn from what it read then, because nothing tells it to.
+"""
+    ]
+    if plain:
+        slope = (
+            r"since $\tanh' \leq 1$ takes its share: the more a unit saturates, the more"
+            if plain == {"rnn"}
+            else r"since a ReLU that is off passes nothing on"
+            if plain == {"rnn_relu"}
+            else r"since $\tanh' \leq 1$ takes its share, and a ReLU that is off passes nothing on"
+        )
+        said.append(
+            rf"""
+The **dashed line** is what theory says of a linear network: its factor in the long run is the spectral radius $\rho$ (the largest
+absolute value of an eigenvalue) of $W_{{hh}}$, at this step of training. What is measured mostly falls faster, {slope}.
+"""
+        )
+    if gated:
+        nothing = " A plain RNN has no gate to open." if plain else ""
+        said.append(
+            rf"""
+**Gated cells** mostly start no better, with gates half open. But a gate is a number that can be learnt: watch whether the factor in the upper
+right chart comes near 1 just before the loss falls.{nothing}
+"""
+        )
+    if hops:
+        said.append(
+            r"""
+A **Transformer** reaches every position in one hop, so its line has no slope from the start (there, the gradient is that
 of the first block's input). What it loses it loses in that hop, not by one factor at each step: its sentence says that
 there is no steady trend.
-
-**Healthy** is said of what arrives: between a tenth and ten times of the last step's gradient, at the first step. Less
+"""
+        )
+    said.append(
+        r"""
+**Healthy** is said of what arrives at the first step: between a tenth and ten times of the last step's gradient. Less
 is called vanishing, more exploding. The upper right chart shows the same as a factor per step, so its grey band is
 narrower the longer the sequence.
 
 The opposite, a gradient that **explodes**, is met by clipping: where the whole gradient is longer than the limit, it is
 shortened to it and keeps its direction. That helps against growth; nothing of the kind brings back what has vanished.
 """
+    )
+    return "\n".join(part.strip() + "\n" for part in said)
+
+
+def _power_of_ten(share: float) -> str:
+    """0.6^49 as "$10^{-11}$"; from a hundredth on in digits."""
+    return f"{share:.2g}" if share >= 0.01 else f"$10^{{{round(math.log10(share))}}}$"
+
 
 MATH = r"""
 For a plain network $h_t = \phi(a_t)$, $a_t = W_{ih} x_t + W_{hh} h_{t-1} + b$, with $h_t \in \mathbb{R}^N$ and
@@ -85,7 +130,7 @@ EXPERIMENTS = (
         {"networks": "rnn_relu", "init": "identity"},
         "It starts at × 0.991, healthy: 0.64 of the gradient arrives, because the identity keeps every length. With seeds 0, 1 and 2 "
         "it learns: the validation loss falls below 0.01 between steps 400 and 700, where the tanh network is still above 0.16 at step 800, no better than "
-        "always answering 1 (0.167). So gates are one way to keep the gradient, not the only one; this way is the shakier one, see "
+        "guessing the mean sum (0.167). So gates are one way to keep the gradient, not the only one; this way is the shakier one, see "
         "its loss jump: after step 300 single batches still cost over 0.05.",
     ),
     Experiment(
@@ -188,7 +233,7 @@ dial()
 words_below(
     "gradients",
     "gradients",
-    explain=EXPLAIN,
+    explain=explain([run.config for run in runs] or [replace(lesson.base, model=name) for name in lesson.networks]),
     math=MATH,
     code=[
         ("lenses/gradients.py", "look"),

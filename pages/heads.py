@@ -11,47 +11,70 @@ from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.ui.lesson import Lesson, example_input, open_lesson, theme, tracks, transport
 from explainer.ui.tabs import Experiment, words_below
+from explainer.ui.task_words import words_of
 
-EXPLAIN = """
-Every line of the first picture is one **head**; choose above which of its scores it shows. The pink one is the chosen head: click a row of
-the second picture, or a bar, to choose another one. The dotted line is a control: the same model with **one layer**, on the same batches, its
-highest head.
 
-- **Prefix matching**: how much a head looks at the token that *followed* the present one's earlier occurrence. An **induction head** does.
-- **Previous token**, **same token**: how much it looks one step back, or at the earlier occurrence itself.
-- These three have a level **by chance** (dashed, of the chosen head): even attention, or the same head when some tokens have changed places. A head
+def explain(config: RunConfig) -> str:
+    """What the pictures show of this run."""
+    words = words_of(config)
+    token, control = words.token, config.layers > 1
+    dotted = (
+        "The dotted line is a control: the same model with **one layer**, on the same batches, its\nhighest head."
+        if control
+        else ""
+    )
+    twice = (
+        f"""- **Induction score**: how much a head looks at the {token} that *followed* the present one's earlier occurrence (also called prefix
+  matching). An **induction head** does.
+- **Previous-token score**: how much it looks one step back. **Same-token score**: how much it looks at the earlier occurrence itself.
+- These three have a level"""
+        if config.has_tokens
+        else f"""- **Previous-token score**: how much a head looks one step back.
+- **Induction score** and **same-token score** ask where the present {token} came before. Numbers are never taken for the same, so here they say nothing.
+- These scores have a level"""
+    )
+    models = "both models are" if control else "the model is"
+    needs = f" and the *induction score* needs a {token} that comes twice" if config.has_tokens else ""
+    return f"""
+Every line of the first picture is one **head**; choose below the pictures which of its scores it shows. The pink one is the chosen head: click a row of
+the second picture, or a bar, to choose another one. {dotted}
+
+This network learns {words.name}. {words.asks} {words.attention}
+
+{twice} **by chance** (dashed, of the chosen head): even attention, or the same head when some {token}s have changed places. A head
   has a role by a score of at least 0.5 that is at least twice its level.
-- **Position alone**: 1 if the head looks at the same places whatever the tokens are, as even attention does too; less if it reads them.
-- **Entropy**: how widely it spreads its attention. **Distance**: how far back it looks.
+- **Position-only score**: 1 if the head looks at the same places whatever stands there, as even attention does too; less if it reads what stands there.
+- **Entropy**: how widely it spreads its attention. **Mean distance**: how far back it looks.
 - **Δloss without the head**: what the others cannot make good when its output is set to zero. A score says what a head *looks at*, and this what
   it is *good for*. A whisker is two standard errors long, over the sequences of the batch.
 
-Type **your own sequence** below the pictures, and both models are asked what they do with it at every kept moment: the dots, and the bars at this
-step. The lines stay those of the validation batch. What one sequence can't tell is left out, and the sentence says why: *position alone* compares
-sequences, and *prefix matching* needs a token that comes twice.
+Type **your own sequence** below the pictures, and {models} asked about it at every kept moment: the dots, and the bars at this
+step. The lines stay those of the validation batch. What one sequence can't tell is left out, and the sentence says why: the *position-only score* compares
+sequences{needs}.
 
-A network can learn by and by, or all at once. The **shaded stretch** is where the second difference says that it was at once: from the step at which
+A network can learn by and by, or all at once (a **phase change**). The **shaded stretch** is where it was at once: from the step at which
 a curve bends up most to the one at which it bends back most. There is none unless the curve makes twice as much of its way in that stretch as learning
 that just approaches its end could, at whatever rate.
 """
+
 
 MATH = r"""
 With $A_{ts}$ how much query $t$ takes from key $s$ (mean over a fixed validation batch of $B$ sequences), $P$ the period, and $\bar A$ the mean
 of $A$ over the batch:
 
 $$
-\text{prefix matching} = \frac{1}{T-P} \sum_{t \ge P} A_{t,\,t-P+1}, \qquad
+\text{induction} = \frac{1}{T-P} \sum_{t \ge P} A_{t,\,t-P+1}, \qquad
 \text{previous token} = \frac{1}{T-1} \sum_{t \ge 1} A_{t,\,t-1}, \qquad
 \text{same token} = \frac{1}{T-P} \sum_{t \ge P} A_{t,\,t-P},
 $$
 
 $$
-\text{position alone} = 1 - \frac{1}{2BT} \sum_{b,t,s} \bigl| A^{(b)}_{ts} - \bar A_{ts} \bigr|, \qquad
+\text{position-only} = 1 - \frac{1}{2BT} \sum_{b,t,s} \bigl| A^{(b)}_{ts} - \bar A_{ts} \bigr|, \qquad
 \text{entropy} = -\frac{1}{T} \sum_{t,s} A_{ts} \ln A_{ts}, \qquad
-\text{distance} = \frac{1}{T} \sum_{t,s} A_{ts}\,(t-s) .
+\text{mean distance} = \frac{1}{T} \sum_{t,s} A_{ts}\,(t-s) .
 $$
 
-The first three are of Olsson et al. 2022, the fourth is one minus the variability of Vig & Belinkov 2019: each term is the total variation between one
+The first three are of Olsson et al. 2022 (the first one as *prefix matching*), the fourth is one minus the variability of Vig & Belinkov 2019: each term is the total variation between one
 sequence's row and the mean row, so it lies in $[0, 1]$. Even attention has entropy $\frac1T \ln T!$ and distance $\frac{T-1}{4}$.
 
 The level by chance is explained on the Attention page.
@@ -99,23 +122,23 @@ EXPERIMENTS = (
         "the other two do the same work; the previous-token head has no double.",
     ),
     Experiment(
-        "Before the loss falls, is there anything to be seen? Choose *position alone*.",
+        "Before the loss falls, is there anything to be seen? Choose *position-only score*.",
         {"step": "72", "score": "3"},
         "Yes. The heads of the second layer begin to look at different places in different sequences between steps 35 and 72 (the score of "
         "layer 2, head 3 goes from 0.9 to 0.5), and they sharpen from step 112 on (entropy). At step 97 the loss is still 3.40 of 3.49. The "
-        "prefix-matching scores and the loss then change phase together, both between steps 209 and 265.",
+        "induction scores and the loss then change phase together, both between steps 209 and 265.",
     ),
     Experiment(
         "Ask with your own sequence: twelve numbers that come twice. Then type `0 3 1 2 0 3 1 2 0 3`, whose period of 4 is shorter than any that the "
         "network has trained on (12 to 24). Are the induction heads still there?",
         {"step": "800", "input": "3 1 4 15 9 2 6 5 8 7 11 10 3 1 4 15 9 2 6 5 8 7 11 10"},
-        "Twice twelve: heads 2, 3 and 4 of layer 2 have prefix-matching scores above 0.7. With a period of 4 heads 2 and 4 are still above 0.6, and head 3 is "
+        "Twice twelve: heads 2, 3 and 4 of layer 2 have induction scores above 0.7. With a period of 4 heads 2 and 4 are still above 0.6, and head 3 is "
         "below 0.1: it is no induction head there, and without it the loss on that sequence would be lower, by 0.3 or more. A score belongs to a head *and* to what it reads.",
     ),
     Experiment(
         "Put the layer norm before each branch, as most models have it, and train. Is there a phase change?",
         {"norm": "pre"},
-        "Not of the loss, nor of the prefix-matching score, in 800 steps (seed 2): the loss falls to 2.6 by and by, and no head's score passes "
+        "Not of the loss, nor of the induction score, in 800 steps (seed 2): the loss falls to 2.6 by and by, and no head's score passes "
         "0.1. It is not that heads do nothing: without any one head of the first layer the loss is 0.4 to 1.0 higher.",
     ),
 )
@@ -155,7 +178,7 @@ else:
 words_below(
     "heads",
     "heads",
-    explain=EXPLAIN,
+    explain=explain(runs[0].config if runs else lesson.base),
     math=MATH,
     code=[
         ("lenses/biography.py", "look"),

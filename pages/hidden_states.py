@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from explainer.config import RECURRENT
+from explainer.config import RECURRENT, RunConfig
 from explainer.figures.curves import loss_panel
 from explainer.figures.hidden import output_panel, path_panel, states_panel
 from explainer.figures.subject import subject
@@ -10,23 +10,35 @@ from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.ui.lesson import Lesson, example_input, open_lesson, theme, tracks, transport
 from explainer.ui.tabs import Experiment, words_below
+from explainer.ui.task_words import words_of
 
-EXPLAIN = """
+
+def explain(config: RunConfig) -> str:
+    """What the pictures show of this run."""
+    words = words_of(config)
+    if config.layers > 1:
+        elsewhere = f"The {config.layers} layers have a state each: choose one below the pictures. What is in none of them is forgotten."
+    else:
+        elsewhere = "This is all that carries the past on: what is not in this column is forgotten."
+    if config.model == "lstm":
+        elsewhere = "An LSTM carries a second vector along, the cell state c, which is not drawn: " + (
+            "each of its layers has one." if config.layers > 1 else "what is in neither of the two is forgotten."
+        )
+    return f"""
 Each **column** of the large picture is one moment of reading; what was read stands below it. Each **row** is one
-hidden unit. The colour is the unit's value: blue below zero, orange above. A network with one layer has nothing
-else to carry the past in: what is not in this column is forgotten.
+hidden unit. The colour is the unit's value: blue below zero, orange above. {elsewhere}
 
-In the **adding problem** two of the numbers carry a star, and the answer is their sum. Drag the bar to step 0:
-the columns differ a little with every number read, and nothing lasts. Drag it to the end: the state changes at
-the two starred columns and holds still between them. That is memory, and it was learnt.
+This network learns {words.name}. {words.asks} {words.memory} Drag the bar to step 0: what is read leaves a mark, which
+mostly soon fades. Then drag it to the end. {words.states}.
 
-The **path** shows the same columns as points in a plane: the two directions in which the states of the whole tape
-vary most. The plane is the same for every training step, so what moves is the network. Long strides are the moments
-at which something was written down.
+The **path** shows the same columns as points in a plane: the two directions in which the states of all recorded
+steps vary most. The plane is the same for every training step, so what moves is the network. Where the path takes a long stride,
+what was read there changed the state a lot.
 
-The lower pictures say what the memory is good for: the **output** beside the target (only the positions that count
-are in the sentence), and the **loss** against the best that one could do without any memory.
+The lower pictures say what the memory is good for: the **output** beside the target ({words.counted}), and the **loss**.
+What is dotted in it is the loss {words.guess}: a network that uses its memory gets below.
 """
+
 
 MATH = r"""
 At every time step $t$ a cell makes the new state from the old one and the input. For the plain network
@@ -64,8 +76,8 @@ EXPERIMENTS = (
     Experiment(
         "Train a tanh RNN on sequences of 50 numbers. Does its loss get below the dotted line?",
         {"model": "rnn", "length": "50", "width": "64", "lr": "0.003", "steps": "1000"},
-        "No: with seeds 0, 1 and 2 its validation loss was between 0.16 and 0.18 at steps 400, 600 and 1000, and always answering "
-        "1 gives 1/6 = 0.167. The GRU is below 0.01 before step 500 with each of these seeds. Why? See the page on gradients.",
+        "No: with seeds 0, 1 and 2 its validation loss was between 0.16 and 0.18 at steps 400, 600 and 1000, and guessing the "
+        "mean sum gives 1/6 = 0.167. The GRU is below 0.01 before step 500 with each of these seeds. Why? See the page on gradients.",
     ),
     Experiment(
         "Let the network predict real sunspots one year ahead. Whom does it have to beat?",
@@ -108,7 +120,7 @@ else:
 words_below(
     "hidden",
     "hidden-states",
-    explain=EXPLAIN,
+    explain=explain(runs[0].config if runs else lesson.base),
     math=MATH,
     code=[
         ("models/cells.py", CELLS[runs[0].config.model if runs else "gru"]),

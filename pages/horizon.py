@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from explainer.config import MODELS
+from explainer.config import MODELS, RunConfig
 from explainer.figures import answers as figures
 from explainer.figures.horizon import Memory, page_panels
 from explainer.player import play
 from explainer.runs.outcomes import Outcome
 from explainer.runs.rows import StoredSweep
-from explainer.theory.baselines import ADDING_TOLERANCE, adding_constant_within, chance
+from explainer.theory.baselines import ADDING_TOLERANCE, RECALLED, adding_constant_within, chance
 from explainer.theory.memory import memory_lag
 from explainer.ui.asking import ask_all, own_input, refusals
 from explainer.ui.lesson import example_input, theme
@@ -25,26 +25,60 @@ from explainer.ui.sweeping import (
     sweep_transport,
 )
 from explainer.ui.tabs import Experiment, words_below
+from explainer.ui.task_words import words_of
 
-EXPLAIN = r"""
-Every point of the first chart is a run of its own: the same network, the same number of updates, another **lag**, the steps between reading
-something and having to say it. The height says how much of the loss of a guesser without memory is gone: 1 is perfect, 0 is nothing learnt.
 
-The dashed upright lines were there **before** the first update. They stand where the gradient of the last loss has fallen under 1 % of itself on its
-way back: the **horizon**. What lies beyond it hardly tells the network anything. For the plain RNN that is nearly the whole story: it learns lags within
-its horizon, half learns the next one, and nothing beyond.
+def explain(base: RunConfig, recorded: bool) -> str:
+    """What the charts show of a sweep with these settings.
 
+    Args:
+        base: of its runs.
+        recorded: whether it is the sweep that ships, of which results are told.
+    """
+    words = words_of(base)
+    lag = (
+        f"the delay and the {RECALLED} symbols before it: typing 20 makes a lag of {20 + RECALLED} steps"
+        if base.task == "copy"
+        else "the first of the two starred numbers stands somewhere in the first half, so on average it was read "
+        f"{memory_lag('adding', 20):g} steps before the end of a sequence of 20"
+    )
+    asks = (
+        "Ten symbols are read, and after a delay they are to be said again in their order."
+        if base.task == "copy"
+        else "Of T numbers two carry a star, one in each half, and the answer after the last one is their sum."
+    )
+    within = gates = reached = ""
+    if recorded:
+        within = " For the plain RNN that is nearly the whole story: it learns lags within its horizon, half learns the next one, and nothing beyond."
+        gates = """
 With **gates** the story has a second half. The LSTM and the GRU start with a horizon as short, and learn lags seven times as long. Gates are numbers that
 can be learnt, and what little gradient arrives opens them. See the second chart: after training (dotted) their gradient reaches all the way back.
+"""
+        reached = (
+            " All that learnt are above, and all that failed are below. Reaching is what a network needs; the first experiment under Try shows that it is "
+            "not enough. Near its edge a network's luck counts too: with seed 1 the LSTM does not learn T = 80 in as many updates, and its gradient does "
+            "not reach there either."
+        )
+    else:
+        gates = """
+Gates are numbers that can be learnt: see in the second chart whether the gradient of an LSTM or a GRU reaches further back after training (dotted).
+"""
+    return f"""
+The networks learn {words.name}. {asks}
 
-The third chart asks each run after its training: does the gradient reach the lag? Above the dotted diagonal it does. In the recorded sweep all that learnt
-are above, and all that failed are below. Reaching is what a network needs; the first experiment under Try shows that it is not enough. Near
-its edge a network's luck counts too: with seed 1 the LSTM does not learn T = 80 in as many updates, and its gradient does not reach there either.
+Every point of the first chart is a run of its own: the same network, the same number of updates, another sequence length. Below the length stands the **lag**, the
+steps between reading something and having to say it: {lag}. The height says how much of the loss of a guesser without memory is gone: 1 is perfect, 0 is nothing learnt.
+
+The dashed upright lines were there **before** the first update. They stand where the gradient of the last loss has fallen under 1 % of itself on its
+way back: the **horizon**. What lies beyond it hardly tells the network anything.{within}
+{gates}
+The third chart asks each run after its training: does the gradient reach the lag? Above the dotted diagonal it does.{reached}
 
 **Ask with a sequence of your own**, below the pictures, once you have trained: every network answers it, as it was before its first update and after its last.
 
 All runs of a sweep are ordinary runs. They train one after the other, **Stop** keeps what is done, and **Go on** trains the rest.
 """
+
 
 MATH = r"""
 With $s_t$ the state of the top layer, $h_t$ or for an LSTM $(h_t, c_t)$, and $L_T$ the loss at the last step, let
@@ -63,9 +97,9 @@ longest sequences of the sweep.
 **Lag.** Copy memory: each of ten symbols is said $d + 10$ steps after it was read, $d$ being the delay, the setting *length*. Adding problem: the answer comes at
 step $T - 1$ and the first marked number lies uniformly in the first half, so on average $T - 1 - (\lfloor T/2 \rfloor - 1)/2$ steps before.
 
-**Score.** $1 - L / L_0$ on validation sequences, with $L_0$ the loss without a memory: $1/6$ for always answering 1 to the adding problem, or
+**Score.** $1 - L / L_0$ on validation sequences, with $L_0$ the loss without a memory: $1/6$ for guessing the mean sum, 1, every time in the adding problem, or
 $10 \ln(\text{symbols}) / (d + 20)$ for copy memory (Arjovsky et al. 2016, section 4.1). *Right answers* are symbols recalled (chance: 1 / symbols), or sums less
-than 0.04 off; always answering 1 is so near in $2 \cdot 0.04 - 0.04^2 = 7.8\,\%$ of all cases. *Learnt* means more than half the way from that to 1.
+than 0.04 off; guessing 1 every time is so near in $2 \cdot 0.04 - 0.04^2 = 7.8\,\%$ of all cases. *Learnt* means more than half the way from that to 1.
 """
 
 EXPERIMENTS = (
@@ -93,7 +127,7 @@ EXPERIMENTS = (
     ),
 )
 
-SCORES = {"loss": "Loss explained", "right": "Right answers"}
+SCORES = {"loss": "Loss that is gone", "right": "Right answers"}
 RIGHT = {"copy": "recall accuracy", "adding": f"answers within {ADDING_TOLERANCE}"}
 
 page = SweepPage(
@@ -114,6 +148,7 @@ def memories(outcomes: Sequence[Outcome], score: str) -> list[Memory]:
         Memory(
             model=outcome.config.model,
             length=outcome.config.total_length,
+            delay=outcome.config.length if outcome.config.task == "copy" else 0,
             lag=memory_lag(outcome.config.task, outcome.config.length),
             score=scored(outcome, score),
             first=outcome.first.get("reach"),
@@ -175,11 +210,15 @@ def draw(outcomes: Sequence[Outcome]) -> None:
         return
     config = outcomes[0].config
     if score == "loss":
-        axis, baseline, name = "1 − loss / loss without memory", 0.0, "without memory"
+        axis, baseline, name = "share of the loss that is gone", 0.0, "a guesser without memory"
     elif config.task == "copy":
-        axis, baseline, name = "share of symbols recalled", chance(config.symbols), "chance"
+        axis, baseline, name = "right answers: share of symbols recalled", chance(config.symbols), "guessing any symbol"
     else:
-        axis, baseline, name = RIGHT["adding"], adding_constant_within(ADDING_TOLERANCE), "always answering 1"
+        axis, baseline, name = (
+            f"right answers: share within {ADDING_TOLERANCE}",
+            adding_constant_within(ADDING_TOLERANCE),
+            "guessing the mean sum",
+        )
     play(
         page_panels(memories(outcomes, score), theme(), axis, baseline, name),
         key="horizon",
@@ -191,7 +230,8 @@ def draw(outcomes: Sequence[Outcome]) -> None:
 open_sweep(
     page,
     "How far back can it remember?",
-    "Each network learns the same task again and again, each time with a longer **lag** between what it reads and what it has to say. "
+    "Each network learns the same task again and again, each time with a longer sequence, and so a longer **lag** between what it reads and what it "
+    "has to say. "
     "Where does it stop learning, and could its gradient before training have told us?",
 )
 shown = sweep_transport(page)
@@ -201,7 +241,7 @@ own_sequence(shown)
 words_below(
     "horizon",
     "horizon",
-    explain=EXPLAIN,
+    explain=explain(shown.sweep.base if shown is not None else page.sweep.base, recorded=shown is None),
     math=MATH,
     code=[
         ("theory/jacobian.py", "gradient_horizon"),

@@ -1,6 +1,7 @@
 """When does theory fail?"""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
@@ -12,35 +13,69 @@ from explainer.player import play
 from explainer.theory.followed import MOST_STATE, state_size
 from explainer.ui.lesson import Lesson, example_input, open_lesson, theme, tracks, transport
 from explainer.ui.tabs import Experiment, words_below
+from explainer.ui.task_words import listed, words_of
 
-EXPLAIN = r"""
+
+def explain(configs: Sequence[RunConfig]) -> str:
+    """What the pictures show of these networks."""
+    words, models = words_of(configs[0]), {each.model for each in configs}
+    plain, gated = bool(models & {"rnn", "rnn_relu"}), bool(models & {"lstm", "gru"})
+    theory = [
+        *([r"of $W_{hh}$ to the power $k$, as if the network were linear"] if plain else []),
+        *([r"of the Jacobian of a gated network at rest (state 0, no input), to the power $k$"] if gated else []),
+    ]
+    flat = [
+        *(
+            [r"A tanh that is nearly $\pm 1$ has a slope near 0 and passes nothing back"]
+            if models - {"rnn_relu"}
+            else []
+        ),
+        *(["a gate that is nearly 0 or 1 can no longer be moved" if models - {"rnn_relu"} else ""] if gated else []),
+        *(
+            [("a" if models - {"rnn_relu"} else "A") + " ReLU that is off passes nothing back"]
+            if "rnn_relu" in models
+            else []
+        ),
+    ]
+    without = [
+        "by slopes that are a little below 1 at every step",
+        "by directions",
+        *(["because gates have moved"] if gated else []),
+    ]
+    return rf"""
 One step of a recurrent network turns a small change of its state into another one. To first order that is a matrix, the
 **Jacobian** $J_t$, and a gradient that travels back $k$ steps is multiplied by $k$ of them. The first picture takes one apart: its
 **eigenvalues** as points, its **singular values** as ticks on the real axis. Choose a step, or a product of many steps (then per step).
+The networks learn {words.name}. {words.asks}
 
-Points inside the circle shrink what lies in *their* direction, in the long run. But the largest tick says what one step can do to *any*
+Points inside the circle (absolute value below 1) shrink what lies in *their* direction, in the long run. But the largest tick says what one step can do to *any*
 direction, and it may lie outside while all points lie inside. Then something grows before it shrinks: see the matrix below the
 pictures, which grows 38.7 times.
 
-The second picture is the contest. Dashed: **theory**, the spectral radius $\rho$ of $W_{hh}$ to the power $k$, as if the network were
-linear; with gates, that of the network at rest. Bold: what is **measured**, the gradient of the last loss. A dotted upright line
+The second picture is the contest. Dashed: **theory**, the spectral radius $\rho$ (the largest absolute value of an eigenvalue) {listed(theory, "or")}.
+Bold: what is **measured**, the gradient of the last loss. A dotted upright line
 stands where they part by more than ten times.
 
-Why do they part? A tanh that is nearly $\pm 1$ has a slope near 0 and passes nothing back: it is **saturated**. The lower right
+Why do they part? {listed(flat)}: it is **saturated**. The lower right
 picture counts those at each time step, and crosses in the contest mark steps where more than half are. Without any of them theory
-can fail too: by slopes that are a little below 1 at every step, by directions, or because gates have moved.
+can fail too: {listed(without, "or")}.
 """
+
 
 MATH = r"""
 With $s_t$ the top layer's state, $h_t$ or for an LSTM $(h_t, c_t) \in \mathbb{R}^{M}$,
 
-$$J_t = \frac{\partial s_t}{\partial s_{t-1}} \in \mathbb{R}^{M \times M}, \qquad
-\frac{\partial L_T}{\partial s_{T-k}} = \frac{\partial L_T}{\partial s_T} \, J_T J_{T-1} \cdots J_{T-k+1} .$$
+$$
+J_t = \frac{\partial s_t}{\partial s_{t-1}} \in \mathbb{R}^{M \times M}, \qquad
+\frac{\partial L_T}{\partial s_{T-k}} = \frac{\partial L_T}{\partial s_T} \, J_T J_{T-1} \cdots J_{T-k+1} .
+$$
 
 For a plain network $J_t = D_t W_{hh}$ with $D_t = \mathrm{diag}\,\phi'(a_t)$ (Pascanu, Mikolov, Bengio 2013, section 2). With
 $D = I$ it is the same matrix at every step, and
 
-$$\rho^k \leq \lVert W_{hh}^k \rVert_2 \leq \sigma_{\max}^k, \qquad \lVert W_{hh}^k \rVert_2^{1/k} \to \rho .$$
+$$
+\rho^k \leq \lVert W_{hh}^k \rVert_2 \leq \sigma_{\max}^k, \qquad \lVert W_{hh}^k \rVert_2^{1/k} \to \rho .
+$$
 
 The upper bound holds for tanh and ReLU as well, since $0 \leq \phi' \leq 1$: $\sigma_{\max} < 1$ is enough for vanishing. $\rho$ bounds nothing once the
 $D_t$ differ: $\rho(D_T W D_{T-1} W \cdots)$ can be smaller or larger than $\prod_t \rho(D_t W)$.
@@ -71,9 +106,9 @@ EXPERIMENTS = (
         "average, and 0.87 at each of 39 steps leaves little: 0.02 is measured where ρ³⁹ = 1. A little less than 1, often enough.",
     ),
     Experiment(
-        "Play the GRU's tape and watch its longest eigenvalue, at the last step. Where does it go when the loss falls?",
+        "Play the GRU's tape and watch its eigenvalue farthest from 0, at the last step. Where does it go when the loss falls?",
         {"network": "2", "step": "185"},
-        "To 1. It is 0.65 at step 0, 0.84 at step 50 and 1.01 at step 185, when the sum is nearly learnt: a direction in which the "
+        "To 1. Its absolute value is 0.65 at step 0, 0.84 at step 50 and 1.01 at step 185, when the sum is nearly learnt: a direction in which the "
         "state is kept. Over the last 39 steps the measured gradient goes from 4·10⁻⁸ to 0.17. The network at rest knows little of it "
         "(0.01): the gates open where they need to.",
     ),
@@ -135,7 +170,9 @@ play(preset_panels(theme()), key="preset")
 words_below(
     "jacobian",
     "jacobian",
-    explain=EXPLAIN,
+    explain=explain(
+        [run.config for run in shown_runs] or [replace(lesson.base, model=name) for name in lesson.networks]
+    ),
     math=MATH,
     code=[
         ("lenses/jacobian.py", "jacobians"),

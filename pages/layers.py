@@ -2,26 +2,43 @@
 
 import streamlit as st
 
+from explainer.config import RunConfig
 from explainer.figures.layers import panels
 from explainer.figures.subject import subject
 from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.ui.lesson import Lesson, example_input, open_lesson, theme, tracks, transport
 from explainer.ui.tabs import Experiment, words_below
+from explainer.ui.task_words import words_of
 
-EXPLAIN = """
-Each layer adds to what a position carries along, its **residual stream**. The **logit lens** reads that stream before the last layer has
-added its part, with the model's own readout: the first picture writes down the likeliest next token after the embedding and after each
-layer, and colours how wrong it is (bright: right). Where a column becomes bright from one row to the next, that layer found the answer.
+
+def explain(config: RunConfig) -> str:
+    """What the pictures show of this run."""
+    words = words_of(config)
+    wrong = "cross-entropy" if config.has_tokens else "squared error"
+    likeliest = f"the likeliest for {words.answers}" if config.has_tokens else f"its answer for {words.answers}"
+    residual = (
+        ", half of it being the residual connection,"
+        if config.layers > 1
+        else " (here of one), half of it being the residual connection,"
+    )
+    others = "But these have already read others. " if config.layers > 1 else ""
+    return f"""
+This network learns {words.name}. {words.asks}
+
+Each layer adds to what a position carries along, its **residual stream**. The **logit lens** reads that stream before the later layers have
+added their part, with the model's own readout: the first picture writes down {likeliest} after the embedding and after each
+layer, and colours how wrong it is by its loss, the {wrong} (bright: right). Where a column becomes bright from one row to the next, that layer found the answer.
 
 A row that says nonsense need not know nothing: the readout was trained for the last one only.
 
-**Raw attention** of the last layer says which positions it reads. But these have already read others. **Rollout** multiplies the attention of all layers, half
-of it being the residual connection, and says how much of each *input token* may have arrived. It leaves out what the values and
+**Raw attention** of the last layer says which positions it reads. {others}**Rollout** multiplies the attention of all layers{residual}
+and says how much of each *input {words.token}* may have arrived. It leaves out what the values and
 the norms do, so it shows ways, not effects.
 
-Own input may be typed into the box: weights of the last kept moment at or before this step read it.
+An input of your own may be typed into the box: the weights of the last kept moment at or before this step read it.
 """
+
 
 MATH = r"""
 With $x^{(l)}_t \in \mathbb{R}^D$ the residual stream at $t$ after layer $l$ ($l = 0$: the embedding), $N$ the final norm and $U$ the readout,
@@ -93,7 +110,7 @@ else:
 words_below(
     "layers",
     "layers",
-    explain=EXPLAIN,
+    explain=explain(runs[0].config if runs else lesson.base),
     math=MATH,
     code=[("lenses/layers.py", "look"), ("theory/rollout.py", "rollout")],
     experiments=EXPERIMENTS,

@@ -1,39 +1,61 @@
 """Which loss reaches which moment?"""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import streamlit as st
 
-from explainer.config import MODELS
+from explainer.config import MODELS, RunConfig
 from explainer.figures.gradients import subjects
 from explainer.figures.microscope import page_panels, selections
 from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.ui.lesson import Lesson, example_input, open_lesson, theme, tracks, transport
 from explainer.ui.tabs import Experiment, words_below
+from explainer.ui.task_words import words_of
 
-EXPLAIN = r"""
+
+def explain(configs: Sequence[RunConfig]) -> str:
+    """What the pictures show of these networks."""
+    words, models = words_of(configs[0]), {each.model for each in configs}
+    state = {"transformer": "x"}.get(configs[0].model, "h") if len(models) == 1 else "s"
+    named = (
+        r" ($s$ is $h$, of a Transformer the input $x$ of the block)"
+        if state == "s" and "transformer" in models
+        else ""
+    )
+    said = rf"""
 The page on gradients follows one loss, the last. Here is **every** loss and every moment before it, on one sequence. Row $t$
 of the large picture is the loss at step $t$; column $k$ is a moment before; the colour says how long the gradient
-$\partial L_t / \partial h_k$ is. On the diagonal a loss speaks to its own moment. Bright only along the diagonal: the network
+$\partial L_t / \partial {state}_k$ is{named}. On the diagonal are a loss and its own moment. Bright only along the diagonal: the network
 can learn nothing from what lies further back. A bright triangle: everything reaches everything.
 
-**Grey** is a gradient of exactly 0: the way is cut, or the number became too small even for the computer ($10^{-45}$).
-**Pink** is not a finite number: it grew beyond $10^{38}$. A triangle at the right edge marks the losses that count in training; the
-others are what the same network would hear if it were asked there.
+The networks learn {words.name}. {words.asks}
+
+**Grey** is a gradient of exactly 0: the way is cut, or the number became too small even for the computer ($10^{{-45}}$).
+**Pink** is not a finite number: it grew beyond $10^{{38}}$. A triangle at the right edge marks the losses that count in training
+({words.counted}); any others are what the same network would be told if it were asked there.
 
 The second picture takes the mean along the diagonals: what is left at each **lag** $t - k$, for all networks. The third keeps that
-curve for every step of the tape, one column each; the white line is how far back a hundredth still arrives. Watch it
-rise just before the loss falls.
-
+curve for every recorded step of training, one column each; the white line is how far back a hundredth still arrives. Does it
+rise before the loss falls?
+"""
+    if "lstm" in models:
+        said += r"""
 An **LSTM** has two ways back: along the cell state $c$, where only the forget gates multiply, and by way of $h$ through the
 gates of later steps. The fourth picture measures them apart. They are vectors, and may cancel in part.
 """
+    return said
+
 
 MATH = r"""
 With $s_k$ the state that is nudged ($h_k$ or $c_k \in \mathbb{R}^N$; in a Transformer $x_k \in \mathbb{R}^D$, the residual stream
 that enters the block), the picture is
 
-$$G_{tk} = \Bigl\lVert \frac{\partial L_t}{\partial s_k} \Bigr\rVert_2, \qquad G \in \mathbb{R}^{T \times T},
-\quad G_{tk} = 0 \text{ for } k > t,$$
+$$
+G_{tk} = \Bigl\lVert \frac{\partial L_t}{\partial s_k} \Bigr\rVert_2, \qquad G \in \mathbb{R}^{T \times T},
+\quad G_{tk} = 0 \text{ for } k > t,
+$$
 
 a total derivative: through everything between $k$ and $t$. The curve is its mean along a diagonal,
 $g_j = \frac{1}{|C_j|} \sum_{t \in C_j} G_{t,\,t-j}$, with $C_j$ the losses $t \geq j$ that count.
@@ -44,7 +66,9 @@ $L_t$ alone, and a single backward pass of $\sum_t L_t^{(t)}$ leaves $\partial L
 **Along $c$, or by way of $h$.** In an LSTM $c_k = f_k \odot c_{k-1} + i_k \odot g_k$, $h_k = o_k \odot \tanh c_k$, and the gates at $k$
 depend on $h_{k-1}$. The chain rule from $L_t$ to $c_k$ is a sum over ways. The one that never leaves the cell state is
 
-$$\Bigl(\frac{\partial L_t}{\partial c_k}\Bigr)_{\!c} = \frac{\partial L_t}{\partial c_t} \odot f_t \odot f_{t-1} \odot \cdots \odot f_{k+1} ,$$
+$$
+\Bigl(\frac{\partial L_t}{\partial c_k}\Bigr)_{\!c} = \frac{\partial L_t}{\partial c_t} \odot f_t \odot f_{t-1} \odot \cdots \odot f_{k+1} ,
+$$
 
 which is all that the LSTM's inventors let through (Hochreiter & Schmidhuber 1997, who cut the gradient elsewhere; the forget gate is
 of Gers et al. 2000). *By way of $h$* is the rest, $\partial L_t / \partial c_k$ less that: every way that passes through some $h$ in between.
@@ -112,7 +136,7 @@ else:
 words_below(
     "microscope",
     "microscope",
-    explain=EXPLAIN,
+    explain=explain([run.config for run in runs] or [replace(lesson.base, model=name) for name in lesson.networks]),
     math=MATH,
     code=[
         ("lenses/microscope.py", "look"),

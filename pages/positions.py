@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
+from explainer.config import RunConfig
 from explainer.figures import alibi, positions, rotary, sinusoidal
 from explainer.figures.order import places
 from explainer.figures.subject import subject
@@ -13,6 +14,7 @@ from explainer.player.mount import Scan
 from explainer.ui.lesson import Lesson, example_input, open_lesson, theme, tracks, transport
 from explainer.ui.places import ENTERED
 from explainer.ui.tabs import Experiment, words_below
+from explainer.ui.task_words import words_of
 
 ENCODINGS = {"sinusoidal": "Sinusoidal", "learned": "Learned", "rotary": "Rotary", "alibi": "ALiBi"}
 LENGTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
@@ -25,15 +27,15 @@ EXPLAIN = {
 Attention by itself sees a **set**: shuffle the tokens that a query may look at, and its output stays the same. (The
 causal mask tells only what came before, not how long ago.) Order has to be put in. Vaswani et al. added a fixed vector to each embedding: for every **pair** of dimensions the
 sine and the cosine of the position, at a frequency of its own. Read the pairs as the hands of clocks. The first goes
-round in 6.28 positions, the last hardly moves. No two positions show the same time.
+round in 2π = 6.28 positions, each further one more slowly; with a base of 10,000 the last of many hardly moves. No two positions show the same time.
 
 Play the bar. The hands turn, and the curve beside the square map slides without changing its shape: the dot product
-of two positions depends on **how far apart they are** and not on where they stand. That is what a head needs to learn
+of two positions depends on **how far apart they are** (the offset $m - n$) and not on where they stand. That is what a head needs to learn
 "the token three back" once and use it everywhere.
 
 It works only because sine and cosine of a pair share **one** frequency. Many tutorials compute the exponent from an
 index that already steps by two, and double it once more. The map looks much the same. Switch to it, and read the
-numbers above the figures: at 512 positions nearly half of the dimensions stand still. Where the cosine gets another exponent as well, the hands
+numbers above the figures: with T = 512, D = 128 and a base of 10,000 nearly half of the dimensions stand still. Where the cosine gets another exponent as well, the hands
 change length, and the curve changes its shape as it slides.
 """,
     "learned": """
@@ -41,11 +43,10 @@ The plainest way to tell positions apart: a **table** with one free vector for e
 like any other weight (GPT-2 does it so). Nothing says that position 7 is next to position 8. At step 0 the rows are
 noise, and the square map shows it: each vector is like itself and like no other.
 
-Play the bar. The network predicts the next character of a text, and to do so it has to know what is near. Bit by bit
-neighbours become alike, and far positions different: order that nobody put in appears, because it is useful.
-The curve below counts it: how much of the likeness the distance alone explains.
+Play the bar. TASK The curve below the map counts the order that appears, though nobody put it in: how much of the likeness the
+distance alone explains.
 
-What the task does not need is not learnt. Train on another task (More, Task), and the map looks different: see Try.
+What the task does not need is not learnt. Train on another task (Task, above), and the map looks different: see Try.
 The price of a table is its end: it has no vector for a position that training never reached.
 """,
     "rotary": """
@@ -57,7 +58,7 @@ Play the bar. In every dial the solid hand is the query, the dotted one the key,
 before it. Both go round; the coloured sector between them keeps its size. So does the score: one value along each diagonal of
 the square map.
 
-With query and key all ones you see what the encoding does by itself: the score falls, with ripples, as the
+With query and key all ones you see what the encoding does by itself: with a base of 10,000 the score falls, with ripples, as the
 offset grows. It is the same curve as the sinusoidal table's. Draw the two at random, and the largest score may be
 anywhere: the **contents** decide which offset fits. The base sets the slowest pair; Llama 3 uses 500,000,
 for long texts.
@@ -98,7 +99,7 @@ with one matrix $M_k \in \mathbb{R}^{D \times D}$ for all $p$: it turns every pa
 
 **The bugs.** With $j = 0, 2, \dots, D-2$ already stepping by two, *doubled exponent* takes $b^{-2j/D}$ for both:
 wavelengths up to almost $2\pi b^2$. *Cosine differs* takes $b^{-2j/D}$ for the sine and $b^{-2(j+1)/D}$ for the
-cosine: then $\sin^2 + \cos^2 \ne 1$. The **offset error** is $\max_{m,n} |G_{mn} - G_{0,|m-n|}|$ of
+cosine: then $\sin^2 + \cos^2 \ne 1$. The **largest difference between products at one offset** is $\max_{m,n} |G_{mn} - G_{0,|m-n|}|$ of
 $G = \mathrm{PE}\,\mathrm{PE}^\top$. A dimension **hardly moves** if its standard deviation over the $T$ positions is below
 0.001.
 """,
@@ -189,11 +190,11 @@ CODE = {
 
 EXPERIMENTS = (
     Experiment(
-        "512 positions, 128 dimensions, and the exponent doubled. Nothing about the offset breaks. What does?",
+        "512 positions, 128 dimensions, and the exponent doubled. The product still depends on the offset alone. What breaks?",
         {"T": "512", "D": "128", "code": "doubled exponent"},
         "The wavelengths: the longest is 4.7e8 positions instead of 54,410, and 43 % of the dimensions hardly move over "
         "512 positions (2 % in the right table). A test of the offset alone does not find this bug. With another "
-        "exponent for the cosine the offset error is 9.1, of a product whose largest value is to be 64.",
+        "exponent for the cosine products at one offset differ by up to 9.1, where the largest is to be 64.",
     ),
     Experiment(
         "Rotary with a base of 10, 256 positions, all ones. Does the score tell far from near?",
@@ -218,6 +219,25 @@ EXPERIMENTS = (
         "symbols are read or written the model has to count, and only near positions stay alike.",
     ),
 )
+
+LEARNS = {
+    "text": "To foretell the next character the network has to know what is near: see whether neighbours become alike, and far positions different.",
+    "copy": "To say the symbols again the network has to count where they are read and where they are said; through the silence nothing happens.",
+    "repeat": "To find what came after the present token, a head has to look one place back: see whether neighbours become alike.",
+    "adding": "The sum does not depend on where the two starred numbers stand: see whether any order appears.",
+    "flipflop": "The last pulse of a bit counts, not the place where it came: see whether late positions become unlike early ones.",
+    "forecast": "The last few values count most: see whether neighbours become alike, and far positions different.",
+}
+"""Of each task, what a table of positions may be good for."""
+
+
+def explain(encoding: str, config: RunConfig) -> str:
+    """What the pictures of an encoding show; of the learnt one, of this run."""
+    if encoding != "learned":
+        return EXPLAIN[encoding]
+    words = words_of(config)
+    return EXPLAIN[encoding].replace("TASK", f"This network learns {words.name}. {words.asks} {LEARNS[config.task]}")
+
 
 lesson = Lesson(
     key="positions",
@@ -348,7 +368,7 @@ else:
 words_below(
     "positions",
     "positions",
-    explain=EXPLAIN[encoding],
+    explain=explain(encoding, config or lesson.base),
     math=MATH[encoding],
     code=CODE[encoding],
     experiments=EXPERIMENTS,

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import streamlit as st
 
+from explainer.config import RunConfig
 from explainer.figures.subject import subject
 from explainer.figures.surgery import branch_panel, panels
+from explainer.lessons import LESSONS
 from explainer.player import Track, play
 from explainer.surgery import Surgery
 from explainer.ui import operating
@@ -14,15 +16,50 @@ from explainer.ui.lesson import LIVE, example_input, steering, theme
 from explainer.ui.run_table import branch
 from explainer.ui.sharing import says_whose, share_control
 from explainer.ui.tabs import Experiment, words_below
+from explainer.ui.task_words import words_of
 from explainer.ui.words import literal
 
 SHIPPED = ("lesson-microscope-lstm", "lesson-attention")
 
-EXPLAIN = r"""
-A picture of a network shows what goes *along* with its answers. What is *needed* for them shows only when it is taken away.
 
-**Bold** is the operated network, **dashed** the same weights untouched, on the same sequence. Below, the loss token by token. To the
-right, every unit (or head) was switched off in turn, the others being whole: a long bar is missed, a bar at zero could go, a bar
+def explain(config: RunConfig) -> str:
+    """What the pictures show of this run, and what can be done to its network."""
+    words, transformer = words_of(config), config.model == "transformer"
+    part = "head" if transformer else "unit"
+    ways = [
+        *(["- **A head** that is off adds zeros to the residual stream."] if transformer and config.layers else []),
+        *(
+            ["- **A unit** is set to one number at every step, so nothing can be written into it or read from it."]
+            if not transformer
+            else []
+        ),
+        *(
+            ["- **A gate** is set to one number in all units: a forget gate at 1 never forgets, at 0 it keeps nothing."]
+            if config.model == "lstm"
+            else []
+        ),
+        *(
+            [
+                "- **A gate** is set to one number in all units: an update gate at 1 never writes anything new, at 0 it keeps nothing."
+            ]
+            if config.model == "gru"
+            else []
+        ),
+        *(
+            [
+                "- **The positions** are shuffled: each token is told the place of another one. What it may look at stays as it was."
+            ]
+            if transformer
+            else []
+        ),
+        f"- **Its memory** at step t becomes what it would be after *another* input. From there on it reads its own {words.token}s again.",
+    ]
+    return f"""
+A picture of a network shows what goes *along* with its answers. What is *needed* for them shows only when it is taken away.
+This network learns {words.name}. {words.asks}
+
+**Bold** is the operated network, **dashed** the same weights untouched, on the same sequence. Below, the loss {words.token} by {words.token}
+({words.counted}). To the right, every {part} was switched off in turn, the others being whole: a long bar is missed, a bar at zero could go, a bar
 below zero was in the way. Click one to operate on it. The last picture keeps these bars for every kept step of training.
 
 A loss is a mean over some sequences, so a bar has an error: its **whisker** is two standard errors long, up and down. Counted as missed are
@@ -30,27 +67,28 @@ bars that are above the **dotted line**, a tenth of the longest, and whose whisk
 mean, for luck had a hand in choosing it; so the sentences measure it again, on sequences that did not choose it. Your own sequence is
 one, and has no error.
 
-- **A unit** is held at a number at every step, so nothing can be written into it or read from it.
-- **A gate** is held in all units: a forget gate at 1 never forgets, at 0 it keeps nothing.
-- **A head** that is off adds zeros to the residual stream.
-- **The positions** are shuffled: each token is told the place of another one. What it may look at stays as it was.
-- **Its memory** at step t becomes what it would be after *another* input. From there on it reads its own tokens again.
+{chr(10).join(ways)}
 
 A part that is missed is not therefore *where* the answer is made: the rest was trained to work with it, and zero may be a number that it
 never saw. **Train on like this** asks the next question: do the others take over? The run starts from the weights of this moment,
 the operation stays in every forward pass, and its parent is shown beside: its loss, and faint in the other pictures the moment that the run goes on from.
 """
 
+
 MATH = r"""
 With $f_\theta$ the network and $L$ the mean loss of the sequences looked at, a bar is
 
-$$\Delta_k = L\bigl(f_\theta \mid u_k := 0\bigr) - L(f_\theta), \qquad u_k = h_{t,k} \text{ for all } t, \text{ or all that head } k \text{ reads.}$$
+$$
+\Delta_k = L\bigl(f_\theta \mid u_k := 0\bigr) - L(f_\theta), \qquad u_k = h_{t,k} \text{ for all } t, \text{ or all that head } k \text{ reads.}
+$$
 
 Sequences of a batch do not touch each other, so the batch is repeated once for each $k$, and one forward pass gives all bars.
 
 **Errors.** Sequence $i$ has $b_i$ positions that count, and $a_i$ is the sum of $\ell' - \ell$ over them, the same sequence with and without. Then
 
-$$\Delta = \frac{\sum_i a_i}{\sum_i b_i}, \qquad \text{SE} = \frac{1}{\sum_i b_i} \sqrt{\frac{n}{n-1} \Bigl(1 + \frac nm\Bigr) \sum_i (a_i - \Delta\, b_i)^2} .$$
+$$
+\Delta = \frac{\sum_i a_i}{\sum_i b_i}, \qquad \text{SE} = \frac{1}{\sum_i b_i} \sqrt{\frac{n}{n-1} \Bigl(1 + \frac nm\Bigr) \sum_i (a_i - \Delta\, b_i)^2} .
+$$
 
 For $n$ sequences drawn anew $m = \infty$. A text or a series holds only $m$ windows that do not overlap, however many are drawn. "91 ± 7 times" is the
 same formula with the losses operated as $a_i$ and untouched as $b_i$ (the delta method); a ratio is said only where the untouched loss is more than five
@@ -59,7 +97,7 @@ of its own standard errors (Cochran 1977, §6.4).
 **A unit at 0** is the same as zeros in its outgoing weights: column $k$ of $W_{hh}$, of the readout and of the next layer's $W_{ih}$.
 **A head off** is zeros in its columns of the output projection (Michel et al. 2019).
 
-**A gate held.** In an LSTM $c_t = f_t \odot c_{t-1} + i_t \odot g_t$. With $f = 1$ and $i = 0$, $c_t = c_0$ for ever.
+**A gate set to one number.** In an LSTM $c_t = f_t \odot c_{t-1} + i_t \odot g_t$. With $f = 1$ and $i = 0$, $c_t = c_0$ for ever.
 
 **Positions.** With a permutation $\pi$ token $t$ gets what belongs to place $\pi(t)$: the row of the table, the angle of a rotation, or the
 bias between $\pi(t)$ and $\pi(s)$. The causal mask stays, so without positions nothing changes.
@@ -72,7 +110,7 @@ How far an output moves is $|o - o'|$, or for tokens $\tfrac12 \sum_v |p_v - p'_
 
 EXPERIMENTS = (
     Experiment(
-        "Here the LSTM's forget gate is held at 1, at the end of training: it never forgets. Is that harmless, in a task where all "
+        "Here the LSTM's forget gate is set to 1 at every step, at the end of training: it never forgets. Is that harmless, in a task where all "
         "depends on remembering?",
         {"surgery": "layer 1 gate forget = 1", "step": "800"},
         "No: the loss rises by 0.21 ± 0.01, from 0.0025 to 0.21. The cell also keeps what it should drop, and the answer comes out "
@@ -90,7 +128,7 @@ EXPERIMENTS = (
         "Unit 10 of the LSTM is switched off: the loss is 0.24 ± 0.01 higher, nearly a hundred times what it was. Press Train on like this. "
         "Is a unit that is missed so much one that can't be replaced?",
         {"surgery": "layer 1 unit 10 = 0", "step": "800"},
-        "It can. After the first step the validation loss is about 0.17, that of always answering 1. After 50 steps it is 0.04, "
+        "It can. After the first step the validation loss is about 0.17, that of guessing the mean sum. After 50 steps it is 0.04, "
         "after 300 less than 0.002; the parent had less than 0.003 when the branch began. What was missed was this unit's part in "
         "these weights, not the unit.",
     ),
@@ -98,7 +136,7 @@ EXPERIMENTS = (
 
 run = operating.open_page(
     "What if I break it?",
-    "To find out what a part does, take it away. Hold a gate open, zero a unit, switch a head off, and see at once what the "
+    "To find out what a part does, take it away. Keep a gate open, zero a unit, switch a head off, and see at once what the "
     "network says then, beside what the same weights say **untouched**.",
     SHIPPED,
 )
@@ -139,7 +177,7 @@ else:
 words_below(
     "surgery",
     "surgery",
-    explain=EXPLAIN,
+    explain=explain(run.config if run is not None else LESSONS[SHIPPED[0]].config),
     math=MATH,
     code=[
         ("models/operate.py", "edits"),

@@ -331,7 +331,7 @@ def test_the_other_readings_have_their_numbers() -> None:
     assert attention_reading(RUNS[:1]) == (
         "Tokens back, on average, at T and in the longest window: Sinusoidal 2.2 and 9.5."
     )
-    assert kernel_reading(RUNS[:1]) == "Left of it at distance T/2, and at the farthest: Sinusoidal 0.50 and -0.10."
+    assert kernel_reading(RUNS[:1]) == "The kernel at distance T/2, and at the farthest: Sinusoidal 0.50 and -0.10."
 
 
 def test_before_a_run_has_ended_there_is_a_sentence() -> None:

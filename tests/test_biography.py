@@ -228,11 +228,11 @@ def said(record: BiographyRecord, name: str, choice: str = "") -> str:
 @pytest.mark.parametrize(
     ("score", "values", "sentence"),
     [
-        ("prefix_matching", [[0.1, 0.2, 0.3], [0.4, 0.87, 0.6]], "highest prefix-matching score 0.87, by chance 0.05 (layer 2, head 2), lowest 0.10 (layer 1, head 1)."),
+        ("prefix_matching", [[0.1, 0.2, 0.3], [0.4, 0.87, 0.6]], "highest induction score 0.87, by chance 0.05 (layer 2, head 2), lowest 0.10 (layer 1, head 1)."),
         ("previous_token", 0.0, "the previous-token score of every head is 0.00, by chance 0.05."),
         ("previous_token", np.nan, "no previous-token score, for no token has one before it."),
         ("duplicate_token", np.nan, "no same-token score, for nothing comes twice here."),
-        ("positional", np.nan, "no positional score, for one sequence has none to be compared with."),
+        ("positional", np.nan, "no position-only score, for one sequence has no other to be compared with."),
         ("entropy", [[-0.0, 1, 2], [2, 1, np.nan]], "highest entropy 2.00 nats (layer 1, head 3), lowest 0.00 (layer 1, head 1); 1 not a finite number."),
         ("distance", [[0, 1, 2], [3, 4, 5.25]], "highest mean distance 5.2 tokens (layer 2, head 3), lowest 0.0 (layer 1, head 1)."),
         ("knocked_out", [[0.5, 0, 0], [0, -0.031, 0]], "highest Δloss without the head +0.5 (layer 1, head 1), lowest -0.031 (layer 2, head 2)."),
@@ -280,7 +280,7 @@ def test_the_life_of_a_head_in_words() -> None:
     assert "an induction head (0.60, by chance 0.05)" in said(made(prefix_matching=0.6), "life", "0,0")
     near = made(prefix_matching=0.6)
     near.chance[0] = 0.31
-    assert "no role (prefix matching 0.60, but 0.31 by chance)" in said(near, "life", "0,0")
+    assert "no role (induction score 0.60, but 0.31 by chance)" in said(near, "life", "0,0")
     near.chance[0] = 0.29
     assert "an induction head (0.60, by chance 0.29)" in said(near, "life", "0,0")
     assert said(made(entropy=np.nan), "life", "0,1") == "Layer 1, head 2: its attention is not all finite numbers."
@@ -498,8 +498,8 @@ def test_the_sentences_of_an_own_sequence_say_so_and_what_it_cannot_tell() -> No
     assert not isinstance(score, str)
     assert not isinstance(life, str)
     start = "Transformer, 2 blocks, step 37, on your own sequence of 4 (the dots): "
-    assert score["0"] == f"{start}no prefix-matching score, for nothing comes twice here."
-    assert score["3"] == f"{start}no positional score, for one sequence has none to be compared with."
+    assert score["0"] == f"{start}no induction score, for nothing comes twice here."
+    assert score["3"] == f"{start}no position-only score, for one sequence has no other to be compared with."
     entropy = words.of(record, "entropy")
     assert f"{start}highest entropy {entropy.max():.2f} nats" in score["4"]
     record.scores[SCORES.index("previous_token")] = 0.3
@@ -581,7 +581,7 @@ def test_both_models_of_the_page_are_asked_where_routes_cannot_be_reached(
     app.run()
     assert not app.exception
     said = "\n".join(text.value for text in app.text)
-    assert said.count("on your own sequence of 5 (the dots): highest prefix-matching") == 2
+    assert said.count("on your own sequence of 5 (the dots): highest induction") == 2
     assert words.TABLE in said
     app.get_by_key("heads-input").set_value("<b>1</b> 2").run()
     assert "is not a symbol. Use 0 to 31." in app.warning[0].value.replace("\\", "")

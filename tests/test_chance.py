@@ -171,7 +171,7 @@ def test_even_attention_is_what_it_is_by_a_loop(monkeypatch: pytest.MonkeyPatch)
         score, by_chance = found[name]
         assert score == pytest.approx(np.mean(shares[name]), rel=1e-6)
         assert by_chance == pytest.approx(score, rel=0.25)
-        assert by_chance >= score - 1e-9
+        assert by_chance >= score * (1 - 1e-6)  # both are float32
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -262,7 +262,7 @@ def test_one_block_with_a_liking_has_a_high_score_and_no_role(seed: int) -> None
     assert score > 0.5
     assert by_chance > 0.9 * score
     assert roles_of(record) == [""]
-    assert head_notes.heads_reading(record).startswith("The only head has no role (prefix matching 0.")
+    assert head_notes.heads_reading(record).startswith("The only head has no role (induction score 0.")
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

@@ -13,8 +13,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.prices import fitted
 from explainer.config import POSITIONS, RECURRENT, RunConfig
 from explainer.runs.inputs import training_inputs
+from explainer.runs.moments import FEWEST_VIEWS
 from explainer.runs.validating import Validator, batches_for
-from explainer.runs.views import FEWEST_VIEWS, Pace
+from explainer.runs.views import Pace
 from explainer.tasks import make_task
 from explainer.theory import costs
 from explainer.theory.sizes import flops_per_step, parameter_count

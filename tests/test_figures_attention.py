@@ -257,7 +257,7 @@ def test_accuracy_and_loss_are_those_on_the_tape(tapes: Any) -> None:
         np.testing.assert_allclose(line["y"], [0.1, 0.2, 0.3, 0.4, 0.5], rtol=1e-6)
         assert line["x"] == [1, 2, 3, 4, 5]
     assert reading_at(panel, reels, 3).startswith(
-        "Transformer, 2 blocks: accuracy within the repetition 0.3 at step 3 (chance"
+        "Transformer, 2 blocks: accuracy within the repetition 0.3 at step 3 (guessing any symbol"
     )
     assert "Transformer, 1 block: accuracy" in reading_at(panel, reels, 3)
     losses = trace_at(heads.loss_panel(runs, "light"), reels, 3)
@@ -325,12 +325,12 @@ def test_a_high_score_that_chance_explains_is_no_role() -> None:
         assert ("1 induction head" in head_notes.heads_reading(record)) == named
         assert (head_notes.role_of(record, 1, 0) is not None) == named
     assert head_notes.map_reading(record, 1, 0).startswith(
-        "Layer 2, head 1, no role (prefix matching 1.00, but 0.51 by chance): its largest weight"
+        "Layer 2, head 1, no role (induction score 1.00, but 0.51 by chance): its largest weight"
     )
     alone = known("induction")
     alone.chance[0] = 0.75
     assert head_notes.heads_reading(alone).startswith(
-        "The only head has no role (prefix matching 1.00, but 0.75 by chance)"
+        "The only head has no role (induction score 1.00, but 0.75 by chance)"
     )
 
 

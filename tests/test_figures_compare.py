@@ -177,7 +177,10 @@ def test_a_metric_of_its_own_gets_a_chart_and_is_ranked() -> None:
     figure = drawn(panel)
     assert figure.data[1].y == pytest.approx([0.1, 0.75])
     assert figure.layout.annotations[0].y == pytest.approx(1 / 11)  # this axis is linear
-    assert panel.reading == "Last measured: two, step 2 (0.75); one, step 2 (0.25); chance: 0.0909 (higher is better)."
+    assert (
+        panel.reading
+        == "Last measured: two, step 2 (0.75); one, step 2 (0.25); guessing any symbol: 0.0909 (higher is better)."
+    )
     assert metric_reading(runs, [{}, {}], meta["metric"]) == "Not measured yet."
 
 

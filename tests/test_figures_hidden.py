@@ -170,27 +170,28 @@ def test_what_is_tracked_and_what_can_be_read_is_told_with_its_control() -> None
     nan = float("nan")
     record = gates(np.full((3, 2), 0.5), [0.25, 0.875, nan], [[0.5, -0.75], [0.0, 0.0], [nan, nan]])
     assert tracking_reading(record, 0) == (
-        "Unit 1 follows “x” best, with a correlation of -0.75 ± 0.06 over 29 sequences. Whatever its sign, the best "
-        "unit of the untrained network has 0.38; where sequences exchange their values, the best of this one has 0.12."
+        "Unit 1 follows “x” best, with a correlation of -0.75 ± 0.06 over 29 sequences. For comparison, without the "
+        "sign: 0.38 for the best unit of the untrained network, 0.12 for the best unit here with the values of another sequence."
     )
     assert tracking_reading(record, 1) == "Nothing follows “y”: it does not change in 29 sequences, or no unit does."
     assert tracking_reading(record, 2) == "The states are not finite numbers, so no unit follows “z”."
     assert probe_reading(record, 0) == (
-        "“x” can be read with R² 0.25 ± 0.03 in sequences that the readout has not seen, -0.12 with the values of another sequence. "
+        "The readout tells “x” with R² 0.25 ± 0.03 on sequences that it was not fitted on; its control, with the values of another "
+        "sequence, has -0.12. "
         "Training took from it (0.50 untrained, -0.25 ± 0.06)."
     )
     assert probe_reading(record, 1).endswith("Training added to it (0.50 untrained, +0.38 ± 0.06).")
     assert probe_reading(record, 2) == "The states are not finite numbers, so “z” can’t be read from them."
     alike = replace(record, chance_correlations=np.full(3, nan), controls=np.full(3, nan), probes=np.full(3, 0.625))
-    assert tracking_reading(alike, 0).endswith("the best unit of the untrained network has 0.38.")
+    assert tracking_reading(alike, 0).endswith("0.38 for the best unit of the untrained network.")
     assert probe_reading(alike, 0) == (
-        "“x” can be read with R² 0.62 ± 0.03 in sequences that the readout has not seen; there is no control, for it is the same in "
+        "The readout tells “x” with R² 0.62 ± 0.03 on sequences that it was not fitted on; there is no control, for it is the same in "
         "every sequence. Training did not change that by more than chance would (0.50 untrained, +0.12 ± 0.06)."
     )
     constant = replace(record, probes=np.full(3, nan))
     assert probe_reading(constant, 0) == "“x” does not change in 29 sequences, so there is nothing to read."
     first = replace(record, untrained=record.probes, gain_errors=np.zeros(3))
-    assert probe_reading(first, 0).endswith("another sequence. That is the untrained network’s.")
+    assert probe_reading(first, 0).endswith("has -0.12. The untrained network’s is the same.")
     few = replace(record, sequences=1, correlation_errors=np.full(3, nan))
     assert probe_reading(few, 0).startswith("The data has only 1 sequence that shares nothing with another, too few")
     assert "correlation of -0.75 over 1 sequence. " in tracking_reading(few, 0)
@@ -214,11 +215,11 @@ def test_the_loss_is_told_with_its_trend_and_the_baseline() -> None:
     }
     assert loss_reading(Moment(meta, 3, metrics)) == (
         "GRU, step 3: training loss 0.25, down from 2 at step 1; validation loss 0.75 at step 2. "
-        "That is above always answering 1 (0.167)."
+        "That is above the 0.167 of always answering 1."
     )
     assert loss_reading(Moment(meta, 4, metrics), "GRU, 2 layers") == (
         "GRU, 2 layers, step 4: training loss 4, up from 2 at step 1; validation loss 0.75 at step 4 "
-        "(lowest: 0.75 at step 2). That is above always answering 1 (0.167)."
+        "(lowest: 0.75 at step 2). That is above the 0.167 of always answering 1."
     )
     assert loss_reading(Moment(meta, 1, metrics)) == "GRU, step 1: training loss 2."
     assert loss_reading(Moment(meta, 0, metrics)) == "GRU: no step taken yet."

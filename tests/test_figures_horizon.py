@@ -40,27 +40,30 @@ REACH_RNN, REACH_GRU = math.log(0.01) / math.log(0.5), math.log(0.01) / math.log
 
 def test_the_reading_names_the_farthest_lag_of_each_network_and_its_horizon() -> None:
     assert accuracy_reading(FOUR, 0.0) == (
-        "Of lags up to 28: GRU learnt lags up to 28; RNN (tanh) learnt lags up to 10. Before training the gradient "
+        "Tried up to T = 31 (lag 28): GRU learnt up to T = 31 (lag 28); RNN (tanh) learnt up to T = 13 (lag 10). Before training the gradient "
         f"fell under 1% of itself after so many steps: RNN (tanh) {REACH_RNN:.1f}, GRU {REACH_GRU:.1f}."
     )
 
 
 def test_learnt_is_more_than_half_way_from_the_baseline() -> None:
     run = [memory("rnn", 13, 0.55)]
-    assert "learnt lags up to 10" in accuracy_reading(run, 0.0)
-    assert "learnt none of these lags" in accuracy_reading(run, 0.125)
+    assert "learnt up to T = 13 (lag 10)" in accuracy_reading(run, 0.0)
+    assert "learnt none of them" in accuracy_reading(run, 0.125)
 
 
 @pytest.mark.parametrize(
     ("scores", "said"),
     [
-        ((0.9, 0.1, 0.9), "learnt lags up to 7, and again 37"),
-        ((0.9, 0.1, 0.9, 0.2, 0.9, 0.8), "learnt lags up to 7, and again 37, 67 and 82"),
-        ((0.1, 0.9, 0.9), "learnt not the shortest of these lags, but 22 and 37"),
-        ((0.9, math.nan, 0.9), "learnt lags up to 7, and again 37"),
-        ((0.9, 0.9, 0.1), "learnt lags up to 22"),
-        ((0.9, 0.9, 0.9), "learnt lags up to 37"),
-        ((0.1, -math.inf, 0.1), "learnt none of these lags"),
+        ((0.9, 0.1, 0.9), "learnt up to T = 10 (lag 7), and again T = 40 (lag 37)"),
+        (
+            (0.9, 0.1, 0.9, 0.2, 0.9, 0.8),
+            "learnt up to T = 10 (lag 7), and again T = 40 (lag 37), T = 70 (lag 67) and T = 85 (lag 82)",
+        ),
+        ((0.1, 0.9, 0.9), "learnt not the shortest, but T = 25 (lag 22) and T = 40 (lag 37)"),
+        ((0.9, math.nan, 0.9), "learnt up to T = 10 (lag 7), and again T = 40 (lag 37)"),
+        ((0.9, 0.9, 0.1), "learnt up to T = 25 (lag 22)"),
+        ((0.9, 0.9, 0.9), "learnt up to T = 40 (lag 37)"),
+        ((0.1, -math.inf, 0.1), "learnt none of them"),
     ],
 )
 def test_a_network_learnt_up_to_the_lag_before_the_first_that_it_did_not(scores: tuple[float, ...], said: str) -> None:
@@ -72,13 +75,18 @@ def test_a_network_learnt_up_to_the_lag_before_the_first_that_it_did_not(scores:
 def test_who_learnt_without_a_gap_comes_first() -> None:
     runs = [memory("rnn", 10 + 15 * at, score) for at, score in enumerate((0.9, 0.1, 0.9))]
     runs += [memory("gru", 10 + 15 * at, score) for at, score in enumerate((0.9, 0.9, 0.1))]
-    assert "GRU learnt lags up to 22; RNN (tanh) learnt lags up to 7, and again 37." in accuracy_reading(runs, 0.0)
+    assert (
+        "GRU learnt up to T = 25 (lag 22); RNN (tanh) learnt up to T = 10 (lag 7), and again T = 40 (lag 37)."
+        in accuracy_reading(runs, 0.0)
+    )
 
 
 def test_runs_that_have_not_ended_are_not_drawn_and_not_spoken_of() -> None:
     some = [*FOUR[:2], Memory("rnn", 31, 28.0, math.nan), Memory("lstm", 31, 28.0, math.nan)]
     said = accuracy_reading(some, 0.0)
-    assert said.startswith("Of lags up to 10: RNN (tanh) learnt lags up to 10; GRU learnt lags up to 10. Before")
+    assert said.startswith(
+        "Tried up to T = 13 (lag 10): RNN (tanh) learnt up to T = 13 (lag 10); GRU learnt up to T = 13 (lag 10). Before"
+    )
     assert "LSTM" not in said
     traces = accuracy_panel(some, "light", "score", 0.0, "none").figure["data"]
     assert [trace["x"] for trace in traces if trace["name"] == "LSTM"] == [[]]
@@ -146,5 +154,5 @@ def test_gradients_that_are_no_numbers_leave_gaps(value: float) -> None:
     for panel in page_panels(run, "light", "score", 0.0, "none"):
         assert panel.reading
     assert reach_reading(run) == trained_reading(run, 0.0) == NO_GRADIENT
-    assert "RNN (tanh) learnt none of these lags" in accuracy_reading(run, 0.0)
+    assert "RNN (tanh) learnt none of them" in accuracy_reading(run, 0.0)
     assert accuracy_panel(run, "light", "score", 0.0, "none").figure["layout"]["yaxis"]["range"][0] == -0.55

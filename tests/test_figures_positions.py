@@ -138,9 +138,9 @@ def test_the_known_numbers_of_the_usual_bugs_are_said() -> None:
     assert "rounding" in right
     doubled = sinusoidal.verdict(512, 128, 1e4, "double_step")
     assert "longest wavelength 4.7e8 (correct: 54,410)" in doubled
-    assert "rounding (correct:" in doubled, "doubling alone passes the test of the offset"
+    assert "at one offset 0, but for rounding" in doubled, "doubling alone passes the test of the offset"
     other = sinusoidal.verdict(512, 128, 1e4, "other_exponent")
-    assert "offset error 9.11 (correct:" in other
+    assert "largest difference between products at one offset 9.11 (correct:" in other
     assert "hardly move 44% (correct: 2%)" in other
 
 
@@ -457,7 +457,7 @@ def test_the_page_opens_with_the_encoding_of_its_address(store: Store, encoding:
 
 def test_the_address_sets_the_sliders_and_what_can_not_be_is_as_if_not_said(store: Store) -> None:
     told = said(opened(T="512", D="128", code="doubled exponent"))
-    assert "**Doubled exponent:** offset error" in told
+    assert "**Doubled exponent:** largest difference between products at one offset" in told
     assert "longest wavelength 4.7e8 (correct: 54,410)" in told
     told = said(opened(T="513", D="-1", base="nan", code="<b>"))
     assert f"**Correct:** {sinusoidal.verdict(64, 64, 1e4, 'correct')}" in told

@@ -397,7 +397,7 @@ def test_the_map_shows_each_point_in_its_own_trace_and_the_ring_around_the_chose
     for trace, number in ((stable, 0), (saddle, 1), (slow, 2), (ring, 1)):
         np.testing.assert_allclose([*trace["x"], *trace["y"]], places[number, :2], atol=1e-6)
     assert [trace["customdata"] for trace in (stable, neutral, saddle, two, three, slow)] == [[0], [], [1], [], [], [2]]
-    assert saddle["text"] == ["point 1: a saddle with 1 unstable direction; output &lt;b&gt;; longest eigenvalue 1.500"]
+    assert saddle["text"] == ["point 1: a saddle with 1 unstable direction; output &lt;b&gt;; largest |λ| 1.500"]
     side = fill(figures.side_panel(RUN, "light"), [reel], 0, {"point": 1})["data"][7]
     np.testing.assert_allclose([*side["x"], *side["y"]], places[1, [2, 1]], atol=1e-6)
     low, high = context["range"].T

@@ -101,7 +101,6 @@ WORKER = {
 #: Modules of the process that reads a table, which may use pandas; only they and what they are started by import them.
 READER = {
     "tables.reader", "tables.understand", "tables.layout", "tables.times", "tables.columns", "tables.numbers", "tables.gaps",
-    "tables.decoding",
 }  # fmt: skip
 WORKER_PARTS = {"tasks", "models", "training", "lenses", *RULES["runs"][0]}
 

@@ -375,11 +375,11 @@ def test_the_preset_grows_before_it_decays() -> None:
 def test_the_plane_s_sentence_counts_what_is_outside() -> None:
     record = made()
     assert words.plane_reading(record, 0) == (
-        "Step to t = 4: the largest singular value is 2, the longest eigenvalue 1; none of 2 lie outside the circle."
+        "Step to t = 4: the largest singular value is 2, the eigenvalue farthest from 0 has |λ| = 1; none of 2 lie outside the circle."
     )
     assert words.plane_reading(record, 1) == (
-        "Product of the 4 steps to t = 4, per step: the largest singular value is 1.6, the longest eigenvalue 1.5; "
-        "one of 2 lies outside the circle (1 too short to tell from rounding)."
+        "Product of the 4 steps to t = 4, per step: the largest singular value is 1.6, the eigenvalue farthest from 0 has |λ| = 1.5; "
+        "one of 2 lies outside the circle (1 too near 0 to tell from rounding)."
     )
 
 
@@ -394,7 +394,7 @@ def test_the_plane_s_sentence_counts_what_is_outside() -> None:
         ),
         (
             {"measured": 0.05 ** np.arange(5.0), "saturated": np.zeros(5), "slope": np.ones(5)},
-            "from 1 step back; neither saturation (0%) nor the mean slope (1.00) is enough for that, so directions are.",
+            "from 1 step back; neither saturation (0%) nor the mean slope (1.00) is enough for that, so the steps must stretch in different directions.",
         ),
         (
             {"measured": 0.1 ** np.arange(5.0), "saturated": np.zeros(5), "theory": "rest"},

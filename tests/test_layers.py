@@ -155,7 +155,7 @@ def test_the_reading_of_the_lens_by_value(losses: Any, counted: Any, sentence: s
 @pytest.mark.parametrize(
     ("table", "sentence"),
     [
-        ([[1, 0], [0.25, 0.75]], "a position has 0.75 of itself on average; most of an earlier token is 0.25 of s = 0 (t) in t = 1 (u)."),
+        ([[1, 0], [0.25, 0.75]], "a position has 0.75 of itself on average; the largest share of an earlier token is 0.25, that of s = 0 (t) in t = 1 (u)."),
         (np.eye(2), "every position has only itself."),
         (np.full((2, 2), np.nan), "not all numbers are finite."),
         ([[1]], "a single token can only come from itself."),

@@ -21,8 +21,7 @@ from explainer.lenses.chance import marked_sum
 from explainer.lenses.maps import attention_maps, pooled
 from explainer.models import build, observe
 from explainer.records import AttentionRecord, CellRecord
-from explainer.runs.mailbox import ANSWER_BYTES
-from explainer.runs.tape import decode_view, encode_view
+from explainer.runs.tape import LARGEST_VIEW, decode_view, encode_view
 from explainer.runs.views import room_for, view_batch
 from explainer.tasks import make_task
 from explainer.theory import look_sizes
@@ -31,7 +30,7 @@ from explainer.theory.look_sizes import MAPS, look_bytes, maps_fit, pooling
 from explainer.training import Trainer
 from tests.wild import shaken
 
-LARGEST_VIEW = 8_000_000
+LARGEST_ON_A_TAPE = 8_000_000  # but for the map of one head, which nobody records
 FLOOR = 4_000_000  # bytes of a peak below which nobody minds a factor
 VIEW_FLOOR = 20_000
 
@@ -123,8 +122,25 @@ def test_no_view_within_the_limits_is_larger_than_its_limit() -> None:
         for name in LENSES:
             if LENSES[name].suits(config):
                 size = look_bytes(config, name, 256, 256)
-                assert size.view <= (ANSWER_BYTES if name == "cell" else LARGEST_VIEW), (name, size, config)
+                assert size.view <= (LARGEST_VIEW if name == "cell" else LARGEST_ON_A_TAPE), (name, size, config)
                 assert size.peak <= 300e6, (name, size, config)
+
+
+def test_the_answer_of_one_large_head_is_kept_in_half_the_bytes_and_nearly_as_it_was() -> None:
+    random, T, K = np.random.default_rng(3), 757, 461
+    query, key, value = random.normal(size=(3, 1, 1, T, K)).astype(np.float32)
+    weights = random.dirichlet(np.ones(T), (1, 1, T)).astype(np.float32)
+    record = CellRecord(
+        query, key, value, weights, np.zeros(1), np.arange(T), np.zeros((1, 1), bool), "none", tuple("a" * T)
+    )
+    body = encode_view("cell", record)
+    config = RunConfig(task="repeat", model="transformer", length=T, layers=1, heads=1, width=K + 1)
+    assert len(body) < 4 * T * T + 2 * 3 * T * K + 20_000 < LARGEST_VIEW
+    assert look_bytes(config, "cell", 7, 7).view == pytest.approx(len(body), rel=0.02)
+    seen = decode_view("cell", body)
+    assert np.array_equal(seen.weights, weights)
+    for name, given in (("query", query), ("key", key), ("value", value)):
+        assert np.abs(getattr(seen, name) - given).max() <= np.abs(given).max() / 65_000
 
 
 def test_a_look_that_the_host_has_no_memory_for_is_refused_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:

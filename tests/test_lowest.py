@@ -256,15 +256,18 @@ def test_a_training_loss_that_has_risen_again_does_not_say_that_it_came_down() -
 
 def test_the_sentence_names_the_best_reference_beaten_and_the_next_that_is_not() -> None:
     known = [("even guess", 4.5), ("letters", 3.25), ("bigrams", 2.5), ("trigrams", 2.0)]
-    assert standing(known, 2.75, 0.0625) == "below letters (3.25), above bigrams (2.5)"
-    assert standing(known, 2.5625, 0.0625) == "below letters (3.25), level with bigrams (2.5), above trigrams (2)"
-    assert standing(known, 1.5, math.nan) == "below trigrams (2)"
-    assert standing(known, 5.0, 0.0) == "above even guess (4.5)"
+    assert standing(known, 2.75, 0.0625) == "below the 3.25 of letters, above the 2.5 of bigrams"
+    assert (
+        standing(known, 2.5625, 0.0625)
+        == "below the 3.25 of letters, level with the 2.5 of bigrams, above the 2 of trigrams"
+    )
+    assert standing(known, 1.5, math.nan) == "below the 2 of trigrams"
+    assert standing(known, 5.0, 0.0) == "above the 4.5 of even guess"
     assert standing(known, math.nan, 0.0) == standing([], 1.0, 0.0) == ""
     run = {"model": "gru", "references": [known[2], known[0], ("odd", math.nan), known[1], known[3]]}
     assert references_of(run) == known
     assert loss_reading(moment(9, [9], [2.75], [math.nan], references=known)) == (
-        "GRU, step 9: validation loss 2.75 at step 9. That is below letters (3.25), above bigrams (2.5)."
+        "GRU, step 9: validation loss 2.75 at step 9. That is below the 3.25 of letters, above the 2.5 of bigrams."
     )
 
 

@@ -395,7 +395,7 @@ def test_readings_name_the_largest_the_smallest_and_what_is_left() -> None:
     decay[4, 4] = 3.0
     readings = words.notes(made(decay, at=np.arange(3, 28, 5, dtype=np.int32)), Moment({"model": "gru"}, 7)).readings
     assert readings["matrix"]["3,5"] == (
-        "GRU, h, every way: largest 3 (loss at t = 23, moment k = 23), smallest 0.0625 (t = 23, k = 3)."
+        "GRU, gradient of h, every way: largest 3 (loss at t = 23, moment k = 23), smallest 0.0625 (t = 23, k = 3)."
     )
     at_zero = (4 + 3) / 5
     assert readings["by_lag"]["0,0"] == (

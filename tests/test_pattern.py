@@ -281,8 +281,8 @@ def test_the_squares_carry_the_characters_and_their_shares() -> None:
     [
         (
             {},
-            "All 3 are on over 21 of 1,000 stretches of 2 characters (2.10%), at 7 places, the first 2 shown. Units that "
-            "did not know of each other would be over 3.5: this is 6 ± 0.75 times as many.",
+            "All 3 are on over 21 of 1,000 stretches of 2 characters (2.10%), at 7 places, the first 2 shown. If each were on as often and as long, "
+            "but independently of the others, they would all be on over 3.5: this is 6 ± 0.75 times as many.",
         ),
         ({"units": np.array([2])}, "It is on over 21 of 1,000 stretches of 2 characters (2.10%)"),
         ({"units": np.array([2])}, "One unit alone has nothing to coincide with."),
@@ -290,13 +290,13 @@ def test_the_squares_carry_the_characters_and_their_shares() -> None:
             {"units": np.array([], int), "above": 0},
             "No unit, so nothing to look for in the 1,000 stretches of 2 characters.",
         ),
-        ({"expected": 0.0, "found": 0}, "Units that did not know of each other would never be."),
-        ({"expected": 0.0031}, "would be over 0.0031: too few to say how many times as many this is."),
+        ({"expected": 0.0, "found": 0}, "independently of the others, they would never all be on."),
+        ({"expected": 0.0031}, "would all be on over 0.0031: too few to say how many times as many this is."),
         ({"expected": 123456.7, "times": 12345.6}, "over 123,000: this is 12,300 ± 0.75 times as many."),
         ({"times_error": math.nan}, "this is 6 times as many, from too few windows for an error."),
         (
             {"found": 0, "places": 0, "lengths": np.zeros(0, int), "shares": np.zeros((0, 4)), "texts": ()},
-            "All 3 are on over none of 1,000 stretches of 2 characters. Units",
+            "All 3 are on over none of 1,000 stretches of 2 characters. If each",
         ),
         ({"on": np.full(4, np.nan)}, "The states are not finite numbers, so there is nothing to look for."),
         ({"found": 0, "searched": 0}, "longer than the windows"),

@@ -162,11 +162,14 @@ def test_a_store_that_cannot_be_used_is_a_503_without_its_path(lessons: Store, m
     assert answer.json() == {"error": "The store can't be used at the moment. Try again."}
 
 
-def test_a_tape_that_is_to_be_filled_says_so_at_once_and_until_that_could_be_written(own_store: Store) -> None:
+def test_a_tape_that_is_to_be_filled_says_so_at_once_and_until_that_could_be_written(
+    own_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     add_run(own_store, [attention_view(1000)] * 2)
     own_store.append("large", [Draft("weights", 3, encode({}))], 3)
     app, entered, go = app_over(own_store), threading.Event(), threading.Event()
-    command = own_store.command
+    command, watched = own_store.command, threading.Event()
+    monkeypatch.setattr(own_store, "watch", lambda run, lenses: watched.set())
 
     def late(*given: str) -> None:
         entered.set()
@@ -183,6 +186,7 @@ def test_a_tape_that_is_to_be_filled_says_so_at_once_and_until_that_could_be_wri
     while not own_store.commands():
         pass
     assert header_of(get(app, "/api/tape/large", lenses="attention").content)["status"] == "filling"
+    assert watched.wait(10), "the worker fills it before those for which nobody waits"
     own_store.settle(own_store.commands()[0].id)
     assert header_of(get(app, "/api/tape/large", lenses="attention").content)["status"] == "done"
     assert own_store.commands() == [], "it is asked once"

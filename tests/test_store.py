@@ -545,7 +545,7 @@ def test_the_folder_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_answers_have_a_limit_each_of_a_run_and_in_all(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mailbox, "ANSWER_BYTES", 100)
+    monkeypatch.setattr(mailbox, "LARGEST_VIEW", 100)
     monkeypatch.setattr(mailbox, "ANSWERS_BYTES", 250)
     kept = [store.ask("one", step, "hidden", "") for step in range(4)]
     for look in kept:

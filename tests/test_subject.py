@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from explainer.data import SUNSPOTS, Series, digest
 from explainer.data.repeats import STRETCH
 from explainer.figures.curves import loss_reading
 from explainer.figures.panel import Moment
-from explainer.figures.subject import repeated_words, subject
+from explainer.figures.subject import plainly, repeated_words, subject
 from explainer.runs.active import describe
 from explainer.tasks import TASKS, make_task
 from explainer.training import Trainer
@@ -40,20 +41,28 @@ def test_the_references_of_each_task_are_the_known_losses() -> None:
     def of(name: str) -> dict[str, float]:
         return dict(subject_of(replace(BASE, task=name))["references"])  # type: ignore[call-overload]
 
-    assert of("adding") == {"always answering 1": 1 / 6}
-    assert of("copy") == {"no memory: 10 ln(symbols) / (delay + 20)": pytest.approx(10 * math.log(8) / 33)}
-    assert of("repeat") == {"chance, ln V": math.log(replace(BASE, task="repeat").symbols)}
-    assert of("flipflop") == {"no memory: (1 - p)(T - 1) / T": pytest.approx(0.8 * 12 / 13)}
+    assert of("adding") == {"guessing the mean sum": 1 / 6}
+    assert of("copy") == {"guessing without a memory": pytest.approx(10 * math.log(8) / 33)}
+    assert of("repeat") == {"guessing any symbol": math.log(replace(BASE, task="repeat").symbols)}
+    assert of("flipflop") == {"guessing without a memory": pytest.approx(0.8 * 12 / 13)}
     train = np.array(SUNSPOTS.values[:-60])
-    assert of("forecast")["nothing changes"] == pytest.approx(
+    assert of("forecast")["repeating the last value"] == pytest.approx(
         np.mean(np.diff(SUNSPOTS.values)[-60:] ** 2) / train.var(), rel=1e-9
     )
     assert list(of("text")) == [
-        "letter frequencies alone",
-        "one letter back (bigrams)",
-        "two letters back (trigrams)",
-        "even guess, ln V",
+        "guessing by the characters’ frequencies",
+        "guessing by the last character (bigrams)",
+        "guessing by the last two characters (trigrams)",
+        "guessing any character",
     ]
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_page_has_words_of_its_own_for_every_guess_of_a_task(name: str) -> None:
+    built = make_task(replace(BASE, task=name), None)
+    for recorded in {built.baseline_name, *built.references, *built.loss_references}:
+        assert plainly(recorded) != recorded
+        assert not re.search(r"\bln\b|always|alone|no memory:", plainly(recorded))
 
 
 def test_what_was_recorded_before_there_were_references_is_said_only_where_it_is_right() -> None:
@@ -70,7 +79,7 @@ def test_a_rule_that_is_never_wrong_has_no_line_on_a_logarithmic_axis() -> None:
     config = replace(BASE, task="forecast", data=digest(series.to_text()))
     assert make_task(config, series.to_text()).loss_references["nothing changes"] == 0
     assert [name for name, _ in subject_of(config, series.to_text())["references"]] == [  # type: ignore[attr-defined]
-        "AR(9) by least squares"
+        "a linear fit to the last nine values (AR(9))"
     ]
 
 

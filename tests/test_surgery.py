@@ -131,8 +131,8 @@ def test_too_much_at_once_is_refused() -> None:
     ("text", "layers", "phrase"),
     [
         ("layer 1 unit 5 = 0", 1, "Without unit 5"),
-        ("layer 2 unit 5 = 0.5", 2, "With unit 5 of layer 2 held at 0.5"),
-        ("layer 1 gate forget = 1", 1, "With the forget gate held at 1"),
+        ("layer 2 unit 5 = 0.5", 2, "With unit 5 of layer 2 set to 0.5"),
+        ("layer 1 gate forget = 1", 1, "With the forget gate set to 1"),
         ("layer 2 head 3 off", 2, "Without head 3 of layer 2"),
         ("positions shuffled seed 3", 2, "With the positions shuffled"),
         ("layer 1 unit 5 = 0; layer 1 unit 6 = 0", 1, "Without unit 5, without unit 6"),

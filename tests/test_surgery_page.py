@@ -86,12 +86,12 @@ def said(name: str, model: str = "gru", depth: int = 1, **more: Any) -> str:
     [
         (
             {},
-            "Without unit 1, the loss rises by 0.1637 ± 0.0087, from 0.0125 to 0.176: 14.1 ± 1.2 times "
+            "Without unit 1, the loss rises by 0.1637 ± 0.0087, from 0.0125 to 0.176, 14.1 ± 1.2 times as much "
             "(mean of 512 sequences, ± one standard error); the output moves most at t = 2, by 0.5.",
         ),
         (
             {"surgery": "layer 1 gate update = 1", "operated_loss": 0.0125, "moved": np.zeros(T), **ALONE},
-            "With the update gate held at 1, the loss stays at 0.0125 (this sequence); "
+            "With the update gate set to 1, the loss stays at 0.0125 (this sequence); "
             "the output does not move at any token.",
         ),
         (
@@ -106,7 +106,7 @@ def said(name: str, model: str = "gru", depth: int = 1, **more: Any) -> str:
         ),
         (
             {"guesses": tuple("abcde"), "operated_guesses": tuple("abcde"), "target": NONE},
-            "Without unit 1, the loss rises by 0.1637 ± 0.0087, from 0.0125 to 0.176: 14.1 ± 1.2 times "
+            "Without unit 1, the loss rises by 0.1637 ± 0.0087, from 0.0125 to 0.176, 14.1 ± 1.2 times as much "
             "(mean of 512 sequences, ± one standard error); "
             "the output moves most at t = 2, where 50% of the probability goes elsewhere.",
         ),
@@ -119,14 +119,14 @@ def test_the_headline_says_what_the_loss_and_the_output_do(more: dict[str, Any],
 @pytest.mark.parametrize(
     ("before", "after", "errors", "sentence"),
     [
-        (0.01, 0.008, (0.001, 0.0005, 0.05), "the loss falls by 0.00200 ± 0.00050, from 0.01 to 0.008: 20.0 ± 5.0%"),
-        (1.0, 1.5, (0.1, 0.1, 0.02), "the loss rises by 0.50 ± 0.10, from 1 to 1.5: 50.0 ± 2.0%"),
+        (0.01, 0.008, (0.001, 0.0005, 0.05), "the loss falls by 0.00200 ± 0.00050, from 0.01 to 0.008, that is by 20.0 ± 5.0%"),
+        (1.0, 1.5, (0.1, 0.1, 0.02), "the loss rises by 0.50 ± 0.10, from 1 to 1.5, that is by 50.0 ± 2.0%"),
         (1.0, 1.5, (0.21, 0.1, 0.02), "the loss rises by 0.50 ± 0.10, from 1 to 1.5"),  # 1 is not 5 x 0.21
         (0.0, 0.17, (0.0, 0.01, math.nan), "the loss rises by 0.170 ± 0.010, from 0 to 0.17"),
         (0.0, 0.0, (0.0, 0.0, math.nan), "the loss stays at 0"),
         (1.0, 1.001, (0.1, 0.00051, 0.0005),
          "the loss changes by +0.00100 ± 0.00051, within two standard errors of no change, from 1 to 1"),
-        (1.0, 1.00102, (0.1, 0.00050, 0.0005), "the loss rises by 0.00102 ± 0.00050, from 1 to 1: 0.102 ± 0.050%"),
+        (1.0, 1.00102, (0.1, 0.00050, 0.0005), "the loss rises by 0.00102 ± 0.00050, from 1 to 1, that is by 0.102 ± 0.050%"),
         (float("inf"), 1.0, (math.nan,) * 3, "the loss goes from not a finite number to 1"),
     ],
 )  # fmt: skip

@@ -151,6 +151,20 @@ def test_names_and_words_are_there(name):
 
 
 @every_task
+def test_the_shortest_sequences_have_an_example_too(name):
+    asked = 0
+    for length in (1, 2, 3, 4, 5, 7, 11, 13):
+        try:
+            task = task_of(name, length=length, data="")
+        except ValueError:  # too short for this task, and said
+            continue
+        asked += 1
+        assert task.example().endswith("."), length
+        assert len(task.axis(task.batch(0, size=1))) == task.total_length
+    assert asked >= 2
+
+
+@every_task
 def test_axes_label_every_step_and_only_counted_targets(name):
     task = task_of(name)
     batch = task.batch(0, size=B)

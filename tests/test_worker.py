@@ -624,7 +624,10 @@ def test_a_slow_lens_that_no_page_waits_for_leaves_the_last_moment_to_be_filled_
 
     annotator = Annotator(store)
     assert annotator.fills(the_run(store, run), ["hidden", "gradients"])
-    assert [(command.kind, command.value) for command in store.commands()] == [("fill", "gradients")]
+    assert [(command.kind, command.value) for command in store.commands()] == [
+        ("fill", "hidden"),
+        ("fill", "gradients"),
+    ]
     work(Workshop(store), lambda: not store.commands())
     assert store.steps(run, "view:gradients") == store.steps(run, "weights")
     assert not annotator.fills(the_run(store, run), ["hidden", "gradients"])

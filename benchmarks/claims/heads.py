@@ -112,7 +112,7 @@ ANSWERS: Answers = {
     4: Answer(
         claims=(
             Claim("Not of the loss", lambda lab, asked: loss_change(lab.run(asked.config)) is None),
-            Claim("nor of the prefix-matching score", lambda lab, asked: not changes(lab.run(asked.config), "prefix_matching")),
+            Claim("nor of the induction score", lambda lab, asked: not changes(lab.run(asked.config), "prefix_matching")),
             Claim("falls to [2.6]", lambda lab, asked: lab.run(asked.config).look("biography").loss, within(0.1)),
             Claim("no head's score passes [0.1]", lambda lab, asked: score(lab.run(asked.config), "prefix_matching").max(), at_most),
             Claim(

@@ -47,7 +47,7 @@ ANSWERS: Answers = {
             Claim("gives [1/6] = [0.167]", lambda lab, asked: (adding_constant(),) * 2),
             Claim("is below [0.01] before step [500]", _gru_solves, (exactly, at_most)),
         ),
-        given={"seeds 0, 1 and 2": "the seeds that are trained", "answering 1 gives": "the guess"},
+        given={"seeds 0, 1 and 2": "the seeds that are trained"},
     ),
     3: Answer(
         claims=(

@@ -25,7 +25,7 @@ def horizon(
 
 
 def score(lab: Lab, asked: Experiment, *, usual: bool = False, seed: int = 0, **fields: object) -> float:
-    """1 - loss / the loss of always answering 1, at the end."""
+    """1 - loss / the loss of guessing the mean sum, at the end."""
     return 1 - lab.run(asked.one(**fields), seed=seed, **(USUAL if usual else {})).error() / adding_constant()
 
 

@@ -22,7 +22,7 @@ def _gated(lab: Lab, asked: Experiment, step: int) -> JacobianRecord:
 
 
 def _longest(record: JacobianRecord) -> float:
-    """The length of the longest eigenvalue of the last step's Jacobian."""
+    """The absolute value of the eigenvalue farthest from 0 of the last step's Jacobian."""
     choice = next(
         at
         for at, (step, span) in enumerate(zip(record.steps, record.spans, strict=True))
@@ -93,6 +93,7 @@ ANSWERS: Answers = {
             Claim("to [0.17]", lambda lab, asked: _gated(lab, asked, 185).measured[39], within(0.01)),
             Claim("knows little of it ([0.01])", lambda lab, asked: _gated(lab, asked, 185).rate[39]),
         ),
+        asked={"farthest from 0": "where eigenvalues lie"},
         given={"last 39 steps": "those from the last to the first of 40"},
     ),
 }  # fmt: skip

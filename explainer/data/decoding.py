@@ -18,6 +18,7 @@ brings ninety that can't.
 from __future__ import annotations
 
 import codecs
+import re
 import unicodedata
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -43,6 +44,7 @@ ENCODINGS = {
     "Windows-1257": "cp1257",
     "Windows-874": "cp874",
     "KOI8-R": "koi8_r",
+    "Mac Roman": "mac_roman",
 }
 """Names for people, each with Python's."""
 
@@ -68,8 +70,9 @@ _MARKS = (  # UTF-32 LE begins like UTF-16 LE, so it is asked first
 
 _OTHER_FILES = (
     (b"%PDF-", "a PDF"),
-    (b"PK\x03\x04", "a zip archive or an office document (.docx, .odt, .epub, .xlsx)"),
-    (b"\xd0\xcf\x11\xe0", "an office document (.doc, .xls)"),
+    (b"PK\x03\x04", "a zip archive, a workbook (.xlsx, .ods) or an office document (.docx, .odt, .epub)"),
+    (b"\xd0\xcf\x11\xe0", "an Excel workbook or an office document (.xls, .doc)"),
+    (b"PAR1", "a Parquet file"),
     (b"{\\rtf", "a rich text document (.rtf)"),
     (b"\x1f\x8b", "a gzip archive"),
     (b"\x89PNG", "a picture"),
@@ -84,9 +87,13 @@ COMMON = frozenset(
 )
 """Characters of which every Chinese text, old or new, simplified or traditional, has many."""
 
+_PAIR = re.compile(rb"[\x81-\xfe][0-9][\x81-\xfe][0-9]|[\x81-\xfe][\x40-\xfe]")
+_COMMON_PAIR = re.compile(rb"[\xa1-\xf7][\xa1-\xfe]|[\x81-\xfe][0-9][\x81-\xfe][0-9]")
+
 LEAST_COMMON = 0.04  # of the ideographs
 LEAST_LEVEL_ONE = 0.5  # of the characters of two bytes or four
 MOST_KANA = 0.2
+COMMON_PAIRS = 0.9  # of a Chinese table's pairs
 MOST_HIGH = 0.35  # of a Western text's letters that are not of ASCII
 MOST_SPLIT = 0.1  # of its high characters that are signs in the middle of a word
 LEAST_PLAUSIBLE = 0.95  # of the characters of UTF-16, or of a file with a mark
@@ -97,7 +104,7 @@ UNKNOWN = (
     "The encoding of the file can't be told: it is not UTF-8, UTF-16, GB18030 or Windows-1252. Name its encoding, or "
     "save the text as UTF-8."
 )
-NO_TEXT = "Save what is in it as plain text in UTF-8, and give that file."
+NO_TEXT = "Save what is in it as plain text in UTF-8, a sheet as CSV, and give that file."
 
 
 class Decoded(NamedTuple):
@@ -107,7 +114,7 @@ class Decoded(NamedTuple):
     encoding: str
 
 
-def decode(content: bytes, encoding: str = "") -> Decoded:
+def decode(content: bytes, encoding: str = "", table: bool = False) -> Decoded:
     """The text in a file, without its byte-order mark.
 
     A character that is cut in two at the end, as by `head -c`, is left out.
@@ -115,6 +122,7 @@ def decode(content: bytes, encoding: str = "") -> Decoded:
     Args:
         content: of the file.
         encoding: a name in `ENCODINGS` in any spelling; "" to find it by the content.
+        table: there are few words to tell GB18030 and Windows-1252 by, so the bytes of pairs do (`_by_pairs`).
 
     Raises:
         ValueError: it is no text, its encoding can't be told, or it is not what it is said to be; with the way out.
@@ -136,6 +144,8 @@ def decode(content: bytes, encoding: str = "") -> Decoded:
     if text is not None:
         return _checked(Decoded(text, "UTF-8"))
     _refuse_almost_utf8(content)
+    if table:
+        return _checked(_by_pairs(content))
     judged = content[:JUDGED]
     if _is_chinese(judged) and (text := _read(content, "GB18030")) is not None:
         return _checked(Decoded(text, "GB18030"))
@@ -220,6 +230,22 @@ def _refuse_almost_utf8(content: bytes) -> None:
         raise ValueError(
             f"The file is UTF-8, but not from byte {error.start + 1:,} on. Mend it there, or name its encoding."
         ) from None
+
+
+def _by_pairs(content: bytes) -> Decoded:
+    """GB18030 where bytes beyond ASCII come in its pairs, both of them beyond; else Windows-1252, where a plain letter mostly follows.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    pairs = _PAIR.findall(content)
+    common = sum(_COMMON_PAIR.fullmatch(pair) is not None for pair in pairs)
+    chinese = _read(content, "GB18030") if common > COMMON_PAIRS * len(pairs) else None
+    if chinese is not None:
+        return Decoded(chinese, "GB18030")
+    if (western := _read(content, "Windows-1252")) is not None:
+        return Decoded(western, "Windows-1252")
+    raise ValueError(UNKNOWN)
 
 
 def _is_chinese(content: bytes) -> bool:

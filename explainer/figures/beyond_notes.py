@@ -197,7 +197,7 @@ def _how_far(records: Sequence[BeyondRecord]) -> str:
 
 def kernel_reading(runs: Sequence[Trained]) -> str:
     """One sentence: what is left of each kernel at distance T/2 and at the farthest."""
-    return _each(runs, _left, "Left of it at distance T/2, and at the farthest: ")
+    return _each(runs, _left, "The kernel at distance T/2, and at the farthest: ")
 
 
 def _left(records: Sequence[BeyondRecord]) -> str:

@@ -22,15 +22,15 @@ from explainer.records import SCORES
 LENS = "biography"
 CHOSEN = ("layer", "head")
 CHOICES = (
-    "prefix matching (induction)",
-    "previous token",
-    "same token",
-    "position alone",
+    "induction score",
+    "previous-token score",
+    "same-token score",
+    "position-only score",
     "entropy",
-    "distance",
+    "mean distance",
     "Δloss without the head",
 )
-LIFE_NAMES = ("induction", "previous token", "same token", "position alone", "entropy, of even")
+LIFE_NAMES = ("induction", "previous token", "same token", "position only", "entropy / that of even attention")
 DASHES = ("solid", "solid", "dot", "dash", "dashdot")
 NAMED_ROWS = 16  # so many heads have a label each; of more, the first of each layer
 HISTORY_STEPS: dict[str, Any] = {"kind": "history", "lens": LENS, "name": "step"}
@@ -255,7 +255,7 @@ def knock_out_panel(run: Mapping[str, Any], theme: str, *, span: int = 3, height
                 xaxis={
                     "type": "category",
                     "showgrid": False,
-                    "title": {"text": "head knocked out"},
+                    "title": {"text": "head that is switched off"},
                     **({} if len(names) <= NAMED_ROWS else {"tickmode": "array", "tickvals": names[::H]}),
                 },
                 yaxis={

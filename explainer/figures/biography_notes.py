@@ -20,10 +20,10 @@ from explainer.theory.phase import PhaseChange, phase_change
 from explainer.theory.ties import first_largest, first_smallest
 
 NAMES = {
-    "prefix_matching": "prefix-matching score",
+    "prefix_matching": "induction score",
     "previous_token": "previous-token score",
     "duplicate_token": "same-token score",
-    "positional": "positional score",
+    "positional": "position-only score",
     "entropy": "entropy",
     "distance": "mean distance",
     "knocked_out": "Δloss without the head",
@@ -37,7 +37,7 @@ UNKNOWN = {
     "prefix_matching": "nothing comes twice here",
     "duplicate_token": "nothing comes twice here",
     "previous_token": "no token has one before it",
-    "positional": "one sequence has none to be compared with",
+    "positional": "one sequence has no other to be compared with",
 }
 TABLE = "These colours and phase changes are of the fixed validation batch, not of your own sequence."
 LEAST = 0.1

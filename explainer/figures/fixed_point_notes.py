@@ -151,7 +151,7 @@ def path_reading(record: FixedPointsRecord) -> str:
 
 
 def point_reading(record: FixedPointsRecord, number: int) -> str:
-    """One sentence on a point: its kind, the output there, its longest eigenvalue and how still it is."""
+    """One sentence on a point: its kind, the output there, its eigenvalue farthest from 0 and how still it is."""
     P = len(record.points)
     if P == 0:
         return "There is no point to take apart."
@@ -202,7 +202,7 @@ def _kind(record: FixedPointsRecord, number: int) -> str:
 
 def _words(record: FixedPointsRecord, number: int) -> str:
     longest = float(np.hypot(*record.eigenvalues[number, 0]))
-    return f"point {number}: {_kind(record, number)}; output {record.says[number]}; longest eigenvalue {longest:.3f}"
+    return f"point {number}: {_kind(record, number)}; output {record.says[number]}; largest |λ| {longest:.3f}"
 
 
 def _pace(length: float) -> str:

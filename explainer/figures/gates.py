@@ -16,6 +16,7 @@ from explainer.figures.theme import DIVERGING, FAMILY_COLOURS, SEQUENTIAL, colou
 from explainer.records import GatesRecord
 from explainer.theory.probes import FEWEST
 from explainer.theory.ties import first_largest, first_smallest
+from explainer.theory.variables import called
 
 COLUMNS = 16  # tokens in a row, and rows; a longer sequence has wider rows
 STRONG = 0.6  # |h| from which a cell is so dark that the word on it is white
@@ -150,7 +151,7 @@ def probe_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: in
     hover = "%{y}<br>%{customdata:.3f}<extra>%{fullData.name}</extra>"
     return Panel(
         id="probes",
-        title="What a linear readout can tell from the state",
+        title="How well a linear readout of the state tells each variable",
         figure={
             "data": [
                 {**bar, "name": "this network", "marker": {"color": colour}, "hovertemplate": hover}
@@ -162,7 +163,7 @@ def probe_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: in
             ],
             "layout": layout(
                 theme,
-                xaxis={"title": {"text": "R² on held-out sequences"}, "range": [0, 1]},
+                xaxis={"title": {"text": "R² on sequences that it was not fitted on"}, "range": [0, 1]},
                 yaxis={"type": "category", "autorange": "reversed", "tickfont": {"size": 11, "color": shade.text}},
                 margin={"l": 168, "r": 14, "t": 10, "b": 44},
                 showlegend=True,
@@ -175,7 +176,7 @@ def probe_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: in
                 for slot in (
                     Slot(f"data.{number}.x", lens="gates", name=f"shown_{name}"),
                     Slot(f"data.{number}.customdata", lens="gates", name=name),
-                    Slot(f"data.{number}.y", "labels", lens="gates", name="variables"),
+                    Slot(f"data.{number}.y", "labels", lens="gates", name="called"),
                 )
             ),
             Slot("data.0.error_x.array", lens="gates", name="probe_errors"),
@@ -235,7 +236,10 @@ def notes(record: GatesRecord, moment: Moment) -> Notes:
             "shown_untrained": np.maximum(record.untrained, 0),
             "shown_controls": np.maximum(record.controls, 0),
         },
-        labels={"tick_labels": tick_labels(record.tokens, places)},
+        labels={
+            "tick_labels": tick_labels(record.tokens, places),
+            "called": [called(name) for name in record.variables],
+        },
     )
 
 
@@ -301,7 +305,7 @@ def steps(count: float) -> str:
 def tracking_reading(record: GatesRecord, variable: int) -> str:
     """One or two sentences: the unit that follows a variable best, and what units without training or by chance have."""
     row = record.correlations[variable]
-    name, over = record.variables[variable], _sequences(record)
+    name, over = called(record.variables[variable]), _sequences(record)
     if not np.isfinite(row).all():
         return f"The states are not finite numbers, so no unit follows “{name}”."
     unit = first_largest(np.abs(row))
@@ -312,11 +316,11 @@ def tracking_reading(record: GatesRecord, variable: int) -> str:
         f"Unit {unit} follows “{name}” best, with a correlation of {with_error(row[unit], error, '+')} over {over}."
     )
     levels = [
-        (record.untrained_correlations[variable], "the best unit of the untrained network has"),
-        (record.chance_correlations[variable], "where sequences exchange their values, the best of this one has"),
+        (record.untrained_correlations[variable], "for the best unit of the untrained network"),
+        (record.chance_correlations[variable], "for the best unit here with the values of another sequence"),
     ]
-    said = [f"{who} {level:.2f}" for level, who in levels if np.isfinite(level)]
-    return f"{sentence} Whatever its sign, {'; '.join(said)}." if said else sentence
+    said = [f"{level:.2f} {who}" for level, who in levels if np.isfinite(level)]
+    return f"{sentence} For comparison, without the sign: {', '.join(said)}." if said else sentence
 
 
 def with_error(value: float, error: float, sign: str = "") -> str:
@@ -329,20 +333,20 @@ def with_error(value: float, error: float, sign: str = "") -> str:
 
 def probe_reading(record: GatesRecord, variable: int) -> str:
     """Two sentences: how well a variable can be read, beside its control, and what training has to do with it."""
-    name, over = record.variables[variable], _sequences(record)
+    name, over = called(record.variables[variable]), _sequences(record)
     score, error, control = (float(each[variable]) for each in (record.probes, record.probe_errors, record.controls))
     if not np.isfinite(record.correlations[variable]).all():
         return f"The states are not finite numbers, so “{name}” can’t be read from them."
     if record.sequences < FEWEST:
         return (
-            f"The data has only {over} that share{'s' if record.sequences == 1 else ''} nothing with another, too few to hold any out. "
+            f"The data has only {over} that share{'s' if record.sequences == 1 else ''} nothing with another, too few to fit a readout on some and judge it on others. "
             "Learn from more, or at a shorter length."
         )
     if not np.isfinite(score + error):
         return f"“{name}” does not change in {over}, so there is nothing to read."
-    sentence = f"“{name}” can be read with R² {with_error(score, error)} in sequences that the readout has not seen"
+    sentence = f"The readout tells “{name}” with R² {with_error(score, error)} on sequences that it was not fitted on"
     if np.isfinite(control):
-        sentence += f", {round(control, 2) + 0.0:.2f} with the values of another sequence."
+        sentence += f"; its control, with the values of another sequence, has {round(control, 2) + 0.0:.2f}."
     else:
         sentence += "; there is no control, for it is the same in every sequence."
     return f"{sentence} {_gain(score, float(record.untrained[variable]), float(record.gain_errors[variable]))}"
@@ -354,7 +358,7 @@ def _gain(score: float, untrained: float, error: float) -> str:
         return "The untrained network’s states are not finite, so nobody knows what training added."
     gain = score - untrained
     if max(abs(gain), error) < 1e-6:
-        return "That is the untrained network’s."
+        return "The untrained network’s is the same."
     said = f"({untrained:.2f} untrained, {with_error(gain, error, '+')})"
     if abs(gain) < SURE * error:
         return f"Training did not change that by more than chance would {said}."

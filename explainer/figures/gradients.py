@@ -140,7 +140,7 @@ def factor_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 330) ->
     )
     return Panel(
         id="factor",
-        title="Verdict: the factor per step back that leads to what arrives",
+        title="Verdict: by which factor the gradient changes per step back",
         figure={
             "data": data,
             "layout": layout(

@@ -27,8 +27,12 @@ ROLES = {
     "duplicate_token": ("same token", "same-token head"),
 }
 """A score -> what a head with a high one is called above its small map, and in a sentence."""
-PLAIN = {"previous_token": "previous token", "prefix_matching": "prefix matching", "duplicate_token": "same token"}
-SCORES = {"previous_token": "previous-token score", "prefix_matching": "prefix-matching score"}
+PLAIN = {
+    "previous_token": "previous-token score",
+    "prefix_matching": "induction score",
+    "duplicate_token": "same-token score",
+}
+SCORES = {"previous_token": "previous-token score", "prefix_matching": "induction score"}
 METRICS = {"repeat": "accuracy within the repetition", "copy": "recall accuracy", "text": "accuracy"}
 """What says more about a task than its loss does: a series of its validation. For numbers the loss says it all."""
 

@@ -7,7 +7,7 @@ colour. A horizon is `theory.jacobian.gradient_horizon` of the norms that the le
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
@@ -23,6 +23,7 @@ from explainer.theory.jacobian import gradient_horizon
 SHARE = 0.01
 SIZES = (16, 11, 7, 5, 4)  # where networks stand on one point, all of them are seen
 SYMBOLS = {"rnn": "square", "rnn_relu": "triangle-up", "lstm": "diamond", "gru": "circle", "transformer": "star"}
+MARGIN = {"l": 58, "r": 14, "t": 10, "b": 64}  # two lines of ticks
 FLOOR = 1e-9  # of the gradient's share on its chart
 NO_GRADIENT = "No gradient can be followed: at the loss, or on the way back, it is 0 or not a finite number."
 
@@ -37,6 +38,7 @@ class Memory:
         lag: steps between reading and answering (see `theory.memory`).
         score: what share is right, at best 1; NaN before the end of training.
         first: the gradients before the first update, last: after the last one; None where nobody looked.
+        delay: the setting from which the length follows, 0 where that is the length itself.
     """
 
     model: str
@@ -45,6 +47,12 @@ class Memory:
     score: float
     first: ReachRecord | None = None
     last: ReachRecord | None = None
+    delay: int = 0
+
+    @property
+    def asked(self) -> int:
+        """What was typed: the delay, or else the length."""
+        return self.delay or self.length
 
 
 def page_panels(memories: Sequence[Memory], theme: str, score: str, baseline: float, baseline_name: str) -> list[Panel]:
@@ -102,7 +110,6 @@ def accuracy_panel(
                     "after %{x:.2f} steps<extra></extra>",
                 }
             )
-    lags = sorted({memory.lag for memory in memories})
     return Panel(
         id="horizon-accuracy",
         title="What is remembered (dashed: how far the gradient reached at first)",
@@ -110,13 +117,18 @@ def accuracy_panel(
             "data": data,
             "layout": layout(
                 theme,
-                xaxis={"title": {"text": "lag: steps between reading and answering"}, "type": "log", **_ticks(lags)},
+                xaxis={
+                    "title": {"text": f"{_asked(memories)}; below it the lag: steps from reading to answering"},
+                    "type": "log",
+                }
+                | _ticks(memories),
                 yaxis={"title": {"text": score}, "range": [_lowest(memories), 1.06]},
                 shapes=[_level(baseline, shade.muted)],
                 annotations=[
                     {"xref": "paper", "x": 1, "xanchor": "right", "y": baseline, "yanchor": "bottom"}
                     | {"showarrow": False, "text": baseline_name, "font": {"size": 11, "color": shade.muted}}
                 ],
+                margin=MARGIN,
                 showlegend=True,
             ),
         },
@@ -231,8 +243,10 @@ def trained_panel(memories: Sequence[Memory], theme: str, baseline: float, *, sp
             "data": data,
             "layout": layout(
                 theme,
-                xaxis={"title": {"text": "lag (filled: learnt)"}, "type": "log", **_ticks(lags)},
-                yaxis={"title": {"text": "gradient's horizon in steps"}, "type": "log", **_ticks(lags)},
+                xaxis={"title": {"text": f"{_asked(memories)}; below it the lag (filled: learnt)"}, "type": "log"}
+                | _ticks(memories),
+                yaxis={"title": {"text": "gradient's horizon in steps"}, "type": "log"} | _steps_axis(lags),
+                margin=MARGIN,
             ),
         },
         reading=trained_reading(memories, baseline),
@@ -294,12 +308,13 @@ def accuracy_reading(memories: Sequence[Memory], baseline: float) -> str:
     if not done:
         return "No run has ended yet."
     tried = max(memory.lag for memory in memories if not math.isnan(memory.score))
+    places = {memory.lag: f"{_letter(memories)} = {memory.asked} (lag {memory.lag:g})" for memory in memories}
     spans = {model: learnt_span(memories, model, baseline) for model in done}
     said = [
-        f"{FAMILY_NAMES[model]} learnt {_span(*spans[model])}"
+        f"{FAMILY_NAMES[model]} learnt {_span(*spans[model], places)}"
         for model in sorted(done, key=lambda model: (spans[model][0], max(spans[model][1], default=0.0)), reverse=True)
     ]
-    sentence = f"Of lags up to {tried:g}: {'; '.join(said)}."
+    sentence = f"Tried up to {places[tried]}: {'; '.join(said)}."
     before = {model: horizon_before(memories, model) for model in done}
     known = [f"{FAMILY_NAMES[model]} {_steps(reach)}" for model, reach in before.items() if not math.isnan(reach)]
     if known:
@@ -318,11 +333,19 @@ def learnt_span(memories: Sequence[Memory], model: str, baseline: float) -> tupl
     return max(every, default=0.0), [lag for lag, well in lags.items() if well and lag not in every]
 
 
-def _span(up_to: float, again: Sequence[float]) -> str:
+def _span(up_to: float, again: Sequence[float], places: Mapping[float, str]) -> str:
     if not again:
-        return f"lags up to {up_to:g}" if up_to else "none of these lags"
-    beyond = " and ".join(filter(None, (", ".join(f"{lag:g}" for lag in again[:-1]), f"{again[-1]:g}")))
-    return f"lags up to {up_to:g}, and again {beyond}" if up_to else f"not the shortest of these lags, but {beyond}"
+        return f"up to {places[up_to]}" if up_to else "none of them"
+    beyond = " and ".join(filter(None, (", ".join(places[lag] for lag in again[:-1]), places[again[-1]])))
+    return f"up to {places[up_to]}, and again {beyond}" if up_to else f"not the shortest, but {beyond}"
+
+
+def _letter(memories: Sequence[Memory]) -> str:
+    return "delay" if any(memory.delay for memory in memories) else "T"
+
+
+def _asked(memories: Sequence[Memory]) -> str:
+    return "delay" if any(memory.delay for memory in memories) else "length T"
 
 
 def reach_reading(memories: Sequence[Memory]) -> str:
@@ -370,7 +393,15 @@ def _lowest(memories: Sequence[Memory]) -> float:
     return max(-0.5, min([0.0, *(memory.score for memory in memories if math.isfinite(memory.score))])) - 0.05
 
 
-def _ticks(lags: Sequence[float]) -> dict[str, Any]:
+def _ticks(memories: Sequence[Memory]) -> dict[str, Any]:
+    """At each lag the length that was asked for, and the lag below it."""
+    lengths = {memory.lag: memory.asked for memory in memories}
+    lags = sorted(lengths)
+    words = [f"{lengths[lag]}<br>lag {lag:g}" for lag in lags]
+    return {"tickvals": lags, "ticktext": words, "minor": {"showgrid": False}}
+
+
+def _steps_axis(lags: Sequence[float]) -> dict[str, Any]:
     return {"tickvals": list(lags), "ticktext": [f"{lag:g}" for lag in lags], "minor": {"showgrid": False}}
 
 

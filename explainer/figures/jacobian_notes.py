@@ -100,7 +100,7 @@ def _root(curve: NDArray[np.float64]) -> float:
 
 
 def plane_reading(record: JacobianRecord, choice: int) -> str:
-    """One sentence: the longest eigenvalue, how many are outside the circle, the largest singular value."""
+    """One sentence: the eigenvalue farthest from 0, how many are outside the circle, the largest singular value."""
     t, span = int(record.steps[choice]), int(record.spans[choice])
     lengths, singular = np.hypot(*record.eigenvalues[choice].astype(np.float64).T), record.singular[choice]
     what = f"Step to t = {t}" if span == 1 else f"Product of the {span} steps to t = {t}, per step"
@@ -112,9 +112,9 @@ def plane_reading(record: JacobianRecord, choice: int) -> str:
     if known.size:
         count = {0: "none", 1: "one"}.get(outside, str(outside))
         where = f"{count} of {len(lengths)} {'lies' if outside == 1 else 'lie'} outside the circle"
-        sentence += f", the longest eigenvalue {_length(float(known.max()))}; {where}"
+        sentence += f", the eigenvalue farthest from 0 has |λ| = {_length(float(known.max()))}; {where}"
     hidden = len(lengths) - known.size
-    return f"{sentence} ({hidden} too short to tell from rounding)." if hidden else f"{sentence}."
+    return f"{sentence} ({hidden} too near 0 to tell from rounding)." if hidden else f"{sentence}."
 
 
 def decay_reading(record: JacobianRecord, name: str, recurrence: str = "W_hh") -> str:
@@ -152,7 +152,7 @@ def decay_reading(record: JacobianRecord, name: str, recurrence: str = "W_hh") -
             f"{sentence}, with {percent(share)} saturated: slopes of {slope.mean():.2f} on average are enough for that."
         )
     why = f"neither saturation ({percent(share)}) nor the mean slope ({slope.mean():.2f})"
-    return f"{sentence}; {why} is enough for that, so directions are."
+    return f"{sentence}; {why} is enough for that, so the steps must stretch in different directions."
 
 
 def saturation_reading(record: JacobianRecord, name: str) -> str:
@@ -187,5 +187,5 @@ def history_reading(record: JacobianRecord, moment: Moment, name: str) -> str:
 
 
 def _length(value: float) -> str:
-    """An eigenvalue's length; with four decimals where three digits would not tell on which side of 1 it is."""
+    """An eigenvalue's absolute value; with four decimals where three digits would not tell on which side of 1 it is."""
     return f"{value:.4f}" if MARGIN < abs(value - 1) < 0.005 else short(value)

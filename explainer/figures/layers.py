@@ -36,6 +36,11 @@ def lens_panel(run: Mapping[str, Any], theme: str, *, span: int = 12, height: in
     """The loss of what the residual stream says, layer by layer, with the likeliest token written in."""
     rows = layer_names(run)
     unit = "nats" if run["has_tokens"] else "squared error"
+    what = (
+        ("its likeliest symbol" if run["task"] == "copy" else "its likeliest next token")
+        if run["has_tokens"]
+        else "its answer"
+    )
     heat = {
         "type": "heatmap",
         "y": rows,
@@ -73,7 +78,7 @@ def lens_panel(run: Mapping[str, Any], theme: str, *, span: int = 12, height: in
         )
     return Panel(
         id="logit-lens",
-        title="If the model stopped here: its likeliest next token, and the loss",
+        title=f"If the model stopped here: {what}, and the loss",
         figure={
             "data": data,
             "layout": layout(
@@ -195,8 +200,8 @@ def map_reading(name: str, table: Float[np.ndarray, "T T"], record: LayersRecord
     if earlier[t, s] == 0:
         return f"{name}: every position has only itself."
     return (
-        f"{name}: after the first, a position has {own:.2f} of itself on average; most of an earlier token is "
-        f"{earlier[t, s]:.2f} of s = {s} ({record.tokens[s]}) in t = {t} ({record.tokens[t]})."
+        f"{name}: from the second on, a position has {own:.2f} of itself on average; the largest share of an earlier token "
+        f"is {earlier[t, s]:.2f}, that of s = {s} ({record.tokens[s]}) in t = {t} ({record.tokens[t]})."
     )
 
 

@@ -164,7 +164,7 @@ def matrix_reading(record: MicroscopeRecord, name: str, way: int, layer: int) ->
     P = len(record.at)
     inside = np.tri(P, dtype=bool)
     norms = record.norms[way, layer]
-    said = f"{name}, {WORDS[record.ways[way]]}"
+    said = f"{name}, gradient of {WORDS[record.ways[way]]}"
     usable = inside & np.isfinite(norms) & (norms > 0)
     cells, zeros = counted(int(inside.sum()), "cell"), int((inside & (norms == 0)).sum())
     bad = int((inside & ~np.isfinite(norms)).sum())
@@ -255,7 +255,9 @@ def gates_reading(record: MicroscopeRecord, name: str, layer: int, held: Sequenc
     least = f"the {_gate(record.gate_names[small])} least, {short(ratio(sums[small], sums[big]))} of that"
     curve = record.gates[big, layer]
     each = " and ".join(f"the {_gate(gate)}" for gate in held)
-    several = "are held, so their gradients go" if len(held) > 1 else "is held, so its gradient goes"
+    several = (
+        "are set to a number, so their gradients go" if len(held) > 1 else "is set to a number, so its gradient goes"
+    )
     still = f" {each[0].upper()}{each[1:]} {several} no further." if held else ""
     far = int(lags_of(record)[first_largest(curve[: last + 1])])
     return (

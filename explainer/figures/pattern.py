@@ -147,12 +147,14 @@ def places_reading(record: PatternRecord) -> str:
 
 def _chance(record: PatternRecord) -> str:
     """What independent units would do, and how many times as many stretches were found, where that can be told."""
-    independent = "Units that did not know of each other would"
+    independent = "If each were on as often and as long, but independently of the others, they would"
     if not record.expected:
-        return f"{independent} never be."
+        return f"{independent} never all be on."
     if record.expected < FEW:
-        return f"{independent} be over {amount(record.expected, 2)}: too few to say how many times as many this is."
-    sentence = f"{independent} be over {amount(record.expected)}"
+        return (
+            f"{independent} all be on over {amount(record.expected, 2)}: too few to say how many times as many this is."
+        )
+    sentence = f"{independent} all be on over {amount(record.expected)}"
     if not np.isfinite(record.times_error):
         return f"{sentence}: this is {amount(record.times)} times as many, from too few windows for an error."
     return f"{sentence}: this is {amount(record.times)} ± {amount(record.times_error, 2)} times as many."

@@ -100,7 +100,7 @@ def stack(figure: dict[str, Any], height: float) -> None:
 
 
 def standing(references: Sequence[tuple[str, float]], loss: float, error: float) -> str:
-    """ "below letter frequencies alone (3.24), above bigrams (2.45)"; "" where there is nothing to stand against.
+    """ "below the 3.24 of guessing by frequencies, above the 2.45 of bigrams"; "" where there is nothing to stand against.
 
     Args:
         references: names and losses, the highest first.
@@ -115,5 +115,5 @@ def standing(references: Sequence[tuple[str, float]], loss: float, error: float)
     level = [pair for pair in references if pair not in beaten and pair not in missed]
     said = [("below", beaten[-1:]), ("level with", level), ("above", missed[:1])]
     return ", ".join(
-        f"{word} {' and '.join(f'{name} ({value:.3g})' for name, value in pairs)}" for word, pairs in said if pairs
+        f"{word} {' and '.join(f'the {value:.3g} of {name}' for name, value in pairs)}" for word, pairs in said if pairs
     )

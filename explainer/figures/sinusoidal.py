@@ -29,7 +29,7 @@ CODES: Mapping[str, str] = {
 }
 """The ways to compute the table, and what they are called."""
 
-EXACT = 1e-9  # offset errors below it are rounding
+EXACT = 1e-9  # differences of products below it are rounding
 
 
 def table_of(T: int, D: int, base: float, code: str) -> Float[np.ndarray, "T D"]:
@@ -200,7 +200,7 @@ def verdict(T: int, D: int, base: float, code: str) -> str:
     """What a way to compute the table breaks, in three numbers beside those of the right table."""
     right, table = table_of(T, D, base, "correct"), table_of(T, D, base, code)
     numbers = (
-        ("offset error", _error(offset_error(table)), _error(offset_error(right))),
+        ("largest difference between products at one offset", _error(offset_error(table)), _error(offset_error(right))),
         (
             "longest wavelength",
             spoken(_wavelengths(D, base, code).max()),
@@ -239,7 +239,7 @@ def offset_reading(error: float) -> str:
     if error < EXACT:
         return (
             "The curve slides and keeps its shape: the product depends on the offset m − n only "
-            f"(largest difference {_error(error)})."
+            f"(largest difference at one offset: {_error(error)})."
         )
     return (
         f"At one and the same offset the product differs by up to {spoken(error)}: it depends on where the pair stands."
@@ -268,4 +268,4 @@ def _wavelengths(D: int, base: float, code: str) -> Float[np.ndarray, " D"]:
 
 
 def _error(error: float) -> str:
-    return "0" if error == 0 else f"{spoken(error)}" if error >= EXACT else f"{spoken(error)}, rounding"
+    return "0" if error == 0 else spoken(error) if error >= EXACT else f"0, but for rounding ({spoken(error)})"

@@ -13,6 +13,21 @@ from explainer.surgery import Surgery
 MOST_REPEATED = 0.01
 """Share of the validation text that may stand in training without a word about it."""
 
+GUESSES: Mapping[str, str] = {
+    "always answering 1": "guessing the mean sum",
+    "no memory: 10 ln(symbols) / (delay + 20)": "guessing without a memory",
+    "no memory: (1 - p)(T - 1) / T": "guessing without a memory",
+    "chance": "guessing any symbol",
+    "chance, ln V": "guessing any symbol",
+    "even guess, ln V": "guessing any character",
+    "letter frequencies alone": "guessing by the characters’ frequencies",
+    "one letter back (bigrams)": "guessing by the last character (bigrams)",
+    "two letters back (trigrams)": "guessing by the last two characters (trigrams)",
+    "nothing changes": "repeating the last value",
+    "AR(9) by least squares": "a linear fit to the last nine values (AR(9))",
+}
+"""How a page names what a task compares a network with, by the name that runs record."""
+
 ROUNDING = 1e-12
 """A loss up to this one is that of a rule without any error, and the rest is rounding."""
 
@@ -45,6 +60,7 @@ def subject(config: RunConfig, meta: Mapping[str, Any]) -> dict[str, Any]:
         "steps": config.steps,
         "surgery": config.surgery,
         "has_tokens": config.has_tokens,
+        **({"baseline_name": plainly(str(meta["baseline_name"]))} if "baseline_name" in meta else {}),
         "loss_baseline": loss_baseline,
         "loss_baseline_name": loss_baseline_name,
         "references": references,
@@ -60,7 +76,7 @@ def surgery_of(run: Mapping[str, Any]) -> Surgery:
 def recurrence_of(run: Mapping[str, Any]) -> str:
     """The matrix that carries a recurrent network's top layer from step to step: W_hh, of an operated one a part of it."""
     held = surgery_of(run).held(int(run.get("layers", 1)) - 1).units
-    return "W_hh among the units that are not held" if held else "W_hh"
+    return "W_hh among the units that are left free" if held else "W_hh"
 
 
 def loss_references(config: RunConfig, meta: Mapping[str, Any]) -> list[tuple[str, float]]:
@@ -76,7 +92,12 @@ def loss_references(config: RunConfig, meta: Mapping[str, Any]) -> list[tuple[st
             recorded = {str(meta.get("baseline_name", "baseline")): meta["baseline"]}
         elif config.task == "repeat":
             recorded = {"chance, ln V": math.log(config.symbols)}
-    return [(str(name), float(value)) for name, value in recorded.items() if value > ROUNDING]
+    return [(plainly(str(name)), float(value)) for name, value in recorded.items() if value > ROUNDING]
+
+
+def plainly(name: str) -> str:
+    """What a page calls a guess; one without words of its own keeps its name."""
+    return GUESSES.get(name, name)
 
 
 def repeated_words(share: float | None) -> str:

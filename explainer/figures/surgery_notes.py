@@ -97,7 +97,7 @@ def effect_reading(record: SurgeryRecord, layers: int) -> str:
 
 
 def change(record: SurgeryRecord) -> str:
-    """ "the loss rises by 0.236 ± 0.012, from 0.0026 to 0.24: 92 ± 4 times".
+    """ "the loss rises by 0.236 ± 0.012, from 0.0026 to 0.24, 92 ± 4 times as much".
 
     A difference within two standard errors has no direction. A ratio is given where it divides by something that is sure (see
     `figures.errors`), and never for a single sequence.
@@ -115,8 +115,8 @@ def change(record: SurgeryRecord) -> str:
         return said
     ratio, wide = after / before, record.ratio_error
     if ratio >= 2:
-        return f"{said}: {plus_minus(ratio, wide)} times"
-    return f"{said}: {plus_minus(100 * abs(ratio - 1), 100 * wide)}%"
+        return f"{said}, {plus_minus(ratio, wide)} times as much"
+    return f"{said}, that is by {plus_minus(100 * abs(ratio - 1), 100 * wide)}%"
 
 
 def _over(sequences: int) -> str:

@@ -38,7 +38,7 @@ MOST_BYTES = 5_000_000
 BEGUN_VIEWS = 6
 """Of a lens whose other views the worker adds."""
 
-PACE = Pace(share=1e9, watched_share=1e9, validation_share=1e9, gap=0.0, views=110, bests=0)
+PACE = Pace(whole=False, share=1e9, watched_share=1e9, validation_share=1e9, gap=0.0, views=110, bests=0)
 """No share of the time limits what is recorded; weights are kept as far as they are small, first and last always,
 and none beside for the lowest validation loss: all tapes share 5 MB."""
 

@@ -22,6 +22,7 @@ from explainer.figures.panel import Frame, Reel, labels_of
 from explainer.figures.subject import subject
 from explainer.player.kept import Kept
 from explainer.records import to_arrays
+from explainer.runs.moments import ask_to_fill, lacking
 from explainer.runs.rows import Piece, Run
 from explainer.runs.store import Store
 from explainer.runs.tape import LARGEST_VIEW, VIEW, decode_view, join_metrics
@@ -136,7 +137,9 @@ class Annotator:
     def fills(
         self, run: Run, lenses: Sequence[str], soon: Callable[[Callable[[], None]], object] = lambda write: write()
     ) -> bool:
-        """Whether views of a finished run are on their way; asks, once, for a lens that has not seen its last moment.
+        """Whether views of a finished run are on their way; asks, once, for a lens that has not seen all of its kept moments.
+
+        What ships has the moments that it is to have: for it only the last one counts.
 
         Args:
             soon: writes to the store; default, at once.
@@ -145,18 +148,24 @@ class Annotator:
             return False
         for lens in lenses:
             key = (run.id, run.created, lens)
-            if key not in self._asked and max(self.store.steps(run.id, VIEW + lens), default=-1) < run.step:
+            if key not in self._asked and self._lacks(run, lens):
                 self._asked.add(key)
                 self._asking.add(key)
                 soon(partial(self._ask_to_fill, key))
         if any((run.id, run.created, lens) in self._asking for lens in lenses):
             return True
-        return any(command.run == run.id and command.kind == "fill" for command in self.store.commands())
+        fills = {(command.run, command.value) for command in self.store.commands() if command.kind == "fill"}
+        return any((run.id, lens) in fills for lens in lenses)
+
+    def _lacks(self, run: Run, lens: str) -> bool:
+        if max(self.store.steps(run.id, VIEW + lens), default=-1) < run.step:
+            return True
+        return not run.pinned and bool(lacking(self.store, run, lens))
 
     def _ask_to_fill(self, key: tuple[str, float, str]) -> None:
         run, _, lens = key
         try:
-            self.store.command(run, "fill", lens)
+            ask_to_fill(self.store, run, lens)
         finally:
             self._asking.discard(key)
 

@@ -85,6 +85,8 @@ class Crowd:
 
             def compute() -> Answer:
                 found = tape_answer(self.store, self.annotator, run, lenses, after, context, self.soon)
+                if run.finished and self.annotator.fills(run, lenses, self.soon):
+                    self.watch(run.id, lenses)  # its tape is filled before those for which nobody waits
                 return shared(found, self.store)
 
             return self._answers.get((version, *key), compute)

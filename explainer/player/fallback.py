@@ -36,7 +36,7 @@ def show_without_routes(
     surgery: str = "",
     shown: Any = None,
 ) -> None:
-    """Draw `panels` from the tapes (or at a place of `scan`) in Python, again each second while a run is training.
+    """Draw `panels` from the tapes (or at a place of `scan`) in Python, again each second while a run trains or is looked back at.
 
     Args:
         asked: the step and the selections of the address.
@@ -47,7 +47,7 @@ def show_without_routes(
     """
     from explainer.ui.backend import reels_of, runs_of
 
-    live = any(run.status in ("queued", "running") for run in runs_of([track.run for track in tracks]))
+    live = _moving(tracks)
 
     playing = bool(st.session_state.get(f"{key}:playing"))
 
@@ -72,10 +72,21 @@ def show_without_routes(
         for run in runs:
             if run.message:
                 st.caption(literal(run.message))
-        if live and not any(run.status in ("queued", "running") for run in runs):
+        if live and not _moving(tracks):
             st.rerun()
 
     moment()
+
+
+def _moving(tracks: Sequence[Any]) -> bool:
+    """Whether more moments are to come: a run trains, waits, or is looked back at."""
+    from explainer.ui.backend import annotator, runs_of
+
+    lenses = {track.run: track.lenses for track in tracks}
+    return any(
+        run.status in ("queued", "running") or (run.finished and annotator().fills(run, lenses[run.id]))
+        for run in runs_of([*lenses])
+    )
 
 
 def _steps(reels: Sequence[Reel], tracks: Sequence[Any]) -> list[int]:

@@ -16,6 +16,7 @@ from explainer.limits import limits, spoken
 from explainer.models.pieces import giving_way
 from explainer.runs.claim import Claim, Taken
 from explainer.runs.inputs import NO_PARENT
+from explainer.runs.moments import ask_to_fill, lacking
 from explainer.runs.recorder import Recorder
 from explainer.runs.store import Run, Store
 from explainer.runs.tape import decode, decode_event
@@ -167,6 +168,7 @@ class ActiveRun:
         with self.store.transaction():
             self.recorder.checkpoint()
             self.store.set_status(self.id, "paused")
+            self._look_back()
 
     def end(self, status: str, message: str = "", quick: bool = False) -> None:
         """The last moment goes onto the tape with final numbers, and the run gets its last status.
@@ -181,6 +183,16 @@ class ActiveRun:
             if final:
                 self.store.change(self.id, meta={"final": final, "lowest": self.recorder.lowest()})
             self.store.set_status(self.id, status, message)
+            self._look_back()
+
+    def _look_back(self) -> None:
+        """The lenses that a page waits for will see the kept moments for which there was no time."""
+        run = self.store.run(self.id)
+        if not self.recorder.pace.whole or run is None:
+            return
+        for lens in self.recorder.viewer.awaited:
+            if lacking(self.store, run, lens):
+                ask_to_fill(self.store, self.id, lens)
 
 
 def describe(trainer: Trainer) -> dict[str, object]:

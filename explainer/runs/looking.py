@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,7 +16,8 @@ from explainer.lenses import LENSES
 from explainer.models import SequenceModel
 from explainer.models.pieces import waited
 from explainer.runs.active import make_trainer
-from explainer.runs.marker import Marker, look_mark
+from explainer.runs.marker import Marker, fill_mark, look_mark
+from explainer.runs.moments import lacking, spread
 from explainer.runs.reader import LATEST
 from explainer.runs.shares import LookShare
 from explainer.runs.store import Draft, Look, Run, Store
@@ -28,8 +29,16 @@ from explainer.training import Trainer
 log = logging.getLogger(__name__)
 
 MODELS_KEPT = 3
-FILL_SHARE = 0.25  # of the time, while runs train
-FILLING = "fill"
+FILL_SHARE = 0.10  # of the time, while runs train
+FAILURES = 2  # of a lens on one tape, after which that is not filled any further
+
+
+class Fill(NamedTuple):
+    """A tape that is being filled: each view that is taken is one more step."""
+
+    run: str
+    lens: str
+    views: Iterator[int]
 
 
 class Looker:
@@ -37,6 +46,7 @@ class Looker:
 
     Attributes:
         looks: those that wait.
+        watched: the lenses through which each run is watched now; their tapes are filled first.
 
     Args:
         live: the trainer of a run that this process holds, or None.
@@ -52,11 +62,12 @@ class Looker:
     ) -> None:
         self.store, self.live, self.device = store, live, device
         self.looks: list[Look] = []
+        self.watched: Mapping[str, set[str]] = {}
         self.marker = marker
         self._share = LookShare()
         self._taking: set[int] = set()
         self._read: set[SequenceModel] = set()  # models that are being looked at
-        self._fills: OrderedDict[int, Iterator[int]] = OrderedDict()
+        self._fills: OrderedDict[int, Fill] = OrderedDict()
         self._fill_after = 0.0
         self._kept: OrderedDict[tuple[str, float], Trainer] = OrderedDict()
 
@@ -70,13 +81,13 @@ class Looker:
         """
         if self.looks:
             return self.look_next(busy)
-        start = time.monotonic()
-        if not self._fills or start < self._fill_after:
+        start, before = time.monotonic(), waited()
+        if not self._fills or (busy and start < self._fill_after):
             return False
-        command, views = next(iter(self._fills.items()))
+        command, fill = self._next_fill()
         try:
-            with self._marked(FILLING):
-                next(views)
+            with self._marked(fill_mark(command)):
+                next(fill.views)
         except StopIteration:
             self._filled(command)
         except ValueError as error:
@@ -86,8 +97,14 @@ class Looker:
             log.exception("a tape could not be filled")
             self._filled(command)
         now = time.monotonic()
-        self._fill_after = now + (now - start) * (1 / FILL_SHARE - 1) if busy else now
+        taken = now - start - (waited() - before).wall
+        self._fill_after = now + taken * (1 / FILL_SHARE - 1)
         return True
+
+    def _next_fill(self) -> tuple[int, Fill]:
+        """The oldest that somebody waits for, else the oldest."""
+        fills = list(self._fills.items())
+        return next((each for each in fills if each[1].lens in self.watched.get(each[1].run, ())), fills[0])
 
     def look_next(self, busy: bool) -> bool:
         """Answer the look whose turn it is, unless it is answered already further down on the stack.
@@ -125,7 +142,12 @@ class Looker:
     def queue_fill(self, command: int, run: str, lens: str) -> None:
         """Fill a tape when there is time; the command is settled after the last view."""
         if command not in self._fills:
-            self._fills[command] = self.fill(run, lens)
+            self._fills[command] = Fill(run, lens, self.fill(run, lens))
+
+    @property
+    def fills(self) -> bool:
+        """Whether tapes are to be filled."""
+        return bool(self._fills)
 
     def _filled(self, command: int) -> None:
         del self._fills[command]
@@ -147,7 +169,7 @@ class Looker:
             self.store.refuse(look.id, f"The lens could not look at this moment ({type(error).__name__}: {error}).")
 
     def fill(self, run_id: str, lens: str, most: int | None = None) -> Iterator[int]:
-        """Add a lens's view at every kept moment of a run that lacks it, yielding each step.
+        """Add a lens's view at every kept moment of a run that lacks it (see `moments.lacking`), yielding each step.
 
         Args:
             most: only so many of the kept moments, evenly spread in their order, with the first and the last.
@@ -158,12 +180,21 @@ class Looker:
         run = self.store.run(run_id)
         if run is None:
             return
-        kept = sorted(self.store.steps(run_id, "weights"))
-        if most is not None and len(kept) > most:
-            kept = [kept[round(place * (len(kept) - 1) / (most - 1))] for place in range(most)]
-        seen = set(self.store.steps(run_id, VIEW + lens))
-        for step in (step for step in kept if step not in seen):
-            body = self._body(self._at(run, step), lens, "")
+        missing, failures = lacking(self.store, run, lens), 0
+        if most is not None:
+            wanted = spread(self.store.steps(run_id, "weights"), most)
+            missing = [step for step in missing if step in wanted]
+        for step in missing:
+            try:
+                body = self._body(self._at(run, step), lens, "")
+            except ValueError:
+                raise
+            except Exception:  # it can't cope with this moment, such as the last one of a run that diverged
+                failures += 1
+                if failures == FAILURES:
+                    raise
+                log.exception("lens %s failed on run %s at step %d", lens, run_id, step)
+                continue
             self.store.append(run_id, [Draft(VIEW + lens, step, body)])
             yield step
 

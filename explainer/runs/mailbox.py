@@ -7,10 +7,9 @@ from collections.abc import Iterable
 
 from explainer.runs.database import Database
 from explainer.runs.rows import Command, Look, WorkerState
+from explainer.runs.tape import LARGEST_VIEW
 
 LOOKS_KEPT = 200
-ANSWER_BYTES = 20_000_000
-"""Of one answer. Views of runs within the limits have up to 8 MB, and one head of 1,024 numbers at 1,024 steps has 17."""
 ANSWERS_BYTES = 32_000_000
 """Of a run's answers together."""
 TOO_LARGE = "The answer has {:,.0f} MB, and the store keeps answers up to {:,.0f} MB. Ask for a shorter input, or at a smaller run."
@@ -124,10 +123,10 @@ class Mailbox(Database):
     def answer(self, number: int, step: int, body: bytes) -> None:
         """Finish a look with a record's bytes; `step` is the moment that was looked at.
 
-        An answer of more than `ANSWER_BYTES` is refused; of each run the newest ones within `ANSWERS_BYTES` are kept.
+        An answer of more than `LARGEST_VIEW` is refused; of each run the newest ones within `ANSWERS_BYTES` are kept.
         """
-        if len(body) > ANSWER_BYTES:
-            self.refuse(number, TOO_LARGE.format(len(body) / 1e6, ANSWER_BYTES / 1e6))
+        if len(body) > LARGEST_VIEW:
+            self.refuse(number, TOO_LARGE.format(len(body) / 1e6, LARGEST_VIEW / 1e6))
             return
         with self.transaction() as db:
             db.execute(

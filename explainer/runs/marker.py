@@ -19,7 +19,7 @@ class Marker:
     """The mark in the folder of a store; only the process that has the claim writes.
 
     Attributes:
-        left: what the process before was at when it ended: a run's id, "look <number>", or "" for nothing.
+        left: what the process before was at when it ended: a run's id, "look <number>", "fill <command>", or "" for nothing.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -50,3 +50,8 @@ class Marker:
 def look_mark(number: int) -> str:
     """How a look is named."""
     return f"look {number}"
+
+
+def fill_mark(command: int) -> str:
+    """How the filling of a tape is named."""
+    return f"fill {command}"

@@ -15,6 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
+from explainer.runs.moments import moments_grid
 from explainer.runs.store import Draft, Run, Store
 from explainer.runs.tape import Grid, encode, encode_detail, encode_metrics, event, grid, join_metrics
 from explainer.runs.validating import Validator
@@ -45,7 +46,7 @@ class Recorder:
     ) -> None:
         self.store, self.trainer, self.pace, self.run_id = store, trainer, pace, run.id
         self.rates = dict(run.rates)
-        self.viewer = Viewer(store, run, trainer, pace)
+        self.viewer = Viewer(store, run, trainer, pace, self._kept)
         self.recorded = self._progress_from = run.step
         self.trained = self._earlier = float(run.meta.get("seconds", 0.0))
         self._taken = float(run.meta.get("taken", self._earlier))
@@ -192,7 +193,14 @@ class Recorder:
     def _weight_grid(self) -> Grid:
         """One place is kept for the last moment, and some for the best ones."""
         places = self._weight_places - 1 - min(self.pace.bests, self._weight_places // 4)
-        return Grid.with_at_most(places, self.trainer.config.steps, self.pace.weight_ratio)
+        return moments_grid(self.trainer.config.steps, places, self.pace.weight_ratio)
+
+    @property
+    def _kept(self) -> list[int]:
+        """The steps at which weights will be on the tape, before the last one."""
+        if self.pace.weight_steps:
+            return list(self.pace.weight_steps)
+        return self._weight_grid.before(self.trainer.config.steps)
 
     def _weights_due(self, number: int) -> bool:
         if self.pace.weight_steps:

@@ -38,13 +38,18 @@ Arrays = dict[str, np.ndarray]
 
 QUANTISED = {"attention": ("weights",), "gates": ("gates",)}
 """Arrays of values in [0, 1] that are sent in 256 levels: a quarter of the bytes, off by 1/510 of the largest."""
-WIDE = {"hidden": ("states",), "layers": ("rollout", "last"), "positions": ("kernel",)}
+WIDE = {
+    "hidden": ("states",),
+    "layers": ("rollout", "last"),
+    "positions": ("kernel",),
+    "cell": ("query", "key", "value"),
+}
 """Arrays that a view of more than `WIDE_VIEW` bytes has in 65,535 levels: half of the bytes, off by 1/65,534 of the largest."""
 
 VIEW = "view:"
 
 LARGEST_VIEW = 12_000_000
-"""Bytes of a view that a viewer is sent, at most; a tape from a time without limits may hold larger ones."""
+"""Bytes of a view or an answer that is kept and that a viewer is sent, at most; a tape from a time without limits may hold larger ones."""
 
 
 def encode(arrays: Mapping[str, np.ndarray], text: Mapping[str, str] | None = None) -> bytes:
@@ -187,6 +192,11 @@ class Grid:
         """Points from 0 to `steps`, both included."""
         self._extend(steps + 1)
         return bisect_left(self._points, steps + 1)
+
+    def before(self, step: int) -> list[int]:
+        """The points below `step`."""
+        self._extend(step)
+        return self._points[: bisect_left(self._points, step)]
 
     def _extend(self, step: int) -> None:
         while self._points[-1] < step:

@@ -1,11 +1,11 @@
-"""When a run is looked at while it trains: at steps that grow in proportion, within a share of its time."""
+"""When a run is looked at while it trains: at its kept moments and at steps that grow in proportion, within a share of its time."""
 
 from __future__ import annotations
 
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +16,7 @@ from explainer.lenses import LENSES
 from explainer.limits import limits
 from explainer.models.pieces import waited
 from explainer.runs.memory import large_given_back
+from explainer.runs.moments import RATIO, VIEW_BYTES, VIEWS, moments, spread, view_places
 from explainer.runs.store import Draft, Run, Store
 from explainer.runs.tape import VIEW, Grid, encode_view, event
 from explainer.tasks import Batch
@@ -25,7 +26,6 @@ from explainer.training import Trainer
 log = logging.getLogger(__name__)
 
 FREE_VIEWS = 3  # of a lens that a page waits for: the first moments are looked at at once; what that takes is paid back
-FEWEST_VIEWS = 8  # of each lens, however large they are
 QUICK_SECONDS = 0.1  # a look that takes less is made at the end in any case, and while somebody watches also at once
 KEPT_MB = 30.0  # of memory that a look may take and leave with the process
 WATCHED_WEIGHT = 3.0  # a lens that somebody looks through gets so much more of the time
@@ -47,6 +47,8 @@ class Pace:
         ratio: growth of the steps with views and gradient details.
         weight_ratio: growth of the steps with weights, at least.
         weight_steps: steps with weights, in the place of those that grow; () for these.
+        whole: every moment of the run (`runs.moments`) is to have a view of the lenses that a page waits for. It is looked at as it
+            comes where that lens's share of the whole run will pay for it, and else afterwards, through the kept weights.
     """
 
     share: float = 0.03
@@ -54,16 +56,17 @@ class Pace:
     validation_share: float = 0.05
     gap: float = 0.1
     watched_gap: float = 0.5
-    views: int = 400
-    view_bytes: int = 32_000_000
+    views: int = VIEWS
+    view_bytes: int = VIEW_BYTES
     weight_bytes: int = 32_000_000
     bests: int = 4
     ratio: float = 1.03
-    weight_ratio: float = 1.1
+    weight_ratio: float = RATIO
     weight_steps: tuple[int, ...] = ()
+    whole: bool = True
 
 
-SWEEP_PACE = Pace(gap=math.inf, weight_bytes=0, bests=0, ratio=1.25, weight_ratio=1.25)
+SWEEP_PACE = Pace(whole=False, gap=math.inf, weight_bytes=0, bests=0, ratio=1.25, weight_ratio=1.25)
 """Of a run in a sweep: views and weights of the first and the last moment, few measurements between."""
 
 
@@ -73,18 +76,24 @@ class Sight:
 
     Attributes:
         step: the last moment that it saw, -1 before the first.
-        taken: views on the tape.
+        seen: the steps of the views on the tape.
+        moments: those of the run that it is to see, now or later.
+        places: views that the tape may have of it.
         at: the clock when the last was taken.
         seconds: what the last cost.
+        spent: what all of them cost here.
         credit: seconds that it may spend on the next.
     """
 
     lens: str
     grid: Grid
+    seen: set[int]
+    moments: frozenset[int]
+    places: int
     step: int = -1
-    taken: int = 0
     at: float = 0.0
     seconds: float = 0.0
+    spent: float = 0.0
     credit: float = 0.0
 
 
@@ -96,12 +105,17 @@ class Viewer:
         watched: those through which somebody looks now.
         looked: seconds that looking took here.
         trained: seconds of updates between.
+
+    Args:
+        kept: steps whose weights will be on the tape, so that they can be looked at afterwards.
     """
 
-    def __init__(self, store: Store, run: Run, trainer: Trainer, pace: Pace) -> None:
+    def __init__(self, store: Store, run: Run, trainer: Trainer, pace: Pace, kept: Collection[int] = ()) -> None:
         self.store, self.run, self.trainer, self.pace = store, run.id, trainer, pace
         self.lenses, self.watched = run.lenses, frozenset[str]()
         self.looked = self.trained = 0.0
+        self._from, self._kept = trainer.step, frozenset(kept)
+        self._moments = moments(trainer.config.steps) if pace.whole else ()
         self._sights: dict[str, Sight] = {}
         self._blind: set[str] = set()  # lenses that failed on this run
 
@@ -147,6 +161,11 @@ class Viewer:
             self.trainer.step = now
         return drafts
 
+    @property
+    def awaited(self) -> tuple[str, ...]:
+        """The lenses that suit the run and for which a page waits, that at whose pace it moves first."""
+        return tuple(sight.lens for sight in self._open() if self._awaited(sight))
+
     def _awaited(self, sight: Sight) -> bool:
         """Whether a page waits for what this lens sees."""
         return sight.lens in self.watched or sight.lens in self.lenses[:1]
@@ -166,11 +185,12 @@ class Viewer:
         """The present moment through every lens whose turn it is, after an update that took `seconds`."""
         self.trained += seconds
         sights = list(self._open())
-        each = self._share * seconds / (sum(map(self._weight, sights)) or 1)
+        each = self._share / (sum(map(self._weight, sights)) or 1)
         drafts: list[Draft] = []
         for sight in sights:
-            sight.credit = min(sight.credit + each * self._weight(sight), 2 * sight.seconds)  # no bursts
-            if self._due(sight):
+            share = each * self._weight(sight)
+            sight.credit = min(sight.credit + share * seconds, 2 * sight.seconds)  # no bursts
+            if self._due(sight) or self._ahead(sight, share):
                 drafts += self._take(sight)
         return drafts
 
@@ -181,8 +201,15 @@ class Viewer:
         """The lenses that suit the run, those of the run first."""
         for name in dict.fromkeys((*self.lenses, *sorted(self.watched))):
             if name not in self._sights and name in LENSES and LENSES[name].suits(self.trainer.config):
-                steps = self.store.steps(self.run, VIEW + name)
-                self._sights[name] = Sight(name, Grid(self.pace.ratio), max(steps, default=-1), len(steps))
+                seen = self.store.steps(self.run, VIEW + name)
+                self._sights[name] = Sight(
+                    name,
+                    Grid(self.pace.ratio),
+                    set(seen),
+                    frozenset(self._moments),
+                    self.pace.views,
+                    max(seen, default=-1),
+                )
             if name in self._sights and name not in self._blind:
                 yield self._sights[name]
 
@@ -190,16 +217,37 @@ class Viewer:
         since = time.perf_counter() - sight.at
         if since < self.pace.gap:
             return False
-        if sight.taken < FREE_VIEWS and self._free(sight):
+        if len(sight.seen) < FREE_VIEWS and self._free(sight):
             return True
         if sight.credit < sight.seconds:
             return False
         step, steps = self.trainer.step, self.trainer.config.steps
+        free = sight.places - len(sight.seen) - self._awaiting(sight)
         if step >= sight.grid.next(sight.step):
-            return sight.taken < self.pace.views
+            return free > 0
         # Watched moments in between use the places that the log-spaced ones will not need.
         coming = sight.grid.count(steps) - sight.grid.count(step)
-        return sight.lens in self.watched and since >= self.pace.watched_gap and sight.taken + coming < self.pace.views
+        return sight.lens in self.watched and since >= self.pace.watched_gap and coming < free
+
+    def _awaiting(self, sight: Sight) -> int:
+        """How many other moments of the run this lens is still to see, now or afterwards, if a page waits for it."""
+        if not self._awaited(sight):
+            return 0
+        now = self.trainer.step
+        return sum(moment > now or (moment < now and moment in self._kept) for moment in sight.moments - sight.seen)
+
+    def _ahead(self, sight: Sight, share: float) -> bool:
+        """Whether to look at a moment of the run before the time for it has passed, since the whole run will pay for all of them.
+
+        Args:
+            share: of the run's time, for this lens.
+        """
+        step, steps = self.trainer.step, self.trainer.config.steps
+        if step not in sight.moments or not self._awaited(sight) or len(sight.seen) >= sight.places:
+            return False
+        whole = self.trained * (steps - self._from) / (step - self._from)
+        coming = sum(moment >= step for moment in sight.moments)
+        return sight.spent + coming * sight.seconds <= share * whole
 
     def _take(self, sight: Sight) -> list[Draft]:
         step, lens = self.trainer.step, LENSES[sight.lens]
@@ -215,12 +263,20 @@ class Viewer:
         sight.at = time.perf_counter()
         sight.seconds = sight.at - start - (waited() - before).wall
         self.looked += sight.seconds
+        sight.spent += sight.seconds
         sight.credit -= sight.seconds
-        sight.step, sight.taken = step, sight.taken + 1
-        places = min(self.pace.views, max(FEWEST_VIEWS, self.pace.view_bytes // len(body)))
-        if sight.grid.count(self.trainer.config.steps) > places:
-            sight.grid = Grid.with_at_most(places, self.trainer.config.steps, self.pace.ratio)
+        sight.step = step
+        sight.seen.add(step)
+        self._make_fit(sight, len(body))
         return [Draft(VIEW + lens.name, step, body)]
+
+    def _make_fit(self, sight: Sight, size: int) -> None:
+        """Plan no more views, of `size` bytes each, than the tape has places for."""
+        sight.places = view_places(size, self.pace.views, self.pace.view_bytes)
+        if sight.grid.count(self.trainer.config.steps) > sight.places:
+            sight.grid = Grid.with_at_most(sight.places, self.trainer.config.steps, self.pace.ratio)
+        if len(sight.moments) > sight.places:
+            sight.moments = frozenset(spread(self._moments, sight.places))
 
     @cached_property
     def _batch(self) -> Batch:

@@ -21,7 +21,7 @@ from explainer.models.pieces import Abandoned, Time, giving_way, waited
 from explainer.runs.active import ActiveRun, sentence
 from explainer.runs.looking import Looker
 from explainer.runs.mailbox import LOOKS_KEPT
-from explainer.runs.marker import Marker, look_mark
+from explainer.runs.marker import Marker, fill_mark, look_mark
 from explainer.runs.store import Command, Run, Store, StoreError
 from explainer.runs.turns import next_up
 from explainer.runs.views import SWEEP_PACE, Pace
@@ -262,8 +262,10 @@ class Workshop:
         self._obey_all()
         self._start_queued()
         self._looker.looks = self.store.waiting_looks()
+        watched = self.store.watched() if self.active or self._looker.fills else {}
+        self._looker.watched = watched
         if self.active:
-            wanted, watched = self.store.wanted(), self.store.watched()
+            wanted = self.store.wanted()
             for run in list(self.active.values()):
                 if run.id in wanted:
                     run.recorder.viewer.lenses = wanted[run.id]
@@ -326,6 +328,9 @@ class Workshop:
         for look in self.store.waiting_looks(LOOKS_KEPT):
             if look_mark(look.id) == guilty:
                 self.store.refuse(look.id, KILLED)
+        for command in self.store.commands():
+            if fill_mark(command.id) == guilty:
+                self._fill_died(command)
         for row in reversed(self.store.runs("running")):
             row = replace(row, attempts=row.attempts + (row.id == guilty))
             self.store.change(row.id, attempts=row.attempts)
@@ -336,6 +341,15 @@ class Workshop:
                 self.store.set_status(row.id, "queued")
             else:
                 self._take_up(row)
+
+    def _fill_died(self, command: Command) -> None:
+        """Fill a tape again from where it was, unless that keeps killing workers."""
+        run = self.store.run(command.run)
+        times = 1 + int(run.meta.get("killed_filling", 0)) if run is not None else MOST_ATTEMPTS
+        if run is not None:
+            self.store.change(run.id, meta={"killed_filling": times})
+        if times >= MOST_ATTEMPTS:
+            self.store.settle(command.id)
 
     def _start_queued(self) -> None:
         places = int(self.limits.active)

@@ -22,7 +22,7 @@ class Options:
     """How to read a table.
 
     Attributes:
-        encoding: one that Python knows.
+        encoding: a name in `data.ENCODINGS`, in any spelling.
         separator: a key of `SEPARATORS`.
         decimal: a key of `DECIMALS`.
         thousands: a key of `THOUSANDS`.

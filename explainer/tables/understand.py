@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from explainer.data.decoding import decode
 from explainer.tables.columns import UNLIKELY, Content, choose, content_of
-from explainer.tables.decoding import decode
 from explainer.tables.gaps import MOST_FILLED, fill
 from explainer.tables.layout import Layout, Row, find_layout
 from explainer.tables.numbers import Marks, choose_marks, doubt, is_missing, votes
@@ -37,7 +37,7 @@ def understand(content: bytes, options: Options | None = None) -> Understanding:
         ValueError: it is no table with a column of numbers.
     """
     options = options or Options()
-    text, encoding = decode(content, options.encoding)
+    text, encoding = decode(content, options.encoding, table=True)
     layout = find_layout(text, options)
     marks, contents, doubt_of_marks = _contents(layout, options)
     clock = _clock(contents, layout, options)

@@ -74,7 +74,7 @@ class FlipFlop(Task):
     def example(self) -> str:
         batch = self.batch(0, size=1)
         shown = self.axis(batch)[:6]
-        return f"After the pulses {' '.join(shown)} the bits are {self.target_axis(batch)[5]}."
+        return f"After the pulses {' '.join(shown)} the bits are {self.target_axis(batch)[len(shown) - 1]}."
 
     def axis(self, batch: Batch, row: int = 0) -> list[str]:
         """The pulses of each step in the notation of `read`."""

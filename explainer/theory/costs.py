@@ -16,7 +16,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
-from explainer.theory.look_sizes import LookSize
+from explainer.theory.look_sizes import FORECAST_WINDOWS, LookSize
 from explainer.theory.sizes import BYTES, GATES, Architecture, flops_per_step, parameter_count
 
 Work = dict[str, float]
@@ -211,7 +211,6 @@ def memory_bytes(config: Trained, inputs: int, outputs: int, look: float = 0.0) 
 # -- reading validation data ----------------------------------------------------------------------
 
 FINAL_BATCHES = 8
-FORECAST_WINDOWS = 60
 GAPS = 24
 SEQUENCES, MOST_BATCHES, STEPS_A_BATCH = (32, 64), 4, 150
 
@@ -256,24 +255,37 @@ RUN_SECONDS = 0.03
 LOOK_SHARE = 0.03
 LOOKS_AT_ONCE = 4
 """Of the lens that a page moves by: the moment before the first update, and the first ones; the last. Others: first and last."""
-LOOK_BYTES_A_SECOND, LEAST_LOOK, LOOK_STEP = 3e8, 3e-3, 5e-5
-"""A look makes so much of what it holds at its peak; an unrolled layer takes the last for each time step."""
 RECORDED = 1.15
 """Times an update's own time, with its row and the gradient norms of each parameter at growing steps."""
 VIEWS, FEWEST_VIEWS, TAPE_BYTES = 400, 8, 32_000_000
 ROW_BYTES = 40
+MOMENTS, LONG, A_TENFOLD = 51, 300, 23.5
+"""Kept moments of a run of so many steps, and how many more ten times as many steps have (see `runs.moments`)."""
 
 
-def looking_seconds(config: Trained, updates: float, looks: Sequence[LookSize]) -> float:
-    """Time that lenses take: a share of the updates' (`runs.views.Pace`), and what is looked at in any case.
+def kept_moments(steps: int) -> int:
+    """About how many moments of a run are kept where its weights are small."""
+    return min(steps + 1, MOMENTS + round(A_TENFOLD * math.log10(max(1.0, steps / LONG))))
+
+
+def looking_seconds(
+    config: Trained, updates: float, looks: Sequence[LookSize], each: Sequence[float], weights: int = 0
+) -> float:
+    """Time that lenses take: a share of the updates' (`runs.views.Pace`), what is looked at in any case, and afterwards.
 
     Args:
         updates: their seconds.
         looks: the lenses' sizes, that of the page's own lens first.
+        each: seconds of a look through each (`theory.look_costs`).
+        weights: bytes of the network's; with these, the page's own lens sees all kept moments for which its share was too small.
     """
-    steps = 0 if config.model == "transformer" else config.layers * config.total_length
-    each = [LEAST_LOOK + LOOK_STEP * steps + size.peak / LOOK_BYTES_A_SECOND for size in looks]
-    return LOOK_SHARE * updates * bool(looks) + sum(2 * one for one in each) + sum(each[:1]) * (LOOKS_AT_ONCE - 2)
+    seconds = LOOK_SHARE * updates * bool(looks) + 2 * sum(each) + sum(each[:1]) * (LOOKS_AT_ONCE - 2)
+    if not looks or not weights:
+        return seconds
+    kept = min(
+        kept_moments(config.steps), max(2, TAPE_BYTES // weights), max(FEWEST_VIEWS, TAPE_BYTES // looks[0].view)
+    )
+    return seconds + max(0.0, (kept - LOOKS_AT_ONCE) * each[0] - LOOK_SHARE * updates / len(looks))
 
 
 def tape_bytes(config: Trained, inputs: int, outputs: int, views: Sequence[int]) -> float:

@@ -26,6 +26,8 @@ SEARCHED_NUMBERS = 2**23
 """Numbers of the states of a text that is searched, at once: 32 MB."""
 WIDE_VIEW = 2**22
 """Bytes of a view above which its large arrays are kept in steps of 1/32767 of their largest value: two bytes each."""
+FORECAST_WINDOWS = 60
+"""Windows of a series in a batch of validation, whatever the batch of training."""
 LABEL = 8  # bytes of a label in a view, with its quotes and comma
 
 
@@ -102,13 +104,13 @@ class Sizes:
     """A configuration's numbers by their letters, and what passes through its model take.
 
     Attributes:
-        B, T, D, L, H, V: sequences of the batch, steps, width, layers or blocks, heads, outputs.
+        B, T, D, L, H, V: sequences of the batch that is looked at, steps, width, layers or blocks, heads, outputs.
     """
 
     def __init__(self, config: Looked, inputs: int, outputs: int) -> None:
         self.config, self.inputs, self.V = config, inputs, outputs
         self.B, self.T, self.D, self.L, self.H = (
-            config.batch,
+            FORECAST_WINDOWS if config.task == "forecast" else config.batch,
             config.total_length,
             config.width,
             config.layers,
@@ -131,9 +133,18 @@ class Sizes:
 
     def forward_rows(self, passes: int) -> int:
         """Sequences that surgery takes for so many forward passes (see `lenses.surgery.affordable`)."""
-        forward = flops_per_step(self.config, self.inputs, self.V) / 3 / self.B
-        rows = 1.5e9 // (forward * passes)
+        rows = 1.5e9 // (self.forward * passes)
         return int(min(512, max(2, rows, min(8, 4 * rows))))
+
+    @property
+    def forward(self) -> float:
+        """Floating-point operations of a forward pass of one sequence."""
+        return flops_per_step(self.config, self.inputs, self.V) / 3 / self.config.batch
+
+    def flops_a_token(self, T: int) -> float:
+        """Floating-point operations of a forward pass, for each token of a sequence of T."""
+        longer = 4 * (T - self.T) * self.D * self.L if self.attends else 0
+        return self.forward / self.T + longer
 
     def kept(self, sequences: int, numbers: int) -> int:
         """Bytes of so many numbers a step."""
@@ -194,9 +205,9 @@ def _gates_view(z: Sizes) -> int:
     return z.L * kinds * z.T * z.D + BYTES * z.T * z.D + 40 * z.D + _labels(z)
 
 
-def _losses_followed(z: Sizes) -> int:
+def losses_followed(z: Sizes) -> int:
     """Losses that the microscope follows (see `lenses.microscope`)."""
-    backward = flops_per_step(z.config, z.inputs, z.V) / z.B * 2 / 3
+    backward = 2 * z.forward
     most = int(min(128, max(8, 2e10 // backward)))
     return len(range(0, z.T, -(-z.T // most)))
 
@@ -206,7 +217,7 @@ def _ways(z: Sizes) -> int:
 
 
 def _microscope_view(z: Sizes) -> int:
-    P, gates = _losses_followed(z), {"lstm": 4, "gru": 3}.get(z.config.model, 0)
+    P, gates = losses_followed(z), {"lstm": 4, "gru": 3}.get(z.config.model, 0)
     return BYTES * max(1, z.L) * (_ways(z) * P * P + gates * P) + 13 * P
 
 
@@ -229,12 +240,14 @@ def _positions_view(z: Sizes) -> int:
 
 def _cell_view(z: Sizes) -> int:
     heads = z.L * z.H if maps_fit(z.config, z.T) else 1
-    return BYTES * heads * z.T * (z.T + 3 * z.D // z.H) + 8 * z.T + _labels(z)
+    parts = BYTES * heads * z.T * 3 * (z.D // z.H)
+    return _wide(BYTES * heads * z.T**2 + parts + 8 * z.T, parts) + _labels(z)
 
 
-def _sites(z: Sizes) -> int:
-    """Units or heads that surgery switches off in turn, at most."""
-    return min(192, z.L * (z.H if z.config.model == "transformer" else z.D))
+def sites_followed(z: Sizes) -> int:
+    """Units or heads that surgery switches off in turn (see `lenses.surgery.sites_followed`)."""
+    every = z.L * (z.H if z.config.model == "transformer" else z.D)
+    return int(min(192, every, max(12, 1e11 // z.forward)))
 
 
 _VIEWS: Mapping[str, Callable[[Sizes], int]] = {
@@ -252,7 +265,7 @@ _VIEWS: Mapping[str, Callable[[Sizes], int]] = {
     "layers": _layers_view,
     "reach": lambda z: BYTES * z.T,
     "beyond": lambda z: 1_600,
-    "surgery": lambda z: 16 * _sites(z) + 21 * z.T + _labels(z, 4),
+    "surgery": lambda z: 16 * sites_followed(z) + 21 * z.T + _labels(z, 4),
 }
 
 
@@ -284,7 +297,7 @@ def _surgery_peak(z: Sizes) -> int:
     copies = BYTES * 2**23 if z.recurrent else 2 * BYTES * 2**23  # passes without each unit or head
     return max(
         z.passing(z.forward_rows(4)),
-        min(copies, z.passing(_sites(z) * min(128, z.forward_rows(_sites(z) + 1)))),
+        min(copies, z.passing(sites_followed(z) * min(128, z.forward_rows(sites_followed(z) + 1)))),
         z.passing(2),
     )
 
@@ -300,7 +313,7 @@ _PEAKS: Mapping[str, Callable[[Sizes], int]] = {
     "attention": _attention_peak,
     "positions": lambda z: (z.passing(z.rows(z.B)) if z.attends else 0) + 2 * z.held_maps(z.rows(z.B)) + 20 * z.T**2,
     "gates": _gates_peak,
-    "microscope": lambda z: z.backward(max(1, min(_losses_followed(z), NUMBERS // backward_numbers(z.config, z.T)))),
+    "microscope": lambda z: z.backward(max(1, min(losses_followed(z), NUMBERS // backward_numbers(z.config, z.T)))),
     "jacobian": _jacobian_peak,
     "fixed_points": lambda z: (
         8 * 6 * max(128, min(1024, 2**14 // state_size(z.config.model, z.D))) * state_size(z.config.model, z.D) ** 2

@@ -104,6 +104,18 @@ VARIABLES: Mapping[str, Mapping[str, Variable]] = {
 """Of each task, what is worth looking for; of the flip-flop also its bits."""
 
 
+CALLED: Mapping[str, str] = {
+    "markers seen": "starred numbers so far",
+    "numbers since a marker": "numbers since a star",
+    "position": "place in the sequence",
+}
+
+
+def called(name: str) -> str:
+    """What a page calls a variable: records have kept its first name."""
+    return CALLED.get(name, name)
+
+
 def variables(task: str, bits: int) -> Mapping[str, Variable]:
     """What is worth looking for in a network that learns `task`, by name; `bits` are those that a flip-flop holds."""
     own = {f"bit {number}": bit(number) for number in range(1, bits + 1)} if task == "flipflop" else {}

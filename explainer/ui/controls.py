@@ -10,6 +10,7 @@ import streamlit as st
 
 from explainer.config import KNOBS, RunConfig
 from explainer.figures.theme import ENCODING_NAMES, FAMILY_NAMES
+from explainer.ui.task_words import help_of, label_of
 
 LABELS: Mapping[str, str] = {
     "task": "Task",
@@ -94,25 +95,26 @@ def fill_controls(page: str, config: RunConfig, force: bool = False) -> None:
 def control(page: str, name: str, *, choices: Sequence[str] | None = None, label: str | None = None) -> Any:
     """The widget of one field, of a kind that fits it; its value is in the session under the page's key."""
     knob, key = KNOBS[name], state_key(page, name)
-    label, rule = label or LABELS[name], knob.metadata
+    task = st.session_state.get(state_key(page, "task"), "")
+    label, rule, meaning = label or label_of(name, LABELS[name], task), knob.metadata, help_of(name, task)
     value = st.session_state[key]
     if rule["choices"]:
         options = list(choices or rule["choices"])
         if value not in options:
             st.session_state[key] = options[0]
         return st.selectbox(
-            label, options, key=key, format_func=lambda each: CHOICE_NAMES.get(each, each), help=rule["meaning"]
+            label, options, key=key, format_func=lambda each: CHOICE_NAMES.get(each, each), help=meaning
         )
     if isinstance(knob.default, bool):
-        return st.toggle(label, key=key, help=rule["meaning"])
+        return st.toggle(label, key=key, help=meaning)
     if name in STOPS:
         stops = sorted({*STOPS[name], value})
-        return st.select_slider(label, stops, key=key, format_func=lambda each: f"{each:g}", help=rule["meaning"])
+        return st.select_slider(label, stops, key=key, format_func=lambda each: f"{each:g}", help=meaning)
     if isinstance(knob.default, int):
         low, high = int(rule["low"]), int(rule["high"])
-        return st.number_input(label, low, high, key=key, step=1, help=rule["meaning"])
+        return st.number_input(label, low, high, key=key, step=1, help=meaning)
     low = rule["low"] if rule["low"] is not None else rule["above"]
-    return st.number_input(label, float(low), float(rule["high"]), key=key, format="%g", step=0.1, help=rule["meaning"])
+    return st.number_input(label, float(low), float(rule["high"]), key=key, format="%g", step=0.1, help=meaning)
 
 
 def chosen(page: str, base: RunConfig) -> RunConfig:

@@ -32,7 +32,7 @@ KINDS = {
     "written": "Several, in words",
 }
 HELP = (
-    "A unit or a gate is held at one number, a head is switched off, positions are shuffled; or the network goes on with "
+    "A unit or a gate is set to one number at every step, a head is switched off, positions are shuffled; or the network goes on with "
     "what it would remember after another input."
 )
 state = st.session_state
@@ -189,14 +189,14 @@ def _operation(kind: str, config: RunConfig) -> Operation:
         gate = st.selectbox("Gate", gates, key=f"{KEY}.gate")
     state.setdefault(f"{KEY}.opened", 1.0)
     with st.container(width=180):
-        value = st.slider("Held at", 0.0, 1.0, step=0.05, key=f"{KEY}.opened", help="0: closed, 1: open")
+        value = st.slider("Set to", 0.0, 1.0, step=0.05, key=f"{KEY}.opened", help="0: closed, 1: open")
     return Gate(layer, gate, value)
 
 
 def _held() -> float:
     state.setdefault(f"{KEY}.held", 0.0)
     with st.container(width=130):
-        return float(st.number_input("Held at", -1e6, 1e6, step=0.1, format="%g", key=f"{KEY}.held"))
+        return float(st.number_input("Set to", -1e6, 1e6, step=0.1, format="%g", key=f"{KEY}.held"))
 
 
 def _number(title: str, name: str, low: int, high: int, start: int = 0) -> int:

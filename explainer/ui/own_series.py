@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 from streamlit import config
 
-from explainer.data import Series
+from explainer.data import ENCODINGS, Series
 from explainer.figures.own_series import own_series_figure
 from explainer.tables import DECIMALS, LEFT_OUT, LONGEST_GAP, ORDERS, SEPARATORS, THOUSANDS, Options, Understanding
 from explainer.tables.process import most_bytes, read_table
@@ -18,7 +18,6 @@ from explainer.ui.words import literal
 
 Use = Callable[[str, Callable[[], Series], str, str], None]
 """Takes a page, what gives the series, the file's name and the options by which it is read; keeps it, or the sentence of its refusal."""
-ENCODINGS = ("utf-8", "utf-16", "cp1252", "gb18030", "mac-roman")
 _CHOICES: dict[str, tuple[str, tuple[str, ...]]] = {
     "separator": ("Between the cells", tuple(SEPARATORS)),
     "decimal": ("Decimal mark", tuple(DECIMALS)),
@@ -26,7 +25,7 @@ _CHOICES: dict[str, tuple[str, tuple[str, ...]]] = {
     "header": ("Line of names", ("yes", "no")),
     "order": ("First in the file", ORDERS),
     "left_out": ("Times without a row", LEFT_OUT),
-    "encoding": ("Encoding", ENCODINGS),
+    "encoding": ("Encoding", tuple(ENCODINGS)),
 }
 _WORDS = {
     "blanks": "blanks",

@@ -23,10 +23,11 @@ from explainer.runs.rows import StoredSweep
 from explainer.runs.sweep_file import load_outcomes, shipped
 from explainer.sweep import Sweep, values_from_text
 from explainer.ui.backend import client, owner, store, sweep_of, viewer
-from explainer.ui.controls import CHOICE_NAMES, chosen, control, control_width, fill_controls, more_controls
+from explainer.ui.controls import CHOICE_NAMES, chosen, control, control_width, fill_controls, more_controls, state_key
 from explainer.ui.notices import in_sentences
 from explainer.ui.places import ENTERED
 from explainer.ui.shown import setting
+from explainer.ui.task_words import label_of
 from explainer.ui.tickets import ticket_used
 from explainer.ui.words import literal
 
@@ -393,7 +394,8 @@ def _values(page: SweepPage, each: Listed) -> tuple[Any, ...]:
         if widget not in state:
             state[widget] = ", ".join(map(str, kept))
         with st.container(width=190):
-            text = st.text_input(each.label, key=widget, help="Between commas; one run for each")
+            label = label_of(each.field, each.label, str(state.get(state_key(page.key, "task"), "")))
+            text = st.text_input(label, key=widget, help="Between commas; one run for each")
         values = values_from_text(each.field, text)
     state[_place(page, each)] = values
     return values

@@ -17,6 +17,7 @@ from explainer.ui.words import literal
 
 AXES = ("networks", "lengths", "seeds", "encodings")
 """In an address, what a page with several networks goes through."""
+OF_THEIR_OWN = "Each opens the page on a run of its own, whatever is shown above: the one that the page opens with, changed as the question says."
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ def words_below(
                 st.code(source_of(path, name), language="python")
     if tabs[3].open:
         with tabs[3]:
+            st.caption(OF_THEIR_OWN)
             for number, experiment in enumerate(experiments):
                 st.markdown(f"**{number + 1}.** {experiment.question}")
                 with st.container(horizontal=True, vertical_alignment="center"):

@@ -367,7 +367,7 @@ def test_heads_answer_an_own_sequence_at_every_kept_moment_as_dots(app: str, vis
     box.fill("1 2")
     box.press("Enter")
     page.get_by_role("combobox", name="Score").select_option("0")
-    expect(caption).to_contain_text("no prefix-matching score, for nothing comes twice here")
+    expect(caption).to_contain_text("no induction score, for nothing comes twice here")
     box.fill("")
     box.press("Enter")
     expect(caption).not_to_contain_text("own")

@@ -1,0 +1,93 @@
+"""What a look costs, known before: the sequences and passes that it counts against those that lenses take, and its prices' shape."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from explainer.config import RunConfig
+from explainer.lenses import LENSES, beyond, biography, chance, fixed_points, gates, lens, microscope, pattern, surgery
+from explainer.records import RECORDS
+from explainer.runs.inputs import training_inputs
+from explainer.runs.views import view_batch
+from explainer.tasks import make_task
+from explainer.theory import look_costs, probes
+from explainer.theory.look_costs import LOOK_PRICES, look_seconds, look_work
+from explainer.theory.look_sizes import Sizes, losses_followed, sites_followed
+from explainer.training import Trainer
+
+GRU = RunConfig(task="adding", model="gru", length=23, width=13, batch=7)
+TRANSFORMER = RunConfig(
+    task="repeat", symbols=11, model="transformer", layers=3, heads=2, width=26, length=29, batch=17
+)
+WIDE = replace(TRANSFORMER, length=331, width=508, layers=5, batch=41)
+CONFIGS = [
+    GRU,
+    TRANSFORMER,
+    WIDE,
+    replace(GRU, model="lstm", width=307, layers=2),
+    RunConfig(task="forecast", width=19, batch=3),
+]
+
+
+def sizes_of(config: RunConfig) -> Sizes:
+    return Sizes(config, *training_inputs(config))
+
+
+def test_what_lenses_take_is_what_is_counted() -> None:
+    assert look_costs.SECOND == biography.FLOPS == microscope.FLOPS == beyond.FLOPS / 1.5
+    assert look_costs.SHUFFLED == chance.SHUFFLED
+    assert look_costs.SEARCHED == pattern.SEARCHED
+    assert (look_costs.TRACKED, look_costs.FEWEST_TRACKED, look_costs.MOST_TRACKED) == (
+        gates.POSITIONS,
+        gates.LEAST_SEQUENCES,
+        gates.MOST_SEQUENCES,
+    )
+    assert look_costs.COMPONENTS == probes.MOST_COMPONENTS
+    assert (look_costs.STARTS, look_costs.FEWEST_STARTS, look_costs.START_NUMBERS) == (
+        fixed_points.STARTS,
+        fixed_points.FEWEST_STARTS,
+        fixed_points.START_NUMBERS,
+    )
+    assert 1e11 == surgery.MOST_FLOPS / 2
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_sequences_and_sites_are_those_that_the_lenses_follow(config: RunConfig) -> None:
+    task, z = make_task(config), sizes_of(config)
+    batch = task.batch(0, split="validation")
+    assert z.B == len(batch.x)
+    assert losses_followed(z) == len(microscope.evenly(z.T, microscope.losses_followed(task, z.T)))
+    every = len(surgery.knock_outs(config))
+    assert sites_followed(z) == min(every, surgery.sites_followed(task, batch))
+    assert z.rows(z.B) == lens.affordable_rows(config, z.T, most=z.B)
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_every_lens_has_prices_for_the_work_of_its_looks(name: str) -> None:
+    suiting = [
+        config
+        for config in (*CONFIGS, replace(TRANSFORMER, task="text"), RunConfig(task="text", model="gru"))
+        if LENSES[name].suits(config)
+    ]
+    assert suiting
+    kinds = set[str]()
+    for config in suiting:
+        inputs, outputs = training_inputs(config)
+        work = look_work(config, name, inputs, outputs)
+        assert all(amount >= 0 for amount in work.values()), (work, config)
+        assert look_seconds(config, name, inputs, outputs) == pytest.approx(
+            sum(LOOK_PRICES[name].get(kind, 0.0) * amount for kind, amount in work.items())
+        )
+        assert look_seconds(config, name, inputs, outputs) > 0
+        kinds |= work.keys()
+    assert LOOK_PRICES[name].keys() <= kinds
+    assert all(price > 0 for price in LOOK_PRICES[name].values())
+
+
+def test_a_forecast_is_looked_at_in_all_its_validation_windows_whatever_the_batch() -> None:
+    config = RunConfig(task="forecast", model="transformer", heads=2, width=26, batch=3)
+    assert len(view_batch(Trainer(config)).x) == sizes_of(config).B == 60
+    one, other = (look_work(replace(config, batch=batch), "biography", 1, 1)["maps"] for batch in (3, 59))
+    assert one == other
