@@ -87,6 +87,14 @@ def make_parser() -> Parser:
     train.add_argument(
         "--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="any setting of the list below"
     )
+    train.add_argument(
+        "--lr-at",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="STEP=RATE",
+        help="the learning rate from after that many updates on, such as 120=0.003",
+    )
     data = train.add_mutually_exclusive_group()
     data.add_argument("--text", type=Path, metavar="FILE", help="a text to learn from, with the task text")
     data.add_argument("--csv", type=Path, metavar="FILE", help="a series to learn from, with the task forecast")
@@ -186,10 +194,12 @@ def _train(options: argparse.Namespace) -> int:
         encoding=options.encoding if options.csv is None else None,
     )
     from explainer.headless.train import train_run
+    from explainer.runs.rates import rates_from_text
 
+    rates = rates_from_text(options.lr_at)
     file = options.text or options.csv
     how = _table_options(options).words() if table else ["--encoding", options.encoding] if options.encoding else []
-    return train_run(config, data, options.store, name=file.name if file else "", how=shlex.join(how))
+    return train_run(config, data, options.store, name=file.name if file else "", how=shlex.join(how), rates=rates)
 
 
 def _table(options: argparse.Namespace) -> Understanding | None:

@@ -21,7 +21,16 @@ from explainer.ui.backend import client, runs_of
 from explainer.ui.lesson import theme
 from explainer.ui.run_table import data_name, title
 from explainer.ui.sharing import says_whose, share_control
-from explainer.ui.sweeping import Listed, SweepPage, board, name_of, open_sweep, outcomes_shown, sweep_transport
+from explainer.ui.sweeping import (
+    Listed,
+    SweepPage,
+    board,
+    name_of,
+    open_sweep,
+    outcomes_shown,
+    shown_of,
+    sweep_transport,
+)
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.words import literal
 
@@ -159,7 +168,7 @@ def draw(outcomes: Sequence[Outcome]) -> None:
     if not runs:
         st.info("Nothing is recorded yet. Press Train.")
         return
-    play(page_panels(runs, theme()), key="extrapolation", link=True)
+    play(page_panels(runs, theme()), key="extrapolation", link=True, shown=shown_of(page))
 
 
 @st.fragment

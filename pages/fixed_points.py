@@ -99,7 +99,7 @@ EXPERIMENTS = (
         "others are about to appear, and at step 70 all 27. From then on they only move apart, and the outputs there go to ±1.",
     ),
     Experiment(
-        "Let a network hold two bits (press Train). How many points will there be?",
+        "Let a network hold two bits. How many points will there be?",
         {"bits": "2"},
         "Nine: 4 stable ones at the corners of a square, a saddle on each of its 4 sides, and one point with two ways out in the "
         "middle. Each bit can be +, − or undecided, so it is 3² = 9, as it is 3³ = 27 for three bits. LSTM and tanh RNN came out the same.",

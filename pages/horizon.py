@@ -14,7 +14,16 @@ from explainer.theory.baselines import ADDING_TOLERANCE, RECALLED, adding_consta
 from explainer.theory.memory import memory_lag
 from explainer.ui.asking import ask_all, common_examples, own_input, refusals, what_differs
 from explainer.ui.lesson import theme
-from explainer.ui.sweeping import Listed, SweepPage, board, name_of, open_sweep, outcomes_shown, sweep_transport
+from explainer.ui.sweeping import (
+    Listed,
+    SweepPage,
+    board,
+    name_of,
+    open_sweep,
+    outcomes_shown,
+    shown_of,
+    sweep_transport,
+)
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import words_of
 
@@ -211,7 +220,12 @@ def draw(outcomes: Sequence[Outcome]) -> None:
             adding_constant_within(ADDING_TOLERANCE),
             "guessing the mean sum",
         )
-    play(page_panels(memories(outcomes, score), theme(), axis, baseline, name), key="horizon", link=True)
+    play(
+        page_panels(memories(outcomes, score), theme(), axis, baseline, name),
+        key="horizon",
+        link=True,
+        shown=shown_of(page),
+    )
 
 
 open_sweep(

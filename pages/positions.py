@@ -203,7 +203,7 @@ EXPERIMENTS = (
         "and comes back in part (to 0.32 at an offset of 101). With 10,000 it stays above 0.1 and falls far more slowly.",
     ),
     Experiment(
-        "Let the Transformer copy ten symbols after a delay of 12 (press Train). Which positions become alike now?",
+        "Let the Transformer copy ten symbols after a delay of 12. Which positions become alike now?",
         {
             "encoding": "Learned",
             "task": "copy",
@@ -343,7 +343,7 @@ encoding = st.segmented_control(
     bind="query-params",
     label_visibility="collapsed",
 )
-config = None
+shown = None
 if encoding == "sinusoidal":
     sinusoidal_view()
 elif encoding == "rotary":
@@ -353,7 +353,8 @@ elif encoding == "alibi":
 else:
     runs = transport(lesson, lambda config: [replace(config, model="transformer")])
     if runs:
-        config = runs[0].config
+        shown = runs[0]
+        config = shown.config
         play(
             positions.panels(subject(config, runs[0].meta), theme()),
             tracks(lesson, runs),
@@ -371,5 +372,5 @@ words_below(
     math=MATH[encoding],
     code=CODE[encoding],
     experiments=EXPERIMENTS,
-    again=config,
+    again=shown,
 )

@@ -152,16 +152,30 @@ def _actions(chosen: list[Run]) -> None:
         share_control("runs", chosen)
         if any(each.status in ACTIVE and each.owner == owner() for each in chosen):
             st.button("Stop", icon=":material/stop:", on_click=_stop, args=(chosen,))
-        with st.popover("Delete", icon=":material/delete:", key="runs-delete"):
-            names = [label(each) if each.unreadable else title(each.config, data_name(each)) for each in chosen]
-            st.markdown(literal(f"Delete {'; '.join(names)}?"))
-            st.caption("The tape is gone for good. The same configuration can be trained again.")
-            if any(is_private(each) and each.owner == owner() for each in chosen):
-                st.caption("Data of yours goes with the last of your runs on it.")
-            st.button("Delete for good", type="primary", on_click=_delete, args=(chosen,), key="runs-delete-now")
+        if deleted := [each for each in chosen if client().deletes(each, owner())]:
+            _offer_to_delete(deleted, len(chosen) - len(deleted))
     says_whose(chosen)
     for sentence in state.pop("runs:trouble", []):
         st.error(literal(sentence), icon=":material/error:")
+
+
+def _offer_to_delete(runs: list[Run], others: int) -> None:
+    """A popover for those of the chosen runs that are the viewer's to delete.
+
+    Args:
+        others: how many of the chosen ones are not.
+    """
+    with st.popover("Delete", icon=":material/delete:", key="runs-delete"):
+        names = [label(each) if each.unreadable else title(each.config, data_name(each)) for each in runs]
+        st.markdown(literal(f"Delete {'; '.join(names)}?"))
+        st.caption("The tape is gone for good. The same configuration can be trained again.")
+        if others:
+            st.caption(
+                "Of those chosen, only your own that do not train: recordings that ship and runs of others stay."
+            )
+        if any(map(is_private, runs)):
+            st.caption("Data of yours goes with the last of your runs on it.")
+        st.button("Delete for good", type="primary", on_click=_delete, args=(runs,), key="runs-delete-now")
 
 
 def _stop(chosen: list[Run]) -> None:

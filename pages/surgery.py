@@ -71,7 +71,7 @@ one, and has no error.
 
 A part that is missed is not therefore *where* the answer is made: the rest was trained to work with it, and zero may be a number that it
 never saw. **Train on like this** asks the next question: do the others take over? The run starts from the weights of this moment,
-the operation stays in every forward pass, and its parent's loss is drawn beside.
+the operation stays in every forward pass, and its parent is shown beside: its loss, and faint in the other pictures the moment that the run goes on from.
 """
 
 
@@ -168,7 +168,7 @@ else:
         shown = [output, worth, beside, replace(losses, span=4), replace(history, span=4)]
     play(
         shown,
-        [Track(run.id, ("surgery",), run.status in LIVE)],
+        [Track(run.id, ("surgery",), run.status in LIVE, operating.shown(run, surgery, bool(trouble)))],
         key="surgery-player",
         ask=example_inputs(run),
         surgery=str(surgery),

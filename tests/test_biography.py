@@ -568,7 +568,8 @@ def test_both_models_of_the_page_are_asked_where_routes_cannot_be_reached(
         load_tape(store, SHIPPED / f"{name}.tape")
     looker = Looker(store, lambda run: None)
 
-    def look(run: str, step: int, lens: str, text: str = "", *, asker: str = "") -> Any:
+    def look(run: str, step: int, lens: str, text: str = "", *, surgery: Any = None, asker: str = "") -> Any:
+        assert surgery is None
         found = store.run(run)
         assert found is not None
         return looker.record(found, step, lens, text)

@@ -249,7 +249,8 @@ def test_accuracy_and_loss_are_those_on_the_tape(tapes: Any) -> None:
     runs, reels, _ = tapes
     panel = heads.metric_panel(runs, "light")
     assert panel is not None
-    *lines, training = trace_at(panel, reels, 3)
+    *lines, training, marks = trace_at(panel, reels, 3)
+    assert (marks["yaxis"], marks["x"]) == ("y2", [])  # nobody set a learning rate
     assert training["y"] == pytest.approx([0.02, 0.04, 0.06, 0.08, 0.1])
     assert len(lines) == 2
     for line in lines:

@@ -139,6 +139,10 @@ TRIED: dict[str, Callable[[Client, str, str], object]] = {
     "submit": lambda client, run, owner: client.submit(_named(NETWORKS["lstm"]), owner),
     "submit_sweep": lambda client, run, owner: client.submit_sweep(SWEEP, owner),
     "text": lambda client, run, owner: client.text(digest(TEXT), owner) or _refused(),
+    "recorded": lambda client, run, owner: (
+        client.recorded(_named(NETWORKS["lstm"]), owner, Viewer(owner)) or _refused()
+    ),
+    "recorded_sweep": lambda client, run, owner: client.recorded_sweep(SWEEP, owner, Viewer(owner)) or _refused(),
     "pause": Client.pause,
     "resume": Client.resume,
     "step_once": Client.step_once,
@@ -150,6 +154,7 @@ TRIED: dict[str, Callable[[Client, str, str], object]] = {
 }
 HARMLESS = {
     "keep": "brings the text itself",
+    "deletes": "says of a run that is known whether it is the owner's",
     "stop_sweep": "asks whose the sweep is; see test_sweeps",
 }
 
@@ -181,6 +186,15 @@ def test_nobody_else_gets_at_a_run_or_its_data(store: Store, runs: dict[str, str
         )
     assert store.runs() == before
     assert store.keys_of(runs["lstm"])
+
+
+def test_who_has_the_same_text_is_not_shown_the_recording_of_another(store: Store, runs: dict[str, str]) -> None:
+    client = Client(store)
+    client.keep(digest(TEXT), TEXT, BEN)
+    assert client.recorded(_named(NETWORKS["lstm"]), BEN, Viewer(BEN)) is None
+    found = client.recorded(_named(NETWORKS["lstm"]), ANNE, Viewer(ANNE))
+    assert found is not None
+    assert found.id == runs["lstm"]
 
 
 def test_nobody_else_trains_on_from_a_run(store: Store, runs: dict[str, str]) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from explainer.config import KNOBS, RunConfig
 from explainer.figures.curves import VALIDATION
 from explainer.figures.panel import Panel, numbers_for_json
+from explainer.figures.rates import AXIS, fixed_rate_marks
 from explainer.figures.references import in_unit, reference_lines, shared_references, stack, three_digits
 from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES, ink, layout, plain
 from explainer.theory.lowest import RISE_ERROR, Lowest, lowest
@@ -67,6 +68,7 @@ def compare_panel(
     for trace in data[::2]:
         trace["showlegend"] = False
     data += [_ring(run, metrics, theme) for run, metrics in zip(runs, curves, strict=True)]
+    data += _marks(runs, curves, theme)
     return _panel(
         "compare-loss",
         "Loss while training: validation bold, training thin",
@@ -92,6 +94,7 @@ def metric_panel(
         _curve(run, metrics, name, dash, bold=True)
         for run, dash, metrics in zip(runs, _dashes(runs), curves, strict=True)
     ]
+    data += _marks(runs, curves, theme)
     baseline = _shared(runs, "baseline")
     return _panel(
         "compare-metric",
@@ -235,6 +238,12 @@ def _ring(run: Mapping[str, Any], metrics: Metrics, theme: str) -> dict[str, Any
     }
 
 
+def _marks(runs: Sequence[Mapping[str, Any]], curves: Sequence[Metrics], theme: str) -> list[dict[str, Any]]:
+    """Where the learning rate of a run was set by hand."""
+    ends = [float(metrics["step"][-1]) if len(metrics.get("step", ())) else 0.0 for metrics in curves]
+    return [mark for run, last in zip(runs, ends, strict=True) for mark in fixed_rate_marks(run, last, theme)]
+
+
 def _panel(
     name: str,
     title: str,
@@ -247,14 +256,20 @@ def _panel(
     span: int,
     said: Callable[[float], str] = three_digits,
 ) -> Panel:
-    names = {trace["name"] for trace in data}
+    names = {trace["name"] for trace in data if trace.get("yaxis") != "y2"}
     shapes, annotations = reference_lines(references, theme, logarithmic=yaxis.get("type") == "log", said=said)
     xaxis: dict[str, Any] = {"title": {"text": "training step"}}
     xaxis |= {"type": "log", "exponentformat": "power"} if log_steps else {"rangemode": "tozero"}
     figure = {
         "data": data,
         "layout": layout(
-            theme, xaxis=xaxis, yaxis=yaxis, showlegend=len(names) > 1, shapes=shapes, annotations=annotations
+            theme,
+            xaxis=xaxis,
+            yaxis=yaxis,
+            yaxis2=AXIS,
+            showlegend=len(names) > 1,
+            shapes=shapes,
+            annotations=annotations,
         ),
     }
     stack(figure, HEIGHT)

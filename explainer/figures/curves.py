@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explainer.figures.panel import Moment, Panel, Reading, Slot
+from explainer.figures.rates import AXIS, rate_marks, rates_words
 from explainer.figures.references import in_unit, reference_lines, references_of, shared_references, standing
 from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES, ink, layout, plain
 from explainer.theory.lowest import MEAN_ERROR, RISE_ERROR, SURE, VALIDATION, lowest
@@ -64,6 +65,10 @@ def loss_panel(runs: Sequence[Mapping[str, Any]], theme: str, lens: str, *, span
                     "hovertemplate": f"{plain(label)}<br>step %{{x}}: %{{y:.4g}}<extra></extra>",
                 }
             )
+    for number in range(len(runs)):
+        marks, where = rate_marks(theme, len(data), number)
+        data.append(marks)
+        slots += where
     for number, run in enumerate(runs):
         ring, where = lowest_marker(run, theme, len(data), number)
         data.append(ring)
@@ -84,6 +89,7 @@ def loss_panel(runs: Sequence[Mapping[str, Any]], theme: str, lens: str, *, span
                     "exponentformat": "power",
                     "minor": {"showgrid": False},
                 },
+                yaxis2=AXIS,
                 shapes=shapes,
                 annotations=annotations,
                 showlegend=len(runs) > 1,
@@ -137,7 +143,13 @@ def loss_reading(moment: Moment, label: str = "") -> str:
         stands = f"an error of {said_in(loss)} (root mean square), {stands}"
     said = f"{label}, step {moment.step}: {'; '.join(parts)}."
     more = f"That is {stands}." if stands else ""
-    return " ".join(filter(None, (said, more, moment.meta.get("not_held_out", ""))))
+    return " ".join(filter(None, (said, more, rates_until(moment), moment.meta.get("not_held_out", ""))))
+
+
+def rates_until(moment: Moment) -> str:
+    """A sentence on the learning rates that were set by hand until this moment; "" where none was."""
+    said = rates_words([(step, lr) for step, lr in moment.meta.get("rates", ()) if step < moment.step])
+    return f"Set by hand: {said}." if said else ""
 
 
 def training_trend(moment: Moment) -> str:

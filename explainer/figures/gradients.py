@@ -14,6 +14,7 @@ from explainer.config import RunConfig
 from explainer.figures.compare import labels
 from explainer.figures.gradient_notes import SCALE_TITLES, STAGES
 from explainer.figures.panel import Panel, Reading, Slot
+from explainer.figures.rates import AXIS, rate_marks
 from explainer.figures.subject import subject
 from explainer.figures.theme import FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, layout, plain
 from explainer.theory.jacobian import TENFOLD, healthy
@@ -188,6 +189,7 @@ def clipping_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 250) 
     shade = ink(theme)
     source: dict[str, Any] = {"run": "network"}
     after = {"color": FAMILY_COLOURS[runs[0]["model"]], "width": 2.4}
+    marks, set_at = rate_marks(theme, 2, "network")
     return Panel(
         id="clipping",
         title="Gradient norm at each update, before and after clipping",
@@ -207,6 +209,7 @@ def clipping_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 250) 
                     "line": after,
                     "hovertemplate": f"step %{{x}}: %{{y:.4g}} {STAGES[1]}<extra></extra>",
                 },
+                marks,
             ],
             "layout": layout(
                 theme,
@@ -217,11 +220,13 @@ def clipping_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 250) 
                     "exponentformat": "power",
                     "minor": {"showgrid": False},
                 },
+                yaxis2=AXIS,
                 shapes=[_moment_line(theme)],
                 showlegend=True,
             ),
         },
         slots=(
+            *set_at,
             Slot("data.0.x", "series", name="step", **source),
             Slot("data.0.y", "series", name="grad_norm", **source),
             Slot("data.1.x", "series", name="step", **source),

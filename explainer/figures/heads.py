@@ -14,6 +14,7 @@ from explainer.figures.curves import VALIDATION, lowest_marker
 from explainer.figures.head_notes import SCORES, metric_of
 from explainer.figures.order import shades
 from explainer.figures.panel import Panel, Reading, Slot
+from explainer.figures.rates import AXIS, rate_marks
 from explainer.figures.references import in_unit, reference_lines, shared_references
 from explainer.figures.theme import FAMILY_COLOURS, ink, layout, plain
 from explainer.records import ROLES
@@ -87,6 +88,7 @@ def metric_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 230) ->
     if not name or any(metric_of(run) != name for run in runs):
         return None
     data, slots = _curves(runs, theme, name, (f"training {name}:step", f"training {name}"))
+    marks, set_at = rate_marks(theme, len(data))
     shapes, notes = [moment_line(theme)], []
     baseline = runs[0].get("baseline") if name == runs[0].get("metric") else None
     if baseline is not None and math.isfinite(baseline):
@@ -103,8 +105,8 @@ def metric_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 230) ->
     return Panel(
         id="metric",
         title=f"{name[:1].upper()}{name[1:]}: validation bold, training thin",
-        figure={"data": data, "layout": _layout(theme, yaxis, shapes, notes)},
-        slots=(*now(0), *slots),
+        figure={"data": [*data, marks], "layout": _layout(theme, yaxis, shapes, notes)},
+        slots=(*now(0), *slots, *set_at),
         readings=tuple(Reading(LENS, "metric", run=number) for number in range(len(runs))),
         span=span,
         height=height,
@@ -114,7 +116,8 @@ def metric_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 230) ->
 def loss_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 230) -> Panel:
     """Validation loss of every run with the lowest of the first, and the training loss of the first, against the step."""
     data, slots = _curves(runs, theme, VALIDATION, ("step", "loss"))
-    ring, places = lowest_marker(runs[0], theme, len(data), 0)
+    marks, set_at = rate_marks(theme, len(data))
+    ring, places = lowest_marker(runs[0], theme, len(data) + 1, 0)
     unit = "loss (nats)" if runs[0]["has_tokens"] else "loss (squared error)"
     yaxis = {"title": {"text": unit}, "type": "linear" if runs[0]["has_tokens"] else "log", "exponentformat": "power"}
     logarithmic, said = yaxis["type"] == "log", in_unit(runs[0])
@@ -122,8 +125,8 @@ def loss_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 230) -> P
     return Panel(
         id="loss",
         title="Loss: validation bold, training thin",
-        figure={"data": [*data, ring], "layout": _layout(theme, yaxis, [moment_line(theme), *lines], notes)},
-        slots=(*now(0), *slots, *places),
+        figure={"data": [*data, marks, ring], "layout": _layout(theme, yaxis, [moment_line(theme), *lines], notes)},
+        slots=(*now(0), *slots, *places, *set_at),
         readings=tuple(Reading(LENS, "loss", run=number) for number in range(len(runs))),
         span=span,
         height=height,
@@ -224,6 +227,7 @@ def _layout(
         theme,
         xaxis={"title": {"text": "training step"}, "rangemode": "tozero"},
         yaxis=yaxis,
+        yaxis2=AXIS,
         shapes=shapes,
         annotations=notes,
         showlegend=True,

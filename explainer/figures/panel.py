@@ -37,6 +37,7 @@ class Slot:
         history: that array over all frames of the tape (`name="step"`: their steps), a row each.
         asked: the same over what the lens saw on the viewer's own input so far; nothing where none is asked.
         series: the metric `name` over all training steps.
+        rates: where the learning rate was set by hand, as points of one trace: `name` is one of x, y, text, hover, side.
         lowest: where the metric `name` was lowest until the moment, its value or ("name:step") its step: one or none.
         context: an array computed over the whole tape (ranges, a basis); a range with `covers` is widened to that
             array of every answer on the own input.
@@ -158,7 +159,8 @@ class Frame:
 class Reel:
     """One run's frames by lens, its metrics, and by lens the arrays and the sentences over the whole tape.
 
-    `answers` are what lenses saw on the viewer's own input; each is shown in the place of the tape's frames.
+    `answers` are what lenses saw on the viewer's own input; each is shown in the place of the tape's frames. `rates` are
+    the learning rates that were set by hand: after how many updates, and which, in words.
     """
 
     frames: Mapping[str, Sequence[Frame]]
@@ -166,6 +168,7 @@ class Reel:
     contexts: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=dict)
     answers: Mapping[str, Frame] = field(default_factory=dict)
     words: Mapping[str, Mapping[str, str | Mapping[str, str]]] = field(default_factory=dict)
+    rates: Sequence[tuple[int, str]] = ()
 
     def at(self, lens: str, step: int) -> Frame | None:
         """The last frame at or before `step`; the first one when all are later."""
@@ -238,6 +241,9 @@ def slot_value(
         return _listed(reel.metrics.get(slot.name))
     if slot.kind == "lowest":
         return _lowest(reel.metrics, slot.name, step)
+    if slot.kind == "rates":
+        steps = reel.metrics.get("step", np.zeros(0))
+        return rate_points(reel.rates, float(steps[-1]) if len(steps) else 0.0, slot.name)
     if slot.kind == "context":
         found = reel.contexts.get(slot.lens, {}).get(slot.name)
         if found is None:
@@ -290,6 +296,27 @@ def _lowest(metrics: Mapping[str, NDArray[Any]], name: str, step: int) -> list[f
         return []
     at = known[np.argmin(values[known])]
     return [float(metrics[name][at])]
+
+
+def rate_points(rates: Sequence[tuple[int, str]], last: float, name: str) -> list[Any]:
+    """An upright line for each learning rate, from 0 to 1, with a label that none of its neighbours covers; then a gap.
+
+    Args:
+        rates: after how many updates, and which, in words.
+        last: the chart's last step, so that a label stands on the side with room for it.
+        name: x, y, text, hover or side of the points.
+    """
+    points: list[Any] = []
+    for number, (step, lr) in enumerate(rates):
+        line: dict[str, list[Any]] = {
+            "x": [step, step, step, None],
+            "y": [0, 1 - 0.12 * (number % 4), 1, None],
+            "text": ["", f"\u00a0lr {lr}\u00a0", "", ""],
+            "hover": [f"learning rate {lr} after step {step}"] * 4,
+            "side": [f"bottom {'left' if step > last / 2 else 'right'}"] * 4,
+        }
+        points += line[name]
+    return points
 
 
 def covering(ends: NDArray[Any], values: Sequence[NDArray[Any]]) -> NDArray[Any]:

@@ -101,7 +101,9 @@ def stack(figure: dict[str, Any], height: float) -> None:
     if not notes:
         return
     logarithmic = layout["yaxis"].get("type") == "log"
-    drawn = [np.asarray(trace.get("y") or (), dtype=np.float64) for trace in figure["data"]]
+    drawn = [
+        np.asarray(trace.get("y") or (), dtype=np.float64) for trace in figure["data"] if trace.get("yaxis") != "y2"
+    ]
     values = np.concatenate([*drawn, np.zeros(0)])
     with np.errstate(divide="ignore", invalid="ignore"):
         places = np.log10(values) if logarithmic else values
@@ -134,5 +136,7 @@ def standing(
     level = [pair for pair in references if pair not in beaten and pair not in missed]
     said = [("below", beaten[-1:]), ("level with", level), ("above", missed[:1])]
     return ", ".join(
-        f"{word} {' and '.join(f'the {spoken(value)} of {name}' for name, value in pairs)}" for word, pairs in said if pairs
+        f"{word} {' and '.join(f'the {spoken(value)} of {name}' for name, value in pairs)}"
+        for word, pairs in said
+        if pairs
     )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from explainer.figures.curves import VALIDATION
 from explainer.figures.gradients import UNSEEN
 from explainer.figures.panel import Panel, Reading, Slot
+from explainer.figures.rates import AXIS, rate_marks
 from explainer.figures.theme import DIVERGING, FAMILY_COLOURS, INKS, colour_bar, ink, layout
 
 LENS = "surgery"
@@ -284,6 +285,10 @@ def branch_panel(
             "hovertemplate": f"parent, validation{hover}",
         },
     ]
+    marks, set_at = rate_marks(theme, len(data))
+    data = [
+        trace | {"meta": "alone"} for trace in (*data, marks)
+    ]  # the steps of another tape are not those of this axis
     shapes, annotations = [], []
     if math.isfinite(level) and level > 0:
         line = {"color": shade.muted, "width": 1.5, "dash": "dot"}
@@ -305,6 +310,7 @@ def branch_panel(
                     "exponentformat": "power",
                     "minor": {"showgrid": False},
                 },
+                yaxis2=AXIS,
                 shapes=[*shapes, _moment_line(shade.muted)],
                 annotations=annotations,
                 showlegend=True,
@@ -315,6 +321,7 @@ def branch_panel(
             Slot("data.0.y", "series", name="loss"),
             Slot("data.1.x", "series", name=f"{VALIDATION}:step"),
             Slot("data.1.y", "series", name=VALIDATION),
+            *set_at,
             Slot(f"layout.shapes.{len(shapes)}.x0", "step"),
             Slot(f"layout.shapes.{len(shapes)}.x1", "step"),
         ),

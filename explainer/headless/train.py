@@ -24,6 +24,7 @@ from explainer.lenses import LENSES
 from explainer.runs.active import record
 from explainer.runs.claim import Taken
 from explainer.runs.client import Client
+from explainer.runs.rates import Rates
 from explainer.runs.sharing import is_private
 from explainer.runs.store import Run, Store, default_path
 from explainer.runs.tape import join_metrics
@@ -35,7 +36,13 @@ POLL_SECONDS = 0.2
 
 
 def train_run(
-    config: RunConfig, data: str | None = None, folder: Path | None = None, *, name: str = "", how: str = ""
+    config: RunConfig,
+    data: str | None = None,
+    folder: Path | None = None,
+    *,
+    name: str = "",
+    how: str = "",
+    rates: Rates = (),
 ) -> int:
     """Train or join a run, print its progress, and its numbers as JSON on the last line.
 
@@ -45,6 +52,7 @@ def train_run(
         folder: of the store.
         name: of the file that the data is from.
         how: options that read it so.
+        rates: learning rates that take the place of the configuration's, each after so many updates.
 
     Returns:
         The exit status: 0 done, 1 ended otherwise, 130 interrupted.
@@ -58,7 +66,7 @@ def train_run(
     lenses = [name for name in NOTES if LENSES[name].suits(config)]  # all that pages can show of it
     progress = Progress(config.steps, sys.stdout)
     with interruptions() as told:
-        run = client.submit(config, OWNER, lenses, data, name=name, how=how)
+        run = client.submit(config, OWNER, lenses, data, name=name, how=how, rates=rates)
         if is_private(client.found(run)):
             progress.say(f"It is on own data: in the app it opens at runs?run={run}&key={client.share([run], OWNER)}")
         if client.found(run).finished:

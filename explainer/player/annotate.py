@@ -185,11 +185,15 @@ class Annotator:
             frames[lens] = [self._frame(run, piece) for piece in self._spread(run, lens)]
             contexts[lens] = self.context(run, lens)[1]
             words[lens] = self.words(run, lens)
-        return Reel(frames, self.metrics(run), contexts, words=words)
+        return Reel(frames, self.metrics(run), contexts, words=words, rates=in_words(run.rates))
 
-    def answer(self, run: Run, step: int, lens: str, record: Any) -> Frame:
-        """A record of the viewer's own input, as a frame."""
-        return joined(step, record, self.notes_of(run, step, lens, record, asked=True))
+    def answer(self, run: Run, step: int, lens: str, record: Any, asked: bool = True) -> Frame:
+        """A record that was asked for, as a frame.
+
+        Args:
+            asked: it is of the viewer's own input.
+        """
+        return joined(step, record, self.notes_of(run, step, lens, record, asked=asked))
 
     def _frame(self, run: Run, piece: Piece) -> Frame:
         return joined(piece.step, self._record(piece), self.notes(run, piece))
@@ -224,6 +228,11 @@ class Annotator:
         for name, array in fresh.items():
             known = derived.metrics.get(name)
             derived.metrics[name] = array if known is None else np.concatenate([known, array])
+
+
+def in_words(rates: Sequence[tuple[int, float]]) -> list[tuple[int, str]]:
+    """Learning rates that were set by hand, as figures label them."""
+    return [(step, f"{lr:g}") for step, lr in rates]
 
 
 def thinned(pieces: Sequence[Piece], most: int) -> list[Piece]:

@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from explainer.figures import Notes
-from explainer.player.annotate import Annotator
+from explainer.player.annotate import Annotator, in_words
 from explainer.runs.kinds import said_of
 from explainer.runs.rows import Piece, Run
 from explainer.runs.store import Store
@@ -120,6 +120,7 @@ def tape_answer(
         "after": pieces[-1].seq if pieces else after,
         "more": more,
         "snapshots": store.steps(run.id, "weights"),
+        "rates": in_words(run.rates),
         "chunks": [],
     }
     files: list[bytes | Piece | Looked] = []

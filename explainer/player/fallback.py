@@ -16,6 +16,12 @@ from explainer.ui.words import literal
 
 TICK_SECONDS = 0.7  # between two moments of a tape that plays: each is a run of the script and new charts
 PLAY_TICKS = 20  # that a whole tape takes
+VEIL = {
+    "type": "rect",
+    **{"xref": "paper", "yref": "paper", "x0": -1, "x1": 2, "y0": -1, "y1": 2, "layer": "above"},
+    **{"fillcolor": "rgba(128, 128, 128, 0.6)", "line": {"width": 0}},
+}
+"""Over the whole of a chart."""
 PLOTLY_CONFIG = {"displaylogo": False, "modeBarButtons": [["toImage"], ["zoom2d", "pan2d", "resetScale2d"]]}
 
 
@@ -29,6 +35,8 @@ def show_without_routes(
     start: Mapping[str, int],
     scan: Any = None,
     ask: Mapping[str, Any] | None = None,
+    surgery: str = "",
+    shown: Any = None,
 ) -> None:
     """Draw `panels` from the tapes (or at a place of `scan`) in Python, again each second while a run trains or is looked back at.
 
@@ -36,6 +44,8 @@ def show_without_routes(
         asked: the step and the selections of the address.
         start: what is chosen of these where the address does not say.
         ask: label, placeholder, help, most characters and first content (`input`) of the box for the viewer's own input; None: no box.
+        surgery: what is done to the models, for lenses that show it.
+        shown: what the figures show, see `mount.Shown`.
     """
     from explainer.ui.backend import reels_of, runs_of
 
@@ -53,13 +63,16 @@ def show_without_routes(
         if not playing:
             at_end = not steps or step == steps[-1]  # where the page opens
             _write_address("" if at_end else str(step), selection, start, typed if ask else None)
+        if (typed or surgery) and step is not None:
+            reels = _asked(tracks, reels, step, typed, surgery)
         if typed and step is not None:
-            reels = _asked(tracks, reels, step, typed)
             _say_of(runs, tracks, typed)
+        if shown is not None:
+            st.caption(literal(shown.said))
         if tracks and step is None:
             st.caption("Waiting for the first frame.")
         else:
-            _draw(panels, reels, step or 0, selection, key)
+            _draw(panels, reels, step or 0, selection, key, stale=shown is not None and shown.stale)
         for run in runs:
             if run.message:
                 st.caption(literal(run.message))
@@ -182,12 +195,15 @@ def next_example(box: str, examples: Sequence[str]) -> None:
     st.session_state[box] = examples[(examples.index(present) + 1) % len(examples) if present in examples else 0]
 
 
-def _asked(tracks: Sequence[Any], reels: Sequence[Reel], step: int, text: str) -> list[Reel]:
-    """The reels with what every model says to the viewer's own input; as they were, with a sentence, if it can't be."""
+def _asked(tracks: Sequence[Any], reels: Sequence[Reel], step: int, text: str, surgery: str) -> list[Reel]:
+    """The reels with what every model says to the viewer's own input, operated on; as they were, with a sentence, if it can't be."""
     from explainer.ui.backend import answers_of
 
     try:
-        return [replace(reel, answers=answers_of(track, step, text)) for reel, track in zip(reels, tracks, strict=True)]
+        return [
+            replace(reel, answers=answers_of(track, step, text, surgery))
+            for reel, track in zip(reels, tracks, strict=True)
+        ]
     except (ValueError, TimeoutError) as error:
         st.warning(literal(str(error)), icon=":material/warning:")
         return list(reels)
@@ -206,8 +222,16 @@ def _say_of(runs: Sequence[Run], tracks: Sequence[Any], text: str) -> None:
         st.caption(literal(sentence))
 
 
-def _draw(panels: Sequence[Panel], reels: Sequence[Reel], step: int, selection: Mapping[str, int], key: str) -> None:
-    """Panels in rows of twelve columns, each chart with its reading."""
+def _draw(
+    panels: Sequence[Panel],
+    reels: Sequence[Reel],
+    step: int,
+    selection: Mapping[str, int],
+    key: str,
+    *,
+    stale: bool = False,
+) -> None:
+    """Panels in rows of twelve columns, each chart with its reading; behind a veil where something else is asked for."""
     rows: list[list[Panel]] = [[]]
     for panel in panels:
         if sum(each.span for each in rows[-1]) + panel.span > 12:
@@ -217,6 +241,8 @@ def _draw(panels: Sequence[Panel], reels: Sequence[Reel], step: int, selection: 
         for column, panel in zip(st.columns([panel.span for panel in row]), row, strict=True):
             figure = unclickable(fill(panel, reels, step, selection))
             figure["layout"]["height"] = panel.height
+            if stale:
+                figure["layout"]["shapes"] = [*figure["layout"].get("shapes", ()), VEIL]
             reading = reading_at(panel, reels, step, selection)
             column.markdown(f"**{panel.title}**")
             column.plotly_chart(

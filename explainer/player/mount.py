@@ -16,6 +16,7 @@ import orjson
 import streamlit as st
 
 from explainer.config import ASKED_CHARACTERS
+from explainer.figures.compare import labels
 from explainer.figures.panel import Panel
 from explainer.figures.theme import DIVERGING
 from explainer.player.assets import PLOTLY_ROUTE
@@ -27,6 +28,19 @@ MOST_SHOWN = 60  # characters of an example in a placeholder
 
 
 @dataclass(frozen=True)
+class Shown:
+    """What the figures show, beside what the page's controls ask for.
+
+    Attributes:
+        said: what is shown, in words that stand in the bar, always in sight.
+        stale: the controls ask for something else, so the figures are greyed.
+    """
+
+    said: str
+    stale: bool = False
+
+
+@dataclass(frozen=True)
 class Track:
     """One tape that a page plays.
 
@@ -34,11 +48,13 @@ class Track:
         run: the run's id.
         lenses: whose views it shows; the first sets the pace.
         live: the page was made for a run that trains or waits; when that is over, the page runs again.
+        shown: what the tapes of the page are, all together; on the first of them.
     """
 
     run: str
     lenses: tuple[str, ...]
     live: bool = False
+    shown: Shown | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +71,7 @@ def _component() -> Any:
         "unrolled_player",
         html='<div class="unrolled-player"></div>\n',
         css=(HERE / "player.css").read_text(),
-        js=script("player.js"),
+        js=script("pinned.js", "player.js"),
         isolate_styles=False,  # plotly puts its own styles into the document
     )
 
@@ -73,6 +89,7 @@ def play(
     ask: Sequence[str] | None = None,
     surgery: str = "",
     link: bool = False,
+    shown: Shown | None = None,
     on_surgery: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any] | None:
     """Show panels, and a bar to move through the tapes of `tracks` if there are any.
@@ -91,6 +108,7 @@ def play(
         ask: examples of an input that the viewer may type instead of the tape's sequence; None: no box.
         surgery: what is done to the models (see `explainer.surgery`), for lenses that show it.
         link: a bar with *Copy link* also where there is nothing to move through.
+        shown: what the figures show, where no track says so.
         on_surgery: told what else a viewer chose in a figure, before the page runs again.
 
     Returns:
@@ -102,10 +120,20 @@ def play(
         first = (start or {}).get(name, 0)
         given = asked[name]
         asked[name] = max(0, min(first if given is None else given, len(names_of(label, choices)) - 1))
+    shown = next((track.shown for track in tracks if track.shown is not None), shown)
     if st.session_state.get("routes_unreachable"):
         box = _ask(ask) if tracks and ask is not None else None
         show_without_routes(
-            panels, tracks, key=key, selections=selections or {}, asked=asked, start=start or {}, scan=scan, ask=box
+            panels,
+            tracks,
+            key=key,
+            selections=selections or {},
+            asked=asked,
+            start=start or {},
+            scan=scan,
+            ask=box,
+            surgery=surgery,
+            shown=shown,
         )
         return None
     from explainer.ui.access import passed_on
@@ -128,7 +156,8 @@ def play(
         "ask": _ask(ask) if tracks and ask is not None else None,
         "surgery": surgery,
         "link": link,
-        "against": _against(st.query_params.get("against", "")) if tracks else None,
+        "shown": {"said": shown.said, "stale": shown.stale} if shown is not None else None,
+        "against": _against(st.query_params.get("against", ""), tracks[0].run) if tracks else None,
         "diverging": DIVERGING if tracks else None,
         "scan": {"label": scan.label, "places": list(scan.places)} if scan else None,
     }
@@ -174,12 +203,24 @@ def _beginning(example: str) -> str:
     return f"{example[:MOST_SHOWN].rpartition(' ')[0] or example[:MOST_SHOWN]} and so on"
 
 
-def _against(text: str) -> dict[str, Any] | None:
-    """What the address compares with: `run`, `run@step`, or `@step` of the same run."""
-    run, _, step = text.partition("@")
-    if not text or (not run and _whole(step) is None):
+def _against(text: str, own: str) -> dict[str, Any] | None:
+    """What the address compares with: `run`, `run@step`, or `@step` of the same run; and the names of both runs.
+
+    Args:
+        own: the run that is shown.
+    """
+    from explainer.ui.backend import runs_of
+
+    name, _, step = text.partition("@")
+    if not text or (not name and _whole(step) is None):
         return None
-    return {"run": run[:80], "step": _whole(step)}
+    found = runs_of([own, name[:80]]) if name else []
+    names = ["this run", name[:80]]
+    if len(found) == 2:
+        names = labels([run.config for run in found], [run.id for run in found])
+        if (found[0].config.branched_from or ("",))[0] == name:
+            names = ["this run", "its parent"]
+    return {"run": name[:80], "step": _whole(step), "own": names[0], "name": names[1]}
 
 
 def _whole(text: str | None) -> int | None:

@@ -308,6 +308,18 @@ function lowest(metrics, name, step) {
   return found < 0 ? [] : [metrics[name][found]];
 }
 
+/** Of each learning rate that was set by hand an upright line from 0 to 1 with a label; then a gap (`rate_points`). */
+function ratePoints({ header, metrics }, name) {
+  const last = metrics.step?.at(-1) || 0;
+  return (header.rates || []).flatMap(([step, lr], number) => ({
+    x: [step, step, step, null],
+    y: [0, 1 - 0.12 * (number % 4), 1, null],
+    text: ["", `\u00a0lr ${lr}\u00a0`, "", ""],
+    hover: Array(4).fill(`learning rate ${lr} after step ${step}`),
+    side: Array(4).fill(`bottom ${step > last / 2 ? "left" : "right"}`),
+  })[name]);
+}
+
 /** What a slot asks for at a step, or undefined when the tape has none of it yet. */
 function slotValue(slot, tapes, step, selection, own) {
   const tape = tapeOf(tapes, slot.run, selection);
@@ -316,6 +328,7 @@ function slotValue(slot, tapes, step, selection, own) {
   if (slot.kind === "own") return part(own[slot.name], indices);
   if (slot.kind === "series") return tape.metrics[slot.name];
   if (slot.kind === "lowest") return lowest(tape.metrics, slot.name, step);
+  if (slot.kind === "rates") return ratePoints(tape, slot.name);
   if (slot.kind === "context") {
     const found = tape.contexts[slot.lens]?.[slot.name];
     if (!found || !slot.covers) return found && part(found, indices);
@@ -373,22 +386,29 @@ function moves(spec, index) {
 function beside(panels) {
   const twofold = (spec) => spec.data.some((trace, index) => trace.type === "heatmap" && moves(spec, index));
   const pairs = panels.filter(twofold).flatMap((spec) => {
-    const half = { ...spec, span: 6, rows: 1 };
-    return [half, { ...half, id: `${spec.id}-compared`, title: `${spec.title} (compared)`, compared: true, click: null }];
+    const half = { ...spec, span: 6, rows: 1, side: "here" };
+    return [half, { ...half, id: `${spec.id}-compared`, side: "there", compared: true, click: null }];
   });
   return [...pairs, ...panels.filter((spec) => !twofold(spec))];
 }
 
+/** Whether two lists have the same values. */
+function alike(one = [], other = []) {
+  return one === other || (one.length === other.length && one.every((value, at) => Object.is(value, other[at])));
+}
+
 /**
  * Two moments in one figure: tables become their difference, lines and points get the other one behind them.
- * What there is to say of the tables: how far they are apart, or that they have different sizes.
+ * Returns of each table how far the two are apart, or that they have different sizes, and whether something lies behind.
  */
-function against(figure, other, scale, spec) {
+function against(figure, other, scale, spec, sides) {
   const behind = [];
-  const said = [];
+  const tables = [];
+  const minus = plain(sides.join(" minus "));
   figure.data.forEach((trace, index) => {
     const twin = other.data[index];
-    if (!twin || trace.hoverinfo === "skip") return; // marks and helpers, which say nothing of their own
+    // Marks and helpers, which say nothing of their own; and what has its own comparison, on an axis of its own.
+    if (!twin || trace.hoverinfo === "skip" || trace.meta === "alone") return;
     if (trace.mode === "text") { // words in cells, which get other colours; those of the other moment would stand on them
       trace.textfont = { ...trace.textfont, color: "#111111", shadow: "0 0 3px #FFFFFF, 0 0 3px #FFFFFF" };
       return;
@@ -397,22 +417,23 @@ function against(figure, other, scale, spec) {
       if (!moves(spec, index) || !trace.z?.length || !twin.z?.length) return;
       const [here, there] = [trace.z, twin.z].map((rows) => `${rows.length} × ${rows[0].length}`);
       if (here !== there) {
-        said.push(`Not compared: the other table is ${there}, this one ${here}.`);
+        tables.push({ sizes: [here, there] });
         return;
       }
       trace.z = trace.z.map((row, y) => Array.from(row, (value, x) => value - twin.z[y][x]));
       const numbers = trace.z.some((row) => row.some(Number.isFinite));
       const [low, high] = numbers ? extent(trace.z) : [0, 0];
       const most = Math.max(-low, high);
-      said.push(numbers ? `Differences from ${low.toPrecision(2)} to ${high.toPrecision(2)}.` : "No cell is a number in both.");
+      tables.push(numbers ? { low, high } : {});
+      if (trace.hovertemplate) trace.hovertemplate = trace.hovertemplate.replace(/(<extra>.*<\/extra>)?$/, `<extra>${minus}</extra>`);
       Object.assign(trace, { colorscale: scale, reversescale: false, zmid: 0, zauto: false, zmin: -most || -1, zmax: most || 1 });
       if (trace.colorbar) trace.colorbar = { ...trace.colorbar, title: { ...trace.colorbar.title, text: "difference", side: "right" }, tickvals: null };
-    } else if (trace.x?.length || trace.y?.length) {
+    } else if ((trace.x?.length || trace.y?.length) && !(alike(trace.x, twin.x) && alike(trace.y, twin.y))) {
       behind.push({ ...twin, name: `${twin.name || ""} (compared)`, opacity: 0.4, line: { ...twin.line, dash: "dot" }, marker: { ...twin.marker, showscale: false, colorbar: undefined }, showlegend: false });
     }
   });
   figure.data.push(...behind);
-  return said;
+  return { tables, behind: behind.length > 0 };
 }
 
 // ---- what fits --------------------------------------------------------------------------------
@@ -438,7 +459,7 @@ function stack({ data, layout }, height) {
   const notes = (layout.annotations || []).filter((note) => note.name === "reference");
   if (!notes.length) return;
   const log = layout.yaxis.type === "log";
-  const drawn = data.map((trace) => Array.from(trace.y || [], (value) => (log ? Math.log10(value) : Number(value))));
+  const drawn = data.filter((trace) => trace.yaxis !== "y2").map((trace) => Array.from(trace.y || [], (value) => (log ? Math.log10(value) : Number(value))));
   const [low, high] = extent([...drawn, notes.map((note) => note.y)]);
   const { t = 10, b = 44 } = layout.margin || {};
   const pixels = (height - t - b) / (1.1 * (high - low) || 1);
@@ -925,6 +946,7 @@ class Player {
     this.linkButton = make("button", { type: "button", class: "link", text: "Copy link", title: "Copy the address of this moment" });
     this.linkButton.onclick = () => this.copyLink();
     this.note = make("p", { class: "note", role: "status" });
+    this.shownLine = make("p", { class: "shown" });
     this.bar = make(
       "div",
       { class: "bar", role: "group", "aria-label": "Player" },
@@ -934,6 +956,7 @@ class Player {
         { class: "row" },
         this.stepLabel, this.speedSelect, this.liveButton, this.selectors, this.pinButton, this.modeSelect, this.askBox, this.exampleButton,
       ),
+      this.shownLine,
       this.note, // in the bar, which is always in sight
     );
     this.grid = make("div", { class: "grid" });
@@ -985,6 +1008,7 @@ class Player {
       this.exampleButton.title = data.ask.fill;
       this.askBox.setAttribute("aria-label", data.ask.label);
     }
+    this.sayShown(data.shown);
     this.layOut(data.figures);
     this.layOutSelectors(data.select || []);
     const moves = data.runs.length > 0 || Boolean(data.scan);
@@ -1000,7 +1024,7 @@ class Player {
     this.playing = false;
     this.pinned = data.step ?? null;
     this.step = this.pinned ?? 0;
-    this.autoplay = data.autoplay && this.pinned === null && !matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.autoplay = data.autoplay && !data.shown?.stale && this.pinned === null && !matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.started = false;
     this.heard = false;
     this.reported = "";
@@ -1017,6 +1041,14 @@ class Player {
     clearTimeout(this.pollTimer);
     this.generation = (this.generation || 0) + 1;
     if (this.tapes.length) this.poll(this.generation);
+  }
+
+  /** Say what the figures show; grey them, and hold what plays, while the page's controls ask for something else. */
+  sayShown(shown) {
+    const stale = Boolean(shown?.stale);
+    this.shownLine.textContent = shown ? `${shown.said}${stale ? ". The controls ask for something else." : ""}` : "";
+    this.grid.classList.toggle("stale", stale);
+    if (stale && this.playing) this.pause();
   }
 
   // -- the viewer's own input
@@ -1291,11 +1323,7 @@ class Player {
     const shown = this.shown(spec);
     const figure = filled(spec, shown.tapes, shown.step, selection, panel.own);
     const { layout } = figure;
-    const sentences = [this.reading(spec, shown)];
-    if (this.reference && this.modeSelect.value === "difference" && spec.slots.length) {
-      const other = this.other();
-      sentences.push(...against(figure, filled(spec, other.tapes, other.step, selection, panel.own), this.data.diverging, spec));
-    }
+    const { title, sentences } = this.layAgainst(spec, figure, selection, panel.own, this.reading(spec, shown));
     const small = panel.box.clientWidth < 420;
     fit(figure, panel.box.clientWidth);
     stack(figure, small ? Math.min(spec.height, 300) : spec.height);
@@ -1305,7 +1333,24 @@ class Player {
     panel.plot.style.height = `${layout.height}px`;
     layout.width = undefined;
     layout.autosize = true;
-    return { ...figure, step: this.step, reading: sentences.filter(Boolean).join("\n") };
+    return { ...figure, step: this.step, title, reading: sentences.filter(Boolean).join("\n") };
+  }
+
+  /** The two sides of what is compared, in words. */
+  sides() {
+    const { own, name } = this.data.against || {};
+    return sidesOf(this.reference, this.step, this.reference.tapes === this.tapes ? null : [own, name]);
+  }
+
+  /** Lay the compared moment against a figure of this one; the title and the sentences that then stand with it. */
+  layAgainst(spec, figure, selection, own, reading) {
+    if (!this.reference) return { title: spec.title, sentences: [reading] };
+    const sides = this.sides();
+    if (this.modeSelect.value !== "difference" || !spec.slots.length) return { title: comparedTitle(spec, sides), sentences: [reading] };
+    const other = this.other();
+    const found = against(figure, filled(spec, other.tapes, other.step, selection, own), this.data.diverging, spec, sides);
+    const minus = found.tables.some(({ low }) => low !== undefined);
+    return { title: comparedTitle(spec, sides, minus), sentences: [comparedWords(found, sides), reading && minus ? `${capital(sides[0])} itself: ${reading}` : reading] };
   }
 
   /** The compared moment. */
@@ -1318,9 +1363,10 @@ class Player {
     return spec.compared ? this.other() : { tapes: this.tapes, step: this.step };
   }
 
-  describe({ spec, plot, caption }, { step, reading }) {
+  describe({ title: heading, plot, caption }, { step, title, reading }) {
+    heading.textContent = title;
     caption.textContent = reading;
-    plot.setAttribute("aria-label", `${spec.title}. ${reading}`);
+    plot.setAttribute("aria-label", `${title}. ${reading}`);
     plot.dataset.step = step;
   }
 
@@ -1482,8 +1528,7 @@ class Player {
     this.slider.setAttribute("aria-valuetext", said);
     this.pinButton.hidden = !this.times.length || !this.data?.diverging || this.data.loop;
     this.pinButton.classList.toggle("on", Boolean(this.reference));
-    const held = this.reference?.step ?? "";
-    this.pinButton.textContent = this.reference ? `Compared with ${held === "" ? "another run" : `step ${held}`} ✕` : "Pin";
+    this.pinButton.textContent = this.reference ? `Compared with ${this.sides()[1]} ✕` : "Pin";
     this.pinButton.title = this.reference ? "Stop comparing" : "Keep this moment and compare others with it";
     this.modeSelect.hidden = !this.reference;
     this.liveButton.hidden = !this.live;

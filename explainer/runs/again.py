@@ -6,6 +6,7 @@ import shlex
 
 from explainer.config import RunConfig
 from explainer.data.names import file_name
+from explainer.runs.rates import rate_words
 from explainer.runs.rows import Run
 
 FILE_OPTION = {"text": "--text", "forecast": "--csv"}
@@ -16,7 +17,8 @@ def training_words(again: Run | RunConfig) -> list[str]:
     """The words of `python -m explainer train …` behind its first three."""
     config = again if isinstance(again, RunConfig) else again.config
     settings = [f"{name}={value}" for name, value in config.to_query().items()]
-    return ["train", *own_file(again), *(["--set", *settings] if settings else [])]
+    rates = () if isinstance(again, RunConfig) else again.rates
+    return ["train", *own_file(again), *(["--set", *settings] if settings else []), *rate_words(rates)]
 
 
 def own_file(again: Run | RunConfig) -> list[str]:

@@ -10,9 +10,12 @@ from explainer.data import data_digest, short_name
 from explainer.limits import limits, refuse_if_too_big, refuse_sweep_if_too_big
 from explainer.runs.again import learns_own
 from explainer.runs.inputs import NO_PARENT, Prepared, check_parent, prepare, training_inputs
+from explainer.runs.rates import Rates, check_rates
 from explainer.runs.reader import LATEST, NO_RUN, Reader, check_lens
 from explainer.runs.sharing import is_private
 from explainer.runs.store import ACTIVE, Listing, Run, StoredSweep
+from explainer.runs.tape import event
+from explainer.runs.viewer import Viewer
 from explainer.sweep import Sweep, hashed
 
 __all__ = ["LATEST", "Client", "training_inputs"]
@@ -36,11 +39,12 @@ class Client(Reader):
         *,
         name: str = "",
         how: str = "",
+        rates: Rates = (),
     ) -> str:
         """Ask for a run, or join the one that exists.
 
         A run whose configuration is the same is shared, also between people; one's own that ended early goes on
-        from where it was. A run that was altered by hand, that someone else has paused or stopped or that failed
+        from where it was. A run whose learning rate was set by hand otherwise, that someone else has paused or stopped or that failed
         for them, or that is on data of their own, is not for the one who asks: then a run of their own begins,
         with "-2", "-3" … behind its id and the same numbers. A run stays with the one who asked for it first.
 
@@ -52,17 +56,19 @@ class Client(Reader):
             parent: the run that it is compared with; one that is branched has it in its configuration.
             name: what the user's own data is called; of a branch, as its parent's.
             how: the options of the command line that read the file so, such as "--encoding Big5".
+            rates: learning rates that take the place of the configuration's, each after so many updates.
 
         Returns:
             The run's id.
 
         Raises:
-            ValueError: unknown lens, unfit data, too big for this host, too many in the queue, or a
-                parent that is gone or is another network.
+            ValueError: unknown lens, unfit data, too big for this host, too many in the queue, a rate after
+                the last step, or a parent that is gone or is another network.
         """
         lenses = tuple(dict.fromkeys(lenses))
         for lens in lenses:
             check_lens(lens)
+        check_rates(rates, config)
         if config.branched_from:
             branched = self._check_branch(config, owner)
             parent = branched.id
@@ -72,7 +78,7 @@ class Client(Reader):
         prepared = self._prepare(config, owner, data)
         refuse_if_too_big(prepared.config, *training_inputs(prepared.config, prepared.body or None), lenses=lenses)
         with self.store.transaction():
-            return self._ask_for(prepared, owner, lenses, parent, told=_told(prepared.config, name, how))
+            return self._ask_for(prepared, owner, lenses, parent, told=_told(prepared.config, name, how), rates=rates)
 
     def submit_sweep(self, sweep: Sweep, owner: str, lenses: Iterable[str] = (), data: str | None = None) -> str:
         """Ask for the runs of a sweep, all or none; those that are recorded, or that somebody trains, are shared.
@@ -133,9 +139,10 @@ class Client(Reader):
         parent: str = "",
         sweep: str = "",
         told: Mapping[str, str] | None = None,
+        rates: Rates = (),
     ) -> str:
         """Create or join a run, inside a transaction; for a sweep it waits with the others of that."""
-        run, found = self._place(prepared, owner)
+        run, found = self._place(prepared, owner, rates)
         if prepared.config.data:
             self.keep(prepared.digest, prepared.body, owner)
         if found is not None:
@@ -155,15 +162,41 @@ class Client(Reader):
             sweep=sweep,
             meta=told,
         )
+        if rates:
+            self.store.append(run, [event(step, "lr", value=lr) for step, lr in rates], 0)
+            self.store.change(run, altered=True, meta={"rates": rates})
         return run
 
-    def _place(self, prepared: Prepared, owner: str) -> tuple[str, Run | None]:
+    def _place(self, prepared: Prepared, owner: str, rates: Rates = ()) -> tuple[str, Run | None]:
         """The id under which an owner's wish is met, and the run if one is there to be joined."""
         for run in _names(prepared.config.run_id(prepared.digest)):
             found = self.store.run(run)
-            if found is None or _joinable(found, owner):
+            if found is None or _joinable(found, owner, rates):
                 return run, found
         raise AssertionError("names never end")
+
+    def recorded(self, config: RunConfig, owner: str, viewer: Viewer) -> Run | None:
+        """The run that an owner's wish would find with its numbers there: to its end, or as far as their own came.
+
+        None also where it can't be told, for want of data. Recorded lessons have names of their own and are not among these.
+        """
+        try:
+            found = self._place(self._prepare(config, owner, None), owner)[1]
+        except ValueError:
+            return None
+        if found is None or not found.step or not self.store.seen([found.id], viewer):
+            return None
+        return found if found.status in ("done", "diverged") or found.owner == owner else None
+
+    def recorded_sweep(self, sweep: Sweep, owner: str, viewer: Viewer) -> StoredSweep | None:
+        """The sweep that an owner's wish would find with all of its runs at their ends."""
+        try:
+            known = self._sweep_for([self._prepare(config, owner, None) for config in sweep.configs], owner)[1]
+        except ValueError:
+            return None
+        if known is None or self.store.seen(known.runs, viewer) != set(known.runs):
+            return None
+        return known if all(run is not None and run.finished for run in map(self.store.run, known.runs)) else None
 
     def keep(self, digest: str, body: str, owner: str, name: str = "") -> None:
         """Keep a text or series for who gave it, so that they find it again before anything was trained on it.
@@ -289,6 +322,10 @@ class Client(Reader):
             self._steer(run, owner, "lr", repr(lr))
             self.store.change(run, altered=True)
 
+    def deletes(self, run: Run, owner: str) -> bool:
+        """Whether `delete` takes this run from this owner: their own, recorded here, and not in training."""
+        return not run.pinned and run.owner == owner and (run.status not in ACTIVE or run.status == "queued")
+
     def delete(self, run: str, owner: str) -> None:
         """Remove an own run and its tape; data of one's own goes with the last of one's runs on it.
 
@@ -360,9 +397,11 @@ def _of_another(run: Run, owner: str) -> bool:
     return is_private(run) and run.owner != owner
 
 
-def _joinable(run: Run, owner: str) -> bool:
-    """Whether a run is what its configuration says, and who asks for that may have this one."""
-    if run.altered:
+def _joinable(run: Run, owner: str, rates: Rates = ()) -> bool:
+    """Whether a run is what its configuration and these rates say, and who asks for that may have this one."""
+    if run.altered != bool(rates) or run.rates != rates:
+        return False
+    if run.altered and not run.finished and run.owner != owner:  # its rate may yet be set once more
         return False
     return run.owner == owner or not (is_private(run) or run.status in ("paused", "stopped", "failed"))
 

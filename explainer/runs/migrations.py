@@ -184,6 +184,19 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE TABLE room (one INTEGER PRIMARY KEY CHECK (one = 1), body BLOB NOT NULL)",
         ),
     ),
+    (
+        "learning rates set by hand",  # from the events of a tape, which are headers of JSON after eight bytes
+        (
+            # Put in front as text: a meta with NaN in it is no JSON to SQLite.
+            """UPDATE runs SET meta = '{"rates": ' || (
+                SELECT json_group_array(json_array(step, json_extract(said, '$.value'))) FROM (
+                    SELECT step, MAX(seq), json_extract(CAST(SUBSTR(body, 9) AS TEXT), '$.__metadata__.event') AS said
+                    FROM chunks WHERE run = runs.id AND kind = 'event' GROUP BY step ORDER BY step
+                ) WHERE json_extract(said, '$.kind') = 'lr'
+            ) || CASE WHEN meta = '{}' THEN '}' ELSE ', ' || SUBSTR(meta, 2) END
+            WHERE altered = 1 AND meta LIKE '{%}'""",
+        ),
+    ),
 )
 
 

@@ -38,12 +38,14 @@ class Recorder:
         validator: measures on validation data.
         recorded: updates whose numbers are in the store.
         trained: seconds of training, in earlier processes too.
+        rates: learning rates that took the place of the configuration's, by the updates before each.
     """
 
     def __init__(
         self, store: Store, run: Run, trainer: Trainer, pace: Pace, saved: Mapping[str, np.ndarray] | None = None
     ) -> None:
         self.store, self.trainer, self.pace, self.run_id = store, trainer, pace, run.id
+        self.rates = dict(run.rates)
         self.viewer = Viewer(store, run, trainer, pace, self._kept)
         self.recorded = self._progress_from = run.step
         self.trained = self._earlier = float(run.meta.get("seconds", 0.0))
@@ -118,7 +120,10 @@ class Recorder:
     def set_lr(self, lr: float) -> None:
         """A person changed the learning rate here; what came before is committed with it."""
         self._drafts.append(event(self.trainer.step, "lr", value=lr))
-        self.flush()
+        self.rates[self.trainer.step] = lr
+        with self.store.transaction():
+            self.flush()
+            self.store.change(self.run_id, meta={"rates": list(self.rates.items())})
 
     def rest(self) -> None:
         """The run will be held: the present moment is to be on the tape with views and, in budget, weights."""

@@ -67,6 +67,11 @@ class Run:
     unreadable: bool = False
 
     @property
+    def rates(self) -> tuple[tuple[int, float], ...]:
+        """Learning rates that took the place of `config.lr`: after how many updates, and which."""
+        return tuple((int(step), float(lr)) for step, lr in self.meta.get("rates", ()))
+
+    @property
     def finished(self) -> bool:
         """Whether no more steps will come unless someone asks for them."""
         return self.status in FINISHED

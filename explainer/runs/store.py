@@ -6,6 +6,7 @@ The contract:
 |---|---|---|
 | runs | client | a new run (`queued`), one that ended early queued again, owner, lenses, altered |
 | runs | worker | every other change of status, step, message, meta, attempts |
+| chunks | client | with a new run, the learning rates that it was asked for with |
 | chunks | worker | append-only, numbered from 0 without gaps, never changed |
 | checkpoints | worker | the latest one of each run: everything needed to go on |
 | texts | client | a text or series under its SHA-256 |

@@ -13,7 +13,7 @@ Nothing is ever unpickled, and a browser reads a chunk in twenty lines. Kinds:
 - `view:<lens>`: the lens's record after `step` updates. Its arrays by field name; its texts, JSON,
   as metadata. An array that came as uint8 or int16 has metadata `scale:<name>`: value = level · scale.
 - `event`: no arrays; text `event`, JSON such as {"kind": "lr", "value": 0.01}; it acts between
-  update `step` and the next.
+  update `step` and the next. A run asked for with such changes has them from its beginning.
 
 Views that were filled in later have larger numbers than those of later steps: order by `step`.
 """

@@ -37,7 +37,7 @@ META: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("inputs", "outputs", "parameters"), (int,)),
     "baseline": (int, float),
     **dict.fromkeys(("final", "lowest"), (dict,)),
-    **dict.fromkeys(("vocabulary", "moved"), (list,)),
+    **dict.fromkeys(("vocabulary", "moved", "rates"), (list,)),
 }
 """What pages read of a run's meta, where it is there."""
 WRONG = (
@@ -199,6 +199,9 @@ def check_meta(meta: Mapping[str, Any]) -> None:
     for name, value in (meta.get("final") or {}).items():
         if not isinstance(value, (int, float)):
             raise ValueError(f"meta: {name} at the end is a {type(value).__name__}")
+    for rate in meta.get("rates") or ():
+        if not (isinstance(rate, list) and [type(each) for each in rate] in ([int, float], [int, int])):
+            raise ValueError("meta: a learning rate that was set is no pair of a step and a number")
 
 
 def _opened(content: bytes) -> tuple[str, bytes]:

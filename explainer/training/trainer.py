@@ -259,7 +259,12 @@ class Trainer:
 
 
 def train(
-    config: RunConfig, data: str | None = None, device: str | torch.device | None = None, *, detail: bool = False
+    config: RunConfig,
+    data: str | None = None,
+    device: str | torch.device | None = None,
+    *,
+    detail: bool = False,
+    rates: Mapping[int, float] | None = None,
 ) -> Iterator[Step]:
     """Train a run to its last step, yielding each update as soon as it is done.
 
@@ -268,6 +273,7 @@ def train(
         data: the text or series that `config.data` is the hash of; None for the task's default.
         device: default, CUDA where torch finds it.
         detail: with gradient norms for each parameter and the task's metric on each batch.
+        rates: {120: 0.003}: after 120 updates the learning rate is 0.003, see `Trainer.set_lr`.
 
     Raises:
         ValueError: `config.data` is set and `data` is missing or can't be used, or the run starts from
@@ -281,6 +287,8 @@ def train(
         )
     trainer = Trainer(config, data, device)
     while trainer.step < config.steps:
+        if rates and trainer.step in rates:
+            trainer.set_lr(rates[trainer.step])
         yield trainer.advance(detail)
 
 

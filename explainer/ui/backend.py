@@ -15,6 +15,7 @@ from explainer.runs.rows import StoredSweep
 from explainer.runs.store import Run, Store, default_path
 from explainer.runs.tape import VIEW
 from explainer.runs.tape_file import load_shipped
+from explainer.surgery import Surgery
 from explainer.ui.access import OWNER_COOKIE, owner, viewer
 
 __all__ = [
@@ -111,8 +112,8 @@ def reels_of(tracks: Sequence[Track]) -> list[Reel]:
     ]
 
 
-def answers_of(track: Track, step: int, text: str) -> dict[str, Frame]:
-    """What the lenses of a track see on the viewer's own input, at the last kept moment until `step`.
+def answers_of(track: Track, step: int, text: str, surgery: str = "") -> dict[str, Frame]:
+    """What the lenses of a track see on the viewer's own input, in the operated model, at the last kept moment until `step`.
 
     Raises:
         ValueError: the run is gone, or the input can't be read; the sentence has the way out.
@@ -120,7 +121,10 @@ def answers_of(track: Track, step: int, text: str) -> dict[str, Frame]:
     """
     run = client().seen(track.run, viewer())
     kept = client().snapshot_before(run.id, step)
+    operation = Surgery.from_text(surgery) if surgery else None
     return {
-        lens: annotator().answer(run, kept, lens, client().look(run.id, kept, lens, text, asker=owner()))
+        lens: annotator().answer(
+            run, kept, lens, client().look(run.id, kept, lens, text, surgery=operation, asker=owner()), asked=bool(text)
+        )
         for lens in track.lenses
     }

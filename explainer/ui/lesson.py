@@ -12,16 +12,20 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from explainer.config import KNOBS, MODELS, RunConfig
-from explainer.player.mount import Track
+from explainer.player.mount import Shown, Track
 from explainer.runs.kinds import examples_of
 from explainer.runs.store import Run
 from explainer.ui.backend import client, owner, runs_of
 from explainer.ui.comparing import compare_control
 from explainer.ui.controls import chosen, control, control_width, fill_controls, more_controls, state_key
-from explainer.ui.networks import choose_networks, networks, networks_from_address
+from explainer.ui.networks import choose_networks, networks, networks_from_address, set_networks
 from explainer.ui.own_data import Given, adopt, own_data, refusal
 from explainer.ui.places import ENTERED
+from explainer.ui.recordings import recorded_runs
+from explainer.ui.run_table import network
 from explainer.ui.sharing import forget_key, says_whose, share_control, shared_with_me
+from explainer.ui.shown import disagreement, in_words
+from explainer.ui.tickets import ticket_used
 from explainer.ui.words import literal
 
 LIVE = ("queued", "running", "paused")
@@ -65,6 +69,7 @@ def open_lesson(lesson: Lesson, question: str, paragraph: str) -> None:
     fresh = linked or f"{lesson.key}:opened" not in state
     if fresh:
         state[f"{lesson.key}:opened"] = True
+        state[f"{lesson.key}:start"] = ticket_used(state.get("place", ""))
         _read_address(lesson)
         adopt(lesson.key, state[f"{lesson.key}:config"])
     fill_controls(lesson.key, state[f"{lesson.key}:config"], force=fresh)
@@ -123,16 +128,22 @@ def transport(
         fixed = [name for name, choices in lesson.choices.items() if len(choices) == 1]
         more_controls(key, {}, (*lesson.row, *fixed), models)
         given = own_data(key)
-        if len(shown) == 1:
-            compare_control(key, shown[0], lesson.choices.get("model", MODELS))
+        asked: list[RunConfig] = []
         try:
             config = chosen(key, lesson.base)
             trouble = unchosen or refusal(config, given)
             asked = [replace(each, model=model) for each in configure(config) for model in models or (each.model,)]
         except ValueError as error:
             trouble = str(error)
-        label = "Train again" if any(run.status == "stopped" for run in shown) else "Train"
-        if st.button(label, type="primary", icon=":material/play_arrow:", disabled=bool(trouble), key=f"{key}-train"):
+        if asked and not unchosen and not mine and _asks_otherwise(lesson, asked, shown):
+            shown = _play_recorded(lesson, asked) or shown
+        compare_control(key, shown, lesson.choices.get("model", MODELS))
+        label = "Train again" if any(run.status == "stopped" and not run.altered for run in shown) else "Train"
+        starts = state.pop(f"{key}:start", False) and not trouble and _asks_otherwise(lesson, asked, shown)
+        pressed = st.button(
+            label, type="primary", icon=":material/play_arrow:", disabled=bool(trouble), key=f"{key}-train"
+        )
+        if pressed or starts:
             trouble = _train(lesson, asked, given)
             shown = _shown(lesson)
             mine = [run for run in shown if run.status in LIVE and run.owner == owner()]
@@ -146,12 +157,69 @@ def transport(
     if config is not None:
         _follow_learning_rate(lesson, config, mine)
         _write_address(lesson, config)
+    _say_what_is_shown(lesson, [] if unchosen else asked, shown, "" if trouble else "press Train")
     state[f"{key}:config"] = config or state[f"{key}:config"]
     return shown
 
 
 def _shown(lesson: Lesson) -> list[Run]:
     return runs_of(st.session_state[f"{lesson.key}:runs"]) or runs_of(lesson.shipped)
+
+
+def _asks_otherwise(lesson: Lesson, asked: Sequence[RunConfig], shown: Sequence[Run]) -> bool:
+    return bool(disagreement(asked, shown, _rates(lesson, shown))) if shown else True
+
+
+def _play_recorded(lesson: Lesson, asked: Sequence[RunConfig]) -> list[Run]:
+    """Show recordings of just what the controls ask for, if there are any, and return them."""
+    found = recorded_runs(asked, lesson.shipped)
+    if found:
+        _show_runs(lesson, [run.id for run in found])
+    return found
+
+
+def _show_runs(lesson: Lesson, ids: Sequence[str]) -> None:
+    """Make these the page's runs, from where they begin."""
+    opening = set(ids) == set(lesson.shipped)
+    st.session_state[f"{lesson.key}:runs"] = [] if opening else list(ids)
+    st.query_params.pop("step", None)
+
+
+def _say_what_is_shown(lesson: Lesson, asked: Sequence[RunConfig], shown: Sequence[Run], way: str) -> None:
+    """Where the controls ask for something else than the page shows: one sentence, and the ways to what is asked or shown."""
+    said = disagreement(asked, shown, _rates(lesson, shown), way) if shown else ""
+    st.session_state[f"{lesson.key}:stale"] = bool(said)
+    if not said:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key=f"{lesson.key}-otherwise"):
+        st.markdown(f":material/visibility: {literal(said)}")
+        st.button(
+            "Set the controls to what is shown",
+            icon=":material/undo:",
+            key=f"{lesson.key}-as-shown",
+            on_click=_set_controls,
+            args=(lesson, shown),
+        )
+        trains = any(run.status in LIVE for run in shown)  # else it is shown already
+        if trains and (recorded := recorded_runs(asked, lesson.shipped)):
+            st.button(
+                "Show the recording of what you ask for",
+                icon=":material/play_circle:",
+                key=f"{lesson.key}-recorded",
+                on_click=_show_runs,
+                args=(lesson, [run.id for run in recorded]),
+            )
+
+
+def _set_controls(lesson: Lesson, shown: Sequence[Run]) -> None:
+    """The controls as the runs shown have it; the learning rate of one that trains is the one that it has now."""
+    run, key = shown[0], lesson.key
+    fill_controls(key, run.config, force=True)
+    if run.rates and run.status in LIVE:
+        st.session_state[state_key(key, "lr")] = run.rates[-1][1]
+    adopt(key, run.config)
+    if lesson.networks:
+        set_networks(key, [run.config.model for run in shown])
 
 
 def _networks(lesson: Lesson) -> tuple[tuple[str, ...], str]:
@@ -179,7 +247,7 @@ def _train(lesson: Lesson, configs: Sequence[RunConfig], given: Given | None) ->
     except ValueError as error:
         return str(error)
     state[f"{lesson.key}:runs"] = ids
-    state[f"{lesson.key}:lr"] = configs[0].lr
+    state[f"{lesson.key}:lr"] = (ids, configs[0].lr)
     forget_key()
     if "step" in st.query_params:
         del st.query_params["step"]
@@ -213,20 +281,40 @@ def _ask(action: Callable[[str, str], None], run: Run) -> None:
     try:
         action(run.id, owner())
     except ValueError as error:  # it ended in the meantime
-        st.toast(literal(str(error)))
+        st.toast(literal(f"{network(run.config)}: {error}"))
+
+
+def _rates(lesson: Lesson, shown: Sequence[Run]) -> tuple[float, ...]:
+    """The learning rate that was last set from this page for the runs shown, if it was."""
+    ids, lr = st.session_state.get(f"{lesson.key}:lr", ([], 0.0))
+    return (lr,) if set(ids) & {run.id for run in shown if run.owner == owner()} else ()
 
 
 def _follow_learning_rate(lesson: Lesson, config: RunConfig, mine: Sequence[Run]) -> None:
-    """A learning rate changed in the row while own runs train takes effect in them."""
-    known = st.session_state.get(f"{lesson.key}:lr")
-    if mine and known is not None and config.lr != known:
-        for run in mine:
-            try:
-                client().set_lr(run.id, owner(), config.lr)
-            except ValueError as error:
-                st.toast(literal(str(error)))
-        st.session_state[f"{lesson.key}:lr"] = config.lr
-        st.toast(f"Training goes on at {config.lr:g}.")
+    """A learning rate changed in the row while own runs train takes effect in them; what it was when they were opened doesn't."""
+    if not mine:
+        return
+    ids = [run.id for run in mine]
+    known, lr = st.session_state.get(f"{lesson.key}:lr", ([], 0.0))
+    if not set(ids) <= set(known):
+        known, lr = ids, config.lr
+    if config.lr != lr:
+        _set_learning_rate(mine, config.lr)
+    st.session_state[f"{lesson.key}:lr"] = (known, config.lr)
+
+
+def _set_learning_rate(mine: Sequence[Run], lr: float) -> None:
+    told = []
+    for run in mine:
+        try:
+            client().set_lr(run.id, owner(), lr)
+            told.append(f"{network(run.config)} (about step {run.step:,})")
+        except ValueError as error:  # it ended in the meantime
+            st.toast(literal(f"{network(run.config)}: {error}"))
+    if told:
+        st.toast(
+            literal(f"Learning rate {lr:g} from here on: {'; '.join(told)}. The chart of the loss marks the step.")
+        )
 
 
 def _write_address(lesson: Lesson, config: RunConfig) -> None:
@@ -257,7 +345,10 @@ def _write_address(lesson: Lesson, config: RunConfig) -> None:
 
 def tracks(lesson: Lesson, runs: Sequence[Run]) -> list[Track]:
     """The tapes of the page, for the player."""
-    return [Track(run.id, lesson.lenses, run.status in LIVE) for run in runs]
+    shown = Shown(in_words(runs), bool(st.session_state.get(f"{lesson.key}:stale"))) if runs else None
+    return [
+        Track(run.id, lesson.lenses, run.status in LIVE, None if number else shown) for number, run in enumerate(runs)
+    ]
 
 
 def theme() -> str:

@@ -9,12 +9,14 @@ import streamlit as st
 
 from explainer.config import RunConfig
 from explainer.limits import limits, refuse_if_too_big, spoken
+from explainer.player.mount import Shown
 from explainer.runs.store import Run
 from explainer.surgery import GATES, Gate, Head, Operation, Shuffle, Surgery, Swap, Unit
 from explainer.ui.backend import client, owner, runs_of, runs_to_see
 from explainer.ui.places import ENTERED
 from explainer.ui.run_table import label
 from explainer.ui.sharing import shared_with_me
+from explainer.ui.shown import in_words
 from explainer.ui.words import literal
 
 KEY = "surgery"
@@ -86,8 +88,9 @@ def _run_chosen() -> None:
 
 
 def show(run: str) -> None:
-    """Make this the page's run, untouched."""
+    """Make this the page's run, untouched and compared with none."""
     state[f"{KEY}:run"] = st.query_params["run"] = run
+    st.query_params.pop("against", None)
     state.pop(f"{KEY}.lr", None)
     set_surgery(Surgery())
     if "step" in st.query_params:
@@ -206,6 +209,12 @@ def _number(title: str, name: str, low: int, high: int, start: int = 0) -> int:
 # -- trained on like this --------------------------------------------------------------------------
 
 
+def shown(run: Run, surgery: Surgery, trouble: bool) -> Shown:
+    """What the figures show: the run and what is done to it; with `trouble` that is not what the controls ask for."""
+    said = in_words([run])
+    return Shown(f"{said} · operated: {surgery}" if surgery else said, trouble)
+
+
 def branch_control(run: Run, surgery: Surgery) -> None:
     """A popover that starts a run from the weights of the moment shown, with the surgery kept up."""
     with st.popover("Train on like this", icon=":material/healing:", help="A run of its own from these weights"):
@@ -218,6 +227,9 @@ def branch_control(run: Run, surgery: Surgery) -> None:
             return
         if shared_with_me([run]):
             st.markdown("This run is on data of its owner's, and only they can train on from it.")
+            return
+        if not client().snapshots(run.id):
+            st.markdown("This run has no weights yet. Wait for its first step.")
             return
         step = _moment(run)
         st.markdown(
@@ -259,8 +271,10 @@ def _moment(run: Run) -> int:
 
 
 def _train_on(config: RunConfig) -> None:
+    """Start the run and show it beside the moment of its parent that it goes on from."""
     try:
         show(client().submit(config, owner(), (KEY,)))
+        st.query_params["against"] = config.parent
     except ValueError as error:
         state[f"{KEY}:trouble"] = str(error)
 

@@ -11,6 +11,7 @@ import streamlit as st
 
 from explainer.config import MODELS, RECURRENT, RunConfig
 from explainer.player.mount import base_path
+from explainer.theory.followed import MOST_SEARCHED, MOST_STATE, state_size
 
 PAGES = Path(__file__).resolve().parents[2] / "pages"
 FRAME = "/~/+/"
@@ -223,6 +224,10 @@ def base_seen(url: str | None, page: str) -> str:
     return quote(base.replace(FRAME, "/"), safe="/:~+%@[]")
 
 
+def _state(config: RunConfig) -> int:
+    return state_size(config.model, config.width)
+
+
 def places_for(config: RunConfig, lenses: Sequence[str] = ()) -> list[Place]:
     """The pages that can show a run of this configuration, those first whose views are on its tape.
 
@@ -235,7 +240,8 @@ def places_for(config: RunConfig, lenses: Sequence[str] = ()) -> list[Place]:
         for place in LESSON_PLACES
         if config.model in place.models
         and (place.lens not in ("attention", "biography", "layers", "surgery") or config.layers > 0)
-        and (place.lens != "fixed_points" or config.layers == 1)
+        and (place.lens != "fixed_points" or (config.layers == 1 and _state(config) <= MOST_SEARCHED))
+        and (place.lens != "jacobian" or _state(config) <= MOST_STATE)
         and (place.lens != "beyond" or config.task == "text")
     ]
     return sorted(fitting, key=lambda place: place.lens not in lenses)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from explainer.config import OTHER, RunConfig
 from explainer.data.alphabet import percent
 from explainer.figures.compare import differing
+from explainer.figures.rates import rates_words
 from explainer.figures.theme import FAMILY_NAMES
 from explainer.runs.again import learns_own
 from explainer.runs.sharing import is_private
@@ -110,7 +111,7 @@ def row(run: Run, now: float) -> dict[str, str]:
     metric = literal(str(run.meta.get("metric", "")))
     parameters = run.meta.get("parameters")
     return {
-        "Run": f"[{literal(label(run))}]({address(place.path, query_of(client(), run))}){_branch(run.config)}",
+        "Run": f"[{literal(label(run))}]({address(place.path, query_of(client(), run))}){_more(run)}",
         "Status": run.status,
         "Step": _unbroken(f"{run.step:,} of {run.config.steps:,}"),
         "Result": f"{number(result(run))} {metric}{_measured(run)}",
@@ -172,12 +173,21 @@ def settings(runs: Sequence[Run], names: Sequence[str], only_different: bool) ->
     """
     configs = [run.config for run in runs]
     relevant = [config.relevant() for config in configs]
-    wanted = differing(configs) if only_different else {name: None for fields in relevant for name in fields}
+    wanted = dict.fromkeys(differing(configs) if only_different else (name for fields in relevant for name in fields))
+    if len({run.rates for run in runs}) > 1:
+        wanted["lr"] = None
     return [
         {"Setting": literal(LABELS.get(name, name.capitalize()))}
-        | {literal(run): literal(_shown(name, each.get(name))) for run, each in zip(names, relevant, strict=True)}
+        | {
+            literal(column): literal(told(name, each.get(name)) + (_set_by_hand(run) if name == "lr" else ""))
+            for column, run, each in zip(names, runs, relevant, strict=True)
+        }
         for name in wanted
     ]
+
+
+def _set_by_hand(run: Run) -> str:
+    return "".join(f"; {lr:g} after step {step}" for step, lr in run.rates)
 
 
 def table(rows: Sequence[Mapping[str, str]]) -> str:
@@ -216,16 +226,18 @@ def branch(config: RunConfig) -> str:
     return "goes on from {} at step {}".format(*config.branched_from) + operated
 
 
-def _branch(config: RunConfig) -> str:
-    said = branch(config)
-    return f", {literal(said)}" if said else ""
+def _more(run: Run) -> str:
+    """What its title does not say of a run: where its weights come from, and a learning rate that was set by hand."""
+    said = filter(None, (branch(run.config), rates_words(run.rates)))
+    return "".join(f", {literal(each)}" for each in said)
 
 
 def _unbroken(text: str) -> str:
     return text.replace(" ", "\u00a0")
 
 
-def _shown(name: str, value: Any) -> str:
+def told(name: str, value: Any) -> str:
+    """A field's value in words."""
     if value is None:
         return UNKNOWN
     if name == "data":

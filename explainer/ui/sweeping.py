@@ -16,16 +16,19 @@ import streamlit as st
 from explainer.config import KNOBS, RunConfig
 from explainer.lessons import SWEEPS
 from explainer.limits import refuse_sweep_if_too_big, spoken
+from explainer.player.mount import Shown
 from explainer.runs.client import training_inputs
 from explainer.runs.outcomes import Outcome, Outcomes, Progress, progress
 from explainer.runs.rows import StoredSweep
 from explainer.runs.sweep_file import load_outcomes, shipped
 from explainer.sweep import Sweep, values_from_text
-from explainer.ui.backend import client, owner, store, sweep_of
+from explainer.ui.backend import client, owner, store, sweep_of, viewer
 from explainer.ui.controls import CHOICE_NAMES, chosen, control, control_width, fill_controls, more_controls, state_key
 from explainer.ui.notices import in_sentences
 from explainer.ui.places import ENTERED
+from explainer.ui.shown import setting
 from explainer.ui.task_words import label_of
+from explainer.ui.tickets import ticket_used
 from explainer.ui.words import literal
 
 BOARD_SECONDS = 1.0
@@ -101,6 +104,7 @@ def open_sweep(page: SweepPage, question: str, paragraph: str) -> None:
     fresh = linked or f"{page.key}:opened" not in state
     if fresh:
         state[f"{page.key}:opened"] = True
+        state[f"{page.key}:start"] = ticket_used(state.get("place", ""))
         _read_address(page)
     fill_controls(page.key, state[f"{page.key}:config"], force=fresh)
     trouble = state.pop(f"{page.key}:trouble", "")
@@ -163,15 +167,24 @@ def sweep_transport(page: SweepPage) -> StoredSweep | None:
                 expected = refuse_sweep_if_too_big([(each, *training_inputs(each)) for each in sweep.configs])
         except ValueError as error:
             trouble = str(error)
+        otherwise = sweep is not None and not _alike(sweep, _sweep_of(page, shown))
+        if sweep is not None and otherwise and not (shown is not None and _live(page, shown)):
+            otherwise = not _play_recorded(page, sweep)
+            shown = _shown(page)
         bar = progress(outcomes_shown(page, shown))
+        starts = state.pop(f"{key}:start", False) and otherwise and not trouble
         partly = shown is not None and sweep is not None and shown.sweep.configs == sweep.configs and not bar.live
         label = "Go on" if partly and bar.finished < bar.runs else "Train"
-        if st.button(label, type="primary", icon=":material/play_arrow:", disabled=bool(trouble), key=f"{key}-train"):
+        pressed = st.button(
+            label, type="primary", icon=":material/play_arrow:", disabled=bool(trouble), key=f"{key}-train"
+        )
+        if pressed or starts:
             assert sweep is not None
             try:
                 state[f"{key}:sweep"] = client().submit_sweep(sweep, owner(), page.lenses)
                 shown = _shown(page)
                 bar = progress(outcomes_shown(page, shown))
+                otherwise = False
             except ValueError as error:
                 trouble = str(error)
         if shown is not None and bar.live and shown.owner == owner():
@@ -184,7 +197,90 @@ def sweep_transport(page: SweepPage) -> StoredSweep | None:
     if sweep is not None:
         state[f"{key}:config"] = sweep.base
         _write_address(page, sweep)
+    _say_what_is_shown(page, shown, sweep, otherwise or sweep is None, "" if trouble else ": press Train")
     return shown
+
+
+def _play_recorded(page: SweepPage, sweep: Sweep) -> bool:
+    """Make a recording of just this sweep the one that is shown, if there is one."""
+    if _alike(sweep, page.sweep):
+        st.session_state[f"{page.key}:sweep"] = ""
+        return True
+    found = client().recorded_sweep(sweep, owner(), viewer())
+    if found is not None:
+        st.session_state[f"{page.key}:sweep"] = found.id
+    return found is not None
+
+
+def _say_what_is_shown(
+    page: SweepPage, shown: StoredSweep | None, asked: Sweep | None, otherwise: bool, way: str
+) -> None:
+    """What the charts are of, for the bar below them; where the controls ask for something else, a sentence and the way back."""
+    there = _sweep_of(page, shown)
+    state = "Shown" if shown is not None and _live(page, shown) else "Recorded"
+    st.session_state[f"{page.key}:shown"] = Shown(f"{state}: {_in_words(page, there)}", otherwise)
+    if not otherwise:
+        return
+    said = _in_words(page, there, asked)
+    asks = (
+        f"You ask for {_in_words(page, asked, there)}{way}." if asked else "The controls ask for what can't be trained."
+    )
+    with st.container(horizontal=True, vertical_alignment="center", key=f"{page.key}-otherwise"):
+        st.markdown(f":material/visibility: {literal(f'Shown: {said}. {asks}')}")
+        st.button(
+            "Set the controls to what is shown",
+            icon=":material/undo:",
+            key=f"{page.key}-as-shown",
+            on_click=_set_controls,
+            args=(page, there),
+        )
+
+
+def shown_of(page: SweepPage) -> Shown | None:
+    """What the page's charts are of, and whether its controls ask for something else."""
+    found: Shown | None = st.session_state.get(f"{page.key}:shown")
+    return found
+
+
+def _set_controls(page: SweepPage, sweep: Sweep) -> None:
+    fill_controls(page.key, sweep.base, force=True)
+    for each in page.listed:
+        st.session_state[_place(page, each)] = sweep.values(each.field)
+        st.session_state.pop(_widget(page, each), None)
+
+
+def _in_words(page: SweepPage, sweep: Sweep, other: Sweep | None = None) -> str:
+    """ "RNN (tanh), LSTM; lengths T 10, 20; task Adding problem; steps 800": the axes, then what stands in the row.
+
+    Args:
+        other: where it is given, only what is not the same in that one.
+    """
+    axes = sorted(page.listed, key=lambda each: not each.choices)
+    fields = [name for name in KNOBS if name in page.row or getattr(sweep.base, name) != getattr(page.sweep.base, name)]
+    said = {each.field: _axis_in_words(each, sweep) for each in axes}
+    said |= {name: setting(name, sweep.base) for name in fields if name not in (*said, *page.fixed)}
+    theirs = _in_words(page, other).split("; ") if other is not None else []
+    return "; ".join([part for part in said.values() if part not in theirs] or said.values())
+
+
+def _axis_in_words(each: Listed, sweep: Sweep) -> str:
+    values = sweep.values(each.field)
+    if each.choices:
+        return ", ".join(CHOICE_NAMES.get(str(value), str(value)) for value in values)
+    return f"{each.label[:1].lower()}{each.label[1:]} {', '.join(map(str, values))}"
+
+
+def _sweep_of(page: SweepPage, shown: StoredSweep | None) -> Sweep:
+    return page.sweep if shown is None else shown.sweep
+
+
+def _alike(one: Sweep, other: Sweep) -> bool:
+    """Whether two sweeps are of the same runs, in whatever order."""
+    return {config.run_id() for config in one.configs} == {config.run_id() for config in other.configs}
+
+
+def _live(page: SweepPage, shown: StoredSweep) -> bool:
+    return progress(outcomes_shown(page, shown)).live
 
 
 def _stop(sweep: str) -> None:

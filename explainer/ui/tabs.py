@@ -7,13 +7,16 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from explainer.config import RunConfig
+from explainer.config import KNOBS, RunConfig
 from explainer.runs.again import command, learns_own, own_file, training_words
 from explainer.runs.store import Run
 from explainer.ui.places import address
 from explainer.ui.source import source_of
+from explainer.ui.tickets import with_ticket
 from explainer.ui.words import literal
 
+AXES = ("networks", "lengths", "seeds", "encodings")
+"""In an address, what a page with several networks goes through."""
 OF_THEIR_OWN = "Each opens the page on a run of its own, whatever is shown above: the one that the page opens with, changed as the question says."
 
 
@@ -73,9 +76,20 @@ def words_below(
             for number, experiment in enumerate(experiments):
                 st.markdown(f"**{number + 1}.** {experiment.question}")
                 with st.container(horizontal=True, vertical_alignment="center"):
-                    st.link_button("Open in this state", address(page, experiment.query), icon=":material/open_in_new:")
+                    query, trains = experiment.query, sets_up_a_run(experiment.query)
+                    st.link_button(
+                        "Open and train" if trains else "Open in this state",
+                        address(page, with_ticket(page, query) if trains else query),
+                        icon=":material/open_in_new:",
+                        help="Its run starts, or is shown if it is recorded" if trains else None,
+                    )
                     with st.popover("Answer"):
                         st.markdown(experiment.answer)
+
+
+def sets_up_a_run(query: Mapping[str, str]) -> bool:
+    """Whether an address asks for settings, so that there is a run to start, and not for one that is there."""
+    return bool(query.keys() & {*KNOBS, *AXES}) and not query.keys() & {"run", "sweep", "surgery"}
 
 
 def repeats(again: Run | RunConfig) -> str:
@@ -83,7 +97,7 @@ def repeats(again: Run | RunConfig) -> str:
     start = "The run on this page, again, anywhere Python runs"
     if not isinstance(again, Run) or "threads" not in again.meta:
         return f"{start}:"
-    if again.altered:
+    if again.altered and not again.rates:
         return f"{start}, but without the changes of its learning rate that were made by hand:"
     if again.meta.get("moved"):
         return f"{start}; this one was computed in more than one way (see Runs), so its last digits can't be repeated:"
@@ -91,6 +105,12 @@ def repeats(again: Run | RunConfig) -> str:
     if again.meta.get("threads") is None:
         return f"{start}; it ran on {where}, and another device gives other last digits:"
     return f"{start}: to the last bit on the same processor and versions ({where}), else nearly the same:"
+
+
+def _rates(again: Run | RunConfig) -> list[str]:
+    """The argument of `train` for learning rates that were set by hand."""
+    rates = dict(again.rates) if isinstance(again, Run) else {}
+    return [f"rates={rates!r}"] if rates else []
 
 
 def by_command(again: Run | RunConfig) -> bool:
@@ -126,7 +146,7 @@ def script(again: Run | RunConfig) -> str:
             else []
         ),
         f"config = RunConfig({fields})",
-        f"for step in train({'config, text' if own else 'config'}):",
+        f"for step in train({', '.join(['config', *(['text'] if own else []), *_rates(again)])}):",
         "    print(step.number, step.loss)",
     ]
     return "\n".join(lines) + "\n"

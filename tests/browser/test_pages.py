@@ -386,7 +386,7 @@ def test_a_pinned_moment_is_taken_off_the_later_ones(app: str, visit: Visit) -> 
     values = [value for row in json.loads(picture(page, "states"))[0][2] for value in row]
     said = page.locator('figure[data-figure="states"] figcaption').text_content()
     assert said is not None
-    told = re.findall(r"Differences from (\S+) to (\S+)\.", said)
+    told = re.findall(r"minus step 0, from (\S+) to (\S+):", said)
     assert [float(each) for each in told[0]] == pytest.approx([min(values), max(values)], rel=0.06)
     page.wait_for_url(re.compile("against=%400"))
     page.get_by_role("combobox", name="How to compare").select_option("beside")
@@ -397,7 +397,10 @@ def test_tables_of_two_sizes_are_not_taken_from_each_other_and_it_is_said(app: s
     page = visit(f"{app}/hidden-states?step=700&against=lesson-gradients-gru")
     plotted(page)
     caption = page.locator('figure[data-figure="states"] figcaption')
-    expect(caption).to_contain_text("Not compared: the other table is 32 × 50, this one 32 × 30.")
+    expect(caption).to_contain_text(
+        "Not compared: the table of GRU · length 50 · steps 800 is 32 × 50, that of GRU · length 30 · steps 700 32 × 30."
+    )
+    expect(page.get_by_role("button", name="Compared with GRU · length 50 · steps 800")).to_be_visible()
 
 
 def test_a_text_from_a_user_is_never_markup(app: str, visit: Visit) -> None:

@@ -1,0 +1,141 @@
+"""What a page shows, in words, and where that is not what its controls ask for.
+
+What a press of Train would start is compared with the runs shown, field by field, as far as a run depends on it. Not
+compared is what no control has (`OF_A_BRANCH`), and a learning rate that a shown run had for a part of its training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from explainer.config import KNOBS, RunConfig
+from explainer.figures.rates import rates_words
+from explainer.runs.store import Run
+from explainer.ui.controls import LABELS, OF_A_BRANCH
+from explainer.ui.run_table import branch, data_name, network, task, told
+
+NETWORK = ("model", "layers", "width")
+"""Fields that `network` says."""
+MOST_NAMED = 3  # settings in a sentence, beside the network
+LIVE = ("queued", "running", "paused")
+
+
+def in_words(runs: Sequence[Run]) -> str:
+    """ "Recorded: GRU, 32 units · Adding problem, length T 30"; "Shown: …" while one of them trains, which the bar says."""
+    state = "Shown" if any(run.status in LIVE for run in runs) else "Recorded"
+    more = [", ".join(filter(None, (branch(run.config), rates_words(run.rates)))) for run in runs]
+    networks = _networks([run.config for run in runs]) if not any(more) else "; ".join(map(_one, runs))
+    tasks = dict.fromkeys(f"{task(run.config, data_name(run))}, {setting('length', run.config)}" for run in runs)
+    return f"{state}: {networks} · {'; '.join(tasks)}"
+
+
+def _one(run: Run) -> str:
+    return ", ".join(filter(None, (network(run.config), branch(run.config), rates_words(run.rates))))
+
+
+def agrees(config: RunConfig, run: Run, rates: Sequence[float] = ()) -> bool:
+    """Whether a run is what a configuration asks for.
+
+    Args:
+        rates: learning rates that were set by hand and may not be on its tape yet.
+    """
+    return not _differing(config, run, rates)
+
+
+def unmet(
+    asked: Sequence[RunConfig], runs: Sequence[Run], rates: Sequence[float] = ()
+) -> tuple[list[RunConfig], list[Run]]:
+    """What is asked for and not shown, and what is shown and not asked for; see `agrees`."""
+    missing, left = [], list(runs)
+    for config in asked:
+        found = next((run for run in left if agrees(config, run, rates)), None)
+        if found is None:
+            missing.append(config)
+        else:
+            left.remove(found)
+    return missing, left
+
+
+def disagreement(asked: Sequence[RunConfig], runs: Sequence[Run], rates: Sequence[float] = (), way: str = "") -> str:
+    """ "Shown: recorded GRU, 32 units. You ask for LSTM, 64 units: press Train."; "" where they agree.
+
+    Args:
+        asked: what a press of Train would start; () where the controls ask for what can't be.
+        runs: those shown.
+        rates: see `agrees`.
+        way: how to get what is asked for, such as "press Train".
+    """
+    if not asked:
+        return f"Shown: {_shown_as(runs)}{_networks([run.config for run in runs])}. The controls ask for what can't be trained."
+    missing, left = unmet(asked, runs, rates)
+    if not missing and not left:
+        return ""
+    theirs = [run.config for run in runs]
+    names = _named(asked, runs, missing, left, rates)
+    networks = set(NETWORK) & set(names) or len(asked) != len(runs)
+    ours = ", ".join(filter(None, (_networks(asked) if networks else "", _settings(asked[0], theirs[0], names))))
+    shown = ", ".join((_networks(theirs), *filter(None, [_settings(theirs[0], asked[0], names)])))
+    return f"Shown: {_shown_as(runs)}{shown}. You ask for {ours}{f': {way}' if way else ''}."
+
+
+def _named(
+    asked: Sequence[RunConfig],
+    runs: Sequence[Run],
+    missing: Sequence[RunConfig],
+    left: Sequence[Run],
+    rates: Sequence[float],
+) -> list[str]:
+    """The fields to speak of, in the order of the controls: of a missing run and the shown one that is most like it."""
+    config = (missing or asked)[0]
+    others = left or runs
+    nearest = min(others, key=lambda run: len(_differing(config, run, rates)))
+    return [name for name in KNOBS if name in _differing(config, nearest, rates)]
+
+
+def _differing(config: RunConfig, run: Run, rates: Sequence[float]) -> set[str]:
+    """The fields in which a configuration and a run differ, as far as both depend on them or their network does."""
+    ours, theirs = (_compared(each) for each in (config, run.config))
+    names = {name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name)}
+    if names & {"lr"} and config.lr in (*rates, *(lr for _, lr in run.rates)):
+        names.discard("lr")
+    return names
+
+
+def _compared(config: RunConfig) -> Mapping[str, object]:
+    return {name: value for name, value in config.relevant().items() if name not in OF_A_BRANCH}
+
+
+def _shown_as(runs: Sequence[Run]) -> str:
+    return "" if any(run.status in LIVE for run in runs) else "recorded "
+
+
+def _networks(configs: Sequence[RunConfig]) -> str:
+    """The networks of some runs, those of a kind once: "RNN (tanh) and LSTM, each 32 units"."""
+    names = list(dict.fromkeys(network(config) for config in configs))
+    families, sizes = zip(*(name.split(", ", 1) for name in names), strict=True)
+    if len(names) == 1 or len(set(sizes)) > 1:
+        return "; ".join(names)
+    return f"{', '.join(families[:-1])} and {families[-1]}, each {sizes[0]}"
+
+
+def _settings(config: RunConfig, other: RunConfig, names: Sequence[str]) -> str:
+    """Those of the fields that both depend on, with this one's values; what follows from another network is left out."""
+    both = config.relevant().keys() & other.relevant().keys()
+    named = [name for name in names if name in both and name not in NETWORK]
+    said = [setting(name, config) for name in named[:MOST_NAMED]]
+    more = len(named) - MOST_NAMED
+    return ", ".join([*said, *([f"{more} more {'setting' if more == 1 else 'settings'}"] if more > 0 else [])])
+
+
+def setting(name: str, config: RunConfig) -> str:
+    """A field with its value, within a sentence: "learning rate 0.003", "MLP in each block off", "your own data"."""
+    value = getattr(config, name)
+    if name == "data":
+        return "data of one's own" if value else "the default data"
+    if name == "task":
+        return f"task {told(name, value)}"
+    if name == "length" and config.task == "copy":
+        return f"delay {value}"
+    label = LABELS[name]
+    small = label[:1].lower() + label[1:] if label[1:2].islower() else label
+    return f"{small} {told(name, value)}"
