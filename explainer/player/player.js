@@ -10,6 +10,8 @@ const POLL_MS = { queued: 120, running: 220, paused: 700, filling: 400 };
 // Nothing that sends a chart anywhere: plotly's own set of buttons has one that does.
 const BUTTONS = [["toImage"], ["zoom2d", "pan2d", "resetScale2d"]];
 const PLOTLY_CONFIG = { displaylogo: false, responsive: false, displayModeBar: "hover", modeBarButtons: BUTTONS };
+const CALM_MS = 300; // without a new moment, until figures out of sight follow
+const SHORT_MS = 8; // that preparing figures may take before the browser gets a turn
 const SKETCH_MS = 2000; // that a player without tapes leaves to those which wait for theirs
 const players = new WeakMap();
 const open = new Set(); // all that are on the page
@@ -367,6 +369,29 @@ function filled(spec, tapes, step, selection, own) {
 function moves(spec, index) {
   return spec.slots.some((slot) => slot.to === `data.${index}.z` && slot.kind !== "history");
 }
+
+/** Whether two values of a figure are the same, numbers and texts compared one by one. */
+function alike(one, other) {
+  if (Object.is(one, other)) return true;
+  if (typeof one !== "object" || typeof other !== "object" || !one || !other) return false;
+  if (Array.isArray(one) || ArrayBuffer.isView(one)) {
+    if (one.length !== other.length || !(Array.isArray(other) || ArrayBuffer.isView(other))) return false;
+    for (let at = 0; at < one.length; at++) if (one[at] !== other[at] && !alike(one[at], other[at])) return false;
+    return true;
+  }
+  const names = Object.keys(one);
+  return names.length === Object.keys(other).length && names.every((name) => alike(one[name], other[name]));
+}
+
+/** A copy of a figure's part that shares its arrays of numbers, for plotly.js writes into what it is given. */
+function outline(value) {
+  if (ArrayBuffer.isView(value) || typeof value !== "object" || !value) return value;
+  if (Array.isArray(value)) return typeof value[0] === "object" && !ArrayBuffer.isView(value[0]) ? value.map(outline) : value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, outline(each)]));
+}
+
+/** A turn for whatever else the browser has to do. */
+const giveWay = () => new Promise((next) => setTimeout(next));
 
 /** Each panel with a table, and its twin for the compared moment next to it; then the other panels. */
 function beside(panels) {
@@ -882,7 +907,7 @@ class Player {
     this.speed = 1;
     this.closed = false;
     this.drawn = 0;
-    this.turn = -1;
+    this.moment = null; // what all figures in sight show: { step, index }
     this.reported = "";
     this.sketched = false;
     open.add(this);
@@ -949,6 +974,7 @@ class Player {
     this.closed = true;
     this.playing = false;
     clearTimeout(this.loopTimer);
+    clearTimeout(this.calmTimer);
     this.resizer.disconnect();
     this.seen.disconnect();
     clearTimeout(this.pollTimer);
@@ -996,6 +1022,7 @@ class Player {
     this.playing = false;
     this.pinned = data.step ?? null;
     this.step = this.pinned ?? 0;
+    this.moment = null;
     this.autoplay = data.autoplay && this.pinned === null && !matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.started = false;
     this.heard = false;
@@ -1159,7 +1186,7 @@ class Player {
       const panel = this.panels[index];
       panel.spec = spec;
       panel.own = Object.fromEntries(Object.entries(spec.arrays || {}).map(([name, array]) => [name, unpacked(array)]));
-      panel.dirty = true;
+      panel.dirty = panel.fresh = true;
       panel.title.textContent = spec.title;
       panel.box.style.setProperty("--span", spec.span);
       panel.box.style.setProperty("--rows", spec.rows || 1);
@@ -1192,33 +1219,95 @@ class Player {
     for (const panel of this.panels) if (panel.plotted) window.Plotly.Plots.resize(panel.plot);
   }
 
-  /** Draw the present moment: one figure a task, so that no task is long; only the latest moment. */
+  /** Ask for the newest moment to be drawn. */
   draw() {
-    for (const panel of this.panels) panel.dirty ||= panel.spec.slots.length + panel.spec.readings.length > 0;
+    for (const panel of this.panels) panel.dirty = true;
+    this.soughtAt = performance.now();
     this.showBar();
     this.wonder();
+    this.wake();
+  }
+
+  /** Draw what there is to draw, pass by pass, until nothing is left. */
+  wake() {
+    clearTimeout(this.calmTimer);
     if (this.drawing || this.unreachable) return;
     this.drawing = true;
-    const next = async () => {
+    requestAnimationFrame(async () => {
       if (!window.Plotly) await this.awaitPlotly();
-      // In turn, so that a fast tape does not keep the last figure from being drawn.
-      const count = this.panels.length;
-      const order = this.panels.map((_, offset) => this.panels[(this.turn + 1 + offset) % count]);
-      const panel = order.find((each) => each.dirty && (each.visible || !each.plotted));
-      if (!panel || this.closed || this.unreachable) {
-        this.drawing = false;
-        return;
+      while (window.Plotly && !this.closed && !this.unreachable && (await this.pass())) await giveWay();
+      this.drawing = false;
+      this.followLater();
+    });
+  }
+
+  /**
+   * One pass: a figure that was never drawn, which takes long, by itself, of the moment that the others show; else all
+   * figures in sight at the newest moment, in one task, so that no frame of the screen has two moments; else, when nothing
+   * moves, one of the others. Whether there was something to draw.
+   */
+  async pass() {
+    const first = this.panels.find((panel) => panel.visible && panel.dirty && !panel.plotted);
+    if (first) return this.drawAll([first], this.moment || this.newest);
+    const seen = this.panels.filter((panel) => panel.visible && panel.dirty);
+    if (seen.length || !alike(this.moment, this.newest)) return this.drawAll(seen, this.newest);
+    const hidden = this.panels.find((panel) => panel.dirty && (!panel.plotted || this.calm));
+    return hidden ? this.drawAll([hidden], this.moment) : false;
+  }
+
+  /** Prepare these figures of one moment, in as many tasks as that takes, then show all of them in one. */
+  async drawAll(panels, moment) {
+    const ready = [];
+    let since = performance.now();
+    for (const panel of panels) panel.dirty = false;
+    for (const panel of panels) {
+      if (performance.now() - since > SHORT_MS) {
+        await giveWay();
+        since = performance.now();
       }
-      this.turn = this.panels.indexOf(panel);
-      panel.dirty = false;
-      try {
-        await this.drawPanel(panel);
-      } catch (error) {
-        console.error(error);
-      }
-      setTimeout(next, 0);
-    };
-    requestAnimationFrame(() => next());
+      if (this.closed || !this.panels.includes(panel)) return true;
+      const prepared = this.attempt(() => this.prepared(panel, moment));
+      if (prepared) ready.push(prepared);
+    }
+    if (ready.length) await giveWay();
+    if (this.closed || ready.some(({ panel }) => !this.panels.includes(panel))) return true;
+    for (const each of ready) this.attempt(() => this.show(each));
+    this.moment = moment;
+    this.showMoment();
+    return true;
+  }
+
+  /** A figure that can't be drawn leaves the others as they are. */
+  attempt(act) {
+    try {
+      return act();
+    } catch (error) {
+      console.error(error);
+      return null;
+    }
+  }
+
+  /** The moment that is asked for. */
+  get newest() {
+    return { step: this.step, index: this.index };
+  }
+
+  /** Whether a figure in sight does not show the newest moment yet. */
+  get late() {
+    return this.panels.some((panel) => panel.visible && panel.dirty);
+  }
+
+  /** Whether nothing plays, is dragged or grows at the moment. */
+  get calm() {
+    const grows = this.follow && this.tapes.some((tape) => tape.status === "running");
+    return !this.playing && !grows && performance.now() - this.soughtAt >= CALM_MS;
+  }
+
+  /** Figures out of sight follow when nothing has moved for a while. */
+  followLater() {
+    clearTimeout(this.calmTimer);
+    if (this.closed || this.playing || !this.panels.some((panel) => panel.dirty && panel.plotted)) return;
+    this.calmTimer = setTimeout(() => this.wake(), CALM_MS);
   }
 
   /** Load plotly.js; every figure that is in sight is sketched before, since its loading holds up the browser. */
@@ -1233,6 +1322,8 @@ class Player {
       }
     }
     this.sketched = true;
+    this.moment = this.newest;
+    this.showMoment();
     await new Promise((painted) => requestAnimationFrame(() => setTimeout(painted)));
     const since = performance.now();
     // Another player's first sight would wait for plotly.js, too.
@@ -1246,63 +1337,78 @@ class Player {
   }
 
   sketch(panel) {
-    const figure = this.figure(panel);
+    const figure = this.figure(panel, this.newest);
     if (!figure) return;
     panel.plot.replaceChildren(new Sketch(figure, panel.plot.clientWidth, figure.layout.height).canvas);
     this.describe(panel, figure);
   }
 
-  async drawPanel(panel) {
-    const figure = this.figure(panel);
-    if (!figure || !window.Plotly) return;
-    await new Promise((next) => setTimeout(next)); // filling is a task, drawing another
-    if (this.closed || !this.panels.includes(panel)) return;
+  /** A panel with its figure at a moment; of one that stands still only the moment. */
+  prepared(panel, moment) {
+    const { spec } = panel;
+    if (panel.plotted && !panel.fresh && !spec.slots.length && !spec.readings.length) return { panel, moment };
+    const figure = this.figure(panel, moment);
+    if (!figure) return null;
+    const known = panel.plotted && alike(panel.shown.data, figure.data);
+    if (!known) panel.revision = ++this.drawn;
+    figure.layout.datarevision = panel.revision;
+    return { panel, moment, figure, known };
+  }
+
+  /** Put a prepared figure on the page, within this task. Where no number has changed plotly.js need not read them again. */
+  show({ panel, moment, figure, known }) {
+    const { plot, spec } = panel;
+    if (!figure) {
+      plot.dataset.step = moment.step;
+      return;
+    }
     const { data, layout } = figure;
-    const spec = panel.spec;
-    await Plotly.react(panel.plot, data, layout, { ...PLOTLY_CONFIG, toImageButtonOptions: { filename: spec.id, scale: 2 } });
-    if (!panel.plotted) {
+    panel.shown = { data: outline(data) };
+    panel.fresh = false;
+    if (panel.plotted) Plotly.react(plot, known ? plot.data : data, layout);
+    else {
+      Plotly.newPlot(plot, data, layout, { ...PLOTLY_CONFIG, toImageButtonOptions: { filename: spec.id, scale: 2 } });
       panel.plotted = true;
-      panel.plot.querySelector(".sketch")?.remove();
-      if (spec.click?.seek) panel.plot.title = "A click on a curve goes to its step";
-      if (spec.click) panel.plot.on("plotly_click", (event) => this.clicked(panel.spec, event.points[0]));
+      plot.querySelector(".sketch")?.remove();
+      if (spec.click?.seek) plot.title = "A click on a curve goes to its step";
+      if (spec.click) plot.on("plotly_click", (event) => this.clicked(panel.spec, event.points[0]));
     }
     this.describe(panel, figure);
   }
 
-  /** What a panel shows of the present moment, with its step and reading; null while there is none: the picture stays. */
-  figure(panel) {
+  /** What a panel shows of a moment, with its step and reading; null while there is none: the picture stays. */
+  figure(panel, moment) {
     const ready = this.tapes.some((tape) => tape.frames[tape.lenses[0]].length > 0);
     if (!ready && this.tapes.length) return null;
     const spec = panel.spec;
-    const selection = { ...this.selection, place: this.index };
-    const shown = this.shown(spec);
+    const selection = { ...this.selection, place: moment.index };
+    const shown = this.shown(spec, moment);
     const figure = filled(spec, shown.tapes, shown.step, selection, panel.own);
     const { layout } = figure;
     const sentences = [this.reading(spec, shown)];
     if (this.reference && this.modeSelect.value === "difference" && spec.slots.length) {
-      const other = this.other();
+      const other = this.other(moment);
       sentences.push(...against(figure, filled(spec, other.tapes, other.step, selection, panel.own), this.data.diverging, spec));
     }
     const small = panel.box.clientWidth < 420;
     fit(figure, panel.box.clientWidth);
     stack(figure, small ? Math.min(spec.height, 300) : spec.height);
-    layout.datarevision = ++this.drawn;
     layout.uirevision = spec.id + this.wanted;
     layout.height = small ? Math.min(spec.height, 300) : spec.height;
     panel.plot.style.height = `${layout.height}px`;
     layout.width = undefined;
     layout.autosize = true;
-    return { ...figure, step: this.step, reading: sentences.filter(Boolean).join("\n") };
+    return { ...figure, step: moment.step, reading: sentences.filter(Boolean).join("\n") };
   }
 
   /** The compared moment. */
-  other() {
-    return { tapes: this.reference.tapes, step: this.reference.step ?? this.step };
+  other(moment) {
+    return { tapes: this.reference.tapes, step: this.reference.step ?? moment.step };
   }
 
-  /** The moment that a panel shows. */
-  shown(spec) {
-    return spec.compared ? this.other() : { tapes: this.tapes, step: this.step };
+  /** The tapes that a panel shows, and their step. */
+  shown(spec, moment) {
+    return spec.compared ? this.other(moment) : { tapes: this.tapes, step: moment.step };
   }
 
   describe({ spec, plot, caption }, { step, reading }) {
@@ -1416,6 +1522,7 @@ class Player {
     this.playing = false;
     this.follow = false;
     this.showBar();
+    this.followLater();
   }
 
   play() {
@@ -1430,6 +1537,7 @@ class Player {
     const turn = (this.playTurn = (this.playTurn || 0) + 1);
     const run = (now) => {
       if (!this.playing || this.closed || turn !== this.playTurn) return;
+      if (this.late) return requestAnimationFrame(run); // never ahead of what is drawn
       const rate = Math.max(this.times.length / PLAY_SECONDS, 3) * this.speed;
       position += (Math.min(now - last, 250) / 1000) * rate;
       last = now;
@@ -1437,6 +1545,7 @@ class Player {
       if (position >= this.times.length - 1) {
         if (this.live) return this.goLive();
         this.playing = false;
+        this.followLater();
         if (this.data.loop) this.loopTimer = setTimeout(() => !this.closed && this.play(), 2500);
         this.showBar();
         return;
@@ -1458,15 +1567,8 @@ class Player {
     const label = this.playing ? "Hold the recording" : "Play the recording";
     this.playButton.setAttribute("aria-label", label);
     this.playButton.title = label;
-    const index = this.index;
-    this.slider.max = Math.max(0, this.times.length - 1);
-    this.slider.value = index;
-    const total = Math.max(0, ...this.tapes.map((tape) => tape.header.steps || 0));
-    const scan = this.data?.scan;
-    const said = scan ? `${scan.label} ${this.step} of ${this.times.at(-1)}` : `step ${this.step} of ${total}`;
-    this.slider.setAttribute("aria-label", scan ? scan.label : "Training step");
-    this.stepLabel.textContent = [this.times.length ? said : "", this.doing].filter(Boolean).join(" · ");
-    this.slider.setAttribute("aria-valuetext", said);
+    this.slider.setAttribute("aria-label", this.data?.scan ? this.data.scan.label : "Training step");
+    this.showMoment();
     this.pinButton.hidden = !this.times.length || !this.data?.diverging || this.data.loop;
     this.pinButton.classList.toggle("on", Boolean(this.reference));
     const held = this.reference?.step ?? "";
@@ -1476,6 +1578,18 @@ class Player {
     this.liveButton.hidden = !this.live;
     this.liveButton.classList.toggle("on", this.follow);
     this.liveButton.setAttribute("aria-pressed", this.follow);
+  }
+
+  /** The moment that the figures show, on the bar; a thumb that has been moved on stays where it was put. */
+  showMoment() {
+    const { step } = this.moment || this.newest;
+    this.slider.max = Math.max(0, this.times.length - 1);
+    if (step === this.step) this.slider.value = this.index;
+    const total = Math.max(0, ...this.tapes.map((tape) => tape.header.steps || 0));
+    const scan = this.data?.scan;
+    const said = scan ? `${scan.label} ${step} of ${this.times.at(-1)}` : `step ${step} of ${total}`;
+    this.stepLabel.textContent = [this.times.length ? said : "", this.doing].filter(Boolean).join(" · ");
+    this.slider.setAttribute("aria-valuetext", said);
   }
 
   // -- the address: step and selection are part of what a colleague sees
