@@ -7,6 +7,7 @@ import streamlit as st
 from explainer.config import MODELS
 from explainer.figures import answers as figures
 from explainer.figures.horizon import Memory, page_panels
+from explainer.figures.source import sourced
 from explainer.player import play
 from explainer.runs.outcomes import Outcome
 from explainer.runs.rows import StoredSweep
@@ -149,7 +150,8 @@ def own_sequence(shown: StoredSweep | None) -> None:
             if each.records
         ]
         if found:
-            play(figures.panels(found, theme()), key="horizon-answers")
+            source = f"computed now · your input · before and after training · {len(found)} runs"
+            play(sourced(figures.panels(found, theme()), source), key="horizon-answers")
         refusals(asked, lambda outcome: name_of(page, outcome.config))
 
     example = example_input(outcomes[0].config if outcomes else page.sweep.base)
@@ -171,7 +173,14 @@ def draw(outcomes: Sequence[Outcome]) -> None:
         axis, baseline, name = "share of symbols recalled", chance(config.symbols), "chance"
     else:
         axis, baseline, name = RIGHT["adding"], adding_constant_within(ADDING_TOLERANCE), "always answering 1"
-    play(page_panels(memories(outcomes, score), theme(), axis, baseline, name), key="horizon", link=True)
+    accuracy, reach, trained = page_panels(memories(outcomes, score), theme(), axis, baseline, name)
+    done = f"{sum(outcome.done for outcome in outcomes)} of {len(outcomes)} runs"
+    shown = [
+        *sourced([accuracy], f"recorded · last step · {done}"),
+        *sourced([reach], "recorded · step 0"),
+        *sourced([trained], f"recorded · last step · {done}"),
+    ]
+    play(shown, key="horizon", link=True)
 
 
 open_sweep(

@@ -6,6 +6,7 @@ import streamlit as st
 
 from explainer.figures import alibi, positions, rotary, sinusoidal
 from explainer.figures.order import places
+from explainer.figures.source import CLOSED_FORM, sourced
 from explainer.figures.subject import subject
 from explainer.lessons import LESSONS
 from explainer.player import play
@@ -13,6 +14,7 @@ from explainer.player.mount import Scan
 from explainer.ui.lesson import Lesson, example_input, open_lesson, theme, tracks, transport
 from explainer.ui.places import ENTERED
 from explainer.ui.tabs import Experiment, words_below
+from explainer.ui.words import marked
 
 ENCODINGS = {"sinusoidal": "Sinusoidal", "learned": "Learned", "rotary": "Rotary", "alibi": "ALiBi"}
 LENGTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
@@ -266,8 +268,9 @@ def sinusoidal_view() -> None:
             wrap=True,
             bind="query-params",
         )
-    st.markdown(f"**{sinusoidal.CODES[code].capitalize()}:** {sinusoidal.verdict(T, D, base, code)}")
-    play(sinusoidal.panels(T, D, base, code, pairs, theme()), key="sinusoidal", scan=scan(T))
+    said = f"**{sinusoidal.CODES[code].capitalize()}:** {sinusoidal.verdict(T, D, base, code)}"
+    st.markdown(marked(said, CLOSED_FORM))
+    play(sourced(sinusoidal.panels(T, D, base, code, pairs, theme()), CLOSED_FORM), key="sinusoidal", scan=scan(T))
 
 
 @st.fragment
@@ -290,7 +293,11 @@ def rotary_view() -> None:
             bind="query-params",
         )
     q, k = rotary.vectors(K, kind == "random")
-    play(rotary.panels(T, base, offset, q, k, pairs, theme()), key="rotary", scan=scan(T, T - offset))
+    play(
+        sourced(rotary.panels(T, base, offset, q, k, pairs, theme()), CLOSED_FORM),
+        key="rotary",
+        scan=scan(T, T - offset),
+    )
 
 
 @st.fragment
@@ -302,7 +309,7 @@ def alibi_view() -> None:
             H = st.slider("Heads H", 1, 16, 8, key="H", bind="query-params")
         with st.container(width=170):
             head = st.number_input("Head shown", 1, H, min(4, H), key=f"head{H}", persist_state="page")
-    play(alibi.panels(T, H, head - 1, theme()), key="alibi", scan=scan(T))
+    play(sourced(alibi.panels(T, H, head - 1, theme()), CLOSED_FORM), key="alibi", scan=scan(T))
 
 
 if st.session_state.get(ENTERED, False):  # before `open_lesson`, which takes note of it

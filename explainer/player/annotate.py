@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from explainer.config import OTHER
 from explainer.figures import CONTEXTS, HISTORIES, NOTES, Moment, Notes
 from explainer.figures.panel import Frame, Reel, labels_of
-from explainer.figures.subject import subject
+from explainer.figures.subject import network, subject
 from explainer.player.kept import Kept
 from explainer.records import to_arrays
 from explainer.runs.rows import Piece, Run
@@ -176,7 +176,7 @@ class Annotator:
             frames[lens] = [self._frame(run, piece) for piece in self._spread(run, lens)]
             contexts[lens] = self.context(run, lens)[1]
             words[lens] = self.words(run, lens)
-        return Reel(frames, self.metrics(run), contexts, words=words)
+        return Reel(frames, self.metrics(run), contexts, words=words, name=network(run.config), status=run.status)
 
     def answer(self, run: Run, step: int, lens: str, record: Any) -> Frame:
         """A record of the viewer's own input, as a frame."""

@@ -126,7 +126,7 @@ class Tape {
     if (answer.headers.get("content-type") !== "application/octet-stream") return (await answer.json()).error;
     const [head, body, notes] = readParts(await answer.arrayBuffer());
     const { readings } = JSON.parse(head.text.header);
-    return { step, arrays: { ...body.arrays, ...notes.arrays }, text: { ...body.text, ...notes.text }, readings };
+    return { step, arrays: { ...body.arrays, ...notes.arrays }, text: { ...body.text, ...notes.text }, readings, asked: true };
   }
 
   take(parts) {
@@ -183,6 +183,11 @@ class Tape {
       else high = middle;
     }
     return frames[Math.max(0, low - 1)];
+  }
+
+  /** Whether a view is the last one of the tape, of any lens: itself then. */
+  newest(frame) {
+    return Object.values(this.frames).some((frames) => frames.at(-1) === frame) ? frame : null;
   }
 
   /** What a lens saw on the own input so far, in the order of the steps. */
@@ -437,6 +442,46 @@ function against(figure, other, scale, spec) {
   });
   figure.data.push(...behind);
   return said;
+}
+
+// ---- where numbers come from ------------------------------------------------------------------
+//
+// The same words as in figures/source.py, which has them for files and for the page without routes.
+
+const OF_A_MOMENT = new Set(["frame", "labels", "across", "mosaic", "project"]); // slots that a lens's view fills
+const RUNNING = { running: "training now", paused: "training paused" };
+
+/** Of each tape that a panel draws on, the views that it shows of a moment: pairs of a tape and a set of frames. */
+function viewsOf(spec, tapes, step, selection) {
+  const found = new Map();
+  for (const { kind = "frame", run, lens } of [...spec.slots, ...spec.readings]) {
+    const tape = kind === "own" || kind === "step" ? null : tapeOf(tapes, run, selection);
+    if (!tape) continue;
+    if (!found.has(tape)) found.set(tape, new Set());
+    const frame = OF_A_MOMENT.has(kind) && tape.at(lens, step);
+    if (frame) found.get(tape).add(frame);
+  }
+  return [...found];
+}
+
+/** "step 370", "steps 360 to 370", or "" for no step. */
+function stepsInWords(steps) {
+  const [low, high] = [Math.min(...steps), Math.max(...steps)];
+  return !steps.length ? "" : low === high ? `step ${low}` : `steps ${low} to ${high}`;
+}
+
+/** What stands beside a panel's sentence: where its numbers come from, of which step and run. */
+function sourceOf(spec, views) {
+  if (spec.source || !views.length) return { kind: spec.source.split(" · ")[0], words: spec.source, help: "" };
+  const frames = views.flatMap(([, each]) => [...each]);
+  const asked = views.filter(([, each]) => [...each].some((frame) => frame.asked)).map(([tape]) => tape);
+  const growing = views.find(([tape, each]) => RUNNING[tape.status] && (!each.size || [...each].some((frame) => frame === tape.newest(frame))));
+  const kind = asked.length ? "computed now" : growing ? RUNNING[growing[0].status] : "recorded";
+  const input = !asked.length ? "" : asked[0].input ? "your input" : "operated";
+  const names = [...new Set(views.map(([tape]) => tape.header.name).filter(Boolean))];
+  const who = views.length > 1 ? `${views.length} runs` : names[0];
+  const when = stepsInWords(frames.map((frame) => frame.step)) || "all steps";
+  return { kind, words: [kind, input, when, who].filter(Boolean).join(" · "), help: names.join("; ") };
 }
 
 // ---- what fits --------------------------------------------------------------------------------
@@ -848,6 +893,34 @@ class Sketch {
 
 // ---- the player -------------------------------------------------------------------------------
 
+const THUMB = 16; // how wide a slider's thumb is
+
+/** Whether the moments of a bar lie equally far apart, but for the last one. */
+function isEven(times) {
+  const gap = times[1] - times[0];
+  return times.slice(1, -1).every((step, at) => step - times[at] === gap);
+}
+
+/** Where a step stands on a bar that goes from moment to moment, from 0 to 1. */
+function placeOf(step, times) {
+  const after = Math.max(1, times.findIndex((each) => each >= step));
+  const [from, to] = [times[after - 1], times[after]];
+  return (after - 1 + (step - from) / (to - from)) / (times.length - 1);
+}
+
+/** The steps that are written under a bar: both ends, then 1, 10, 100 …, then 5 and 2 times these, where there is room. */
+function named(times, share) {
+  const [first, last] = [times[0], times.at(-1)];
+  const powers = Array.from({ length: 8 }, (_, at) => 10 ** at);
+  const wanted = [first, last, ...powers, ...powers.flatMap((power) => [5 * power, 2 * power])];
+  const found = [];
+  for (const step of new Set(wanted.filter((each) => each >= first && each <= last))) {
+    const [at, half] = [placeOf(step, times), share(step) / 2 + share("0") / 2];
+    if (found.every((other) => Math.abs(other.at - at) > other.half + half)) found.push({ step, at, half });
+  }
+  return found;
+}
+
 let plotlyReady = null;
 
 /** plotly.js, once a page, from our own server. */
@@ -925,6 +998,8 @@ class Player {
     this.forwardButton = button("forward", "One frame on", () => this.nudge(1));
     this.slider = make("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "Training step" });
     this.slider.oninput = () => this.scrub(Number(this.slider.value));
+    this.ticks = make("span", { class: "ticks", "aria-hidden": "true" });
+    const scale = make("span", { class: "scale" }, this.slider, this.ticks);
     this.speedSelect = make("select", { "aria-label": "Speed of playing", title: "Speed" });
     for (const speed of [0.25, 0.5, 1, 2, 4]) {
       this.speedSelect.append(make("option", { value: speed, text: `${speed}×` }));
@@ -951,7 +1026,7 @@ class Player {
     this.bar = make(
       "div",
       { class: "bar", role: "group", "aria-label": "Player" },
-      make("span", { class: "row" }, this.backButton, this.playButton, this.forwardButton, this.slider, this.linkButton),
+      make("span", { class: "row" }, this.backButton, this.playButton, this.forwardButton, scale, this.linkButton),
       make(
         "span",
         { class: "row" },
@@ -1172,10 +1247,13 @@ class Player {
       }
       this.panels = figures.map((spec) => {
         const plot = make("div", { class: "plot", role: "img" });
-        const caption = make("figcaption", {});
-        const title = make("h3", { text: spec.title });
-        const box = make("figure", { "data-figure": spec.id }, title, plot, caption);
-        const panel = { plot, caption, title, box, visible: true, plotted: false, dirty: true };
+        const caption = make("span", {});
+        const source = make("span", { class: "source" });
+        const title = make("span", { text: spec.title });
+        const aside = make("span", { class: "aside" });
+        const said = make("figcaption", {}, caption, " ", source);
+        const box = make("figure", { "data-figure": spec.id }, make("h3", {}, title, aside), plot, said);
+        const panel = { plot, caption, source, title, aside, box, visible: true, plotted: false, dirty: true };
         box.panel = panel;
         this.seen.observe(box);
         return panel;
@@ -1216,6 +1294,7 @@ class Player {
   }
 
   resize() {
+    this.showTicks();
     for (const panel of this.panels) if (panel.plotted) window.Plotly.Plots.resize(panel.plot);
   }
 
@@ -1398,7 +1477,15 @@ class Player {
     panel.plot.style.height = `${layout.height}px`;
     layout.width = undefined;
     layout.autosize = true;
-    return { ...figure, step: moment.step, reading: sentences.filter(Boolean).join("\n") };
+    const views = viewsOf(spec, shown.tapes, shown.step, this.selection);
+    const steps = views.flatMap(([, frames]) => [...frames]).map((frame) => frame.step);
+    return {
+      ...figure,
+      step: moment.step,
+      aside: steps.every((step) => step === moment.step) ? "" : stepsInWords(steps),
+      reading: sentences.filter(Boolean).join("\n"),
+      source: sourceOf(spec, views),
+    };
   }
 
   /** The compared moment. */
@@ -1411,9 +1498,14 @@ class Player {
     return spec.compared ? this.other(moment) : { tapes: this.tapes, step: moment.step };
   }
 
-  describe({ spec, plot, caption }, { step, reading }) {
+  describe({ spec, plot, caption, source, aside }, { step, reading, ...figure }) {
     caption.textContent = reading;
-    plot.setAttribute("aria-label", `${spec.title}. ${reading}`);
+    source.textContent = figure.source.words;
+    source.dataset.kind = figure.source.kind;
+    source.title = figure.source.help;
+    aside.textContent = figure.aside;
+    const title = figure.aside ? `${spec.title} (${figure.aside})` : spec.title;
+    plot.setAttribute("aria-label", `${title}. ${reading}${figure.source.words ? ` (${figure.source.words})` : ""}`);
     plot.dataset.step = step;
   }
 
@@ -1568,6 +1660,7 @@ class Player {
     this.playButton.setAttribute("aria-label", label);
     this.playButton.title = label;
     this.slider.setAttribute("aria-label", this.data?.scan ? this.data.scan.label : "Training step");
+    this.showTicks();
     this.showMoment();
     this.pinButton.hidden = !this.times.length || !this.data?.diverging || this.data.loop;
     this.pinButton.classList.toggle("on", Boolean(this.reference));
@@ -1578,6 +1671,24 @@ class Player {
     this.liveButton.hidden = !this.live;
     this.liveButton.classList.toggle("on", this.follow);
     this.liveButton.setAttribute("aria-pressed", this.follow);
+  }
+
+  /** Some places of the bar by name, since it goes from kept moment to kept moment and these are dense at the start. */
+  showTicks() {
+    const width = this.slider.clientWidth - THUMB;
+    const key = `${width} ${this.times.length} ${this.times.at(-1)}`;
+    if (key === this.ticked) return;
+    this.ticked = key;
+    const uneven = !isEven(this.times);
+    this.slider.title = uneven ? "From kept moment to kept moment, which are dense at the start: the bar is not even in steps" : "";
+    const marks = this.times.length > 1 ? named(this.times, (text) => wide(text, 10, { font: { family: "sans-serif" } }) / width) : [];
+    this.ticks.replaceChildren(
+      ...marks.map(({ step, at }) => {
+        const tick = make("i", { text: step });
+        tick.style.left = `calc(${THUMB / 2}px + (100% - ${THUMB}px) * ${at})`;
+        return tick;
+      }),
+    );
   }
 
   /** The moment that the figures show, on the bar; a thumb that has been moved on stays where it was put. */
