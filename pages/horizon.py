@@ -173,14 +173,10 @@ def draw(outcomes: Sequence[Outcome]) -> None:
         axis, baseline, name = "share of symbols recalled", chance(config.symbols), "chance"
     else:
         axis, baseline, name = RIGHT["adding"], adding_constant_within(ADDING_TOLERANCE), "always answering 1"
-    accuracy, reach, trained = page_panels(memories(outcomes, score), theme(), axis, baseline, name)
-    done = f"{sum(outcome.done for outcome in outcomes)} of {len(outcomes)} runs"
-    shown = [
-        *sourced([accuracy], f"recorded · last step · {done}"),
-        *sourced([reach], "recorded · step 0"),
-        *sourced([trained], f"recorded · last step · {done}"),
-    ]
-    play(shown, key="horizon", link=True)
+    done = sum(outcome.done for outcome in outcomes)
+    charts = page_panels(memories(outcomes, score), theme(), axis, baseline, name)
+    source = f"recorded · first and last step · {done} of {len(outcomes)} runs"
+    play(sourced(charts, source), key="horizon", link=True)
 
 
 open_sweep(

@@ -17,6 +17,7 @@ import streamlit as st
 
 from explainer.config import ASKED_CHARACTERS
 from explainer.figures.panel import Panel
+from explainer.figures.source import KINDS
 from explainer.figures.theme import DIVERGING
 from explainer.player.assets import PLOTLY_ROUTE
 from explainer.player.fallback import names_of, show_without_routes
@@ -128,6 +129,7 @@ def play(
         "surgery": surgery,
         "link": link,
         "against": _against(st.query_params.get("against", "")) if tracks else None,
+        "sources": KINDS,
         "diverging": DIVERGING if tracks else None,
         "scan": {"label": scan.label, "places": list(scan.places)} if scan else None,
     }

@@ -472,7 +472,7 @@ function stepsInWords(steps) {
 
 /** What stands beside a panel's sentence: where its numbers come from, of which step and run. */
 function sourceOf(spec, views) {
-  if (spec.source || !views.length) return { kind: spec.source.split(" · ")[0], words: spec.source, help: "" };
+  if (spec.source || !views.length) return { kind: spec.source.split(" · ")[0], words: spec.source, names: "" };
   const frames = views.flatMap(([, each]) => [...each]);
   const asked = views.filter(([, each]) => [...each].some((frame) => frame.asked)).map(([tape]) => tape);
   const growing = views.find(([tape, each]) => RUNNING[tape.status] && (!each.size || [...each].some((frame) => frame === tape.newest(frame))));
@@ -481,7 +481,7 @@ function sourceOf(spec, views) {
   const names = [...new Set(views.map(([tape]) => tape.header.name).filter(Boolean))];
   const who = views.length > 1 ? `${views.length} runs` : names[0];
   const when = stepsInWords(frames.map((frame) => frame.step)) || "all steps";
-  return { kind, words: [kind, input, when, who].filter(Boolean).join(" · "), help: names.join("; ") };
+  return { kind, words: [kind, input, when, who].filter(Boolean).join(" · "), names: names.join("; ") };
 }
 
 // ---- what fits --------------------------------------------------------------------------------
@@ -1502,7 +1502,7 @@ class Player {
     caption.textContent = reading;
     source.textContent = figure.source.words;
     source.dataset.kind = figure.source.kind;
-    source.title = figure.source.help;
+    source.title = [this.data.sources[figure.source.kind], figure.source.names].filter(Boolean).join(": ");
     aside.textContent = figure.aside;
     const title = figure.aside ? `${spec.title} (${figure.aside})` : spec.title;
     plot.setAttribute("aria-label", `${title}. ${reading}${figure.source.words ? ` (${figure.source.words})` : ""}`);
