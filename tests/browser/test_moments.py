@@ -25,7 +25,7 @@ MOVING = [
     "extrapolation?run=lesson-positions",
 ]
 
-#: The moments that a player's bar and its figures in sight show, in each of many frames of the screen.
+#: The moments that a player's bar and its figures in sight show, in each of many frames of the screen, and of four moments.
 SEEN = """(frames) => new Promise((done) => {
   const seen = [];
   const moving = [...document.querySelectorAll(".unrolled-player")].find(
@@ -39,7 +39,8 @@ SEEN = """(frames) => new Promise((done) => {
     const read = moving.querySelector("input[type=range]").getAttribute("aria-valuetext").match(/\\d+/)[0];
     const steps = [...moving.querySelectorAll(".plot")].filter(inSight).map((plot) => plot.dataset.step);
     seen.push([said, read, ...steps]);
-    seen.length < frames ? requestAnimationFrame(look) : done(seen);
+    const moments = new Set(seen.map(([step]) => step)).size;
+    seen.length < frames || (moments < 4 && seen.length < 60 * frames) ? requestAnimationFrame(look) : done(seen);
   };
   requestAnimationFrame(look);
 })"""
@@ -56,10 +57,10 @@ def test_every_page_shows_one_moment_at_every_frame(app: str, visit: Visit) -> N
         if page.get_by_role("button", name="Play the recording").count():
             page.get_by_role("button", name="Play the recording").first.click()
         frames: list[list[Any]] = page.evaluate(SEEN, FRAMES)
-        assert len(frames) == FRAMES
+        assert len(frames) >= FRAMES
         assert all(len(frame) > 2 for frame in frames), path
         assert [frame for frame in frames if len(set(frame)) > 1] == [], path
-        assert len({frame[0] for frame in frames}) > 1, f"{path} does not move"
+        assert len({frame[0] for frame in frames}) > 3, f"{path} does not move"
 
 
 def test_what_is_out_of_sight_follows_when_playing_stops(app: str, visit: Visit) -> None:
