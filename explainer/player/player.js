@@ -998,7 +998,9 @@ class Player {
     this.forwardButton = button("forward", "One frame on", () => this.nudge(1));
     this.slider = make("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "Training step" });
     this.slider.oninput = () => this.scrub(Number(this.slider.value));
-    this.slider.onpointerdown = () => this.playing && this.pause(); // also where it is taken hold of without being moved
+    this.slider.onpointerdown = () => {
+      if (this.playing) this.pause(); // also where it is taken hold of without being moved
+    };
     this.ticks = make("span", { class: "ticks", "aria-hidden": "true" });
     const scale = make("span", { class: "scale" }, this.slider, this.ticks);
     this.speedSelect = make("select", { "aria-label": "Speed of playing", title: "Speed" });

@@ -37,13 +37,16 @@ SEEN = """(frames) => new Promise((done) => {
   const look = () => {
     const said = moving.querySelector(".step").textContent.match(/\\d+/)?.[0];
     const read = moving.querySelector("input[type=range]").getAttribute("aria-valuetext").match(/\\d+/)[0];
-    const steps = [...moving.querySelectorAll(".plot")].filter(inSight).map((plot) => plot.dataset.step);
+    const steps = [...moving.querySelectorAll(".plot")].filter((plot) => plot.dataset.step && inSight(plot)).map((plot) => plot.dataset.step);
     seen.push([said, read, ...steps]);
     const moments = new Set(seen.map(([step]) => step)).size;
     seen.length < frames || (moments < 4 && seen.length < 60 * frames) ? requestAnimationFrame(look) : done(seen);
   };
   requestAnimationFrame(look);
 })"""
+READY = """() => [...document.querySelectorAll(".unrolled-player")].some(
+  (player) => !player.querySelector(".bar").hidden && /\\d/.test(player.querySelector(".step").textContent)
+    && player.querySelector(".plot .main-svg") && !player.querySelector(".sketch"))"""
 WHOLE = "() => document.querySelector('.unrolled-player .plot .main-svg') && !document.querySelector('.sketch')"
 STEPS = "[...document.querySelectorAll('.unrolled-player .plot')].map((plot) => plot.dataset.step)"
 
@@ -52,7 +55,7 @@ def test_every_page_shows_one_moment_at_every_frame(app: str, visit: Visit) -> N
     page = visit("about:blank")
     for path in MOVING:
         page.goto(f"{app}/{path}")
-        page.wait_for_function(WHOLE)
+        page.wait_for_function(READY)
         page.get_by_role("button", name=re.compile("(Play|Hold) the recording")).first.wait_for()
         if page.get_by_role("button", name="Play the recording").count():
             page.get_by_role("button", name="Play the recording").first.click()
