@@ -29,7 +29,7 @@ MOVING = [
 SEEN = """(frames) => new Promise((done) => {
   const seen = [];
   const moving = [...document.querySelectorAll(".unrolled-player")].find(
-    (player) => !player.querySelector(".bar").hidden && !player.querySelector(".bar").matches(".only"));
+    (player) => player.querySelector(".bar")?.hidden === false && !player.querySelector(".bar").matches(".only"));
   const inSight = (plot) => {
     const { top, bottom, width } = plot.getBoundingClientRect();
     return width && bottom > 0 && top < innerHeight;
@@ -45,7 +45,7 @@ SEEN = """(frames) => new Promise((done) => {
   requestAnimationFrame(look);
 })"""
 READY = """() => [...document.querySelectorAll(".unrolled-player")].some(
-  (player) => !player.querySelector(".bar").hidden && /\\d/.test(player.querySelector(".step").textContent)
+  (player) => player.querySelector(".bar")?.hidden === false && /\\d/.test(player.querySelector(".step").textContent)
     && player.querySelector(".plot .main-svg") && !player.querySelector(".sketch"))"""
 WHOLE = "() => document.querySelector('.unrolled-player .plot .main-svg') && !document.querySelector('.sketch')"
 STEPS = "[...document.querySelectorAll('.unrolled-player .plot')].map((plot) => plot.dataset.step)"
