@@ -998,6 +998,9 @@ class Player {
     this.forwardButton = button("forward", "One frame on", () => this.nudge(1));
     this.slider = make("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "Training step" });
     this.slider.oninput = () => this.scrub(Number(this.slider.value));
+    this.slider.addEventListener("keydown", ({ key }) => {
+      if (this.playing && key === "Home") this.scrub(0); // a slider that stands there tells of no change
+    });
     this.slider.onpointerdown = () => {
       if (this.playing) this.pause(); // also where it is taken hold of without being moved
     };
