@@ -8,6 +8,7 @@ from explainer.config import POSITIONS, RunConfig
 from explainer.figures import passage
 from explainer.figures.beyond import page_panels, panels
 from explainer.figures.beyond_notes import Trained
+from explainer.figures.source import sourced
 from explainer.figures.subject import subject
 from explainer.player import play
 from explainer.player.mount import Track
@@ -168,7 +169,9 @@ def draw(outcomes: Sequence[Outcome]) -> None:
     if not runs:
         st.info("Nothing is recorded yet. Press Train.")
         return
-    play(page_panels(runs, theme()), key="extrapolation", link=True, shown=shown_of(page))
+    done = sum(outcome.done for outcome in outcomes)
+    source = f"recorded · last step · {done} of {len(runs)} runs"
+    play(sourced(page_panels(runs, theme()), source), key="extrapolation", link=True, shown=shown_of(page))
 
 
 @st.fragment
@@ -184,7 +187,8 @@ def own_text(shown: StoredSweep | None) -> None:
             if each.records
         ]
         if runs:
-            play(passage.panels(runs, text, theme()), key="extrapolation-answers")
+            source = f"computed now · your input · last step · {len(runs)} runs"
+            play(sourced(passage.panels(runs, text, theme()), source), key="extrapolation-answers")
         refusals(asked, lambda outcome: name_of(page, outcome.config))
 
     own_input(

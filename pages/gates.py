@@ -7,7 +7,8 @@ from explainer.figures import pattern
 from explainer.figures.curves import loss_panel
 from explainer.figures.gates import GATES, gates_panel, memory_panel, probe_panel, tracking_panel
 from explainer.figures.panel import Reel, still
-from explainer.figures.subject import subject
+from explainer.figures.source import sourced
+from explainer.figures.subject import network, subject
 from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.runs.store import Run
@@ -190,7 +191,8 @@ def elsewhere(run: Run) -> None:
         return
     reel = Reel({}, answers={"pattern": annotator().answer(run, step, "pattern", record)})
     shown = pattern.panels(subject(run.config, run.meta), theme())
-    play([still(panel, [reel]) for panel in shown], key="pattern")
+    source = f"computed now · your choice · step {step} · {network(run.config)}"
+    play(sourced([still(panel, [reel]) for panel in shown], source), key="pattern")
 
 
 asked = st.container()  # filled last: its answer comes from the worker, and nothing on the page has to wait for that

@@ -17,6 +17,7 @@ from explainer.figures.gradients import (
     subjects,
     through_time_panel,
 )
+from explainer.figures.source import MATRIX, sourced
 from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.ui.lesson import Lesson, example_inputs, open_lesson, state_key, theme, tracks, transport
@@ -197,7 +198,7 @@ def dial() -> None:
             st.toast(f"W_hh will start with ρ = {radius:g}. Press Train.")
             st.rerun()
     with picture:
-        play([dial_panel(turn(kind, radius, N), theme())], key="dial")
+        play(sourced([dial_panel(turn(kind, radius, N), theme())], MATRIX), key="dial")
 
 
 open_lesson(

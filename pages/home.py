@@ -8,7 +8,7 @@ import streamlit as st
 
 from explainer.figures.attention import mosaic_panel
 from explainer.figures.panel import Panel
-from explainer.figures.subject import subject
+from explainer.figures.subject import network, subject
 from explainer.player import play
 from explainer.player.mount import Track
 from explainer.runs.kinds import shown_words
@@ -18,7 +18,7 @@ from explainer.ui.backend import client, runs_of, trouble, viewer
 from explainer.ui.lesson import theme
 from explainer.ui.notices import in_sentences
 from explainer.ui.places import LESSON_PLACES, RUNS, grouped, places_for
-from explainer.ui.run_table import data_name, network, title
+from explainer.ui.run_table import data_name, title
 from explainer.ui.words import literal
 
 MOST_LISTED = 5

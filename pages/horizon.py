@@ -7,6 +7,7 @@ import streamlit as st
 from explainer.config import MODELS, RunConfig
 from explainer.figures import answers as figures
 from explainer.figures.horizon import Memory, page_panels
+from explainer.figures.source import sourced
 from explainer.player import play
 from explainer.runs.outcomes import Outcome
 from explainer.runs.rows import StoredSweep
@@ -193,7 +194,8 @@ def own_sequence(shown: StoredSweep | None) -> None:
             if each.records
         ]
         if found:
-            play(figures.panels(found, theme()), key="horizon-answers")
+            source = f"computed now · your input · before and after training · {len(found)} runs"
+            play(sourced(figures.panels(found, theme()), source), key="horizon-answers")
         what_differs(asked, text)
         refusals(asked, lambda outcome: name_of(page, outcome.config))
 
@@ -215,17 +217,11 @@ def draw(outcomes: Sequence[Outcome]) -> None:
     elif config.task == "copy":
         axis, baseline, name = "right answers: share of symbols recalled", chance(config.symbols), "guessing any symbol"
     else:
-        axis, baseline, name = (
-            f"right answers: share within {ADDING_TOLERANCE}",
-            adding_constant_within(ADDING_TOLERANCE),
-            "guessing the mean sum",
-        )
-    play(
-        page_panels(memories(outcomes, score), theme(), axis, baseline, name),
-        key="horizon",
-        link=True,
-        shown=shown_of(page),
-    )
+        axis, baseline, name = RIGHT["adding"], adding_constant_within(ADDING_TOLERANCE), "guessing the mean sum"
+    done = sum(outcome.done for outcome in outcomes)
+    charts = page_panels(memories(outcomes, score), theme(), axis, baseline, name)
+    source = f"recorded · first and last step · {done} of {len(outcomes)} runs"
+    play(sourced(charts, source), key="horizon", link=True, shown=shown_of(page))
 
 
 open_sweep(

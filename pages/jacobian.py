@@ -8,6 +8,7 @@ import streamlit as st
 from explainer.config import RECURRENT, RunConfig
 from explainer.figures.gradients import subjects
 from explainer.figures.jacobian import page_panels, preset_panels, selections
+from explainer.figures.source import MATRIX, sourced
 from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.theory.followed import MOST_STATE, state_size
@@ -165,7 +166,7 @@ else:
     st.info("Nothing is recorded yet. Press Train.")
 
 st.subheader("A matrix that grows before it decays", anchor=False)
-play(preset_panels(theme()), key="preset")
+play(sourced(preset_panels(theme()), MATRIX), key="preset")
 
 words_below(
     "jacobian",

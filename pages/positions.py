@@ -7,6 +7,7 @@ import streamlit as st
 from explainer.config import RunConfig
 from explainer.figures import alibi, positions, rotary, sinusoidal
 from explainer.figures.order import places
+from explainer.figures.source import CLOSED_FORM, sourced
 from explainer.figures.subject import subject
 from explainer.lessons import LESSONS
 from explainer.player import play
@@ -15,6 +16,7 @@ from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, trac
 from explainer.ui.places import ENTERED
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import words_of
+from explainer.ui.words import marked
 
 ENCODINGS = {"sinusoidal": "Sinusoidal", "learned": "Learned", "rotary": "Rotary", "alibi": "ALiBi"}
 LENGTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
@@ -286,8 +288,9 @@ def sinusoidal_view() -> None:
             wrap=True,
             bind="query-params",
         )
-    st.markdown(f"**{sinusoidal.CODES[code].capitalize()}:** {sinusoidal.verdict(T, D, base, code)}")
-    play(sinusoidal.panels(T, D, base, code, pairs, theme()), key="sinusoidal", scan=scan(T))
+    said = f"**{sinusoidal.CODES[code].capitalize()}:** {sinusoidal.verdict(T, D, base, code)}"
+    st.markdown(marked(said, CLOSED_FORM))
+    play(sourced(sinusoidal.panels(T, D, base, code, pairs, theme()), CLOSED_FORM), key="sinusoidal", scan=scan(T))
 
 
 @st.fragment
@@ -310,7 +313,11 @@ def rotary_view() -> None:
             bind="query-params",
         )
     q, k = rotary.vectors(K, kind == "random")
-    play(rotary.panels(T, base, offset, q, k, pairs, theme()), key="rotary", scan=scan(T, T - offset))
+    play(
+        sourced(rotary.panels(T, base, offset, q, k, pairs, theme()), CLOSED_FORM),
+        key="rotary",
+        scan=scan(T, T - offset),
+    )
 
 
 @st.fragment
@@ -322,7 +329,7 @@ def alibi_view() -> None:
             H = st.slider("Heads H", 1, 16, 8, key="H", bind="query-params")
         with st.container(width=170):
             head = st.number_input("Head shown", 1, H, min(4, H), key=f"head{H}", persist_state="page")
-    play(alibi.panels(T, H, head - 1, theme()), key="alibi", scan=scan(T))
+    play(sourced(alibi.panels(T, H, head - 1, theme()), CLOSED_FORM), key="alibi", scan=scan(T))
 
 
 if st.session_state.get(ENTERED, False):  # before `open_lesson`, which takes note of it

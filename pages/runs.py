@@ -9,7 +9,8 @@ from dataclasses import asdict
 import streamlit as st
 
 from explainer.figures.compare import compare_panel, labels, metric_panel
-from explainer.figures.subject import subject
+from explainer.figures.source import sourced
+from explainer.figures.subject import network, subject
 from explainer.player import play
 from explainer.runs.sharing import is_private
 from explainer.runs.store import ACTIVE, Listing, Run
@@ -18,7 +19,7 @@ from explainer.ui.backend import annotator, client, owner, viewer
 from explainer.ui.lesson import theme
 from explainer.ui.notices import in_sentences
 from explainer.ui.places import LESSON_PLACES, places_for
-from explainer.ui.run_table import computed, data_name, label, network, rows, settings, table, title, vocabulary
+from explainer.ui.run_table import computed, data_name, label, rows, settings, table, title, vocabulary
 from explainer.ui.sharing import says_whose, share_control
 from explainer.ui.words import literal
 
@@ -204,7 +205,10 @@ def _comparison(runs: list[Run]) -> None:
     log_steps = st.toggle("Steps on a log axis", key="runs-log")
     second = metric_panel(subjects, curves, theme(), log_steps=log_steps)
     first = compare_panel(subjects, curves, theme(), log_steps=log_steps, span=7 if second else 12)
-    play([first, second] if second else [first], key="runs", link=True)
+    training = any(run.status == "running" for run in runs)
+    who = network(runs[0].config) if len(runs) == 1 else f"{len(runs)} runs"
+    source = f"{'training now' if training else 'recorded'} · all steps · {who}"
+    play(sourced([first, second] if second else [first], source), key="runs", link=True)
     for run in runs:
         if run.message:
             st.caption(literal(f"{network(run.config)}: {run.message}"))

@@ -81,6 +81,7 @@ class Panel:
     readings: tuple[Reading, ...] = ()
     reading: str = ""  # the sentence when it does not depend on a tape
     reading_index: tuple[str, ...] = ()  # selections that the reading depends on
+    source: str = ""  # where its numbers come from when it has no tape, see `figures.source`
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)  # for slots of kind `own`
     span: int = 6  # of twelve columns
     rows: int = 1  # rows of panels that it is as tall as
@@ -98,6 +99,7 @@ class Panel:
             "readings": [asdict(reading) for reading in self.readings],
             "reading": self.reading,
             "reading_index": list(self.reading_index),
+            "source": self.source,
             "arrays": {name: packed(array) for name, array in self.arrays.items()},
             "span": self.span,
             "rows": self.rows,
@@ -169,6 +171,8 @@ class Reel:
     answers: Mapping[str, Frame] = field(default_factory=dict)
     words: Mapping[str, Mapping[str, str | Mapping[str, str]]] = field(default_factory=dict)
     rates: Sequence[tuple[int, str]] = ()
+    name: str = ""  # of the network
+    status: str = "done"  # of the run
 
     def at(self, lens: str, step: int) -> Frame | None:
         """The last frame at or before `step`; the first one when all are later."""
@@ -207,7 +211,7 @@ def reading_at(panel: Panel, reels: Sequence[Reel], step: int, selection: Mappin
     """The panel's sentence at a step; of several runs, a line each."""
     sentences = []
     for reading in panel.readings:
-        reel = _reel(reels, reading.run, selection or {})
+        reel = reel_at(reels, reading.run, selection or {})
         frame = reel.at(reading.lens, step)
         over_all = reel.words.get(reading.lens, {}).get(reading.name, "")
         sentence = frame.readings.get(reading.name, over_all) if frame else ""
@@ -236,7 +240,7 @@ def slot_value(
         return step
     if slot.kind == "own":
         return _listed(_under((own or {})[slot.name], index))
-    reel = _reel(reels, slot.run, selection)
+    reel = reel_at(reels, slot.run, selection)
     if slot.kind == "series":
         return _listed(reel.metrics.get(slot.name))
     if slot.kind == "lowest":
@@ -359,7 +363,8 @@ def packed(array: NDArray[Any]) -> dict[str, Any]:
     return {"shape": list(array.shape), "body": base64.b64encode(body).decode()}
 
 
-def _reel(reels: Sequence[Reel], run: int | str, selection: Mapping[str, int]) -> Reel:
+def reel_at(reels: Sequence[Reel], run: int | str, selection: Mapping[str, int]) -> Reel:
+    """The reel of run number `run`, or of the run that the selection of that name has."""
     return reels[min(selection.get(run, 0) if isinstance(run, str) else run, len(reels) - 1)]
 
 

@@ -70,6 +70,18 @@ def subject(config: RunConfig, meta: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def network(config: RunConfig) -> str:
+    """ "GRU, 64 units" or "Transformer, 2 blocks, width 64"."""
+    if config.model == "transformer":
+        return f"Transformer, {config.layers} {_plural(config.layers, 'block')}, width {config.width}"
+    units = f"{config.width} {_plural(config.width, 'unit')}"
+    return f"{FAMILY_NAMES[config.model]}, {units if config.layers == 1 else f'{config.layers} layers of {units}'}"
+
+
+def _plural(count: int, word: str) -> str:
+    return word if count == 1 else f"{word}s"
+
+
 def surgery_of(run: Mapping[str, Any]) -> Surgery:
     """What is done to a run's network in every forward pass."""
     return Surgery.from_text(str(run.get("surgery", "")))

@@ -17,6 +17,7 @@ from plotly.offline import get_plotlyjs
 
 from explainer.figures import CONTEXTS, PANELS, Notes
 from explainer.figures.panel import Panel, Reel, fill, reading_at, unclickable
+from explainer.figures.source import mark
 from explainer.figures.subject import subject
 from explainer.headless.look import View
 from explainer.player.annotate import Annotator, joined
@@ -25,6 +26,7 @@ from explainer.runs.again import command, training_words
 THEME = "light"
 INK = "#1f2933"
 POINT = 9  # pixels
+ASKED = "computed for this file · own input"
 CONFIG = {
     "responsive": True,
     "displaylogo": False,
@@ -74,8 +76,8 @@ JSON.parse(document.getElementById("figures").textContent).forEach((figure, numb
 
 FIGURE = Template("""<figure style="grid-column: span $span">
 <h2>$title</h2>
-<div id="plot-$number" style="height: ${height}px" role="img" aria-label="$reading"></div>
-<figcaption>$reading</figcaption>
+<div id="plot-$number" style="height: ${height}px" role="img" aria-label="$title. $reading ($source)"></div>
+<figcaption>$reading <small>$source</small></figcaption>
 </figure>""")
 
 
@@ -103,6 +105,7 @@ def page_of(view: View, notes: Notes, annotator: Annotator, selection: Mapping[s
                 height=panel.height,
                 title=html.escape(panel.title),
                 reading=html.escape(reading_at(panel, reels, view.step, selection)),
+                source=html.escape(mark(panel, reels, view.step, selection, asked=ASKED)),
             )
         )
     said = f"Seed {config.seed}, after {view.step:,} of {config.steps:,} updates of the weights. Run {run.id}."

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from explainer.config import OTHER
 from explainer.figures import CONTEXTS, HISTORIES, NOTES, Moment, Notes
 from explainer.figures.panel import Frame, Reel, labels_of
-from explainer.figures.subject import subject
+from explainer.figures.subject import network, subject
 from explainer.player.kept import Kept
 from explainer.records import to_arrays
 from explainer.runs.moments import ask_to_fill, lacking
@@ -185,7 +185,15 @@ class Annotator:
             frames[lens] = [self._frame(run, piece) for piece in self._spread(run, lens)]
             contexts[lens] = self.context(run, lens)[1]
             words[lens] = self.words(run, lens)
-        return Reel(frames, self.metrics(run), contexts, words=words, rates=in_words(run.rates))
+        return Reel(
+            frames,
+            self.metrics(run),
+            contexts,
+            words=words,
+            name=network(run.config),
+            status=run.status,
+            rates=in_words(run.rates),
+        )
 
     def answer(self, run: Run, step: int, lens: str, record: Any, asked: bool = True) -> Frame:
         """A record that was asked for, as a frame.

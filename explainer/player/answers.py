@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from explainer.figures import Notes
+from explainer.figures.subject import network
 from explainer.player.annotate import Annotator, in_words
 from explainer.runs.kinds import said_of
 from explainer.runs.rows import Piece, Run
@@ -114,6 +115,7 @@ def tape_answer(
     version = ",".join(f"{lens}={known[0]}" for lens, known in contexts.items() if known[0])
     header: dict[str, Any] = {
         "status": "filling" if run.finished and annotator.fills(run, lenses, soon) else run.status,
+        "name": network(run.config),
         "step": run.step,
         "steps": run.config.steps,
         "message": " ".join(filter(None, (run.message or _waiting(store, run), _left_out(store, run, kinds)))),

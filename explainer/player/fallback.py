@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from explainer.figures.panel import Panel, Reel, fill, reading_at, unclickable
+from explainer.figures.source import mark, steps_in_words, steps_shown
 from explainer.player.link import copy_link
 from explainer.runs.kinds import said_of
 from explainer.runs.rows import Run
@@ -244,11 +245,19 @@ def _draw(
             if stale:
                 figure["layout"]["shapes"] = [*figure["layout"].get("shapes", ()), VEIL]
             reading = reading_at(panel, reels, step, selection)
-            column.markdown(f"**{panel.title}**")
+            source = mark(panel, reels, step, selection)
+            steps = steps_shown(panel, reels, step, selection)
+            aside = f" :small[{steps_in_words(steps)}]" if any(each != step for each in steps) else ""
+            column.markdown(f"**{panel.title}**{aside}")
             column.plotly_chart(
-                figure, theme=None, key=f"{key}-chart-{panel.id}", config=PLOTLY_CONFIG, alt=reading or panel.title
+                figure,
+                theme=None,
+                key=f"{key}-chart-{panel.id}",
+                config=PLOTLY_CONFIG,
+                alt=f"{reading or panel.title} ({source})",
             )
             column.text(reading)
+            column.markdown(f":small[{literal(source)}]")
 
 
 def names_of(label: str, choices: int | Sequence[str]) -> list[str]:

@@ -18,6 +18,7 @@ import streamlit as st
 from explainer.config import ASKED_CHARACTERS
 from explainer.figures.compare import labels
 from explainer.figures.panel import Panel
+from explainer.figures.source import KINDS
 from explainer.figures.theme import DIVERGING
 from explainer.player.assets import PLOTLY_ROUTE
 from explainer.player.fallback import names_of, show_without_routes
@@ -158,6 +159,7 @@ def play(
         "link": link,
         "shown": {"said": shown.said, "stale": shown.stale} if shown is not None else None,
         "against": _against(st.query_params.get("against", ""), tracks[0].run) if tracks else None,
+        "sources": KINDS,
         "diverging": DIVERGING if tracks else None,
         "scan": {"label": scan.label, "places": list(scan.places)} if scan else None,
     }

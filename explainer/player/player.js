@@ -10,6 +10,8 @@ const POLL_MS = { queued: 120, running: 220, paused: 700, filling: 400 };
 // Nothing that sends a chart anywhere: plotly's own set of buttons has one that does.
 const BUTTONS = [["toImage"], ["zoom2d", "pan2d", "resetScale2d"]];
 const PLOTLY_CONFIG = { displaylogo: false, responsive: false, displayModeBar: "hover", modeBarButtons: BUTTONS };
+const CALM_MS = 300; // without a new moment, until figures out of sight follow
+const SHORT_MS = 8; // that preparing figures may take before the browser gets a turn
 const SKETCH_MS = 2000; // that a player without tapes leaves to those which wait for theirs
 const players = new WeakMap();
 const open = new Set(); // all that are on the page
@@ -125,7 +127,7 @@ class Tape {
     if (answer.headers.get("content-type") !== "application/octet-stream") return (await answer.json()).error;
     const [head, body, notes] = readParts(await answer.arrayBuffer());
     const { readings, said } = JSON.parse(head.text.header);
-    return { said, step, arrays: { ...body.arrays, ...notes.arrays }, text: { ...body.text, ...notes.text }, readings };
+    return { said, step, arrays: { ...body.arrays, ...notes.arrays }, text: { ...body.text, ...notes.text }, readings, asked: true };
   }
 
   take(parts) {
@@ -182,6 +184,11 @@ class Tape {
       else high = middle;
     }
     return frames[Math.max(0, low - 1)];
+  }
+
+  /** Whether a view is the last one of the tape, of any lens: itself then. */
+  newest(frame) {
+    return Object.values(this.frames).some((frames) => frames.at(-1) === frame) ? frame : null;
   }
 
   /** What a lens saw on the own input so far, in the order of the steps. */
@@ -382,6 +389,29 @@ function moves(spec, index) {
   return spec.slots.some((slot) => slot.to === `data.${index}.z` && slot.kind !== "history");
 }
 
+/** Whether two values of a figure are the same, numbers and texts compared one by one. */
+function alike(one, other) {
+  if (Object.is(one, other)) return true;
+  if (typeof one !== "object" || typeof other !== "object" || !one || !other) return false;
+  if (Array.isArray(one) || ArrayBuffer.isView(one)) {
+    if (one.length !== other.length || !(Array.isArray(other) || ArrayBuffer.isView(other))) return false;
+    for (let at = 0; at < one.length; at++) if (one[at] !== other[at] && !alike(one[at], other[at])) return false;
+    return true;
+  }
+  const names = Object.keys(one);
+  return names.length === Object.keys(other).length && names.every((name) => alike(one[name], other[name]));
+}
+
+/** A copy of a figure's part that shares its arrays of numbers, for plotly.js writes into what it is given. */
+function outline(value) {
+  if (ArrayBuffer.isView(value) || typeof value !== "object" || !value) return value;
+  if (Array.isArray(value)) return typeof value[0] === "object" && !ArrayBuffer.isView(value[0]) ? value.map(outline) : value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, outline(each)]));
+}
+
+/** A turn for whatever else the browser has to do. */
+const giveWay = () => new Promise((next) => setTimeout(next));
+
 /** Each panel with a table, and its twin for the compared moment next to it; then the other panels. */
 function beside(panels) {
   const twofold = (spec) => spec.data.some((trace, index) => trace.type === "heatmap" && moves(spec, index));
@@ -390,11 +420,6 @@ function beside(panels) {
     return [half, { ...half, id: `${spec.id}-compared`, side: "there", compared: true, click: null }];
   });
   return [...pairs, ...panels.filter((spec) => !twofold(spec))];
-}
-
-/** Whether two lists have the same values. */
-function alike(one = [], other = []) {
-  return one === other || (one.length === other.length && one.every((value, at) => Object.is(value, other[at])));
 }
 
 /**
@@ -434,6 +459,46 @@ function against(figure, other, scale, spec, sides) {
   });
   figure.data.push(...behind);
   return { tables, behind: behind.length > 0 };
+}
+
+// ---- where numbers come from ------------------------------------------------------------------
+//
+// The same words as in figures/source.py, which has them for files and for the page without routes.
+
+const OF_A_MOMENT = new Set(["frame", "labels", "across", "mosaic", "project"]); // slots that a lens's view fills
+const RUNNING = { running: "training now", paused: "training paused" };
+
+/** Of each tape that a panel draws on, the views that it shows of a moment: pairs of a tape and a set of frames. */
+function viewsOf(spec, tapes, step, selection) {
+  const found = new Map();
+  for (const { kind = "frame", run, lens } of [...spec.slots, ...spec.readings]) {
+    const tape = kind === "own" || kind === "step" ? null : tapeOf(tapes, run, selection);
+    if (!tape) continue;
+    if (!found.has(tape)) found.set(tape, new Set());
+    const frame = OF_A_MOMENT.has(kind) && tape.at(lens, step);
+    if (frame) found.get(tape).add(frame);
+  }
+  return [...found];
+}
+
+/** "step 370", "steps 360 to 370", or "" for no step. */
+function stepsInWords(steps) {
+  const [low, high] = [Math.min(...steps), Math.max(...steps)];
+  return !steps.length ? "" : low === high ? `step ${low}` : `steps ${low} to ${high}`;
+}
+
+/** What stands beside a panel's sentence: where its numbers come from, of which step and run. */
+function sourceOf(spec, views) {
+  if (spec.source || !views.length) return { kind: spec.source.split(" · ")[0], words: spec.source, names: "" };
+  const frames = views.flatMap(([, each]) => [...each]);
+  const asked = views.filter(([, each]) => [...each].some((frame) => frame.asked)).map(([tape]) => tape);
+  const growing = views.find(([tape, each]) => RUNNING[tape.status] && (!each.size || [...each].some((frame) => frame === tape.newest(frame))));
+  const kind = asked.length ? "computed now" : growing ? RUNNING[growing[0].status] : "recorded";
+  const input = !asked.length ? "" : asked[0].input ? "your input" : "operated";
+  const names = [...new Set(views.map(([tape]) => tape.header.name).filter(Boolean))];
+  const who = views.length > 1 ? `${views.length} runs` : names[0];
+  const when = stepsInWords(frames.map((frame) => frame.step)) || "all steps";
+  return { kind, words: [kind, input, when, who].filter(Boolean).join(" · "), names: names.join("; ") };
 }
 
 // ---- what fits --------------------------------------------------------------------------------
@@ -845,6 +910,34 @@ class Sketch {
 
 // ---- the player -------------------------------------------------------------------------------
 
+const THUMB = 16; // how wide a slider's thumb is
+
+/** Whether the moments of a bar lie equally far apart, but for the last one. */
+function isEven(times) {
+  const gap = times[1] - times[0];
+  return times.slice(1, -1).every((step, at) => step - times[at] === gap);
+}
+
+/** Where a step stands on a bar that goes from moment to moment, from 0 to 1. */
+function placeOf(step, times) {
+  const after = Math.max(1, times.findIndex((each) => each >= step));
+  const [from, to] = [times[after - 1], times[after]];
+  return (after - 1 + (step - from) / (to - from)) / (times.length - 1);
+}
+
+/** The steps that are written under a bar: both ends, then 1, 10, 100 …, then 5 and 2 times these, where there is room. */
+function named(times, share) {
+  const [first, last] = [times[0], times.at(-1)];
+  const powers = Array.from({ length: 8 }, (_, at) => 10 ** at);
+  const wanted = [first, last, ...powers, ...powers.flatMap((power) => [5 * power, 2 * power])];
+  const found = [];
+  for (const step of new Set(wanted.filter((each) => each >= first && each <= last))) {
+    const [at, half] = [placeOf(step, times), share(step) / 2 + share("0") / 2];
+    if (found.every((other) => Math.abs(other.at - at) > other.half + half)) found.push({ step, at, half });
+  }
+  return found;
+}
+
 let plotlyReady = null;
 
 /** plotly.js, once a page, from our own server. */
@@ -904,7 +997,7 @@ class Player {
     this.speed = 1;
     this.closed = false;
     this.drawn = 0;
-    this.turn = -1;
+    this.moment = null; // what all figures in sight show: { step, index }
     this.reported = "";
     this.sketched = false;
     open.add(this);
@@ -922,6 +1015,14 @@ class Player {
     this.forwardButton = button("forward", "One frame on", () => this.nudge(1));
     this.slider = make("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "Training step" });
     this.slider.oninput = () => this.scrub(Number(this.slider.value));
+    this.slider.addEventListener("keydown", ({ key }) => {
+      if (this.playing && key === "Home") this.scrub(0); // a slider that stands there tells of no change
+    });
+    this.slider.onpointerdown = () => {
+      if (this.playing) this.pause(); // also where it is taken hold of without being moved
+    };
+    this.ticks = make("span", { class: "ticks", "aria-hidden": "true" });
+    const scale = make("span", { class: "scale" }, this.slider, this.ticks);
     this.speedSelect = make("select", { "aria-label": "Speed of playing", title: "Speed" });
     for (const speed of [0.25, 0.5, 1, 2, 4]) {
       this.speedSelect.append(make("option", { value: speed, text: `${speed}×` }));
@@ -950,7 +1051,7 @@ class Player {
     this.bar = make(
       "div",
       { class: "bar", role: "group", "aria-label": "Player" },
-      make("span", { class: "row" }, this.backButton, this.playButton, this.forwardButton, this.slider, this.linkButton),
+      make("span", { class: "row" }, this.backButton, this.playButton, this.forwardButton, scale, this.linkButton),
       make(
         "span",
         { class: "row" },
@@ -974,6 +1075,7 @@ class Player {
     this.closed = true;
     this.playing = false;
     clearTimeout(this.loopTimer);
+    clearTimeout(this.calmTimer);
     this.resizer.disconnect();
     this.seen.disconnect();
     clearTimeout(this.pollTimer);
@@ -1024,6 +1126,7 @@ class Player {
     this.playing = false;
     this.pinned = data.step ?? null;
     this.step = this.pinned ?? 0;
+    this.moment = null;
     this.autoplay = data.autoplay && !data.shown?.stale && this.pinned === null && !matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.started = false;
     this.heard = false;
@@ -1190,10 +1293,13 @@ class Player {
       }
       this.panels = figures.map((spec) => {
         const plot = make("div", { class: "plot", role: "img" });
-        const caption = make("figcaption", {});
-        const title = make("h3", { text: spec.title });
-        const box = make("figure", { "data-figure": spec.id }, title, plot, caption);
-        const panel = { plot, caption, title, box, visible: true, plotted: false, dirty: true };
+        const caption = make("span", {});
+        const source = make("span", { class: "source" });
+        const title = make("span", { text: spec.title });
+        const aside = make("span", { class: "aside" });
+        const said = make("figcaption", {}, caption, " ", source);
+        const box = make("figure", { "data-figure": spec.id }, make("h3", {}, title, aside), plot, said);
+        const panel = { plot, caption, source, title, aside, box, visible: true, plotted: false, dirty: true };
         box.panel = panel;
         this.seen.observe(box);
         return panel;
@@ -1204,7 +1310,7 @@ class Player {
       const panel = this.panels[index];
       panel.spec = spec;
       panel.own = Object.fromEntries(Object.entries(spec.arrays || {}).map(([name, array]) => [name, unpacked(array)]));
-      panel.dirty = true;
+      panel.dirty = panel.fresh = true;
       panel.title.textContent = spec.title;
       panel.box.style.setProperty("--span", spec.span);
       panel.box.style.setProperty("--rows", spec.rows || 1);
@@ -1234,36 +1340,102 @@ class Player {
   }
 
   resize() {
+    this.showTicks();
     for (const panel of this.panels) if (panel.plotted) window.Plotly.Plots.resize(panel.plot);
   }
 
-  /** Draw the present moment: one figure a task, so that no task is long; only the latest moment. */
+  /** Ask for the newest moment to be drawn. */
   draw() {
-    for (const panel of this.panels) panel.dirty ||= panel.spec.slots.length + panel.spec.readings.length > 0;
+    for (const panel of this.panels) panel.dirty = true;
+    this.soughtAt = performance.now();
     this.showBar();
     this.wonder();
+    this.wake();
+  }
+
+  /** Draw what there is to draw, pass by pass, until nothing is left. */
+  wake() {
+    clearTimeout(this.calmTimer);
     if (this.drawing || this.unreachable) return;
     this.drawing = true;
-    const next = async () => {
-      if (!window.Plotly) await this.awaitPlotly();
-      // In turn, so that a fast tape does not keep the last figure from being drawn.
-      const count = this.panels.length;
-      const order = this.panels.map((_, offset) => this.panels[(this.turn + 1 + offset) % count]);
-      const panel = order.find((each) => each.dirty && (each.visible || !each.plotted));
-      if (!panel || this.closed || this.unreachable) {
-        this.drawing = false;
-        return;
-      }
-      this.turn = this.panels.indexOf(panel);
-      panel.dirty = false;
+    requestAnimationFrame(async () => {
       try {
-        await this.drawPanel(panel);
-      } catch (error) {
-        console.error(error);
+        if (!window.Plotly) await this.awaitPlotly();
+        while (window.Plotly && !this.closed && !this.unreachable && (await this.pass())) await giveWay();
+      } finally {
+        this.drawing = false;
       }
-      setTimeout(next, 0);
-    };
-    requestAnimationFrame(() => next());
+      this.followLater();
+    });
+  }
+
+  /**
+   * One pass: a figure that was never drawn, which takes long, by itself, of the moment that the others show; else all
+   * figures in sight at the newest moment, in one task, so that no frame of the screen has two moments; else, when nothing
+   * moves, one of the others. Whether there was something to draw.
+   */
+  async pass() {
+    const first = this.panels.find((panel) => panel.visible && panel.dirty && !panel.plotted);
+    if (first) return this.drawAll([first], this.moment || this.newest);
+    const seen = this.panels.filter((panel) => panel.visible && panel.dirty);
+    if (seen.length || !alike(this.moment, this.newest)) return this.drawAll(seen, this.newest);
+    const hidden = this.panels.find((panel) => panel.dirty && (!panel.plotted || this.calm));
+    return hidden ? this.drawAll([hidden], this.moment) : false;
+  }
+
+  /** Prepare these figures of one moment, in as many tasks as that takes, then show all of them in one. */
+  async drawAll(panels, moment) {
+    const ready = [];
+    let since = performance.now();
+    for (const panel of panels) panel.dirty = false;
+    for (const panel of panels) {
+      if (performance.now() - since > SHORT_MS) {
+        await giveWay();
+        since = performance.now();
+      }
+      if (this.closed || !this.panels.includes(panel)) return true;
+      const prepared = this.attempt(() => this.prepared(panel, moment));
+      if (prepared) ready.push(prepared);
+    }
+    if (ready.length) await giveWay();
+    if (this.closed || ready.some(({ panel }) => !this.panels.includes(panel))) return true;
+    for (const each of ready) this.attempt(() => this.show(each));
+    this.moment = moment;
+    this.showMoment();
+    return true;
+  }
+
+  /** A figure that can't be drawn leaves the others as they are. */
+  attempt(act) {
+    try {
+      return act();
+    } catch (error) {
+      console.error(error);
+      return null;
+    }
+  }
+
+  /** The moment that is asked for. */
+  get newest() {
+    return { step: this.step, index: this.index };
+  }
+
+  /** Whether a figure in sight does not show the newest moment yet. */
+  get late() {
+    return this.panels.some((panel) => panel.visible && panel.dirty);
+  }
+
+  /** Whether nothing plays, is dragged or grows at the moment. */
+  get calm() {
+    const grows = this.follow && this.tapes.some((tape) => tape.status === "running");
+    return !this.playing && !grows && performance.now() - this.soughtAt >= CALM_MS;
+  }
+
+  /** Figures out of sight follow when nothing has moved for a while. */
+  followLater() {
+    clearTimeout(this.calmTimer);
+    if (this.closed || this.playing || !this.panels.some((panel) => panel.dirty && panel.plotted)) return;
+    this.calmTimer = setTimeout(() => this.wake(), CALM_MS);
   }
 
   /** Load plotly.js; every figure that is in sight is sketched before, since its loading holds up the browser. */
@@ -1278,6 +1450,8 @@ class Player {
       }
     }
     this.sketched = true;
+    this.moment = this.newest;
+    this.showMoment();
     await new Promise((painted) => requestAnimationFrame(() => setTimeout(painted)));
     const since = performance.now();
     // Another player's first sight would wait for plotly.js, too.
@@ -1291,82 +1465,111 @@ class Player {
   }
 
   sketch(panel) {
-    const figure = this.figure(panel);
+    const figure = this.figure(panel, this.newest);
     if (!figure) return;
     panel.plot.replaceChildren(new Sketch(figure, panel.plot.clientWidth, figure.layout.height).canvas);
     this.describe(panel, figure);
   }
 
-  async drawPanel(panel) {
-    const figure = this.figure(panel);
-    if (!figure || !window.Plotly) return;
-    await new Promise((next) => setTimeout(next)); // filling is a task, drawing another
-    if (this.closed || !this.panels.includes(panel)) return;
+  /** A panel with its figure at a moment; of one that stands still only the moment. */
+  prepared(panel, moment) {
+    const { spec } = panel;
+    if (panel.plotted && !panel.fresh && !spec.slots.length && !spec.readings.length) return { panel, moment };
+    const figure = this.figure(panel, moment);
+    if (!figure) return null;
+    const known = panel.plotted && alike(panel.shown.data, figure.data);
+    if (!known) panel.revision = ++this.drawn;
+    figure.layout.datarevision = panel.revision;
+    return { panel, moment, figure, known };
+  }
+
+  /** Put a prepared figure on the page, within this task. Where no number has changed plotly.js need not read them again. */
+  show({ panel, moment, figure, known }) {
+    const { plot, spec } = panel;
+    if (!figure) {
+      plot.dataset.step = moment.step;
+      return;
+    }
     const { data, layout } = figure;
-    const spec = panel.spec;
-    await Plotly.react(panel.plot, data, layout, { ...PLOTLY_CONFIG, toImageButtonOptions: { filename: spec.id, scale: 2 } });
-    if (!panel.plotted) {
+    panel.shown = { data: outline(data) };
+    panel.fresh = false;
+    if (panel.plotted) Plotly.react(plot, known ? plot.data : data, layout);
+    else {
+      Plotly.newPlot(plot, data, layout, { ...PLOTLY_CONFIG, toImageButtonOptions: { filename: spec.id, scale: 2 } });
       panel.plotted = true;
-      panel.plot.querySelector(".sketch")?.remove();
-      if (spec.click?.seek) panel.plot.title = "A click on a curve goes to its step";
-      if (spec.click) panel.plot.on("plotly_click", (event) => this.clicked(panel.spec, event.points[0]));
+      plot.querySelector(".sketch")?.remove();
+      if (spec.click?.seek) plot.title = "A click on a curve goes to its step";
+      if (spec.click) plot.on("plotly_click", (event) => this.clicked(panel.spec, event.points[0]));
     }
     this.describe(panel, figure);
   }
 
-  /** What a panel shows of the present moment, with its step and reading; null while there is none: the picture stays. */
-  figure(panel) {
+  /** What a panel shows of a moment, with its step and reading; null while there is none: the picture stays. */
+  figure(panel, moment) {
     const ready = this.tapes.some((tape) => tape.frames[tape.lenses[0]].length > 0);
     if (!ready && this.tapes.length) return null;
     const spec = panel.spec;
-    const selection = { ...this.selection, place: this.index };
-    const shown = this.shown(spec);
+    const selection = { ...this.selection, place: moment.index };
+    const shown = this.shown(spec, moment);
     const figure = filled(spec, shown.tapes, shown.step, selection, panel.own);
     const { layout } = figure;
-    const { title, sentences } = this.layAgainst(spec, figure, selection, panel.own, this.reading(spec, shown));
+    const { title, sentences } = this.layAgainst(spec, figure, selection, panel.own, this.reading(spec, shown), moment);
     const small = panel.box.clientWidth < 420;
     fit(figure, panel.box.clientWidth);
     stack(figure, small ? Math.min(spec.height, 300) : spec.height);
-    layout.datarevision = ++this.drawn;
     layout.uirevision = spec.id + this.wanted;
     layout.height = small ? Math.min(spec.height, 300) : spec.height;
     panel.plot.style.height = `${layout.height}px`;
     layout.width = undefined;
     layout.autosize = true;
-    return { ...figure, step: this.step, title, reading: sentences.filter(Boolean).join("\n") };
+    const views = viewsOf(spec, shown.tapes, shown.step, this.selection);
+    const steps = views.flatMap(([, frames]) => [...frames]).map((frame) => frame.step);
+    return {
+      ...figure,
+      step: moment.step,
+      title,
+      aside: steps.every((step) => step === shown.step) ? "" : stepsInWords(steps),
+      reading: sentences.filter(Boolean).join("\n"),
+      source: sourceOf(spec, views),
+    };
   }
 
   /** The two sides of what is compared, in words. */
-  sides() {
+  sides(moment) {
     const { own, name } = this.data.against || {};
-    return sidesOf(this.reference, this.step, this.reference.tapes === this.tapes ? null : [own, name]);
+    return sidesOf(this.reference, moment.step, this.reference.tapes === this.tapes ? null : [own, name]);
   }
 
   /** Lay the compared moment against a figure of this one; the title and the sentences that then stand with it. */
-  layAgainst(spec, figure, selection, own, reading) {
+  layAgainst(spec, figure, selection, own, reading, moment) {
     if (!this.reference) return { title: spec.title, sentences: [reading] };
-    const sides = this.sides();
+    const sides = this.sides(moment);
     if (this.modeSelect.value !== "difference" || !spec.slots.length) return { title: comparedTitle(spec, sides), sentences: [reading] };
-    const other = this.other();
+    const other = this.other(moment);
     const found = against(figure, filled(spec, other.tapes, other.step, selection, own), this.data.diverging, spec, sides);
     const minus = found.tables.some(({ low }) => low !== undefined);
     return { title: comparedTitle(spec, sides, minus), sentences: [comparedWords(found, sides), reading && minus ? `${capital(sides[0])} itself: ${reading}` : reading] };
   }
 
   /** The compared moment. */
-  other() {
-    return { tapes: this.reference.tapes, step: this.reference.step ?? this.step };
+  other(moment) {
+    return { tapes: this.reference.tapes, step: this.reference.step ?? moment.step };
   }
 
-  /** The moment that a panel shows. */
-  shown(spec) {
-    return spec.compared ? this.other() : { tapes: this.tapes, step: this.step };
+  /** The tapes that a panel shows, and their step. */
+  shown(spec, moment) {
+    return spec.compared ? this.other(moment) : { tapes: this.tapes, step: moment.step };
   }
 
-  describe({ title: heading, plot, caption }, { step, title, reading }) {
+  describe({ title: heading, plot, caption, source, aside }, { step, title, reading, ...figure }) {
     heading.textContent = title;
     caption.textContent = reading;
-    plot.setAttribute("aria-label", `${title}. ${reading}`);
+    source.textContent = figure.source.words;
+    source.dataset.kind = figure.source.kind;
+    source.title = [this.data.sources[figure.source.kind], figure.source.names].filter(Boolean).join(": ");
+    aside.textContent = figure.aside;
+    const named = figure.aside ? `${title} (${figure.aside})` : title;
+    plot.setAttribute("aria-label", `${named}. ${reading}${figure.source.words ? ` (${figure.source.words})` : ""}`);
     plot.dataset.step = step;
   }
 
@@ -1475,6 +1678,7 @@ class Player {
     this.playing = false;
     this.follow = false;
     this.showBar();
+    this.followLater();
   }
 
   play() {
@@ -1489,6 +1693,7 @@ class Player {
     const turn = (this.playTurn = (this.playTurn || 0) + 1);
     const run = (now) => {
       if (!this.playing || this.closed || turn !== this.playTurn) return;
+      if (this.late) return requestAnimationFrame(run); // never ahead of what is drawn
       const rate = Math.max(this.times.length / PLAY_SECONDS, 3) * this.speed;
       position += (Math.min(now - last, 250) / 1000) * rate;
       last = now;
@@ -1496,6 +1701,7 @@ class Player {
       if (position >= this.times.length - 1) {
         if (this.live) return this.goLive();
         this.playing = false;
+        this.followLater();
         if (this.data.loop) this.loopTimer = setTimeout(() => !this.closed && this.play(), 2500);
         this.showBar();
         return;
@@ -1517,23 +1723,47 @@ class Player {
     const label = this.playing ? "Hold the recording" : "Play the recording";
     this.playButton.setAttribute("aria-label", label);
     this.playButton.title = label;
-    const index = this.index;
-    this.slider.max = Math.max(0, this.times.length - 1);
-    this.slider.value = index;
-    const total = Math.max(0, ...this.tapes.map((tape) => tape.header.steps || 0));
-    const scan = this.data?.scan;
-    const said = scan ? `${scan.label} ${this.step} of ${this.times.at(-1)}` : `step ${this.step} of ${total}`;
-    this.slider.setAttribute("aria-label", scan ? scan.label : "Training step");
-    this.stepLabel.textContent = [this.times.length ? said : "", this.doing].filter(Boolean).join(" · ");
-    this.slider.setAttribute("aria-valuetext", said);
+    this.slider.setAttribute("aria-label", this.data?.scan ? this.data.scan.label : "Training step");
+    this.showTicks();
+    this.showMoment();
     this.pinButton.hidden = !this.times.length || !this.data?.diverging || this.data.loop;
     this.pinButton.classList.toggle("on", Boolean(this.reference));
-    this.pinButton.textContent = this.reference ? `Compared with ${this.sides()[1]} ✕` : "Pin";
+    this.pinButton.textContent = this.reference ? `Compared with ${this.sides(this.moment || this.newest)[1]} ✕` : "Pin";
     this.pinButton.title = this.reference ? "Stop comparing" : "Keep this moment and compare others with it";
     this.modeSelect.hidden = !this.reference;
     this.liveButton.hidden = !this.live;
     this.liveButton.classList.toggle("on", this.follow);
     this.liveButton.setAttribute("aria-pressed", this.follow);
+  }
+
+  /** Some places of the bar by name, since it goes from kept moment to kept moment and these are dense at the start. */
+  showTicks() {
+    const width = this.slider.clientWidth - THUMB;
+    const key = `${width} ${this.times.length} ${this.times.at(-1)}`;
+    if (key === this.ticked) return;
+    this.ticked = key;
+    const uneven = !isEven(this.times);
+    this.slider.title = uneven ? "From kept moment to kept moment, which are dense at the start: the bar is not even in steps" : "";
+    const marks = this.times.length > 1 ? named(this.times, (text) => wide(text, 10, { font: { family: "sans-serif" } }) / width) : [];
+    this.ticks.replaceChildren(
+      ...marks.map(({ step, at }) => {
+        const tick = make("i", { text: step });
+        tick.style.left = `calc(${THUMB / 2}px + (100% - ${THUMB}px) * ${at})`;
+        return tick;
+      }),
+    );
+  }
+
+  /** The moment that the figures show, on the bar; a thumb that has been moved on stays where it was put. */
+  showMoment() {
+    const { step } = this.moment || this.newest;
+    this.slider.max = Math.max(0, this.times.length - 1);
+    if (step === this.step) this.slider.value = this.index;
+    const total = Math.max(0, ...this.tapes.map((tape) => tape.header.steps || 0));
+    const scan = this.data?.scan;
+    const said = scan ? `${scan.label} ${step} of ${this.times.at(-1)}` : `step ${step} of ${total}`;
+    this.stepLabel.textContent = [this.times.length ? said : "", this.doing].filter(Boolean).join(" · ");
+    this.slider.setAttribute("aria-valuetext", said);
   }
 
   // -- the address: step and selection are part of what a colleague sees

@@ -9,6 +9,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from explainer.figures.cell import check, lines, row_panel, strips_panel
+from explainer.figures.source import sourced
+from explainer.figures.subject import network
 from explainer.player.mount import play
 from explainer.records import CellRecord
 from explainer.runs.store import Run
@@ -16,7 +18,7 @@ from explainer.theory.cell import head_question
 from explainer.theory.look_sizes import maps_fit, pooling
 from explainer.ui.backend import client
 from explainer.ui.lesson import theme
-from explainer.ui.words import literal
+from explainer.ui.words import literal, marked
 
 NAMES = ("layer", "head", "query", "key")
 
@@ -86,10 +88,11 @@ def _cell(key: str, run: Run) -> None:
     )
     st.caption(literal(said))
     at = layer - record.layer, head - record.head, t, s
-    play([strips_panel(record, *at, theme()), row_panel(record, *at, theme())], key=f"{key}-cell")
+    source = f"computed now · {'your input · ' if text else ''}step {kept} · {network(run.config)}"
+    play(sourced([strips_panel(record, *at, theme()), row_panel(record, *at, theme())], source), key=f"{key}-cell")
     for number, (words, formula) in enumerate(lines(record, *at), start=1):
         st.markdown(f"**{number}.** {literal(words)}\n\n$$\n{formula}\n$$")
-    st.caption(literal(check(record, *at)))
+    st.caption(marked(literal(check(record, *at)), source))
 
 
 def _heads(L: int, H: int) -> dict[str, list[str]]:

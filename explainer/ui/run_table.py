@@ -17,7 +17,7 @@ from explainer.config import OTHER, RunConfig
 from explainer.data.alphabet import percent
 from explainer.figures.compare import differing
 from explainer.figures.rates import rates_words
-from explainer.figures.theme import FAMILY_NAMES
+from explainer.figures.subject import network
 from explainer.runs.again import learns_own
 from explainer.runs.sharing import is_private
 from explainer.runs.store import Run
@@ -28,14 +28,6 @@ from explainer.ui.places import address, places_for
 from explainer.ui.words import literal
 
 UNKNOWN = "–"
-
-
-def network(config: RunConfig) -> str:
-    """ "GRU, 64 units" or "Transformer, 2 blocks, width 64"."""
-    if config.model == "transformer":
-        return f"Transformer, {config.layers} {_plural(config.layers, 'block')}, width {config.width}"
-    units = f"{config.width} {_plural(config.width, 'unit')}"
-    return f"{FAMILY_NAMES[config.model]}, {units if config.layers == 1 else f'{config.layers} layers of {units}'}"
 
 
 def task(config: RunConfig, name: str = "") -> str:

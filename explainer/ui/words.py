@@ -24,3 +24,12 @@ def literal(text: str) -> str:
     """
     parted = _FOUND_LATER.sub(lambda found: found[0] + JOINER, _BREAKS.sub(" ", text).lstrip(" "))
     return _MARKUP.sub(r"\\\1", parted)
+
+
+def marked(sentence: str, source: str) -> str:
+    """A sentence in Markdown with the quiet mark of where its numbers come from, as the player has it beside its own.
+
+    Args:
+        source: see `figures.source`.
+    """
+    return f"{sentence} :small[{literal(source)}]"
