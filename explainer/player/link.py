@@ -11,9 +11,9 @@ import streamlit as st
 HERE = Path(__file__).parent
 
 
-def script(name: str) -> str:
-    """A component's script, with what it knows of addresses in front."""
-    return (HERE / "link.js").read_text() + (HERE / name).read_text()
+def script(*names: str) -> str:
+    """A component's script of one or more files, with what it knows of addresses in front."""
+    return "".join((HERE / name).read_text() for name in ("link.js", *names))
 
 
 @cache

@@ -33,11 +33,13 @@ class Track:
         run: the run's id.
         lenses: whose views it shows; the first sets the pace.
         live: the page was made for a run that trains or waits; when that is over, the page runs again.
+        name: what it is called in the line below a picture that is taken away.
     """
 
     run: str
     lenses: tuple[str, ...]
     live: bool = False
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def _component() -> Any:
         "unrolled_player",
         html='<div class="unrolled-player"></div>\n',
         css=(HERE / "player.css").read_text(),
-        js=script("player.js"),
+        js=script("take.js", "menu.js", "player.js"),
         isolate_styles=False,  # plotly puts its own styles into the document
     )
 
@@ -113,7 +115,9 @@ def play(
         "base": base_path(),
         "key": passed_on() if tracks else "",
         "plotly": PLOTLY_ROUTE,
-        "runs": [{"id": track.run, "lenses": list(track.lenses), "live": track.live} for track in tracks],
+        "runs": [
+            {"id": track.run, "lenses": list(track.lenses), "live": track.live, "name": track.name} for track in tracks
+        ],
         "figures": [panel.to_player() for panel in panels],
         "select": [
             {"name": name, "label": label, "names": names_of(label, choices)}
@@ -127,6 +131,9 @@ def play(
         "ask": _ask(ask) if tracks and ask else None,
         "surgery": surgery,
         "link": link,
+        "figure": st.query_params.get("figure", "")[:80],
+        "zoom": st.query_params.get("zoom", "")[:2000],
+        "beside": st.query_params.get("compare") == "beside",
         "against": _against(st.query_params.get("against", "")) if tracks else None,
         "diverging": DIVERGING if tracks else None,
         "scan": {"label": scan.label, "places": list(scan.places)} if scan else None,

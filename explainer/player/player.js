@@ -1,15 +1,16 @@
 // The player: keeps the tapes of a page's runs, draws one moment of them, and moves through time.
 //
 // Figures come whole from Python (plotly's JSON) with slots: places that a moment's arrays fill.
-// What is known of addresses is in link.js, which stands in front of this.
+// In front of this stand link.js, which knows of addresses, take.js, what a figure gives away, and menu.js, what can be done
+// with one.
 // New chunks of tape are fetched from /api/tape; nothing here asks Python to run again for a frame.
 
 const PLAY_SECONDS = 14; // a whole tape at speed 1
 const AHEAD_MS = 250; // an answer that takes longer costs others too much to be asked for before it is wanted
 const POLL_MS = { queued: 120, running: 220, paused: 700, filling: 400 };
-// Nothing that sends a chart anywhere: plotly's own set of buttons has one that does.
-const BUTTONS = [["toImage"], ["zoom2d", "pan2d", "resetScale2d"]];
-const PLOTLY_CONFIG = { displaylogo: false, responsive: false, displayModeBar: "hover", modeBarButtons: BUTTONS };
+// A figure's buttons are those of its own menu: plotly's stand on what is drawn, and one sends a chart elsewhere.
+const PLOTLY_CONFIG = { displaylogo: false, responsive: false, displayModeBar: false, doubleClick: false };
+const SMALLEST = 8; // pixels of a letter in a cell
 const SKETCH_MS = 2000; // that a player without tapes leaves to those which wait for theirs
 const players = new WeakMap();
 const open = new Set(); // all that are on the page
@@ -373,7 +374,7 @@ function beside(panels) {
   const twofold = (spec) => spec.data.some((trace, index) => trace.type === "heatmap" && moves(spec, index));
   const pairs = panels.filter(twofold).flatMap((spec) => {
     const half = { ...spec, span: 6, rows: 1 };
-    return [half, { ...half, id: `${spec.id}-compared`, title: `${spec.title} (compared)`, compared: true, click: null }];
+    return [half, { ...half, id: `${spec.id}-compared`, name: `${spec.name} (compared)`, title: `${spec.title} (compared)`, compared: true, click: null }];
   });
   return [...pairs, ...panels.filter((spec) => !twofold(spec))];
 }
@@ -449,7 +450,10 @@ function stack({ data, layout }, height) {
   }
 }
 
-/** Leave out labels under the axis, and words in the cells of a table, that would stand on each other in this width. */
+/**
+ * Leave out labels under the axis that would stand on each other in this width; words in the cells of a table become
+ * smaller, or stand upright. True where cells are too narrow even for that, and have none.
+ */
 function fit({ data, layout }, width) {
   const { l = 58, r = 14 } = layout.margin || {};
   const axis = layout.xaxis;
@@ -457,18 +461,14 @@ function fit({ data, layout }, width) {
   // Without a range: as many columns as the table has, or the labels' places with a margin.
   const [from, to] = axis?.range || [0, data[0]?.z?.[0]?.length || 1.13 * values?.length];
   const unit = (width - l - r - barWidth({ data, layout })) / (Math.abs(to - from) || 1); // pixels
-  if (data.some((trace) => trace.type === "heatmap"))
-    for (const trace of data) {
-      if (trace.mode !== "text" || Math.max(...(trace.text || []).map((text) => wide(text, trace.textfont.size, layout))) < unit) continue;
-      Object.assign(trace, { mode: "markers", marker: { opacity: 0 } }); // hovering still tells
-    }
-  if (axis?.type === "log" || !(values?.length > 1) || !axis.ticktext) return;
+  const unwritten = writeCells({ data, layout }, unit);
+  if (axis?.type === "log" || !(values?.length > 1) || !axis.ticktext) return unwritten;
   const size = axis.tickfont?.size || 11;
   const gap = (values[1] - values[0]) * unit;
   const apart = (every, size) => axis.ticktext.every((text, at) => at % every || at < every || (wide(text, size, layout) + wide(axis.ticktext[at - every], size, layout)) / 2 + 3 <= every * gap);
   if (apart(1, size)) {
     axis.tickangle = 0;
-    return;
+    return unwritten;
   }
   const upright = axis.tickangle !== 0 ? Math.ceil((size + 1) / gap) : Infinity;
   let every = 1;
@@ -478,6 +478,75 @@ function fit({ data, layout }, width) {
   every = Math.min(every, upright);
   axis.tickvals = Array.from(values).filter((_, at) => at % every === 0);
   axis.ticktext = axis.ticktext.filter((_, at) => at % every === 0);
+  return unwritten;
+}
+
+/**
+ * Write what stands in a table's cells, `unit` pixels wide, as it can be read: smaller, else upright, else not at all,
+ * which is answered with true (hovering still tells).
+ */
+function writeCells({ data, layout }, unit) {
+  const table = data.find((trace) => trace.type === "heatmap");
+  if (!table?.z?.length) return false;
+  const { t = 10, b = 44 } = layout.margin || {};
+  const tall = (layout.height - t - b) / table.z.length;
+  let unwritten = false;
+  for (const trace of data) {
+    const cells = cellsOf(trace);
+    if (!cells.length) continue;
+    const most = (size) => Math.max(...cells.map(({ text }) => wide(untagged(text), size, layout)));
+    const given = trace.textfont?.size || 12;
+    const sizes = Array.from({ length: Math.max(1, given - SMALLEST + 1) }, (_, less) => given - less);
+    const level = sizes.find((size) => most(size) + 1 < unit);
+    const upright = level ? undefined : sizes.find((size) => size + 2 < unit && most(size) + 2 < tall);
+    if (level === given) continue;
+    if (level) {
+      trace.textfont = { ...trace.textfont, size: level };
+      continue;
+    }
+    unwritten ||= !upright;
+    if (trace.type === "heatmap") delete trace.texttemplate;
+    else Object.assign(trace, { mode: "markers", marker: { ...trace.marker, opacity: 0 } });
+    if (!upright) continue;
+    const notes = cells.map(({ x, y, text, colour }) => (
+      { x, y, text, textangle: -90, showarrow: false, captureevents: false, font: { size: upright, color: colour } }));
+    layout.annotations = [...(layout.annotations || []), ...notes];
+  }
+  return unwritten;
+}
+
+/** What is written in a table's cells by a trace: words over them, or the table's own numbers and texts. */
+function cellsOf(trace) {
+  if (trace.mode === "text") {
+    const colour = (at) => [trace.textfont?.color].flat()[Array.isArray(trace.textfont?.color) ? at : 0];
+    const cells = Array.from(trace.text || [], (text, at) => ({ x: trace.x?.[at], y: trace.y?.[at], text, colour: colour(at) }));
+    return cells.filter(({ x, y }) => [x, y].every((place) => typeof place === "string" || Number.isFinite(place)));
+  }
+  if (trace.type !== "heatmap" || !trace.texttemplate) return [];
+  const colours = palette(trace.colorscale);
+  const [low, high] = [trace.zmin, trace.zmax];
+  return tableRows(trace).filter(({ value }) => Number.isFinite(value)).map(({ x, y, value, text }) => {
+    const [red, green, blue] = colours[Math.round(255 * Math.max(0, Math.min(1, (value - low) / (high - low || 1))))];
+    const light = 0.3 * red + 0.6 * green + 0.1 * blue > 140;
+    return { x, y, text: text ?? value.toFixed(2).replace("-", "−"), colour: light ? "#111111" : "#FFFFFF" };
+  });
+}
+
+/** The words of a table's cells as a table of text: a row for each column of the picture, in the picture's own words. */
+function wordTable({ data, layout }) {
+  const ticks = tickTexts(layout.xaxis);
+  const rows = new Map();
+  const names = new Set();
+  for (const { x, y, text } of data.flatMap(cellsOf)) {
+    names.add(y);
+    if (!rows.has(x)) rows.set(x, new Map());
+    rows.get(x).set(y, text);
+  }
+  const said = (place) => (ticks.get(place) === undefined ? String(place) : `${place}: ${untagged(ticks.get(place))}`);
+  const head = make("tr", {}, ...[untagged(layout.xaxis?.title?.text) || "column", ...names].map((text) => make("th", { scope: "col", text: untagged(text) })));
+  const body = Array.from(rows, ([x, words]) => make("tr", {}, make("th", { scope: "row", text: said(x) }),
+    ...[...names].map((name) => make("td", { text: untagged(words.get(name) ?? "") }))));
+  return make("div", { class: "list", tabindex: 0, role: "group", "aria-label": "What stands in the cells" }, make("table", {}, make("thead", {}, head), make("tbody", {}, ...body)));
 }
 
 // ---- a first sight ----------------------------------------------------------------------------
@@ -858,6 +927,8 @@ const ICONS = {
   pause: "M6 4h4v16H6zM14 4h4v16h-4z",
   back: "M6 5h2v14H6zM20 5v14L9 12z",
   forward: "M16 5h2v14h-2zM4 5v14l11-7z",
+  more: "M4 10h4v4H4zM10 10h4v4h-4zM16 10h4v4h-4z",
+  take: "M11 3h2v8.6l3.3-3.3 1.4 1.4L12 15.4 6.3 9.7l1.4-1.4L11 11.6zM4 18h16v2H4z",
 };
 
 function icon(button, name) {
@@ -918,15 +989,19 @@ class Player {
     }
     this.modeSelect.onchange = () => {
       this.layOut(this.data.figures);
+      this.address();
       this.draw();
     };
     this.linkButton = make("button", { type: "button", class: "link", text: "Copy link", title: "Copy the address of this moment" });
     this.linkButton.onclick = () => this.copyLink();
+    this.takeButton = menuButton("Take away: picture or numbers of a figure", "take", (anchor) => this.figureEntries(anchor));
+    this.takeButton.classList.add("take");
+    this.allButton = make("button", { type: "button", class: "all", text: "All figures", onclick: () => this.showAlone("") });
     this.note = make("p", { class: "note", role: "status" });
     this.bar = make(
       "div",
       { class: "bar", role: "group", "aria-label": "Player" },
-      make("span", { class: "row" }, this.backButton, this.playButton, this.forwardButton, this.slider, this.linkButton),
+      make("span", { class: "row" }, this.backButton, this.playButton, this.forwardButton, this.slider, this.allButton, this.linkButton, this.takeButton),
       make(
         "span",
         { class: "row" },
@@ -984,7 +1059,7 @@ class Player {
     this.layOut(data.figures);
     this.layOutSelectors(data.select || []);
     const moves = data.runs.length > 0 || Boolean(data.scan);
-    this.bar.hidden = !moves && !data.link;
+    this.bar.hidden = !moves && !data.link && !this.alone;
     this.bar.classList.toggle("only", !moves);
     this.draw();
   }
@@ -1003,6 +1078,13 @@ class Player {
     this.times = [];
     this.reference = null;
     this.compared = undefined;
+    if (first) {
+      this.alone = data.figure || "";
+      this.modeSelect.value = data.against && data.beside ? "beside" : "difference";
+    }
+    this.zooms = first ? zoomsOf(data.zoom) : {};
+    this.drags = {};
+    this.resets = 0;
     this.askBox.value = first ? data.ask?.input || "" : "";
     this.asking = new Set();
     this.complaint = "";
@@ -1135,7 +1217,8 @@ class Player {
   // -- figures
 
   layOut(panels) {
-    const figures = this.reference && this.modeSelect.value === "beside" ? beside(panels) : panels;
+    const all = this.reference && this.modeSelect.value === "beside" ? beside(panels) : panels;
+    const figures = this.chosenAlone(all);
     const shape = figures.map((spec) => spec.id).join();
     if (shape !== this.shape) {
       this.shape = shape;
@@ -1147,8 +1230,16 @@ class Player {
         const plot = make("div", { class: "plot", role: "img" });
         const caption = make("figcaption", {});
         const title = make("h3", { text: spec.title });
-        const box = make("figure", { "data-figure": spec.id }, title, plot, caption);
-        const panel = { plot, caption, title, box, visible: true, plotted: false, dirty: true };
+        const menu = menuButton(`What to do with “${spec.name}”`, "more", () => this.entriesFor(panel));
+        const words = make("details", { class: "words", hidden: "" }, make("summary", { text: "What stands in the cells" }));
+        const box = make("figure", { "data-figure": spec.id }, make("div", { class: "head" }, title, menu), plot, caption, words);
+        const panel = { plot, caption, title, box, menu, words, visible: true, plotted: false, dirty: true };
+        words.ontoggle = () => this.listWords(panel);
+        fingers(plot, {
+          drags: () => Boolean(this.drags[panel.spec.id]),
+          zoom: (ranges) => this.zoom(panel, ranges),
+          home: (name) => panel.home?.[name],
+        });
         box.panel = panel;
         this.seen.observe(box);
         return panel;
@@ -1161,6 +1252,8 @@ class Player {
       panel.own = Object.fromEntries(Object.entries(spec.arrays || {}).map(([name, array]) => [name, unpacked(array)]));
       panel.dirty = true;
       panel.title.textContent = spec.title;
+      panel.box.classList.toggle("dragged", Boolean(this.drags[spec.id]));
+      panel.menu.tabIndex = this.data.runs.length || this.data.scan || this.data.link ? -1 : 0; // else the bar has one
       panel.box.style.setProperty("--span", spec.span);
       panel.box.style.setProperty("--rows", spec.rows || 1);
       panel.plot.style.height = `${spec.height}px`;
@@ -1248,6 +1341,7 @@ class Player {
   sketch(panel) {
     const figure = this.figure(panel);
     if (!figure) return;
+    panel.plot.style.height = `${figure.layout.height}px`;
     panel.plot.replaceChildren(new Sketch(figure, panel.plot.clientWidth, figure.layout.height).canvas);
     this.describe(panel, figure);
   }
@@ -1259,18 +1353,26 @@ class Player {
     if (this.closed || !this.panels.includes(panel)) return;
     const { data, layout } = figure;
     const spec = panel.spec;
-    await Plotly.react(panel.plot, data, layout, { ...PLOTLY_CONFIG, toImageButtonOptions: { filename: spec.id, scale: 2 } });
+    panel.plot.style.height = `${layout.height}px`;
+    await Plotly.react(panel.plot, data, layout, PLOTLY_CONFIG);
+    if (!this.zooms[spec.id]) panel.home = Object.fromEntries(movable(panel.plot).map(([name, axis]) => [name, [...axis.range]]));
     if (!panel.plotted) {
       panel.plotted = true;
       panel.plot.querySelector(".sketch")?.remove();
       if (spec.click?.seek) panel.plot.title = "A click on a curve goes to its step";
       if (spec.click) panel.plot.on("plotly_click", (event) => this.clicked(panel.spec, event.points[0]));
+      panel.plot.on("plotly_relayout", (change) => this.zoomedByMouse(panel, change));
+      panel.plot.on("plotly_doubleclick", () => this.resetView(panel));
     }
     this.describe(panel, figure);
   }
 
-  /** What a panel shows of the present moment, with its step and reading; null while there is none: the picture stays. */
-  figure(panel) {
+  /**
+   * What a panel shows of the present moment, with its step and reading; null while there is none: the picture stays.
+   *
+   * `width`: pixels for which it is made; Infinity leaves out nothing.
+   */
+  figure(panel, width = panel.box.clientWidth) {
     const ready = this.tapes.some((tape) => tape.frames[tape.lenses[0]].length > 0);
     if (!ready && this.tapes.length) return null;
     const spec = panel.spec;
@@ -1283,16 +1385,17 @@ class Player {
       const other = this.other();
       sentences.push(...against(figure, filled(spec, other.tapes, other.step, selection, panel.own), this.data.diverging, spec));
     }
-    const small = panel.box.clientWidth < 420;
-    fit(figure, panel.box.clientWidth);
-    stack(figure, small ? Math.min(spec.height, 300) : spec.height);
+    layout.height = width < 420 ? Math.min(spec.height, 300) : spec.height;
+    layout.dragmode = (this.drags[spec.id] ?? "zoom") || false;
+    for (const [name, range] of Object.entries(this.zooms[spec.id] || {}))
+      if (layout[name]) Object.assign(layout[name], { range: [...range], autorange: false });
+    const unwritten = fit(figure, width);
+    stack(figure, layout.height);
     layout.datarevision = ++this.drawn;
-    layout.uirevision = spec.id + this.wanted;
-    layout.height = small ? Math.min(spec.height, 300) : spec.height;
-    panel.plot.style.height = `${layout.height}px`;
+    layout.uirevision = spec.id + this.wanted + this.resets;
     layout.width = undefined;
     layout.autosize = true;
-    return { ...figure, step: this.step, reading: sentences.filter(Boolean).join("\n") };
+    return { ...figure, unwritten, step: this.step, reading: sentences.filter(Boolean).join("\n") };
   }
 
   /** The compared moment. */
@@ -1305,8 +1408,11 @@ class Player {
     return spec.compared ? this.other() : { tapes: this.tapes, step: this.step };
   }
 
-  describe({ spec, plot, caption }, { step, reading }) {
+  describe(panel, { step, reading, unwritten }) {
+    const { spec, plot, caption, words } = panel;
     caption.textContent = reading;
+    words.hidden = !unwritten;
+    this.listWords(panel);
     plot.setAttribute("aria-label", `${spec.title}. ${reading}`);
     plot.dataset.step = step;
   }
@@ -1323,6 +1429,168 @@ class Player {
       if (sentence) sentences.push(sentence);
     }
     return sentences.join("\n") || spec.reading || "";
+  }
+
+  // -- what can be done with a figure
+
+  /** The figures to show: all, or the one that is looked at alone, large. */
+  chosenAlone(all) {
+    const chosen = all.filter((spec) => this.alone && [this.alone, `${this.alone}-compared`].includes(spec.id));
+    this.allButton.hidden = !chosen.length;
+    if (!chosen.length) this.alone = "";
+    if (chosen.length !== 1) return chosen.length ? chosen : all;
+    return [{ ...chosen[0], span: 12, rows: 1, height: Math.max(chosen[0].height, Math.min(640, innerHeight - 420)) }];
+  }
+
+  /** Show one figure alone and large; "" shows all again. */
+  showAlone(id) {
+    const back = this.host.contains(document.activeElement);
+    this.alone = id;
+    this.layOut(this.data.figures);
+    this.bar.hidden = !this.tapes.length && !this.data.scan && !this.data.link && !id;
+    this.address();
+    this.draw();
+    this.grid.scrollIntoView({ block: "nearest" });
+    if (back && id) this.allButton.focus({ preventScroll: true });
+    else if (back) this.takeButton.focus({ preventScroll: true });
+  }
+
+  /** The menu of the bar: each figure, and behind it what can be done with it. */
+  figureEntries(anchor) {
+    if (this.panels.length === 1) return this.entriesFor(this.panels[0]);
+    return this.panels.map((panel) => ({
+      text: `${panel.spec.name} …`,
+      act: () => setTimeout(() => openMenu(anchor, panel.spec.name, this.entriesFor(panel))),
+    }));
+  }
+
+  entriesFor(panel) {
+    const { id } = panel.spec;
+    const drags = this.drags[id] ?? (matchMedia("(pointer: coarse)").matches ? "" : "zoom");
+    const drag = (mode, text) => ({ text, checked: drags === mode, act: () => this.dragBy(panel, drags === mode ? "" : mode) });
+    const moves = panel.plotted && movable(panel.plot).length > 0;
+    const zoomed = this.zooms[id] && Object.keys(this.zooms[id]).length > 0;
+    return [
+      ...(this.alone ? [{ text: "Show all figures", act: () => this.showAlone("") }] : []),
+      ...(!this.alone && this.data.figures.length > 1 ? [{ text: "Show it alone, large", act: () => this.showAlone(id) }] : []),
+      ...(moves ? [drag("zoom", "Zoom by dragging"), drag("pan", "Move by dragging")] : []),
+      ...(zoomed ? [{ text: "Reset the view", act: () => this.resetView(panel) }] : []),
+      ...(panel.plotted ? [
+        { text: "Picture (PNG)", act: () => this.take(panel, "png") },
+        { text: "Drawing (SVG)", act: () => this.take(panel, "svg") },
+        { text: "Numbers (CSV)", act: () => this.take(panel, "csv") },
+      ] : []),
+      { text: "Copy link to this figure", act: (entry) => this.copyLinkTo(panel, entry) },
+    ];
+  }
+
+  /** What dragging does, with a mouse and with a finger: "zoom", "pan" or "". Without a choice a mouse zooms, a finger scrolls the page. */
+  dragBy(panel, mode) {
+    this.drags[panel.spec.id] = mode;
+    panel.box.classList.toggle("dragged", Boolean(mode));
+    panel.dirty = true;
+    this.draw();
+  }
+
+  zoom(panel, ranges) {
+    this.zooms[panel.spec.id] = { ...this.zooms[panel.spec.id], ...ranges };
+    panel.dirty = true;
+    this.draw();
+    this.address();
+  }
+
+  zoomedByMouse(panel, change) {
+    const moved = new Set(Object.keys(change).map((name) => name.match(/^([xy]axis\d*)\.range/)?.[1]).filter(Boolean));
+    const axes = movable(panel.plot).filter(([name]) => moved.has(name));
+    if (axes.length) this.zoom(panel, Object.fromEntries(axes.map(([name, axis]) => [name, [...axis.range]])));
+  }
+
+  resetView(panel) {
+    delete this.zooms[panel.spec.id];
+    this.resets += 1; // plotly would keep what a person has zoomed
+    for (const each of this.panels) each.dirty = true;
+    this.draw();
+    this.address();
+  }
+
+  /** Hand over a figure as it is now: as a picture with its words, or as its numbers. */
+  async take(panel, kind) {
+    const { id } = panel.spec;
+    const page = location.pathname.replace(/\/+$/, "").split("/").pop() || "home";
+    const name = `${page}-${id}-${this.step}.${kind}`;
+    try {
+      if (kind === "csv") return handOver(csvFile(this.numbers(panel)), name);
+      const made = await this.picture(panel);
+      handOver(kind === "svg" ? svgFile(made) : await pngFile(made), name);
+    } catch (error) {
+      console.error(error);
+      this.offered = "This browser could not make the file.";
+      this.showNote();
+    }
+  }
+
+  numbers(panel) {
+    const mosaics = {};
+    for (const slot of panel.spec.slots.filter(({ kind }) => kind === "mosaic")) {
+      const shown = this.shown(panel.spec);
+      const { shape } = tapeOf(shown.tapes, slot.run, this.selection).at(slot.lens, shown.step).arrays[slot.name];
+      const cell = mosaicCell(shape);
+      const [tall, wide] = shape.slice(2).map((size) => Math.ceil(size / cell) + slot.gap);
+      mosaics[slot.to.split(".")[1]] = { tall, wide, cell, gap: slot.gap };
+    }
+    return numbersOf(this.figure(panel, Infinity), mosaics);
+  }
+
+  picture(panel) {
+    const { spec } = panel;
+    const printed = { ...spec, layout: { ...spec.layout, font: { ...spec.layout.font, family: PRINT_FONT } } };
+    const width = Math.max(PRINT_WIDTH, panel.box.clientWidth);
+    const figure = this.figure({ ...panel, spec: printed }, width);
+    const style = getComputedStyle(this.host);
+    const colours = { ground: style.getPropertyValue("--st-background-color"), ink: style.getPropertyValue("--st-text-color") };
+    return drawing(figure, { title: spec.name, sentence: figure.reading, source: this.source(spec) }, colours, width, figure.layout.height);
+  }
+
+  /** Where a picture comes from: moment, runs, and whatever was chosen or done, in a line. */
+  source(spec) {
+    const used = new Set([...spec.slots.flatMap((slot) => [...(slot.index || []), slot.run]), ...spec.reading_index]);
+    const choices = (this.data.select || []).filter(({ name, names }) => used.has(name) && names.length > 1);
+    const held = this.reference && (this.reference.step ?? null) !== null ? `step ${this.reference.step}` : this.reference?.tapes[0].id;
+    return [
+      this.times.length ? this.said : "",
+      ...this.data.runs.map(({ id, name }) => (name && name !== id ? `${name} (run ${id})` : `run ${id}`)),
+      ...choices.map(({ name, names }) => names[Math.min(this.selection[name] || 0, names.length - 1)]),
+      this.askBox.value && `own input: ${this.askBox.value}`,
+      this.surgery,
+      this.reference && `compared with ${held}`,
+      "Unrolled",
+    ].filter(Boolean).join(" · ");
+  }
+
+  /** What stands in a table's cells, where they are too narrow for it: a list that is open, or can be opened. */
+  listWords(panel) {
+    const { words } = panel;
+    if (words.hidden || !words.open) return;
+    const figure = this.figure(panel, Infinity);
+    if (figure) words.replaceChildren(words.firstChild, wordTable(figure));
+  }
+
+  copyLinkTo(panel, entry) {
+    const url = this.addressed(true);
+    url.searchParams.set("figure", panel.spec.id.replace(/-compared$/, ""));
+    this.copyAddressOf(entry, url);
+    return true;
+  }
+
+  /** Which figure is alone and how figures are zoomed, in an address where other players of the page have theirs, too. */
+  addressView(url) {
+    const own = new Set(this.data.figures.flatMap(({ id }) => [id, `${id}-compared`]));
+    const others = Object.entries(zoomsOf(url.searchParams.get("zoom"))).filter(([id]) => !own.has(id));
+    const zoom = zoomText({ ...Object.fromEntries(others), ...this.zooms });
+    if (zoom) url.searchParams.set("zoom", zoom);
+    else url.searchParams.delete("zoom");
+    if (this.alone) url.searchParams.set("figure", this.alone);
+    else if (own.has(url.searchParams.get("figure"))) url.searchParams.delete("figure");
   }
 
   clicked(spec, point) {
@@ -1463,7 +1731,7 @@ class Player {
     this.slider.value = index;
     const total = Math.max(0, ...this.tapes.map((tape) => tape.header.steps || 0));
     const scan = this.data?.scan;
-    const said = scan ? `${scan.label} ${this.step} of ${this.times.at(-1)}` : `step ${this.step} of ${total}`;
+    const said = (this.said = scan ? `${scan.label} ${this.step} of ${this.times.at(-1)}` : `step ${this.step} of ${total}`);
     this.slider.setAttribute("aria-label", scan ? scan.label : "Training step");
     this.stepLabel.textContent = [this.times.length ? said : "", this.doing].filter(Boolean).join(" · ");
     this.slider.setAttribute("aria-valuetext", said);
@@ -1497,6 +1765,9 @@ class Player {
     const held = this.reference && this.reference.tapes === this.tapes ? `@${this.reference.step}` : null;
     if (held) url.searchParams.set("against", held);
     else if (!this.reference) url.searchParams.delete("against");
+    if (this.reference && this.modeSelect.value === "beside") url.searchParams.set("compare", "beside");
+    else if (this.data.diverging) url.searchParams.delete("compare");
+    this.addressView(url);
     if (this.askBox.value) url.searchParams.set("input", this.askBox.value);
     else if (this.data.ask) url.searchParams.delete("input"); // without a box it is not this player's
     return url;
@@ -1504,7 +1775,11 @@ class Player {
 
   /** The address of this moment for somebody else. */
   copyLink() {
-    copyAddress(this.linkButton, outerAddress(this.addressed(true).href), (address) => {
+    this.copyAddressOf(this.linkButton, this.addressed(true));
+  }
+
+  copyAddressOf(button, url) {
+    copyAddress(button, outerAddress(url.href), (address) => {
       this.offered = `The browser lets no page copy here. The address is ${address}`;
       this.showNote();
     });

@@ -22,6 +22,7 @@ from explainer.ui.controls import chosen, control, control_width, fill_controls,
 from explainer.ui.networks import choose_networks, networks, networks_from_address
 from explainer.ui.own_data import Given, adopt, own_data, refusal
 from explainer.ui.places import ENTERED
+from explainer.ui.run_table import data_name, title
 from explainer.ui.sharing import forget_key, says_whose, share_control, shared_with_me
 from explainer.ui.words import literal
 
@@ -282,7 +283,7 @@ def _write_address(lesson: Lesson, config: RunConfig) -> None:
 
 def tracks(lesson: Lesson, runs: Sequence[Run]) -> list[Track]:
     """The tapes of the page, for the player."""
-    return [Track(run.id, lesson.lenses, run.status in LIVE) for run in runs]
+    return [Track(run.id, lesson.lenses, run.status in LIVE, title(run.config, data_name(run))) for run in runs]
 
 
 def theme() -> str:
