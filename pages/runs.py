@@ -112,14 +112,15 @@ def _list(shown: list[Run]) -> None:
         if pages > 1:
             st.pagination(pages, key="runs-page")
     if shown:
-        _scrolled(table(rows(shown)))
+        with st.container(key="runs-list"):
+            st.markdown(table(rows(shown)))
     else:
         st.caption("None of these yet.")
 
 
-def _scrolled(markdown: str) -> None:
+def _scrolled(markdown: str, name: str) -> None:
     """A table that is wider than a phone moves sideways by itself, not the page with it."""
-    with st.container(horizontal=True, wrap=False):
+    with st.container(horizontal=True, wrap=False, key=f"runs-wide-{name}"):
         st.markdown(markdown)
 
 
@@ -199,9 +200,9 @@ def _comparison(runs: list[Run]) -> None:
             st.caption(literal(f"{name}: {said}" if len(runs) > 1 else said))
     different = settings(runs, names, only_different=True)
     if len(runs) > 1:
-        _scrolled(table(different) if different else "Their settings are the same.")
+        _scrolled(table(different) if different else "Their settings are the same.", "different")
     with st.expander("All settings" if len(runs) > 1 else "Settings", icon=":material/tune:"):
-        _scrolled(table(settings(runs, names, only_different=False)))
+        _scrolled(table(settings(runs, names, only_different=False)), "all")
 
 
 live = bool(_training())

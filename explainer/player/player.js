@@ -462,6 +462,7 @@ function fit({ data, layout }, width) {
   const [from, to] = axis?.range || [0, data[0]?.z?.[0]?.length || 1.13 * values?.length];
   const unit = (width - l - r - barWidth({ data, layout })) / (Math.abs(to - from) || 1); // pixels
   const unwritten = writeCells({ data, layout }, unit);
+  for (const trace of data) squeeze(trace, layout, unit);
   if (axis?.type === "log" || !(values?.length > 1) || !axis.ticktext) return unwritten;
   const size = axis.tickfont?.size || 11;
   const gap = (values[1] - values[0]) * unit;
@@ -513,6 +514,25 @@ function writeCells({ data, layout }, unit) {
     layout.annotations = [...(layout.annotations || []), ...notes];
   }
   return unwritten;
+}
+
+/** Letters on squares that would stand on each other do without places where none stands, and become smaller. */
+function squeeze(trace, { xaxis }, unit) {
+  const size = trace.marker?.size;
+  if (trace.mode !== "markers+text" || trace.marker.symbol !== "square" || unit >= size || !trace.x?.length) return;
+  const [from, to] = xaxis.range;
+  const end = Math.min(to, Math.max(extent([trace.x])[1] + 0.8, from + ((to - from) * unit) / size));
+  const room = Math.min(size, (unit * (to - from)) / (end - from));
+  xaxis.range = [from, end];
+  trace.marker = { ...trace.marker, size: room };
+  trace.textfont = { ...trace.textfont, size: Math.min(trace.textfont.size, Math.max(SMALLEST, 1.5 * room)) };
+}
+
+/** How much higher than one row plotly's legend above the axes is in this width. */
+function moreRows({ data, layout }, width) {
+  if (!layout.showlegend) return 0;
+  const { l = 58, r = 14 } = layout.margin || {};
+  return Math.max(0, Sketch.legendHeight(data, layout, width - l - r) - Sketch.legendHeight(data, layout, Infinity));
 }
 
 /** What is written in a table's cells by a trace: words over them, or the table's own numbers and texts. */
@@ -629,7 +649,7 @@ class Sketch {
     this.pen = this.canvas.getContext("2d");
     this.pen.scale(density, density);
     const { l = 58, r = 14, t = 10, b = 44 } = layout.margin || {};
-    const over = t + (layout.showlegend ? this.legendHeight(width - l - r) : 0);
+    const over = t + (layout.showlegend ? Sketch.legendHeight(this.traces, layout, width - l - r) : 0);
     this.area = { left: l, top: over, width: Math.max(1, width - l - r - barWidth({ data: this.traces, layout })), height: Math.max(1, height - over - b) };
     this.axes = {};
     for (const trace of this.traces) for (const letter of ["x", "y"]) this.axis(letter, trace[`${letter}axis`] || letter);
@@ -650,9 +670,9 @@ class Sketch {
   }
 
   /** How high plotly's legend above the axes will be: a row, or more where the names do not fit side by side. */
-  legendHeight(room) {
-    const names = this.traces.filter((trace) => trace.showlegend !== false && trace.name);
-    const entries = names.map((trace) => wide(trace.name, 12, this.layout) + 45);
+  static legendHeight(traces, layout, room) {
+    const names = traces.filter((trace) => trace.showlegend !== false && trace.name);
+    const entries = names.map((trace) => wide(trace.name, 12, layout) + 45);
     const all = entries.reduce((sum, each) => sum + each, 0);
     const rows = all <= room ? 1 : Math.ceil(entries.length / Math.max(1, Math.floor(room / Math.max(...entries))));
     return names.length ? 10 + 19 * rows : 0;
@@ -971,7 +991,7 @@ class Player {
     this.forwardButton = button("forward", "One frame on", () => this.nudge(1));
     this.slider = make("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "Training step" });
     this.slider.oninput = () => this.scrub(Number(this.slider.value));
-    this.speedSelect = make("select", { "aria-label": "Speed of playing", title: "Speed" });
+    this.speedSelect = make("select", { class: "speed", "aria-label": "Speed of playing", title: "Speed" });
     for (const speed of [0.25, 0.5, 1, 2, 4]) {
       this.speedSelect.append(make("option", { value: speed, text: `${speed}×` }));
     }
@@ -1231,7 +1251,7 @@ class Player {
         const caption = make("figcaption", {});
         const title = make("h3", { text: spec.title });
         const menu = menuButton(`What to do with “${spec.name}”`, "more", () => this.entriesFor(panel));
-        const words = make("details", { class: "words", hidden: "" }, make("summary", { text: "What stands in the cells" }));
+        const words = make("details", { class: "words", hidden: "" }, make("summary", { text: "What the cells say, which are too narrow here to write in" }));
         const box = make("figure", { "data-figure": spec.id }, make("div", { class: "head" }, title, menu), plot, caption, words);
         const panel = { plot, caption, title, box, menu, words, visible: true, plotted: false, dirty: true };
         words.ontoggle = () => this.listWords(panel);
@@ -1385,7 +1405,7 @@ class Player {
       const other = this.other();
       sentences.push(...against(figure, filled(spec, other.tapes, other.step, selection, panel.own), this.data.diverging, spec));
     }
-    layout.height = width < 420 ? Math.min(spec.height, 300) : spec.height;
+    layout.height = width < 420 ? Math.min(spec.height, 300 + moreRows(figure, width)) : spec.height;
     layout.dragmode = (this.drags[spec.id] ?? "zoom") || false;
     for (const [name, range] of Object.entries(this.zooms[spec.id] || {}))
       if (layout[name]) Object.assign(layout[name], { range: [...range], autorange: false });
