@@ -14,7 +14,7 @@ from explainer.ui.words import literal
 
 TICK_SECONDS = 0.7  # between two moments of a tape that plays: each is a run of the script and new charts
 PLAY_TICKS = 20  # that a whole tape takes
-PLOTLY_CONFIG = {"displaylogo": False, "modeBarButtons": [["toImage"], ["zoom2d", "pan2d", "resetScale2d"]]}
+BUTTONS = [["toImage"], ["zoom2d", "pan2d", "resetScale2d"]]  # zoom and pan change what dragging does
 
 
 def show_without_routes(
@@ -176,11 +176,16 @@ def _draw(panels: Sequence[Panel], reels: Sequence[Reel], step: int, selection: 
     for row in filter(None, rows):
         for column, panel in zip(st.columns([panel.span for panel in row]), row, strict=True):
             figure = unclickable(fill(panel, reels, step, selection))
-            figure["layout"]["height"] = panel.height
+            figure["layout"] |= {"height": panel.height, "dragmode": False}  # a finger on a chart scrolls the page
             reading = reading_at(panel, reels, step, selection)
             column.markdown(f"**{panel.title}**")
+            picture = {"filename": f"{key}-{panel.id}-{step}", "scale": 2}
             column.plotly_chart(
-                figure, theme=None, key=f"{key}-chart-{panel.id}", config=PLOTLY_CONFIG, alt=reading or panel.title
+                figure,
+                theme=None,
+                key=f"{key}-chart-{panel.id}",
+                config={"displaylogo": False, "modeBarButtons": BUTTONS, "toImageButtonOptions": picture},
+                alt=reading or panel.title,
             )
             column.text(reading)
 

@@ -1537,7 +1537,8 @@ class Player {
   async take(panel, kind) {
     const { id } = panel.spec;
     const page = location.pathname.replace(/\/+$/, "").split("/").pop() || "home";
-    const name = `${page}-${id}-${this.step}.${kind}`;
+    const step = this.times.length ? `-${this.shown(panel.spec).step}` : ""; // what does not move has none
+    const name = `${page}-${id}${step}.${kind}`;
     try {
       if (kind === "csv") return handOver(csvFile(this.numbers(panel)), name);
       const made = await this.picture(panel);
@@ -1558,14 +1559,29 @@ class Player {
       const [tall, wide] = shape.slice(2).map((size) => Math.ceil(size / cell) + slot.gap);
       mosaics[slot.to.split(".")[1]] = { tall, wide, cell, gap: slot.gap };
     }
-    return numbersOf(this.figure(panel, Infinity), mosaics);
+    const figure = this.asShown(panel, this.figure(panel, Infinity));
+    const across = {};
+    for (const slot of panel.spec.slots.filter(({ kind }) => kind === "across")) {
+      const [, at, name] = slot.to.split(".");
+      const texts = figure.data[at][name] || [];
+      across[at] = { ...across[at], ...(slot.transpose ? { y: texts.map((row) => row[0]) } : { x: texts[0] }) };
+    }
+    return numbersOf(figure, mosaics, across);
+  }
+
+  /** A figure without the traces that the viewer has put out in its legend. */
+  asShown(panel, figure) {
+    figure.data.forEach((trace, at) => {
+      if (panel.plot.data?.[at]?.visible === "legendonly") trace.visible = "legendonly";
+    });
+    return figure;
   }
 
   picture(panel) {
     const { spec } = panel;
     const printed = { ...spec, layout: { ...spec.layout, font: { ...spec.layout.font, family: PRINT_FONT } } };
     const width = Math.max(PRINT_WIDTH, panel.box.clientWidth);
-    const figure = this.figure({ ...panel, spec: printed }, width);
+    const figure = this.asShown(panel, this.figure({ ...panel, spec: printed }, width));
     const style = getComputedStyle(this.host);
     const colours = { ground: style.getPropertyValue("--st-background-color"), ink: style.getPropertyValue("--st-text-color") };
     return drawing(figure, { title: spec.name, sentence: figure.reading, source: this.source(spec) }, colours, width, figure.layout.height);
@@ -1576,9 +1592,11 @@ class Player {
     const used = new Set([...spec.slots.flatMap((slot) => [...(slot.index || []), slot.run]), ...spec.reading_index]);
     const choices = (this.data.select || []).filter(({ name, names }) => used.has(name) && names.length > 1);
     const held = this.reference && (this.reference.step ?? null) !== null ? `step ${this.reference.step}` : this.reference?.tapes[0].id;
+    const shown = new Set(spec.slots.map(({ run }) => (typeof run === "string" ? this.selection[run] || 0 : run || 0)));
+    const runs = this.data.runs.filter((_, number) => shown.has(number));
     return [
-      this.times.length ? this.said : "",
-      ...this.data.runs.map(({ id, name }) => (name && name !== id ? `${name} (run ${id})` : `run ${id}`)),
+      this.times.length ? this.said : document.querySelector("h1")?.textContent,
+      ...runs.map(({ id, name }) => (name && name !== id ? `${name} (run ${id})` : `run ${id}`)),
       ...choices.map(({ name, names }) => names[Math.min(this.selection[name] || 0, names.length - 1)]),
       this.askBox.value && `own input: ${this.askBox.value}`,
       this.surgery,

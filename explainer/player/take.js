@@ -145,6 +145,11 @@ function mosaicRows(z, { tall, wide, cell, gap }) {
   })).filter(Boolean);
 }
 
+/** What a trace is called, else what it says of itself when hovered, else its number. */
+function seriesName({ name, hovertemplate }, number) {
+  return name || untagged(String(hovertemplate || "").split(/<br>|%\{/)[0]).replace(/[\s,:=]+$/, "") || String(number);
+}
+
 function tableRows({ z, x, y, x0 = 0, y0 = 0, text, texttemplate }) {
   return Array.from(z || []).flatMap((row, r) => Array.from(row, (value, c) => (
     { x: x?.[c] ?? x0 + c, y: y?.[r] ?? y0 + r, value, text: texttemplate === "%{text}" ? text?.[r]?.[c] : undefined })));
@@ -165,10 +170,11 @@ function pointRows({ x, y, x0 = 0, text, marker, error_x, error_y }) {
 /**
  * The numbers of a figure as a CSV text, a row for each point or cell, as they are at this moment.
  *
- * `mosaics` says of traces with many maps in one table where each stands: by the trace's place { tall, wide, cell, gap }.
+ * `mosaics` says of traces with many maps in one table where each stands, by the trace's place { tall, wide, cell, gap };
+ * `across` what stands at each of a table's columns and rows, { x, y }.
  */
-function numbersOf({ data, layout }, mosaics = {}) {
-  const shown = data.map((trace, at) => ({ trace, at })).filter(({ trace }) => trace.visible !== false && trace.hoverinfo !== "skip");
+function numbersOf({ data, layout }, mosaics = {}, across = {}) {
+  const shown = data.map((trace, at) => ({ trace, at })).filter(({ trace }) => (trace.visible ?? true) === true && trace.hoverinfo !== "skip");
   const titled = (letter) => {
     const titles = shown.map(({ trace }) => untagged(layout[`${letter}axis${(trace[`${letter}axis`] || letter).slice(1)}`]?.title?.text));
     const known = [...new Set(titles.filter(Boolean))];
@@ -179,8 +185,9 @@ function numbersOf({ data, layout }, mosaics = {}) {
   const several = shown.length > 1;
   const rows = shown.flatMap(({ trace, at }) => {
     const found = mosaics[at] ? mosaicRows(Array.from(trace.z || []), mosaics[at]) : trace.type === "heatmap" ? tableRows(trace) : pointRows(trace);
-    const labels = (row) => (mosaics[at] ? {} : { xText: ticks.x.get(row.x), yText: ticks.y.get(row.y) });
-    return found.map((row) => ({ series: several ? trace.name || `${at + 1}` : trace.name, ...row, ...labels(row) }));
+    const text = (letter, place) => across[at]?.[letter]?.[place] ?? ticks[letter].get(place);
+    const labels = (row) => (mosaics[at] ? {} : { xText: text("x", row.x), yText: text("y", row.y) });
+    return found.map((row) => ({ series: several ? seriesName(trace, at + 1) : trace.name, ...row, ...labels(row) }));
   });
   const maps = Object.keys(mosaics).length > 0;
   const [x, y] = maps ? ["key", "query"] : [titled("x"), titled("y")];
