@@ -106,6 +106,7 @@ def _list(shown: list[Run]) -> None:
             format_func=SCOPES.__getitem__,
             default="all",
             key="runs-scope",
+            bind="query-params",
             label_visibility="collapsed",
         )
         pages = -(-client().store.count(_listing()) // PAGE)
@@ -188,7 +189,7 @@ def _comparison(runs: list[Run]) -> None:
     names = labels([run.config for run in runs], [run.id for run in runs])
     subjects = [{**subject(run.config, run.meta), "label": name} for run, name in zip(runs, names, strict=True)]
     curves = [annotator().metrics(run) for run in runs]
-    log_steps = st.toggle("Steps on a log axis", key="runs-log")
+    log_steps = st.toggle("Steps on a log axis", key="runs-log", bind="query-params")
     second = metric_panel(subjects, curves, theme(), log_steps=log_steps)
     first = compare_panel(subjects, curves, theme(), log_steps=log_steps, span=7 if second else 12)
     play([first, second] if second else [first], key="runs", link=True)

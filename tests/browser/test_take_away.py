@@ -56,7 +56,8 @@ def recorded(tmp_path: Path, tape: str, lens: str, step: int) -> dict[str, np.nd
     run = store.run(load_tape(store, PROJECT / "tapes" / f"{tape}.tape"))
     assert run is not None
     frame = Annotator(store).reel(run, [lens]).at(lens, step)
-    assert frame is not None and frame.step == step
+    assert frame is not None
+    assert frame.step == step
     return {name: np.asarray(array) for name, array in frame.arrays.items()}
 
 
