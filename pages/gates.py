@@ -163,6 +163,7 @@ def elsewhere(run: Run) -> None:
                 max_chars=200,
                 key=f"pattern-text{run.config.data[:8]}",  # its own for each text: its letters are that text's
                 help="The network reads it from its start",
+                bind="query-params",
             )
         last = max(1, len(text) - 1)
         with st.container(width=280):
@@ -174,14 +175,31 @@ def elsewhere(run: Run) -> None:
                 (min(4, last), min(8, last)),
                 names.__getitem__,
                 key=f"pattern-stretch{last}",
+                bind="query-params",
             )
         with st.container(width=170):
-            threshold = st.slider("On is above", -0.9, 0.9, 0.3, 0.1, key="pattern-threshold", help="State h of a unit")
+            threshold = st.slider(
+                "On is above",
+                -0.9,
+                0.9,
+                0.3,
+                0.1,
+                key="pattern-threshold",
+                help="State h of a unit",
+                bind="query-params",
+            )
         step = steps[-1]
         if len(steps) > 1:
             with st.container(width=170):
-                step = st.select_slider("Training step", steps, step, key=f"pattern-step{len(steps)}")
-        fresh = st.toggle("Just switched on", key="pattern-fresh", help="Only units that are off one character before")
+                step = st.select_slider(
+                    "Training step", steps, step, key=f"pattern-step{len(steps)}", bind="query-params"
+                )
+        fresh = st.toggle(
+            "Just switched on",
+            key="pattern-fresh",
+            help="Only units that are off one character before",
+            bind="query-params",
+        )
     try:
         question = f"{first}-{end} {threshold:.1f}{' new' if fresh else ''}\n{text}"
         with st.spinner("Reading the validation text…"):

@@ -178,13 +178,31 @@ def dial() -> None:
     knobs, picture = st.columns([3, 9], gap="medium")
     with knobs:
         radius = st.slider(
-            "Spectral radius ρ of W_hh", 0.1, 2.0, 0.9, 0.01, key="dial-radius", help="Its largest |eigenvalue|"
+            "Spectral radius ρ of W_hh",
+            0.1,
+            2.0,
+            0.9,
+            0.01,
+            key="dial-radius",
+            help="Its largest |eigenvalue|",
+            bind="query-params",
         )
         kind = st.segmented_control(
-            "Matrix", list(KINDS), format_func=KINDS.__getitem__, default="gaussian", key="dial-kind", required=True
+            "Matrix",
+            list(KINDS),
+            format_func=KINDS.__getitem__,
+            default="gaussian",
+            key="dial-kind",
+            required=True,
+            bind="query-params",
         )
         N = st.select_slider(
-            "Hidden units N", (2, 4, 8, 16, 32, 64, 128), 64, key="dial-units", disabled=kind != "gaussian"
+            "Hidden units N",
+            (2, 4, 8, 16, 32, 64, 128),
+            64,
+            key="dial-units",
+            disabled=kind != "gaussian",
+            bind="query-params",
         )
         fits = kind == "gaussian" or (kind == "orthogonal" and radius == 1)
         if st.button(

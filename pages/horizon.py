@@ -206,7 +206,7 @@ def own_sequence(shown: StoredSweep | None) -> None:
 def draw(outcomes: Sequence[Outcome]) -> None:
     """The charts, with a choice of what counts as remembering."""
     score = st.segmented_control(
-        "Score", SCORES, format_func=SCORES.__getitem__, default="loss", key="horizon-score", required=True, label_visibility="collapsed",
+        "Score", SCORES, format_func=SCORES.__getitem__, default="loss", key="horizon-score", required=True, label_visibility="collapsed", bind="query-params",
     )  # fmt: skip
     if not outcomes:
         st.info("Nothing is recorded yet. Press Train.")

@@ -107,20 +107,22 @@ def _list(shown: list[Run]) -> None:
             format_func=SCOPES.__getitem__,
             default="all",
             key="runs-scope",
+            bind="query-params",
             label_visibility="collapsed",
         )
         pages = -(-client().store.count(_listing()) // PAGE)
         if pages > 1:
             st.pagination(pages, key="runs-page")
     if shown:
-        _scrolled(table(rows(shown)))
+        with st.container(key="runs-list"):
+            st.markdown(table(rows(shown)))
     else:
         st.caption("None of these yet.")
 
 
-def _scrolled(markdown: str) -> None:
+def _scrolled(markdown: str, name: str) -> None:
     """A table that is wider than a phone moves sideways by itself, not the page with it."""
-    with st.container(horizontal=True, wrap=False):
+    with st.container(horizontal=True, wrap=False, key=f"runs-wide-{name}"):
         st.markdown(markdown)
 
 
@@ -202,7 +204,7 @@ def _comparison(runs: list[Run]) -> None:
     names = labels([run.config for run in runs], [run.id for run in runs])
     subjects = [{**subject(run.config, run.meta), "label": name} for run, name in zip(runs, names, strict=True)]
     curves = [annotator().metrics(run) for run in runs]
-    log_steps = st.toggle("Steps on a log axis", key="runs-log")
+    log_steps = st.toggle("Steps on a log axis", key="runs-log", bind="query-params")
     second = metric_panel(subjects, curves, theme(), log_steps=log_steps)
     first = compare_panel(subjects, curves, theme(), log_steps=log_steps, span=7 if second else 12)
     training = any(run.status == "running" for run in runs)
@@ -217,9 +219,9 @@ def _comparison(runs: list[Run]) -> None:
             st.caption(literal(f"{name}: {said}" if len(runs) > 1 else said))
     different = settings(runs, names, only_different=True)
     if len(runs) > 1:
-        _scrolled(table(different) if different else "Their settings are the same.")
+        _scrolled(table(different) if different else "Their settings are the same.", "different")
     with st.expander("All settings" if len(runs) > 1 else "Settings", icon=":material/tune:"):
-        _scrolled(table(settings(runs, names, only_different=False)))
+        _scrolled(table(settings(runs, names, only_different=False)), "all")
 
 
 live = bool(_training())

@@ -93,6 +93,7 @@ class Panel:
         """The panel as the component's data."""
         return {
             "id": self.id,
+            "name": self.title,
             "title": f"{self.title}: {self.hint}" if self.hint else self.title,
             **self.figure,
             "slots": [asdict(slot) for slot in self.slots],

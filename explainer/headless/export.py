@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from string import Template
 from typing import Any
 
@@ -27,12 +28,21 @@ THEME = "light"
 INK = "#1f2933"
 POINT = 9  # pixels
 ASKED = "computed for this file · own input"
+TAKE = Path(__file__).parents[1] / "player" / "take.js"
 CONFIG = {
     "responsive": True,
     "displaylogo": False,
-    # What is left are the picture, zoom, pan and their reset, which plotly leaves out where no axis can move. The first
-    # would send the figure to a server.
-    "modeBarButtonsToRemove": ["sendChartToCloud", "select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d"],
+    # What is left are zoom, pan and their reset, which plotly leaves out where no axis can move. The first would send the
+    # figure to a server; a picture with its words is a button of ours.
+    "modeBarButtonsToRemove": [
+        "sendChartToCloud",
+        "toImage",
+        "select2d",
+        "lasso2d",
+        "zoomIn2d",
+        "zoomOut2d",
+        "autoScale2d",
+    ],
 }
 
 PAGE = Template("""<!doctype html>
@@ -67,8 +77,22 @@ $figures
 <script>$plotly</script>
 <script type="application/json" id="figures">$data</script>
 <script>
-JSON.parse(document.getElementById("figures").textContent).forEach((figure, number) =>
-  Plotly.newPlot("plot-" + number, figure.data, figure.layout, $config));
+$take
+JSON.parse(document.getElementById("figures").textContent).forEach((figure, number) => {
+  const plot = document.getElementById("plot-" + number);
+  const said = (tag) => plot.parentElement.querySelector(tag).textContent;
+  const picture = async () => {
+    const words = { title: said("h2"), sentence: said("figcaption"), source: document.querySelector("main > p").textContent };
+    const layout = { ...figure.layout, font: { ...figure.layout.font, family: PRINT_FONT } };
+    const width = Math.max(PRINT_WIDTH, plot.clientWidth);
+    const made = await drawing({ data: figure.data, layout }, words, { ground: "#FFFFFF", ink: "$ink" }, width, plot.clientHeight);
+    handOver(await pngFile(made), plot.dataset.name + ".png");
+  };
+  const button = { name: "picture", title: "Picture with its words (PNG)", icon: Plotly.Icons.camera, click: picture };
+  // A finger on a chart scrolls the page: plotly, which would keep it, does not hear of it.
+  plot.addEventListener("touchstart", (event) => event.stopPropagation(), { capture: true, passive: true });
+  Plotly.newPlot(plot, figure.data, figure.layout, { ...$config, modeBarButtonsToAdd: [button] });
+});
 </script>
 </body>
 </html>
@@ -76,7 +100,7 @@ JSON.parse(document.getElementById("figures").textContent).forEach((figure, numb
 
 FIGURE = Template("""<figure style="grid-column: span $span">
 <h2>$title</h2>
-<div id="plot-$number" style="height: ${height}px" role="img" aria-label="$title. $reading ($source)"></div>
+<div id="plot-$number" data-name="$name" style="height: ${height}px" role="img" aria-label="$title. $reading ($source)"></div>
 <figcaption>$reading <small>$source</small></figcaption>
 </figure>""")
 
@@ -101,6 +125,7 @@ def page_of(view: View, notes: Notes, annotator: Annotator, selection: Mapping[s
         captions.append(
             FIGURE.substitute(
                 number=number,
+                name=f"{panel.id}-{view.step}",
                 span=panel.span,
                 height=panel.height,
                 title=html.escape(panel.title),
@@ -120,6 +145,8 @@ def page_of(view: View, notes: Notes, annotator: Annotator, selection: Mapping[s
         commands=html.escape(commands(view, selection)),
         plotly=get_plotlyjs(),
         config=orjson.dumps(CONFIG).decode(),
+        ink=INK,
+        take=TAKE.read_text(),
         # Within a script element only "<" could end it early; in JSON it stands in texts alone.
         data=orjson.dumps(figures).decode().replace("<", "\\u003c"),
     )

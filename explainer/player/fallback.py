@@ -23,7 +23,7 @@ VEIL = {
     **{"fillcolor": "rgba(128, 128, 128, 0.6)", "line": {"width": 0}},
 }
 """Over the whole of a chart."""
-PLOTLY_CONFIG = {"displaylogo": False, "modeBarButtons": [["toImage"], ["zoom2d", "pan2d", "resetScale2d"]]}
+BUTTONS = [["toImage"], ["zoom2d", "pan2d", "resetScale2d"]]  # zoom and pan change what dragging does
 
 
 def show_without_routes(
@@ -241,7 +241,7 @@ def _draw(
     for row in filter(None, rows):
         for column, panel in zip(st.columns([panel.span for panel in row]), row, strict=True):
             figure = unclickable(fill(panel, reels, step, selection))
-            figure["layout"]["height"] = panel.height
+            figure["layout"] |= {"height": panel.height, "dragmode": False}  # a finger on a chart scrolls the page
             if stale:
                 figure["layout"]["shapes"] = [*figure["layout"].get("shapes", ()), VEIL]
             reading = reading_at(panel, reels, step, selection)
@@ -249,11 +249,12 @@ def _draw(
             steps = steps_shown(panel, reels, step, selection)
             aside = f" :small[{steps_in_words(steps)}]" if any(each != step for each in steps) else ""
             column.markdown(f"**{panel.title}**{aside}")
+            picture = {"filename": f"{key}-{panel.id}-{step}", "scale": 2}
             column.plotly_chart(
                 figure,
                 theme=None,
                 key=f"{key}-chart-{panel.id}",
-                config=PLOTLY_CONFIG,
+                config={"displaylogo": False, "modeBarButtons": BUTTONS, "toImageButtonOptions": picture},
                 alt=f"{reading or panel.title} ({source})",
             )
             column.text(reading)

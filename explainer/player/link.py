@@ -12,7 +12,7 @@ HERE = Path(__file__).parent
 
 
 def script(*names: str) -> str:
-    """A component's script from its files, with what it knows of addresses in front."""
+    """A component's script of one or more files, with what it knows of addresses in front."""
     return "".join((HERE / name).read_text() for name in ("link.js", *names))
 
 

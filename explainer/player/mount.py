@@ -50,12 +50,14 @@ class Track:
         lenses: whose views it shows; the first sets the pace.
         live: the page was made for a run that trains or waits; when that is over, the page runs again.
         shown: what the tapes of the page are, all together; on the first of them.
+        name: what it is called in the line below a picture that is taken away.
     """
 
     run: str
     lenses: tuple[str, ...]
     live: bool = False
     shown: Shown | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def _component() -> Any:
         "unrolled_player",
         html='<div class="unrolled-player"></div>\n',
         css=(HERE / "player.css").read_text(),
-        js=script("pinned.js", "player.js"),
+        js=script("pinned.js", "take.js", "menu.js", "player.js"),
         isolate_styles=False,  # plotly puts its own styles into the document
     )
 
@@ -143,7 +145,9 @@ def play(
         "base": base_path(),
         "key": passed_on() if tracks else "",
         "plotly": PLOTLY_ROUTE,
-        "runs": [{"id": track.run, "lenses": list(track.lenses), "live": track.live} for track in tracks],
+        "runs": [
+            {"id": track.run, "lenses": list(track.lenses), "live": track.live, "name": track.name} for track in tracks
+        ],
         "figures": [panel.to_player() for panel in panels],
         "select": [
             {"name": name, "label": label, "names": names_of(label, choices)}
@@ -158,8 +162,11 @@ def play(
         "surgery": surgery,
         "link": link,
         "shown": {"said": shown.said, "stale": shown.stale} if shown is not None else None,
-        "against": _against(st.query_params.get("against", ""), tracks[0].run) if tracks else None,
         "sources": KINDS,
+        "figure": st.query_params.get("figure", "")[:80],
+        "zoom": st.query_params.get("zoom", "")[:2000],
+        "beside": st.query_params.get("compare") == "beside",
+        "against": _against(st.query_params.get("against", ""), tracks[0].run) if tracks else None,
         "diverging": DIVERGING if tracks else None,
         "scan": {"label": scan.label, "places": list(scan.places)} if scan else None,
     }

@@ -1,15 +1,16 @@
 // The player: keeps the tapes of a page's runs, draws one moment of them, and moves through time.
 //
 // Figures come whole from Python (plotly's JSON) with slots: places that a moment's arrays fill.
-// What is known of addresses is in link.js, which stands in front of this.
+// In front of this stand link.js, which knows of addresses, take.js, what a figure gives away, and menu.js, what can be done
+// with one.
 // New chunks of tape are fetched from /api/tape; nothing here asks Python to run again for a frame.
 
 const PLAY_SECONDS = 14; // a whole tape at speed 1
 const AHEAD_MS = 250; // an answer that takes longer costs others too much to be asked for before it is wanted
 const POLL_MS = { queued: 120, running: 220, paused: 700, filling: 400 };
-// Nothing that sends a chart anywhere: plotly's own set of buttons has one that does.
-const BUTTONS = [["toImage"], ["zoom2d", "pan2d", "resetScale2d"]];
-const PLOTLY_CONFIG = { displaylogo: false, responsive: false, displayModeBar: "hover", modeBarButtons: BUTTONS };
+// A figure's buttons are those of its own menu: plotly's stand on what is drawn, and one sends a chart elsewhere.
+const PLOTLY_CONFIG = { displaylogo: false, responsive: false, displayModeBar: false, doubleClick: false };
+const SMALLEST = 8; // pixels of a letter in a cell
 const CALM_MS = 300; // without a new moment, until figures out of sight follow
 const SHORT_MS = 8; // that preparing figures may take before the browser gets a turn
 const SKETCH_MS = 2000; // that a player without tapes leaves to those which wait for theirs
@@ -417,7 +418,7 @@ function beside(panels) {
   const twofold = (spec) => spec.data.some((trace, index) => trace.type === "heatmap" && moves(spec, index));
   const pairs = panels.filter(twofold).flatMap((spec) => {
     const half = { ...spec, span: 6, rows: 1, side: "here" };
-    return [half, { ...half, id: `${spec.id}-compared`, side: "there", compared: true, click: null }];
+    return [half, { ...half, id: `${spec.id}-compared`, name: `${spec.name} (compared)`, side: "there", compared: true, click: null }];
   });
   return [...pairs, ...panels.filter((spec) => !twofold(spec))];
 }
@@ -536,7 +537,10 @@ function stack({ data, layout }, height) {
   }
 }
 
-/** Leave out labels under the axis, and words in the cells of a table, that would stand on each other in this width. */
+/**
+ * Leave out labels under the axis that would stand on each other in this width; words in the cells of a table become
+ * smaller, or stand upright. True where cells are too narrow even for that, and have none.
+ */
 function fit({ data, layout }, width) {
   const { l = 58, r = 14 } = layout.margin || {};
   const axis = layout.xaxis;
@@ -544,18 +548,15 @@ function fit({ data, layout }, width) {
   // Without a range: as many columns as the table has, or the labels' places with a margin.
   const [from, to] = axis?.range || [0, data[0]?.z?.[0]?.length || 1.13 * values?.length];
   const unit = (width - l - r - barWidth({ data, layout })) / (Math.abs(to - from) || 1); // pixels
-  if (data.some((trace) => trace.type === "heatmap"))
-    for (const trace of data) {
-      if (trace.mode !== "text" || Math.max(...(trace.text || []).map((text) => wide(text, trace.textfont.size, layout))) < unit) continue;
-      Object.assign(trace, { mode: "markers", marker: { opacity: 0 } }); // hovering still tells
-    }
-  if (axis?.type === "log" || !(values?.length > 1) || !axis.ticktext) return;
+  const unwritten = writeCells({ data, layout }, unit);
+  for (const trace of data) squeeze(trace, layout, unit);
+  if (axis?.type === "log" || !(values?.length > 1) || !axis.ticktext) return unwritten;
   const size = axis.tickfont?.size || 11;
   const gap = (values[1] - values[0]) * unit;
   const apart = (every, size) => axis.ticktext.every((text, at) => at % every || at < every || (wide(text, size, layout) + wide(axis.ticktext[at - every], size, layout)) / 2 + 3 <= every * gap);
   if (apart(1, size)) {
     axis.tickangle = 0;
-    return;
+    return unwritten;
   }
   const upright = axis.tickangle !== 0 ? Math.ceil((size + 1) / gap) : Infinity;
   let every = 1;
@@ -565,6 +566,94 @@ function fit({ data, layout }, width) {
   every = Math.min(every, upright);
   axis.tickvals = Array.from(values).filter((_, at) => at % every === 0);
   axis.ticktext = axis.ticktext.filter((_, at) => at % every === 0);
+  return unwritten;
+}
+
+/**
+ * Write what stands in a table's cells, `unit` pixels wide, as it can be read: smaller, else upright, else not at all,
+ * which is answered with true (hovering still tells).
+ */
+function writeCells({ data, layout }, unit) {
+  const table = data.find((trace) => trace.type === "heatmap");
+  if (!table?.z?.length) return false;
+  const { t = 10, b = 44 } = layout.margin || {};
+  const tall = (layout.height - t - b) / table.z.length;
+  let unwritten = false;
+  for (const trace of data) {
+    const cells = cellsOf(trace);
+    if (!cells.length) continue;
+    const most = (size) => Math.max(...cells.map(({ text }) => wide(untagged(text), size, layout)));
+    const given = trace.textfont?.size || 12;
+    const sizes = Array.from({ length: Math.max(1, given - SMALLEST + 1) }, (_, less) => given - less);
+    const level = sizes.find((size) => most(size) + 1 < unit);
+    const upright = level ? undefined : sizes.find((size) => size + 2 < unit && most(size) + 2 < tall);
+    if (level === given) continue;
+    if (level) {
+      trace.textfont = { ...trace.textfont, size: level };
+      continue;
+    }
+    unwritten ||= !upright;
+    if (trace.type === "heatmap") delete trace.texttemplate;
+    else Object.assign(trace, { mode: "markers", marker: { ...trace.marker, opacity: 0 } });
+    if (!upright) continue;
+    const notes = cells.map(({ x, y, text, colour }) => (
+      { x, y, text, textangle: -90, showarrow: false, captureevents: false, font: { size: upright, color: colour } }));
+    layout.annotations = [...(layout.annotations || []), ...notes];
+  }
+  return unwritten;
+}
+
+/** Letters on squares that would stand on each other do without places where none stands, and become smaller. */
+function squeeze(trace, { xaxis }, unit) {
+  const size = trace.marker?.size;
+  if (trace.mode !== "markers+text" || trace.marker.symbol !== "square" || unit >= size || !trace.x?.length) return;
+  const [from, to] = xaxis.range;
+  const end = Math.min(to, Math.max(extent([trace.x])[1] + 0.8, from + ((to - from) * unit) / size));
+  const room = Math.min(size, (unit * (to - from)) / (end - from));
+  xaxis.range = [from, end];
+  trace.marker = { ...trace.marker, size: room };
+  trace.textfont = { ...trace.textfont, size: Math.min(trace.textfont.size, Math.max(SMALLEST, 1.5 * room)) };
+}
+
+/** How much higher than one row plotly's legend above the axes is in this width. */
+function moreRows({ data, layout }, width) {
+  if (!layout.showlegend) return 0;
+  const { l = 58, r = 14 } = layout.margin || {};
+  return Math.max(0, Sketch.legendHeight(data, layout, width - l - r) - Sketch.legendHeight(data, layout, Infinity));
+}
+
+/** What is written in a table's cells by a trace: words over them, or the table's own numbers and texts. */
+function cellsOf(trace) {
+  if (trace.mode === "text") {
+    const colour = (at) => [trace.textfont?.color].flat()[Array.isArray(trace.textfont?.color) ? at : 0];
+    const cells = Array.from(trace.text || [], (text, at) => ({ x: trace.x?.[at], y: trace.y?.[at], text, colour: colour(at) }));
+    return cells.filter(({ x, y }) => [x, y].every((place) => typeof place === "string" || Number.isFinite(place)));
+  }
+  if (trace.type !== "heatmap" || !trace.texttemplate) return [];
+  const colours = palette(trace.colorscale);
+  const [low, high] = [trace.zmin, trace.zmax];
+  return tableRows(trace).filter(({ value }) => Number.isFinite(value)).map(({ x, y, value, text }) => {
+    const [red, green, blue] = colours[Math.round(255 * Math.max(0, Math.min(1, (value - low) / (high - low || 1))))];
+    const light = 0.3 * red + 0.6 * green + 0.1 * blue > 140;
+    return { x, y, text: text ?? value.toFixed(2).replace("-", "−"), colour: light ? "#111111" : "#FFFFFF" };
+  });
+}
+
+/** The words of a table's cells as a table of text: a row for each column of the picture, in the picture's own words. */
+function wordTable({ data, layout }) {
+  const ticks = tickTexts(layout.xaxis);
+  const rows = new Map();
+  const names = new Set();
+  for (const { x, y, text } of data.flatMap(cellsOf)) {
+    names.add(y);
+    if (!rows.has(x)) rows.set(x, new Map());
+    rows.get(x).set(y, text);
+  }
+  const said = (place) => (ticks.get(place) === undefined ? String(place) : `${place}: ${untagged(ticks.get(place))}`);
+  const head = make("tr", {}, ...[untagged(layout.xaxis?.title?.text) || "column", ...names].map((text) => make("th", { scope: "col", text: untagged(text) })));
+  const body = Array.from(rows, ([x, words]) => make("tr", {}, make("th", { scope: "row", text: said(x) }),
+    ...[...names].map((name) => make("td", { text: untagged(words.get(name) ?? "") }))));
+  return make("div", { class: "list", tabindex: 0, role: "group", "aria-label": "What stands in the cells" }, make("table", {}, make("thead", {}, head), make("tbody", {}, ...body)));
 }
 
 // ---- a first sight ----------------------------------------------------------------------------
@@ -647,7 +736,7 @@ class Sketch {
     this.pen = this.canvas.getContext("2d");
     this.pen.scale(density, density);
     const { l = 58, r = 14, t = 10, b = 44 } = layout.margin || {};
-    const over = t + (layout.showlegend ? this.legendHeight(width - l - r) : 0);
+    const over = t + (layout.showlegend ? Sketch.legendHeight(this.traces, layout, width - l - r) : 0);
     this.area = { left: l, top: over, width: Math.max(1, width - l - r - barWidth({ data: this.traces, layout })), height: Math.max(1, height - over - b) };
     this.axes = {};
     for (const trace of this.traces) for (const letter of ["x", "y"]) this.axis(letter, trace[`${letter}axis`] || letter);
@@ -668,9 +757,9 @@ class Sketch {
   }
 
   /** How high plotly's legend above the axes will be: a row, or more where the names do not fit side by side. */
-  legendHeight(room) {
-    const names = this.traces.filter((trace) => trace.showlegend !== false && trace.name);
-    const entries = names.map((trace) => wide(trace.name, 12, this.layout) + 45);
+  static legendHeight(traces, layout, room) {
+    const names = traces.filter((trace) => trace.showlegend !== false && trace.name);
+    const entries = names.map((trace) => wide(trace.name, 12, layout) + 45);
     const all = entries.reduce((sum, each) => sum + each, 0);
     const rows = all <= room ? 1 : Math.ceil(entries.length / Math.max(1, Math.floor(room / Math.max(...entries))));
     return names.length ? 10 + 19 * rows : 0;
@@ -973,6 +1062,8 @@ const ICONS = {
   pause: "M6 4h4v16H6zM14 4h4v16h-4z",
   back: "M6 5h2v14H6zM20 5v14L9 12z",
   forward: "M16 5h2v14h-2zM4 5v14l11-7z",
+  more: "M4 10h4v4H4zM10 10h4v4h-4zM16 10h4v4h-4z",
+  take: "M11 3h2v8.6l3.3-3.3 1.4 1.4L12 15.4 6.3 9.7l1.4-1.4L11 11.6zM4 18h16v2H4z",
 };
 
 function icon(button, name) {
@@ -1023,7 +1114,7 @@ class Player {
     };
     this.ticks = make("span", { class: "ticks", "aria-hidden": "true" });
     const scale = make("span", { class: "scale" }, this.slider, this.ticks);
-    this.speedSelect = make("select", { "aria-label": "Speed of playing", title: "Speed" });
+    this.speedSelect = make("select", { class: "speed", "aria-label": "Speed of playing", title: "Speed" });
     for (const speed of [0.25, 0.5, 1, 2, 4]) {
       this.speedSelect.append(make("option", { value: speed, text: `${speed}×` }));
     }
@@ -1042,16 +1133,20 @@ class Player {
     }
     this.modeSelect.onchange = () => {
       this.layOut(this.data.figures);
+      this.address();
       this.draw();
     };
     this.linkButton = make("button", { type: "button", class: "link", text: "Copy link", title: "Copy the address of this moment" });
     this.linkButton.onclick = () => this.copyLink();
+    this.takeButton = menuButton("Take away: picture or numbers of a figure", "take", (anchor) => this.figureEntries(anchor));
+    this.takeButton.classList.add("take");
+    this.allButton = make("button", { type: "button", class: "all", text: "All figures", onclick: () => this.showAlone("") });
     this.note = make("p", { class: "note", role: "status" });
     this.shownLine = make("p", { class: "shown" });
     this.bar = make(
       "div",
       { class: "bar", role: "group", "aria-label": "Player" },
-      make("span", { class: "row" }, this.backButton, this.playButton, this.forwardButton, scale, this.linkButton),
+      make("span", { class: "row" }, this.backButton, this.playButton, this.forwardButton, scale, this.allButton, this.linkButton, this.takeButton),
       make(
         "span",
         { class: "row" },
@@ -1114,7 +1209,7 @@ class Player {
     this.layOut(data.figures);
     this.layOutSelectors(data.select || []);
     const moves = data.runs.length > 0 || Boolean(data.scan);
-    this.bar.hidden = !moves && !data.link;
+    this.bar.hidden = !moves && !data.link && !this.alone;
     this.bar.classList.toggle("only", !moves);
     this.draw();
   }
@@ -1134,6 +1229,13 @@ class Player {
     this.times = [];
     this.reference = null;
     this.compared = undefined;
+    if (first) {
+      this.alone = data.figure || "";
+      this.modeSelect.value = data.against && data.beside ? "beside" : "difference";
+    }
+    this.zooms = first ? zoomsOf(data.zoom) : {};
+    this.drags = {};
+    this.resets = 0;
     this.askBox.value = first ? data.ask?.input || "" : "";
     this.asking = new Set();
     this.complaint = "";
@@ -1283,7 +1385,8 @@ class Player {
   // -- figures
 
   layOut(panels) {
-    const figures = this.reference && this.modeSelect.value === "beside" ? beside(panels) : panels;
+    const all = this.reference && this.modeSelect.value === "beside" ? beside(panels) : panels;
+    const figures = this.chosenAlone(all);
     const shape = figures.map((spec) => spec.id).join();
     if (shape !== this.shape) {
       this.shape = shape;
@@ -1298,8 +1401,17 @@ class Player {
         const title = make("span", { text: spec.title });
         const aside = make("span", { class: "aside" });
         const said = make("figcaption", {}, caption, " ", source);
-        const box = make("figure", { "data-figure": spec.id }, make("h3", {}, title, aside), plot, said);
-        const panel = { plot, caption, source, title, aside, box, visible: true, plotted: false, dirty: true };
+        const menu = menuButton(`What to do with “${spec.name}”`, "more", () => this.entriesFor(panel));
+        const words = make("details", { class: "words", hidden: "" }, make("summary", { text: "What the cells say, which are too narrow here to write in" }));
+        const head = make("div", { class: "head" }, make("h3", {}, title, aside), menu);
+        const box = make("figure", { "data-figure": spec.id }, head, plot, said, words);
+        const panel = { plot, caption, source, title, aside, box, menu, words, visible: true, plotted: false, dirty: true };
+        words.ontoggle = () => this.listWords(panel);
+        fingers(plot, {
+          drags: () => Boolean(this.drags[panel.spec.id]),
+          zoom: (ranges) => this.zoom(panel, ranges),
+          home: (name) => panel.home?.[name],
+        });
         box.panel = panel;
         this.seen.observe(box);
         return panel;
@@ -1312,6 +1424,8 @@ class Player {
       panel.own = Object.fromEntries(Object.entries(spec.arrays || {}).map(([name, array]) => [name, unpacked(array)]));
       panel.dirty = panel.fresh = true;
       panel.title.textContent = spec.title;
+      panel.box.classList.toggle("dragged", Boolean(this.drags[spec.id]));
+      panel.menu.tabIndex = this.data.runs.length || this.data.scan || this.data.link ? -1 : 0; // else the bar has one
       panel.box.style.setProperty("--span", spec.span);
       panel.box.style.setProperty("--rows", spec.rows || 1);
       panel.plot.style.height = `${spec.height}px`;
@@ -1467,6 +1581,7 @@ class Player {
   sketch(panel) {
     const figure = this.figure(panel, this.newest);
     if (!figure) return;
+    panel.plot.style.height = `${figure.layout.height}px`;
     panel.plot.replaceChildren(new Sketch(figure, panel.plot.clientWidth, figure.layout.height).canvas);
     this.describe(panel, figure);
   }
@@ -1493,19 +1608,27 @@ class Player {
     const { data, layout } = figure;
     panel.shown = { data: outline(data) };
     panel.fresh = false;
+    plot.style.height = `${layout.height}px`;
     if (panel.plotted) Plotly.react(plot, known ? plot.data : data, layout);
     else {
-      Plotly.newPlot(plot, data, layout, { ...PLOTLY_CONFIG, toImageButtonOptions: { filename: spec.id, scale: 2 } });
+      Plotly.newPlot(plot, data, layout, PLOTLY_CONFIG);
       panel.plotted = true;
       plot.querySelector(".sketch")?.remove();
       if (spec.click?.seek) plot.title = "A click on a curve goes to its step";
       if (spec.click) plot.on("plotly_click", (event) => this.clicked(panel.spec, event.points[0]));
+      plot.on("plotly_relayout", (change) => this.zoomedByMouse(panel, change));
+      plot.on("plotly_doubleclick", () => this.resetView(panel));
     }
+    if (!this.zooms[spec.id]) panel.home = Object.fromEntries(movable(plot).map(([name, axis]) => [name, [...axis.range]]));
     this.describe(panel, figure);
   }
 
-  /** What a panel shows of a moment, with its step and reading; null while there is none: the picture stays. */
-  figure(panel, moment) {
+  /**
+   * What a panel shows of a moment, with its step and reading; null while there is none: the picture stays.
+   *
+   * `width`: pixels for which it is made; Infinity leaves out nothing.
+   */
+  figure(panel, moment, width = panel.box.clientWidth) {
     const ready = this.tapes.some((tape) => tape.frames[tape.lenses[0]].length > 0);
     if (!ready && this.tapes.length) return null;
     const spec = panel.spec;
@@ -1514,18 +1637,20 @@ class Player {
     const figure = filled(spec, shown.tapes, shown.step, selection, panel.own);
     const { layout } = figure;
     const { title, sentences } = this.layAgainst(spec, figure, selection, panel.own, this.reading(spec, shown), moment);
-    const small = panel.box.clientWidth < 420;
-    fit(figure, panel.box.clientWidth);
-    stack(figure, small ? Math.min(spec.height, 300) : spec.height);
-    layout.uirevision = spec.id + this.wanted;
-    layout.height = small ? Math.min(spec.height, 300) : spec.height;
-    panel.plot.style.height = `${layout.height}px`;
+    layout.height = width < 420 ? Math.min(spec.height, 300 + moreRows(figure, width)) : spec.height;
+    layout.dragmode = (this.drags[spec.id] ?? "zoom") || false;
+    for (const [name, range] of Object.entries(this.zooms[spec.id] || {}))
+      if (layout[name]) Object.assign(layout[name], { range: [...range], autorange: false });
+    const unwritten = fit(figure, width);
+    stack(figure, layout.height);
+    layout.uirevision = spec.id + this.wanted + this.resets;
     layout.width = undefined;
     layout.autosize = true;
     const views = viewsOf(spec, shown.tapes, shown.step, this.selection);
     const steps = views.flatMap(([, frames]) => [...frames]).map((frame) => frame.step);
     return {
       ...figure,
+      unwritten,
       step: moment.step,
       title,
       aside: steps.every((step) => step === shown.step) ? "" : stepsInWords(steps),
@@ -1561,9 +1686,12 @@ class Player {
     return spec.compared ? this.other(moment) : { tapes: this.tapes, step: moment.step };
   }
 
-  describe({ title: heading, plot, caption, source, aside }, { step, title, reading, ...figure }) {
+  describe(panel, { step, title, reading, unwritten, ...figure }) {
+    const { title: heading, plot, caption, source, aside, words } = panel;
     heading.textContent = title;
     caption.textContent = reading;
+    words.hidden = !unwritten;
+    this.listWords(panel);
     source.textContent = figure.source.words;
     source.dataset.kind = figure.source.kind;
     source.title = [this.data.sources[figure.source.kind], figure.source.names].filter(Boolean).join(": ");
@@ -1585,6 +1713,186 @@ class Player {
       if (sentence) sentences.push(sentence);
     }
     return sentences.join("\n") || spec.reading || "";
+  }
+
+  // -- what can be done with a figure
+
+  /** The figures to show: all, or the one that is looked at alone, large. */
+  chosenAlone(all) {
+    const chosen = all.filter((spec) => this.alone && [this.alone, `${this.alone}-compared`].includes(spec.id));
+    this.allButton.hidden = !chosen.length;
+    if (!chosen.length) this.alone = "";
+    if (chosen.length !== 1) return chosen.length ? chosen : all;
+    return [{ ...chosen[0], span: 12, rows: 1, height: Math.max(chosen[0].height, Math.min(640, innerHeight - 420)) }];
+  }
+
+  /** Show one figure alone and large; "" shows all again. */
+  showAlone(id) {
+    const back = this.host.contains(document.activeElement);
+    this.alone = id;
+    this.layOut(this.data.figures);
+    this.bar.hidden = !this.tapes.length && !this.data.scan && !this.data.link && !id;
+    this.address();
+    this.draw();
+    this.grid.scrollIntoView({ block: "nearest" });
+    if (back && id) this.allButton.focus({ preventScroll: true });
+    else if (back) this.takeButton.focus({ preventScroll: true });
+  }
+
+  /** The menu of the bar: each figure, and behind it what can be done with it. */
+  figureEntries(anchor) {
+    if (this.panels.length === 1) return this.entriesFor(this.panels[0]);
+    return this.panels.map((panel) => ({
+      text: `${panel.spec.name} …`,
+      act: () => setTimeout(() => openMenu(anchor, panel.spec.name, this.entriesFor(panel))),
+    }));
+  }
+
+  entriesFor(panel) {
+    const { id } = panel.spec;
+    const drags = this.drags[id] ?? (matchMedia("(pointer: coarse)").matches ? "" : "zoom");
+    const drag = (mode, text) => ({ text, checked: drags === mode, act: () => this.dragBy(panel, drags === mode ? "" : mode) });
+    const moves = panel.plotted && movable(panel.plot).length > 0;
+    const zoomed = this.zooms[id] && Object.keys(this.zooms[id]).length > 0;
+    return [
+      ...(this.alone ? [{ text: "Show all figures", act: () => this.showAlone("") }] : []),
+      ...(!this.alone && this.data.figures.length > 1 ? [{ text: "Show it alone, large", act: () => this.showAlone(id) }] : []),
+      ...(moves ? [drag("zoom", "Zoom by dragging"), drag("pan", "Move by dragging")] : []),
+      ...(zoomed ? [{ text: "Reset the view", act: () => this.resetView(panel) }] : []),
+      ...(panel.plotted ? [
+        { text: "Picture (PNG)", act: () => this.take(panel, "png") },
+        { text: "Drawing (SVG)", act: () => this.take(panel, "svg") },
+        { text: "Numbers (CSV)", act: () => this.take(panel, "csv") },
+      ] : []),
+      { text: "Copy link to this figure", act: (entry) => this.copyLinkTo(panel, entry) },
+    ];
+  }
+
+  /** What dragging does, with a mouse and with a finger: "zoom", "pan" or "". Without a choice a mouse zooms, a finger scrolls the page. */
+  dragBy(panel, mode) {
+    this.drags[panel.spec.id] = mode;
+    panel.box.classList.toggle("dragged", Boolean(mode));
+    panel.dirty = panel.fresh = true;
+    this.draw();
+  }
+
+  zoom(panel, ranges) {
+    this.zooms[panel.spec.id] = { ...this.zooms[panel.spec.id], ...ranges };
+    panel.dirty = panel.fresh = true;
+    this.draw();
+    this.address();
+  }
+
+  zoomedByMouse(panel, change) {
+    const moved = new Set(Object.keys(change).map((name) => name.match(/^([xy]axis\d*)\.range/)?.[1]).filter(Boolean));
+    const axes = movable(panel.plot).filter(([name]) => moved.has(name));
+    if (axes.length) this.zoom(panel, Object.fromEntries(axes.map(([name, axis]) => [name, [...axis.range]])));
+  }
+
+  resetView(panel) {
+    delete this.zooms[panel.spec.id];
+    this.resets += 1; // plotly would keep what a person has zoomed
+    for (const each of this.panels) each.dirty = each.fresh = true;
+    this.draw();
+    this.address();
+  }
+
+  /** Hand over a figure as it is now: as a picture with its words, or as its numbers. */
+  async take(panel, kind) {
+    const { id } = panel.spec;
+    const page = location.pathname.replace(/\/+$/, "").split("/").pop() || "home";
+    const step = this.times.length ? `-${this.shown(panel.spec).step}` : ""; // what does not move has none
+    const name = `${page}-${id}${step}.${kind}`;
+    try {
+      if (kind === "csv") return handOver(csvFile(this.numbers(panel)), name);
+      const made = await this.picture(panel);
+      handOver(kind === "svg" ? svgFile(made) : await pngFile(made), name);
+    } catch (error) {
+      console.error(error);
+      this.offered = "This browser could not make the file.";
+      this.showNote();
+    }
+  }
+
+  numbers(panel) {
+    const mosaics = {};
+    for (const slot of panel.spec.slots.filter(({ kind }) => kind === "mosaic")) {
+      const shown = this.shown(panel.spec);
+      const { shape } = tapeOf(shown.tapes, slot.run, this.selection).at(slot.lens, shown.step).arrays[slot.name];
+      const cell = mosaicCell(shape);
+      const [tall, wide] = shape.slice(2).map((size) => Math.ceil(size / cell) + slot.gap);
+      mosaics[slot.to.split(".")[1]] = { tall, wide, cell, gap: slot.gap };
+    }
+    const figure = this.asShown(panel, this.figure(panel, this.moment || this.newest, Infinity));
+    const across = {};
+    for (const slot of panel.spec.slots.filter(({ kind }) => kind === "across")) {
+      const [, at, name] = slot.to.split(".");
+      const texts = figure.data[at][name] || [];
+      across[at] = { ...across[at], ...(slot.transpose ? { y: texts.map((row) => row[0]) } : { x: texts[0] }) };
+    }
+    return numbersOf(figure, mosaics, across);
+  }
+
+  /** A figure without the traces that the viewer has put out in its legend. */
+  asShown(panel, figure) {
+    figure.data.forEach((trace, at) => {
+      if (panel.plot.data?.[at]?.visible === "legendonly") trace.visible = "legendonly";
+    });
+    return figure;
+  }
+
+  picture(panel) {
+    const { spec } = panel;
+    const printed = { ...spec, layout: { ...spec.layout, font: { ...spec.layout.font, family: PRINT_FONT } } };
+    const width = Math.max(PRINT_WIDTH, panel.box.clientWidth);
+    const figure = this.asShown(panel, this.figure({ ...panel, spec: printed }, this.moment || this.newest, width));
+    const style = getComputedStyle(this.host);
+    const colours = { ground: style.getPropertyValue("--st-background-color"), ink: style.getPropertyValue("--st-text-color") };
+    return drawing(figure, { title: this.reference ? figure.title : spec.name, sentence: figure.reading, source: this.source(spec) }, colours, width, figure.layout.height);
+  }
+
+  /** Where a picture comes from: moment, runs, and whatever was chosen or done, in a line. */
+  source(spec) {
+    const used = new Set([...spec.slots.flatMap((slot) => [...(slot.index || []), slot.run]), ...spec.reading_index]);
+    const choices = (this.data.select || []).filter(({ name, names }) => used.has(name) && names.length > 1);
+    const held = this.reference && (this.reference.step ?? null) !== null ? `step ${this.reference.step}` : this.reference?.tapes[0].id;
+    const shown = new Set(spec.slots.map(({ run }) => (typeof run === "string" ? this.selection[run] || 0 : run || 0)));
+    const runs = this.data.runs.filter((_, number) => shown.has(number));
+    return [
+      this.times.length ? this.said : document.querySelector("h1")?.textContent,
+      ...runs.map(({ id, name }) => (name && name !== id ? `${name} (run ${id})` : `run ${id}`)),
+      ...choices.map(({ name, names }) => names[Math.min(this.selection[name] || 0, names.length - 1)]),
+      this.askBox.value && `own input: ${this.askBox.value}`,
+      this.surgery,
+      this.reference && `compared with ${held}`,
+      "Unrolled",
+    ].filter(Boolean).join(" · ");
+  }
+
+  /** What stands in a table's cells, where they are too narrow for it: a list that is open, or can be opened. */
+  listWords(panel) {
+    const { words } = panel;
+    if (words.hidden || !words.open) return;
+    const figure = this.figure(panel, this.moment || this.newest, Infinity);
+    if (figure) words.replaceChildren(words.firstChild, wordTable(figure));
+  }
+
+  copyLinkTo(panel, entry) {
+    const url = this.addressed(true);
+    url.searchParams.set("figure", panel.spec.id.replace(/-compared$/, ""));
+    this.copyAddressOf(entry, url);
+    return true;
+  }
+
+  /** Which figure is alone and how figures are zoomed, in an address where other players of the page have theirs, too. */
+  addressView(url) {
+    const own = new Set(this.data.figures.flatMap(({ id }) => [id, `${id}-compared`]));
+    const others = Object.entries(zoomsOf(url.searchParams.get("zoom"))).filter(([id]) => !own.has(id));
+    const zoom = zoomText({ ...Object.fromEntries(others), ...this.zooms });
+    if (zoom) url.searchParams.set("zoom", zoom);
+    else url.searchParams.delete("zoom");
+    if (this.alone) url.searchParams.set("figure", this.alone);
+    else if (own.has(url.searchParams.get("figure"))) url.searchParams.delete("figure");
   }
 
   clicked(spec, point) {
@@ -1761,7 +2069,7 @@ class Player {
     if (step === this.step) this.slider.value = this.index;
     const total = Math.max(0, ...this.tapes.map((tape) => tape.header.steps || 0));
     const scan = this.data?.scan;
-    const said = scan ? `${scan.label} ${step} of ${this.times.at(-1)}` : `step ${step} of ${total}`;
+    const said = (this.said = scan ? `${scan.label} ${step} of ${this.times.at(-1)}` : `step ${step} of ${total}`);
     this.stepLabel.textContent = [this.times.length ? said : "", this.doing].filter(Boolean).join(" · ");
     this.slider.setAttribute("aria-valuetext", said);
   }
@@ -1785,6 +2093,9 @@ class Player {
     const held = this.reference && this.reference.tapes === this.tapes ? `@${this.reference.step}` : null;
     if (held) url.searchParams.set("against", held);
     else if (!this.reference) url.searchParams.delete("against");
+    if (this.reference && this.modeSelect.value === "beside") url.searchParams.set("compare", "beside");
+    else if (this.data.diverging) url.searchParams.delete("compare");
+    this.addressView(url);
     if (this.askBox.value) url.searchParams.set("input", this.askBox.value);
     else if (this.data.ask) url.searchParams.delete("input"); // without a box it is not this player's
     return url;
@@ -1792,7 +2103,11 @@ class Player {
 
   /** The address of this moment for somebody else. */
   copyLink() {
-    copyAddress(this.linkButton, outerAddress(this.addressed(true).href), (address) => {
+    this.copyAddressOf(this.linkButton, this.addressed(true));
+  }
+
+  copyAddressOf(button, url) {
+    copyAddress(button, outerAddress(url.href), (address) => {
       this.offered = `The browser lets no page copy here. The address is ${address}`;
       this.showNote();
     });

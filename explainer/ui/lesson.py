@@ -22,7 +22,7 @@ from explainer.ui.networks import choose_networks, networks, networks_from_addre
 from explainer.ui.own_data import Given, adopt, own_data, refusal
 from explainer.ui.places import ENTERED
 from explainer.ui.recordings import recorded_runs
-from explainer.ui.run_table import network
+from explainer.ui.run_table import data_name, network, title
 from explainer.ui.sharing import forget_key, says_whose, share_control, shared_with_me
 from explainer.ui.shown import disagreement, in_words
 from explainer.ui.tickets import ticket_used
@@ -347,7 +347,14 @@ def tracks(lesson: Lesson, runs: Sequence[Run]) -> list[Track]:
     """The tapes of the page, for the player."""
     shown = Shown(in_words(runs), bool(st.session_state.get(f"{lesson.key}:stale"))) if runs else None
     return [
-        Track(run.id, lesson.lenses, run.status in LIVE, None if number else shown) for number, run in enumerate(runs)
+        Track(
+            run.id,
+            lesson.lenses,
+            run.status in LIVE,
+            None if number else shown,
+            title(run.config, data_name(run)),
+        )
+        for number, run in enumerate(runs)
     ]
 
 

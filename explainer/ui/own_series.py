@@ -167,6 +167,7 @@ def _show(page: str, table: Understanding) -> None:
     st.markdown("\n".join(f"- {literal(sentence)}" for sentence in table.said()))
     if table.values:
         figure = own_series_figure(table.column, table.values, table.filled, _theme())
+        figure["layout"]["dragmode"] = False  # a finger on it scrolls the page
         label = f"{len(table.values):,} values of {table.column}, {len(table.filled):,} of them filled in"
         st.plotly_chart(
             figure, theme=None, key=f"{page}-table-chart", config={"displayModeBar": False}, alt=literal(label)

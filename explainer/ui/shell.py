@@ -13,6 +13,7 @@ from explainer.ui.words import literal
 
 st.set_page_config(page_title="Unrolled", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
 
+st.html(Path(__file__).with_name("narrow.css"))
 groups = {group: [place.page() for place in places] for group, places in grouped(PLACES).items()}
 page = st.navigation(groups, position="top")
 enter(page.url_path)

@@ -152,17 +152,6 @@ def test_a_recorded_run_plays_at_once(app: str, visit: Visit, name: str) -> None
     wait_for_step(page, f"step > {first}")
 
 
-@pytest.mark.parametrize("name", [*LESSONS, "runs"])
-def test_a_phone_shows_the_page_without_scrolling_sideways(app: str, visit: Visit, name: str) -> None:
-    page = visit(f"{app}/{name}", width=390)
-    if name == "runs":
-        page.locator("table").first.wait_for()
-    else:
-        plotted(page)
-    for what in ("document.scrollingElement", "document.querySelector('.stMain')"):
-        assert page.evaluate(f"{what}.scrollWidth <= window.innerWidth + 1"), what
-
-
 @pytest.mark.parametrize("name", sorted(QUICK))
 def test_train_moves_the_picture_and_stop_stops(app: str, visit: Visit, complaints: list[str], name: str) -> None:
     page = visit(f"{app}/{name}?{QUICK[name]}")
