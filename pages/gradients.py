@@ -152,7 +152,7 @@ def dial() -> None:
             st.toast(f"W_hh will start with ρ = {radius:g}. Press Train.")
             st.rerun()
     with picture:
-        play([dial_panel(turn(kind, radius, N), theme())], key="dial")
+        play([dial_panel(turn(kind, radius, N), theme())], key="dial", heading=3)
 
 
 open_lesson(
@@ -182,7 +182,7 @@ if runs:
 else:
     st.info("Nothing is recorded yet. Press Train.")
 
-st.subheader("Turn the dial", anchor=False)
+st.header("Turn the dial", anchor=False)
 dial()
 
 words_below(

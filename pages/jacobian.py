@@ -129,8 +129,8 @@ elif runs:
 else:
     st.info("Nothing is recorded yet. Press Train.")
 
-st.subheader("A matrix that grows before it decays", anchor=False)
-play(preset_panels(theme()), key="preset")
+st.header("A matrix that grows before it decays", anchor=False)
+play(preset_panels(theme()), key="preset", heading=3)
 
 words_below(
     "jacobian",

@@ -11,9 +11,9 @@ import streamlit as st
 HERE = Path(__file__).parent
 
 
-def script(name: str) -> str:
-    """A component's script, with what it knows of addresses in front."""
-    return (HERE / "link.js").read_text() + (HERE / name).read_text()
+def script(*names: str) -> str:
+    """A component's script from its files in turn, with what it knows of addresses in front."""
+    return "".join((HERE / name).read_text() for name in ("link.js", *names))
 
 
 @cache
@@ -21,7 +21,7 @@ def _component() -> Any:
     return st.components.v2.component(
         "unrolled_link",
         html='<div class="unrolled-player"><span class="bar only">'
-        '<button type="button" class="link" title="Copy the address of what this page shows">Copy link</button>'
+        '<button type="button" class="link" aria-live="polite" title="Copy the address of what this page shows">Copy link</button>'
         "<output></output></span></div>\n",
         css=(HERE / "player.css").read_text(),
         js=script("copy.js"),

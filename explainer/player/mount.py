@@ -54,7 +54,7 @@ def _component() -> Any:
         "unrolled_player",
         html='<div class="unrolled-player"></div>\n',
         css=(HERE / "player.css").read_text(),
-        js=script("player.js"),
+        js=script("keys.js", "player.js"),
         isolate_styles=False,  # plotly puts its own styles into the document
     )
 
@@ -72,6 +72,7 @@ def play(
     ask: str = "",
     surgery: str = "",
     link: bool = False,
+    heading: int = 2,
     on_surgery: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any] | None:
     """Show panels, and a bar to move through the tapes of `tracks` if there are any.
@@ -90,6 +91,7 @@ def play(
         ask: an example of an input that the viewer may type instead of the tape's sequence; "": no box.
         surgery: what is done to the models (see `explainer.surgery`), for lenses that show it.
         link: a bar with *Copy link* also where there is nothing to move through.
+        heading: the level of the figures' titles: 2 below the page's own, 3 below a part's.
         on_surgery: told what else a viewer chose in a figure, before the page runs again.
 
     Returns:
@@ -127,6 +129,7 @@ def play(
         "ask": _ask(ask) if tracks and ask else None,
         "surgery": surgery,
         "link": link,
+        "heading": heading,
         "against": _against(st.query_params.get("against", "")) if tracks else None,
         "diverging": DIVERGING if tracks else None,
         "scan": {"label": scan.label, "places": list(scan.places)} if scan else None,

@@ -1,7 +1,7 @@
 // The player: keeps the tapes of a page's runs, draws one moment of them, and moves through time.
 //
 // Figures come whole from Python (plotly's JSON) with slots: places that a moment's arrays fill.
-// What is known of addresses is in link.js, which stands in front of this.
+// What is known of addresses is in link.js and what keys do in keys.js, which stand in front of this.
 // New chunks of tape are fetched from /api/tape; nothing here asks Python to run again for a frame.
 
 const PLAY_SECONDS = 14; // a whole tape at speed 1
@@ -10,6 +10,7 @@ const POLL_MS = { queued: 120, running: 220, paused: 700, filling: 400 };
 // Nothing that sends a chart anywhere: plotly's own set of buttons has one that does.
 const BUTTONS = [["toImage"], ["zoom2d", "pan2d", "resetScale2d"]];
 const PLOTLY_CONFIG = { displaylogo: false, responsive: false, displayModeBar: "hover", modeBarButtons: BUTTONS };
+const TELL_MS = 700; // of rest before a moment is told to a screen reader
 const SKETCH_MS = 2000; // that a player without tapes leaves to those which wait for theirs
 const players = new WeakMap();
 const open = new Set(); // all that are on the page
@@ -871,6 +872,8 @@ function icon(button, name) {
 }
 
 class Player {
+  static made = 0;
+
   constructor(host) {
     this.host = host;
     this.tapes = [];
@@ -885,7 +888,9 @@ class Player {
     this.turn = -1;
     this.reported = "";
     this.sketched = false;
+    this.number = ++Player.made;
     open.add(this);
+    listen();
     this.build();
   }
 
@@ -898,6 +903,12 @@ class Player {
     this.playButton = button("play", "Play the recording", () => this.toggle());
     this.backButton = button("back", "One frame back", () => this.nudge(-1));
     this.forwardButton = button("forward", "One frame on", () => this.nudge(1));
+    this.playButton.id = `unrolled-play-${this.number}`;
+    this.playButton.setAttribute("aria-keyshortcuts", "K");
+    this.backButton.setAttribute("aria-keyshortcuts", "J ArrowLeft");
+    this.forwardButton.setAttribute("aria-keyshortcuts", "L ArrowRight");
+    this.backButton.title = "One frame back (J or ←)";
+    this.forwardButton.title = "One frame on (L or →)";
     this.slider = make("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "Training step" });
     this.slider.oninput = () => this.scrub(Number(this.slider.value));
     this.speedSelect = make("select", { "aria-label": "Speed of playing", title: "Speed" });
@@ -920,9 +931,11 @@ class Player {
       this.layOut(this.data.figures);
       this.draw();
     };
-    this.linkButton = make("button", { type: "button", class: "link", text: "Copy link", title: "Copy the address of this moment" });
+    this.linkButton = make("button", { type: "button", class: "link", text: "Copy link", title: "Copy the address of this moment", "aria-live": "polite" });
     this.linkButton.onclick = () => this.copyLink();
     this.note = make("p", { class: "note", role: "status" });
+    this.told = make("p", { class: "told", role: "status" });
+    const keys = keysHelp(`unrolled-keys-${this.number}`);
     this.bar = make(
       "div",
       { class: "bar", role: "group", "aria-label": "Player" },
@@ -930,9 +943,11 @@ class Player {
       make(
         "span",
         { class: "row" },
-        this.stepLabel, this.speedSelect, this.liveButton, this.selectors, this.pinButton, this.modeSelect, this.askBox,
+        this.stepLabel, this.speedSelect, this.liveButton, this.selectors, this.pinButton, this.modeSelect, this.askBox, keys.button,
       ),
+      keys.panel,
       this.note, // in the bar, which is always in sight
+      this.told,
     );
     this.grid = make("div", { class: "grid" });
     this.host.replaceChildren(this.grid, this.bar);
@@ -953,6 +968,8 @@ class Player {
     this.seen.disconnect();
     clearTimeout(this.pollTimer);
     clearTimeout(this.addressTimer);
+    clearTimeout(this.tellTimer);
+    listenNoMore();
     for (const panel of this.panels) if (panel.plotted) window.Plotly.purge(panel.plot);
   }
 
@@ -1144,10 +1161,11 @@ class Player {
         if (panel.plotted) window.Plotly.purge(panel.plot);
       }
       this.panels = figures.map((spec) => {
-        const plot = make("div", { class: "plot", role: "img" });
-        const caption = make("figcaption", {});
-        const title = make("h3", { text: spec.title });
-        const box = make("figure", { "data-figure": spec.id }, title, plot, caption);
+        const name = `unrolled-${this.number}-${spec.id}`;
+        const plot = make("div", { class: "plot" });
+        const caption = make("figcaption", { id: `${name}-said` });
+        const title = make(`h${this.data.heading}`, { id: name, text: spec.title });
+        const box = make("figure", { "data-figure": spec.id, "aria-labelledby": name }, title, plot, caption);
         const panel = { plot, caption, title, box, visible: true, plotted: false, dirty: true };
         box.panel = panel;
         this.seen.observe(box);
@@ -1168,6 +1186,9 @@ class Player {
   }
 
   layOutSelectors(select) {
+    const offered = JSON.stringify(select);
+    if (offered === this.offers) return; // who stands on one of them stays there
+    this.offers = offered;
     this.selectors.replaceChildren();
     for (const { name, label, names } of select) {
       if (!(name in this.selection)) this.selection[name] = 0;
@@ -1260,6 +1281,7 @@ class Player {
     const { data, layout } = figure;
     const spec = panel.spec;
     await Plotly.react(panel.plot, data, layout, { ...PLOTLY_CONFIG, toImageButtonOptions: { filename: spec.id, scale: 2 } });
+    this.nameDrawing(panel);
     if (!panel.plotted) {
       panel.plotted = true;
       panel.plot.querySelector(".sketch")?.remove();
@@ -1305,10 +1327,19 @@ class Player {
     return spec.compared ? this.other() : { tapes: this.tapes, step: this.step };
   }
 
-  describe({ spec, plot, caption }, { step, reading }) {
+  describe({ plot, caption }, { step, reading }) {
     caption.textContent = reading;
-    plot.setAttribute("aria-label", `${spec.title}. ${reading}`);
     plot.dataset.step = step;
+  }
+
+  /** The drawing is one picture with the figure's title and sentence; plotly's own buttons in it are no stops of Tab. */
+  nameDrawing({ plot, title, caption }) {
+    const [picture, ...rest] = plot.querySelectorAll(".main-svg");
+    picture.setAttribute("role", "img");
+    picture.setAttribute("aria-labelledby", title.id);
+    picture.setAttribute("aria-describedby", caption.id);
+    for (const each of rest) each.setAttribute("aria-hidden", "true");
+    for (const each of plot.querySelectorAll("button, a, [tabindex]")) each.tabIndex = -1;
   }
 
   reading(spec, shown) {
@@ -1416,6 +1447,23 @@ class Player {
     this.playing = false;
     this.follow = false;
     this.showBar();
+    this.tell();
+  }
+
+  /** Tell a screen reader the moment and the first sentence in sight, once both stand still. */
+  tell() {
+    clearTimeout(this.tellTimer);
+    this.tellTimer = setTimeout(() => {
+      if (this.closed || this.playing || this.follow) return;
+      if (this.drawing) return this.tell();
+      const seen = this.panels.find(({ box }) => box.getBoundingClientRect().bottom > 0) || this.panels[0];
+      this.told.textContent = [this.slider.getAttribute("aria-valuetext"), seen?.caption.textContent].filter(Boolean).join(". ");
+    }, TELL_MS);
+  }
+
+  /** Whether there is anything to play or to step through. */
+  get movable() {
+    return !this.closed && !this.bar.hidden && this.times?.length > 1;
   }
 
   play() {
@@ -1438,6 +1486,7 @@ class Player {
         if (this.live) return this.goLive();
         this.playing = false;
         if (this.data.loop) this.loopTimer = setTimeout(() => !this.closed && this.play(), 2500);
+        else this.tell();
         this.showBar();
         return;
       }
@@ -1457,7 +1506,7 @@ class Player {
     icon(this.playButton, this.playing ? "pause" : "play");
     const label = this.playing ? "Hold the recording" : "Play the recording";
     this.playButton.setAttribute("aria-label", label);
-    this.playButton.title = label;
+    this.playButton.title = `${label} (K)`;
     const index = this.index;
     this.slider.max = Math.max(0, this.times.length - 1);
     this.slider.value = index;
@@ -1466,16 +1515,21 @@ class Player {
     const said = scan ? `${scan.label} ${this.step} of ${this.times.at(-1)}` : `step ${this.step} of ${total}`;
     this.slider.setAttribute("aria-label", scan ? scan.label : "Training step");
     this.stepLabel.textContent = [this.times.length ? said : "", this.doing].filter(Boolean).join(" · ");
-    this.slider.setAttribute("aria-valuetext", said);
+    this.slider.setAttribute("aria-valuetext", this.playing ? "playing" : said); // not each frame to who stands on it
     this.pinButton.hidden = !this.times.length || !this.data?.diverging || this.data.loop;
     this.pinButton.classList.toggle("on", Boolean(this.reference));
     const held = this.reference?.step ?? "";
     this.pinButton.textContent = this.reference ? `Compared with ${held === "" ? "another run" : `step ${held}`} ✕` : "Pin";
     this.pinButton.title = this.reference ? "Stop comparing" : "Keep this moment and compare others with it";
     this.modeSelect.hidden = !this.reference;
+    if (!this.live && this.liveButton === document.activeElement) this.playButton.focus(); // it goes
     this.liveButton.hidden = !this.live;
     this.liveButton.classList.toggle("on", this.follow);
     this.liveButton.setAttribute("aria-pressed", this.follow);
+    if (this.movable !== this.skippable) {
+      this.skippable = this.movable;
+      offerSkip();
+    }
   }
 
   // -- the address: step and selection are part of what a colleague sees

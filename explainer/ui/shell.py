@@ -11,10 +11,15 @@ from explainer.ui.notices import show_notices
 from explainer.ui.places import PLACES, enter, grouped
 from explainer.ui.words import literal
 
-st.set_page_config(page_title="Unrolled", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
-
+HERE = Path(__file__).parent
 groups = {group: [place.page() for place in places] for group, places in grouped(PLACES).items()}
 page = st.navigation(groups, position="top")
+st.set_page_config(
+    page_title=f"{page.title} · Unrolled" if page.url_path else "Unrolled: watch networks learn, from the inside",
+    page_icon=str(HERE / "icon.svg"),
+    layout="wide",
+)
+st.html(HERE / "contrast.css")
 enter(page.url_path)
 show_notices()
 try:
