@@ -1,9 +1,12 @@
 """What all tests share."""
 
+import os
 import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy, as in `explainer`
 
 import pytest
 import torch
