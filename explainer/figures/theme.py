@@ -13,7 +13,7 @@ from typing import Any
 
 FAMILY_COLOURS: Mapping[str, str] = {
     "rnn": "#D55E00",
-    "rnn_relu": "#C98A00",
+    "rnn_relu": "#BF8300",
     "lstm": "#2B83C6",
     "gru": "#009E73",
     "transformer": "#C0699B",
@@ -39,7 +39,7 @@ class Look:
 #: Of the encodings of position, which all belong to one family.
 ENCODING_LOOKS: Mapping[str, Look] = {
     "none": Look("#8A8F98", "x", "solid"),
-    "learned": Look("#C98A00", "square", "solid"),
+    "learned": Look("#BF8300", "square", "solid"),
     "sinusoidal": Look("#D55E00", "triangle-up", "dash"),
     "rotary": Look("#2B83C6", "diamond", "dashdot"),
     "alibi": Look("#009E73", "circle", "solid"),

@@ -21,7 +21,6 @@ const KEYS_OWN_USE = [
 
 const KEYS_STORED = "unrolled:keys"; // in the browser: "player" where its owner wants them in the player alone
 const SKIP_LINK = "unrolled-skip";
-let lastUsed = null; // the player that was pressed or typed in last
 
 /** Whether the keys work on all of the page; where the browser keeps nothing for a page, always. */
 function keysAnywhere() {
@@ -71,13 +70,10 @@ function inSight({ host }) {
   return height > 0 && bottom > 0 && top < innerHeight;
 }
 
-/** Which player the keys move: the one that they are pressed in, that was used last, or that shows a run; what is in sight first. */
+/** Which player the keys move: the one that they are pressed in, else the first in sight, else the first. */
 function playerFor(target) {
   const able = [...open].filter((each) => each.movable);
-  const within = able.find((each) => each.host.contains(target));
-  const seen = able.filter(inSight);
-  const among = seen.length ? seen : able;
-  return within || among.find((each) => each === lastUsed) || among.find((each) => each.tapes.length) || among[0];
+  return able.find((each) => each.host.contains(target)) || able.find(inSight) || able[0];
 }
 
 function pressed(event) {
@@ -88,10 +84,6 @@ function pressed(event) {
   event.preventDefault();
   if (by !== MOVE.hold) player.nudge(by);
   else if (!event.repeat) player.toggle();
-}
-
-function used(event) {
-  lastUsed = [...open].find((each) => each.host.contains(event.target)) || lastUsed;
 }
 
 /** A link before everything else on the page: Tab, Enter, and the player is there. */
@@ -117,16 +109,11 @@ function offerSkip() {
 /** The keys work as long as a player is on the page. */
 function listen() {
   document.addEventListener("keydown", pressed);
-  document.addEventListener("pointerdown", used);
-  document.addEventListener("focusin", used);
 }
 
 function listenNoMore() {
   offerSkip();
-  if (open.size) return;
-  document.removeEventListener("keydown", pressed);
-  document.removeEventListener("pointerdown", used);
-  document.removeEventListener("focusin", used);
+  if (!open.size) document.removeEventListener("keydown", pressed);
 }
 
 /** A button and what it opens: which key does what, and whether they work anywhere. */

@@ -140,6 +140,7 @@ def play(
         key=key,
         data=content,
         on_states_change=_nothing,
+        on_background_change=_nothing,
         on_routes_change=_nothing,
         on_cell_change=_nothing,
         on_surgery_change=lambda: on_surgery(str(st.session_state[key]["surgery"]).partition("\n")[0]),

@@ -951,12 +951,29 @@ class Player {
     );
     this.grid = make("div", { class: "grid" });
     this.host.replaceChildren(this.grid, this.bar);
+    this.drawnOn = this.background();
     this.resizer = new ResizeObserver(() => this.resize());
     this.resizer.observe(this.grid);
+    this.scheme = matchMedia("(prefers-color-scheme: dark)");
+    this.schemeChanged = () => this.followTheme();
+    this.scheme.addEventListener("change", this.schemeChanged);
     this.seen = new IntersectionObserver((entries) => {
       for (const entry of entries) entry.target.panel.visible = entry.isIntersecting;
       this.draw();
     }, { rootMargin: "200px" });
+  }
+
+  background() {
+    return getComputedStyle(this.host).getPropertyValue("--st-background-color");
+  }
+
+  /** The system went over to dark or light: once Streamlit has followed, Python draws the figures for it. */
+  followTheme(frames = 120) {
+    if (this.closed || !frames) return;
+    const now = this.background();
+    if (now === this.drawnOn) return requestAnimationFrame(() => this.followTheme(frames - 1));
+    this.drawnOn = now;
+    this.setState("background", now);
   }
 
   close() {
@@ -965,6 +982,7 @@ class Player {
     this.playing = false;
     clearTimeout(this.loopTimer);
     this.resizer.disconnect();
+    this.scheme.removeEventListener("change", this.schemeChanged);
     this.seen.disconnect();
     clearTimeout(this.pollTimer);
     clearTimeout(this.addressTimer);

@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from explainer.runs.store import StoreError
+from explainer.ui.lesson import theme
 from explainer.ui.notices import show_notices
 from explainer.ui.places import PLACES, enter, grouped
 from explainer.ui.words import literal
@@ -19,7 +20,8 @@ st.set_page_config(
     page_icon=str(HERE / "icon.svg"),
     layout="wide",
 )
-st.html(HERE / "contrast.css")
+if theme() == "dark":
+    st.html(HERE / "dark.css")
 enter(page.url_path)
 show_notices()
 try:
