@@ -27,6 +27,15 @@ FAMILY_NAMES: Mapping[str, str] = {
 }
 
 
+FAMILY_SYMBOLS: Mapping[str, str] = {
+    "rnn": "square",
+    "rnn_relu": "triangle-up",
+    "lstm": "diamond",
+    "gru": "circle",
+    "transformer": "star",
+}
+
+
 @dataclass(frozen=True)
 class Look:
     """How a curve is told from the others, with and without colour."""
@@ -118,6 +127,12 @@ def axis(theme: str) -> dict[str, Any]:
         "title": {"standoff": 4, "font": {"size": 12}},
         "tickfont": {"size": 11, "color": shade.muted},
     }
+
+
+def marked(model: str) -> dict[str, Any]:
+    """A line of a family's, with its symbol in some places, so that it is told from others without its colour."""
+    marker = {"symbol": FAMILY_SYMBOLS[model], "size": 8, "color": FAMILY_COLOURS[model], "maxdisplayed": 8}
+    return {"mode": "lines+markers", "marker": marker}
 
 
 def colour_bar(title: str) -> dict[str, Any]:

@@ -694,7 +694,8 @@ class Sketch {
     else if (trace.mode === "text") this.words(trace, points);
     else {
       if (!trace.mode || trace.mode.includes("lines")) this.line(points, trace.line?.width ?? 2, trace.line?.dash, trace.fill === "toself" ? trace.fillcolor : "");
-      if (trace.mode?.includes("markers")) this.dots(points, trace.marker || {});
+      const every = Math.ceil(points.length / (trace.marker?.maxdisplayed || points.length));
+      if (trace.mode?.includes("markers")) this.dots(points.filter((_, at) => at % every === 0), trace.marker || {});
     }
     if (trace.error_y?.array) this.whiskers(trace, points, y);
     pen.restore();

@@ -147,7 +147,7 @@ def test_axe_finds_nothing_of_ours_in_what_opens_and_all_that_is_excused(read: R
     page.get_by_role("tab", name="Code").click()
     page.locator(".stCode").first.wait_for()
     page.get_by_role("combobox", name="Task").click()
-    page.get_by_role("option").first.wait_for()
+    page.locator("[role=listbox] [role=option]").first.wait_for()
     look(page)
     page.keyboard.press("Escape")
     page.get_by_role("tab", name="Try").click()
