@@ -65,17 +65,23 @@ $figures
 <script>$plotly</script>
 <script type="application/json" id="figures">$data</script>
 <script>
-JSON.parse(document.getElementById("figures").textContent).forEach((figure, number) =>
-  Plotly.newPlot("plot-" + number, figure.data, figure.layout, $config));
+JSON.parse(document.getElementById("figures").textContent).forEach(async (figure, number) => {
+  const plot = await Plotly.newPlot("plot-" + number, figure.data, figure.layout, $config);
+  const [picture, ...rest] = plot.querySelectorAll(".main-svg");
+  picture.setAttribute("role", "img");
+  picture.setAttribute("aria-labelledby", "title-" + number);
+  picture.setAttribute("aria-describedby", "said-" + number);
+  for (const each of rest) each.setAttribute("aria-hidden", "true");
+});
 </script>
 </body>
 </html>
 """)
 
-FIGURE = Template("""<figure style="grid-column: span $span">
-<h2>$title</h2>
-<div id="plot-$number" style="height: ${height}px" role="img" aria-label="$reading"></div>
-<figcaption>$reading</figcaption>
+FIGURE = Template("""<figure style="grid-column: span $span" aria-labelledby="title-$number">
+<h2 id="title-$number">$title</h2>
+<div id="plot-$number" style="height: ${height}px"></div>
+<figcaption id="said-$number">$reading</figcaption>
 </figure>""")
 
 

@@ -123,7 +123,8 @@ function keysHelp(id) {
   box.onchange = () => setKeysAnywhere(box.checked);
   const label = make("label", {}, box, " K, J, L, ← and → work anywhere on the page that has no use of its own for them");
   const panel = make("div", { class: "keys-help", id, hidden: "" }, make("ul", {}, ...rows), label);
-  const button = make("button", { type: "button", class: "keys", text: "Keys", title: "What the keys do", "aria-expanded": "false", "aria-controls": id });
+  const button = make("button", { type: "button", class: "keys", "aria-label": "Keys", title: "What the keys do", "aria-expanded": "false", "aria-controls": id });
+  icon(button, "keys");
   button.onclick = () => {
     panel.hidden = !panel.hidden;
     box.checked = keysAnywhere();

@@ -860,6 +860,7 @@ const ICONS = {
   pause: "M6 4h4v16H6zM14 4h4v16h-4z",
   back: "M6 5h2v14H6zM20 5v14L9 12z",
   forward: "M16 5h2v14h-2zM4 5v14l11-7z",
+  keys: "M2 5h20v14H2zM4 7v10h16V7zM6 9h2v2H6zM10 9h2v2h-2zM14 9h2v2h-2zM17 9h2v2h-2zM7 13h10v2H7z",
 };
 
 function icon(button, name) {

@@ -93,7 +93,8 @@ def darkened(page: Page) -> None:
     page.wait_for_function(
         """() => {
           const background = (selector) => getComputedStyle(document.querySelector(selector)).backgroundColor;
-          const plots = [...document.querySelectorAll(".unrolled-player .plot")];
+          const seen = (plot) => plot.closest("figure").panel.visible; // others are drawn when they come into sight
+          const plots = [...document.querySelectorAll(".unrolled-player .plot")].filter(seen);
           const button = document.querySelector("[data-testid=stBaseButton-primary] p");
           return background(".stApp") === "rgb(17, 22, 29)" && plots.every((plot) => plot.layout?.font.color === "#E6EAF0")
             && (!button || getComputedStyle(button).color === "rgb(17, 22, 29)");
