@@ -83,6 +83,10 @@ def axe(page: Page, *rules: str) -> dict[str, list[Any]]:
     Args:
         rules: to be tried; all where there are none.
     """
+    page.wait_for_function(  # a popover fades in
+        "() => document.getAnimations().every((each) => each.playState !== 'running'"
+        " || each.effect.getComputedTiming().iterations === Infinity)"
+    )
     found: dict[str, list[Any]] = page.evaluate(RUN_AXE, [list(rules), list(STREAMLITS)])
     return found
 
@@ -147,8 +151,8 @@ def test_axe_finds_nothing_of_ours_in_what_opens_and_all_that_is_excused(read: R
     page.keyboard.press("Escape")
     page.get_by_role("tab", name="Code").click()
     page.locator(".stCode").first.wait_for()
-    page.get_by_role("combobox", name="Task").click()
-    page.locator("[role=listbox] [role=option]").first.wait_for()
+    page.get_by_role("combobox", name="Task").press("ArrowDown")
+    page.locator("[role=listbox]").first.wait_for()
     look(page)
     page.keyboard.press("Escape")
     page.get_by_role("tab", name="Try").click()
