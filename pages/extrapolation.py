@@ -219,7 +219,7 @@ open_sweep(
 )
 run = one_run()
 if run is not None:
-    st.subheader(literal(f"One run: {title(run.config, data_name(run))}"), anchor=False)
+    st.header(literal(f"One run: {title(run.config, data_name(run))}"), anchor=False)
     share_control("extrapolation", [run])
     says_whose([run])
     play(
@@ -227,6 +227,7 @@ if run is not None:
         [Track(run.id, ("beyond",))],
         key="beyond",
         ask=[" ".join(passage.split()) for passage in passages_of(client().store, run, 8)],
+        heading=3,
     )
 shown = sweep_transport(page)
 board(page, shown, draw)

@@ -210,7 +210,7 @@ def elsewhere(run: Run) -> None:
     reel = Reel({}, answers={"pattern": annotator().answer(run, step, "pattern", record)})
     shown = pattern.panels(subject(run.config, run.meta), theme())
     source = f"computed now · your choice · step {step} · {network(run.config)}"
-    play(sourced([still(panel, [reel]) for panel in shown], source), key="pattern")
+    play(sourced([still(panel, [reel]) for panel in shown], source), key="pattern", heading=3)
 
 
 asked = st.container()  # filled last: its answer comes from the worker, and nothing on the page has to wait for that
@@ -230,7 +230,7 @@ words_below(
 )
 
 with asked:
-    st.subheader("Where else are these units on?", anchor=False)
+    st.header("Where else are these units on?", anchor=False)
     reader = next((each for each in runs[:1] if each.config.task == "text" and client().snapshots(each.id)), None)
     if reader is None:
         reader = next(iter(runs_of([READER])), None)

@@ -216,7 +216,7 @@ def dial() -> None:
             st.toast(f"W_hh will start with ρ = {radius:g}. Press Train.")
             st.rerun()
     with picture:
-        play(sourced([dial_panel(turn(kind, radius, N), theme())], MATRIX), key="dial")
+        play(sourced([dial_panel(turn(kind, radius, N), theme())], MATRIX), key="dial", heading=3)
 
 
 open_lesson(
@@ -246,7 +246,7 @@ if runs:
 else:
     st.info("Nothing is recorded yet. Press Train.")
 
-st.subheader("Turn the dial", anchor=False)
+st.header("Turn the dial", anchor=False)
 dial()
 
 words_below(

@@ -104,10 +104,10 @@ with picture:
     else:
         st.info("The recorded lessons are not here yet.")
 
-st.subheader("Where to begin", anchor=False)
+st.header("Where to begin", anchor=False)
 widest = max(len(places) for places in grouped(LESSON_PLACES).values())
 for group, places in grouped(LESSON_PLACES).items():
-    st.caption(group)
+    st.subheader(group, anchor=False)
     for column, place in zip(st.columns(widest), places, strict=False):
         with column.container(border=True, height="stretch"):
             st.markdown(f"**{place.question}**")

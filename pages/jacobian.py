@@ -165,8 +165,8 @@ elif runs:
 else:
     st.info("Nothing is recorded yet. Press Train.")
 
-st.subheader("A matrix that grows before it decays", anchor=False)
-play(sourced(preset_panels(theme()), MATRIX), key="preset")
+st.header("A matrix that grows before it decays", anchor=False)
+play(sourced(preset_panels(theme()), MATRIX), key="preset", heading=3)
 
 words_below(
     "jacobian",

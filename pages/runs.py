@@ -99,7 +99,7 @@ def _choose(shown: list[Run]) -> list[Run]:
 
 
 def _list(shown: list[Run]) -> None:
-    st.subheader("All of them", anchor=False)
+    st.header("All of them", anchor=False)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.segmented_control(
             "Show",

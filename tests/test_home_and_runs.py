@@ -160,7 +160,7 @@ def test_the_table_has_each_run_with_its_result_and_baseline(store: Store) -> No
     assert mine["Run"] == "[GRU, 13 units · Adding problem · 012345-2](/hidden-states?run=0123456789abcdef-2)"
     assert (lesson["Result"], mine["Result"]) == (f"0.25 {META['metric']}", f"0.125 {META['metric']}")
     assert lesson["Baseline"] == mine["Baseline"] == "0.1667"
-    assert (lesson[""], mine[""]) == ("lesson", "yours")
+    assert (lesson["Whose"], mine["Whose"]) == ("lesson", "yours")
     assert (mine["Step"], mine["Parameters"], mine["Begun"]) == ("7 of 7", "683", "just now")
 
 
@@ -169,9 +169,9 @@ def test_the_table_can_be_narrowed_to_ones_own_runs(store: Store) -> None:
     record(store, "lesson-x", pinned=True)
     app = opened("runs.py")
     app.segmented_control[0].set_value("yours").run()
-    assert [each[""] for each in cells(app, "Run")] == ["yours"]
+    assert [each["Whose"] for each in cells(app, "Run")] == ["yours"]
     app.segmented_control[0].set_value("lessons").run()
-    assert [each[""] for each in cells(app, "Run")] == ["lesson"]
+    assert [each["Whose"] for each in cells(app, "Run")] == ["lesson"]
 
 
 def test_a_long_list_has_pages(store: Store) -> None:

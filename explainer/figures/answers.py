@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from explainer.figures.horizon import SYMBOLS
 from explainer.figures.panel import Panel, numbers_for_json
-from explainer.figures.theme import FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, layout, plain
+from explainer.figures.theme import FAMILY_COLOURS, FAMILY_SYMBOLS, SEQUENTIAL, colour_bar, ink, layout, plain
 from explainer.records import HiddenRecord
 from explainer.theory.baselines import ADDING_TOLERANCE, RECALLED
 
@@ -58,7 +57,7 @@ def numbers_panel(answers: Sequence[Answer], theme: str) -> Panel:
                     "y": numbers_for_json([number(seen) for _, seen in found]),
                     "text": [plain(answer.name) for answer, _ in found],
                     "marker": {
-                        "symbol": SYMBOLS[model] + ("-open" if hollow else ""),
+                        "symbol": FAMILY_SYMBOLS[model] + ("-open" if hollow else ""),
                         "size": 8 if hollow else 11,
                         "color": FAMILY_COLOURS[model],
                     },

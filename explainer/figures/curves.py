@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from explainer.figures.panel import Moment, Panel, Reading, Slot
 from explainer.figures.rates import AXIS, rate_marks, rates_words
 from explainer.figures.references import in_unit, reference_lines, references_of, shared_references, standing
-from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES, ink, layout, plain
+from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES, ink, layout, marked, plain
 from explainer.theory.lowest import MEAN_ERROR, RISE_ERROR, SURE, VALIDATION, lowest
 
 WINDOW = 20  # steps whose training losses are taken together: one batch's goes up and down
@@ -57,7 +57,7 @@ def loss_panel(runs: Sequence[Mapping[str, Any]], theme: str, lens: str, *, span
             data.append(
                 {
                     "type": "scatter",
-                    "mode": "lines",
+                    **(marked(run["model"]) if len(runs) > 1 and name == VALIDATION else {"mode": "lines"}),
                     "name": plain(run["label"]),
                     "showlegend": name == VALIDATION,
                     "line": {"color": colour, "width": width, "dash": dash},

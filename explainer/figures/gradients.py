@@ -16,7 +16,7 @@ from explainer.figures.gradient_notes import SCALE_TITLES, STAGES
 from explainer.figures.panel import Panel, Reading, Slot
 from explainer.figures.rates import AXIS, rate_marks
 from explainer.figures.subject import subject
-from explainer.figures.theme import FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, layout, plain
+from explainer.figures.theme import FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, layout, marked, plain
 from explainer.theory.jacobian import TENFOLD, healthy
 
 LENS = "gradients"
@@ -53,7 +53,7 @@ def through_time_panel(runs: Runs, theme: str, *, span: int = 8, height: int = 3
         trace(
             number,
             {"y": "curve", "customdata": "hover"},
-            mode="lines",
+            **(marked(run["model"]) if len(runs) > 1 else {"mode": "lines"}),
             name=label,
             showlegend=True,
             line={"color": colour, "width": 2.6, "dash": _dash(run)},
@@ -130,8 +130,8 @@ def factor_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 330) ->
         ]
         line = {"color": colour, "width": 2, "dash": _dash(run)}
         data += [
-            {"type": "scatter", "mode": "lines", "name": label, "line": line, "hovertemplate": hover},
-            {"type": "scatter", "mode": "markers", "marker": {"color": colour, "size": 9}, "hovertemplate": hover},
+            {"type": "scatter", **marked(run["model"]), "name": label, "line": line, "hovertemplate": hover},
+            {"type": "scatter", "mode": "markers", "marker": {"color": colour, "size": 11}, "hovertemplate": hover},
         ]
     words = (
         (f"exploding: over {TENFOLD:g} times arrives", high, "bottom"),

@@ -16,13 +16,12 @@ import numpy as np
 from jaxtyping import Float
 
 from explainer.figures.panel import Panel
-from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES, ink, layout
+from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES, FAMILY_SYMBOLS, ink, layout
 from explainer.records import ReachRecord
 from explainer.theory.jacobian import gradient_horizon
 
 SHARE = 0.01
 SIZES = (16, 11, 7, 5, 4)  # where networks stand on one point, all of them are seen
-SYMBOLS = {"rnn": "square", "rnn_relu": "triangle-up", "lstm": "diamond", "gru": "circle", "transformer": "star"}
 MARGIN = {"l": 58, "r": 14, "t": 10, "b": 64}  # two lines of ticks
 FLOOR = 1e-9  # of the gradient's share on its chart
 NO_GRADIENT = "No gradient can be followed: at the loss, or on the way back, it is 0 or not a finite number."
@@ -78,7 +77,7 @@ def accuracy_panel(
     data: list[dict[str, Any]] = []
     for model in families(memories):
         found = learnt(memories, model)
-        name, colour, symbol = FAMILY_NAMES[model], FAMILY_COLOURS[model], SYMBOLS[model]
+        name, colour, symbol = FAMILY_NAMES[model], FAMILY_COLOURS[model], FAMILY_SYMBOLS[model]
         data.append(
             {
                 "type": "scatter",
@@ -171,7 +170,7 @@ def reach_panel(memories: Sequence[Memory], theme: str, *, span: int = 4) -> Pan
                         "x": [reach],
                         "y": [SHARE],
                         "marker": {
-                            "symbol": SYMBOLS[model] + ("-open" if dash == "dot" else ""), "size": 9, "color": colour,
+                            "symbol": FAMILY_SYMBOLS[model] + ("-open" if dash == "dot" else ""), "size": 9, "color": colour,
                         },
                         "hovertemplate": f"{name}, {when}: horizon %{{x:.2f}} steps<extra></extra>",
                     }
@@ -210,7 +209,7 @@ def trained_panel(memories: Sequence[Memory], theme: str, baseline: float, *, sp
     lags = sorted({memory.lag for memory in memories})
     for size, model in zip(SIZES, families(memories), strict=False):
         found = [memory for memory in learnt(memories, model) if not math.isnan(horizon_after(memory))]
-        name, colour, symbol = FAMILY_NAMES[model], FAMILY_COLOURS[model], SYMBOLS[model]
+        name, colour, symbol = FAMILY_NAMES[model], FAMILY_COLOURS[model], FAMILY_SYMBOLS[model]
         reached = [horizon_after(memory) for memory in found]
         data.append(
             {

@@ -12,7 +12,7 @@ from typing import Any
 from explainer.figures.gradients import UNSEEN
 from explainer.figures.microscope_notes import WORDS
 from explainer.figures.panel import Panel, Reading, Slot
-from explainer.figures.theme import FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, layout, plain
+from explainer.figures.theme import FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, layout, marked, plain
 
 LENS = "microscope"
 ZERO_COLOUR, NOT_FINITE_COLOUR = "#8793A1", "#E8308C"
@@ -97,7 +97,7 @@ def by_lag_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 350) ->
             _span(),
             {
                 "type": "scatter",
-                "mode": "lines",
+                **(marked(run["model"]) if len(runs) > 1 else {"mode": "lines"}),
                 "name": label,
                 "line": {"color": colour, "width": 2.6},
                 "hovertemplate": f"{label}<br>lag %{{x}}: %{{y:.3e}}<extra></extra>",

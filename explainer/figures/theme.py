@@ -13,7 +13,7 @@ from typing import Any
 
 FAMILY_COLOURS: Mapping[str, str] = {
     "rnn": "#D55E00",
-    "rnn_relu": "#C98A00",
+    "rnn_relu": "#BF8300",
     "lstm": "#2B83C6",
     "gru": "#009E73",
     "transformer": "#C0699B",
@@ -24,6 +24,15 @@ FAMILY_NAMES: Mapping[str, str] = {
     "lstm": "LSTM",
     "gru": "GRU",
     "transformer": "Transformer",
+}
+
+
+FAMILY_SYMBOLS: Mapping[str, str] = {
+    "rnn": "square",
+    "rnn_relu": "triangle-up",
+    "lstm": "diamond",
+    "gru": "circle",
+    "transformer": "star",
 }
 
 
@@ -39,7 +48,7 @@ class Look:
 #: Of the encodings of position, which all belong to one family.
 ENCODING_LOOKS: Mapping[str, Look] = {
     "none": Look("#8A8F98", "x", "solid"),
-    "learned": Look("#C98A00", "square", "solid"),
+    "learned": Look("#BF8300", "square", "solid"),
     "sinusoidal": Look("#D55E00", "triangle-up", "dash"),
     "rotary": Look("#2B83C6", "diamond", "dashdot"),
     "alibi": Look("#009E73", "circle", "solid"),
@@ -118,6 +127,12 @@ def axis(theme: str) -> dict[str, Any]:
         "title": {"standoff": 4, "font": {"size": 12}},
         "tickfont": {"size": 11, "color": shade.muted},
     }
+
+
+def marked(model: str) -> dict[str, Any]:
+    """A line of a family's, with its symbol in some places, so that it is told from others without its colour."""
+    marker = {"symbol": FAMILY_SYMBOLS[model], "size": 8, "color": FAMILY_COLOURS[model], "maxdisplayed": 8}
+    return {"mode": "lines+markers", "marker": marker}
 
 
 def colour_bar(title: str) -> dict[str, Any]:

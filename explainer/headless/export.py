@@ -78,30 +78,35 @@ $figures
 <script type="application/json" id="figures">$data</script>
 <script>
 $take
-JSON.parse(document.getElementById("figures").textContent).forEach((figure, number) => {
+JSON.parse(document.getElementById("figures").textContent).forEach(async (figure, number) => {
   const plot = document.getElementById("plot-" + number);
   const said = (tag) => plot.parentElement.querySelector(tag).textContent;
-  const picture = async () => {
+  const take = async () => {
     const words = { title: said("h2"), sentence: said("figcaption"), source: document.querySelector("main > p").textContent };
     const layout = { ...figure.layout, font: { ...figure.layout.font, family: PRINT_FONT } };
     const width = Math.max(PRINT_WIDTH, plot.clientWidth);
     const made = await drawing({ data: figure.data, layout }, words, { ground: "#FFFFFF", ink: "$ink" }, width, plot.clientHeight);
     handOver(await pngFile(made), plot.dataset.name + ".png");
   };
-  const button = { name: "picture", title: "Picture with its words (PNG)", icon: Plotly.Icons.camera, click: picture };
+  const button = { name: "picture", title: "Picture with its words (PNG)", icon: Plotly.Icons.camera, click: take };
   // A finger on a chart scrolls the page: plotly, which would keep it, does not hear of it.
   plot.addEventListener("touchstart", (event) => event.stopPropagation(), { capture: true, passive: true });
-  Plotly.newPlot(plot, figure.data, figure.layout, { ...$config, modeBarButtonsToAdd: [button] });
+  await Plotly.newPlot(plot, figure.data, figure.layout, { ...$config, modeBarButtonsToAdd: [button] });
+  const [picture, ...rest] = plot.querySelectorAll(".main-svg");
+  picture.setAttribute("role", "img");
+  picture.setAttribute("aria-labelledby", "title-" + number);
+  picture.setAttribute("aria-describedby", "said-" + number);
+  for (const each of rest) each.setAttribute("aria-hidden", "true");
 });
 </script>
 </body>
 </html>
 """)
 
-FIGURE = Template("""<figure style="grid-column: span $span">
-<h2>$title</h2>
-<div id="plot-$number" data-name="$name" style="height: ${height}px" role="img" aria-label="$title. $reading ($source)"></div>
-<figcaption>$reading <small>$source</small></figcaption>
+FIGURE = Template("""<figure style="grid-column: span $span" aria-labelledby="title-$number">
+<h2 id="title-$number">$title</h2>
+<div id="plot-$number" data-name="$name" style="height: ${height}px"></div>
+<figcaption id="said-$number">$reading <small>$source</small></figcaption>
 </figure>""")
 
 

@@ -21,7 +21,7 @@ def _component() -> Any:
     return st.components.v2.component(
         "unrolled_link",
         html='<div class="unrolled-player"><span class="bar only">'
-        '<button type="button" class="link" title="Copy the address of what this page shows">Copy link</button>'
+        '<button type="button" class="link" aria-live="polite" title="Copy the address of what this page shows">Copy link</button>'
         "<output></output></span></div>\n",
         css=(HERE / "player.css").read_text(),
         js=script("copy.js"),

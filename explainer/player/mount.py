@@ -74,7 +74,7 @@ def _component() -> Any:
         "unrolled_player",
         html='<div class="unrolled-player"></div>\n',
         css=(HERE / "player.css").read_text(),
-        js=script("pinned.js", "take.js", "menu.js", "player.js"),
+        js=script("keys.js", "pinned.js", "take.js", "menu.js", "player.js"),
         isolate_styles=False,  # plotly puts its own styles into the document
     )
 
@@ -93,6 +93,7 @@ def play(
     surgery: str = "",
     link: bool = False,
     shown: Shown | None = None,
+    heading: int = 2,
     on_surgery: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any] | None:
     """Show panels, and a bar to move through the tapes of `tracks` if there are any.
@@ -112,6 +113,7 @@ def play(
         surgery: what is done to the models (see `explainer.surgery`), for lenses that show it.
         link: a bar with *Copy link* also where there is nothing to move through.
         shown: what the figures show, where no track says so.
+        heading: the level of the figures' titles: 2 below the page's own, 3 below a part's.
         on_surgery: told what else a viewer chose in a figure, before the page runs again.
 
     Returns:
@@ -163,6 +165,7 @@ def play(
         "link": link,
         "shown": {"said": shown.said, "stale": shown.stale} if shown is not None else None,
         "sources": KINDS,
+        "heading": heading,
         "figure": st.query_params.get("figure", "")[:80],
         "zoom": st.query_params.get("zoom", "")[:2000],
         "beside": st.query_params.get("compare") == "beside",
@@ -176,6 +179,7 @@ def play(
         key=key,
         data=content,
         on_states_change=_nothing,
+        on_background_change=_nothing,
         on_routes_change=_nothing,
         on_cell_change=_nothing,
         on_surgery_change=lambda: on_surgery(str(st.session_state[key]["surgery"]).partition("\n")[0]),

@@ -1,8 +1,8 @@
 // The player: keeps the tapes of a page's runs, draws one moment of them, and moves through time.
 //
 // Figures come whole from Python (plotly's JSON) with slots: places that a moment's arrays fill.
-// In front of this stand link.js, which knows of addresses, take.js, what a figure gives away, and menu.js, what can be done
-// with one.
+// In front of this stand link.js, which knows of addresses, keys.js, what keys do, pinned.js, how two moments are told apart,
+// take.js, what a figure gives away, and menu.js, what can be done with one.
 // New chunks of tape are fetched from /api/tape; nothing here asks Python to run again for a frame.
 
 const PLAY_SECONDS = 14; // a whole tape at speed 1
@@ -13,6 +13,7 @@ const PLOTLY_CONFIG = { displaylogo: false, responsive: false, displayModeBar: f
 const SMALLEST = 8; // pixels of a letter in a cell
 const CALM_MS = 300; // without a new moment, until figures out of sight follow
 const SHORT_MS = 8; // that preparing figures may take before the browser gets a turn
+const TELL_MS = 700; // of rest before a moment is told to a screen reader
 const SKETCH_MS = 2000; // that a player without tapes leaves to those which wait for theirs
 const players = new WeakMap();
 const open = new Set(); // all that are on the page
@@ -869,7 +870,8 @@ class Sketch {
     else if (trace.mode === "text") this.words(trace, points);
     else {
       if (!trace.mode || trace.mode.includes("lines")) this.line(points, trace.line?.width ?? 2, trace.line?.dash, trace.fill === "toself" ? trace.fillcolor : "");
-      if (trace.mode?.includes("markers")) this.dots(points, trace.marker || {});
+      const every = Math.ceil(points.length / (trace.marker?.maxdisplayed || points.length));
+      if (trace.mode?.includes("markers")) this.dots(points.filter((_, at) => at % every === 0), trace.marker || {});
     }
     if (trace.error_y?.array) this.whiskers(trace, points, y);
     pen.restore();
@@ -1064,6 +1066,7 @@ const ICONS = {
   forward: "M16 5h2v14h-2zM4 5v14l11-7z",
   more: "M4 10h4v4H4zM10 10h4v4h-4zM16 10h4v4h-4z",
   take: "M11 3h2v8.6l3.3-3.3 1.4 1.4L12 15.4 6.3 9.7l1.4-1.4L11 11.6zM4 18h16v2H4z",
+  keys: "M2 5h20v14H2zM4 7v10h16V7zM6 9h2v2H6zM10 9h2v2h-2zM14 9h2v2h-2zM17 9h2v2h-2zM7 13h10v2H7z",
 };
 
 function icon(button, name) {
@@ -1077,6 +1080,8 @@ function icon(button, name) {
 }
 
 class Player {
+  static made = 0;
+
   constructor(host) {
     this.host = host;
     this.tapes = [];
@@ -1091,7 +1096,9 @@ class Player {
     this.moment = null; // what all figures in sight show: { step, index }
     this.reported = "";
     this.sketched = false;
+    this.number = ++Player.made;
     open.add(this);
+    listen();
     this.build();
   }
 
@@ -1104,6 +1111,12 @@ class Player {
     this.playButton = button("play", "Play the recording", () => this.toggle());
     this.backButton = button("back", "One frame back", () => this.nudge(-1));
     this.forwardButton = button("forward", "One frame on", () => this.nudge(1));
+    this.playButton.id = `unrolled-play-${this.number}`;
+    this.playButton.setAttribute("aria-keyshortcuts", "K");
+    this.backButton.setAttribute("aria-keyshortcuts", "J ArrowLeft");
+    this.forwardButton.setAttribute("aria-keyshortcuts", "L ArrowRight");
+    this.backButton.title = "One frame back (J or ←)";
+    this.forwardButton.title = "One frame on (L or →)";
     this.slider = make("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "Training step" });
     this.slider.oninput = () => this.scrub(Number(this.slider.value));
     this.slider.addEventListener("keydown", ({ key }) => {
@@ -1136,13 +1149,15 @@ class Player {
       this.address();
       this.draw();
     };
-    this.linkButton = make("button", { type: "button", class: "link", text: "Copy link", title: "Copy the address of this moment" });
+    this.linkButton = make("button", { type: "button", class: "link", text: "Copy link", title: "Copy the address of this moment", "aria-live": "polite" });
     this.linkButton.onclick = () => this.copyLink();
     this.takeButton = menuButton("Take away: picture or numbers of a figure", "take", (anchor) => this.figureEntries(anchor));
     this.takeButton.classList.add("take");
     this.allButton = make("button", { type: "button", class: "all", text: "All figures", onclick: () => this.showAlone("") });
     this.note = make("p", { class: "note", role: "status" });
     this.shownLine = make("p", { class: "shown" });
+    this.told = make("p", { class: "told", role: "status" });
+    const keys = keysHelp(`unrolled-keys-${this.number}`);
     this.bar = make(
       "div",
       { class: "bar", role: "group", "aria-label": "Player" },
@@ -1150,19 +1165,38 @@ class Player {
       make(
         "span",
         { class: "row" },
-        this.stepLabel, this.speedSelect, this.liveButton, this.selectors, this.pinButton, this.modeSelect, this.askBox, this.exampleButton,
+        this.stepLabel, this.speedSelect, this.liveButton, this.selectors, this.pinButton, this.modeSelect, this.askBox, this.exampleButton, keys.button,
       ),
       this.shownLine,
+      keys.panel,
       this.note, // in the bar, which is always in sight
+      this.told,
     );
     this.grid = make("div", { class: "grid" });
     this.host.replaceChildren(this.grid, this.bar);
+    this.drawnOn = this.background();
     this.resizer = new ResizeObserver(() => this.resize());
     this.resizer.observe(this.grid);
+    this.scheme = matchMedia("(prefers-color-scheme: dark)");
+    this.schemeChanged = () => this.followTheme();
+    this.scheme.addEventListener("change", this.schemeChanged);
     this.seen = new IntersectionObserver((entries) => {
       for (const entry of entries) entry.target.panel.visible = entry.isIntersecting;
       this.draw();
     }, { rootMargin: "200px" });
+  }
+
+  background() {
+    return getComputedStyle(this.host).getPropertyValue("--st-background-color");
+  }
+
+  /** The system went over to dark or light: once Streamlit has followed, Python draws the figures for it. */
+  followTheme(frames = 120) {
+    if (this.closed || !frames) return;
+    const now = this.background();
+    if (now === this.drawnOn) return requestAnimationFrame(() => this.followTheme(frames - 1));
+    this.drawnOn = now;
+    this.setState("background", now);
   }
 
   close() {
@@ -1172,9 +1206,12 @@ class Player {
     clearTimeout(this.loopTimer);
     clearTimeout(this.calmTimer);
     this.resizer.disconnect();
+    this.scheme.removeEventListener("change", this.schemeChanged);
     this.seen.disconnect();
     clearTimeout(this.pollTimer);
     clearTimeout(this.addressTimer);
+    clearTimeout(this.tellTimer);
+    listenNoMore();
     for (const panel of this.panels) if (panel.plotted) window.Plotly.purge(panel.plot);
   }
 
@@ -1395,16 +1432,17 @@ class Player {
         if (panel.plotted) window.Plotly.purge(panel.plot);
       }
       this.panels = figures.map((spec) => {
-        const plot = make("div", { class: "plot", role: "img" });
+        const name = `unrolled-${this.number}-${spec.id}`;
+        const plot = make("div", { class: "plot" });
         const caption = make("span", {});
         const source = make("span", { class: "source" });
         const title = make("span", { text: spec.title });
         const aside = make("span", { class: "aside" });
-        const said = make("figcaption", {}, caption, " ", source);
+        const said = make("figcaption", { id: `${name}-said` }, caption, " ", source);
         const menu = menuButton(`What to do with “${spec.name}”`, "more", () => this.entriesFor(panel));
         const words = make("details", { class: "words", hidden: "" }, make("summary", { text: "What the cells say, which are too narrow here to write in" }));
-        const head = make("div", { class: "head" }, make("h3", {}, title, aside), menu);
-        const box = make("figure", { "data-figure": spec.id }, head, plot, said, words);
+        const head = make("div", { class: "head" }, make(`h${this.data.heading}`, { id: name }, title, aside), menu);
+        const box = make("figure", { "data-figure": spec.id, "aria-labelledby": name }, head, plot, said, words);
         const panel = { plot, caption, source, title, aside, box, menu, words, visible: true, plotted: false, dirty: true };
         words.ontoggle = () => this.listWords(panel);
         fingers(plot, {
@@ -1433,6 +1471,9 @@ class Player {
   }
 
   layOutSelectors(select) {
+    const offered = JSON.stringify(select);
+    if (offered === this.offers) return; // who stands on one of them stays there
+    this.offers = offered;
     this.selectors.replaceChildren();
     for (const { name, label, names } of select) {
       if (!(name in this.selection)) this.selection[name] = 0;
@@ -1619,6 +1660,7 @@ class Player {
       plot.on("plotly_relayout", (change) => this.zoomedByMouse(panel, change));
       plot.on("plotly_doubleclick", () => this.resetView(panel));
     }
+    this.nameDrawing(panel);
     if (!this.zooms[spec.id]) panel.home = Object.fromEntries(movable(plot).map(([name, axis]) => [name, [...axis.range]]));
     this.describe(panel, figure);
   }
@@ -1696,9 +1738,17 @@ class Player {
     source.dataset.kind = figure.source.kind;
     source.title = [this.data.sources[figure.source.kind], figure.source.names].filter(Boolean).join(": ");
     aside.textContent = figure.aside;
-    const named = figure.aside ? `${title} (${figure.aside})` : title;
-    plot.setAttribute("aria-label", `${named}. ${reading}${figure.source.words ? ` (${figure.source.words})` : ""}`);
     plot.dataset.step = step;
+  }
+
+  /** The drawing is one picture with the figure's title and sentence; plotly's own buttons in it are no stops of Tab. */
+  nameDrawing({ plot, title, caption }) {
+    const [picture, ...rest] = plot.querySelectorAll(".main-svg");
+    picture.setAttribute("role", "img");
+    picture.setAttribute("aria-labelledby", title.parentElement.id);
+    picture.setAttribute("aria-describedby", caption.parentElement.id);
+    for (const each of rest) each.setAttribute("aria-hidden", "true");
+    for (const each of plot.querySelectorAll("button, a, [tabindex]")) each.tabIndex = -1;
   }
 
   reading(spec, shown) {
@@ -1987,6 +2037,23 @@ class Player {
     this.follow = false;
     this.showBar();
     this.followLater();
+    this.tell();
+  }
+
+  /** Tell a screen reader the moment and the first sentence in sight, once both stand still. */
+  tell() {
+    clearTimeout(this.tellTimer);
+    this.tellTimer = setTimeout(() => {
+      if (this.closed || this.playing || this.follow) return;
+      if (this.drawing) return this.tell();
+      const seen = this.panels.find(({ box }) => box.getBoundingClientRect().bottom > 0) || this.panels[0];
+      this.told.textContent = [this.said, seen?.caption.textContent].filter(Boolean).join(". ");
+    }, TELL_MS);
+  }
+
+  /** Whether there is anything to play or to step through. */
+  get movable() {
+    return !this.closed && !this.bar.hidden && this.times?.length > 1;
   }
 
   play() {
@@ -2011,6 +2078,7 @@ class Player {
         this.playing = false;
         this.followLater();
         if (this.data.loop) this.loopTimer = setTimeout(() => !this.closed && this.play(), 2500);
+        else this.tell();
         this.showBar();
         return;
       }
@@ -2030,7 +2098,7 @@ class Player {
     icon(this.playButton, this.playing ? "pause" : "play");
     const label = this.playing ? "Hold the recording" : "Play the recording";
     this.playButton.setAttribute("aria-label", label);
-    this.playButton.title = label;
+    this.playButton.title = `${label} (K)`;
     this.slider.setAttribute("aria-label", this.data?.scan ? this.data.scan.label : "Training step");
     this.showTicks();
     this.showMoment();
@@ -2039,9 +2107,14 @@ class Player {
     this.pinButton.textContent = this.reference ? `Compared with ${this.sides(this.moment || this.newest)[1]} ✕` : "Pin";
     this.pinButton.title = this.reference ? "Stop comparing" : "Keep this moment and compare others with it";
     this.modeSelect.hidden = !this.reference;
+    if (!this.live && this.liveButton === document.activeElement) this.playButton.focus(); // it goes
     this.liveButton.hidden = !this.live;
     this.liveButton.classList.toggle("on", this.follow);
     this.liveButton.setAttribute("aria-pressed", this.follow);
+    if (this.movable !== this.skippable) {
+      this.skippable = this.movable;
+      offerSkip();
+    }
   }
 
   /** Some places of the bar by name, since it goes from kept moment to kept moment and these are dense at the start. */
@@ -2071,7 +2144,7 @@ class Player {
     const scan = this.data?.scan;
     const said = (this.said = scan ? `${scan.label} ${step} of ${this.times.at(-1)}` : `step ${step} of ${total}`);
     this.stepLabel.textContent = [this.times.length ? said : "", this.doing].filter(Boolean).join(" · ");
-    this.slider.setAttribute("aria-valuetext", said);
+    this.slider.setAttribute("aria-valuetext", this.playing ? "playing" : said); // not each frame to who stands on it
   }
 
   // -- the address: step and selection are part of what a colleague sees

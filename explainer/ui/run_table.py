@@ -98,7 +98,7 @@ def row(run: Run, now: float) -> dict[str, str]:
         unknown = dict.fromkeys(("Step", "Result", "Baseline", "Parameters", "Tape"), UNKNOWN)
         begun = _unbroken(ago(now - run.created)) if run.created else UNKNOWN
         cells = {"Run": literal(label(run)), "Status": "can't be read", **unknown, "Begun": begun}
-        return {**cells, "": _unbroken(_whose(run))}
+        return {**cells, "Whose": _unbroken(_whose(run))}
     place = places_for(run.config, run.lenses)[0]
     metric = literal(str(run.meta.get("metric", "")))
     parameters = run.meta.get("parameters")
@@ -111,7 +111,7 @@ def row(run: Run, now: float) -> dict[str, str]:
         "Parameters": UNKNOWN if parameters is None else f"{parameters:,}",
         "Tape": _unbroken(size(run.bytes)),
         "Begun": _unbroken(ago(now - run.created)),
-        "": _unbroken(_whose(run)),
+        "Whose": _unbroken(_whose(run)),
     }
 
 

@@ -7,15 +7,22 @@ from pathlib import Path
 import streamlit as st
 
 from explainer.runs.store import StoreError
+from explainer.ui.lesson import theme
 from explainer.ui.notices import show_notices
 from explainer.ui.places import PLACES, enter, grouped
 from explainer.ui.words import literal
 
-st.set_page_config(page_title="Unrolled", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
-
-st.html(Path(__file__).with_name("narrow.css"))
+HERE = Path(__file__).parent
 groups = {group: [place.page() for place in places] for group, places in grouped(PLACES).items()}
 page = st.navigation(groups, position="top")
+st.set_page_config(
+    page_title=f"{page.title} · Unrolled" if page.url_path else "Unrolled: watch networks learn, from the inside",
+    page_icon=str(HERE / "icon.svg"),
+    layout="wide",
+)
+st.html(HERE / "narrow.css")
+if theme() == "dark":
+    st.html(HERE / "dark.css")
 enter(page.url_path)
 show_notices()
 try:

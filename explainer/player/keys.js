@@ -1,0 +1,134 @@
+// The player by keyboard: its keys wherever the page has no use of its own for them, and a way past all that stands before it.
+
+const MOVE = { back: -1, hold: 0, on: 1 }; // how far a key moves; 0 plays or holds
+const KEYS_LETTERS = { j: MOVE.back, k: MOVE.hold, l: MOVE.on };
+const KEYS_ANYWHERE = { ...KEYS_LETTERS, arrowleft: MOVE.back, arrowright: MOVE.on };
+const KEYS_ON_SLIDER = { ...KEYS_ANYWHERE, " ": MOVE.hold, arrowdown: MOVE.back, arrowup: MOVE.on, home: -Infinity, end: Infinity };
+const KEYS_OF_A_TENTH = { pageup: MOVE.on, pagedown: MOVE.back }; // on the slider
+const KEYS_HELP = [
+  ["K, or space on the slider", "play and hold"],
+  ["← →, or J and L", "one frame back and on"],
+  ["Home and End on the slider", "the first and the last moment"],
+  ["Page up and Page down on the slider", "a tenth of all moments on and back"],
+];
+
+/** What has a use of its own for letters or arrows, and all that stands in it. */
+const KEYS_OWN_USE = [
+  "input", "select", "textarea", "[contenteditable]:not([contenteditable='false'])", "dialog", "video", "audio",
+  ...["slider", "spinbutton", "textbox", "searchbox", "combobox", "listbox", "menu", "menubar", "radiogroup", "tablist",
+    "toolbar", "tree", "treegrid", "grid", "dialog", "alertdialog", "application"].map((role) => `[role="${role}"]`),
+].join();
+
+const KEYS_STORED = "unrolled:keys"; // in the browser: "player" where its owner wants them in the player alone
+const SKIP_LINK = "unrolled-skip";
+
+/** Whether the keys work on all of the page; where the browser keeps nothing for a page, always. */
+function keysAnywhere() {
+  try {
+    return localStorage.getItem(KEYS_STORED) !== "player";
+  } catch {
+    return true;
+  }
+}
+
+function setKeysAnywhere(anywhere) {
+  try {
+    localStorage.setItem(KEYS_STORED, anywhere ? "page" : "player");
+  } catch {
+    // nothing is kept here, so they go on to work
+  }
+}
+
+/** The key as it is on a Latin keyboard, in small letters. */
+function keyOf(event) {
+  const latin = event.key.length > 1 || event.key.charCodeAt(0) < 128;
+  return (latin ? event.key : event.code.replace(/^Key/, "")).toLowerCase();
+}
+
+/** Whether an arrow to the left or right scrolls something around an element. */
+function scrollsSideways(element) {
+  for (let each = element; each && each !== document.body; each = each.parentElement) {
+    if (each.scrollWidth > each.clientWidth + 1 && /auto|scroll/.test(getComputedStyle(each).overflowX)) return true;
+  }
+  return false;
+}
+
+/** How far a key moves through so many moments: 0 plays or holds, undefined is none of ours. */
+function moveOf(event, player) {
+  const key = keyOf(event);
+  const within = player.host.contains(event.target);
+  if (event.target === player.slider) {
+    return key in KEYS_OF_A_TENTH ? KEYS_OF_A_TENTH[key] * Math.ceil(player.times.length / 10) : KEYS_ON_SLIDER[key];
+  }
+  if (event.target.closest?.(KEYS_OWN_USE) || document.querySelector('[aria-modal="true"]')) return undefined;
+  if (!within && !keysAnywhere()) return undefined;
+  return !(key in KEYS_LETTERS) && scrollsSideways(event.target) ? undefined : KEYS_ANYWHERE[key];
+}
+
+function inSight({ host }) {
+  const { top, bottom, height } = host.getBoundingClientRect();
+  return height > 0 && bottom > 0 && top < innerHeight;
+}
+
+/** Which player the keys move: the one that they are pressed in, else the first in sight, else the first. */
+function playerFor(target) {
+  const able = [...open].filter((each) => each.movable);
+  return able.find((each) => each.host.contains(target)) || able.find(inSight) || able[0];
+}
+
+function pressed(event) {
+  if (event.defaultPrevented || event.isComposing || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
+  const player = playerFor(event.target);
+  const by = player && moveOf(event, player);
+  if (by === undefined) return;
+  event.preventDefault();
+  if (by !== MOVE.hold) player.nudge(by);
+  else if (!event.repeat) player.toggle();
+}
+
+/** A link before everything else on the page: Tab, Enter, and the player is there. */
+function skipLink() {
+  const link = make("a", { id: SKIP_LINK, class: "unrolled-skip", text: "Skip to the player" });
+  link.onclick = (event) => {
+    event.preventDefault();
+    playerFor(null)?.playButton.focus();
+  };
+  document.body.prepend(link);
+  return link;
+}
+
+/** The link leads to a player that can move, or is not there. */
+function offerSkip() {
+  const player = playerFor(null);
+  const link = document.getElementById(SKIP_LINK) || (player && skipLink());
+  if (!link) return;
+  link.hidden = !player;
+  if (player) link.href = `#${player.playButton.id}`;
+}
+
+/** The keys work as long as a player is on the page. */
+function listen() {
+  document.addEventListener("keydown", pressed);
+}
+
+function listenNoMore() {
+  offerSkip();
+  if (!open.size) document.removeEventListener("keydown", pressed);
+}
+
+/** A button and what it opens: which key does what, and whether they work anywhere. */
+function keysHelp(id) {
+  const rows = KEYS_HELP.map(([keys, does]) => make("li", {}, make("kbd", { text: keys }), ` ${does}`));
+  const box = make("input", { type: "checkbox" });
+  box.onchange = () => setKeysAnywhere(box.checked);
+  const label = make("label", {}, box, " K, J, L, ← and → work anywhere on the page that has no use of its own for them");
+  const panel = make("div", { class: "keys-help", id, hidden: "" }, make("ul", {}, ...rows), label);
+  const button = make("button", { type: "button", class: "keys", "aria-label": "Keys", title: "What the keys do", "aria-expanded": "false", "aria-controls": id });
+  icon(button, "keys");
+  button.onclick = () => {
+    panel.hidden = !panel.hidden;
+    box.checked = keysAnywhere();
+    button.setAttribute("aria-expanded", String(!panel.hidden));
+  };
+  return { button, panel };
+}
