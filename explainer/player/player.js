@@ -1140,7 +1140,7 @@ class Player {
     this.askBox = make("input", { type: "text", class: "ask", autocomplete: "off", spellcheck: "false" });
     this.askBox.onchange = () => this.ask(this.askBox.value);
     this.exampleButton = make("button", { type: "button", class: "example", text: "Example", onclick: () => this.askExample() });
-    this.modeSelect = make("select", { "aria-label": "How to compare", title: "How to compare" });
+    this.modeSelect = make("select", { class: "mode", "aria-label": "How to compare", title: "How to compare" });
     for (const [value, text] of [["difference", "Difference"], ["beside", "Side by side"]]) {
       this.modeSelect.append(make("option", { value, text }));
     }

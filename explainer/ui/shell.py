@@ -13,12 +13,11 @@ from explainer.ui.places import PLACES, enter, grouped
 from explainer.ui.words import literal
 
 HERE = Path(__file__).parent
+st.set_page_config(page_title="Unrolled", page_icon=str(HERE / "icon.svg"), layout="wide")
 groups = {group: [place.page() for place in places] for group, places in grouped(PLACES).items()}
 page = st.navigation(groups, position="top")
 st.set_page_config(
-    page_title=f"{page.title} · Unrolled" if page.url_path else "Unrolled: watch networks learn, from the inside",
-    page_icon=str(HERE / "icon.svg"),
-    layout="wide",
+    page_title=f"{page.title} · Unrolled" if page.url_path else "Unrolled: watch networks learn, from the inside"
 )
 st.html(HERE / "narrow.css")
 if theme() == "dark":
