@@ -30,21 +30,21 @@ COMPONENTS = 256
 STARTS, FEWEST_STARTS, START_NUMBERS = 1024, 128, 2**14
 
 LOOK_PRICES: Mapping[str, Mapping[str, float]] = {
-    "hidden": {"blocks": 0.00041, "flops": 7.1e-11, "look": 0.00037, "maps": 4.1e-09, "outputs": 1.8e-08, "steps": 2.4e-05},
-    "gradients": {"blocks": 0.00026, "cubes": 1.1e-09, "flops": 4.6e-11, "look": 0.001, "maps": 6.4e-09, "numbers": 1.6e-08, "steps": 3.9e-05},
-    "attention": {"blocks": 2.8e-13, "look": 1.2e-12, "maps": 4.1e-08, "outputs": 5e-08, "stream": 1.1e-07},
-    "positions": {"blocks": 0.00014, "each": 2.8e-07, "flops": 5.6e-12, "look": 4e-05, "maps": 3.8e-08, "outputs": 4.5e-10, "squares": 6e-09, "stream": 3.7e-11},
-    "gates": {"cubes": 6e-09, "flops": 1.7e-11, "look": 1.5e-13, "outputs": 8.8e-09, "squares": 3.7e-10, "steps": 3e-05},
-    "microscope": {"flops": 8.6e-12, "look": 0.0005, "maps": 1.4e-08, "numbers": 1.3e-08, "outputs": 4.5e-08, "steps": 1.6e-05, "stream": 4.5e-09},
-    "jacobian": {"cubes": 5.3e-10, "each": 1.9e-05, "look": 0.0053, "numbers": 7.1e-08, "squares": 5.9e-08, "steps": 1.3e-05},
-    "fixed_points": {"flops": 3.2e-10, "look": 0.014, "steps": 2.4e-05},
-    "pattern": {"look": 0.003, "steps": 2e-05, "flops": 5e-11, "numbers": 2e-08},
-    "biography": {"blocks": 0.00091, "flops": 3.7e-11, "look": 0.0048, "maps": 9.8e-09, "outputs": 8.2e-08},
-    "cell": {"blocks": 0.00053, "flops": 2.7e-11, "look": 1.8e-13, "maps": 5.4e-09},
-    "layers": {"blocks": 0.00043, "cubes": 1.2e-09, "flops": 1.4e-10, "look": 0.00067, "maps": 1.4e-09},
-    "reach": {"blocks": 0.0004, "flops": 3.3e-11, "look": 2.3e-05, "maps": 8e-09, "steps": 3.2e-05},
+    "hidden": {"blocks": 0.00034, "flops": 7.2e-11, "look": 0.00035, "maps": 4.4e-09, "outputs": 1.9e-08, "steps": 2e-05},
+    "gradients": {"blocks": 0.00023, "cubes": 9.1e-10, "flops": 5.4e-11, "look": 0.0011, "maps": 8.5e-09, "steps": 3.6e-05},
+    "attention": {"blocks": 0.003, "look": 6.2e-13, "maps": 3.1e-08, "outputs": 1.1e-07, "stream": 6.7e-08},
+    "positions": {"blocks": 0.00035, "flops": 1.5e-11, "look": 1.3e-12, "maps": 3.7e-08, "outputs": 1.2e-08},
+    "gates": {"cubes": 1.2e-09, "flops": 2.7e-11, "look": 0.0019, "outputs": 6.6e-09, "read": 1.5e-08, "squares": 9.5e-11, "steps": 3e-05},
+    "microscope": {"blocks": 0.00029, "flops": 1.2e-11, "look": 0.00036, "maps": 3.5e-09, "numbers": 4.6e-09, "outputs": 2.5e-10, "steps": 2.5e-05, "stream": 5.9e-10},
+    "jacobian": {"cubes": 6.7e-10, "each": 7.2e-05, "look": 0.0019, "numbers": 6.6e-08, "squares": 4.3e-08, "steps": 1.1e-05},
+    "fixed_points": {"cubes": 1.2e-09, "each": 2.5e-06, "look": 0.0011, "outputs": 2.9e-08},
+    "pattern": {"flops": 6.6e-11, "look": 1.4e-05, "numbers": 7.5e-09, "steps": 1.5e-05},
+    "biography": {"blocks": 0.00073, "flops": 3.7e-11, "look": 0.0054, "maps": 1e-08, "outputs": 8e-08},
+    "cell": {"blocks": 0.00048, "flops": 3.1e-11, "look": 2.7e-05, "maps": 5.4e-09},
+    "layers": {"blocks": 0.00039, "flops": 1.9e-10, "look": 0.0006, "maps": 6.9e-09, "outputs": 8.3e-09},
+    "reach": {"blocks": 0.00032, "flops": 2.1e-11, "look": 0.0003, "maps": 8.1e-09, "numbers": 7.7e-09, "outputs": 2.9e-09, "steps": 2.5e-05},
     "beyond": {"look": 0.005, "blocks": 0.0005, "flops": 2.5e-11, "maps": 4e-09, "outputs": 2e-08},
-    "surgery": {"blocks": 0.00046, "flops": 1.5e-11, "look": 2.8e-05, "maps": 5e-09, "numbers": 8.3e-09, "outputs": 9.5e-09, "steps": 1.6e-07, "stream": 1.3e-09},
+    "surgery": {"blocks": 0.00043, "flops": 1e-11, "look": 0.0035, "maps": 5e-09, "numbers": 7.3e-09, "outputs": 8.8e-09, "steps": 9.5e-07, "stream": 8.1e-09},
 }  # fmt: skip
 """Seconds of a unit of each kind of work, by lens."""
 
@@ -153,9 +153,8 @@ def _beyond(z: Sizes) -> Work:
 
 def _surgery(z: Sizes) -> Work:
     sites = sites_followed(z)
-    return _together(
-        _passes(z, min(128, z.forward_rows(sites + 1)), sites + 1), _passes(z, z.forward_rows(4), 4), _passes(z, 1, 3)
-    )
+    screened, checked = (min(128, z.forward_rows(sites + 1)), z.forward_rows(4)) if z.B > 1 else (1, 1)
+    return _together(_passes(z, screened, sites + 1), _passes(z, checked, 4), _passes(z, 1, 3))
 
 
 _WORK: Mapping[str, Callable[[Sizes], Work]] = {
