@@ -351,6 +351,7 @@ encoding = st.segmented_control(
     label_visibility="collapsed",
 )
 shown = None
+config: RunConfig | None = None
 if encoding == "sinusoidal":
     sinusoidal_view()
 elif encoding == "rotary":

@@ -28,6 +28,7 @@ from explainer.player.routes import routes
 from explainer.player.seats import Full, Seats
 from explainer.player.waiting import Waiting
 from explainer.records import AttentionRecord
+from explainer.runs import mailbox
 from explainer.runs.client import Client
 from explainer.runs.looking import Looker
 from explainer.runs.rows import Look, Piece
@@ -469,7 +470,10 @@ def test_a_view_too_large_to_send_is_left_out_with_a_sentence(own_store: Store) 
         Client(own_store).look("large", 2, "attention")
 
 
-def test_an_answer_to_a_question_that_is_too_large_is_refused_with_a_sentence(own_store: Store) -> None:
+def test_an_answer_from_a_time_without_limits_is_refused_with_a_sentence(
+    own_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mailbox, "LARGEST_VIEW", 2 * LARGEST_VIEW)
     add_run(own_store, [attention_view(10_000)])
     look = own_store.ask("large", 1, "attention", "1 2 3")
     own_store.answer(look.id, 1, bytes(LARGEST_VIEW + 1))

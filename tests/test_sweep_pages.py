@@ -179,11 +179,11 @@ def test_any_transformer_on_a_text_can_be_looked_at_and_others_get_a_sentence(st
         load_tape(store, SHIPPED / f"{name}.tape")
     app = opened("extrapolation", run="lesson-positions")
     assert not app.exception
-    assert "One run: Transformer, 2 blocks, width 24" in app.subheader[0].value.replace("\\", "")
+    assert "One run: Transformer, 2 blocks, width 24" in app.header[0].value.replace("\\", "")
     other = opened("extrapolation", run="lesson-attention")
     assert not other.exception
     assert "the run of the address is none" in other.warning[0].value
-    assert not other.subheader
+    assert not other.header
 
 
 def test_a_run_that_failed_is_named(store: Store) -> None:

@@ -49,6 +49,7 @@ ENCODINGS = {
 """Names for people, each with Python's."""
 
 _ALIASES = {
+    "utf8sig": "UTF-8",
     "utf16": "UTF-16 LE",
     "utf32": "UTF-32 LE",
     "latin1": "Windows-1252",
