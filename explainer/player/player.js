@@ -1531,7 +1531,7 @@ class Player {
    */
   async pass() {
     const first = this.panels.find((panel) => panel.visible && panel.dirty && !panel.plotted);
-    if (first) return this.drawAll([first], this.moment || this.newest);
+    if (first) return this.drawAll([first], this.present);
     const seen = this.panels.filter((panel) => panel.visible && panel.dirty);
     if (seen.length || !alike(this.moment, this.newest)) return this.drawAll(seen, this.newest);
     const hidden = this.panels.find((panel) => panel.dirty && (!panel.plotted || this.calm));
@@ -1568,6 +1568,11 @@ class Player {
       console.error(error);
       return null;
     }
+  }
+
+  /** The moment that the figures show. */
+  get present() {
+    return this.moment || this.newest;
   }
 
   /** The moment that is asked for. */
@@ -1702,7 +1707,7 @@ class Player {
   }
 
   /** The two sides of what is compared, in words. */
-  sides(moment) {
+  sides(moment = this.present) {
     const { own, name } = this.data.against || {};
     return sidesOf(this.reference, moment.step, this.reference.tapes === this.tapes ? null : [own, name]);
   }
@@ -1719,12 +1724,12 @@ class Player {
   }
 
   /** The compared moment. */
-  other(moment) {
+  other(moment = this.present) {
     return { tapes: this.reference.tapes, step: this.reference.step ?? moment.step };
   }
 
   /** The tapes that a panel shows, and their step. */
-  shown(spec, moment) {
+  shown(spec, moment = this.present) {
     return spec.compared ? this.other(moment) : { tapes: this.tapes, step: moment.step };
   }
 
@@ -1873,7 +1878,7 @@ class Player {
       const [tall, wide] = shape.slice(2).map((size) => Math.ceil(size / cell) + slot.gap);
       mosaics[slot.to.split(".")[1]] = { tall, wide, cell, gap: slot.gap };
     }
-    const figure = this.asShown(panel, this.figure(panel, this.moment || this.newest, Infinity));
+    const figure = this.asShown(panel, this.figure(panel, this.present, Infinity));
     const across = {};
     for (const slot of panel.spec.slots.filter(({ kind }) => kind === "across")) {
       const [, at, name] = slot.to.split(".");
@@ -1895,7 +1900,7 @@ class Player {
     const { spec } = panel;
     const printed = { ...spec, layout: { ...spec.layout, font: { ...spec.layout.font, family: PRINT_FONT } } };
     const width = Math.max(PRINT_WIDTH, panel.box.clientWidth);
-    const figure = this.asShown(panel, this.figure({ ...panel, spec: printed }, this.moment || this.newest, width));
+    const figure = this.asShown(panel, this.figure({ ...panel, spec: printed }, this.present, width));
     const style = getComputedStyle(this.host);
     const colours = { ground: style.getPropertyValue("--st-background-color"), ink: style.getPropertyValue("--st-text-color") };
     return drawing(figure, { title: this.reference ? figure.title : spec.name, sentence: figure.reading, source: this.source(spec) }, colours, width, figure.layout.height);
@@ -1923,7 +1928,7 @@ class Player {
   listWords(panel) {
     const { words } = panel;
     if (words.hidden || !words.open) return;
-    const figure = this.figure(panel, this.moment || this.newest, Infinity);
+    const figure = this.figure(panel, this.present, Infinity);
     if (figure) words.replaceChildren(words.firstChild, wordTable(figure));
   }
 
@@ -2104,7 +2109,7 @@ class Player {
     this.showMoment();
     this.pinButton.hidden = !this.times.length || !this.data?.diverging || this.data.loop;
     this.pinButton.classList.toggle("on", Boolean(this.reference));
-    this.pinButton.textContent = this.reference ? `Compared with ${this.sides(this.moment || this.newest)[1]} ✕` : "Pin";
+    this.pinButton.textContent = this.reference ? `Compared with ${this.sides()[1]} ✕` : "Pin";
     this.pinButton.title = this.reference ? "Stop comparing" : "Keep this moment and compare others with it";
     this.modeSelect.hidden = !this.reference;
     if (!this.live && this.liveButton === document.activeElement) this.playButton.focus(); // it goes
@@ -2137,7 +2142,7 @@ class Player {
 
   /** The moment that the figures show, on the bar; a thumb that has been moved on stays where it was put. */
   showMoment() {
-    const { step } = this.moment || this.newest;
+    const { step } = this.present;
     this.slider.max = Math.max(0, this.times.length - 1);
     if (step === this.step) this.slider.value = this.index;
     const total = Math.max(0, ...this.tapes.map((tape) => tape.header.steps || 0));

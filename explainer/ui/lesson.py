@@ -131,7 +131,7 @@ def transport(
         asked: list[RunConfig] = []
         try:
             config = chosen(key, lesson.base)
-            trouble = unchosen or refusal(config, given)
+            trouble = unchosen or refusal(config, given, lesson.lenses)
             asked = [replace(each, model=model) for each in configure(config) for model in models or (each.model,)]
         except ValueError as error:
             trouble = str(error)

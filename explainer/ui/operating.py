@@ -8,7 +8,7 @@ from dataclasses import replace
 import streamlit as st
 
 from explainer.config import RunConfig
-from explainer.limits import limits, refuse_if_too_big, spoken
+from explainer.limits import estimate, limits, refuse_if_too_big, spoken
 from explainer.player.mount import Shown
 from explainer.runs.store import Run
 from explainer.surgery import GATES, Gate, Head, Operation, Shuffle, Surgery, Swap, Unit
@@ -243,7 +243,8 @@ def branch_control(run: Run, surgery: Surgery) -> None:
         lr = second.number_input("Learning rate", 1e-6, 10.0, step=1e-3, format="%g", key=f"{KEY}.lr")
         try:
             config = branched(run, step, surgery, int(steps), float(lr))
-            seconds = refuse_if_too_big(config, run.meta["inputs"], run.meta["outputs"]).seconds
+            refuse_if_too_big(config, run.meta["inputs"], run.meta["outputs"], lenses=(KEY,))
+            seconds = estimate(config, run.meta["inputs"], run.meta["outputs"]).seconds  # until the last update
         except ValueError as error:
             st.error(literal(str(error)), icon=":material/error:")
             return

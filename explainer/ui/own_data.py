@@ -8,7 +8,7 @@ address. The configuration's field `data` follows from it whenever the page runs
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -125,12 +125,13 @@ def given_file(content: bytes, name: str, encoding: str = "") -> Given:
     return given_text(text, name, read_as, f"--encoding {shlex.quote(encoding)}" if encoding else "")
 
 
-def refusal(config: RunConfig, given: Given | None) -> str:
+def refusal(config: RunConfig, given: Given | None, lenses: Sequence[str] = ()) -> str:
     """Why a run can't be made here, in a sentence; "" if it can.
 
     Args:
         config: of the run.
         given: the user's own data that it names, if it names some.
+        lenses: through which the page looks at it.
     """
     if config.task in READING and given is not None and not given.body:
         kind = "text" if config.task == "text" else "series"
@@ -145,7 +146,7 @@ def refusal(config: RunConfig, given: Given | None) -> str:
         else:
             prepare(config)
             inputs, outputs = training_inputs(config)
-        refuse_if_too_big(config, inputs, outputs)
+        refuse_if_too_big(config, inputs, outputs, lenses=lenses)
     except ValueError as error:
         return str(error)
     return ""

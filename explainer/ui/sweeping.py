@@ -164,7 +164,9 @@ def sweep_transport(page: SweepPage) -> StoredSweep | None:
         try:
             if not trouble:
                 sweep = Sweep(base=chosen(key, page.sweep.base), axes=tuple(lists))
-                expected = refuse_sweep_if_too_big([(each, *training_inputs(each)) for each in sweep.configs])
+                expected = refuse_sweep_if_too_big(
+                    [(each, *training_inputs(each)) for each in sweep.configs], lenses=page.lenses
+                )
         except ValueError as error:
             trouble = str(error)
         otherwise = sweep is not None and not _alike(sweep, _sweep_of(page, shown))

@@ -180,7 +180,7 @@ def test_pause_one_step_and_another_learning_rate(app: str, visit: Visit) -> Non
     page.get_by_role("button", name="Go on").click()
     wait_for_step(page, f"step > {paused + 5}")
     page.get_by_role("slider", name="Learning rate").press("ArrowRight")
-    expect(page.get_by_text("Training goes on at")).to_be_visible()
+    expect(page.get_by_text("Learning rate 0.01 from here on")).to_be_visible()
     page.get_by_role("button", name="Stop", exact=True).click()
 
 
