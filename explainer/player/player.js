@@ -13,6 +13,7 @@ const PLOTLY_CONFIG = { displaylogo: false, responsive: false, displayModeBar: f
 const SMALLEST = 8; // pixels of a letter in a cell
 const CALM_MS = 300; // without a new moment, until figures out of sight follow
 const SHORT_MS = 8; // that preparing figures may take before the browser gets a turn
+const THEME_MS = 800; // that a player leaves to another which asks for the figures of another theme
 const TELL_MS = 700; // of rest before a moment is told to a screen reader
 const SKETCH_MS = 2000; // that a player without tapes leaves to those which wait for theirs
 const players = new WeakMap();
@@ -1196,7 +1197,10 @@ class Player {
     const now = this.background();
     if (now === this.drawnOn) return requestAnimationFrame(() => this.followTheme(frames - 1));
     this.drawnOn = now;
-    this.setState("background", now);
+    // One player after the other: Streamlit takes what several say at once for that of one, and its part of the page alone.
+    const before = this.signature;
+    const ask = () => this.closed || this.signature !== before || this.setState("background", now);
+    setTimeout(ask, THEME_MS * [...open].indexOf(this));
   }
 
   close() {
@@ -2144,6 +2148,7 @@ class Player {
   showMoment() {
     const { step } = this.present;
     this.slider.max = Math.max(0, this.times.length - 1);
+    this.bar.dataset.late = step !== this.step;
     if (step === this.step) this.slider.value = this.index;
     const total = Math.max(0, ...this.tapes.map((tape) => tape.header.steps || 0));
     const scan = this.data?.scan;

@@ -7,7 +7,6 @@ from pathlib import Path
 import streamlit as st
 
 from explainer.runs.store import StoreError
-from explainer.ui.lesson import theme
 from explainer.ui.notices import show_notices
 from explainer.ui.places import PLACES, enter, grouped
 from explainer.ui.words import literal
@@ -20,8 +19,7 @@ st.set_page_config(
     page_title=f"{page.title} · Unrolled" if page.url_path else "Unrolled: watch networks learn, from the inside"
 )
 st.html(HERE / "narrow.css")
-if theme() == "dark":
-    st.html(HERE / "dark.css")
+st.html(HERE / "dark.css")
 enter(page.url_path)
 show_notices()
 try:

@@ -164,9 +164,7 @@ def test_axe_finds_nothing_of_ours_in_what_opens_and_all_that_is_excused(read: R
     look(page)
     page = read("runs?run=lesson-gradients-gru,lesson-gradients-lstm")
     drawn(page)
-    page.locator("summary").click()
-    page.get_by_role("button", name="Delete").click()
-    page.get_by_role("button", name="Delete for good").wait_for()
+    page.get_by_test_id("stExpander").locator("summary").click()
     look(page)
     darkened(page)
     look(page)
@@ -202,7 +200,8 @@ def test_a_figure_is_a_named_picture_with_its_sentence(read: Read) -> None:
 
 
 def step_of(page: Page) -> int:
-    """The step that the first player's slider tells."""
+    """The step that the first player shows, once that is the one that it was asked for."""
+    page.wait_for_function("() => document.querySelector('.unrolled-player .bar').dataset.late === 'false'")
     return int(page.evaluate("() => document.querySelector('.unrolled-player .step').textContent.match(/\\d+/)[0]"))
 
 
@@ -287,7 +286,7 @@ def test_a_moment_is_told_once_it_stands_still_and_not_while_it_plays(read: Read
     for _ in range(5):
         slider.press("ArrowRight")
     page.wait_for_function("() => window.told.length === 1")
-    caption = page.locator("figure[data-figure=states] figcaption").inner_text()
+    caption = page.locator("figure[data-figure=states] figcaption > :first-child").inner_text()
     assert page.evaluate("() => window.told[0]") == f"{slider.get_attribute('aria-valuetext')}. {caption}"
     before = step_of(page)
     page.keyboard.press("k")
