@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from explainer.runs.store import StoreError
+from explainer.ui.lesson import theme
 from explainer.ui.notices import show_notices
 from explainer.ui.places import PLACES, enter, grouped
 from explainer.ui.words import literal
@@ -20,6 +21,8 @@ st.set_page_config(
 )
 st.html(HERE / "narrow.css")
 st.html(HERE / "dark.css")
+if theme() == "dark":
+    st.html(HERE / "dark_popovers.css")
 enter(page.url_path)
 show_notices()
 try:
