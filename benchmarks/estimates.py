@@ -8,6 +8,7 @@ which a busy machine changes least.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import math
 import os
@@ -192,6 +193,7 @@ def whole_run(sample: Sample) -> Measured:
     tiny = replace(sample.config, task="repeat", length=16, batch=2, width=32, steps=2, data="")
     with tempfile.TemporaryDirectory() as folder:
         _trained(Path(folder) / "tiny", replace(sample, config=tiny))
+        ctypes.CDLL(None).malloc_trim(0)  # or the run would have for nothing what the tiny one leaves in the heap
         Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
         start, before = time.process_time(), _resident_mb("VmRSS")
         _trained(Path(folder) / "run", sample)

@@ -59,9 +59,30 @@ LOOKED = 1.2
 """Times a look's peak, by which a process grows for it: what is freed between looks of different sizes is not all used again."""
 TEXT_BYTES = 12_000_000
 """While the default text becomes numbers."""
-READ, JUDGED, LEAST_READ = 0.4, 1.2, 4e-4
-"""Of an update's time without the optimizer: one batch read without learning from it. Its outputs are judged three times: the
-loss, the metric, the losses of its sequences. And the seconds that this takes at least."""
+READ_PRICES: Mapping[str, Mapping[str, float]] = {
+    "rnn": {
+        "batch": 3.5e-4, "kernels": 9.4e-7, "numbers": 1.0e-8, "rows": 2.3e-8, "outputs": 3.5e-9, "flops": 3.2e-12,
+    },
+    "gru": {
+        "batch": 4.5e-4, "kernels": 1.8e-6, "numbers": 8.0e-9, "rows": 2.4e-8, "outputs": 1.5e-9, "losses": 3.1e-7,
+        "flops": 2.8e-12, "reloaded": 1.1e-10,
+    },
+    "lstm": {
+        "batch": 4.6e-4, "numbers": 2.3e-9, "rows": 9.6e-8, "outputs": 1.6e-9, "flops": 3.5e-12, "reloaded": 4.5e-11,
+    },
+    "operated": {
+        "batch": 7.3e-4, "kernels": 1.2e-5, "rows": 4.2e-7, "outputs": 1.1e-9, "losses": 6.1e-9, "reloaded": 1.7e-10,
+    },
+    "transformer": {
+        "batch": 1.8e-4, "kernels": 1.0e-4, "numbers": 1.1e-9, "rows": 9.9e-8, "heads": 3.1e-7, "embedded": 1.8e-8,
+        "outputs": 5.7e-9, "losses": 1.4e-8, "flops": 3.2e-12, "fused": 1.8e-9, "masked": 1.7e-9, "explicit": 1.0e-9,
+        "attended": 6.1e-11, "turned": 6.1e-9,
+    },
+}  # fmt: skip
+"""Seconds of a unit of each kind of an update's work (`update_work`) where a batch is only read and judged; `batch`: of any."""
+READ_ON_GPU = 0.4  # of the time of an update
+ONCE = ("kernels", "mask", "reloaded")
+"""Work that does not grow with the sequences of a batch."""
 TOGETHER = 2**15
 """Tokens of validation that pass through a model at once, or one batch (`training.trainer.AT_ONCE`)."""
 
@@ -238,14 +259,11 @@ def reading_seconds(config: Trained, inputs: int, outputs: int, device: str = "c
     final = 1 if config.task == "forecast" else FINAL_BATCHES
     count = measurements(config.steps) * batches + final
     if device == "cuda":
-        return count * READ * update_seconds(config, inputs, outputs, device) * batch / config.batch
-    prices, work = PRICES[kind(config)], update_work(config, inputs, outputs)
-    learning, judging = (
-        sum(prices[name] * work[name] for name in names) for names in (("update", "parameters"), ("outputs", "losses"))
-    )
-    passing = update_seconds(config, inputs, outputs) - learning - judging
-    a_batch = (READ * passing + JUDGED * judging) * batch / config.batch + LEAST_READ
-    return a_batch * count
+        return count * READ_ON_GPU * update_seconds(config, inputs, outputs, device) * batch / config.batch
+    work, more = update_work(config, inputs, outputs), batch / config.batch
+    prices = READ_PRICES[kind(config)]
+    amounts = {name: amount * (1 if name in ONCE else more) for name, amount in work.items()} | {"batch": 1.0}
+    return count * sum(price * amounts[name] for name, price in prices.items())
 
 
 # -- looking and recording ------------------------------------------------------------------------

@@ -156,12 +156,12 @@ class Trainer:
     # -- looking ------------------------------------------------------------------------------
 
     def evaluate(self, batches: int = 8) -> dict[str, float]:
-        """Means over the first `batches` validation batches: "validation loss", the task's metric, its extras.
+        """Means over the first `batches` validation batches, or all of fewer: "validation loss", the task's metric, its extras.
 
         Raises:
             ValueError: `batches` is below 1.
         """
-        return dict(self.validate(batches).values)
+        return dict(self.validate(int(min(batches, self.task.validation_batches))).values)
 
     @torch.no_grad()
     def validate(self, batches: int) -> Validated:

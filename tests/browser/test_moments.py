@@ -36,9 +36,8 @@ SEEN = """(frames) => new Promise((done) => {
   };
   const look = () => {
     const said = moving.querySelector(".step").textContent.match(/\\d+/)?.[0];
-    const read = moving.querySelector("input[type=range]").getAttribute("aria-valuetext").match(/\\d+/)[0];
     const steps = [...moving.querySelectorAll(".plot")].filter((plot) => plot.dataset.step && inSight(plot)).map((plot) => plot.dataset.step);
-    seen.push([said, read, ...steps]);
+    seen.push([said, ...steps]);
     const moments = new Set(seen.map(([step]) => step)).size;
     seen.length < frames || (moments < 3 && seen.length < 60 * frames) ? requestAnimationFrame(look) : done(seen);
   };
@@ -61,7 +60,7 @@ def test_every_page_shows_one_moment_at_every_frame(app: str, visit: Visit) -> N
             page.get_by_role("button", name="Play the recording").first.click()
         frames: list[list[Any]] = page.evaluate(SEEN, FRAMES)
         assert len(frames) >= FRAMES
-        assert all(len(frame) > 2 for frame in frames), path
+        assert all(len(frame) > 1 for frame in frames), path
         assert [frame for frame in frames if len(set(frame)) > 1] == [], path
         assert len({frame[0] for frame in frames}) > 2, f"{path} does not move"
 
@@ -74,8 +73,8 @@ def test_what_is_out_of_sight_follows_when_playing_stops(app: str, visit: Visit)
     page.wait_for_function(f"() => new Set({STEPS}).size === 1", polling=50)
     (step,) = set(page.evaluate(STEPS))
     expect(page.locator(".unrolled-player .step")).to_contain_text(f"step {step} of 700")
-    for plot in page.locator(".unrolled-player .plot").all():
-        assert f"(recorded · step {step} · GRU, 32 units)" in str(plot.get_attribute("aria-label"))
+    for source in page.locator(".unrolled-player .source").all():
+        assert source.text_content() == f"recorded · step {step} · GRU, 32 units"
 
 
 def test_a_view_of_another_step_says_so_beside_its_title(app: str, visit: Visit, tmp_path: Path) -> None:
@@ -125,13 +124,14 @@ def test_the_bar_names_steps_at_their_places_and_says_that_it_is_not_even(app: s
     track = slider.bounding_box()
     assert track is not None
     for step, box in boxes[1:-1]:  # the thumb stands above the name of its step
+        before = page.locator(".unrolled-player .step").text_content()
         page.mouse.click(box["x"] + box["width"] / 2, track["y"] + track["height"] / 2)
-        near = page.locator(".unrolled-player .step")
-        expect(near).to_contain_text("of 700")
         page.wait_for_function(
-            "(old) => document.querySelector('.unrolled-player .step').textContent !== old", arg="step 700 of 700"
+            "(before) => document.querySelector('.unrolled-player .step').textContent !== before"
+            " && document.querySelector('.unrolled-player .bar').dataset.late === 'false'",
+            arg=before,
         )
-        at = int(re.findall(r"\d+", str(near.text_content()))[0])
+        at = int(re.findall(r"\d+", str(page.locator(".unrolled-player .step").text_content()))[0])
         assert abs(at - step) <= max(1, 0.06 * step), (at, step)
 
 

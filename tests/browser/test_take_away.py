@@ -67,7 +67,10 @@ def test_a_picture_carries_its_title_its_sentence_and_the_step(
     page = visit(f"{app}/hidden-states?step=400", theme="dark")
     plotted(page)
     figure = page.locator(STATES)
-    title, sentence = (figure.locator(part).text_content() or "" for part in (":is(h2, h3) > :first-child", "figcaption > :first-child"))
+    title, sentence = (
+        figure.locator(part).text_content() or ""
+        for part in (":is(h2, h3) > :first-child", "figcaption > :first-child")
+    )
     drawing = taken(page, "states", "Drawing (SVG)")
     assert drawing.suggested_filename == "hidden-states-states-400.svg"
     root = ElementTree.fromstring(drawing.path().read_text())
