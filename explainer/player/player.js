@@ -1445,7 +1445,7 @@ class Player {
         const said = make("figcaption", { id: `${name}-said` }, caption, " ", source);
         const menu = menuButton(`What to do with “${spec.name}”`, "more", () => this.entriesFor(panel));
         const words = make("details", { class: "words", hidden: "" }, make("summary", { text: "What the cells say, which are too narrow here to write in" }));
-        const head = make("div", { class: "head" }, make(`h${this.data.heading}`, { id: name }, title, aside), menu);
+        const head = make("div", { class: "head" }, make(`h${this.data.heading}`, { id: name }, title, " ", aside), menu);
         const box = make("figure", { "data-figure": spec.id, "aria-labelledby": name }, head, plot, said, words);
         const panel = { plot, caption, source, title, aside, box, menu, words, visible: true, plotted: false, dirty: true };
         words.ontoggle = () => this.listWords(panel);

@@ -71,10 +71,11 @@ READ_PRICES: Mapping[str, Mapping[str, float]] = {
         "batch": 4.6e-4, "numbers": 2.3e-9, "rows": 9.6e-8, "outputs": 1.6e-9, "flops": 3.5e-12, "reloaded": 4.5e-11,
     },
     "operated": {
-        "batch": 7.3e-4, "kernels": 1.2e-5, "rows": 4.2e-7, "outputs": 1.1e-9, "losses": 6.1e-9, "reloaded": 1.7e-10,
+        "batch": 7.3e-4, "kernels": 1.2e-5, "numbers": 8.0e-9, "rows": 2.0e-7, "outputs": 1.1e-9, "losses": 6.1e-9,
+        "flops": 3.2e-12, "reloaded": 1.7e-10,
     },
     "transformer": {
-        "batch": 1.8e-4, "kernels": 1.0e-4, "numbers": 1.1e-9, "rows": 9.9e-8, "heads": 3.1e-7, "embedded": 1.8e-8,
+        "batch": 1.8e-4, "kernels": 1.0e-4, "numbers": 1.1e-9, "rows": 9.9e-8, "heads": 3.1e-7, "embedded": 5.0e-9,
         "outputs": 5.7e-9, "losses": 1.4e-8, "flops": 3.2e-12, "fused": 1.8e-9, "masked": 1.7e-9, "explicit": 1.0e-9,
         "attended": 6.1e-11, "turned": 6.1e-9,
     },
