@@ -177,7 +177,7 @@ def in_a_process(work: Callable[[], dict[str, float]]) -> dict[str, float]:
     if child == 0:
         try:
             os.write(writing, json.dumps(work()).encode())
-        except Exception:
+        except Exception:  # whatever it was, the run is one that misses
             traceback.print_exc()
         finally:
             os._exit(0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -23,13 +22,14 @@ from explainer.runs.inputs import training_inputs
 from explainer.runs.looking import Looker
 from explainer.runs.marker import Marker, fill_mark
 from explainer.runs.recorder import Recorder
-from explainer.runs.store import Run, Store
+from explainer.runs.store import Store
 from explainer.runs.tape import VIEW, decode_view
 from explainer.runs.views import SWEEP_PACE, Pace, Viewer
 from explainer.runs.workshop import Workshop
 from explainer.theory.costs import kept_moments
 from explainer.theory.look_sizes import LookSize
 from explainer.training import Trainer
+from tests.turns import the_run, work
 
 CONFIG = RunConfig(task="adding", length=7, width=5, batch=3, steps=53)
 LONG = replace(CONFIG, steps=311)
@@ -42,20 +42,6 @@ def store(tmp_path: Path) -> Iterator[Store]:
     store = Store(tmp_path / "store")
     yield store
     store.close()
-
-
-def the_run(store: Store, run: str) -> Run:
-    found = store.run(run)
-    assert found is not None
-    return found
-
-
-def work(workshop: Workshop, until: Callable[[], bool], seconds: float = 120) -> None:
-    """Turns until something is so; a deadline instead of a hang."""
-    deadline = time.monotonic() + seconds
-    while not until():
-        assert time.monotonic() < deadline, "the deadline passed"
-        workshop.turn()
 
 
 def ended(store: Store, run: str) -> Callable[[], bool]:

@@ -28,13 +28,14 @@ from explainer.runs.client import LATEST, Client
 from explainer.runs.looking import Looker
 from explainer.runs.marker import Marker, look_mark
 from explainer.runs.recorder import FINAL_BATCHES
-from explainer.runs.store import Draft, Run, Store, StoreError
+from explainer.runs.store import Draft, Store, StoreError
 from explainer.runs.supervisor import Supervisor
 from explainer.runs.validating import batches_for
 from explainer.runs.views import Pace, view_batch
 from explainer.runs.worker import TAKEN
 from explainer.runs.workshop import Workshop
 from explainer.training import Trainer
+from tests.turns import the_run, work
 
 PROJECT = Path(__file__).resolve().parents[1]
 CONFIG = RunConfig(task="adding", length=7, width=5, batch=3, steps=41)
@@ -66,20 +67,6 @@ def client(store: Store) -> Client:
 def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """A workshop in this process looks at the store before every step, so that a test is exact."""
     monkeypatch.setattr("explainer.runs.workshop.POLL_SECONDS", 0.0)
-
-
-def the_run(store: Store, run: str) -> Run:
-    found = store.run(run)
-    assert found is not None
-    return found
-
-
-def work(workshop: Workshop, until: Callable[[], bool], seconds: float = 120) -> None:
-    """Turns until something is so; a deadline instead of a hang."""
-    deadline = time.monotonic() + seconds
-    while not until():
-        assert time.monotonic() < deadline, "the deadline passed"
-        workshop.turn()
 
 
 def finished(store: Store, *runs: str) -> Callable[[], bool]:

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 from explainer.theory.followed import horizon, moments, state_size
-from explainer.theory.look_sizes import NUMBERS, Looked, Sizes, backward_numbers, losses_followed, sites_followed
+from explainer.theory.look_sizes import Looked, Sizes, differentiable, losses_followed, sites_followed
 from explainer.theory.sizes import GATES
 
 Work = Mapping[str, float]
@@ -89,13 +89,9 @@ def _together(*works: Mapping[str, float]) -> Work:
     return total
 
 
-def _differentiable(z: Sizes, most: int) -> int:
-    return max(1, min(z.rows(min(most, z.B)), NUMBERS // backward_numbers(z.config, z.T)))
-
-
 def _gradients(z: Sizes) -> Work:
     plain = z.config.model in ("rnn", "rnn_relu")
-    return _together(_passes(z, _differentiable(z, 8), 3), {"cubes": float(z.D**3 * plain)})
+    return _together(_passes(z, differentiable(z, 8), 3), {"cubes": float(z.D**3 * plain)})
 
 
 def _gates(z: Sizes) -> Work:
@@ -172,7 +168,7 @@ _WORK: Mapping[str, Callable[[Sizes], Work]] = {
     "biography": _biography,
     "cell": lambda z: _passes(z, 1, 2),
     "layers": _layers,
-    "reach": lambda z: _passes(z, _differentiable(z, 8), 2),
+    "reach": lambda z: _passes(z, differentiable(z, 8), 2),
     "beyond": _beyond,
     "surgery": _surgery,
 }

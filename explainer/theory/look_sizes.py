@@ -309,7 +309,7 @@ def _jacobian_peak(z: Sizes) -> int:
 
 _PEAKS: Mapping[str, Callable[[Sizes], int]] = {
     "hidden": lambda z: z.passing(1) + 3 * z.kept(1, max(1, z.L) * z.D),
-    "gradients": lambda z: z.backward(_differentiable(z, 8)) + BYTES * parameter_count(z.config, z.inputs, z.V),
+    "gradients": lambda z: z.backward(differentiable(z, 8)) + BYTES * parameter_count(z.config, z.inputs, z.V),
     "attention": _attention_peak,
     "positions": lambda z: (z.passing(z.rows(z.B)) if z.attends else 0) + 2 * z.held_maps(z.rows(z.B)) + 20 * z.T**2,
     "gates": _gates_peak,
@@ -322,11 +322,12 @@ _PEAKS: Mapping[str, Callable[[Sizes], int]] = {
     "biography": _attention_peak,
     "cell": lambda z: z.passing(1) + 2 * z.held_maps(1) + z.kept(1, 6 * z.L * z.D),
     "layers": lambda z: z.passing(1) + z.kept(1, (z.L + 1) * (z.D + 2 * z.V)) + 2 * z.held_maps(1) + 40 * z.T**2,
-    "reach": lambda z: z.backward(_differentiable(z, 8)),
+    "reach": lambda z: z.backward(differentiable(z, 8)),
     "beyond": _beyond_peak,
     "surgery": _surgery_peak,
 }
 
 
-def _differentiable(z: Sizes, most: int) -> int:
+def differentiable(z: Sizes, most: int) -> int:
+    """Sequences of at most `most` that a pass with a backward one takes (see `lenses.lens.differentiable_rows`)."""
     return max(1, min(z.rows(min(most, z.B)), NUMBERS // backward_numbers(z.config, z.T)))
