@@ -24,7 +24,7 @@ from explainer.ui.places import ENTERED
 from explainer.ui.recordings import recorded_runs
 from explainer.ui.run_table import data_name, network, title
 from explainer.ui.sharing import forget_key, says_whose, share_control, shared_with_me
-from explainer.ui.shown import disagreement, in_words
+from explainer.ui.shown import disagreement, in_words, say_otherwise
 from explainer.ui.tickets import ticket_used
 from explainer.ui.words import literal
 
@@ -191,15 +191,7 @@ def _say_what_is_shown(lesson: Lesson, asked: Sequence[RunConfig], shown: Sequen
     st.session_state[f"{lesson.key}:stale"] = bool(said)
     if not said:
         return
-    with st.container(horizontal=True, vertical_alignment="center", key=f"{lesson.key}-otherwise"):
-        st.markdown(f":material/visibility: {literal(said)}")
-        st.button(
-            "Set the controls to what is shown",
-            icon=":material/undo:",
-            key=f"{lesson.key}-as-shown",
-            on_click=_set_controls,
-            args=(lesson, shown),
-        )
+    with say_otherwise(lesson.key, said, _set_controls, (lesson, shown)):
         trains = any(run.status in LIVE for run in shown)  # else it is shown already
         if trains and (recorded := recorded_runs(asked, lesson.shipped)):
             st.button(

@@ -6,13 +6,18 @@ compared is what no control has (`OF_A_BRANCH`), and a learning rate that a show
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from explainer.config import KNOBS, RunConfig
 from explainer.figures.rates import rates_words
 from explainer.runs.store import Run
 from explainer.ui.controls import LABELS, OF_A_BRANCH
 from explainer.ui.run_table import branch, data_name, network, task, told
+from explainer.ui.words import literal
 
 NETWORK = ("model", "layers", "width")
 """Fields that `network` says."""
@@ -139,3 +144,22 @@ def setting(name: str, config: RunConfig) -> str:
     label = LABELS[name]
     small = label[:1].lower() + label[1:] if label[1:2].islower() else label
     return f"{small} {told(name, value)}"
+
+
+def say_otherwise(key: str, said: str, set_controls: Callable[..., None], args: tuple[Any, ...]) -> DeltaGenerator:
+    """A row that says what is shown and what is asked for instead, with the way back; more ways may be put into it.
+
+    Args:
+        key: the page's.
+        set_controls: sets the controls to what is shown, called with `args`.
+    """
+    row = st.container(horizontal=True, vertical_alignment="center", key=f"{key}-otherwise")
+    row.markdown(f":material/visibility: {literal(said)}")
+    row.button(
+        "Set the controls to what is shown",
+        icon=":material/undo:",
+        key=f"{key}-as-shown",
+        on_click=set_controls,
+        args=args,
+    )
+    return row

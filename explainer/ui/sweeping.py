@@ -26,7 +26,7 @@ from explainer.ui.backend import client, owner, store, sweep_of, viewer
 from explainer.ui.controls import CHOICE_NAMES, chosen, control, control_width, fill_controls, more_controls, state_key
 from explainer.ui.notices import in_sentences
 from explainer.ui.places import ENTERED
-from explainer.ui.shown import setting
+from explainer.ui.shown import say_otherwise, setting
 from explainer.ui.task_words import label_of
 from explainer.ui.tickets import ticket_used
 from explainer.ui.words import literal
@@ -227,15 +227,7 @@ def _say_what_is_shown(
     asks = (
         f"You ask for {_in_words(page, asked, there)}{way}." if asked else "The controls ask for what can't be trained."
     )
-    with st.container(horizontal=True, vertical_alignment="center", key=f"{page.key}-otherwise"):
-        st.markdown(f":material/visibility: {literal(f'Shown: {said}. {asks}')}")
-        st.button(
-            "Set the controls to what is shown",
-            icon=":material/undo:",
-            key=f"{page.key}-as-shown",
-            on_click=_set_controls,
-            args=(page, there),
-        )
+    say_otherwise(page.key, f"Shown: {said}. {asks}", _set_controls, (page, there))
 
 
 def shown_of(page: SweepPage) -> Shown | None:
