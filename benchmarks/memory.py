@@ -75,6 +75,11 @@ def memory(pid: int) -> dict[str, float]:
     return values
 
 
+def forget_peak(pid: int) -> None:
+    """Count the most that a process ever held from now on (proc_pid_clear_refs(5))."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
 def cpu_seconds(pid: int) -> float:
     """Seconds of processor time that a process has used; NaN where the system doesn't tell."""
     stat = Path(f"/proc/{pid}/stat")

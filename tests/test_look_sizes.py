@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 import tracemalloc
 import weakref
 from typing import Any
@@ -21,6 +22,8 @@ from explainer.lenses.chance import marked_sum
 from explainer.lenses.maps import attention_maps, pooled
 from explainer.models import build, observe
 from explainer.records import AttentionRecord, CellRecord
+from explainer.runs import views
+from explainer.runs.memory import resident_bytes
 from explainer.runs.tape import LARGEST_VIEW, decode_view, encode_view
 from explainer.runs.views import room_for, view_batch
 from explainer.tasks import make_task
@@ -155,6 +158,32 @@ def test_a_look_that_the_host_has_no_memory_for_is_refused_with_the_way_out(monk
         room_for(trainer, "gradients"),
     ):
         pass
+
+
+def test_between_its_pieces_a_large_look_gives_back_what_it_holds_beyond_its_estimate(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trainer = Trainer(RunConfig(task="adding", model="lstm", length=1009, width=256, batch=64))
+    held, given = 400e6, list[float]()
+    monkeypatch.setattr(views, "resident_bytes", lambda: held)
+    monkeypatch.setattr(views, "give_back_freed", lambda: given.append(held))
+    views.keep_to_room()
+    with room_for(trainer, "gradients"):
+        needed = 1e6 * views._megabytes(trainer.config, "gradients", 2, 1)
+        assert needed > 1e6 * views.KEPT_MB
+        held += 0.9 * needed
+        views.keep_to_room()
+        held += 0.2 * needed
+        views.keep_to_room()
+    views.keep_to_room()
+    assert given == [pytest.approx(400e6 + 1.1 * needed)]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
+def test_what_is_resident_grows_with_what_is_held() -> None:
+    before = resident_bytes()
+    held = np.ones(2**23)
+    assert resident_bytes() - before > 0.9 * held.nbytes
 
 
 # -- pooled maps ------------------------------------------------------------------------------

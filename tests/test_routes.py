@@ -35,6 +35,8 @@ from explainer.runs.rows import Look, Piece
 from explainer.runs.shares import LookShare
 from explainer.runs.store import Draft, Store, StoreError
 from explainer.runs.tape import LARGEST_VIEW, encode, encode_view
+from explainer.runs.views import room_for
+from explainer.training import Trainer
 from tests.fuzz_routes import fuzz
 from tests.loops import on_a_loop
 
@@ -373,6 +375,24 @@ def test_visitors_take_turns_whoever_came_first(own_store: Store) -> None:
         own_store.answer(look.id, look.step, b"record")
         order += f"{look.asker}{look.step} "
     assert order == "a0 b4 c6 a1 b5 a2 a3 "
+
+
+def test_a_look_waits_while_those_that_give_way_to_it_leave_no_room(
+    lessons: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looker, run = Looker(lessons, lambda run: None), lessons.run(RUN)
+    assert run is not None
+    answered = list[int]()
+    monkeypatch.setattr(looker, "answer", lambda look: answered.append(look.id))
+    looker.looks = [Look(number, RUN, 0, "hidden", "", "", "waiting", None, "") for number in range(3)]
+    trainer = Trainer(run.config)
+    with room_for(trainer, "hidden"):
+        assert looker.look_next(busy=False)
+        monkeypatch.setattr("explainer.runs.views.TOGETHER_MB", 0.1)
+        assert not looker.look_next(busy=False)
+        assert [look.id for look in looker.looks] == [1, 2]
+    assert looker.look_next(busy=False), "alone it always has room"
+    assert answered == [0, 1]
 
 
 def test_while_runs_train_a_look_leaves_them_as_long_as_it_took(

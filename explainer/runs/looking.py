@@ -22,7 +22,7 @@ from explainer.runs.reader import LATEST
 from explainer.runs.shares import LookShare
 from explainer.runs.store import Draft, Look, Run, Store
 from explainer.runs.tape import VIEW, decode, encode_view
-from explainer.runs.views import room_for, view_batch
+from explainer.runs.views import has_room, looking, room_for, view_batch
 from explainer.surgery import Surgery
 from explainer.training import Trainer
 
@@ -117,7 +117,11 @@ class Looker:
         """
         if not self.looks or (busy and not self._share.due(time.monotonic())):
             return False
-        look = self._share.pick(self.looks)
+        fitting = [look for look in self.looks if self._fits(look)] if looking() else self.looks
+        if not fitting:
+            return False
+        look = self._share.pick(fitting)
+        self.looks.remove(look)
         if look.id in self._taking:
             return True
         self._taking.add(look.id)
@@ -130,6 +134,11 @@ class Looker:
             now = time.monotonic()
             self._share.took(now - start - (waited() - before).wall, now)
         return True
+
+    def _fits(self, look: Look) -> bool:
+        """Whether there is room for it beside the looks, and the views of runs, that give way to it."""
+        run = self.store.run(look.run)
+        return run is None or has_room(run, look.lens)
 
     def _marked(self, whom: str) -> AbstractContextManager[None]:
         return nullcontext() if self.marker is None else self.marker.at(whom)

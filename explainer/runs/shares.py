@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from explainer.runs.rows import Look
 
 LOOK_SHARE = 0.5
@@ -32,10 +34,9 @@ class LookShare:
         """A look, or a piece of one, took some time and ended now."""
         self._free_at = now + seconds * (1 / self.share - 1)
 
-    def pick(self, looks: list[Look]) -> Look:
-        """Take out the question of whoever was served the longest ago; of several of theirs, the oldest."""
+    def pick(self, looks: Sequence[Look]) -> Look:
+        """The question of whoever was served the longest ago; of several of theirs, the oldest."""
         chosen = min(looks, key=lambda look: (self._last.get(look.asker, 0), look.id))
-        looks.remove(chosen)
         self._count += 1
         if len(self._last) >= ASKERS_KEPT:
             self._last.clear()

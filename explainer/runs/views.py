@@ -12,10 +12,11 @@ from functools import cached_property
 
 import numpy as np
 
+from explainer.config import RunConfig
 from explainer.lenses import LENSES
 from explainer.limits import limits
 from explainer.models.pieces import waited
-from explainer.runs.memory import large_given_back
+from explainer.runs.memory import give_back_freed, large_given_back, resident_bytes
 from explainer.runs.moments import RATIO, VIEW_BYTES, VIEWS, moments, spread, view_places
 from explainer.runs.store import Draft, Run, Store
 from explainer.runs.tape import VIEW, Grid, encode_view, event
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 FREE_VIEWS = 3  # of a lens that a page waits for: the first moments are looked at at once; what that takes is paid back
 QUICK_SECONDS = 0.1  # a look that takes less is made at the end in any case, and while somebody watches also at once
 KEPT_MB = 30.0  # of memory that a look may take and leave with the process
+TOGETHER_MB = 200.0
+"""Of memory that looks take together where one is taken while others give way: more than the largest at the default limits, less than two."""
 WATCHED_WEIGHT = 3.0  # a lens that somebody looks through gets so much more of the time
 
 
@@ -283,6 +286,24 @@ class Viewer:
         return view_batch(self.trainer)
 
 
+class _Room:
+    """Megabytes that the looks take which this process is at, and what it held before the first of them."""
+
+    taken = held = 0.0
+
+
+def looking() -> bool:
+    """Whether this process is at a look now."""
+    return _Room.taken > 0
+
+
+def has_room(run: Run, lens: str) -> bool:
+    """Whether a look may be taken now: the only one always, another if all together are small enough."""
+    if not looking() or "inputs" not in run.meta:
+        return True
+    return _Room.taken + _megabytes(run.config, lens, run.meta["inputs"], run.meta["outputs"]) <= TOGETHER_MB
+
+
 @contextmanager
 def room_for(trainer: Trainer, lens: str, longer: int = 0) -> Iterator[None]:
     """Inside there is a look, for which this host has the memory.
@@ -293,16 +314,36 @@ def room_for(trainer: Trainer, lens: str, longer: int = 0) -> Iterator[None]:
     Raises:
         ValueError: it hasn't; the sentence has the way out.
     """
-    task, allowed = trainer.task, limits().memory_mb
-    config = replace(trainer.config, length=longer) if longer > trainer.config.length else trainer.config
-    needed = look_bytes(config, lens, task.inputs, task.outputs).peak / 1e6
+    allowed, config = limits().memory_mb, trainer.config
+    config = replace(config, length=longer) if longer > config.length else config
+    needed = _megabytes(config, lens, trainer.task.inputs, trainer.task.outputs)
     if needed > allowed:
         raise ValueError(
             f"Looking through {lens!r} would take about {needed:,.0f} MB of memory, and this host allows {allowed:,.0f} MB. "
             "Look at a run with a shorter sequence, fewer heads or a smaller width."
         )
     with large_given_back(needed > KEPT_MB):
-        yield
+        if not looking():
+            _Room.held = resident_bytes() / 1e6
+        _Room.taken += needed
+        try:
+            yield
+        finally:
+            _Room.taken -= needed
+
+
+def keep_to_room() -> None:
+    """Between two pieces of looks: give back what they freed, if this process has come to hold more than they take.
+
+    Arrays go first where others were freed, so that a process which has trained a large network would soon hold again all that
+    it gave back before the look.
+    """
+    if _Room.taken > KEPT_MB and resident_bytes() / 1e6 > _Room.held + _Room.taken:
+        give_back_freed()
+
+
+def _megabytes(config: RunConfig, lens: str, inputs: int, outputs: int) -> float:
+    return look_bytes(config, lens, inputs, outputs).peak / 1e6
 
 
 def view_batch(trainer: Trainer) -> Batch:

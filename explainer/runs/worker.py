@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from explainer.runs.claim import Claim
 from explainer.runs.faults import FULL
+from explainer.runs.memory import give_back_freed
 from explainer.runs.store import Store, StoreError
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def _turns(store: Store, pulse: Pulse, make: Callable[[], Workshop]) -> bool:
     pulse.moved = False
     workshop = make()
     tidied = failed = time.monotonic()
-    rest = BEAT_SECONDS
+    rest, resting = BEAT_SECONDS, False
     while True:
         try:
             if pulse.over():
@@ -160,7 +161,11 @@ def _turns(store: Store, pulse: Pulse, make: Callable[[], Workshop]) -> bool:
             workshop, failed = make(), time.monotonic()
             continue
         if not worked:
+            if not resting:
+                gc.collect()
+                give_back_freed()
             time.sleep(IDLE_SECONDS)
+        resting = not worked
     if not pulse.moved:
         workshop.close()
     return pulse.moved and not pulse.told()

@@ -24,7 +24,7 @@ from explainer.runs.mailbox import LOOKS_KEPT
 from explainer.runs.marker import Marker, fill_mark, look_mark
 from explainer.runs.store import Command, Run, Store, StoreError
 from explainer.runs.turns import next_up
-from explainer.runs.views import SWEEP_PACE, Pace
+from explainer.runs.views import SWEEP_PACE, Pace, keep_to_room
 from explainer.training import Trainer
 
 log = logging.getLogger(__name__)
@@ -195,6 +195,7 @@ class Workshop:
         work = self._stack[-1]
         if self._ending():
             raise Abandoned
+        keep_to_room()
         self._poll()
         if work.whom in self._unwanted:
             raise Abandoned
