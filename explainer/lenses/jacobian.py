@@ -10,7 +10,7 @@ The algebra is torch's, in float64 on the CPU: it keeps to the threads that the 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +29,7 @@ from explainer.theory.followed import MOST_STATE, horizon, moments, state_size
 
 SATURATED = 0.1  # of an activation's largest slope
 ROUNDING = 1e-10  # of the largest singular value: what is smaller in a product is rounding
+AT_ONCE = 2**17  # entries of Jacobians, beside which autograd holds some ten to twenty for each
 PLAIN = ("rnn", "rnn_relu")  # without gates, so that W_hh alone is the linear theory
 
 
@@ -120,7 +121,7 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> JacobianRecord:
 
 
 def jacobians(
-    cell: OperatedCell, inputs: Float[Tensor, "S F"], states: tuple[Float[Tensor, "S N"], ...]
+    cell: OperatedCell, inputs: Float[Tensor, "S F"], states: Sequence[Float[Tensor, "S N"]]
 ) -> Float[Tensor, "S M M"]:
     """J[s, i, j] = d (state after)_i / d (state before)_j of one step of a cell, for each of S steps at once."""
     with torch.enable_grad():
@@ -210,7 +211,9 @@ def _passage(model: Recurrent, batch: Batch, task: Task, last: int) -> Passage:
 def _along(cell: OperatedCell, passage: Passage, first: int, last: int) -> Float[Tensor, "S M M"]:
     """J_t for t = first ... last; before t = 0 the state is zero."""
     before = tuple(torch.cat([torch.zeros_like(state[:1]), state])[first : last + 1] for state in passage.states)
-    return jacobians(cell, passage.inputs[first : last + 1], before).cpu()
+    together = max(1, AT_ONCE // len(passage.gradient) ** 2)
+    pieces = zip(*(each.split(together) for each in (passage.inputs[first : last + 1], *before)), strict=True)
+    return torch.cat([jacobians(cell, inputs, states).cpu() for inputs, *states in pieces])
 
 
 def _at_rest(cell: OperatedCell, passage: Passage) -> Float[Tensor, "M M"]:
