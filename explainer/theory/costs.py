@@ -48,6 +48,8 @@ PRICES: Mapping[str, Mapping[str, float]] = {
 
 NUMBERS = {"rnn": 6, "rnn_relu": 6, "gru": 12, "lstm": 13}
 """That a recurrent layer holds for each unit and token, with those of the backward pass."""
+READ_NUMBERS = {"rnn": 2.2, "rnn_relu": 2.2, "gru": 4.2, "lstm": 1.0}
+"""The same where it is only read, with what the heap loses between arrays; and 1.25 for each layer."""
 PADDED = 84
 """Numbers by which an LSTM's kernel rounds up, for each layer and token."""
 STEP_BYTES = {"rnn": 500, "rnn_relu": 500, "gru": 9_500, "lstm": 0}
@@ -186,18 +188,17 @@ def _transformer_bytes(config: Trained, V: int) -> float:
 
 
 def reading_bytes(config: Trained, outputs: int, batch: int, batches: int) -> float:
-    """Bytes that validation holds at its peak, its batches with them."""
+    """Bytes that validation holds at its peak, beside its batches."""
     each = batch * config.total_length
     tokens = each * min(batches, max(1, TOGETHER // each))
-    kept = batches * each * 17
     if config.model == "transformer":
         D, H, T = config.width, config.heads, config.total_length
         wide = D * (2 if not config.layers else 10 if config.mlp else 7)
         maps = 3 * H * T if config.surgery and config.layers else 0
         masks = 4 * H * T * T if config.positions == "alibi" else 0
-        return kept + BYTES * (tokens * (wide + maps + 5 * outputs + 6) + masks)
-    gates = GATES[config.model]
-    return kept + BYTES * tokens * (config.width * (gates + 1.5) + 4 * outputs + 6)
+        return BYTES * (tokens * (wide + maps + 5 * outputs + 6) + masks)
+    held = READ_NUMBERS[config.model] + 1.25 * config.layers
+    return BYTES * tokens * (config.width * held + 4 * outputs + 6)
 
 
 def held_bytes(config: Trained, inputs: int, outputs: int) -> float:
@@ -220,6 +221,8 @@ def memory_bytes(config: Trained, inputs: int, outputs: int, look: float = 0.0) 
         look: the peak of its largest look.
     """
     batch, _ = reading(config)
+    token = 17 if config.has_tokens else BYTES * (inputs + outputs) + 1  # of a batch
+    kept = FINAL_BATCHES * batch * config.total_length * token
     comes = (
         update_bytes(config, inputs, outputs),
         reading_bytes(config, outputs, batch, FINAL_BATCHES),
@@ -227,7 +230,7 @@ def memory_bytes(config: Trained, inputs: int, outputs: int, look: float = 0.0) 
         LOOKED * look,
         TEXT_BYTES if config.task == "text" else 0.0,
     )
-    return PROCESS_BYTES + held_bytes(config, inputs, outputs) + max(comes)
+    return PROCESS_BYTES + held_bytes(config, inputs, outputs) + kept + max(comes)
 
 
 # -- reading validation data ----------------------------------------------------------------------
