@@ -13,6 +13,7 @@ from explainer.figures.source import mark, steps_in_words, steps_shown
 from explainer.player.link import copy_link
 from explainer.runs.kinds import said_of
 from explainer.runs.rows import Run
+from explainer.surgery import Surgery
 from explainer.ui.words import literal
 
 TICK_SECONDS = 0.7  # between two moments of a tape that plays: each is a run of the script and new charts
@@ -66,8 +67,8 @@ def show_without_routes(
             _write_address("" if at_end else str(step), selection, start, typed if ask else None)
         if (typed or surgery) and step is not None:
             reels = _asked(tracks, reels, step, typed, surgery)
-        if typed and step is not None:
-            _say_of(runs, tracks, typed)
+        if step is not None:
+            _say_of(runs, tracks, typed, surgery)
         if shown is not None:
             st.caption(literal(shown.said))
         if tracks and step is None:
@@ -210,13 +211,14 @@ def _asked(tracks: Sequence[Any], reels: Sequence[Reel], step: int, text: str, s
         return list(reels)
 
 
-def _say_of(runs: Sequence[Run], tracks: Sequence[Any], text: str) -> None:
-    """In what the viewer's own input differs from those that the models were trained on."""
+def _say_of(runs: Sequence[Run], tracks: Sequence[Any], text: str, surgery: str) -> None:
+    """In what the viewer's own inputs differ from those that the models were trained on."""
     from explainer.ui.backend import store
 
     lenses = {track.run: track.lenses[0] for track in tracks}
     try:
-        said = dict.fromkeys(said_of(store(), run, lenses[run.id], text) for run in runs)
+        operation = Surgery.from_text(surgery)
+        said = dict.fromkeys(said_of(store(), run, lenses[run.id], text, operation) for run in runs)
     except ValueError:  # it can't be read, as was said in the place of the answer
         return
     for sentence in filter(None, said):

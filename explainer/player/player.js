@@ -1327,9 +1327,11 @@ class Player {
     for (const tape of this.everyTape()) {
       tape.input = this.askBox.value;
       tape.surgery = surgery;
+      tape.said = "";
       tape.answers = new Map();
     }
     this.complaint = "";
+    this.showNote();
     this.asking.clear();
     this.draw();
   }
