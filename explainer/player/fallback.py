@@ -10,11 +10,12 @@ import streamlit as st
 
 from explainer.figures.panel import Panel, Reel, fill, reading_at, unclickable
 from explainer.figures.source import mark, steps_in_words, steps_shown
+from explainer.figures.subject import network
 from explainer.player.link import copy_link
 from explainer.runs.kinds import said_of
 from explainer.runs.rows import Run
 from explainer.surgery import Surgery
-from explainer.ui.words import literal
+from explainer.ui.words import literal, marked
 
 TICK_SECONDS = 0.7  # between two moments of a tape that plays: each is a run of the script and new charts
 PLAY_TICKS = 20  # that a whole tape takes
@@ -77,7 +78,7 @@ def show_without_routes(
             _draw(panels, reels, step or 0, selection, key, stale=shown is not None and shown.stale)
         for run in runs:
             if run.message:
-                st.caption(literal(run.message))
+                st.caption(marked(literal(run.message), f"recorded · {network(run.config)}"))
         if live and not _moving(tracks):
             st.rerun()
 
@@ -222,7 +223,7 @@ def _say_of(runs: Sequence[Run], tracks: Sequence[Any], text: str, surgery: str)
     except ValueError:  # it can't be read, as was said in the place of the answer
         return
     for sentence in filter(None, said):
-        st.caption(literal(sentence))
+        st.caption(marked(literal(sentence), "computed now · your input"))
 
 
 def _draw(

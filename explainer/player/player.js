@@ -2251,8 +2251,10 @@ class Player {
 
   showNote() {
     this.askBox.setAttribute("aria-invalid", Boolean(this.complaint));
-    const said = new Set(this.everyTape().map((tape) => tape.said));
-    const messages = this.tapes.map((tape) => tape.header.message);
-    this.note.textContent = [this.complaint, this.offered, ...said, ...messages].filter(Boolean).join(" ");
+    const said = [...new Set(this.everyTape().map((tape) => tape.said))].map((words) => [words, "computed now · your input"]);
+    const messages = this.tapes.map(({ header, live }) => [header.message, live ? "" : ["recorded", header.name].filter(Boolean).join(" · ")]);
+    const sentences = [[this.complaint], [this.offered], ...said, ...messages].filter(([words]) => words);
+    this.note.replaceChildren(...sentences.flatMap(([words, source]) => [
+      `${words} `, ...(source ? [make("span", { class: "source", "data-kind": source.split(" · ")[0], text: source }), " "] : [])]));
   }
 }

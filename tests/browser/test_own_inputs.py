@@ -45,7 +45,7 @@ def test_examples_are_of_the_kind_of_training_and_what_is_not_is_said_beside_the
     answered(page)
     expect(note).to_have_text(
         "Unlike in training, your input has a repetition after 4 symbols instead of 12 to 24: the answer tells how the "
-        "network goes beyond what it was trained on, not how well it learnt."
+        "network goes beyond what it was trained on, not how well it learnt. computed now · your input"
     )
     page.wait_for_function(
         "() => [...document.querySelectorAll('.js-plotly-plot')].some(({data}) => data[0].z?.length === 3"
