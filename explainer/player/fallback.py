@@ -66,8 +66,9 @@ def show_without_routes(
         if not playing:
             at_end = not steps or step == steps[-1]  # where the page opens
             _write_address("" if at_end else str(step), selection, start, typed if ask else None)
+        awaited = False
         if (typed or surgery) and step is not None:
-            reels = _asked(tracks, reels, step, typed, surgery)
+            reels, awaited = _asked(tracks, reels, step, typed, surgery)
         if step is not None:
             _say_of(runs, tracks, typed, surgery)
         if shown is not None:
@@ -75,7 +76,7 @@ def show_without_routes(
         if tracks and step is None:
             st.caption("Waiting for the first frame.")
         else:
-            _draw(panels, reels, step or 0, selection, key, stale=shown is not None and shown.stale)
+            _draw(panels, reels, step or 0, selection, key, stale=awaited or (shown is not None and shown.stale))
         for run in runs:
             if run.message:
                 st.caption(marked(literal(run.message), f"recorded · {network(run.config)}"))
@@ -198,18 +199,20 @@ def next_example(box: str, examples: Sequence[str]) -> None:
     st.session_state[box] = examples[(examples.index(present) + 1) % len(examples) if present in examples else 0]
 
 
-def _asked(tracks: Sequence[Any], reels: Sequence[Reel], step: int, text: str, surgery: str) -> list[Reel]:
-    """The reels with what every model says to the viewer's own input, operated on; as they were, with a sentence, if it can't be."""
+def _asked(tracks: Sequence[Any], reels: Sequence[Reel], step: int, text: str, surgery: str) -> tuple[list[Reel], bool]:
+    """The reels with what every model says to the viewer's own input, operated on; as they were, with a sentence, if it can't be.
+
+    Second: whether there is no answer yet.
+    """
     from explainer.ui.backend import answers_of
 
     try:
-        return [
-            replace(reel, answers=answers_of(track, step, text, surgery))
-            for reel, track in zip(reels, tracks, strict=True)
-        ]
+        with st.spinner("Asking the network …"):
+            pairs = zip(reels, tracks, strict=True)
+            return [replace(reel, answers=answers_of(track, step, text, surgery)) for reel, track in pairs], False
     except (ValueError, TimeoutError) as error:
         st.warning(literal(str(error)), icon=":material/warning:")
-        return list(reels)
+        return list(reels), isinstance(error, TimeoutError)
 
 
 def _say_of(runs: Sequence[Run], tracks: Sequence[Any], text: str, surgery: str) -> None:
