@@ -11,13 +11,15 @@ import streamlit as st
 from explainer.figures.panel import Panel, Reel, fill, reading_at, unclickable
 from explainer.figures.source import mark, steps_in_words, steps_shown
 from explainer.figures.subject import network
-from explainer.player.link import copy_link
+from explainer.player.link import copy_link, zooms_of
+from explainer.player.numbers import numbers_row
 from explainer.runs.kinds import said_of
 from explainer.runs.rows import Run
 from explainer.surgery import Surgery
 from explainer.ui.words import literal, marked
 
 TICK_SECONDS = 0.7  # between two moments of a tape that plays: each is a run of the script and new charts
+ALONE_HEIGHT = 560  # pixels of a figure that is looked at alone, at least
 PLAY_TICKS = 20  # that a whole tape takes
 VEIL = {
     "type": "rect",
@@ -238,7 +240,15 @@ def _draw(
     *,
     stale: bool = False,
 ) -> None:
-    """Panels in rows of twelve columns, each chart with its reading; behind a veil where something else is asked for."""
+    """Panels in rows of twelve columns, each chart with its reading; behind a veil where something else is asked for.
+
+    The address may name one figure that stands alone, and how figures are zoomed.
+    """
+    zooms = zooms_of(st.query_params.get("zoom", ""))
+    alone = [panel for panel in panels if panel.id == st.query_params.get("figure")]
+    if alone:
+        st.button("All figures", key=f"{key}-all", on_click=_show_all)
+        panels = [replace(panel, span=12, height=max(panel.height, ALONE_HEIGHT)) for panel in alone]
     rows: list[list[Panel]] = [[]]
     for panel in panels:
         if sum(each.span for each in rows[-1]) + panel.span > 12:
@@ -248,6 +258,8 @@ def _draw(
         for column, panel in zip(st.columns([panel.span for panel in row]), row, strict=True):
             figure = unclickable(fill(panel, reels, step, selection))
             figure["layout"] |= {"height": panel.height, "dragmode": False}  # a finger on a chart scrolls the page
+            for axis, ends in zooms.get(panel.id, {}).items():
+                figure["layout"] |= {axis: {**figure["layout"].get(axis, {}), "range": ends, "autorange": False}}
             if stale:
                 figure["layout"]["shapes"] = [*figure["layout"].get("shapes", ()), VEIL]
             reading = reading_at(panel, reels, step, selection)
@@ -265,6 +277,11 @@ def _draw(
             )
             column.text(reading)
             column.markdown(f":small[{literal(source)}]")
+    numbers_row(panels, reels, step, selection, key, moves="place" in selection)
+
+
+def _show_all() -> None:
+    st.query_params.pop("figure", None)
 
 
 def names_of(label: str, choices: int | Sequence[str]) -> list[str]:

@@ -61,6 +61,15 @@ def recorded(tmp_path: Path, tape: str, lens: str, step: int) -> dict[str, np.nd
     return {name: np.asarray(array) for name, array in frame.arrays.items()}
 
 
+def maps_of(rows: list[dict[str, str]], like: np.ndarray) -> np.ndarray:
+    """The maps in a file, as an array of another one's shape."""
+    assert list(rows[0]) == ["layer", "head", "query", "key", "value"]
+    table = np.full(like.shape, np.nan, np.float32)
+    for row in rows:
+        table[int(row["layer"]) - 1, int(row["head"]) - 1, int(row["query"]), int(row["key"])] = float(row["value"])
+    return table
+
+
 def test_a_picture_carries_its_title_its_sentence_and_the_step(
     app: str, visit: Visit, complaints: list[str], tmp_path: Path
 ) -> None:
@@ -118,11 +127,7 @@ def test_many_maps_are_told_apart_by_layer_and_head(app: str, visit: Visit, tmp_
     plotted(page)
     wait_for_step(page, "step == 800")
     rows = rows_of(taken(page, "heads", "Numbers (CSV)"))
-    assert list(rows[0]) == ["layer", "head", "query", "key", "value"]
-    table = np.full(weights.shape, np.nan, np.float32)
-    for row in rows:
-        table[int(row["layer"]) - 1, int(row["head"]) - 1, int(row["query"]), int(row["key"])] = float(row["value"])
-    np.testing.assert_allclose(table, weights, atol=1e-7)
+    np.testing.assert_allclose(maps_of(rows, weights), weights, atol=1e-7)
 
 
 def test_what_a_user_typed_is_neither_a_formula_nor_markup(app: str, visit: Visit, tmp_path: Path) -> None:
@@ -176,6 +181,40 @@ def test_a_copied_link_opens_just_this_figure_as_zoomed_elsewhere(app: str, copy
     theirs.get_by_role("button", name="All figures").click()
     expect(theirs.locator('figure[data-figure="loss"]')).to_be_visible()
     theirs.wait_for_url(lambda url: "figure=" not in url and "zoom=states" in url)
+
+
+def test_without_our_routes_numbers_are_given_and_a_link_to_a_figure_opens_it_as_zoomed(
+    app_without_routes: str, visit: Visit, complaints: list[str], tmp_path: Path
+) -> None:
+    page = visit(
+        f"{app_without_routes}/hidden-states?step=397&figure=states&zoom=states_x_3_9.5*nothing_x_1*states_q_1_2"
+    )
+    chart = page.locator(".js-plotly-plot")
+    chart.locator(".main-svg").first.wait_for()
+    expect(chart).to_have_count(1)
+    assert chart.evaluate("(plot) => plot._fullLayout.xaxis.range") == [3, 9.5]
+    page.get_by_role("button", name="All figures").click()
+    expect(chart).to_have_count(4)
+    page.wait_for_url(lambda url: "figure=" not in url and "zoom=states" in url)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Hidden state h, unit by unit").click()
+    assert download.value.suggested_filename == "hidden-states-states-397.csv"
+    rows = rows_of(download.value)
+    states = recorded(tmp_path, "lesson-hidden", "hidden", 397)["states"][0]
+    x, _, y, value = rows[0]
+    assert [np.float32(row[value]) for row in rows] == [states[int(row[x]), int(row[y])] for row in rows]
+    assert len(rows) == states.size
+    assert [each for each in complaints if "/api/" not in each and "404" not in each] == []
+
+
+def test_without_our_routes_maps_are_told_apart_too(app_without_routes: str, visit: Visit, tmp_path: Path) -> None:
+    weights = recorded(tmp_path, "lesson-attention", "attention", 800)["weights"]
+    page = visit(f"{app_without_routes}/attention?step=800")
+    page.locator(".js-plotly-plot .main-svg").first.wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Every head").click()
+    rows = rows_of(download.value)
+    np.testing.assert_allclose(maps_of(rows, weights), weights, atol=1e-7)
 
 
 def test_the_keyboard_reaches_the_same_from_the_bar_alone(app: str, visit: Visit) -> None:
