@@ -6,13 +6,13 @@ import csv
 import io
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Download, Page, expect
+from playwright.sync_api import Download, Page, expect
 from test_pages import plotted, wait_for_step
 
 from explainer.player.annotate import Annotator
@@ -23,18 +23,6 @@ Visit = Callable[..., Page]
 PROJECT = Path(__file__).resolve().parents[2]
 STATES = 'figure[data-figure="states"]'
 RANGE = f"() => document.querySelector('{STATES} .plot')._fullLayout.xaxis.range"
-
-
-@pytest.fixture
-def copying(chromium: Browser) -> Iterator[Page]:
-    """A browser whose clipboard may be read."""
-    context = chromium.new_context(
-        viewport={"width": 1440, "height": 900}, permissions=["clipboard-read", "clipboard-write"]
-    )
-    page = context.new_page()
-    page.set_default_timeout(60_000)
-    yield page
-    context.close()
 
 
 def taken(page: Page, figure: str, kind: str) -> Download:
@@ -150,8 +138,9 @@ def test_what_a_user_typed_is_neither_a_formula_nor_markup(app: str, visit: Visi
     assert not [each for each in root.iter() if each.tag.endswith(("}b", "}script", "}foreignObject"))]
 
 
-def test_a_copied_link_opens_just_this_figure_as_zoomed_elsewhere(app: str, copying: Page, visit: Visit) -> None:
-    copying.goto(f"{app}/hidden-states?step=400")
+def test_a_copied_link_opens_just_this_figure_as_zoomed_elsewhere(app: str, visit: Visit) -> None:
+    copying = visit(f"{app}/hidden-states?step=400")
+    copying.context.grant_permissions(["clipboard-read", "clipboard-write"])
     plotted(copying)
     box = copying.locator(f"{STATES} .nsewdrag").first.bounding_box()
     assert box
@@ -181,40 +170,6 @@ def test_a_copied_link_opens_just_this_figure_as_zoomed_elsewhere(app: str, copy
     theirs.get_by_role("button", name="All figures").click()
     expect(theirs.locator('figure[data-figure="loss"]')).to_be_visible()
     theirs.wait_for_url(lambda url: "figure=" not in url and "zoom=states" in url)
-
-
-def test_without_our_routes_numbers_are_given_and_a_link_to_a_figure_opens_it_as_zoomed(
-    app_without_routes: str, visit: Visit, complaints: list[str], tmp_path: Path
-) -> None:
-    page = visit(
-        f"{app_without_routes}/hidden-states?step=397&figure=states&zoom=states_x_3_9.5*nothing_x_1*states_q_1_2"
-    )
-    chart = page.locator(".js-plotly-plot")
-    chart.locator(".main-svg").first.wait_for()
-    expect(chart).to_have_count(1)
-    assert chart.evaluate("(plot) => plot._fullLayout.xaxis.range") == [3, 9.5]
-    page.get_by_role("button", name="All figures").click()
-    expect(chart).to_have_count(4)
-    page.wait_for_url(lambda url: "figure=" not in url and "zoom=states" in url)
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Hidden state h, unit by unit").click()
-    assert download.value.suggested_filename == "hidden-states-states-397.csv"
-    rows = rows_of(download.value)
-    states = recorded(tmp_path, "lesson-hidden", "hidden", 397)["states"][0]
-    x, _, y, value = rows[0]
-    assert [np.float32(row[value]) for row in rows] == [states[int(row[x]), int(row[y])] for row in rows]
-    assert len(rows) == states.size
-    assert [each for each in complaints if "/api/" not in each and "404" not in each] == []
-
-
-def test_without_our_routes_maps_are_told_apart_too(app_without_routes: str, visit: Visit, tmp_path: Path) -> None:
-    weights = recorded(tmp_path, "lesson-attention", "attention", 800)["weights"]
-    page = visit(f"{app_without_routes}/attention?step=800")
-    page.locator(".js-plotly-plot .main-svg").first.wait_for()
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Every head").click()
-    rows = rows_of(download.value)
-    np.testing.assert_allclose(maps_of(rows, weights), weights, atol=1e-7)
 
 
 def test_the_keyboard_reaches_the_same_from_the_bar_alone(app: str, visit: Visit) -> None:
