@@ -22,7 +22,7 @@ types: $(VENV)/dev
 	$(BIN)/mypy
 
 unit: $(VENV)/dev chromium nginx
-	$(BIN)/python -m pytest -q -rs --durations=15 -n 2 --dist loadfile
+	$(BIN)/python -m pytest -q -rs --durations=15 -n 2 --dist loadfile --no-loadscope-reorder
 
 bench: $(VENV)/dev chromium
 	$(BIN)/python -m benchmarks

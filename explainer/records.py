@@ -36,6 +36,7 @@ class HiddenRecord:
         target: the number that it should say (number tasks).
         errors: of each number that it says, the root mean square of output - target over the positions that count.
         signs: of each, the share of these positions where it has the target's sign.
+        filled: the positions whose target was filled in, not measured; empty where none was.
 
     `right` and `target` are NaN where nobody knows what is right: after the last step of an input whose
     continuation is asked for.
@@ -52,6 +53,7 @@ class HiddenRecord:
     target: Float[np.ndarray, " numbers"]
     errors: Float[np.ndarray, " outputs"] = field(default_factory=lambda: np.zeros(0, np.float32))
     signs: Float[np.ndarray, " outputs"] = field(default_factory=lambda: np.zeros(0, np.float32))
+    filled: Bool[np.ndarray, " positions"] = field(default_factory=lambda: np.zeros(0, bool))
 
     def __post_init__(self) -> None:
         assert self.states.ndim == 3, self.states.shape
@@ -62,6 +64,7 @@ class HiddenRecord:
         assert (self.right.shape, self.output.shape) == given, (self.right.shape, self.output.shape)
         assert self.target.shape == self.output.shape, self.target.shape
         assert self.errors.shape == self.signs.shape, (self.errors.shape, self.signs.shape)
+        assert self.filled.shape in ((0,), (T,)), self.filled.shape
         assert len(self.guesses) == self.right.size, len(self.guesses)
         assert self.certainty.shape == self.right.shape, self.certainty.shape
 
@@ -651,6 +654,7 @@ class SurgeryRecord:
         donor: of a swapped memory, what was read instead, as labels.
         tokens: what the model read; `targets`: what should come out, as labels.
         mask: the positions that count in the loss.
+        filled: the positions whose target was filled in, not measured; empty where none was.
     """
 
     surgery: str
@@ -678,9 +682,11 @@ class SurgeryRecord:
     tokens: tuple[str, ...]
     targets: tuple[str, ...]
     mask: Bool[np.ndarray, " T"]
+    filled: Bool[np.ndarray, " positions"] = field(default_factory=lambda: np.zeros(0, bool))
 
     def __post_init__(self) -> None:
         T = len(self.tokens)
+        assert self.filled.shape in ((0,), (T,)), self.filled.shape
         assert self.outputs.shape == self.losses.shape == (2, T), (self.outputs.shape, self.losses.shape)
         assert self.moved.shape == self.mask.shape == (T,), (self.moved.shape, self.mask.shape)
         assert len(self.targets) == T, len(self.targets)
@@ -736,7 +742,7 @@ def from_arrays(cls: type[Record], arrays: Mapping[str, np.ndarray], text: Mappi
         if item.name in text:
             value = json.loads(text[item.name])
             values[item.name] = tuple(value) if isinstance(value, list) else value
-        elif item.name not in arrays and item.default is not MISSING:
+        elif item.name not in arrays and (item.default, item.default_factory) != (MISSING, MISSING):
             continue
         elif item.type in ("int", "float"):
             values[item.name] = arrays[item.name].item()

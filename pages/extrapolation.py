@@ -43,8 +43,8 @@ each head at its own slope: what is far weighs less, at any length, and the curv
 betrays, and has nothing that can break: it degrades gently.
 
 The two lower charts are the cause beside the effect. On the right is the encoding alone, the kernel: how alike it makes two positions. On the left is what the heads
-made of it, at T (dotted) and in the longest window (solid). In the recorded sweep the heads with sinusoidal or rotary positions look about 4 tokens back at T, and 125 to
-130 in the longest window: as far as if they looked everywhere alike, which is 112. What they were taught to pick out, they no longer find. ALiBi's go from 10 to 41. Those
+made of it, at T (dotted) and in the longest window (solid). In the recorded sweep the heads with sinusoidal or rotary positions look a few tokens back at T, and in the
+longest window as far as if they looked everywhere alike: what they were taught to pick out, they no longer find. ALiBi's look further there too, but not half as far. Those
 without positions look everywhere alike at both lengths, so to them little has changed.
 """
 

@@ -18,7 +18,7 @@ from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, trac
 from explainer.ui.places import address
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import rules_of, words_of
-from explainer.ui.words import literal
+from explainer.ui.words import literal, marked
 
 KEEPS = {"lstm": "forget gate", "gru": "update gate"}
 """The gate that multiplies what a unit had before, and on which the page opens."""
@@ -235,10 +235,11 @@ with asked:
     if reader is None:
         reader = next(iter(runs_of([READER])), None)
         if reader is not None:
-            st.caption(
+            said = (
                 f"The network above reads no text, so here is one that does: an LSTM of {reader.config.width} units that "
                 f"has read Python’s language reference. [Look into its gates]({address('gates', {'run': READER})})."
             )
+            st.caption(marked(said, f"recorded · {network(reader.config)}"))
     if reader is not None:
         elsewhere(reader)
     else:

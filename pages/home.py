@@ -19,7 +19,7 @@ from explainer.ui.lesson import theme
 from explainer.ui.notices import in_sentences
 from explainer.ui.places import LESSON_PLACES, RUNS, grouped, places_for
 from explainer.ui.run_table import data_name, title
-from explainer.ui.words import literal
+from explainer.ui.words import literal, marked
 
 MOST_LISTED = 5
 OPENING = "lesson-attention"
@@ -99,7 +99,7 @@ with picture:
             loop=True,
         )
         place = places_for(run.config, run.lenses)[0]
-        st.caption(literal(shown_words(client().store, run)))
+        st.caption(marked(literal(shown_words(client().store, run)), f"recorded · {network(run.config)}"))
         st.page_link(place.page(), label=f"Recorded: {network(run.config)}", help=f"See it in {place.title}")
     else:
         st.info("The recorded lessons are not here yet.")

@@ -52,13 +52,13 @@ def explain(base: RunConfig, recorded: bool) -> str:
     if recorded:
         within = " For the plain RNN that is nearly the whole story: it learns lags within its horizon, half learns the next one, and nothing beyond."
         gates = """
-With **gates** the story has a second half. The LSTM and the GRU start with a horizon as short, and learn lags seven times as long. Gates are numbers that
+With **gates** the story has a second half. The LSTM and the GRU start with a horizon as short, and learn lags several times as long. Gates are numbers that
 can be learnt, and what little gradient arrives opens them. See the second chart: after training (dotted) their gradient reaches all the way back.
 """
         reached = (
             " All that learnt are above, and all that failed are below. Reaching is what a network needs; the first experiment under Try shows that it is "
-            "not enough. Near its edge a network's luck counts too: with seed 1 the LSTM does not learn T = 80 in as many updates, and its gradient does "
-            "not reach there either."
+            "not enough. Near its edge a network's luck counts too: with another seed the longest lag of the LSTM is shorter, and its gradient does "
+            "not reach further either."
         )
     else:
         gates = """

@@ -6,6 +6,7 @@ import streamlit as st
 
 from explainer.config import RunConfig
 from explainer.figures import alibi, positions, rotary, sinusoidal
+from explainer.figures.beyond_notes import Trained, length_reading
 from explainer.figures.order import places
 from explainer.figures.source import CLOSED_FORM, sourced
 from explainer.figures.subject import subject
@@ -13,10 +14,11 @@ from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.player.mount import Scan
 from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
-from explainer.ui.places import ENTERED
+from explainer.ui.places import ENTERED, address
+from explainer.ui.sweeping import recorded
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import words_of
-from explainer.ui.words import marked
+from explainer.ui.words import literal, marked
 
 ENCODINGS = {"sinusoidal": "Sinusoidal", "learned": "Learned", "rotary": "Rotary", "alibi": "ALiBi"}
 LENGTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
@@ -74,9 +76,7 @@ The left map is the bias of the chosen head; the future is masked, as always. Ad
 weight: the small maps show the factor. If every key scored the same, the weights of the query at p would be the
 curve on the right. Play the bar: once there are enough tokens behind it, the curve just moves along.
 
-That is why it carries on where training ended. A small model of characters, trained on 64 and tested on 512 of them,
-kept a loss of 1.91 (1.81 at 64); with the sinusoidal table it went from 1.85 to 3.32, with rotary positions from 1.74
-to 3.69 (2 layers, width 64, 1500 steps; the loss of the last 32 characters).
+That is why it carries on where training ended.
 """,
 }
 
@@ -233,8 +233,19 @@ LEARNS = {
 """Of each task, what a table of positions may be good for."""
 
 
+def reads_on() -> str:
+    """What the encodings make of windows that are longer than those of training, in the sweep that ships; "" where it is not here."""
+    outcomes = recorded("lesson-beyond")
+    runs = [Trained(each.config.positions, each.config.seed, each.last.get("beyond")) for each in outcomes]
+    where = f"[Which encoding reads beyond its training length?]({address('extrapolation')})"
+    said = f"The loss of a window's last quarter, in the {len(runs)} runs of {where}: {literal(length_reading(runs))}"
+    return marked(said, f"recorded · last step · {len(runs)} runs") if runs else ""
+
+
 def explain(encoding: str, config: RunConfig) -> str:
     """What the pictures of an encoding show; of the learnt one, of this run."""
+    if encoding == "alibi":
+        return f"{EXPLAIN[encoding]}{reads_on()}"
     if encoding != "learned":
         return EXPLAIN[encoding]
     words = words_of(config)

@@ -19,9 +19,9 @@ from explainer.ui.backend import annotator, client, owner, viewer
 from explainer.ui.lesson import theme
 from explainer.ui.notices import in_sentences
 from explainer.ui.places import LESSON_PLACES, places_for
-from explainer.ui.run_table import computed, data_name, label, rows, settings, table, title, vocabulary
+from explainer.ui.run_table import computed, data_name, filled, label, rows, settings, table, title, vocabulary
 from explainer.ui.sharing import says_whose, share_control
-from explainer.ui.words import literal
+from explainer.ui.words import literal, marked
 
 MOST_COMPARED = 4
 PAGE = 20  # runs in the table at once
@@ -213,10 +213,11 @@ def _comparison(runs: list[Run]) -> None:
     play(sourced([first, second] if second else [first], source), key="runs", link=True)
     for run in runs:
         if run.message:
-            st.caption(literal(f"{network(run.config)}: {run.message}"))
+            st.caption(marked(literal(f"{network(run.config)}: {run.message}"), f"recorded · {network(run.config)}"))
     for run, name in zip(runs, names, strict=True):
-        if said := " ".join(filter(None, (vocabulary(run), computed(run)))):
-            st.caption(literal(f"{name}: {said}" if len(runs) > 1 else said))
+        if said := " ".join(filter(None, (vocabulary(run), filled(run), computed(run)))):
+            sentence = f"{name}: {said}" if len(runs) > 1 else said
+            st.caption(marked(literal(sentence), f"recorded · {network(run.config)}"))
     different = settings(runs, names, only_different=True)
     if len(runs) > 1:
         _scrolled(table(different) if different else "Their settings are the same.", "different")

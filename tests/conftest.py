@@ -22,6 +22,22 @@ SHARED = (backend.store, backend.keeper, backend.client, backend.annotator, swee
 torch.set_num_threads(1)
 
 
+LONGEST = (
+    "test_operated_lenses.py",
+    "test_worker.py",
+    "browser/",
+    "test_probes.py",
+    "test_pieces.py",
+    "test_headless.py",
+)
+"""Files that take a minute or more; begun first, so that none of them is left for one process when others have ended."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; within a file the order stays."""
+    items.sort(key=lambda item: next((at for at, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST)))
+
+
 @pytest.fixture
 def own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """The interface over a store of its own."""

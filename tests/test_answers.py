@@ -215,7 +215,8 @@ def test_one_example_is_of_the_kind_of_every_length_and_what_is_not_is_said_of_e
     typed = len(app.text_area(key="horizon-own").value.split()) - 1
     for length in (5, 7):
         stands = f"{length - typed} number{'s' * (length - typed != 1)}"
-        assert f"Trained at T = {length}: “…” stands for {stands}, drawn as in training." in notes
+        said = f"Trained at T = {length}: “…” stands for {stands}, drawn as in training."
+        assert f"{said} :small[computed now · your input]" in notes
 
 
 def test_a_sweep_of_which_nothing_has_ended_says_so(worked: Store) -> None:

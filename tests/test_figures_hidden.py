@@ -16,9 +16,18 @@ from explainer.figures.gates import (
     tracking_reading,
     with_error,
 )
-from explainer.figures.hidden import judged_reading, output_reading, path_reading, states_reading
-from explainer.figures.panel import Moment
-from explainer.records import GatesRecord, HiddenRecord
+from explainer.figures.hidden import (
+    judged_reading,
+    notes,
+    output_panel,
+    output_reading,
+    path_reading,
+    states_reading,
+)
+from explainer.figures.panel import Moment, Reel, fill
+from explainer.player.annotate import joined
+from explainer.records import GatesRecord, HiddenRecord, from_arrays, to_arrays
+from explainer.runs.tape import decode_view, encode_view
 
 STATES = np.array(
     [[0.5, -0.25, 0.0], [0.5, 0.25, 0.1], [0.5, -0.96, 0.0], [0.5, 0.0, 0.0], [0.99, 0.0, 0.0]], np.float32
@@ -99,6 +108,30 @@ def test_a_forecast_is_told_first_in_the_units_of_the_data() -> None:
     known = replace(record, target=np.array([2, 4, 8], np.float32))  # as in a validation window
     assert "forecasts" not in output_reading(known, run)
     assert "forecasts 23.1." in output_reading(record, {"task": "forecast"})
+
+
+def test_targets_that_were_filled_in_are_marked_and_told() -> None:
+    record = replace(
+        numbers([1, 2, 23.14], [2, 4, 8], [False, False, True]),
+        filled=np.array([True, False, True]),
+        tokens=tuple("123"),
+    )
+    run = {"task": "forecast", "model": "gru", "layers": 1, "has_tokens": False, "filled": 3}
+    seen = notes(record, Moment(run, 0))
+    assert output_reading(record, run).endswith(
+        "the target 8.000. 2 of the 3 targets were filled in, not measured (×), 1 of them where it counts."
+    )
+    (_, _, marks) = fill(output_panel(run, "light"), [Reel({"hidden": [joined(0, record, seen)]})], 0)["data"]
+    assert (marks["name"], marks["x"], marks["y"]) == ("filled in", [0, 2], [2.0, 8.0])
+    assert len(output_panel({**run, "filled": 0}, "light").figure["data"]) == 2
+    older = decode_view("hidden", encode_view("hidden", replace(record, filled=np.zeros(0, bool))))
+    assert "filled in" not in output_reading(older, run)
+
+
+def test_a_view_of_before_series_had_filled_values_is_read() -> None:
+    arrays, text = to_arrays(numbers([1, 2, 3], [2, 4, 8], [True, True, True]))
+    del arrays["filled"]
+    assert from_arrays(HiddenRecord, arrays, text).filled.shape == (0,)
 
 
 def test_the_next_token_is_told_with_its_probability() -> None:

@@ -192,6 +192,34 @@ def test_an_input_of_another_kind_gets_exactly_its_sentence(config: RunConfig, t
         assert made.read(text).x.shape[0] == 1, "and it is answered"
 
 
+@pytest.mark.parametrize(
+    ("config", "text", "until", "has"),
+    [
+        (replace(ADDING, length=11), "0.1 0.2* 0.3 0.4 0.5 0.6 0.7", 6, ""),
+        (replace(ADDING, length=11), "0.1 0.2 0.3 0.4", 3, ""),
+        (replace(ADDING, length=11), "0.1 0.2* 3 0.4", 1, ""),
+        (replace(ADDING, length=11), "0.1 0.2* 3 0.4", 2, "a value of 3 instead of 0 to 1"),
+        (replace(ADDING, length=11), "0.1 0.2 0.3 0.4 0.5 0.6", 5, "0 marks in the first half instead of 1"),
+        (replace(ADDING, length=11), "0.1* 0.2* …", 3, "2 marks in the first half instead of 1"),
+        (replace(ADDING, length=11), "0.1* …", 9, ""),
+        (replace(ADDING, length=11), "0.1* …", 10, "0 marks in the second half instead of 1"),
+        (REPEAT, "ABBBB", 1, ""),
+        (REPEAT, "AAAAB", 3, "a repetition after 1 symbol instead of 5 to 9"),
+        (READER, "The value of", 4, ""),
+        (SEER, "12 300", 0, ""),
+        (SEER, "12 300", 1, "a value of 300 instead of 0 to 154.4 sunspots"),
+    ],
+)  # fmt: skip
+def test_of_an_input_whose_memory_is_taken_over_its_beginning_counts(
+    config: RunConfig, text: str, until: int, has: str
+) -> None:
+    seen = seen_of(config, body_of(config, None))
+    said = about_input(config, text, seen, until)
+    drawn = f"In the other input “…” stands for {11 - text.count('0.')} numbers, drawn as in training." * ("…" in text)
+    whose = f"Unlike in training, the other input has, up to t = {until}, {has}{END}" * bool(has)
+    assert said == " ".join(filter(None, (drawn, whose)))
+
+
 def test_characters_that_only_the_held_out_part_has_are_named() -> None:
     config = RunConfig(task="text", length=5, data=digest(STRANGE))
     seen = seen_of(config, STRANGE)

@@ -16,6 +16,7 @@ from explainer.player.answers import Looked, look_answer
 from explainer.runs.kinds import said_of
 from explainer.runs.store import Store
 from explainer.runs.tape import decode, decode_view
+from explainer.surgery import Surgery, Swap
 from explainer.tasks import make_task
 from explainer.ui import backend
 from explainer.ui.lesson import example_inputs
@@ -134,6 +135,10 @@ def test_the_header_of_an_answer_says_that_the_input_is_of_another_kind(store: S
     ):
         assert said_of(store, run, lens, text).startswith(said)
         assert bool(said_of(store, run, lens, text)) == bool(said)
+    taken_over = Surgery((Swap(2, "· -1 +1+2"),))
+    other = "Unlike in training, the other input has, up to t = 2, no pulse of bits 1, 2 and 3 at the first step"
+    assert said_of(store, run, "surgery", "", taken_over).startswith(other)
+    assert f"learnt. {other}" in said_of(store, run, "surgery", "+1 · -1", taken_over)
     backend.client().look(run.id, 300, "fixed_points", "+1 · -1")
     look = store.ask(run.id, run.step, "fixed_points", "+1 · -1", "", "")
     answer = look_answer(backend.annotator(), run, run.step, "fixed_points", Looked(look.id, 0), "+1 · -1")
@@ -162,6 +167,7 @@ def test_home_says_in_a_sentence_what_the_sequence_in_its_picture_is(store: Stor
     period = next(p for p in range(12, 25) if all(tokens[t] == tokens[t - p] for t in range(p, 48)))
     assert any(
         f"The {period} symbols {' '.join(tokens[:period])} come once and then again in the same order: "
-        f"after {tokens[0]} {tokens[1]} the next symbol is {tokens[2]}." == caption.value.replace("\\", "")
+        f"after {tokens[0]} {tokens[1]} the next symbol is {tokens[2]}. :small[recorded · Transformer, 2 blocks, width 64]"
+        == caption.value.replace("\\", "")
         for caption in app.caption
     )

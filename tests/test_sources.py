@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -15,6 +17,7 @@ from explainer.figures.source import CLOSED_FORM, KINDS, mark, sourced, steps_in
 from explainer.player import mount
 from explainer.runs.store import Store
 from explainer.ui.places import PLACES
+from explainer.ui.sweeping import recorded
 from explainer.ui.words import marked
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -64,6 +67,10 @@ def test_every_panel_has_one_kind_of_source(
         assert has_tape(panel) != bool(panel["source"]), panel["id"]
         assert has_tape(panel) <= bool(told["runs"]), panel["id"]
         assert not panel["source"] or panel["source"].split(" · ")[0] in told["sources"], panel["id"]
+    for sentence in (each.value for each in app.caption if re.search(r"\d", each.value)):
+        source = re.fullmatch(r".+ :small\[(.+)\]", sentence, re.DOTALL)
+        assert source, f"{sentence} does not say where its numbers come from"
+        assert source[1].split(" · ")[0] in KINDS, sentence
     formulas = {panel["id"] for panel, _ in panels if panel["source"] == CLOSED_FORM}
     if path == "positions" and query.get("encoding") != "Learned":
         assert formulas == {panel["id"] for panel, _ in panels}
@@ -143,3 +150,15 @@ def test_every_kind_has_a_meaning_that_is_said_where_one_points_at_it() -> None:
 
 def test_a_mark_outside_of_the_player_is_text_and_no_markup() -> None:
     assert marked("So it is.", "recorded · *GRU*").endswith(r":small[recorded · \*GRU\*]")
+
+
+def test_the_words_on_alibi_tell_the_sweep_that_ships_and_say_so(shown: list[dict[str, Any]]) -> None:
+    app = AppTest.from_file(str(PROJECT / "pages" / "positions.py"), default_timeout=60)
+    app.query_params["encoding"] = "ALiBi"
+    app.run()
+    (said,) = [each.value for each in app.markdown if "ALiBi is the shortest" in each.value]
+    losses = [each.last["beyond"].loss for each in recorded("lesson-beyond") if each.config.positions == "alibi"]
+    first, last = np.mean(losses, axis=0)[[0, -1]]
+    assert f"ALiBi {first:.2f} at 32 and {last:.2f} at 256" in said.replace("\\", "")
+    assert said.endswith(":small[recorded · last step · 15 runs]")
+    assert not re.search(r"\d", said.partition("The loss of a window")[0]), "no other number about a run"

@@ -500,6 +500,20 @@ def test_forecast_asks_for_each_validation_value_once():
     assert batch.mask.sum(1).tolist() == [1] * 60
 
 
+def test_forecast_knows_which_targets_were_filled_in():
+    values = [math.sin(place / 3) + place / 50 for place in range(90)]
+    series = Series("gaps", "", 1, tuple(values), filled=(3, 4, 70, 88))
+    task = make_task(RunConfig(task="forecast", length=11, data=digest(series.to_text())), series.to_text())
+    whole = make_task(RunConfig(task="forecast", length=11), None)
+    assert (task.filled, whole.filled, whole.batch(0).filled) == (4, 0, None)
+    for batch in (task.batch(0), task.batch(0, "validation"), task.apart(3), task.batch(1).to("cpu")):
+        targets = task.in_units(batch.y[..., 0]).flatten().tolist()
+        places = [min(range(90), key=lambda place: abs(values[place] - target)) for target in targets]
+        assert batch.filled.flatten().tolist() == [place in series.filled for place in places]
+    assert task.batch(0, "validation").filled.any(), "or the test could not tell"
+    assert task.read("1 2 3").filled is None
+
+
 def test_forecast_parts_are_disjoint_and_standardised_by_the_training_one():
     values = [float(value) ** 2 for value in range(103)]  # every value tells its position
     task = own_series(values)

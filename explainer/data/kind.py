@@ -86,41 +86,52 @@ def longest_input(config: RunConfig) -> int:
     return max(T, min(LONGEST * T, MOST_LONGER))
 
 
-def about_input(config: RunConfig, text: str, seen: Seen) -> str:
+def about_input(config: RunConfig, text: str, seen: Seen, until: int | None = None) -> str:
     """What a viewer should know of an input of their own that the run can read: what was drawn for it, and that it is of another kind.
+
+    Args:
+        until: the step up to which the input is read, where it is another one whose memory the network goes on with.
 
     Raises:
         ValueError: it can't be read.
     """
+    other = until is not None
     said = []
     if config.task == "adding":
         drawn = read_marked(text, config.length, config.seed).drawn
-        said += [f"“…” stands for {counted(drawn, 'number')}, drawn as in training."] if drawn else []
-    ways = unlike_training(config, text, seen)
+        sentence = f"{'In the other input ' * other}“…” stands for {counted(drawn, 'number')}, drawn as in training."
+        said += [sentence] if drawn else []
+    ways = unlike_training(config, text, seen, until)
     if ways:
+        whose = f"the other input has, up to t = {until}," if other else "your input has"
         said.append(
-            f"Unlike in training, your input has {listed(ways)}: the answer tells how the network goes beyond what it was "
+            f"Unlike in training, {whose} {listed(ways)}: the answer tells how the network goes beyond what it was "
             "trained on, not how well it learnt."
         )
     return " ".join(said)
 
 
-def unlike_training(config: RunConfig, text: str, seen: Seen) -> list[str]:
+def unlike_training(config: RunConfig, text: str, seen: Seen, until: int | None = None) -> list[str]:
     """The ways in which an input differs in kind from those of training, each as what it has; [] where it doesn't.
+
+    Args:
+        until: see `about_input`; what comes after this step makes no difference then.
 
     Raises:
         ValueError: it can't be read.
     """
+    end = None if until is None else until + 1
     if config.task == "adding":
-        return _of_numbers_to_add(read_marked(text, config.length, config.seed), config.length)
+        found = read_marked(text, config.length, config.seed)
+        return _of_numbers_to_add(found, config.length) if end is None else _of_a_beginning(found, config.length, end)
     if config.task == "flipflop":
-        return _of_pulses(read_pulses(text, config.bits), config)
+        return _of_pulses(read_pulses(text, config.bits)[:end], config)
     if config.task == "repeat":
-        return _of_symbols(read_symbols(text, symbol_names(config.symbols)), config)
+        return _of_symbols(read_symbols(text, symbol_names(config.symbols))[:end], config)
     if config.task == "text":
-        return _of_characters(text.replace("\r\n", "\n"), config, seen)
+        return _of_characters(text.replace("\r\n", "\n")[:end], config, seen)
     if config.task == "forecast":
-        return _of_values([parse_number(word) for word in split_numbers(text)], config, seen)
+        return _of_values([parse_number(word) for word in split_numbers(text)][:end], config, seen)
     assert config.task == "copy", config.task  # whose ten symbols are checked where they are read
     return []
 
@@ -135,6 +146,16 @@ def _of_numbers_to_add(found: Marked, T: int) -> list[str]:
         ways.append(f"{counted(len(places), 'mark')} instead of 2")
     elif (places[0] < count // 2) == (places[1] < count // 2):
         ways.append(f"both marks in the {'first' if places[0] < count // 2 else 'second'} half instead of one in each")
+    return ways
+
+
+def _of_a_beginning(found: Marked, T: int, count: int) -> list[str]:
+    """Of the first `count` numbers: there may be a mark to come, as long as its half of the T is not over."""
+    ways = _beyond(found.values[:count], 0, 1)
+    for half, start, end in (("first", 0, T // 2), ("second", T // 2, T)):
+        marks = sum(found.marks[start : min(end, count)])
+        if marks > 1 or (not marks and count >= end):
+            ways.append(f"{counted(marks, 'mark')} in the {half} half instead of 1")
     return ways
 
 

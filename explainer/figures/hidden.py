@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from explainer.figures.amount import amount
 from explainer.figures.curves import loss_panel, loss_reading
+from explainer.figures.own_series import filled_points, filled_reading, filled_trace
 from explainer.figures.panel import Moment, Notes, Panel, Reading, Slot
 from explainer.figures.theme import DIVERGING, FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, layout
 from explainer.records import HiddenRecord
@@ -110,7 +111,7 @@ def output_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: i
                 "textposition": "none",
             }
         ]
-        slots = (
+        slots: tuple[Slot, ...] = (
             Slot("data.0.y", lens="hidden", name="right"),
             Slot("data.0.text", "labels", lens="hidden", name="guesses"),
             *ticks,
@@ -142,6 +143,9 @@ def output_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: i
             Slot("data.1.y", lens="hidden", name="output"),
             *ticks,
         )
+        if run.get("filled"):
+            trace, more = filled_trace("hidden", len(data))
+            data, slots = [*data, trace], (*slots, *more)
         yaxis = {"title": {"text": run.get("unit") or "value"}}
         title = "Output beside target" + (" (bit 1)" if run["task"] == "flipflop" else "")
         xtitle = "time step t, and what is read there"
@@ -188,6 +192,7 @@ def notes(record: HiddenRecord, moment: Moment) -> Notes:
         arrays={
             "times": np.arange(T, dtype=np.int32),
             "tick_places": places,
+            **filled_points(record.filled, record.target),
         },
         labels={
             "tick_labels": tick_labels(record.tokens, places),
@@ -288,7 +293,7 @@ def output_reading(record: HiddenRecord, run: Mapping[str, Any]) -> str:
     """The forecast, where there is one, and one sentence on the positions that count."""
     if not np.isfinite(record.certainty if record.has_tokens else record.output).all():
         return "What the network says is not finite."
-    judged = judged_reading(record, str(run.get("unit") or ""))
+    judged = judged_reading(record, str(run.get("unit") or "")) + filled_reading(record.filled, record.mask)
     return f"{forecast_reading(record, run)} {judged}" if record.foretells else judged
 
 

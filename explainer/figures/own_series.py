@@ -1,14 +1,26 @@
-"""A series of the user's as it was understood: a line, and the values that were filled in marked otherwise."""
+"""A series of the user's: as it was understood, a line, and everywhere the values that were filled in, marked otherwise."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from explainer.figures.theme import ink, layout, plain
+import numpy as np
+from jaxtyping import Bool, Float
+from numpy.typing import NDArray
+
+from explainer.figures.panel import Slot
+from explainer.figures.theme import layout, plain
 
 _MOST_POINTS = 1200
-_LINE, _FILLED = "#2B83C6", "#D55E00"
+_LINE = "#2B83C6"
+_MARKS = {
+    "type": "scatter",
+    "mode": "markers",
+    "name": "filled in",
+    "marker": {"color": "#D55E00", "size": 7, "symbol": "x", "line": {"width": 0}},
+}
+"""The points of values that were missing."""
 
 
 def own_series_figure(name: str, values: Sequence[float], filled: Sequence[int], theme: str) -> dict[str, Any]:
@@ -30,14 +42,7 @@ def own_series_figure(name: str, values: Sequence[float], filled: Sequence[int],
         "y": [values[place] for place in places],
         "line": {"color": _LINE, "width": 1.4},
     }
-    marks = {
-        "type": "scatter",
-        "mode": "markers",
-        "name": "filled in",
-        "x": [place + 1 for place in shown],
-        "y": [values[place] for place in shown],
-        "marker": {"color": _FILLED, "size": 7, "symbol": "x", "line": {"width": 0, "color": ink(theme).text}},
-    }
+    marks = {**_MARKS, "x": [place + 1 for place in shown], "y": [values[place] for place in shown]}
     return {
         "data": [line, *([marks] if shown else [])],
         "layout": layout(
@@ -60,3 +65,30 @@ def thinned(values: Sequence[float]) -> list[int]:
         stretch = range(start, min(start + size, len(values)))
         found |= {min(stretch, key=values.__getitem__), max(stretch, key=values.__getitem__)}
     return sorted(found)
+
+
+# -- in the figures of a run ------------------------------------------------------------------
+
+
+def filled_trace(lens: str, place: int) -> tuple[dict[str, Any], tuple[Slot, ...]]:
+    """The targets that were filled in: a trace, and its slots where it is number `place` of a figure."""
+    hover = "t = %{x}<br>target %{y:.4f}, filled in<extra></extra>"
+    slots = (Slot(f"data.{place}.{axis}", lens=lens, name=f"filled_{axis}") for axis in "xy")
+    return {**_MARKS, "hovertemplate": hover}, tuple(slots)
+
+
+def filled_points(
+    filled: Bool[np.ndarray, " positions"], target: Float[np.ndarray, " numbers"]
+) -> dict[str, NDArray[Any]]:
+    """What fills these slots: the positions, and the targets there."""
+    places = np.flatnonzero(filled).astype(np.int32)
+    return {"filled_x": places, "filled_y": target[places]}
+
+
+def filled_reading(filled: Bool[np.ndarray, " positions"], mask: Bool[np.ndarray, " T"]) -> str:
+    """A sentence on the targets of a sequence that nobody measured; "" where there are none."""
+    count = int(filled.sum())
+    if not count:
+        return ""
+    judged = f", {int(mask[filled].sum()):,} of them where it counts" if mask[filled].any() else ""
+    return f" {count:,} of the {len(mask):,} targets {'was' if count == 1 else 'were'} filled in, not measured (×){judged}."

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from explainer.figures.curves import VALIDATION
 from explainer.figures.gradients import UNSEEN
+from explainer.figures.own_series import filled_trace
 from explainer.figures.panel import Panel, Reading, Slot
 from explainer.figures.rates import AXIS, rate_marks
 from explainer.figures.theme import DIVERGING, FAMILY_COLOURS, INKS, colour_bar, ink, layout
@@ -68,6 +69,10 @@ def output_panel(run: Run, theme: str, *, span: int = 7, height: int = 290) -> P
                 "hovertemplate": "t = %{x}, target %{y:.4f}<extra></extra>",
             }
         )
+        if run.get("filled"):
+            trace, more = filled_trace(LENS, len(data))
+            data.append(trace)
+            slots += more
     return Panel(
         id="operated",
         title="Probability of the right token, operated and untouched"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from explainer.figures.curves import loss_reading
 from explainer.figures.errors import SURE, TOLD, plus_minus, told
 from explainer.figures.hidden import tick_labels, tick_places
+from explainer.figures.own_series import filled_points, filled_reading
 from explainer.figures.panel import Moment, Notes
 from explainer.records import SurgeryRecord
 from explainer.surgery import Head, Surgery, Unit
@@ -36,7 +37,7 @@ def notes(record: SurgeryRecord, moment: Moment) -> Notes:
     counted = np.flatnonzero(record.mask)
     return Notes(
         readings={
-            "effect": effect_reading(record, layers),
+            "effect": effect_reading(record, layers) + filled_reading(record.filled, record.mask),
             "worth": worth_reading(record, sites, layers),
             "losses": losses_reading(record),
             "loss": loss_reading(moment),
@@ -45,6 +46,7 @@ def notes(record: SurgeryRecord, moment: Moment) -> Notes:
         arrays={
             "times": np.arange(T, dtype=np.int32),
             "tick_places": places,
+            **filled_points(record.filled, record.target),
             "counted": counted.astype(np.int32),
             "counted_heights": np.zeros(len(counted), dtype=np.float32),
             "sites": np.arange(len(sites), dtype=np.int32),

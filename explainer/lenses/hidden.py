@@ -58,7 +58,14 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> HiddenRecord:
         target=target,
         errors=errors,
         signs=signs,
+        filled=filled_of(batch),
     )
+
+
+def filled_of(batch: Batch) -> Bool[np.ndarray, " positions"]:
+    """Where the right answer of a batch's first sequence was filled in; empty where none was."""
+    filled = None if batch.filled is None else batch.filled[0].cpu().numpy()
+    return filled if filled is not None and filled.any() else np.zeros(0, bool)
 
 
 def _by_output(

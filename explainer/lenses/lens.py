@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -71,14 +71,7 @@ def differentiable_rows(config: RunConfig, T: int, most: int) -> int:
 
 def first_rows(batch: Batch, rows: int) -> Batch:
     """The first `rows` sequences of a batch (all, if it has fewer)."""
-    return replace(
-        batch,
-        x=batch.x[:rows],
-        y=batch.y[:rows],
-        mask=batch.mask[:rows],
-        period=None if batch.period is None else batch.period[:rows],
-        known=None if batch.known is None else batch.known[:rows],
-    )
+    return batch.each(lambda tensor: tensor[:rows])
 
 
 def model_device(model: nn.Module) -> torch.device:

@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from explainer.config import RunConfig
-from explainer.lenses.hidden import where_known
+from explainer.lenses.hidden import filled_of, where_known
 from explainer.lenses.lens import Lens, evaluating, first_rows
 from explainer.models import SequenceModel, observe, operated
 from explainer.models.operate import Edit
@@ -81,6 +81,7 @@ def look(model: SequenceModel, batch: Batch, task: Task, surgery: Surgery | None
         tokens=tuple(task.axis(first)),
         targets=tuple(task.target_axis(first)),
         mask=first.mask[0].cpu().numpy(),
+        filled=filled_of(first),
         **measured,
         **_said(task, first, output, changed),
     )

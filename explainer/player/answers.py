@@ -22,6 +22,7 @@ from explainer.runs.kinds import said_of
 from explainer.runs.rows import Piece, Run
 from explainer.runs.store import Store
 from explainer.runs.tape import LARGEST_VIEW, VIEW, encode
+from explainer.surgery import Surgery
 
 ANSWER_CHUNKS = 64  # of one answer, at most; the player asks for the rest at once
 ANSWER_BYTES = 4_000_000  # of an answer's chunks: all recorded lessons fit, and larger tapes come in several
@@ -140,18 +141,21 @@ def tape_answer(
     return _row(header, files)
 
 
-def look_answer(annotator: Annotator, run: Run, step: int, lens: str, found: Piece | Looked, asked: str = "") -> Answer:
+def look_answer(
+    annotator: Annotator, run: Run, step: int, lens: str, found: Piece | Looked, asked: str = "", surgery: str = ""
+) -> Answer:
     """One record that was asked for, with its notes: a header with the readings, the record, the notes.
 
     Args:
         found: where the record is.
         asked: the viewer's own input, of which the header says beside in what it differs from those of training.
+        surgery: what is done to the model; likewise of the input whose memory is swapped in.
     """
     if isinstance(found, Piece):
         notes = annotator.notes(run, found)
     else:
         notes = annotator.notes_of_look(run, step, lens, found.number, bool(asked))
-    said = said_of(annotator.store, run, lens, asked)
+    said = said_of(annotator.store, run, lens, asked, Surgery.from_text(surgery))
     return _row({"readings": _plain(notes.readings), "said": said}, [found, _notes(notes)])
 
 

@@ -10,12 +10,16 @@ import streamlit as st
 
 from explainer.figures.panel import Panel, Reel, fill, reading_at, unclickable
 from explainer.figures.source import mark, steps_in_words, steps_shown
-from explainer.player.link import copy_link
+from explainer.figures.subject import network
+from explainer.player.link import copy_link, zooms_of
+from explainer.player.numbers import numbers_row
 from explainer.runs.kinds import said_of
 from explainer.runs.rows import Run
-from explainer.ui.words import literal
+from explainer.surgery import Surgery
+from explainer.ui.words import literal, marked
 
 TICK_SECONDS = 0.7  # between two moments of a tape that plays: each is a run of the script and new charts
+ALONE_HEIGHT = 560  # pixels of a figure that is looked at alone, at least
 PLAY_TICKS = 20  # that a whole tape takes
 VEIL = {
     "type": "rect",
@@ -64,19 +68,20 @@ def show_without_routes(
         if not playing:
             at_end = not steps or step == steps[-1]  # where the page opens
             _write_address("" if at_end else str(step), selection, start, typed if ask else None)
+        awaited = False
         if (typed or surgery) and step is not None:
-            reels = _asked(tracks, reels, step, typed, surgery)
-        if typed and step is not None:
-            _say_of(runs, tracks, typed)
+            reels, awaited = _asked(tracks, reels, step, typed, surgery)
+        if step is not None:
+            _say_of(runs, tracks, typed, surgery)
         if shown is not None:
             st.caption(literal(shown.said))
         if tracks and step is None:
             st.caption("Waiting for the first frame.")
         else:
-            _draw(panels, reels, step or 0, selection, key, stale=shown is not None and shown.stale)
+            _draw(panels, reels, step or 0, selection, key, stale=awaited or (shown is not None and shown.stale))
         for run in runs:
             if run.message:
-                st.caption(literal(run.message))
+                st.caption(marked(literal(run.message), f"recorded · {network(run.config)}"))
         if live and not _moving(tracks):
             st.rerun()
 
@@ -196,31 +201,34 @@ def next_example(box: str, examples: Sequence[str]) -> None:
     st.session_state[box] = examples[(examples.index(present) + 1) % len(examples) if present in examples else 0]
 
 
-def _asked(tracks: Sequence[Any], reels: Sequence[Reel], step: int, text: str, surgery: str) -> list[Reel]:
-    """The reels with what every model says to the viewer's own input, operated on; as they were, with a sentence, if it can't be."""
+def _asked(tracks: Sequence[Any], reels: Sequence[Reel], step: int, text: str, surgery: str) -> tuple[list[Reel], bool]:
+    """The reels with what every model says to the viewer's own input, operated on; as they were, with a sentence, if it can't be.
+
+    Second: whether there is no answer yet.
+    """
     from explainer.ui.backend import answers_of
 
     try:
-        return [
-            replace(reel, answers=answers_of(track, step, text, surgery))
-            for reel, track in zip(reels, tracks, strict=True)
-        ]
+        with st.spinner("Asking the network …"):
+            pairs = zip(reels, tracks, strict=True)
+            return [replace(reel, answers=answers_of(track, step, text, surgery)) for reel, track in pairs], False
     except (ValueError, TimeoutError) as error:
         st.warning(literal(str(error)), icon=":material/warning:")
-        return list(reels)
+        return list(reels), isinstance(error, TimeoutError)
 
 
-def _say_of(runs: Sequence[Run], tracks: Sequence[Any], text: str) -> None:
-    """In what the viewer's own input differs from those that the models were trained on."""
+def _say_of(runs: Sequence[Run], tracks: Sequence[Any], text: str, surgery: str) -> None:
+    """In what the viewer's own inputs differ from those that the models were trained on."""
     from explainer.ui.backend import store
 
     lenses = {track.run: track.lenses[0] for track in tracks}
     try:
-        said = dict.fromkeys(said_of(store(), run, lenses[run.id], text) for run in runs)
+        operation = Surgery.from_text(surgery)
+        said = dict.fromkeys(said_of(store(), run, lenses[run.id], text, operation) for run in runs)
     except ValueError:  # it can't be read, as was said in the place of the answer
         return
     for sentence in filter(None, said):
-        st.caption(literal(sentence))
+        st.caption(marked(literal(sentence), "computed now · your input"))
 
 
 def _draw(
@@ -232,7 +240,15 @@ def _draw(
     *,
     stale: bool = False,
 ) -> None:
-    """Panels in rows of twelve columns, each chart with its reading; behind a veil where something else is asked for."""
+    """Panels in rows of twelve columns, each chart with its reading; behind a veil where something else is asked for.
+
+    The address may name one figure that stands alone, and how figures are zoomed.
+    """
+    zooms = zooms_of(st.query_params.get("zoom", ""))
+    alone = [panel for panel in panels if panel.id == st.query_params.get("figure")]
+    if alone:
+        st.button("All figures", key=f"{key}-all", on_click=_show_all)
+        panels = [replace(panel, span=12, height=max(panel.height, ALONE_HEIGHT)) for panel in alone]
     rows: list[list[Panel]] = [[]]
     for panel in panels:
         if sum(each.span for each in rows[-1]) + panel.span > 12:
@@ -242,6 +258,8 @@ def _draw(
         for column, panel in zip(st.columns([panel.span for panel in row]), row, strict=True):
             figure = unclickable(fill(panel, reels, step, selection))
             figure["layout"] |= {"height": panel.height, "dragmode": False}  # a finger on a chart scrolls the page
+            for axis, ends in zooms.get(panel.id, {}).items():
+                figure["layout"] |= {axis: {**figure["layout"].get(axis, {}), "range": ends, "autorange": False}}
             if stale:
                 figure["layout"]["shapes"] = [*figure["layout"].get("shapes", ()), VEIL]
             reading = reading_at(panel, reels, step, selection)
@@ -259,6 +277,11 @@ def _draw(
             )
             column.text(reading)
             column.markdown(f":small[{literal(source)}]")
+    numbers_row(panels, reels, step, selection, key, moves="place" in selection)
+
+
+def _show_all() -> None:
+    st.query_params.pop("figure", None)
 
 
 def names_of(label: str, choices: int | Sequence[str]) -> list[str]:

@@ -491,7 +491,7 @@ function stepsInWords(steps) {
 }
 
 /** What stands beside a panel's sentence: where its numbers come from, of which step and run. */
-function sourceOf(spec, views) {
+function sourceOf(spec, views, awaited) {
   if (spec.source || !views.length) return { kind: spec.source.split(" · ")[0], words: spec.source, names: "" };
   const frames = views.flatMap(([, each]) => [...each]);
   const asked = views.filter(([, each]) => [...each].some((frame) => frame.asked)).map(([tape]) => tape);
@@ -501,6 +501,7 @@ function sourceOf(spec, views) {
   const names = [...new Set(views.map(([tape]) => tape.header.name).filter(Boolean))];
   const who = views.length > 1 ? `${views.length} runs` : names[0];
   const when = stepsInWords(frames.map((frame) => frame.step)) || "all steps";
+  if (awaited) return { kind, words: ["asking the network …", kind, input, when].filter(Boolean).join(" · "), names: names.join("; ") };
   return { kind, words: [kind, input, when, who].filter(Boolean).join(" · "), names: names.join("; ") };
 }
 
@@ -1327,9 +1328,11 @@ class Player {
     for (const tape of this.everyTape()) {
       tape.input = this.askBox.value;
       tape.surgery = surgery;
+      tape.said = "";
       tape.answers = new Map();
     }
     this.complaint = "";
+    this.showNote();
     this.asking.clear();
     this.draw();
   }
@@ -1699,14 +1702,19 @@ class Player {
     layout.autosize = true;
     const views = viewsOf(spec, shown.tapes, shown.step, this.selection);
     const steps = views.flatMap(([, frames]) => [...frames]).map((frame) => frame.step);
+    const awaited = spec.slots.some(({ kind, run, lens }) => {
+      const tape = OF_A_MOMENT.has(kind) && tapeOf(shown.tapes, run, this.selection);
+      return tape && tape.question && tape.at(lens, shown.step)?.asked === undefined;
+    });
     return {
       ...figure,
       unwritten,
+      awaited,
       step: moment.step,
       title,
       aside: steps.every((step) => step === shown.step) ? "" : stepsInWords(steps),
       reading: sentences.filter(Boolean).join("\n"),
-      source: sourceOf(spec, views),
+      source: sourceOf(spec, views, awaited),
     };
   }
 
@@ -1745,6 +1753,7 @@ class Player {
     this.listWords(panel);
     source.textContent = figure.source.words;
     source.dataset.kind = figure.source.kind;
+    panel.box.classList.toggle("awaited", figure.awaited); // the picture is that of the tape, and not yet the answer
     source.title = [this.data.sources[figure.source.kind], figure.source.names].filter(Boolean).join(": ");
     aside.textContent = figure.aside;
     plot.dataset.step = step;
@@ -1907,11 +1916,11 @@ class Player {
     const figure = this.asShown(panel, this.figure({ ...panel, spec: printed }, this.present, width));
     const style = getComputedStyle(this.host);
     const colours = { ground: style.getPropertyValue("--st-background-color"), ink: style.getPropertyValue("--st-text-color") };
-    return drawing(figure, { title: this.reference ? figure.title : spec.name, sentence: figure.reading, source: this.source(spec) }, colours, width, figure.layout.height);
+    return drawing(figure, { title: this.reference ? figure.title : spec.name, sentence: figure.reading, source: this.source(spec, figure.awaited) }, colours, width, figure.layout.height);
   }
 
   /** Where a picture comes from: moment, runs, and whatever was chosen or done, in a line. */
-  source(spec) {
+  source(spec, awaited) {
     const used = new Set([...spec.slots.flatMap((slot) => [...(slot.index || []), slot.run]), ...spec.reading_index]);
     const choices = (this.data.select || []).filter(({ name, names }) => used.has(name) && names.length > 1);
     const held = this.reference && (this.reference.step ?? null) !== null ? `step ${this.reference.step}` : this.reference?.tapes[0].id;
@@ -1921,7 +1930,7 @@ class Player {
       this.times.length ? this.said : document.querySelector("h1")?.textContent,
       ...runs.map(({ id, name }) => (name && name !== id ? `${name} (run ${id})` : `run ${id}`)),
       ...choices.map(({ name, names }) => names[Math.min(this.selection[name] || 0, names.length - 1)]),
-      this.askBox.value && `own input: ${this.askBox.value}`,
+      this.askBox.value && `own input${awaited ? ", not answered yet" : ""}: ${this.askBox.value}`,
       this.surgery,
       this.reference && `compared with ${held}`,
       "Unrolled",
@@ -2249,8 +2258,10 @@ class Player {
 
   showNote() {
     this.askBox.setAttribute("aria-invalid", Boolean(this.complaint));
-    const said = new Set(this.everyTape().map((tape) => tape.said));
-    const messages = this.tapes.map((tape) => tape.header.message);
-    this.note.textContent = [this.complaint, this.offered, ...said, ...messages].filter(Boolean).join(" ");
+    const said = [...new Set(this.everyTape().map((tape) => tape.said))].map((words) => [words, "computed now · your input"]);
+    const messages = this.tapes.map(({ header, live }) => [header.message, live ? "" : ["recorded", header.name].filter(Boolean).join(" · ")]);
+    const sentences = [[this.complaint], [this.offered], ...said, ...messages].filter(([words]) => words);
+    this.note.replaceChildren(...sentences.flatMap(([words, source]) => [
+      `${words} `, ...(source ? [make("span", { class: "source", "data-kind": source.split(" · ")[0], text: source }), " "] : [])]));
   }
 }

@@ -170,7 +170,7 @@ class _Question:
             TimeoutError: not yet.
         """
         where = Looked(found, reader.answered(found)) if isinstance(found, int) else found
-        return look_answer(annotator, run, step, self.lens, where, asked=self.text)
+        return look_answer(annotator, run, step, self.lens, where, self.text, self.surgery)
 
 
 def _found(reader: Reader, request: Request) -> Run:

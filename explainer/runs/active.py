@@ -213,6 +213,7 @@ def describe(trainer: Trainer) -> dict[str, object]:
         "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
         "example": task.example(),
         **({"rare": task.rare} if task.rare else {}),
+        **({"filled": task.filled} if task.filled else {}),
         **arithmetic(trainer),
     }
 

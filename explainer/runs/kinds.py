@@ -21,6 +21,7 @@ from explainer.data import (
 from explainer.runs.rows import Run
 from explainer.runs.store import Store
 from explainer.runs.tape import VIEW, decode_view
+from explainer.surgery import Surgery
 
 KEPT = 32  # texts and series of which it is kept what training shows, some 30 kB each
 OWN_QUESTIONS = frozenset({"pattern", "beyond"})
@@ -40,15 +41,19 @@ def passages_of(store: Store, run: Run, times: int) -> tuple[str, ...]:
     return passages(run.config, what_it_saw(store, run), times)
 
 
-def said_of(store: Store, run: Run, lens: str, text: str) -> str:
-    """What was drawn for a viewer's own input, and in what it differs from those of training; "" for nothing.
+def said_of(store: Store, run: Run, lens: str, text: str, surgery: Surgery | None = None) -> str:
+    """What was drawn for a viewer's own inputs, and in what they differ from those of training; "" for nothing.
 
     Args:
         text: an input that the run has read, or "".
+        surgery: what is done to it meanwhile; a memory that is swapped may be that of another input of the viewer's.
     """
-    if not text or lens in OWN_QUESTIONS:
+    if lens in OWN_QUESTIONS:
         return ""
-    return about_input(run.config, text, what_it_saw(store, run))
+    swap = surgery.swap if surgery else None
+    inputs = [(text, None), *([(swap.donor, swap.step)] if swap else [])]
+    said = (about_input(run.config, each, what_it_saw(store, run), until) for each, until in inputs if each)
+    return " ".join(filter(None, said))
 
 
 def what_it_saw(store: Store, run: Run) -> Seen:

@@ -34,7 +34,7 @@ ROW: Mapping[str, type] = {
 """What the row of a tape file holds."""
 META: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("metric", "unit", "baseline_name", "example", "device", "torch"), (str,)),
-    **dict.fromkeys(("inputs", "outputs", "parameters"), (int,)),
+    **dict.fromkeys(("inputs", "outputs", "parameters", "filled"), (int,)),
     "baseline": (int, float),
     **dict.fromkeys(("final", "lowest"), (dict,)),
     **dict.fromkeys(("vocabulary", "moved", "rates"), (list,)),

@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -32,6 +33,7 @@ class Batch:
         mask: the positions that count in the loss and the metric.
         period: after how many steps a sequence repeats itself, where the task knows it.
         known: the positions at which y is known, the mask's among them; None for all.
+        filled: those at which y was not measured: it lies on a straight line between values that were; None for nowhere.
     """
 
     x: Int[Tensor, "B T"] | Float[Tensor, "B T F"]
@@ -39,12 +41,16 @@ class Batch:
     mask: Bool[Tensor, "B T"]
     period: Int[Tensor, " B"] | None = None
     known: Bool[Tensor, "B T"] | None = None
+    filled: Bool[Tensor, "B T"] | None = None
+
+    def each(self, act: Callable[[Tensor], Tensor]) -> Batch:
+        """The batch with something done to each of its tensors."""
+        tensors: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
+        return Batch(**{name: act(tensor) for name, tensor in tensors.items() if tensor is not None})
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on another device."""
-        period = None if self.period is None else self.period.to(device)
-        known = None if self.known is None else self.known.to(device)
-        return Batch(self.x.to(device), self.y.to(device), self.mask.to(device), period, known)
+        return self.each(lambda tensor: tensor.to(device))
 
     def known_of(self, row: int) -> Bool[Tensor, " T"]:
         """Where y of one sequence is known."""
@@ -139,6 +145,11 @@ class Task(ABC):
     def rare(self) -> dict[str, float]:
         """Of a text with more distinct characters than signs: how many `characters` stand as one sign, and their `share`."""
         return {}
+
+    @property
+    def filled(self) -> int:
+        """How many values of a series were missing, and lie on straight lines between their neighbours."""
+        return 0
 
     @property
     def validation_batches(self) -> float:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from explainer.config import RunConfig
@@ -54,6 +55,8 @@ class Forecast(Task):
         self.baseline = naive_rmse(values, self.validation)
         self._ar = ar_rmse(values, _ORDER, self.validation)
         self._values = torch.tensor((values - self.mean) / self.deviation, dtype=torch.float32)[:, None]
+        self._filled = torch.zeros(len(values), dtype=torch.bool)
+        self._filled[list(self.series.filled)] = True
 
     @property
     def references(self) -> dict[str, float]:
@@ -64,6 +67,10 @@ class Forecast(Task):
     def loss_references(self) -> dict[str, float]:
         """The mean squared error of standardised values: (RMSE / deviation)²."""
         return {name: (error / self.deviation) ** 2 for name, error in self.references.items()}
+
+    @property
+    def filled(self) -> int:
+        return len(self.series.filled)
 
     @property
     def validation_batches(self) -> float:
@@ -82,18 +89,18 @@ class Forecast(Task):
         """Random training windows; or windows that end at `size` validation values, each once before any twice."""
         T, train = self.total_length, len(self._values) - self.validation
         if split == "train":
-            return next_step(self._windows(torch.randint(train - T, (size,), generator=generator)))
+            return self._windows(torch.randint(train - T, (size,), generator=generator))
         chosen = torch.randperm(self.validation, generator=generator)[torch.arange(size) % self.validation]
-        batch = next_step(self._windows(train + chosen.sort().values - T))
+        batch = self._windows(train + chosen.sort().values - T)
         mask = torch.zeros_like(batch.mask)
         mask[:, -1] = True
-        return Batch(batch.x, batch.y, mask)
+        return replace(batch, mask=mask)
 
     def apart(self, most: int) -> Batch:
         """Windows of the whole series, one behind the other, the last ones: its validation part is shorter than two of them."""
         T = self.total_length
         count = min(most, (len(self._values) - 1) // T)
-        return next_step(self._windows(len(self._values) - 1 - T * torch.arange(count, 0, -1)))
+        return self._windows(len(self._values) - 1 - T * torch.arange(count, 0, -1))
 
     def read(self, text: str) -> Batch:
         """Numbers in the units of the series, divided as `split_numbers` says."""
@@ -118,5 +125,7 @@ class Forecast(Task):
     def in_units(self, values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         return values * self.deviation + self.mean
 
-    def _windows(self, start: Tensor) -> Float[Tensor, "B window 1"]:
-        return self._values[start[:, None] + torch.arange(self.total_length + 1)]
+    def _windows(self, start: Int[Tensor, " B"]) -> Batch:
+        """The next value is asked for everywhere in the windows that begin at these places."""
+        places = start[:, None] + torch.arange(self.total_length + 1)
+        return replace(next_step(self._values[places]), filled=self._filled[places[:, 1:]] if self.filled else None)

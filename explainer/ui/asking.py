@@ -17,7 +17,7 @@ from explainer.player.fallback import next_example
 from explainer.runs.outcomes import Outcome
 from explainer.ui.backend import client
 from explainer.ui.places import address
-from explainer.ui.words import literal
+from explainer.ui.words import literal, marked
 
 
 class Asked(NamedTuple):
@@ -139,7 +139,8 @@ def what_differs(asked: Sequence[Asked], text: str) -> None:
     for said, outcomes in ways.items():
         if said:
             lengths = sorted({outcome.config.length for outcome in outcomes})
-            st.caption(literal(f"Trained at T = {listed([str(length) for length in lengths])}: {said}"))
+            trained = f"Trained at T = {listed([str(length) for length in lengths])}: {said}"
+            st.caption(marked(literal(trained), "computed now · your input"))
 
 
 def refusals(asked: Sequence[Asked], name: Callable[[Outcome], str]) -> None:

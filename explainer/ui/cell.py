@@ -86,9 +86,9 @@ def _cell(key: str, run: Run) -> None:
     said += (
         f". Layer {layer + 1}, head {head + 1}: query t = {t} ({record.tokens[t]}), key s = {s} ({record.tokens[s]})."
     )
-    st.caption(literal(said))
     at = layer - record.layer, head - record.head, t, s
     source = f"computed now · {'your input · ' if text else ''}step {kept} · {network(run.config)}"
+    st.caption(marked(literal(said), source))
     play(sourced([strips_panel(record, *at, theme()), row_panel(record, *at, theme())], source), key=f"{key}-cell")
     for number, (words, formula) in enumerate(lines(record, *at), start=1):
         st.markdown(f"**{number}.** {literal(words)}\n\n$$\n{formula}\n$$")

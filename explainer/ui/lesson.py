@@ -26,7 +26,7 @@ from explainer.ui.run_table import data_name, network, title
 from explainer.ui.sharing import forget_key, says_whose, share_control, shared_with_me
 from explainer.ui.shown import disagreement, in_words, say_otherwise
 from explainer.ui.tickets import ticket_used
-from explainer.ui.words import literal
+from explainer.ui.words import OF_DATA, literal, marked
 
 LIVE = ("queued", "running", "paused")
 
@@ -153,7 +153,7 @@ def transport(
     if trouble and not (given is not None and not given.body and shared_with_me(shown)):
         st.error(literal(trouble), icon=":material/error:")
     elif given is not None and given.signs:
-        st.caption(literal(given.signs))
+        st.caption(marked(literal(given.signs), OF_DATA))
     if config is not None:
         _follow_learning_rate(lesson, config, mine)
         _write_address(lesson, config)

@@ -17,7 +17,7 @@ from explainer.ui.places import ENTERED
 from explainer.ui.run_table import label
 from explainer.ui.sharing import shared_with_me
 from explainer.ui.shown import in_words
-from explainer.ui.words import literal
+from explainer.ui.words import ESTIMATE, literal, marked
 
 KEY = "surgery"
 RUN = f"{KEY}.run"
@@ -248,7 +248,8 @@ def branch_control(run: Run, surgery: Surgery) -> None:
         except ValueError as error:
             st.error(literal(str(error)), icon=":material/error:")
             return
-        st.caption(f"About {spoken(max(1, seconds))}: operated, it computes step by step, slower than fused kernels.")
+        said = f"About {spoken(max(1, seconds))}: operated, it computes step by step, slower than fused kernels."
+        st.caption(marked(said, ESTIMATE))
         st.button("Train on", type="primary", icon=":material/play_arrow:", on_click=_train_on, args=(config,))
 
 

@@ -32,7 +32,7 @@ from explainer.runs.inputs import check_length, prepare, training_inputs
 from explainer.ui.backend import client, owner
 from explainer.ui.controls import state_key
 from explainer.ui.own_series import series_form
-from explainer.ui.words import literal
+from explainer.ui.words import OF_DATA, literal, marked
 
 READING = ("text", "forecast")
 """Tasks that read a text or a series."""
@@ -201,14 +201,14 @@ def own_data(page: str) -> Given | None:
         if trouble:
             st.error(literal(trouble), icon=":material/error:")
         if given and given.body:
-            st.markdown(literal(given.words))
+            st.markdown(marked(literal(given.words), OF_DATA))
             for said in filter(None, (given.signs, repeated_words(given.repeated))):
-                st.caption(literal(said))
+                st.caption(marked(literal(said), OF_DATA))
             st.caption(
                 "Kept on this host with the runs made from it, which this browser alone sees, until you share one of them."
             )
         elif task == "text" and not given:
-            st.caption(literal(_default_words()))
+            st.caption(marked(literal(_default_words()), "computed now · the default text"))
         if given:
             st.button("Back to the default data", on_click=_forget, args=(page, task), key=f"{page}-own-forget")
     return given

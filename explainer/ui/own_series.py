@@ -14,7 +14,7 @@ from explainer.data import ENCODINGS, Series
 from explainer.figures.own_series import own_series_figure
 from explainer.tables import DECIMALS, LEFT_OUT, LONGEST_GAP, ORDERS, SEPARATORS, THOUSANDS, Options, Understanding
 from explainer.tables.process import most_bytes, read_table
-from explainer.ui.words import literal
+from explainer.ui.words import OF_DATA, literal, marked
 
 Use = Callable[[str, Callable[[], Series], str, str], None]
 """Takes a page, what gives the series, the file's name and the options by which it is read; keeps it, or the sentence of its refusal."""
@@ -164,7 +164,8 @@ def _understood(content: bytes, options: Options) -> Understanding:
 
 def _show(page: str, table: Understanding) -> None:
     """What was understood: sentences, the series, and the first and last rows."""
-    st.markdown("\n".join(f"- {literal(sentence)}" for sentence in table.said()))
+    said = "\n".join(f"- {literal(sentence)}" for sentence in table.said())
+    st.markdown(marked(said, OF_DATA))
     if table.values:
         figure = own_series_figure(table.column, table.values, table.filled, _theme())
         figure["layout"]["dragmode"] = False  # a finger on it scrolls the page

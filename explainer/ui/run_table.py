@@ -63,6 +63,14 @@ def vocabulary(run: Run) -> str:
     )
 
 
+def filled(run: Run) -> str:
+    """How many values of a run's series nobody measured, a sentence; "" for none."""
+    count = run.meta.get("filled")
+    if not count:
+        return ""
+    return f"Of its series {count:,} {_plural(count, 'value')} {'was' if count == 1 else 'were'} missing, and filled in on straight lines."
+
+
 def label(run: Run) -> str:
     """A run in a list, no two alike: its title and the beginning of its name."""
     name, mark, number = run.id.partition("-")

@@ -29,7 +29,7 @@ from explainer.ui.places import ENTERED
 from explainer.ui.shown import say_otherwise, setting
 from explainer.ui.task_words import label_of
 from explainer.ui.tickets import ticket_used
-from explainer.ui.words import literal
+from explainer.ui.words import ESTIMATE, literal, marked
 
 BOARD_SECONDS = 1.0
 
@@ -193,7 +193,7 @@ def sweep_transport(page: SweepPage) -> StoredSweep | None:
             st.button("Stop", icon=":material/stop:", key=f"{key}-stop", on_click=_stop, args=(shown.id,))
         if sweep is not None:
             with st.container(width="content"):
-                st.caption(f"{len(sweep.configs)} runs, about {spoken(expected)}")
+                st.caption(marked(f"{len(sweep.configs)} runs, about {spoken(expected)}", ESTIMATE))
     if trouble:
         st.error(literal(trouble), icon=":material/error:")
     if sweep is not None:
@@ -315,7 +315,7 @@ def board(page: SweepPage, shown: StoredSweep | None, draw: Callable[[Sequence[O
                 if each.status in ("diverged", "failed") or "this host allows" in each.message
             ]
             if ended:
-                st.caption(literal("; ".join(ended)))
+                st.caption(marked(literal("; ".join(ended)), f"recorded · {len(ended)} of {len(outcomes)} runs"))
         draw(outcomes)
         if live and not bar.live:
             st.rerun()

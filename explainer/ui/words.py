@@ -13,6 +13,9 @@ _FOUND_LATER = re.compile(
     r"(?:https?|ftp|mailto|xmpp):(?=.)|www(?=\.)|@(?=.)|:(?=[\w+\-/]+:)|<(?=-)|-(?=[->])|[><~](?==)",
     re.IGNORECASE,
 )
+ESTIMATE = "computed now · an estimate"
+OF_DATA = "computed now · your own data"
+"""Where an expected duration, and what is said of a user's data, comes from: see `figures.source`."""
 JOINER = "\u2060"
 """The word joiner: it has no width, and parts what would be found."""
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import axe_playwright_python
 import pytest
+from conftest import as_new
 from playwright.sync_api import Browser, Page, expect
 
 from explainer.ui.places import PLACES
@@ -43,21 +44,24 @@ RUN_AXE = """async ([rules, streamlits]) => {
 FOCUSED = "() => document.activeElement.getAttribute('aria-label') || document.activeElement.textContent"
 
 
+@pytest.fixture(scope="module")
+def still(chromium: Browser) -> Iterator[Page]:
+    """A page with axe-core in it, on which nothing moves by itself."""
+    context = chromium.new_context(bypass_csp=True)  # axe makes scripts from texts
+    context.add_init_script(AXE)
+    yield context.new_page()
+    context.close()
+
+
 @pytest.fixture
-def read(app: str, chromium: Browser) -> Iterator[Read]:
-    """Open a page of the app that stands still, with axe-core in it: read(path)."""
-    contexts = []
+def read(app: str, still: Page) -> Iterator[Read]:
+    """Open a page of the app as somebody who was never there, standing still: read(path)."""
 
     def open_page(path: str) -> Page:
-        context = chromium.new_context(
-            viewport={"width": 1440, "height": 900},
-            reduced_motion="reduce",
-            bypass_csp=True,  # axe makes scripts from texts
-        )
-        contexts.append(context)
-        context.add_init_script(AXE)
-        page = context.new_page()
+        page = still
         page.set_default_timeout(60_000)
+        page.set_viewport_size({"width": 1440, "height": 900})
+        page.emulate_media(color_scheme="light", reduced_motion="reduce")
         page.goto(f"{app}/{path}")
         page.locator("h1").first.wait_for()
         if path.partition("?")[0] != "runs":
@@ -65,8 +69,7 @@ def read(app: str, chromium: Browser) -> Iterator[Read]:
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    as_new(still)
 
 
 def drawn(page: Page) -> None:
@@ -241,9 +244,13 @@ def test_keys_move_the_player_wherever_the_page_has_no_use_for_them(read: Read) 
     assert box.input_value() == "j"
     box.fill("")
     page.get_by_role("combobox", name="Speed").press("k")
-    page.get_by_role("tab", name="Explain").press("ArrowRight")
-    page.get_by_role("slider", name="Learning rate").press("ArrowRight")
-    page.get_by_role("spinbutton", name="Width").press("ArrowLeft")
+    for role, name, key in (
+        ("tab", "Explain", "ArrowRight"),
+        ("slider", "Learning rate", "ArrowRight"),
+        ("spinbutton", "Width", "ArrowLeft"),
+    ):
+        drawn(page)  # an element that Streamlit has just replaced has no focus
+        page.get_by_role(role, name=name).press(key)  # type: ignore[arg-type]
     page.get_by_role("button", name="More").click()
     page.locator("[data-floating-ui-portal] [data-testid=stNumberInput]").first.wait_for()
     page.keyboard.press("k")

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import numpy as np
 import pytest
 from conftest import _free_port, _stop
 from playwright.sync_api import Frame, Page, expect
 from test_pages import LESSONS, picture, plotted, shown_step, wait_for_step
+from test_take_away import maps_of, recorded, rows_of
 
 expect.set_options(timeout=15_000)
 Visit = Callable[..., Page]
@@ -223,7 +225,7 @@ def test_without_routes_every_page_opens(shape: Shape, visit: Visit, complaints:
     for name in ("", *LESSONS):
         page.goto(f"{shape.address}/{name}")
         page.locator(".stPlotlyChart .main-svg").first.wait_for()
-        expect(page.locator(".stException")).to_have_count(0)
+        expect(page.locator(".stException, .stAlert")).to_have_count(0)
 
 
 @pytest.mark.parametrize("shape", ["bare", "shut"], indirect=True)
@@ -250,3 +252,43 @@ def test_without_routes_a_run_trains_plays_and_is_shared(shape: Shape, visit: Vi
     assert link == page.url
     theirs = visit(link)
     expect(theirs.get_by_role("slider", name="Training step")).to_have_attribute("aria-valuetext", step)
+
+
+def test_without_our_routes_the_marks_are_the_same(app_without_routes: str, visit: Visit) -> None:
+    page = visit(f"{app_without_routes}/hidden-states")
+    page.locator(".stPlotlyChart .main-svg").first.wait_for()
+    expect(page.get_by_text("recorded · step 700 · GRU, 32 units")).to_have_count(4)
+
+
+def test_without_our_routes_numbers_are_given_and_a_link_to_a_figure_opens_it_as_zoomed(
+    app_without_routes: str, visit: Visit, complaints: list[str], tmp_path: Path
+) -> None:
+    page = visit(
+        f"{app_without_routes}/hidden-states?step=397&figure=states&zoom=states_x_3_9.5*nothing_x_1*states_q_1_2"
+    )
+    chart = page.locator(".js-plotly-plot")
+    chart.locator(".main-svg").first.wait_for()
+    expect(chart).to_have_count(1)
+    assert chart.evaluate("(plot) => plot._fullLayout.xaxis.range") == [3, 9.5]
+    page.get_by_role("button", name="All figures").click()
+    expect(chart).to_have_count(4)
+    page.wait_for_url(lambda url: "figure=" not in url and "zoom=states" in url)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Hidden state h, unit by unit").click()
+    assert download.value.suggested_filename == "hidden-states-states-397.csv"
+    rows = rows_of(download.value)
+    states = recorded(tmp_path, "lesson-hidden", "hidden", 397)["states"][0]
+    x, _, y, value = rows[0]
+    assert [np.float32(row[value]) for row in rows] == [states[int(row[x]), int(row[y])] for row in rows]
+    assert len(rows) == states.size
+    assert [each for each in complaints if "/api/" not in each and "404" not in each] == []
+
+
+def test_without_our_routes_maps_are_told_apart_too(app_without_routes: str, visit: Visit, tmp_path: Path) -> None:
+    weights = recorded(tmp_path, "lesson-attention", "attention", 800)["weights"]
+    page = visit(f"{app_without_routes}/attention?step=800")
+    page.locator(".js-plotly-plot .main-svg").first.wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Every head").click()
+    rows = rows_of(download.value)
+    np.testing.assert_allclose(maps_of(rows, weights), weights, atol=1e-7)

@@ -8,7 +8,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
+from test_pages import STILL
 
 from explainer.runs.store import Store
 from explainer.runs.tape import VIEW
@@ -18,9 +20,9 @@ from explainer.ui.places import PLACES
 Visit = Callable[..., Page]
 PROJECT = Path(__file__).resolve().parents[2]
 FRAMES = 50
-#: The pages on which something moves by itself; those of sweeps and runs stand still.
+#: The pages on which something moves by itself.
 MOVING = [
-    *(place.path for place in PLACES if place.path not in ("horizon", "extrapolation", "runs")),
+    *(place.path for place in PLACES if place.path not in STILL),
     "positions?encoding=Learned",
     "extrapolation?run=lesson-positions",
 ]
@@ -50,19 +52,23 @@ WHOLE = "() => document.querySelector('.unrolled-player .plot .main-svg') && !do
 STEPS = "[...document.querySelectorAll('.unrolled-player .plot')].map((plot) => plot.dataset.step)"
 
 
-def test_every_page_shows_one_moment_at_every_frame(app: str, visit: Visit) -> None:
-    page = visit("about:blank")
-    for path in MOVING:
-        page.goto(f"{app}/{path}")
-        page.wait_for_function(READY)
-        page.get_by_role("button", name=re.compile("(Play|Hold) the recording")).first.wait_for()
-        if page.get_by_role("button", name="Play the recording").count():
-            page.get_by_role("button", name="Play the recording").first.click()
-        frames: list[list[Any]] = page.evaluate(SEEN, FRAMES)
-        assert len(frames) >= FRAMES
-        assert all(len(frame) > 1 for frame in frames), path
-        assert [frame for frame in frames if len(set(frame)) > 1] == [], path
-        assert len({frame[0] for frame in frames}) > 2, f"{path} does not move"
+@pytest.mark.parametrize("path", MOVING)
+def test_a_page_opens_without_a_complaint_and_shows_one_moment_at_every_frame(
+    app: str, visit: Visit, complaints: list[str], path: str
+) -> None:
+    page = visit(f"{app}/{path}")
+    page.wait_for_function(READY)
+    expect(page.locator(".stException")).to_have_count(0)
+    page.locator("h1").first.wait_for()
+    page.get_by_role("button", name=re.compile("(Play|Hold) the recording")).first.wait_for()
+    if page.get_by_role("button", name="Play the recording").count():
+        page.get_by_role("button", name="Play the recording").first.click()
+    frames: list[list[Any]] = page.evaluate(SEEN, FRAMES)
+    assert len(frames) >= FRAMES
+    assert all(len(frame) > 1 for frame in frames)
+    assert [frame for frame in frames if len(set(frame)) > 1] == []
+    assert len({frame[0] for frame in frames}) > 2, "it does not move"
+    assert complaints == []
 
 
 def test_what_is_out_of_sight_follows_when_playing_stops(app: str, visit: Visit) -> None:
@@ -133,9 +139,3 @@ def test_the_bar_names_steps_at_their_places_and_says_that_it_is_not_even(app: s
         )
         at = int(re.findall(r"\d+", str(page.locator(".unrolled-player .step").text_content()))[0])
         assert abs(at - step) <= max(1, 0.06 * step), (at, step)
-
-
-def test_without_our_routes_the_marks_are_the_same(app_without_routes: str, visit: Visit) -> None:
-    page = visit(f"{app_without_routes}/hidden-states")
-    page.locator(".stPlotlyChart .main-svg").first.wait_for()
-    expect(page.get_by_text("recorded · step 700 · GRU, 32 units")).to_have_count(4)

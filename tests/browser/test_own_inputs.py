@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 
 def answered(page: Page) -> None:
@@ -21,6 +21,24 @@ def answered(page: Page) -> None:
         for again in ("", text):
             box.fill(again)
             box.press("Enter")
+
+
+def test_what_is_drawn_until_the_answer_comes_is_greyed_and_says_so(app: str, visit: Callable[..., Page]) -> None:
+    page = visit(f"{app}/hidden-states?step=700")
+    states, loss = (page.locator(f"figure[data-figure={name}]") for name in ("states", "loss"))
+    source = states.locator(".source")
+    expect(source).to_have_text("recorded · step 700 · GRU, 32 units")
+    waiting: list[Route] = []
+    page.route("**/api/look/**", lambda route: waiting.append(route))
+    box = page.get_by_role("textbox", name="Your own input")
+    box.fill("0.25 0.5* 0.75 1*")
+    box.press("Enter")
+    expect(source).to_have_text("asking the network … · recorded · step 700")
+    expect(states.locator(".plot")).to_have_css("filter", "grayscale(1)")
+    expect(loss.locator(".plot")).to_have_css("filter", "none")
+    waiting[0].continue_()
+    expect(source).to_have_text("computed now · your input · step 700 · GRU, 32 units")
+    expect(states.locator(".plot")).to_have_css("filter", "none")
 
 
 def test_examples_are_of_the_kind_of_training_and_what_is_not_is_said_beside_the_answer(
@@ -45,7 +63,7 @@ def test_examples_are_of_the_kind_of_training_and_what_is_not_is_said_beside_the
     answered(page)
     expect(note).to_have_text(
         "Unlike in training, your input has a repetition after 4 symbols instead of 12 to 24: the answer tells how the "
-        "network goes beyond what it was trained on, not how well it learnt."
+        "network goes beyond what it was trained on, not how well it learnt. computed now · your input"
     )
     page.wait_for_function(
         "() => [...document.querySelectorAll('.js-plotly-plot')].some(({data}) => data[0].z?.length === 3"

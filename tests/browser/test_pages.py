@@ -39,7 +39,8 @@ LESSONS = (
     "positions",
     "extrapolation",
 )
-PAGES = ("", *LESSONS, "runs")
+STILL = ("horizon", "extrapolation", "runs")
+"""Of sweeps, and of the list; what moves is opened in test_one_moment.py."""
 DARK = ("hidden-states", "attention", "positions")
 #: Small runs that go on for as long as a test watches them; no two alike, since who asks for the same one shares it.
 QUICK = {
@@ -90,7 +91,7 @@ def first_figure(page: Page) -> str:
     return str(page.evaluate("document.querySelector('.unrolled-player figure').dataset.figure"))
 
 
-@pytest.mark.parametrize(("name", "theme"), [*((name, "light") for name in PAGES), *((name, "dark") for name in DARK)])
+@pytest.mark.parametrize(("name", "theme"), [*((name, "light") for name in STILL), *((name, "dark") for name in DARK)])
 def test_a_page_opens_alive_and_without_a_complaint(
     app: str, visit: Visit, complaints: list[str], name: str, theme: str
 ) -> None:
@@ -413,19 +414,3 @@ def test_an_address_that_cannot_be_is_refused_with_a_sentence(app: str, visit: V
     plotted(page)
     expect(page.get_by_text(said, exact=False)).to_be_visible()
     expect(page.locator(".stException")).to_have_count(0)
-
-
-@pytest.mark.parametrize("name", ["hidden-states", "gradients", "attention", "positions"])
-def test_without_our_routes_the_page_falls_back_quietly(app_without_routes: str, visit: Visit, name: str) -> None:
-    page = visit(f"{app_without_routes}/{name}")
-    page.locator(".stPlotlyChart .main-svg").first.wait_for()
-    expect(page.locator(".stException, .stAlert")).to_have_count(0)
-
-
-def test_the_fallback_trains_and_moves(app_without_routes: str, visit: Visit) -> None:
-    page = visit(f"{app_without_routes}/hidden-states?task=adding&model=gru&width=7&length=12&steps=60&seed=3")
-    page.locator(".stPlotlyChart .main-svg").first.wait_for()
-    page.get_by_role("button", name="Train", exact=True).click()
-    page.wait_for_url(re.compile("run="))
-    expect(page.get_by_role("slider", name="Training step")).to_be_visible()
-    expect(page.get_by_text("step 60", exact=False).first).to_be_visible()

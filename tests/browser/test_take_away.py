@@ -6,13 +6,13 @@ import csv
 import io
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Download, Page, expect
+from playwright.sync_api import Download, Page, expect
 from test_pages import plotted, wait_for_step
 
 from explainer.player.annotate import Annotator
@@ -23,18 +23,6 @@ Visit = Callable[..., Page]
 PROJECT = Path(__file__).resolve().parents[2]
 STATES = 'figure[data-figure="states"]'
 RANGE = f"() => document.querySelector('{STATES} .plot')._fullLayout.xaxis.range"
-
-
-@pytest.fixture
-def copying(chromium: Browser) -> Iterator[Page]:
-    """A browser whose clipboard may be read."""
-    context = chromium.new_context(
-        viewport={"width": 1440, "height": 900}, permissions=["clipboard-read", "clipboard-write"]
-    )
-    page = context.new_page()
-    page.set_default_timeout(60_000)
-    yield page
-    context.close()
 
 
 def taken(page: Page, figure: str, kind: str) -> Download:
@@ -59,6 +47,15 @@ def recorded(tmp_path: Path, tape: str, lens: str, step: int) -> dict[str, np.nd
     assert frame is not None
     assert frame.step == step
     return {name: np.asarray(array) for name, array in frame.arrays.items()}
+
+
+def maps_of(rows: list[dict[str, str]], like: np.ndarray) -> np.ndarray:
+    """The maps in a file, as an array of another one's shape."""
+    assert list(rows[0]) == ["layer", "head", "query", "key", "value"]
+    table = np.full(like.shape, np.nan, np.float32)
+    for row in rows:
+        table[int(row["layer"]) - 1, int(row["head"]) - 1, int(row["query"]), int(row["key"])] = float(row["value"])
+    return table
 
 
 def test_a_picture_carries_its_title_its_sentence_and_the_step(
@@ -118,11 +115,7 @@ def test_many_maps_are_told_apart_by_layer_and_head(app: str, visit: Visit, tmp_
     plotted(page)
     wait_for_step(page, "step == 800")
     rows = rows_of(taken(page, "heads", "Numbers (CSV)"))
-    assert list(rows[0]) == ["layer", "head", "query", "key", "value"]
-    table = np.full(weights.shape, np.nan, np.float32)
-    for row in rows:
-        table[int(row["layer"]) - 1, int(row["head"]) - 1, int(row["query"]), int(row["key"])] = float(row["value"])
-    np.testing.assert_allclose(table, weights, atol=1e-7)
+    np.testing.assert_allclose(maps_of(rows, weights), weights, atol=1e-7)
 
 
 def test_what_a_user_typed_is_neither_a_formula_nor_markup(app: str, visit: Visit, tmp_path: Path) -> None:
@@ -145,8 +138,9 @@ def test_what_a_user_typed_is_neither_a_formula_nor_markup(app: str, visit: Visi
     assert not [each for each in root.iter() if each.tag.endswith(("}b", "}script", "}foreignObject"))]
 
 
-def test_a_copied_link_opens_just_this_figure_as_zoomed_elsewhere(app: str, copying: Page, visit: Visit) -> None:
-    copying.goto(f"{app}/hidden-states?step=400")
+def test_a_copied_link_opens_just_this_figure_as_zoomed_elsewhere(app: str, visit: Visit) -> None:
+    copying = visit(f"{app}/hidden-states?step=400")
+    copying.context.grant_permissions(["clipboard-read", "clipboard-write"])
     plotted(copying)
     box = copying.locator(f"{STATES} .nsewdrag").first.bounding_box()
     assert box
