@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import lzma
+import math
 import os
 import random
 import secrets
@@ -38,15 +39,16 @@ from explainer.runs.active import ActiveRun, record
 from explainer.runs.client import Client
 from explainer.runs.looking import Looker
 from explainer.runs.outcomes import Outcomes
-from explainer.runs.store import Run, Store
+from explainer.runs.store import Store
 from explainer.runs.sweep_file import save_outcomes
-from explainer.runs.tape import VIEW, decode, decode_view, join_metrics
+from explainer.runs.tape import VIEW, decode_view, join_metrics, read_chunk
 from explainer.runs.tape_file import save_tape
 from explainer.runs.views import Pace
 from explainer.surgery import Surgery
 from explainer.sweep import Sweep
 from explainer.ui import backend
 from explainer.ui.places import LESSON_PLACES, PAGES, RUNS
+from tests.turns import the_run
 
 KEPT = Path(__file__).parent / "kept"
 STORE, TAPE, SWEEP = "store.sqlite3.xz", "lesson-kept.tape", "kept.sweep"
@@ -109,8 +111,7 @@ def train(store: Store, run: str) -> None:
 
 
 def tidy(store: Store, run: str) -> None:
-    found = store.run(run)
-    assert found is not None, run
+    found = the_run(store, run)
     drafts = in_order(store.chunks(run))
     with store.transaction() as db:
         db.execute("DELETE FROM chunks WHERE run = ?", (run,))
@@ -143,7 +144,7 @@ def fill(store: Store) -> dict[str, str]:
         runs[f"sweep {place}"] = run
         train(store, run)
     runs["paused"] = client.submit(replace(SMALL, seed=5), ME, ["hidden"])
-    held = ActiveRun(store, found_run(store, runs["paused"]), PACE, torch.device("cpu"))
+    held = ActiveRun(store, the_run(store, runs["paused"]), PACE, torch.device("cpu"))
     held.begin()
     deque((held.advance() for _ in range(6)), maxlen=0)
     held.hold()
@@ -159,15 +160,9 @@ def fill(store: Store) -> dict[str, str]:
     return runs
 
 
-def found_run(store: Store, run: str) -> Run:
-    found = store.run(run)
-    assert found is not None, run
-    return found
-
-
 def told(store: Store, run: str) -> dict[str, Any]:
     """What of a run has to stay as it is."""
-    found = found_run(store, run)
+    found = the_run(store, run)
     views = {chunk.kind: chunk for chunk in store.chunks(run) if chunk.kind.startswith(VIEW)}  # the last of each lens
     metrics = join_metrics(chunk.body for chunk in store.chunks(run, kinds=("metrics",)))
     return {
@@ -177,7 +172,9 @@ def told(store: Store, run: str) -> dict[str, Any]:
         "loss": [float(loss) for loss in metrics.get("loss", ())],
         "views": {kind: summed(decode_view(kind.removeprefix(VIEW), chunk.body)) for kind, chunk in views.items()},
         "weights": {
-            chunk.step: float(sum(np.abs(array).sum(dtype=np.float64) for array in decode(chunk.body)[0].values()))
+            chunk.step: math.fsum(
+                abs(number) for array in read_chunk("weights", chunk.body)[0].values() for number in array.flat
+            )
             for chunk in store.chunks(run, kinds=("weights",))
         },
     }
