@@ -23,7 +23,9 @@ from explainer.config import RunConfig
 if TYPE_CHECKING:
     from explainer.training import train
 
-__all__ = ["RunConfig", "train"]
+__all__ = ["RunConfig", "__version__", "train"]
+
+__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:

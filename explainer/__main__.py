@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from explainer import __version__
 from explainer.config import KNOBS, RunConfig
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def make_parser() -> Parser:
     """The command line; its help needs no torch."""
     words = argparse.RawDescriptionHelpFormatter
     parser = Parser(prog="python -m explainer", description=ABOUT, epilog=EXAMPLES, formatter_class=words)
+    parser.add_argument("--version", action="version", version=f"Unrolled {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", parser_class=Parser)
 
     train = commands.add_parser(

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
+from explainer import upgrade
 from explainer.surgery import Surgery
 
 TASKS = ("copy", "adding", "repeat", "text", "forecast", "flipflop")
@@ -138,15 +139,17 @@ class RunConfig:
     # -- text forms ---------------------------------------------------------------------------
 
     def to_json(self) -> str:
-        """Every field, keys in order of definition."""
-        return json.dumps(asdict(self))
+        """Every field, keys in order of definition, and the format (see `upgrade`)."""
+        return json.dumps({**asdict(self), **upgrade.mark(upgrade.CONFIG)})
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """The inverse of `to_json`; missing fields take their defaults.
+        """The inverse of `to_json`, also of an older version's.
 
         Raises:
-            ValueError: not a JSON object, or a name that is not a field.
+            ValueError: not a JSON object, a name that is not a field, or a field that is missing: a default may have been
+                another one when this was written.
+            Newer: it was written by a newer version.
         """
         try:
             values = json.loads(text)
@@ -156,9 +159,12 @@ class RunConfig:
             raise ValueError("The configuration has a number of thousands of digits. Shorten it.") from None
         if not isinstance(values, dict):
             raise ValueError(f"The configuration must be a JSON object, and this is a {type(values).__name__}.")
-        unknown = set(values) - set(KNOBS)
+        values = upgrade.upgraded(values, upgrade.CONFIG, "The configuration")
+        unknown, missing = values.keys() - KNOBS.keys(), KNOBS.keys() - values.keys()
         if unknown:
             raise ValueError(f"Unknown field {min(unknown)!r}. The fields are: {', '.join(KNOBS)}.")
+        if missing:
+            raise ValueError(f"The configuration lacks {min(missing)!r}. Write every field, as `to_json` does.")
         return cls(**values)
 
     def to_query(self) -> dict[str, str]:

@@ -20,6 +20,9 @@ from jaxtyping import Bool, Float, Int
 
 Record = TypeVar("Record")
 
+DTYPES = {"Float": "f", "Int": "iu", "Bool": "b"}
+"""Of each of jaxtyping's names, the kinds of numpy's."""
+
 
 @dataclass(frozen=True, eq=False)
 class HiddenRecord:
@@ -736,6 +739,8 @@ def from_arrays(cls: type[Record], arrays: Mapping[str, np.ndarray], text: Mappi
 
     Raises:
         KeyError: a field without a default is missing.
+        TypeError: a field is of another type, or has another number of dimensions.
+        AssertionError: the shapes contradict each other.
     """
     values: dict[str, object] = {}
     for item in fields(cls):  # type: ignore[arg-type]
@@ -748,4 +753,23 @@ def from_arrays(cls: type[Record], arrays: Mapping[str, np.ndarray], text: Mappi
             values[item.name] = arrays[item.name].item()
         else:
             values[item.name] = arrays[item.name]
+        _check(item.name, str(item.type), values[item.name])
     return cls(**values)
+
+
+def _check(name: str, declared: str, value: object) -> None:
+    """Whether a value is what a record's field is declared as, such as `Float[np.ndarray, "L T"]` or `tuple[str, ...]`.
+
+    Raises:
+        TypeError: it is not.
+    """
+    kind, _, shape = declared.partition("[")
+    if isinstance(value, np.ndarray):
+        dimensions = shape.rpartition(", ")[2].strip("\"']").split()
+        fits = value.dtype.kind in DTYPES.get(kind, "") and value.ndim == len(dimensions)
+    elif kind == "tuple":
+        fits = isinstance(value, tuple) and all(isinstance(each, str) for each in value)
+    else:
+        fits = type(value).__name__ in (("int", "float") if kind == "float" else (kind,))
+    if not fits:
+        raise TypeError(f"{name} is not {declared}")

@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from typing import Any, Self
 
+from explainer import upgrade
 from explainer.config import KNOBS, RunConfig
 
 Axis = tuple[str, tuple[Any, ...]]
@@ -80,20 +81,21 @@ class Sweep:
     # -- text forms ---------------------------------------------------------------------------
 
     def to_json(self) -> str:
-        """The base and the axes."""
-        return json.dumps({"base": asdict(self.base), "axes": self.axes})
+        """The base, the axes, and the format (see `upgrade`)."""
+        return json.dumps({"base": json.loads(self.base.to_json()), "axes": self.axes, **upgrade.mark(upgrade.SWEEP)})
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """The inverse of `to_json`.
+        """The inverse of `to_json`, also of an older version's.
 
         Raises:
             ValueError: it is not one, or the sweep can't be.
+            Newer: it was written by a newer version.
         """
         try:
-            content = json.loads(text)
+            content = upgrade.upgraded(dict(json.loads(text)), upgrade.SWEEP, "The sweep")
             base, axes = content["base"], [(str(name), tuple(values)) for name, values in content["axes"]]
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
+        except (LookupError, TypeError, RecursionError, json.JSONDecodeError) as error:
             raise ValueError(f"This is not a sweep ({error}).") from None
         return cls(base=RunConfig.from_json(json.dumps(base)), axes=tuple(axes))
 

@@ -45,6 +45,8 @@ def now() -> None:
         return
     st.markdown(f"**Running now** ({active})")
     for run in client().store.listed(mine, MOST_LISTED):
+        if run.unreadable:  # the worker gives it up, and the page Runs says why
+            continue
         place = places_for(run.config, run.lenses)[0]
         done = f"step {run.step:,} of {run.config.steps:,}" if run.status == "running" else run.status
         st.page_link(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
 
 import streamlit as st
 
@@ -56,6 +55,9 @@ def board() -> None:
     if chosen:
         _actions(chosen)
         readable = [run for run in chosen if not run.unreadable]
+        for run in chosen:
+            if run.unreadable:
+                st.warning(literal(f"{label(run)}: {run.message}"), icon=":material/warning:")
         if readable:
             _comparison(readable)
     _list(shown)
@@ -145,7 +147,7 @@ def _actions(chosen: list[Run]) -> None:
                 st.page_link(place.page(), query_params=query_of(client(), run))
             st.download_button(
                 "Configuration",
-                json.dumps(asdict(run.config), indent=2),
+                json.dumps(json.loads(run.config.to_json()), indent=2),
                 f"{run.id}.json",
                 "application/json",
                 icon=":material/download:",
@@ -212,8 +214,8 @@ def _comparison(runs: list[Run]) -> None:
     source = f"{'training now' if training else 'recorded'} · all steps · {who}"
     play(sourced([first, second] if second else [first], source), key="runs", link=True)
     for run in runs:
-        if run.message:
-            st.caption(marked(literal(f"{network(run.config)}: {run.message}"), f"recorded · {network(run.config)}"))
+        if told := " ".join(filter(None, (run.message, annotator().left_out(run)))):
+            st.caption(marked(literal(f"{network(run.config)}: {told}"), f"recorded · {network(run.config)}"))
     for run, name in zip(runs, names, strict=True):
         if said := " ".join(filter(None, (vocabulary(run), filled(run), computed(run)))):
             sentence = f"{name}: {said}" if len(runs) > 1 else said

@@ -88,9 +88,10 @@ def test_an_address_holds_only_what_differs_from_the_defaults() -> None:
     }
 
 
-def test_json_holds_every_field_in_order_and_needs_none() -> None:
-    assert tuple(json.loads(RunConfig().to_json())) == tuple(KNOBS)
-    assert RunConfig.from_json("{}") == RunConfig()
+def test_json_holds_every_field_in_order_and_needs_them() -> None:
+    assert tuple(json.loads(RunConfig().to_json())) == (*KNOBS, "format")
+    with pytest.raises(ValueError, match="lacks 'batch'"):
+        RunConfig.from_json("{}")
 
 
 @pytest.mark.parametrize("text", ["true", "True", "1", "yes", "on"])
@@ -297,13 +298,10 @@ def test_a_field_that_the_run_uses_makes_another_run(config: RunConfig, change: 
 
 
 def test_the_bias_that_torch_draws_is_a_choice_and_older_configurations_mean_what_they_meant() -> None:
+    first = {name: value for name, value in asdict(LSTM).items() if name != "forget_start"}
     drawn, zero, one = (
-        RunConfig.from_json(text)
-        for text in (
-            '{"model": "lstm", "forget_bias": 0.0}',
-            '{"model": "lstm", "forget_bias": 0.0, "forget_start": "constant"}',
-            '{"model": "lstm", "forget_bias": 1.0}',
-        )
+        RunConfig.from_json(json.dumps({**first, **values}))
+        for values in ({"forget_bias": 0.0}, {"forget_bias": 0.0, "forget_start": "constant"}, {"forget_bias": 1.0})
     )
     assert (drawn.forget_start, zero.forget_start, one.forget_start) == ("drawn", "constant", "constant")
     assert drawn == LSTM

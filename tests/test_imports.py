@@ -17,12 +17,13 @@ TORCH = {"torch", "numpy", "jaxtyping"}
 RULES: dict[str, tuple[set[str], set[str]]] = {
     # part: (parts of ours, packages of others)
     "surgery": (set(), set()),
-    "config": ({"surgery"}, LIGHT),
+    "upgrade": (set(), set()),
+    "config": ({"surgery", "upgrade"}, LIGHT),
     "records": (set(), LIGHT),
     "theory": (set(), LIGHT),
     "data": ({"config"}, LIGHT),
     "tables": ({"config", "data", "limits"}, LIGHT),
-    "sweep": ({"config"}, set()),
+    "sweep": ({"config", "upgrade"}, set()),
     "lessons": ({"config", "sweep"}, set()),
     "limits": ({"config", "theory"}, set()),
     "tasks": ({"config", "theory", "data"}, TORCH),
@@ -30,12 +31,12 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "training": ({"config", "records", "tasks", "models"}, TORCH),
     "lenses": ({"config", "surgery", "records", "theory", "models", "tasks"}, TORCH),
     "runs": (
-        {"config", "surgery", "records", "data", "limits", "theory", "sweep"},
+        {"config", "surgery", "records", "data", "limits", "theory", "sweep", "upgrade"},
         {"numpy", "safetensors", "starlette", "orjson"},
     ),
     "figures": ({"config", "surgery", "records", "theory"}, {*LIGHT, "plotly"}),
     "player": (
-        {"config", "surgery", "records", "figures", "runs", "ui"},
+        {"config", "surgery", "records", "figures", "runs", "ui", "upgrade"},
         {*LIGHT, "streamlit", "starlette", "orjson", "plotly"},
     ),
     "ui": (
@@ -52,6 +53,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "limits",
             "theory",
             "sweep",
+            "upgrade",
         },
         {*LIGHT, "streamlit", "starlette"},
     ),
@@ -73,6 +75,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "theory",
             "player",
             "sweep",
+            "upgrade",
         },
         {*TORCH, "plotly", "safetensors", "orjson"},
     ),

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from explainer import upgrade
 from explainer.config import RunConfig
 from explainer.data import alphabet, check_text, decode
 from explainer.limits import limits
@@ -24,7 +25,7 @@ def requested(
 
     Args:
         named: fields with an option of their own; None where it was not given.
-        settings: "name=value".
+        settings: "name=value"; with format=N as version N's commands meant them, which say so from 2 on, else as today's.
         text: a file to learn from with the task `text`.
         table: one to learn from with the task `forecast`.
         encoding: of the text; None to find it by the content.
@@ -40,6 +41,7 @@ def requested(
         if name in fields:
             raise ValueError(f"{name!r} is set twice. Set it once.")
         fields[name] = value
+    fields = upgrade.upgraded({**upgrade.mark(upgrade.SETTINGS), **fields}, upgrade.SETTINGS, "The command")
     if encoding is not None and text is None:
         raise ValueError(f"--encoding {encoding[:40]!r} says how a file is read. Give the file with --text or --csv.")
     for option, given, task in (("--text", text, "text"), ("--csv", table, "forecast")):

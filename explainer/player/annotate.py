@@ -25,7 +25,7 @@ from explainer.records import to_arrays
 from explainer.runs.moments import ask_to_fill, lacking
 from explainer.runs.rows import Piece, Run
 from explainer.runs.store import Store
-from explainer.runs.tape import LARGEST_VIEW, VIEW, decode_view, join_metrics
+from explainer.runs.tape import LARGEST_VIEW, VIEW, decode_view, in_form, join_metrics
 
 RUNS_KEPT = 12
 NOTES_BYTES = METRICS_BYTES = 8_000_000  # of notes, and of metrics, that are kept for all viewers
@@ -36,12 +36,13 @@ WORDS = 60  # bytes of a string beyond its characters
 
 @dataclass
 class _Derived:
-    """What has been computed of one run."""
+    """What has been computed of one run, and why some chunks of it, by number, can't be read."""
 
     metrics: dict[str, NDArray[Any]] = field(default_factory=dict)
     metrics_after: int = -1
     contexts: dict[str, tuple[str, dict[str, NDArray[Any]]]] = field(default_factory=dict)
     words: dict[str, Mapping[str, str | Mapping[str, str]]] = field(default_factory=dict)
+    damaged: dict[int, str] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     whole: threading.Lock = field(default_factory=threading.Lock)
 
@@ -117,14 +118,14 @@ class Annotator:
             known = derived.contexts.get(lens)
             if known and known[0] == version:
                 return known
-            pieces = self._spread(run, lens)
-            if not pieces:
+            seen = [(piece.step, record) for piece in self._spread(run, lens) if (record := self._record(run, piece))]
+            if not seen:
                 return "", {}
-            records = [self._record(piece) for piece in pieces]
+            steps, records = zip(*seen, strict=True)
             previous = known[1].get("basis") if known else None
             arrays = CONTEXTS[lens](records, previous) if lens in CONTEXTS else {}
             if lens in HISTORIES:
-                history = HISTORIES[lens](records, [piece.step for piece in pieces], subject(run.config, run.meta))
+                history = HISTORIES[lens](records, steps, subject(run.config, run.meta))
                 derived.words[lens] = history.readings
                 arrays |= history.arrays
             derived.contexts[lens] = (version, arrays)
@@ -182,7 +183,11 @@ class Annotator:
         contexts: dict[str, dict[str, NDArray[Any]]] = {}
         words: dict[str, Mapping[str, str | Mapping[str, str]]] = {}
         for lens in lenses:
-            frames[lens] = [self._frame(run, piece) for piece in self._spread(run, lens)]
+            frames[lens] = [
+                joined(piece.step, record, self.notes(run, piece))
+                for piece in self._spread(run, lens)
+                if (record := self._record(run, piece))
+            ]
             contexts[lens] = self.context(run, lens)[1]
             words[lens] = self.words(run, lens)
         return Reel(
@@ -203,11 +208,35 @@ class Annotator:
         """
         return joined(step, record, self.notes_of(run, step, lens, record, asked=asked))
 
-    def _frame(self, run: Run, piece: Piece) -> Frame:
-        return joined(piece.step, self._record(piece), self.notes(run, piece))
+    def readable(self, run: Run, piece: Piece, body: bytes) -> bytes | None:
+        """A chunk in today's form, or None, which is noted, where it can't be read."""
+        try:
+            return in_form(piece.kind, body)
+        except ValueError as error:
+            self.note_damage(run, piece, error)
+            return None
 
-    def _record(self, piece: Piece) -> Any:
-        return decode_view(piece.kind.removeprefix(VIEW), self.store.part(piece, 0, piece.size))
+    def left_out(self, run: Run) -> str:
+        """A sentence on chunks that can't be read, as far as they have been met; "" where there are none."""
+        damaged = [why for _, why in sorted(self._derived(run).damaged.copy().items())]
+        if not damaged:
+            return ""
+        if len(damaged) == 1:
+            return f"One part of this tape is left out, since it can't be read: {damaged[0]}."
+        return f"{len(damaged)} parts of this tape are left out, since they can't be read; the first: {damaged[0]}."
+
+    def note_damage(self, run: Run, piece: Piece, error: ValueError) -> None:
+        """Remember why a chunk can't be read."""
+        self._derived(run).damaged[piece.seq] = str(error).rstrip(".")
+
+    def _record(self, run: Run, piece: Piece) -> Any:
+        """The record of a view, or None, which is noted, where it can't be read."""
+        body = self.store.part(piece, 0, piece.size)
+        try:
+            return decode_view(piece.kind.removeprefix(VIEW), body)
+        except ValueError as error:
+            self.note_damage(run, piece, error)
+            return None
 
     def _spread(self, run: Run, lens: str) -> list[Piece]:
         """The views of a lens in the order of their steps: all, or as many, evenly spread, as are read together."""
@@ -232,7 +261,8 @@ class Annotator:
         if not chunks:
             return
         derived.metrics_after = chunks[-1].seq
-        fresh = {metric_name(name): array for name, array in join_metrics(chunk.body for chunk in chunks).items()}
+        bodies = [body for chunk in chunks if (body := self.readable(run, Piece(*chunk[:4], 0), chunk.body))]
+        fresh = {metric_name(name): array for name, array in join_metrics(bodies).items()}
         for name, array in fresh.items():
             known = derived.metrics.get(name)
             derived.metrics[name] = array if known is None else np.concatenate([known, array])

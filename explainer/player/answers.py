@@ -15,13 +15,14 @@ from typing import Any
 
 import orjson
 
+from explainer import upgrade
 from explainer.figures import Notes
 from explainer.figures.subject import network
 from explainer.player.annotate import Annotator, in_words
 from explainer.runs.kinds import said_of
 from explainer.runs.rows import Piece, Run
-from explainer.runs.store import Store
-from explainer.runs.tape import LARGEST_VIEW, VIEW, encode
+from explainer.runs.store import Store, StoreError
+from explainer.runs.tape import LARGEST_VIEW, VIEW, encode, in_form
 from explainer.surgery import Surgery
 
 ANSWER_CHUNKS = 64  # of one answer, at most; the player asks for the rest at once
@@ -42,7 +43,7 @@ class Answer:
         squeezed: all of it as gzip, where it was made once for all who ask.
     """
 
-    files: tuple[bytes | Piece | Looked, ...]
+    files: tuple[File, ...]
     squeezed: bytes = b""
 
     @property
@@ -96,6 +97,9 @@ class Looked:
     size: int
 
 
+File = bytes | Piece | Looked
+
+
 def tape_answer(
     store: Store,
     annotator: Annotator,
@@ -126,7 +130,7 @@ def tape_answer(
         "rates": in_words(run.rates),
         "chunks": [],
     }
-    files: list[bytes | Piece | Looked] = []
+    files: list[File] = []
     if version != context:
         header["context"] = version
         header["context_lenses"] = [lens for lens, known in contexts.items() if known[0]]
@@ -135,9 +139,16 @@ def tape_answer(
             files.append(encode(contexts[lens][1], {"words": words}))
     for piece in pieces:
         if piece.size <= LARGEST_VIEW:
-            entry, parts = _entry(store, annotator, run, piece)
+            try:
+                entry, parts = _entry(store, annotator, run, piece)
+            except StoreError:
+                raise
+            except ValueError as error:
+                annotator.note_damage(run, piece, error)
+                continue
             header["chunks"].append(entry)
             files += parts
+    header["message"] = " ".join(filter(None, (header["message"], annotator.left_out(run))))
     return _row(header, files)
 
 
@@ -156,7 +167,8 @@ def look_answer(
     else:
         notes = annotator.notes_of_look(run, step, lens, found.number, bool(asked))
     said = said_of(annotator.store, run, lens, asked, Surgery.from_text(surgery))
-    return _row({"readings": _plain(notes.readings), "said": said}, [found, _notes(notes)])
+    body = _body(annotator.store, VIEW + lens, found)
+    return _row({"readings": _plain(notes.readings), "said": said}, [body, _notes(notes)])
 
 
 def _new(store: Store, run: Run, kinds: Sequence[str], after: int) -> tuple[list[Piece], bool]:
@@ -181,9 +193,22 @@ def _left_out(store: Store, run: Run, kinds: Sequence[str]) -> str:
     return f"{moments} left out: more than {LARGEST_VIEW / 1e6:.0f} MB is not sent. Train a smaller network, or a shorter sequence."
 
 
-def _entry(store: Store, annotator: Annotator, run: Run, piece: Piece) -> tuple[dict[str, Any], list[bytes | Piece]]:
+def _body(store: Store, kind: str, found: Piece | Looked) -> File:
+    """What is sent of a chunk or an answer: what is small, or of an older format, is read now, else when it is its turn.
+
+    Raises:
+        ValueError: it can't be read.
+    """
+    if found.size > SMALL_BYTES and kind not in upgrade.CHUNKS:
+        return found
+    body = b"".join(_parts(store, found))
+    fresh = in_form(kind, body)
+    return found if fresh is body and found.size > SMALL_BYTES else fresh
+
+
+def _entry(store: Store, annotator: Annotator, run: Run, piece: Piece) -> tuple[dict[str, Any], list[File]]:
     entry: dict[str, Any] = {"kind": piece.kind, "step": piece.step}
-    body: bytes | Piece = piece if piece.size > SMALL_BYTES else store.part(piece, 0, piece.size)
+    body = _body(store, piece.kind, piece)
     if not piece.kind.startswith(VIEW):
         return entry, [body]
     notes = annotator.notes(run, piece)
@@ -191,16 +216,16 @@ def _entry(store: Store, annotator: Annotator, run: Run, piece: Piece) -> tuple[
     return entry, [body, _notes(notes)]
 
 
-def _row(header: dict[str, Any], files: Sequence[bytes | Piece | Looked]) -> Answer:
+def _row(header: dict[str, Any], files: Sequence[File]) -> Answer:
     """The header as the first file, each file after its length."""
     first = encode({}, {"header": orjson.dumps(header).decode()})
-    row: list[bytes | Piece | Looked] = []
+    row: list[File] = []
     for file in (first, *files):
         row += [struct.pack("<I", len(file) if isinstance(file, bytes) else file.size), file]
     return Answer(tuple(row))
 
 
-def _parts(store: Store, file: bytes | Piece | Looked) -> Iterator[bytes]:
+def _parts(store: Store, file: File) -> Iterator[bytes]:
     """A file in parts of at most `PIECE_BYTES`."""
     size = len(file) if isinstance(file, bytes) else file.size
     for start in range(0, size, PIECE_BYTES):

@@ -19,7 +19,7 @@ from explainer.runs.inputs import NO_PARENT
 from explainer.runs.moments import ask_to_fill, lacking
 from explainer.runs.recorder import Recorder
 from explainer.runs.store import Run, Store
-from explainer.runs.tape import decode, decode_event
+from explainer.runs.tape import decode_event, read_chunk
 from explainer.runs.views import Pace
 from explainer.training import Diverged, Step, Trainer, device_name, threads_on
 
@@ -55,7 +55,7 @@ def first_weights(store: Store, run: Run) -> Mapping[str, np.ndarray]:
     )
     if chunk is None:
         raise ValueError(NO_PARENT.format(*run.config.branched_from))
-    return decode(chunk.body)[0]
+    return read_chunk("weights", chunk.body)[0]
 
 
 class ActiveRun:
@@ -78,7 +78,7 @@ class ActiveRun:
         self._known = run.meta
         self.trainer = make_trainer(store, run, device)
         saved = store.checkpoint(run.id)
-        arrays = decode(saved[1])[0] if saved is not None else {}
+        arrays = read_chunk("checkpoint", saved[1])[0] if saved is not None else {}
         if saved is not None:
             self.trainer.restore(arrays)
         elif run.config.parent:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from explainer import upgrade
 from explainer.config import RunConfig
 from explainer.data.names import file_name
 from explainer.runs.rates import rate_words
@@ -16,7 +17,10 @@ FILE_OPTION = {"text": "--text", "forecast": "--csv"}
 def training_words(again: Run | RunConfig) -> list[str]:
     """The words of `python -m explainer train …` behind its first three."""
     config = again if isinstance(again, RunConfig) else again.config
-    settings = [f"{name}={value}" for name, value in config.to_query().items()]
+    asked = config.to_query()
+    settings = [
+        f"{name}={value}" for name, value in {**asked, **(upgrade.mark(upgrade.SETTINGS) if asked else {})}.items()
+    ]
     rates = () if isinstance(again, RunConfig) else again.rates
     return ["train", *own_file(again), *(["--set", *settings] if settings else []), *rate_words(rates)]
 

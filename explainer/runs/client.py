@@ -12,6 +12,7 @@ from explainer.runs.again import learns_own
 from explainer.runs.inputs import NO_PARENT, Prepared, check_parent, prepare, training_inputs
 from explainer.runs.rates import Rates, check_rates
 from explainer.runs.reader import LATEST, NO_RUN, Reader, check_lens
+from explainer.runs.rows import Unreadable
 from explainer.runs.sharing import is_private
 from explainer.runs.store import ACTIVE, Listing, Run, StoredSweep
 from explainer.runs.tape import event
@@ -120,7 +121,7 @@ class Client(Reader):
         """
         ids = [each.config.run_id(each.digest) for each in prepared]
         number = hashed(ids)
-        known = self.store.sweep(number)
+        known = self._known_sweep(number)
         theirs = known is not None and known.owner != owner
         places = [self._place(each, owner) for each in prepared]
         changes = known is not None and (
@@ -128,8 +129,15 @@ class Client(Reader):
         )
         if any(each.config.data for each in prepared) or (theirs and changes):
             number = hashed([*ids, owner])
-            known = self.store.sweep(number)
+            known = self._known_sweep(number)
         return number, known
+
+    def _known_sweep(self, number: str) -> StoredSweep | None:
+        """A sweep whose row can be read; another one is as good as none, and is written anew."""
+        try:
+            return self.store.sweep(number)
+        except Unreadable:
+            return None
 
     def _ask_for(
         self,
@@ -218,7 +226,7 @@ class Client(Reader):
         assert config.branched_from is not None, config
         name, step = config.branched_from
         parent = self.store.run(name)
-        if parent is None or _of_another(parent, owner) or step not in self.snapshots(name):
+        if parent is None or parent.unreadable or _of_another(parent, owner) or step not in self.snapshots(name):
             raise ValueError(NO_PARENT.format(name, step))
         check_parent(config, parent.config)
         return parent
@@ -340,7 +348,7 @@ class Client(Reader):
             if found.status in ACTIVE and found.status != "queued":
                 raise ValueError("This run still trains. Stop it first, then delete it.")
             self.store.delete(run)
-            if is_private(found):
+            if is_private(found) or found.unreadable:
                 self.store.disown_text(found.data, owner)
 
     def share(self, runs: Sequence[str], owner: str) -> str:
@@ -399,7 +407,7 @@ def _of_another(run: Run, owner: str) -> bool:
 
 def _joinable(run: Run, owner: str, rates: Rates = ()) -> bool:
     """Whether a run is what its configuration and these rates say, and who asks for that may have this one."""
-    if run.altered != bool(rates) or run.rates != rates:
+    if run.unreadable or run.altered != bool(rates) or run.rates != rates:
         return False
     if run.altered and not run.finished and run.owner != owner:  # its rate may yet be set once more
         return False

@@ -10,8 +10,9 @@ from typing import Any
 
 from explainer.config import RunConfig
 from explainer.runs.database import Database
-from explainer.runs.rows import ACTIVE, NEXT, Chunk, Draft, Listing, Piece, Run, Turn
+from explainer.runs.rows import ACTIVE, NEXT, Chunk, Draft, Listing, Piece, Run, Turn, check_meta
 from explainer.runs.sharing import hidden_from
+from explainer.upgrade import Newer
 
 _RUN = (
     "id, config, data, status, step, created, updated, owner, parent, pinned, altered, attempts, message, meta, "
@@ -19,7 +20,7 @@ _RUN = (
 )
 
 
-UNREADABLE = "What the store has of this run can't be read. Delete it, and train it again."
+UNREADABLE = "What the store has of this run can't be read. Delete it, and train it again. The reason: {}."
 CONFIGS_KEPT = 1024
 _KINDS: Mapping[str, Callable[..., Any]] = {
     **dict.fromkeys(("id", "data", "status", "owner", "parent", "message", "sweep"), str),
@@ -98,14 +99,16 @@ class Ledger(Database):
 
     def turns(self, status: str) -> list[Turn]:
         """The runs of one status in the order in which they came, without what they are."""
-        rows = self.read("SELECT id, owner, sweep, created FROM runs WHERE status = ? ORDER BY created, rowid", status)
+        rows = self.read(
+            "SELECT id, owner, sweep, CAST(created AS REAL) FROM runs WHERE status = ? ORDER BY created, rowid", status
+        )
         return [Turn(*row) for row in rows]
 
     def last_turns(self) -> dict[str, float]:
         """Of each owner whose runs wait, when another run of theirs last did anything: seconds since 1970."""
         return dict(
             self.read(
-                "SELECT owner, MAX(updated) FROM runs WHERE status != 'queued' AND pinned = 0 "
+                "SELECT owner, MAX(CAST(updated AS REAL)) FROM runs WHERE status != 'queued' AND pinned = 0 "
                 "AND owner IN (SELECT owner FROM runs WHERE status = 'queued') GROUP BY owner"
             )
         )
@@ -121,11 +124,11 @@ class Ledger(Database):
 
     def fail_unreadable(self) -> list[str]:
         """Give up the runs that wait, train or are paused and whose rows can't be read; their ids."""
-        broken = [run.id for run in self.runs(*sorted(ACTIVE)) if run.unreadable]
+        broken = [run for run in self.runs(*sorted(ACTIVE)) if run.unreadable]
         with self.transaction() as db:
             for run in broken:
-                db.execute("UPDATE runs SET status = 'failed', message = ? WHERE id = ?", (UNREADABLE, run))
-        return broken
+                db.execute("UPDATE runs SET status = 'failed', message = ? WHERE id = ?", (run.message, run.id))
+        return [run.id for run in broken]
 
     def forgive(self) -> None:
         """Runs that train have not been taken up in vain so far: it was not they that stopped the worker."""
@@ -208,9 +211,13 @@ class Ledger(Database):
 
     def sweep_seconds(self, sweep: str, but: str) -> float:
         """What the runs that train or trained for a sweep have taken together, all but one."""
-        rows = self.read("SELECT meta FROM runs WHERE sweep = ? AND id != ? AND json_valid(meta)", sweep, but)
-        times = [json.loads(meta) for (meta,) in rows]
-        return float(sum(each.get("taken", each.get("seconds", 0.0)) for each in times))
+        ((seconds,),) = self.read(
+            "SELECT TOTAL(COALESCE(json_extract(meta, '$.taken'), json_extract(meta, '$.seconds'))) FROM runs "
+            "WHERE sweep = ? AND id != ? AND json_valid(meta)",
+            sweep,
+            but,
+        )
+        return float(seconds)
 
     def take_out_sweep(self, sweep: str) -> None:
         """Take the runs of a sweep that wait out of the queue; one that has begun keeps its tape."""
@@ -368,8 +375,10 @@ def _run(row: Sequence[Any]) -> Run:
     values = dict(zip(_RUN.split(", "), row, strict=True))
     try:
         return _readable(values)
-    except (ValueError, TypeError, OverflowError, RecursionError):
-        return _unreadable(values)
+    except Newer as error:
+        return _unreadable(values, str(error))
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        return _unreadable(values, UNREADABLE.format(" ".join(str(error).split()).partition(". ")[0].rstrip(".")[:200]))
 
 
 def _readable(values: dict[str, Any]) -> Run:
@@ -389,16 +398,17 @@ def _readable(values: dict[str, Any]) -> Run:
         "meta": _object(values["meta"]),
         "lenses": tuple(lenses),
     }
+    check_meta(read["meta"])
     return Run(**read)
 
 
-def _unreadable(values: dict[str, Any]) -> Run:
-    """What stands for a run whose row is damaged, with the id, the owner and the age that are left of it."""
+def _unreadable(values: dict[str, Any], why: str) -> Run:
+    """What stands for a run whose row is damaged, with the id, the owner, the data and the age that are left of it."""
     read: dict[str, Any] = {name: kind() for name, kind in _KINDS.items()}
-    read |= {name: str(values[name]) for name in ("id", "owner")}
+    read |= {name: str(values[name]) for name in ("id", "owner", "data")}
     if isinstance(values["created"], float):
         read |= {"created": values["created"], "updated": values["created"]}
-    read |= {"status": "failed", "message": UNREADABLE, "pinned": bool(values["pinned"])}
+    read |= {"status": "failed", "message": why, "pinned": bool(values["pinned"])}
     return Run(config=RunConfig(), meta={}, lenses=(), unreadable=True, **read)
 
 

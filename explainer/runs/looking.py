@@ -18,10 +18,10 @@ from explainer.models.pieces import waited
 from explainer.runs.active import make_trainer
 from explainer.runs.marker import Marker, fill_mark, look_mark
 from explainer.runs.moments import lacking, spread
-from explainer.runs.reader import LATEST
+from explainer.runs.reader import LATEST, check_lens
 from explainer.runs.shares import LookShare
 from explainer.runs.store import Draft, Look, Run, Store
-from explainer.runs.tape import VIEW, decode, encode_view
+from explainer.runs.tape import VIEW, encode_view, read_chunk
 from explainer.runs.views import has_room, looking, room_for, view_batch
 from explainer.surgery import Surgery
 from explainer.training import Trainer
@@ -220,6 +220,7 @@ class Looker:
         return encode_view(lens, self._seen(trainer, lens, text, surgery))
 
     def _seen(self, trainer: Trainer, lens: str, text: str, surgery: str) -> Any:
+        check_lens(lens)
         if not LENSES[lens].suits(trainer.config):
             raise ValueError(
                 f"The lens {lens!r} has nothing to look at in a model of the family {trainer.config.model!r}."
@@ -263,7 +264,7 @@ class Looker:
             raise ValueError(
                 "The weights of this moment are not recorded. Choose another one, or wait for the first step."
             )
-        return self._loaded(run, step, decode(chunk.body)[0])
+        return self._loaded(run, step, read_chunk("weights", chunk.body)[0])
 
     def _loaded(self, run: Run, step: int, weights: Mapping[str, np.ndarray]) -> Trainer:
         """A trainer of the run, one of those that are kept, with these weights."""

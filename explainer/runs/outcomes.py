@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,8 @@ from explainer.runs.rows import ACTIVE, Run
 from explainer.runs.store import Store
 from explainer.runs.tape import VIEW, decode_view
 from explainer.sweep import Sweep
+
+log = logging.getLogger(__name__)
 
 MISSING = "missing"
 FINALS_KEPT = 500
@@ -94,11 +97,11 @@ class Outcomes:
         """
         rows = [self.store.run(run) for run in runs]
         return [
-            Outcome(config=config) if row is None else self._of(row, tuple(lenses))
+            Outcome(config=config) if row is None else self._of(row, config, tuple(lenses))
             for config, row in zip(sweep.configs, rows, strict=True)
         ]
 
-    def _of(self, row: Run, lenses: tuple[str, ...]) -> Outcome:
+    def _of(self, row: Run, config: RunConfig, lenses: tuple[str, ...]) -> Outcome:
         key = (row.id, row.created, row.updated, lenses)
         if key in self._ended:
             return self._ended[key]
@@ -109,9 +112,12 @@ class Outcomes:
             for step, place in ((0, first), (row.step, last)):
                 chunk = self.store.chunk_at(row.id, VIEW + lens, step) if step in steps else None
                 if chunk is not None and (step == 0 or row.finished):
-                    place[lens] = decode_view(lens, chunk.body)
+                    try:
+                        place[lens] = decode_view(lens, chunk.body)
+                    except ValueError as error:
+                        log.warning("a view of run %s is left out: %s", row.id, error)
         outcome = Outcome(
-            config=row.config,
+            config=config,
             run=row.id,
             status=row.status,
             step=row.step,

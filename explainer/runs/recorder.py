@@ -17,7 +17,7 @@ import numpy as np
 
 from explainer.runs.moments import moments_grid
 from explainer.runs.store import Draft, Run, Store
-from explainer.runs.tape import Grid, encode, encode_detail, encode_metrics, event, grid, join_metrics
+from explainer.runs.tape import Grid, encode_chunk, encode_detail, encode_metrics, event, grid, join_metrics
 from explainer.runs.validating import Validator
 from explainer.runs.views import FREE_VIEWS, Pace, Viewer
 from explainer.training import Step, Trainer
@@ -181,7 +181,7 @@ class Recorder:
         self._bests += 1
         self.flush()
         if best.step not in self.store.steps(self.run_id, "weights"):
-            self._drafts.append(Draft("weights", best.step, encode(weights)))
+            self._drafts.append(Draft("weights", best.step, encode_chunk("weights", weights)))
         self._drafts += self.viewer.look_back(best.step, weights)
 
     @cached_property
@@ -210,7 +210,7 @@ class Recorder:
     def _weights(self) -> None:
         if self.trainer.step != self._weight_step:
             self._weight_step = self.trainer.step
-            self._drafts.append(Draft("weights", self.trainer.step, encode(self.trainer.weights())))
+            self._drafts.append(Draft("weights", self.trainer.step, encode_chunk("weights", self.trainer.weights())))
 
     # -- writing ------------------------------------------------------------------------------
 
@@ -228,7 +228,7 @@ class Recorder:
     def checkpoint(self) -> None:
         """Commit what is pending, and with it all that is needed to go on from here."""
         start = time.perf_counter()
-        body = encode({**self.trainer.checkpoint(), **self.validator.checkpoint()})
+        body = encode_chunk("checkpoint", {**self.trainer.checkpoint(), **self.validator.checkpoint()})
         with self.store.transaction():
             self.flush()
             self.store.save_checkpoint(self.run_id, self.trainer.step, body)

@@ -25,6 +25,34 @@ NEXT: Mapping[str, frozenset[str]] = {
 }
 
 
+NUMBER = (int, float)
+META: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("metric", "unit", "baseline_name", "example", "device", "torch", "data_name", "data_how"), (str,)),
+    **dict.fromkeys(("inputs", "outputs", "parameters", "filled", "killed_filling"), (int,)),
+    **dict.fromkeys(("baseline", "repeated", "seconds", "taken"), NUMBER),
+    **dict.fromkeys(("final", "lowest", "references", "loss_references", "rare"), (dict,)),
+    **dict.fromkeys(("vocabulary", "moved", "rates"), (list,)),
+}
+"""What is read of a run's meta, where it is there."""
+WITHIN: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("final", "lowest", "references", "loss_references", "rare"), NUMBER),
+    "vocabulary": (str,),
+    "moved": (dict,),
+    "rates": (list,),
+}
+"""What stands in its collections."""
+WHOLE: Mapping[str, frozenset[str]] = {
+    "lowest": frozenset({"step", "value"}),
+    "rare": frozenset({"characters", "share"}),
+    "moved": frozenset({"step", "device", "torch"}),
+}
+"""What is read of these without asking whether it is there; of `moved`, of each of them."""
+
+
+class Unreadable(ValueError):
+    """A sweep's row is damaged, or of a newer version; the sentence says why."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Run:
     """One row of `runs`.
@@ -204,3 +232,30 @@ class WorkerState:
     def ready(self) -> bool:
         """Warm, and seen within the last ten seconds."""
         return bool(self.device) and self.age < 10
+
+
+def check_meta(meta: Mapping[str, Any]) -> None:
+    """Refuse what pages could not read of a run.
+
+    Raises:
+        ValueError: an entry is of another type than the worker writes.
+    """
+    for name in META.keys() & meta.keys():
+        if meta[name] is None and name not in WITHIN:
+            continue
+        if not isinstance(meta[name], META[name]) or isinstance(meta[name], bool):
+            raise ValueError(f"its {name} is of the wrong type, {type(meta[name]).__name__}")
+        parts = _parts(meta[name]) if name in WITHIN else []
+        for part in parts:
+            if not isinstance(part, WITHIN[name]):
+                raise ValueError(f"in its {name} is something of the wrong type, {type(part).__name__}")
+        wholes = parts if name == "moved" else [meta[name]] if meta[name] else []
+        if name in WHOLE and not all(WHOLE[name] <= set(each) for each in wholes):
+            raise ValueError(f"its {name} is not whole")
+    for rate in meta.get("rates", ()):
+        if [type(each) for each in rate] not in ([int, float], [int, int]):
+            raise ValueError("a learning rate that was set is no pair of a step and a number")
+
+
+def _parts(collection: dict[str, Any] | list[Any]) -> list[Any]:
+    return list(collection.values() if isinstance(collection, dict) else collection)

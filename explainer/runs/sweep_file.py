@@ -15,13 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from explainer.records import RECORDS, from_arrays, to_arrays
+from explainer import upgrade
+from explainer.records import to_arrays
 from explainer.runs.outcomes import Outcome
-from explainer.runs.tape import decode, encode
-from explainer.runs.tape_file import SHIPPED, WRONG, check_meta
+from explainer.runs.rows import check_meta
+from explainer.runs.tape import VIEW, decode, encode, marked, read_record, renewed
+from explainer.runs.tape_file import SHIPPED, WRONG
 from explainer.sweep import Sweep
 
-FORMAT = "unrolled sweep 1"
+NAME = "unrolled sweep"
+FORMAT = f"{NAME} {upgrade.today(upgrade.SWEEP_FILE)}"
 SUFFIX = ".sweep"
 LARGEST = 16_000_000
 META = ("metric", "baseline", "baseline_name", "lower_is_better", "parameters")
@@ -36,7 +39,8 @@ def save_outcomes(path: Path, sweep: Sweep, outcomes: Sequence[Outcome]) -> int:
         for when, records in (("first", outcome.first), ("last", outcome.last)):
             for lens, record in records.items():
                 place = f"{number:03d}/{when}/{lens}"
-                fields, texts[place] = to_arrays(record)
+                fields, text = to_arrays(record)
+                texts[place] = {**text, **marked(VIEW + lens)}
                 arrays |= {f"{place}/{name}": _small(array) for name, array in fields.items()}
         rows.append(
             {
@@ -47,7 +51,7 @@ def save_outcomes(path: Path, sweep: Sweep, outcomes: Sequence[Outcome]) -> int:
                 "texts": texts,
             }
         )
-    row = {"format": FORMAT, "sweep": sweep.to_json(), "runs": rows}
+    row = {upgrade.FORMAT: FORMAT, "sweep": sweep.to_json(), "runs": rows}
     body = zlib.compress(encode(arrays, {"sweep": json.dumps(row, sort_keys=True)}), 9)
     path.write_bytes(body)
     return len(body)
@@ -57,7 +61,7 @@ def load_outcomes(path: Path) -> tuple[Sweep, list[Outcome]]:
     """The inverse of `save_outcomes`.
 
     Raises:
-        ValueError: not such a file, or a damaged one.
+        ValueError: not such a file, a damaged one, or one of a newer version.
     """
     try:
         unpack = zlib.decompressobj()
@@ -66,8 +70,10 @@ def load_outcomes(path: Path) -> tuple[Sweep, list[Outcome]]:
             raise ValueError("it is cut off or too large")
         arrays, metadata = decode(content)
         row = json.loads(metadata["sweep"])
-        if row["format"] != FORMAT:
-            raise ValueError(f"its format is {row['format']!r}, and this version reads {FORMAT!r}")
+        name, _, form = str(row[upgrade.FORMAT]).rpartition(" ")
+        if name != NAME:
+            raise ValueError(f"its format is {row[upgrade.FORMAT]!r}, and this version reads {FORMAT!r}")
+        row = upgrade.upgraded({**row, upgrade.FORMAT: form}, upgrade.SWEEP_FILE, "It")
         sweep = Sweep.from_json(row["sweep"])
         outcomes = [
             Outcome(
@@ -78,6 +84,8 @@ def load_outcomes(path: Path) -> tuple[Sweep, list[Outcome]]:
             )
             for number, (config, run) in enumerate(zip(sweep.configs, row["runs"], strict=True))
         ]
+    except upgrade.Newer as error:
+        raise ValueError(f"{path.name}: {error}") from error
     except (zlib.error, *WRONG) as error:
         raise ValueError(f"{path.name} is not a sweep of this project ({error}). Make the tapes again.") from error
     return sweep, outcomes
@@ -114,5 +122,5 @@ def _records(prefix: str, texts: dict[str, dict[str, str]], arrays: dict[str, np
             fields = {
                 name.removeprefix(f"{place}/"): array for name, array in arrays.items() if name.startswith(f"{place}/")
             }
-            records[lens] = from_arrays(RECORDS[lens], fields, text)
+            records[lens] = read_record(lens, *renewed(VIEW + lens, fields, text))
     return records

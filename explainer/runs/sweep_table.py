@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 
 from explainer.runs.database import Database
-from explainer.runs.rows import StoredSweep
+from explainer.runs.rows import StoredSweep, Unreadable
 from explainer.sweep import Sweep
 
 SWEEPS_KEPT = 500
@@ -27,17 +27,27 @@ class SweepTable(Database):
             )
 
     def sweep(self, number: str) -> StoredSweep | None:
-        """One sweep by its id, or None."""
+        """One sweep by its id, or None.
+
+        Raises:
+            Unreadable: its row is damaged, or of a newer version; the sentence says why.
+        """
         rows = self.read("SELECT id, sweep, runs, owner, created FROM sweeps WHERE id = ?", number)
         if not rows:
             return None
         found, sweep, runs, owner, created = rows[0]
-        return StoredSweep(
-            id=found, sweep=Sweep.from_json(sweep), runs=tuple(json.loads(runs)), owner=owner, created=created
-        )
+        try:
+            names, read = json.loads(runs), Sweep.from_json(sweep)
+            if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+                raise ValueError("Its runs are no list of names.")
+        except ValueError as error:
+            raise Unreadable(str(error)) from error
+        return StoredSweep(id=found, sweep=read, runs=tuple(names), owner=owner, created=created)
 
     def sweeps_waiting_since(self) -> dict[str, float]:
         """Of each sweep, when a run of it last did anything: seconds since 1970."""
         return dict(
-            self.read("SELECT sweep, MAX(updated) FROM runs WHERE sweep != '' AND status != 'queued' GROUP BY sweep")
+            self.read(
+                "SELECT sweep, MAX(CAST(updated AS REAL)) FROM runs WHERE sweep != '' AND status != 'queued' GROUP BY sweep"
+            )
         )

@@ -15,6 +15,7 @@ Nothing is ever unpickled, and a browser reads a chunk in twenty lines. Kinds:
 - `event`: no arrays; text `event`, JSON such as {"kind": "lr", "value": 0.01}; it acts between
   update `step` and the next. A run asked for with such changes has them from its beginning.
 
+Weights, views and checkpoints may have a text `format` (see `explainer.upgrade`); `read_chunk` gives them in today's form.
 Views that were filled in later have larger numbers than those of later steps: order by `step`.
 """
 
@@ -30,6 +31,7 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
+from explainer import upgrade
 from explainer.records import RECORDS, from_arrays, to_arrays
 from explainer.runs.rows import Draft
 from explainer.theory.look_sizes import WIDE_VIEW
@@ -73,6 +75,54 @@ def decode(body: bytes) -> tuple[Arrays, dict[str, str]]:
     return arrays, header.get("__metadata__", {})
 
 
+def encode_chunk(kind: str, arrays: Mapping[str, np.ndarray], text: Mapping[str, str] | None = None) -> bytes:
+    """A chunk of a kind that has a format, or a checkpoint."""
+    return encode(arrays, {**(text or {}), **marked(kind)})
+
+
+def read_chunk(kind: str, body: bytes) -> tuple[Arrays, dict[str, str]]:
+    """The inverse of `encode_chunk`, also of an older version's: arrays, quantised ones as float32 again, and texts.
+
+    Raises:
+        ValueError: it is damaged, or of a newer version.
+    """
+    arrays, text = decode(body)
+    for key in [key for key in text if key.startswith("scale:")]:
+        name = key.removeprefix("scale:")
+        if name not in arrays:
+            raise ValueError(f"a part of the tape is damaged (it has no {name!r})")
+        arrays[name] = arrays[name].astype(np.float32) * np.float32(text.pop(key))
+    return renewed(kind, arrays, text)
+
+
+def marked(kind: str) -> dict[str, str]:
+    """The text that says today's format of a kind; none as long as that is the first."""
+    return {name: str(value) for name, value in upgrade.mark(upgrade.CHUNKS.get(kind, ())).items()}
+
+
+def renewed(kind: str, arrays: Mapping[str, np.ndarray], text: Mapping[str, str]) -> tuple[Arrays, dict[str, str]]:
+    """Arrays and texts in today's form.
+
+    Raises:
+        ValueError: they can't be brought there.
+    """
+    values = upgrade.upgraded({**arrays, **text}, upgrade.CHUNKS.get(kind, ()), f"A part of the tape ({kind})")
+    texts = {name: value for name, value in values.items() if isinstance(value, str)}
+    return {name: value for name, value in values.items() if name not in texts}, texts
+
+
+def in_form(kind: str, body: bytes) -> bytes:
+    """A chunk as today's player reads it: itself, unless it is of an older format.
+
+    Raises:
+        ValueError: it is damaged, or of a newer version.
+    """
+    steps = upgrade.CHUNKS.get(kind, ())
+    if decode(body)[1].get(upgrade.FORMAT, "1") == str(upgrade.today(steps)):
+        return body
+    return encode_chunk(kind, *read_chunk(kind, body))
+
+
 # -- views ------------------------------------------------------------------------------------
 
 
@@ -92,21 +142,35 @@ def encode_view(lens: str, record: object) -> bytes:
         if math.isfinite(largest) and largest > 0:
             arrays[name] = np.rint(arrays[name] * (most / largest)).astype(kind)
             text[f"scale:{name}"] = repr(largest / most)
-    return encode(arrays, text)
+    return encode_chunk(VIEW + lens, arrays, text)
 
 
 def decode_view(lens: str, body: bytes) -> Any:
     """The record of a `view:<lens>` chunk, quantised arrays as float32 again.
 
     Raises:
-        KeyError: an unknown lens, or a field is missing.
+        ValueError: an unknown lens, a view of a newer version, or a damaged one.
     """
-    arrays, text = decode(body)
-    for key, scale in text.items():
-        if key.startswith("scale:"):
-            name = key.removeprefix("scale:")
-            arrays[name] = arrays[name].astype(np.float32) * np.float32(scale)
-    return from_arrays(RECORDS[lens], arrays, text)
+    return read_record(lens, *read_chunk(VIEW + lens, body))
+
+
+def read_record(lens: str, arrays: Mapping[str, np.ndarray], text: Mapping[str, str]) -> Any:
+    """The record of a lens from its fields in today's form.
+
+    Raises:
+        ValueError: an unknown lens, or fields that are no record of it.
+    """
+    if lens not in RECORDS:
+        raise ValueError(f"there is no lens {lens[:40]!r} in this version")
+    try:
+        return from_arrays(RECORDS[lens], arrays, text)
+    except KeyError as error:
+        why = f"it lacks {error}"
+    except AssertionError:
+        why = "its shapes contradict each other"
+    except (TypeError, ValueError) as error:
+        why = str(error)[:100]
+    raise ValueError(f"what the lens {lens!r} saw is damaged ({why})")
 
 
 # -- metrics and events -----------------------------------------------------------------------

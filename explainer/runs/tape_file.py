@@ -18,28 +18,23 @@ from typing import Any
 
 import safetensors
 
+from explainer import upgrade
 from explainer.config import RunConfig
 from explainer.data import data_digest, default_text, digest, respelled
 from explainer.runs.packing import compress, decompress, pack, unpack
+from explainer.runs.rows import check_meta
 from explainer.runs.store import FINISHED, Chunk, Draft, Store, StoreError
 from explainer.runs.tape import decode, encode
 
 log = logging.getLogger(__name__)
 
-FORMAT = "unrolled tape 2"
+NAME = "unrolled tape"
+FORMAT = f"{NAME} {upgrade.today(upgrade.TAPE_FILE)}"
 ROW: Mapping[str, type] = {
     "config": str, "data": str, "characters": str, "status": str, "step": int, "altered": bool, "message": str,
     "meta": dict, "lenses": list, "kinds": list,
 }  # fmt: skip
 """What the row of a tape file holds."""
-META: Mapping[str, tuple[type, ...]] = {
-    **dict.fromkeys(("metric", "unit", "baseline_name", "example", "device", "torch"), (str,)),
-    **dict.fromkeys(("inputs", "outputs", "parameters", "filled"), (int,)),
-    "baseline": (int, float),
-    **dict.fromkeys(("final", "lowest"), (dict,)),
-    **dict.fromkeys(("vocabulary", "moved", "rates"), (list,)),
-}
-"""What pages read of a run's meta, where it is there."""
 WRONG = (
     safetensors.SafetensorError, lzma.LZMAError, OSError, LookupError, TypeError, ValueError, AttributeError,
     ArithmeticError, RecursionError, MemoryError,
@@ -104,17 +99,18 @@ def load_tape(store: Store, path: str | Path) -> str:
         The run's id, the lesson's.
 
     Raises:
-        ValueError: not a tape file, or a damaged one, or what its run read is not here.
+        ValueError: not a tape file, or a damaged one, one of a newer version, or what its run read is not here.
     """
     content = Path(path).read_bytes()
     mark = hashlib.sha256(content).hexdigest()
     try:
-        lesson, packed = _opened(content)
+        form, lesson, packed = _opened(content)
         found = store.run(lesson)
         if found is not None and found.meta.get("tape") == mark:
             return lesson
         arrays, metadata = decode(decompress(packed, LARGEST))
-        row = _checked(json.loads(metadata["run"]))
+        row = {**json.loads(metadata["run"]), upgrade.FORMAT: form}
+        row = _checked(upgrade.upgraded(row, upgrade.TAPE_FILE, "It"))
         config = RunConfig.from_json(row["config"])
         if row["step"] > config.steps:
             raise ValueError(f"it has {row['step']} of {config.steps} steps")
@@ -122,6 +118,8 @@ def load_tape(store: Store, path: str | Path) -> str:
         data, text = _to_be_read(config, row["data"], row["characters"])
     except StoreError:
         raise
+    except upgrade.Newer as error:
+        raise ValueError(f"{path}: {error}") from error
     except WRONG as error:
         raise ValueError(f"{path} is not a tape of this project ({error}). Make the tapes again.") from error
     with store.transaction():
@@ -187,34 +185,17 @@ def _checked(row: Any) -> dict[str, Any]:
     return dict(row)
 
 
-def check_meta(meta: Mapping[str, Any]) -> None:
-    """Refuse what pages could not read of a run.
+def _opened(content: bytes) -> tuple[str, str, bytes]:
+    """The format of a tape file, its lesson, and what is packed in it.
 
     Raises:
-        ValueError: an entry is of another type than the worker writes.
-    """
-    for name, kinds in META.items():
-        if meta.get(name) is not None and (not isinstance(meta[name], kinds) or isinstance(meta[name], bool)):
-            raise ValueError(f"meta: {name} is a {type(meta[name]).__name__}")
-    for name, value in (meta.get("final") or {}).items():
-        if not isinstance(value, (int, float)):
-            raise ValueError(f"meta: {name} at the end is a {type(value).__name__}")
-    for rate in meta.get("rates") or ():
-        if not (isinstance(rate, list) and [type(each) for each in rate] in ([int, float], [int, int])):
-            raise ValueError("meta: a learning rate that was set is no pair of a step and a number")
-
-
-def _opened(content: bytes) -> tuple[str, bytes]:
-    """The lesson of a tape file, and what is packed in it.
-
-    Raises:
-        ValueError: another format.
+        ValueError: it is no tape file.
     """
     line = content[:200].partition(b"\n")[0]
-    form, _, lesson = line.decode(errors="replace").rpartition(" ")
-    if form != FORMAT:
-        raise ValueError(f"it does not begin with {FORMAT!r}")
-    return _check_lesson(lesson), content[len(line) + 1 :]
+    name, form, lesson = ["", "", *line.decode(errors="replace").rsplit(" ", 2)][-3:]
+    if name != NAME:
+        raise ValueError(f"it does not begin with {NAME!r}")
+    return form, _check_lesson(lesson), content[len(line) + 1 :]
 
 
 def _to_be_read(config: RunConfig, recorded: str, characters: str) -> tuple[str, str | None]:

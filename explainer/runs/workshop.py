@@ -418,14 +418,15 @@ class Workshop:
             self.store.settle(command.id)
             self._step_once(row)
             return True
-        else:
-            assert command.kind == "lr", command.kind
+        elif command.kind == "lr":
             if row.status == "queued" or not self._ready(row.id):
                 return False
             with self.store.transaction():
                 self._held(row).set_lr(float(command.value))
                 self.store.settle(command.id)
             return True
+        else:
+            log.warning("run %s: there is no command %r", row.id, command.kind)
         self.store.settle(command.id)
         return True
 

@@ -34,6 +34,7 @@ __all__ = [
     "sweep_of",
     "trouble",
     "viewer",
+    "why_not",
 ]
 
 
@@ -88,13 +89,23 @@ def runs_of(ids: Sequence[str]) -> list[Run]:
     return [run for run in map(store().run, ids) if run is not None and not run.unreadable and run.id in seen]
 
 
+def why_not(ids: Sequence[str]) -> str:
+    """Why the first of some runs that is in the store can't be shown to the viewer, a sentence; "" if it is not a matter of reading."""
+    seen = store().seen(ids, viewer())
+    return next((run.message for run in map(store().run, ids) if run and run.unreadable and run.id in seen), "")
+
+
 def runs_to_see(*statuses: str) -> list[Run]:
     """The newest runs that the viewer may see, or those of some statuses."""
     return client().runs(viewer(), *statuses)
 
 
 def sweep_of(number: str) -> StoredSweep | None:
-    """A sweep that is in the store, if the viewer may see all of its runs that are."""
+    """A sweep that is in the store, if the viewer may see all of its runs that are.
+
+    Raises:
+        Unreadable: its row is damaged, or of a newer version.
+    """
     found = store().sweep(number)
     if found is None or set(found.runs) & store().hidden(viewer()):
         return None

@@ -15,7 +15,7 @@ from explainer.config import KNOBS, MODELS, RunConfig
 from explainer.player.mount import Shown, Track
 from explainer.runs.kinds import examples_of
 from explainer.runs.store import Run
-from explainer.ui.backend import client, owner, runs_of
+from explainer.ui.backend import client, owner, runs_of, why_not
 from explainer.ui.comparing import compare_control
 from explainer.ui.controls import chosen, control, control_width, fill_controls, more_controls, state_key
 from explainer.ui.networks import choose_networks, networks, networks_from_address, set_networks
@@ -101,7 +101,7 @@ def _read_address(lesson: Lesson) -> None:
         )
     if len(here) < len(asked):
         state[f"{lesson.key}:runs"] = []
-        state[f"{lesson.key}:trouble"] = (
+        state[f"{lesson.key}:trouble"] = why_not(asked) or (
             "The run in this address is not recorded here (any more), or it is on data of somebody's own. Its settings are "
             "below as far as the address has them: press Train to make it again."
         )

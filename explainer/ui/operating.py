@@ -12,7 +12,7 @@ from explainer.limits import estimate, limits, refuse_if_too_big, spoken
 from explainer.player.mount import Shown
 from explainer.runs.store import Run
 from explainer.surgery import GATES, Gate, Head, Operation, Shuffle, Surgery, Swap, Unit
-from explainer.ui.backend import client, owner, runs_of, runs_to_see
+from explainer.ui.backend import client, owner, runs_of, runs_to_see, why_not
 from explainer.ui.places import ENTERED
 from explainer.ui.run_table import label
 from explainer.ui.sharing import shared_with_me
@@ -55,7 +55,7 @@ def _read_address() -> None:
     state[f"{KEY}:run"] = asked
     found = runs_of([asked])
     if asked and not found:
-        state[f"{KEY}:trouble"] = (
+        state[f"{KEY}:trouble"] = why_not([asked]) or (
             "The run in this address is not recorded here (any more), or it is on data of somebody's own. Another one is shown."
         )
     elif found and not found[0].config.layers:

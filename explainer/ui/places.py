@@ -9,7 +9,8 @@ from urllib.parse import quote, urlencode
 
 import streamlit as st
 
-from explainer.config import MODELS, RECURRENT, RunConfig
+from explainer import upgrade
+from explainer.config import KNOBS, MODELS, RECURRENT, RunConfig
 from explainer.player.mount import base_path
 from explainer.theory.followed import MOST_SEARCHED, MOST_STATE, state_size
 
@@ -192,12 +193,54 @@ def grouped(places: Sequence[Place]) -> dict[str, list[Place]]:
     return groups
 
 
-def enter(path: str) -> None:
-    """Note that the page at `path` is open, and whether another one was before (see `ENTERED`)."""
+def enter(path: str) -> str:
+    """Note that the page at `path` is open, and whether another one was before (see `ENTERED`); its address gets today's form.
+
+    Returns:
+        A sentence where the address can't be read; "" where it can.
+    """
     state = st.session_state
-    if state.get("place") != path:
-        state["place"] = path
-        state[ENTERED] = True
+    if state.get("place") == path:
+        return ""
+    state["place"] = path
+    state[ENTERED] = True
+    query = {name: st.query_params[name] for name in st.query_params}
+    try:
+        fresh = todays(query, path)
+    except ValueError as error:
+        st.query_params.pop(upgrade.FORMAT, None)  # what the page writes there is in today's
+        return str(error)
+    if fresh != query:
+        st.query_params.from_dict(fresh)
+    return ""
+
+
+def todays(query: Mapping[str, str], path: str) -> dict[str, str]:
+    """What an address holds in today's form (see `upgrade`); one that asks for no settings has none.
+
+    Args:
+        path: its page's.
+
+    Raises:
+        ValueError: it is of a newer version, or can't be brought there.
+    """
+    if upgrade.FORMAT not in query and not query.keys() & KNOBS.keys():
+        return dict(query)
+    fresh = upgrade.upgraded({**query, "page": path}, upgrade.SETTINGS, "This address")
+    return marked({name: text for name, text in fresh.items() if name != "page"})
+
+
+def marked(query: Mapping[str, str]) -> dict[str, str]:
+    """What an address is to hold, with today's format if it asks for settings."""
+    mark = upgrade.mark(upgrade.SETTINGS) if query.keys() & KNOBS.keys() else {}
+    return {**query, **{name: str(value) for name, value in mark.items()}}
+
+
+def mark_address() -> None:
+    """The address that a page has written says its format."""
+    query = {name: st.query_params[name] for name in st.query_params}
+    if (fresh := marked(query)) != query:
+        st.query_params.update(fresh)
 
 
 def address(path: str, query: Mapping[str, str] | None = None) -> str:
@@ -207,7 +250,7 @@ def address(path: str, query: Mapping[str, str] | None = None) -> str:
         path: the page's.
         query: what its address is to hold.
     """
-    asked = f"?{urlencode(query)}" if query else ""
+    asked = f"?{urlencode(marked(query))}" if query else ""
     return f"{base_seen(st.context.url, st.session_state.get('place', ''))}{path}{asked}"
 
 

@@ -103,10 +103,10 @@ def row(run: Run, now: float) -> dict[str, str]:
         now: seconds since 1970.
     """
     if run.unreadable:
-        unknown = dict.fromkeys(("Step", "Result", "Baseline", "Parameters", "Tape"), UNKNOWN)
+        unknown = dict.fromkeys(("Baseline", "Parameters", "Tape"), UNKNOWN)
         begun = _unbroken(ago(now - run.created)) if run.created else UNKNOWN
-        cells = {"Run": literal(label(run)), "Status": "can't be read", **unknown, "Begun": begun}
-        return {**cells, "Whose": _unbroken(_whose(run))}
+        said = {"Run": literal(label(run)), "Status": "can't be read", "Step": UNKNOWN, "Result": literal(run.message)}
+        return {**said, **unknown, "Begun": begun, "Whose": _unbroken(_whose(run))}
     place = places_for(run.config, run.lenses)[0]
     metric = literal(str(run.meta.get("metric", "")))
     parameters = run.meta.get("parameters")

@@ -9,7 +9,7 @@ import streamlit as st
 from explainer.runs.store import StoreError
 from explainer.ui.lesson import theme
 from explainer.ui.notices import show_notices
-from explainer.ui.places import PLACES, enter, grouped
+from explainer.ui.places import PLACES, enter, grouped, mark_address
 from explainer.ui.words import literal
 
 HERE = Path(__file__).parent
@@ -23,9 +23,12 @@ st.html(HERE / "narrow.css")
 st.html(HERE / "dark.css")
 if theme() == "dark":
     st.html(HERE / "dark_popovers.css")
-enter(page.url_path)
+trouble = enter(page.url_path)
 show_notices()
+if trouble:
+    st.warning(literal(trouble), icon=":material/warning:")
 try:
     page.run()
+    mark_address()
 except StoreError as error:
     st.error(literal(str(error)), icon=":material/error:")

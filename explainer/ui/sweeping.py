@@ -19,7 +19,7 @@ from explainer.limits import refuse_sweep_if_too_big, spoken
 from explainer.player.mount import Shown
 from explainer.runs.client import training_inputs
 from explainer.runs.outcomes import Outcome, Outcomes, Progress, progress
-from explainer.runs.rows import StoredSweep
+from explainer.runs.rows import StoredSweep, Unreadable
 from explainer.runs.sweep_file import load_outcomes, shipped
 from explainer.sweep import Sweep, values_from_text
 from explainer.ui.backend import client, owner, store, sweep_of, viewer
@@ -115,11 +115,15 @@ def open_sweep(page: SweepPage, question: str, paragraph: str) -> None:
 def _read_address(page: SweepPage) -> None:
     state, query = st.session_state, st.query_params
     asked = query.get("sweep", "")[:80]
-    stored = sweep_of(asked) if asked else None
+    why = ""
+    try:
+        stored = sweep_of(asked) if asked else None
+    except Unreadable as error:
+        stored, why = None, f"The sweep in this address can't be read: {error}"
     sweep = stored.sweep if stored else page.sweep
     state[f"{page.key}:sweep"] = stored.id if stored else ""
     if asked and stored is None:
-        state[f"{page.key}:trouble"] = (
+        state[f"{page.key}:trouble"] = why or (
             "The sweep in this address is not here (any more). Its settings are below as far as the address has "
             "them: press Train to make it again; runs that are still recorded are not trained twice."
         )
@@ -286,7 +290,10 @@ def _stop(sweep: str) -> None:
 
 def _shown(page: SweepPage) -> StoredSweep | None:
     number = st.session_state[f"{page.key}:sweep"]
-    return sweep_of(number) if number else None
+    try:
+        return sweep_of(number) if number else None
+    except Unreadable:  # since a moment ago
+        return None
 
 
 def outcomes_shown(page: SweepPage, shown: StoredSweep | None) -> list[Outcome]:

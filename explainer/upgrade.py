@@ -1,0 +1,88 @@
+"""From the forms of older versions to today's: ordered, named steps, each from an old dict to a new one. No torch.
+
+What is stored says its format, a whole number; what says none is of the first. The step at place k of a list turns format
+k + 1 into k + 2, so today's format is one more than there are steps. A step is never changed once it has shipped, and what it
+fills in is what the version before did, whatever the default is today: an old run stays the run that it was, under its id.
+
+| form | its format stands | read by |
+|---|---|---|
+| configuration, sweep | as `format` in the JSON | `RunConfig.from_json`, `Sweep.from_json` |
+| chunk of a tape: weights, a checkpoint, what a lens saw | as `format` among its texts | `runs.tape.read_chunk` |
+| file of a tape, file of a sweep | in its first line, in its JSON | `runs.tape_file`, `runs.sweep_file` |
+| settings in an address or on a command line | as `format` among them | `ui.shell`, `headless.request` |
+
+The store's tables have migrations (`runs.migrations`). `tests/kept` has files of every version that changed a form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+Values = dict[str, Any]
+Step = tuple[str, Callable[[Values], Values]]
+
+FORMAT = "format"
+
+
+class Newer(ValueError):
+    """It was written by a newer version of this project."""
+
+
+def _all_fields(values: Values) -> Values:
+    """Configurations from before the flip-flop, surgery, branches or `forget_start` did as these say."""
+    drawn = "constant" if values.get("forget_bias") else "drawn"
+    return {"bits": 3, "surgery": "", "parent": "", "forget_start": drawn, **values}
+
+
+CONFIG: Sequence[Step] = (("every field is written out", _all_fields),)
+SWEEP: Sequence[Step] = ()
+CHUNKS: Mapping[str, Sequence[Step]] = {}
+"""By kind, such as "view:hidden", "weights" or "checkpoint"; a step is given arrays by name, and texts, which are JSON."""
+TAPE_FILE: Sequence[Step] = (("chunks lie in a table", lambda values: _gone("Make the tapes again.")),)
+SWEEP_FILE: Sequence[Step] = ()
+SETTINGS: Sequence[Step] = ()
+"""Of texts by name, as addresses have them; of an address with its page's path as `page`."""
+
+
+def today(steps: Sequence[Step]) -> int:
+    """The format that is written now."""
+    return len(steps) + 1
+
+
+def upgraded(values: Mapping[str, Any], steps: Sequence[Step], what: str) -> Values:
+    """Values in today's format, without the entry that said theirs.
+
+    Args:
+        values: with their format, a whole number or its digits, as `format`; without, they are of the first.
+        what: they are, to begin a sentence with.
+
+    Raises:
+        Newer: the format is one of a newer version.
+        ValueError: it is no format, or a step can't read the values.
+    """
+    now = dict(values)
+    said = now.pop(FORMAT, 1)
+    known = str(said).isascii() and str(said).isdigit() and not isinstance(said, bool)
+    if not known or len(str(said)) > 9 or int(said) < 1:
+        raise ValueError(f"{what} says {str(said)[:40]!r} of its format, which is no whole number from 1 on.")
+    if int(said) > today(steps):
+        raise Newer(
+            f"{what} was written by a newer version of this project: its format is {said}, and this one reads up to "
+            f"{today(steps)}. Update the project to open it."
+        )
+    for name, step in steps[int(said) - 1 :]:
+        try:
+            now = step(now)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(f"{what} is of an older version and can't be read at {name!r}: {error}") from error
+    return now
+
+
+def mark(steps: Sequence[Step]) -> dict[str, int]:
+    """The entry that says today's format; none as long as that is the first."""
+    return {FORMAT: today(steps)} if steps else {}
+
+
+def _gone(way_out: str) -> Values:
+    raise ValueError(f"no version reads that any more. {way_out}")
