@@ -432,7 +432,8 @@ function renumbers(plot, data, changes) {
   const { _fullData: traces, _fullLayout: layout } = plot;
   const axis = (trace, letter) => layout[trace[`${letter}axis`].replace(letter, `${letter}axis`)];
   const same = (one, other) => Array.isArray(one) && Array.isArray(other) && one.length === other.length;
-  if (namedAxes(layout).length && !traces.every(({ type }) => type === "heatmap" || type === "scatter")) return false;
+  const bare = ({ type, error_x, error_y }) => type === "heatmap" || (type === "scatter" && !error_x?.visible && !error_y?.visible);
+  if (namedAxes(layout).length && !traces.every(bare)) return false;
   return changes.every((names, at) => {
     const [trace, before, known] = [data[at], plot.data[at], traces[at]];
     const takes = (name) => {
@@ -441,9 +442,10 @@ function renumbers(plot, data, changes) {
       return same(known.textfont?.color, color) && alike({ ...font, color }, { ...before.textfont, color });
     };
     if (!names.length) return true;
-    if (!known._module?.calc || !names.every(takes)) return false;
-    if (trace.type === "heatmap") return !names.includes("x") && !names.includes("y") && trace.zmin !== undefined && trace.z[0]?.length === known.z[0]?.length;
-    return trace.type === "scatter" && ["x", "y"].every((letter) => !names.includes(letter) || stays(axis(known, letter), known, before[letter], trace[letter]));
+    if (!bare(known) || !names.every(takes)) return false;
+    const places = ["x", "y"].filter((letter) => names.includes(letter));
+    if (known.type === "scatter") return places.every((letter) => stays(axis(known, letter), known, before[letter], trace[letter]));
+    return !places.length && trace.zmin !== undefined && trace.zmax !== undefined && trace.z?.[0]?.length === known.z[0]?.length;
   });
 }
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, TimeoutError
 
 Visit = Callable[..., Page]
 #: Figures that plotly.js need not draw anew from one moment to the next, by page.
@@ -59,6 +60,7 @@ def test_a_figure_that_was_moved_is_the_same_as_one_that_was_opened_there(app: s
     address = f"{app}/{path}{'&' if '?' in path else '?'}step="
     page = visit(f"{address}90")
     page.wait_for_function(WHOLE)
+    page.wait_for_load_state("networkidle")  # the tape is whole
     page.evaluate(COUNT)
     slider = page.get_by_role("slider", name="Training step").first
     for _ in range(3):
@@ -72,6 +74,10 @@ def test_a_figure_that_was_moved_is_the_same_as_one_that_was_opened_there(app: s
     page.goto(address + step)
     page.wait_for_function(WHOLE)
     assert page.wait_for_function(SETTLED).json_value() == step
+    with suppress(TimeoutError):  # what differs in the end is said below
+        page.wait_for_function(
+            f"(moved) => JSON.stringify(({PICTURES})()) === JSON.stringify(moved)", arg=moved, polling=200
+        )
     opened = page.evaluate(PICTURES)
     for name, picture in opened.items():
         assert moved[name]["said"] == picture["said"], name
