@@ -126,6 +126,7 @@ def axis(theme: str) -> dict[str, Any]:
         "zeroline": False,
         "title": {"standoff": 4, "font": {"size": 12}},
         "tickfont": {"size": 11, "color": shade.muted},
+        "ticklabeloverflow": "allow",  # plotly.js measures all labels for each of them, to hide those beyond the figure
     }
 
 
@@ -141,7 +142,12 @@ def colour_bar(title: str) -> dict[str, Any]:
     So does a title that a slot will fill, which is empty here.
     """
     side = "top" if 0 < len(title) <= WORD else "right"
-    return {"title": {"text": title, "side": side, "font": {"size": 11}}, "thickness": 10, "outlinewidth": 0}
+    return {
+        "title": {"text": title, "side": side, "font": {"size": 11}},
+        "thickness": 10,
+        "outlinewidth": 0,
+        "ticklabeloverflow": "allow",
+    }
 
 
 def plain(text: str) -> str:
