@@ -13,7 +13,7 @@ torch holds for a token (`update_bytes`), in the same way.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from explainer.theory.look_sizes import FORECAST_WINDOWS, LookSize
@@ -24,24 +24,24 @@ Work = dict[str, float]
 PRICES: Mapping[str, Mapping[str, float]] = {
     "rnn": {
         "update": 5.6e-4, "kernels": 3.3e-5, "numbers": 1.1e-8, "rows": 3.5e-8, "outputs": 1.4e-9, "losses": 1.0e-7,
-        "flops": 4.8e-12, "parameters": 2.2e-9, "reloaded": 7.0e-10,
+        "flops": 4.8e-12, "parameters": 2.2e-9, "reloaded": 7.0e-10, "faulted": 4e-9,
     },
     "gru": {
         "update": 6.3e-4, "kernels": 9.0e-5, "numbers": 1.3e-8, "rows": 6.4e-8, "outputs": 1.0e-9, "losses": 1.2e-7,
-        "flops": 3.9e-12, "parameters": 3.7e-9, "reloaded": 1.0e-9,
+        "flops": 3.9e-12, "parameters": 3.7e-9, "reloaded": 1.0e-9, "faulted": 3e-9,
     },
     "lstm": {
         "update": 9.3e-4, "kernels": 2.1e-6, "numbers": 6.3e-9, "rows": 2.2e-7, "outputs": 1.4e-9, "losses": 5.0e-8,
-        "flops": 8.3e-12, "parameters": 4.7e-9, "reloaded": 0.0,
+        "flops": 8.3e-12, "parameters": 4.7e-9, "reloaded": 0.0, "faulted": 1e-9,
     },
     "operated": {
         "update": 5.0e-4, "kernels": 1.3e-4, "numbers": 1.3e-8, "rows": 5.0e-8, "outputs": 2.0e-9, "losses": 1.0e-7,
-        "flops": 4.8e-12, "parameters": 3.7e-9, "reloaded": 1.4e-9,
+        "flops": 4.8e-12, "parameters": 3.7e-9, "reloaded": 1.4e-9, "faulted": 3e-9,
     },
     "transformer": {
-        "update": 5.0e-4, "kernels": 4.4e-4, "numbers": 3.1e-9, "rows": 4.5e-8, "heads": 1.2e-6, "embedded": 3.8e-9,
+        "update": 5.0e-4, "kernels": 4.4e-4, "numbers": 3.1e-9, "rows": 4.5e-8, "heads": 1.2e-6, "embedded": 1.2e-9,
         "outputs": 1.1e-9, "losses": 3.6e-7, "flops": 4.7e-12, "parameters": 3.8e-9, "fused": 2.2e-9,
-        "masked": 3.7e-9, "explicit": 1.6e-8, "attended": 1.1e-11, "mask": 2.6e-9, "turned": 6.7e-8,
+        "masked": 3.7e-9, "explicit": 1.6e-8, "attended": 1.1e-11, "mask": 2.6e-9, "turned": 6.7e-8, "faulted": 1.5e-9,
     },
 }  # fmt: skip
 """Seconds of a unit of each kind of work, forward and backward together."""
@@ -77,7 +77,7 @@ READ_PRICES: Mapping[str, Mapping[str, float]] = {
         "flops": 3.2e-12, "reloaded": 1.7e-10,
     },
     "transformer": {
-        "batch": 1.8e-4, "kernels": 1.0e-4, "numbers": 1.1e-9, "rows": 9.9e-8, "heads": 3.1e-7, "embedded": 5.0e-9,
+        "batch": 1.8e-4, "kernels": 1.0e-4, "numbers": 1.1e-9, "rows": 9.9e-8, "heads": 3.1e-7, "embedded": 3.0e-9,
         "outputs": 5.7e-9, "losses": 1.4e-8, "flops": 3.2e-12, "fused": 1.8e-9, "masked": 1.7e-9, "explicit": 1.0e-9,
         "attended": 6.1e-11, "turned": 6.1e-9,
     },
@@ -86,6 +86,8 @@ READ_PRICES: Mapping[str, Mapping[str, float]] = {
 READ_ON_GPU = 0.4  # of the time of an update
 ONCE = ("kernels", "mask", "reloaded")
 """Work that does not grow with the sequences of a batch."""
+FAULTED = 2**25
+"""Bytes of an array beyond which the system clears its pages each time anew: the most that glibc keeps (mallopt(3))."""
 TOGETHER = 2**15
 """Tokens of validation that pass through a model at once, or one batch (`training.trainer.AT_ONCE`)."""
 
@@ -122,7 +124,23 @@ def update_work(config: Trained, inputs: int, outputs: int) -> Work:
         "losses": tokens * (1.0 if config.has_tokens else 0.1),
         "parameters": float(parameter_count(config, inputs, outputs)),
     }
-    return work | (_attending if config.model == "transformer" else _recurring)(config, inputs, outputs)
+    work |= (_attending if config.model == "transformer" else _recurring)(config, inputs, outputs)
+    return work | {"faulted": float(sum(n * count for n, count in _arrays(config, V) if BYTES * n > FAULTED))}
+
+
+def _arrays(config: Trained, V: int) -> Iterator[tuple[int, int]]:
+    """The largest arrays of an update: the numbers in each, and about how many of that size come and go."""
+    tokens, T, L, width = config.batch * config.total_length, config.total_length, config.layers, config.width
+    yield tokens * V, 3 if config.has_tokens else 1
+    if config.model != "transformer":
+        yield tokens * GATES[config.model] * width, 2 * L
+        yield tokens * width, 4 * L
+        return
+    yield tokens * width, 8 + 10 * L
+    if config.mlp:
+        yield tokens * 4 * width, 5 * L
+    if config.surgery or config.dropout:
+        yield config.batch * config.heads * T * T, 6 * L
 
 
 def _recurring(config: Trained, inputs: int, outputs: int) -> Work:
