@@ -35,7 +35,7 @@ LOOK_PRICES: Mapping[str, Mapping[str, float]] = {
     "attention": {"blocks": 0.003, "look": 6.2e-13, "maps": 3.1e-08, "outputs": 1.1e-07, "stream": 6.7e-08},
     "positions": {"blocks": 0.00035, "flops": 1.5e-11, "look": 1.3e-12, "maps": 3.7e-08, "outputs": 1.2e-08},
     "gates": {"cubes": 1.2e-09, "flops": 2.7e-11, "look": 0.0019, "outputs": 6.6e-09, "read": 1.5e-08, "squares": 9.5e-11, "steps": 3e-05},
-    "microscope": {"blocks": 0.00029, "flops": 1.2e-11, "look": 0.00036, "maps": 3.5e-09, "numbers": 4.6e-09, "outputs": 2.5e-10, "steps": 2.5e-05, "stream": 5.9e-10},
+    "microscope": {"blocks": 0.00029, "flops": 1.2e-11, "look": 0.00036, "maps": 4.2e-09, "numbers": 4.6e-09, "outputs": 2.5e-09, "steps": 2.5e-05, "stream": 5.9e-09},
     "jacobian": {"cubes": 6.7e-10, "each": 7.2e-05, "look": 0.0019, "numbers": 6.6e-08, "squares": 4.3e-08, "steps": 1.1e-05},
     "fixed_points": {"cubes": 1.2e-09, "each": 2.5e-06, "look": 0.0011, "outputs": 2.9e-08},
     "pattern": {"flops": 6.6e-11, "look": 1.4e-05, "numbers": 7.5e-09, "steps": 1.5e-05},
