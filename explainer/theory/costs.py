@@ -16,7 +16,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
-from explainer.theory.look_sizes import FORECAST_WINDOWS, LookSize
+from explainer.theory.look_sizes import FORECAST_WINDOWS, MAPS, LookSize
 from explainer.theory.sizes import BYTES, GATES, Architecture, flops_per_step, parameter_count
 
 Work = dict[str, float]
@@ -212,7 +212,9 @@ def reading_bytes(config: Trained, outputs: int, batch: int, batches: int) -> fl
     if config.model == "transformer":
         D, H, T = config.width, config.heads, config.total_length
         wide = D * (2 if not config.layers else 10 if config.mlp else 7)
-        maps = 3 * H * T if config.surgery and config.layers else 0
+        maps = (
+            3 * H * T if config.surgery and config.layers and tokens * H * T <= MAPS else 0
+        )  # more of them are not made
         masks = 4 * H * T * T if config.positions == "alibi" else 0
         return BYTES * (tokens * (wide + maps + 5 * outputs + 6) + masks)
     held = READ_NUMBERS[config.model] + 1.25 * config.layers
