@@ -209,16 +209,16 @@ def reading_bytes(config: Trained, outputs: int, batch: int, batches: int) -> fl
     """Bytes that validation holds at its peak, beside its batches."""
     each = batch * config.total_length
     tokens = each * min(batches, max(1, TOGETHER // each))
+    judged = outputs * (2.5 * tokens + 3 * each)  # all outputs at once, the losses of one batch after the other
     if config.model == "transformer":
         D, H, T = config.width, config.heads, config.total_length
         wide = D * (2 if not config.layers else 10 if config.mlp else 7)
-        maps = (
-            3 * H * T if config.surgery and config.layers and tokens * H * T <= MAPS else 0
-        )  # more of them are not made
+        explicit = config.surgery and config.layers and tokens * H * T <= MAPS  # of more, none are made
+        maps = 3 * H * T if explicit else 0
         masks = 4 * H * T * T if config.positions == "alibi" else 0
-        return BYTES * (tokens * (wide + maps + 5 * outputs + 6) + masks)
+        return BYTES * (tokens * (wide + maps + 6) + judged + masks)
     held = READ_NUMBERS[config.model] + 1.25 * config.layers
-    return BYTES * tokens * (config.width * held + 4 * outputs + 6)
+    return BYTES * (tokens * (config.width * held + 6) + judged)
 
 
 def held_bytes(config: Trained, inputs: int, outputs: int) -> float:

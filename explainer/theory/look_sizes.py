@@ -287,19 +287,17 @@ def _gates_peak(z: Sizes) -> int:
 def _beyond_peak(z: Sizes) -> int:
     longest = 8 * z.T if z.config.positions != "learned" else z.T
     longest = longest if longest <= 2048 else 2048 // z.T * z.T
-    rows = max(1, 2**22 // (max(1, z.H) * longest**2))
-    steps = BYTES * rows * longest * (12 * z.D + 3 * z.V)
+    tokens = max(T * max(1, min(512 * z.T // T, 2**22 // (max(1, z.H) * T**2))) for T in (z.T, longest))
+    steps = BYTES * tokens * (12 * z.D + 3 * z.V)
     bias = 3 * BYTES * longest**2 if z.config.positions == "alibi" else 0
     return steps + bias + 40 * longest**2 + 4 * BYTES * max(1, min(z.H, CHUNK // longest**2)) * longest**2
 
 
 def _surgery_peak(z: Sizes) -> int:
     copies = BYTES * 2**23 if z.recurrent else 2 * BYTES * 2**23  # passes without each unit or head
-    return max(
-        z.passing(z.forward_rows(4)),
-        min(copies, z.passing(sites_followed(z) * min(128, z.forward_rows(sites_followed(z) + 1)))),
-        z.passing(2),
-    )
+    sites = sites_followed(z)
+    screened, checked = (min(128, z.forward_rows(sites + 1)), z.forward_rows(4)) if z.B > 1 else (1, 1)
+    return max(z.passing(checked), min(copies, z.passing(sites * screened)), z.passing(2))
 
 
 def _jacobian_peak(z: Sizes) -> int:
