@@ -18,6 +18,7 @@ from explainer.config import TASKS, RunConfig
 from explainer.data import digest
 from explainer.figures import NOTES
 from explainer.lenses import LENSES
+from explainer.player.access import OWNER_COOKIE
 from explainer.player.annotate import Annotator
 from explainer.player.assets import PLOTLY_ROUTE
 from explainer.player.routes import routes
@@ -27,7 +28,6 @@ from explainer.runs.sharing import is_private
 from explainer.runs.store import Store
 from explainer.runs.viewer import Viewer
 from explainer.sweep import Sweep
-from explainer.ui.access import OWNER_COOKIE
 from explainer.ui.places import ENTERED, PLACES, Place, places_for
 from tests.loops import on_a_loop
 

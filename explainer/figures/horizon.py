@@ -19,6 +19,7 @@ from explainer.figures.panel import Panel
 from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES, FAMILY_SYMBOLS, ink, layout
 from explainer.records import ReachRecord
 from explainer.theory.jacobian import gradient_horizon
+from explainer.words import listed
 
 SHARE = 0.01
 SIZES = (16, 11, 7, 5, 4)  # where networks stand on one point, all of them are seen
@@ -335,7 +336,7 @@ def learnt_span(memories: Sequence[Memory], model: str, baseline: float) -> tupl
 def _span(up_to: float, again: Sequence[float], places: Mapping[float, str]) -> str:
     if not again:
         return f"up to {places[up_to]}" if up_to else "none of them"
-    beyond = " and ".join(filter(None, (", ".join(places[lag] for lag in again[:-1]), places[again[-1]])))
+    beyond = listed([places[lag] for lag in again])
     return f"up to {places[up_to]}, and again {beyond}" if up_to else f"not the shortest, but {beyond}"
 
 

@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from explainer.config import ASKED_CHARACTERS, RunConfig
-from explainer.data import Seen, about_input, listed, typed_examples, unlike_training
+from explainer.data import Seen, about_input, typed_examples, unlike_training
+from explainer.player.backend import client
 from explainer.player.fallback import next_example
 from explainer.runs.outcomes import Outcome
-from explainer.ui.backend import client
 from explainer.ui.places import address
-from explainer.ui.words import literal, marked
+from explainer.words import listed, literal, marked
 
 
 class Asked(NamedTuple):
