@@ -349,7 +349,7 @@ def judged_reading(record: HiddenRecord, unit: str = "") -> str:
         at = int(mask.argmax())
         output, target = record.output[at], record.target[at]
         return (
-            f"At t = {at}, where it counts, the output is {_number(output)}{of} and the target {_number(target)}{of}."
+            f"At t = {at}, where it counts, the output is {_output(output)}{of} and the target {_output(target)}{of}."
         )
     sizes = np.abs(error)
     worst, best = (int(np.flatnonzero(mask)[at]) for at in (first_largest(sizes), first_smallest(sizes)))
@@ -375,6 +375,6 @@ def bits_reading(record: HiddenRecord) -> str:
     )
 
 
-def _number(value: float) -> str:
+def _output(value: float) -> str:
     """An output: three decimals, or three digits of a large one."""
     return f"{value:.3f}" if abs(value) < 1000 else amount(float(value))

@@ -162,7 +162,7 @@ def notes(record: LayersRecord, moment: Moment) -> Notes:
         labels |= {
             f"row_{row}": [name] * T,
             f"guesses_{row}": list(guesses),
-            f"said_{row}": [_said(record, row, at) for at in range(T)],
+            f"said_{row}": [_tile(record, row, at) for at in range(T)],
             f"inks_{row}": [_ink(float(loss), most) for loss in record.losses[row]],
         }
     return Notes(
@@ -253,7 +253,7 @@ def _ink(loss: float, most: float) -> str:
     return "#FFFFFF" if loss > most / 2 else "#1F2933"
 
 
-def _said(record: LayersRecord, row: int, at: int) -> str:
+def _tile(record: LayersRecord, row: int, at: int) -> str:
     T = record.losses.shape[1]
     guess = record.guesses[row * T + at]
     sure = f" (probability {record.certainty[row, at]:.3f})" if record.certainty.size else ""

@@ -240,10 +240,10 @@ def slot_value(
     if slot.kind == "step":
         return step
     if slot.kind == "own":
-        return _listed(_under((own or {})[slot.name], index))
+        return _as_lists(_under((own or {})[slot.name], index))
     reel = reel_at(reels, slot.run, selection)
     if slot.kind == "series":
-        return _listed(reel.metrics.get(slot.name))
+        return _as_lists(reel.metrics.get(slot.name))
     if slot.kind == "lowest":
         return _lowest(reel.metrics, slot.name, step)
     if slot.kind == "rates":
@@ -254,13 +254,15 @@ def slot_value(
         if found is None:
             return None
         answers = reel.asked(slot.lens) if slot.covers else []
-        return _listed(covering(_under(found, index), [_under(frame.arrays[slot.covers], index) for frame in answers]))
+        return _as_lists(
+            covering(_under(found, index), [_under(frame.arrays[slot.covers], index) for frame in answers])
+        )
     if slot.kind in ("history", "asked"):
         frames = reel.frames.get(slot.lens, ()) if slot.kind == "history" else reel.asked(slot.lens)
         if slot.name == "step":
             return [frame.step for frame in frames]
         rows = [
-            _listed(_scaled(_under(frame.arrays[slot.name], index), slot)) if slot.name in frame.arrays else None
+            _as_lists(_scaled(_under(frame.arrays[slot.name], index), slot)) if slot.name in frame.arrays else None
             for frame in frames
         ]
         return [list(column) for column in zip(*rows, strict=False)] if slot.transpose else rows
@@ -279,15 +281,15 @@ def slot_value(
     if array is None:
         return None
     if slot.kind == "mosaic":
-        return _listed(mosaic(array, slot.gap))
+        return _as_lists(mosaic(array, slot.gap))
     if slot.kind == "project":
         context = reel.contexts.get(slot.lens)
         if context is None:
             return None
-        return _listed((_under(array, index) - context["mean"]) @ context["basis"][slot.column])
+        return _as_lists((_under(array, index) - context["mean"]) @ context["basis"][slot.column])
     assert slot.kind == "frame", slot.kind
     value = _scaled(_under(array, index), slot)
-    return _listed(value.T if slot.transpose else value)
+    return _as_lists(value.T if slot.transpose else value)
 
 
 def _lowest(metrics: Mapping[str, NDArray[Any]], name: str, step: int) -> list[float]:
@@ -389,7 +391,7 @@ def numbers_for_json(values: Any) -> Any:
     return np.where(np.isfinite(array), array.astype(object), np.array(None)).tolist()
 
 
-def _listed(array: NDArray[Any] | None) -> Any:
+def _as_lists(array: NDArray[Any] | None) -> Any:
     return None if array is None else np.asarray(array).tolist()
 
 
