@@ -1,4 +1,4 @@
-"""Who may import whom (docs/design.md, "The house"); and that this check can fail."""
+"""Who may import whom (docs/design.md, "The house"), that no two files import each other, and that functions are short."""
 
 from __future__ import annotations
 
@@ -184,6 +184,23 @@ def test_a_circle_is_found(tmp_path: Path, back: str) -> None:
     found = circle(graph_of(tmp_path / "explainer"))
     assert found[0] == found[-1]
     assert {*found} == {"explainer.new.first", "explainer.new.second"}
+
+
+def lengths(path: Path) -> dict[str, int]:
+    """Lines of each function of a file, docstring and signature among them."""
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return {
+        node.name: (node.end_lineno or 0) - node.lineno + 1
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, functions)
+    }
+
+
+def test_every_function_fits_a_screen(tmp_path: Path) -> None:
+    (tmp_path / "long.py").write_text("class A:\n    async def b(self):\n" + "        pass\n" * 60)
+    assert lengths(tmp_path / "long.py") == {"b": 61}
+    found = [(path.name, name, lines) for path in FILES for name, lines in lengths(path).items() if lines > 60]
+    assert found == []
 
 
 def test_the_interface_process_loads_neither_torch_nor_pandas() -> None:
