@@ -186,21 +186,21 @@ def test_a_circle_is_found(tmp_path: Path, back: str) -> None:
     assert {*found} == {"explainer.new.first", "explainer.new.second"}
 
 
-def lengths(path: Path) -> dict[str, int]:
-    """Lines of each function of a file, docstring and signature among them."""
-    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
-    return {
-        node.name: (node.end_lineno or 0) - node.lineno + 1
+def longer(paths: Iterable[Path], lines: int = 60) -> list[tuple[str, str]]:
+    """File and name of the functions of more than so many lines, docstring and signature among them."""
+    return [
+        (path.name, node.name)
+        for path in paths
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, functions)
-    }
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and (node.end_lineno or 0) - node.lineno >= lines
+    ]
 
 
 def test_every_function_fits_a_screen(tmp_path: Path) -> None:
     (tmp_path / "long.py").write_text("class A:\n    async def b(self):\n" + "        pass\n" * 60)
-    assert lengths(tmp_path / "long.py") == {"b": 61}
-    found = [(path.name, name, lines) for path in FILES for name, lines in lengths(path).items() if lines > 60]
-    assert found == []
+    assert longer([tmp_path / "long.py"]) == [("long.py", "b")]
+    assert longer([tmp_path / "long.py"], 61) == []
+    assert longer([*FILES, PACKAGE / "__main__.py"]) == []
 
 
 def test_the_interface_process_loads_neither_torch_nor_pandas() -> None:
