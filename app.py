@@ -13,9 +13,9 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from explainer.player.assets import PLOTLY_ROUTE, plotly_script
+from explainer.player.backend import annotator, keeper, store
 from explainer.player.mount import base_path
 from explainer.player.routes import routes
-from explainer.ui.backend import annotator, keeper, store
 from explainer.ui.frontend import Frontend, Opening, send_at_once
 from explainer.ui.guard import Guard
 from explainer.ui.own_series import allow_uploads

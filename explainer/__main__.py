@@ -12,7 +12,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from explainer import __version__
 from explainer.config import KNOBS, RunConfig
@@ -20,6 +20,9 @@ from explainer.config import KNOBS, RunConfig
 if TYPE_CHECKING:
     from explainer.tables import Options, Understanding
 
+    Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
+
+WORDS = argparse.RawDescriptionHelpFormatter
 ABOUT = """Small sequence models train, and every number inside them can be looked at.
 
 The app itself starts with `make run`, or `streamlit run app.py`."""
@@ -67,11 +70,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def make_parser() -> Parser:
     """The command line; its help needs no torch."""
-    words = argparse.RawDescriptionHelpFormatter
-    parser = Parser(prog="python -m explainer", description=ABOUT, epilog=EXAMPLES, formatter_class=words)
+    parser = Parser(prog="python -m explainer", description=ABOUT, epilog=EXAMPLES, formatter_class=WORDS)
     parser.add_argument("--version", action="version", version=f"Unrolled {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", parser_class=Parser)
+    _add_train(commands)
+    _add_look(commands)
+    _add_tapes(commands)
+    return parser
 
+
+def _add_train(commands: Commands) -> None:
     train = commands.add_parser(
         "train",
         help="train a run, recorded like one of the app",
@@ -81,7 +89,7 @@ def make_parser() -> Parser:
             "that was stopped (Ctrl-C) goes on. While the app runs on this store, its worker does the training."
         ),
         epilog=settings_help(),
-        formatter_class=words,
+        formatter_class=WORDS,
     )
     train.add_argument("--task", help="what is to be learnt")
     train.add_argument("--model", help="family of the network")
@@ -105,6 +113,8 @@ def make_parser() -> Parser:
     _add_store(train)
     train.set_defaults(act=_train)
 
+
+def _add_look(commands: Commands) -> None:
     look = commands.add_parser(
         "look",
         help="look at a moment of a run through a lens",
@@ -112,7 +122,7 @@ def make_parser() -> Parser:
             "Look at a recorded run through a lens, at the kept moment nearest to the step asked for. Where its\n"
             "weights are kept the lens looks at them here; else its record comes from the tape."
         ),
-        formatter_class=words,
+        formatter_class=WORDS,
     )
     look.add_argument("run", metavar="RUN", help="id of a run, or the name of a lesson such as lesson-hidden")
     look.add_argument(
@@ -127,6 +137,8 @@ def make_parser() -> Parser:
     _add_store(look)
     look.set_defaults(act=_look)
 
+
+def _add_tapes(commands: Commands) -> None:
     tapes = commands.add_parser(
         "tapes",
         help="record the lessons that ship with the project",
@@ -134,12 +146,11 @@ def make_parser() -> Parser:
             "Train the lessons of explainer/lessons.py on one thread of the CPU and write a tape of each into\n"
             "tapes/. The same code on the same machine gives the same bytes. All tapes together take 5 MB at most."
         ),
-        formatter_class=words,
+        formatter_class=WORDS,
     )
     tapes.add_argument("names", nargs="*", metavar="NAME", help="lessons to record; default, all")
     tapes.add_argument("--folder", type=Path, metavar="DIR", help="where to; default, tapes/ of the project")
     tapes.set_defaults(act=_tapes)
-    return parser
 
 
 def settings_help() -> str:

@@ -57,7 +57,7 @@ class Limits:
 
     def __post_init__(self) -> None:
         for item in fields(self):
-            _number(item, getattr(self, item.name))
+            _value(item, getattr(self, item.name))
 
 
 def limits(environment: Mapping[str, str] | None = None) -> Limits:
@@ -85,13 +85,13 @@ def _read(environment: Mapping[str, str] | None) -> tuple[dict[str, float], list
         text = environment.get(item.metadata["variable"], "").strip()
         if text:
             try:
-                values[item.name] = _number(item, text)
+                values[item.name] = _value(item, text)
             except ValueError as error:
                 said.append(f"{error} Its default, {item.default:,.0f}, holds.")
     return values, said
 
 
-def _number(item: Field[float], given: float | str) -> float:
+def _value(item: Field[float], given: float | str) -> float:
     """A limit's value.
 
     Raises:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 GATES = {"lstm": ("input", "forget", "output"), "gru": ("reset", "update")}
+"""The gates of a cell, in the order of a record and of the controls."""
 MOST_OPERATIONS = 16
 MOST_CHARACTERS = 2000
 LARGEST_VALUE = 1e6
@@ -50,7 +51,7 @@ class Unit:
     value: float = 0.0
 
     def __str__(self) -> str:
-        return f"layer {self.layer + 1} unit {self.unit} = {_number(self.value)}"
+        return f"layer {self.layer + 1} unit {self.unit} = {_shortest(self.value)}"
 
     def name(self, layers: int) -> str:
         """ "unit 5", or "unit 5 of layer 2" where there are several layers."""
@@ -59,7 +60,7 @@ class Unit:
     def phrase(self, layers: int) -> str:
         """How a sentence about it begins."""
         name = self.name(layers)
-        return f"Without {name}" if self.value == 0 else f"With {name} set to {_number(self.value)}"
+        return f"Without {name}" if self.value == 0 else f"With {name} set to {_shortest(self.value)}"
 
     def check(self, network: Network) -> None:
         """Refuse what the network does not have.
@@ -85,11 +86,11 @@ class Gate:
     value: float
 
     def __str__(self) -> str:
-        return f"layer {self.layer + 1} gate {self.gate} = {_number(self.value)}"
+        return f"layer {self.layer + 1} gate {self.gate} = {_shortest(self.value)}"
 
     def phrase(self, layers: int) -> str:
         """How a sentence about it begins."""
-        return f"With the {self.gate} gate{_of_layer(self.layer, layers)} set to {_number(self.value)}"
+        return f"With the {self.gate} gate{_of_layer(self.layer, layers)} set to {_shortest(self.value)}"
 
     def check(self, network: Network) -> None:
         """Refuse what the network does not have.
@@ -339,7 +340,7 @@ def _value(text: str) -> float:
     return value + 0.0  # -0.0 is the same surgery as 0.0
 
 
-def _number(value: float) -> str:
+def _shortest(value: float) -> str:
     return f"{value:.0f}" if value == round(value) and abs(value) < 1e15 else repr(value)
 
 

@@ -10,15 +10,14 @@ from explainer.figures.beyond import page_panels, panels
 from explainer.figures.beyond_notes import Trained
 from explainer.figures.source import sourced
 from explainer.figures.subject import subject
-from explainer.player import play
-from explainer.player.mount import Track
+from explainer.player import Track, play
+from explainer.player.backend import client, runs_of
 from explainer.runs.kinds import passages_of
 from explainer.runs.outcomes import Outcome
 from explainer.runs.rows import StoredSweep
 from explainer.runs.store import Run
 from explainer.sweep import Sweep
 from explainer.ui.asking import ask_all, own_input, refusals
-from explainer.ui.backend import client, runs_of
 from explainer.ui.lesson import theme
 from explainer.ui.run_table import data_name, title
 from explainer.ui.sharing import says_whose, share_control
@@ -33,7 +32,7 @@ from explainer.ui.sweeping import (
     sweep_transport,
 )
 from explainer.ui.tabs import Experiment, words_below
-from explainer.ui.words import literal
+from explainer.words import literal
 
 RECORDED_TEXT = r"""
 **Sinusoidal** positions are defined for every position, yet a vector for position 100 is one that the network has never met, and it breaks as soon as there is one.

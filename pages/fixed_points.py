@@ -11,6 +11,7 @@ from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.theory.followed import MOST_SEARCHED, state_size
 from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
+from explainer.ui.source import cells_of
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import shape_of_memories, words_of
 
@@ -113,7 +114,6 @@ EXPERIMENTS = (
     ),
 )
 
-CELLS = {"rnn": "tanh_cell", "rnn_relu": "relu_cell", "lstm": "lstm_cell", "gru": "gru_cell"}
 JACOBIANS = {"rnn": "_tanh", "rnn_relu": "_relu", "lstm": "_lstm", "gru": "_gru"}
 
 lesson = Lesson(
@@ -180,7 +180,7 @@ words_below(
         ("lenses/fixed_points.py", "search"),
         ("lenses/fixed_points.py", "descend"),
         ("lenses/cell_jacobians.py", JACOBIANS[model]),
-        ("models/cells.py", CELLS[model]),
+        *cells_of([model]),
     ],
     experiments=EXPERIMENTS,
     again=runs[0] if runs else None,

@@ -5,20 +5,21 @@ import streamlit as st
 from explainer.config import RunConfig
 from explainer.figures import pattern
 from explainer.figures.curves import loss_panel
-from explainer.figures.gates import GATES, gates_panel, memory_panel, probe_panel, tracking_panel
+from explainer.figures.gates import gates_panel, memory_panel, probe_panel, tracking_panel
 from explainer.figures.panel import Reel, still
 from explainer.figures.source import sourced
 from explainer.figures.subject import network, subject
 from explainer.lessons import LESSONS
 from explainer.player import play
+from explainer.player.backend import annotator, client, runs_of
 from explainer.runs.store import Run
+from explainer.surgery import GATES
 from explainer.theory.variables import called, variables
-from explainer.ui.backend import annotator, client, runs_of
 from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
 from explainer.ui.places import address
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import rules_of, words_of
-from explainer.ui.words import literal, marked
+from explainer.words import literal, marked
 
 KEEPS = {"lstm": "forget gate", "gru": "update gate"}
 """The gate that multiplies what a unit had before, and on which the page opens."""

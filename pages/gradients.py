@@ -21,6 +21,7 @@ from explainer.figures.source import MATRIX, sourced
 from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.ui.lesson import Lesson, example_inputs, open_lesson, state_key, theme, tracks, transport
+from explainer.ui.source import cells_of
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import words_of
 
@@ -153,7 +154,6 @@ EXPERIMENTS = (
     ),
 )
 
-CELLS = {"rnn": "tanh_cell", "rnn_relu": "relu_cell", "lstm": "lstm_cell", "gru": "gru_cell"}
 
 lesson = Lesson(
     key="gradients",
@@ -258,11 +258,7 @@ words_below(
         ("lenses/gradients.py", "look"),
         ("theory/jacobian.py", "mean_factor"),
         ("training/optimizer.py", "clip_factor"),
-        *[
-            ("models/cells.py", CELLS[model])
-            for model in dict.fromkeys(run.config.model for run in runs)
-            if model in CELLS
-        ],
+        *cells_of(run.config.model for run in runs),
     ],
     experiments=EXPERIMENTS,
     again=runs[0] if runs else None,

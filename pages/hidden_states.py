@@ -9,6 +9,7 @@ from explainer.figures.subject import subject
 from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
+from explainer.ui.source import cells_of
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import words_of
 
@@ -87,7 +88,6 @@ EXPERIMENTS = (
     ),
 )
 
-CELLS = {"rnn": "tanh_cell", "rnn_relu": "relu_cell", "lstm": "lstm_cell", "gru": "gru_cell"}
 
 lesson = Lesson(
     key="hidden",
@@ -123,7 +123,7 @@ words_below(
     explain=explain(runs[0].config if runs else lesson.base),
     math=MATH,
     code=[
-        ("models/cells.py", CELLS[runs[0].config.model if runs else "gru"]),
+        *cells_of([runs[0].config.model if runs else "gru"]),
         ("lenses/hidden.py", "look"),
         ("training/trainer.py", "Trainer.advance"),
     ],

@@ -9,17 +9,16 @@ import streamlit as st
 from explainer.figures.attention import mosaic_panel
 from explainer.figures.panel import Panel
 from explainer.figures.subject import network, subject
-from explainer.player import play
-from explainer.player.mount import Track
+from explainer.player import Track, play
+from explainer.player.access import query_of, viewer
+from explainer.player.backend import client, runs_of, trouble
 from explainer.runs.kinds import shown_words
 from explainer.runs.store import ACTIVE, Listing, Run
-from explainer.ui.access import query_of
-from explainer.ui.backend import client, runs_of, trouble, viewer
 from explainer.ui.lesson import theme
 from explainer.ui.notices import in_sentences
 from explainer.ui.places import LESSON_PLACES, RUNS, grouped, places_for
 from explainer.ui.run_table import data_name, title
-from explainer.ui.words import literal, marked
+from explainer.words import literal, marked
 
 MOST_LISTED = 5
 OPENING = "lesson-attention"

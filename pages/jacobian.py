@@ -13,8 +13,10 @@ from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.theory.followed import MOST_STATE, state_size
 from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
+from explainer.ui.source import cells_of
 from explainer.ui.tabs import Experiment, words_below
-from explainer.ui.task_words import listed, words_of
+from explainer.ui.task_words import words_of
+from explainer.words import listed
 
 
 def explain(configs: Sequence[RunConfig]) -> str:
@@ -115,7 +117,6 @@ EXPERIMENTS = (
     ),
 )
 
-CELLS = {"rnn": "tanh_cell", "rnn_relu": "relu_cell", "lstm": "lstm_cell", "gru": "gru_cell"}
 
 lesson = Lesson(
     key="jacobian",
@@ -179,7 +180,7 @@ words_below(
         ("lenses/jacobian.py", "jacobians"),
         ("lenses/jacobian.py", "products_back"),
         ("lenses/jacobian.py", "per_step"),
-        *[("models/cells.py", CELLS[model]) for model in dict.fromkeys(run.config.model for run in shown_runs)],
+        *cells_of(run.config.model for run in shown_runs),
     ],
     experiments=EXPERIMENTS,
     again=shown_runs[0] if shown_runs else None,

@@ -11,6 +11,7 @@ from explainer.figures.microscope import page_panels, selections
 from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
+from explainer.ui.source import cells_of
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import words_of
 
@@ -102,7 +103,6 @@ EXPERIMENTS = (
     ),
 )
 
-CELLS = {"rnn": "tanh_cell", "rnn_relu": "relu_cell", "lstm": "lstm_cell", "gru": "gru_cell"}
 
 lesson = Lesson(
     key="microscope",
@@ -142,11 +142,7 @@ words_below(
         ("lenses/microscope.py", "look"),
         ("lenses/microscope.py", "along_cell"),
         ("theory/followed.py", "mean_by_lag"),
-        *[
-            ("models/cells.py", CELLS[model])
-            for model in dict.fromkeys(run.config.model for run in runs)
-            if model in CELLS
-        ],
+        *cells_of(run.config.model for run in runs),
     ],
     experiments=EXPERIMENTS,
     again=runs[0] if runs else None,

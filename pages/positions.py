@@ -11,14 +11,13 @@ from explainer.figures.order import places
 from explainer.figures.source import CLOSED_FORM, sourced
 from explainer.figures.subject import subject
 from explainer.lessons import LESSONS
-from explainer.player import play
-from explainer.player.mount import Scan
+from explainer.player import Scan, play
 from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
 from explainer.ui.places import ENTERED, address
 from explainer.ui.sweeping import recorded
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import words_of
-from explainer.ui.words import literal, marked
+from explainer.words import literal, marked
 
 ENCODINGS = {"sinusoidal": "Sinusoidal", "learned": "Learned", "rotary": "Rotary", "alibi": "ALiBi"}
 LENGTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)

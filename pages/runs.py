@@ -11,16 +11,16 @@ from explainer.figures.compare import compare_panel, labels, metric_panel
 from explainer.figures.source import sourced
 from explainer.figures.subject import network, subject
 from explainer.player import play
+from explainer.player.access import owner, query_of, viewer
+from explainer.player.backend import annotator, client
 from explainer.runs.sharing import is_private
 from explainer.runs.store import ACTIVE, Listing, Run
-from explainer.ui.access import query_of
-from explainer.ui.backend import annotator, client, owner, viewer
 from explainer.ui.lesson import theme
 from explainer.ui.notices import in_sentences
 from explainer.ui.places import LESSON_PLACES, places_for
 from explainer.ui.run_table import computed, data_name, filled, label, rows, settings, table, title, vocabulary
 from explainer.ui.sharing import says_whose, share_control
-from explainer.ui.words import literal, marked
+from explainer.words import literal, marked
 
 MOST_COMPARED = 4
 PAGE = 20  # runs in the table at once

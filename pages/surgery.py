@@ -9,15 +9,16 @@ from explainer.figures.subject import subject
 from explainer.figures.surgery import branch_panel, panels
 from explainer.lessons import LESSONS
 from explainer.player import Track, play
+from explainer.player.access import owner
+from explainer.player.backend import annotator
 from explainer.surgery import Surgery
 from explainer.ui import operating
-from explainer.ui.backend import annotator, owner
 from explainer.ui.lesson import LIVE, example_inputs, steering, theme
 from explainer.ui.run_table import branch
 from explainer.ui.sharing import says_whose, share_control
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import words_of
-from explainer.ui.words import literal
+from explainer.words import literal
 
 SHIPPED = ("lesson-microscope-lstm", "lesson-attention")
 

@@ -11,10 +11,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy, as in `expla
 import pytest
 import torch
 
+from explainer.player import backend
 from explainer.runs.looking import Looker
 from explainer.runs.store import Store
 from explainer.runs.tape_file import load_shipped
-from explainer.ui import backend, sweeping
+from explainer.ui import sweeping
 
 SHARED = (backend.store, backend.keeper, backend.client, backend.annotator, sweeping.outcomes_of)
 

@@ -35,6 +35,7 @@ from explainer.config import RunConfig
 from explainer.data.series import Series
 from explainer.headless.tapes import canonical, in_order
 from explainer.lenses import LENSES
+from explainer.player import backend
 from explainer.runs.active import ActiveRun, record
 from explainer.runs.client import Client
 from explainer.runs.looking import Looker
@@ -46,7 +47,6 @@ from explainer.runs.tape_file import save_tape
 from explainer.runs.views import Pace
 from explainer.surgery import Surgery
 from explainer.sweep import Sweep
-from explainer.ui import backend
 from explainer.ui.places import LESSON_PLACES, PAGES, RUNS
 from tests.turns import the_run
 

@@ -15,12 +15,12 @@ from streamlit.testing.v1 import AppTest
 from explainer.config import RunConfig
 from explainer.figures.answers import Answer, number, panels, recalled
 from explainer.models import build
+from explainer.player import backend
 from explainer.records import HiddenRecord
 from explainer.runs.store import Store
 from explainer.runs.tape import decode
 from explainer.runs.workshop import Workshop
 from explainer.sweep import Sweep
-from explainer.ui import backend
 
 PROJECT = Path(__file__).resolve().parents[1]
 

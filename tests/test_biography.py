@@ -561,8 +561,8 @@ def test_dots_are_of_the_own_sequence_and_lines_of_the_tape() -> None:
 def test_both_models_of_the_page_are_asked_where_routes_cannot_be_reached(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from explainer.player import backend
     from explainer.runs.looking import Looker
-    from explainer.ui import backend
 
     for name in ("lesson-attention", "lesson-attention-one-layer"):
         load_tape(store, SHIPPED / f"{name}.tape")

@@ -16,7 +16,7 @@ from explainer.runs.store import Draft, Run, Store, StoreError
 from explainer.runs.tape import encode_metrics, encode_view
 from explainer.ui.places import LESSON_PLACES, PLACES, places_for
 from explainer.ui.run_table import ago, network, number, settings, size, task, title, vocabulary
-from explainer.ui.words import literal
+from explainer.words import literal
 
 PROJECT = Path(__file__).resolve().parents[1]
 GRU = RunConfig(task="adding", model="gru", width=13, steps=7)

@@ -18,7 +18,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Scope
 
-from explainer.ui.backend import OWNER_COOKIE
+from explainer.player.access import OWNER_COOKIE
 from explainer.ui.guard import ancestors, policy
 from explainer.ui.places import base_seen
 from explainer.ui.room import FULL, Room, log_sparingly, tabs_that_fit

@@ -1,115 +1,58 @@
-"""Who may import whom (docs/design.md, "The house"); and that this check can fail."""
+"""Who may import whom (docs/design.md, "The house"), that no two files import each other, and that functions are short."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[1]
 PACKAGE = PROJECT / "explainer"
 
-LIGHT = {"numpy", "jaxtyping"}
-TORCH = {"torch", "numpy", "jaxtyping"}
-RULES: dict[str, tuple[set[str], set[str]]] = {
-    # part: (parts of ours, packages of others)
-    "surgery": (set(), set()),
-    "upgrade": (set(), set()),
-    "config": ({"surgery", "upgrade"}, LIGHT),
-    "records": (set(), LIGHT),
-    "theory": (set(), LIGHT),
-    "data": ({"config"}, LIGHT),
-    "tables": ({"config", "data", "limits"}, LIGHT),
-    "sweep": ({"config", "upgrade"}, set()),
-    "lessons": ({"config", "sweep"}, set()),
-    "limits": ({"config", "theory"}, set()),
-    "tasks": ({"config", "theory", "data"}, TORCH),
-    "models": ({"config", "surgery", "theory"}, TORCH),
-    "training": ({"config", "records", "tasks", "models"}, TORCH),
-    "lenses": ({"config", "surgery", "records", "theory", "models", "tasks"}, TORCH),
-    "runs": (
-        {"config", "surgery", "records", "data", "limits", "theory", "sweep", "upgrade"},
-        {"numpy", "safetensors", "starlette", "orjson"},
-    ),
-    "figures": ({"config", "surgery", "records", "theory"}, {*LIGHT, "plotly"}),
-    "player": (
-        {"config", "surgery", "records", "figures", "runs", "ui", "upgrade"},
-        {*LIGHT, "streamlit", "starlette", "orjson", "plotly"},
-    ),
-    "ui": (
-        {
-            "config",
-            "surgery",
-            "data",
-            "tables",
-            "records",
-            "figures",
-            "runs",
-            "player",
-            "lessons",
-            "limits",
-            "theory",
-            "sweep",
-            "upgrade",
-        },
-        {*LIGHT, "streamlit", "starlette"},
-    ),
-    "headless": (
-        {
-            "config",
-            "surgery",
-            "data",
-            "tables",
-            "records",
-            "figures",
-            "runs",
-            "lenses",
-            "training",
-            "tasks",
-            "models",
-            "lessons",
-            "limits",
-            "theory",
-            "player",
-            "sweep",
-            "upgrade",
-        },
-        {*TORCH, "plotly", "safetensors", "orjson"},
-    ),
-    "pages": (
-        {
-            "config",
-            "surgery",
-            "data",
-            "records",
-            "figures",
-            "runs",
-            "player",
-            "ui",
-            "lessons",
-            "limits",
-            "theory",
-            "sweep",
-        },
-        {*LIGHT, "streamlit"},
-    ),
-}
-#: Modules of the worker process, which may use torch and everything that trains and looks.
-WORKER = {
-    "runs.worker", "runs.active", "runs.looking", "runs.recorder", "runs.validating", "runs.views", "runs.warm", "runs.workshop",
-}  # fmt: skip
-#: Modules of the process that reads a table, which may use pandas; only they and what they are started by import them.
-READER = {
-    "tables.reader", "tables.understand", "tables.layout", "tables.times", "tables.columns", "tables.numbers", "tables.gaps",
-}  # fmt: skip
-WORKER_PARTS = {"tasks", "models", "training", "lenses", *RULES["runs"][0]}
+FILES = [
+    path
+    for path in sorted([*PACKAGE.rglob("*.py"), *(PROJECT / "pages").glob("*.py")])
+    if path not in (PACKAGE / "__init__.py", PACKAGE / "__main__.py")
+]
 
 
-def imports_of(path: Path) -> set[str]:
-    """Full names of what a file imports, at any depth of nesting, except for types only."""
+class Rule(NamedTuple):
+    """What a part, or some modules of it, may import: parts of ours, and packages of others."""
+
+    ours: set[str]
+    others: set[str]
+
+
+def rules_of(document: str) -> dict[str, Rule]:
+    """The table of who may import whom, by part ("ui") and by module ("runs.worker"), which has its part's row too."""
+    table = document[document.index("| part | of ours | of others |") :].partition("\n\n")[0]
+    rules: dict[str, Rule] = {}
+    for row in table.splitlines()[2:]:
+        whose, *columns = [column.strip() for column in row.strip("|").split("|")]
+        ours, others = ({name for name in column.split(", ") if name} for column in columns)
+        part, _, modules = whose.partition(": ")
+        if modules:
+            more = Rule(rules[part].ours | ours, rules[part].others | others)
+            rules |= {f"{part}.{module}": more for module in modules.split(", ")}
+        else:
+            rules |= {each: Rule(ours, others) for each in part.split(", ")}
+    return rules
+
+
+RULES = rules_of((PROJECT / "docs" / "design.md").read_text())
+APART = [name for name in RULES if "." in name]
+"""Modules of other processes than the interface's."""
+
+
+def imports_of(path: Path, *, types: bool = False) -> set[str]:
+    """Full names of what a file imports, at any depth of nesting, without or with what it imports for types only."""
     found: set[str] = set()
     tree = ast.parse(path.read_text())
     typing_only = {
@@ -119,7 +62,7 @@ def imports_of(path: Path) -> set[str]:
         for inner in ast.walk(node)
     }
     for node in ast.walk(tree):
-        if node in typing_only:
+        if node in typing_only and not types:
             continue
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
@@ -128,40 +71,51 @@ def imports_of(path: Path) -> set[str]:
     return found
 
 
+def place_of(path: Path, package: Path = PACKAGE) -> tuple[str, str]:
+    """The name of a file's module within the package, or of a page, and of its part."""
+    if package not in path.parents:
+        return path.stem, "pages"
+    module = ".".join(path.relative_to(package).with_suffix("").parts).removesuffix(".__init__")
+    return module, module.split(".")[0]
+
+
 def breaches(path: Path, package: Path = PACKAGE) -> list[str]:
     """Sentences about imports of a file that its part may not have."""
-    if package in path.parents:
-        module = ".".join(path.relative_to(package).with_suffix("").parts).removesuffix(".__init__")
-        part = module.split(".")[0]
-    else:
-        module, part = path.stem, "pages"
-    ours, others = RULES[part]
-    if module in WORKER:
-        ours, others = WORKER_PARTS, {*others, *TORCH}
-    if module in READER:
-        others = {*others, "pandas"}
+    module, part = place_of(path, package)
+    rule = RULES.get(module, RULES[part]) if part != "pages" else RULES[part]
     said = []
     for name in sorted(imports_of(path)):
         root, *rest = name.split(".")
         if root == "explainer":
-            target = rest[0] if rest else ""
-            deeper = ".".join(rest)
-            if target not in {*ours, part}:
-                said.append(f"{module} imports explainer.{target}")
-            elif part != "runs" and part != "headless" and any(deeper.startswith(worker) for worker in WORKER):
-                said.append(f"{module} imports the worker's {deeper}")
-            elif module not in READER and any(f"{deeper}.".startswith(f"{reader}.") for reader in READER):
-                said.append(f"{module} imports the reader's {deeper}")
-        elif root not in sys.stdlib_module_names and root not in others:
+            apart = {other for other in APART if f"{'.'.join(rest)}.".startswith(f"{other}.")}
+            if rest[0] not in {*rule.ours, part}:
+                said.append(f"{module} imports explainer.{rest[0]}")
+            elif apart and module not in APART and not (part == "headless" and rest[0] == "runs"):
+                said.append(f"{module} imports {'.'.join(rest)} of another process")
+        elif root not in sys.stdlib_module_names and root not in rule.others:
             said.append(f"{module} imports {root}")
     return said
 
 
-FILES = [
-    path
-    for path in sorted([*PACKAGE.rglob("*.py"), *(PROJECT / "pages").glob("*.py")])
-    if path not in (PACKAGE / "__init__.py", PACKAGE / "__main__.py")
-]
+def graph_of(package: Path = PACKAGE) -> dict[str, set[str]]:
+    """The modules that each module of a package imports, at any depth of nesting and for types too."""
+    files = {
+        ".".join(path.relative_to(package.parent).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in package.rglob("*.py")
+    }
+    return {
+        module: {name if name in files else name.rpartition(".")[0] for name in imports_of(path, types=True)} & {*files}
+        for module, path in files.items()
+    }
+
+
+def circle(graph: Mapping[str, Iterable[str]]) -> list[str]:
+    """Names of which each imports the next one, the first of them once more at the end; [] where there are none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(reversed(error.args[1]))
+    return []
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PROJECT)))
@@ -175,8 +129,13 @@ def test_a_part_imports_only_what_it_may(path: Path) -> None:
         ("ui", "import torch", "ui.new imports torch"),
         ("models", "from explainer.runs.store import Store", "models.new imports explainer.runs"),
         ("figures", "def late():\n    import streamlit", "figures.new imports streamlit"),
-        ("ui", "from explainer.runs.worker import main", "ui.new imports the worker's runs.worker.main"),
-        ("ui", "from explainer.tables.times import read_dates", "ui.new imports the reader's tables.times.read_dates"),
+        ("ui", "from explainer.runs.worker import main", "ui.new imports runs.worker.main of another process"),
+        (
+            "ui",
+            "from explainer.tables.times import read_dates",
+            "ui.new imports tables.times.read_dates of another process",
+        ),
+        ("runs", "from explainer.runs.worker import main", "runs.new imports runs.worker.main of another process"),
         ("tables", "import pandas", "tables.new imports pandas"),
         ("config", "from explainer.theory import pca", "config.new imports explainer.theory"),
     ],
@@ -186,6 +145,62 @@ def test_a_wrong_import_is_found(tmp_path: Path, part: str, line: str, said: str
     file.parent.mkdir()
     file.write_text(line + "\n")
     assert breaches(file, tmp_path) == [said]
+
+
+def test_the_table_names_every_part_and_grants_nothing_that_no_file_needs() -> None:
+    granted: defaultdict[str, set[str]] = defaultdict(set)
+    used: defaultdict[str, set[str]] = defaultdict(set)
+    for name, rule in RULES.items():
+        granted[name.split(".")[0]] |= rule.ours | rule.others
+    for path in FILES:
+        names = (name.split(".") for name in imports_of(path))
+        used[place_of(path)[1]] |= {rest[0] if root == "explainer" else root for root, *rest in names}
+    assert granted.keys() == used.keys()
+    assert {part: names - used[part] for part, names in granted.items()} == {part: set() for part in granted}
+
+
+def test_no_files_and_no_parts_import_each_other_in_a_circle() -> None:
+    graph = graph_of()
+    assert len(graph) > 200
+    assert circle(graph) == []
+    assert circle({name: rule.ours for name, rule in RULES.items()}) == []
+
+
+@pytest.mark.parametrize(
+    "back",
+    [
+        "from explainer.new import first",
+        "from explainer.new.first import name",
+        "import explainer.new.first",
+        "def late():\n    from explainer.new.first import name",
+        "if TYPE_CHECKING:\n    from explainer.new.first import name",
+    ],
+)
+def test_a_circle_is_found(tmp_path: Path, back: str) -> None:
+    folder = tmp_path / "explainer" / "new"
+    folder.mkdir(parents=True)
+    for name, text in (("__init__", ""), ("first", "from explainer.new import second"), ("second", back)):
+        (folder / f"{name}.py").write_text(text + "\n")
+    found = circle(graph_of(tmp_path / "explainer"))
+    assert found[0] == found[-1]
+    assert {*found} == {"explainer.new.first", "explainer.new.second"}
+
+
+def longer(paths: Iterable[Path], lines: int = 60) -> list[tuple[str, str]]:
+    """File and name of the functions of more than so many lines, docstring and signature among them."""
+    return [
+        (path.name, node.name)
+        for path in paths
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and (node.end_lineno or 0) - node.lineno >= lines
+    ]
+
+
+def test_every_function_fits_a_screen(tmp_path: Path) -> None:
+    (tmp_path / "long.py").write_text("class A:\n    async def b(self):\n" + "        pass\n" * 60)
+    assert longer([tmp_path / "long.py"]) == [("long.py", "b")]
+    assert longer([tmp_path / "long.py"], 61) == []
+    assert longer([*FILES, PACKAGE / "__main__.py"]) == []
 
 
 def test_the_interface_process_loads_neither_torch_nor_pandas() -> None:

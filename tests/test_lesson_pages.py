@@ -9,11 +9,10 @@ from streamlit.testing.v1 import AppTest
 
 from explainer import player
 from explainer.lessons import LESSONS
-from explainer.player import Track
+from explainer.player import Track, backend
 from explainer.runs.looking import Looker
 from explainer.runs.store import Store
 from explainer.runs.tape import VIEW
-from explainer.ui import backend
 from explainer.ui.places import LESSON_PLACES, PLACES, Place
 
 PROJECT = Path(__file__).resolve().parents[1]

@@ -12,13 +12,13 @@ from streamlit.testing.v1 import AppTest
 
 from explainer.data import digest
 from explainer.figures.panel import Frame, Reel
+from explainer.player import backend
 from explainer.player.answers import Looked, look_answer
 from explainer.runs.kinds import said_of
 from explainer.runs.store import Store
 from explainer.runs.tape import decode, decode_view
 from explainer.surgery import Surgery, Swap
 from explainer.tasks import make_task
-from explainer.ui import backend
 from explainer.ui.lesson import example_inputs
 
 PROJECT = Path(__file__).resolve().parents[1]

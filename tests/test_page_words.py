@@ -16,8 +16,9 @@ from streamlit.testing.v1 import AppTest
 
 from explainer.config import MODELS, RECURRENT, TASKS, RunConfig
 from explainer.lessons import LESSONS, SWEEPS
+from explainer.player import backend
 from explainer.runs.store import Store
-from explainer.ui import backend, tabs
+from explainer.ui import tabs
 from explainer.ui.places import LESSON_PLACES
 from explainer.ui.task_words import help_of, label_of, shape_of_memories, words_of
 
@@ -243,8 +244,15 @@ def test_repetition_counts_as_its_task_does() -> None:
 # -- what stands where ------------------------------------------------------------------------
 
 
+def test_the_code_tab_shows_the_cells_that_networks_step() -> None:
+    from explainer.models.cells import CELLS as STEPPED
+    from explainer.ui.source import CELLS
+
+    assert {model: cell.step.__name__ for model, cell in STEPPED.items()} == CELLS
+
+
 def test_the_gates_page_opens_on_the_gate_that_its_words_explain() -> None:
-    from explainer.figures.gates import GATES
+    from explainer.surgery import GATES
 
     for model, gate in page("gates")["KEEPS"].items():
         assert f"**{gate}**" in explain("gates")(RunConfig(model=model))

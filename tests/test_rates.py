@@ -26,7 +26,7 @@ from explainer.figures.panel import Moment, Panel, fill
 from explainer.figures.rates import rates_words
 from explainer.figures.subject import subject
 from explainer.headless.export import commands
-from explainer.headless.look import View
+from explainer.headless.view import View
 from explainer.player.annotate import Annotator
 from explainer.player.answers import tape_answer
 from explainer.runs.active import ActiveRun
@@ -40,7 +40,7 @@ from explainer.runs.views import Pace
 from explainer.training import Trainer
 from explainer.ui.run_table import rows, settings
 from explainer.ui.tabs import repeats, script
-from explainer.ui.words import literal
+from explainer.words import literal
 
 CONFIG = RunConfig(task="adding", length=7, width=5, batch=3, steps=13, lr=0.003)
 COSINE = replace(CONFIG, model="lstm", optimizer="sgd", schedule="cosine", warmup=3, dropout=0.3, layers=2)

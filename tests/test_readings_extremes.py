@@ -14,12 +14,13 @@ import torch
 from explainer.config import RunConfig
 from explainer.data import digest
 from explainer.figures import NOTES, hidden
-from explainer.figures.amount import amount, counted
+from explainer.figures.amount import amount
 from explainer.figures.panel import Moment
 from explainer.figures.subject import subject
 from explainer.lenses import LENSES
 from explainer.models import build
 from explainer.tasks import make_task
+from explainer.words import counted
 from tests.wild import WILD
 
 TEXT = "".join(f"def f{number}(x): return '{number % 7}' + x[{number}]\n" for number in range(401))

@@ -1,4 +1,4 @@
-"""The server settings whose reasons are measured in docs/design.md, and the colours of the themes, by the formula of WCAG 2.2."""
+"""The server settings, of which docs/design.md has measured reasons, and the colours of the themes, by the formula of WCAG 2.2."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from streamlit import config
 
 from explainer.figures.theme import ENCODING_LOOKS, FAMILY_COLOURS, ink
 
@@ -15,18 +16,24 @@ PROJECT = Path(__file__).resolve().parents[1]
 SETTINGS = tomllib.loads((PROJECT / ".streamlit" / "config.toml").read_text())
 
 
-@pytest.mark.parametrize(
-    ("section", "name", "value"),
-    [
-        ("server", "fileWatcherType", "none"),
-        ("server", "maxUploadSize", 20),
-        ("runner", "postScriptGC", False),
-        ("browser", "gatherUsageStats", False),
-        ("client", "showErrorDetails", "none"),
-    ],
-)
-def test_the_setting_is_as_the_design_says(section: str, name: str, value: object) -> None:
-    assert SETTINGS[section][name] == value
+KNOWN = config.get_config_options()
+
+
+def test_every_setting_is_one_that_streamlit_has_and_not_what_it_does_by_itself() -> None:
+    chosen = {
+        f"{section}.{name}": value
+        for section, options in SETTINGS.items()
+        for name, value in options.items()
+        if not isinstance(value, dict)
+    }
+    assert chosen.keys() <= KNOWN.keys()
+    assert {name: value for name, value in chosen.items() if value == KNOWN[name].default_val} == {}
+
+
+def test_what_the_design_measured_as_left_on_is_off() -> None:
+    measured = re.findall(r"`(\w+)\.(\w+)` left on", (PROJECT / "docs" / "design.md").read_text())
+    assert len(measured) >= 2
+    assert {SETTINGS[section][name] for section, name in measured} <= {False, "none"}
 
 
 def test_there_is_a_light_and_a_dark_theme() -> None:

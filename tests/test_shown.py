@@ -14,8 +14,8 @@ from streamlit.testing.v1 import AppTest
 from explainer import player
 from explainer.config import RunConfig
 from explainer.lessons import LESSONS
+from explainer.player import Shown
 from explainer.player.fallback import VEIL
-from explainer.player.mount import Shown
 from explainer.runs.rows import Run
 from explainer.runs.store import Store
 from explainer.ui import tickets

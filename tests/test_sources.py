@@ -18,7 +18,7 @@ from explainer.player import mount
 from explainer.runs.store import Store
 from explainer.ui.places import PLACES
 from explainer.ui.sweeping import recorded
-from explainer.ui.words import marked
+from explainer.words import marked
 
 PROJECT = Path(__file__).resolve().parents[1]
 OPENED = [

@@ -26,10 +26,9 @@ from explainer.runs.client import Client
 from explainer.runs.database import FILE
 from explainer.runs.keeper import Keeper
 from explainer.runs.store import Draft, Listing, Store, StoreError
-from explainer.runs.supervisor import DEATHS, Supervisor
+from explainer.runs.supervisor import DAMAGED, DEATHS, UNUSABLE, Supervisor
 from explainer.runs.tape_file import load_shipped
 from explainer.runs.viewer import Viewer
-from explainer.runs.worker import DAMAGED, UNUSABLE
 from explainer.runs.worker import main as worker_main
 from explainer.runs.workshop import Workshop
 

@@ -9,11 +9,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from explainer.lessons import SWEEPS
+from explainer.player import backend
 from explainer.runs.store import Store
 from explainer.runs.sweep_file import load_outcomes, shipped
 from explainer.runs.tape_file import SHIPPED, load_tape
 from explainer.sweep import Sweep
-from explainer.ui import backend
 
 PROJECT = Path(__file__).resolve().parents[1]
 PAGES = {"horizon": "lesson-horizon", "extrapolation": "lesson-beyond"}

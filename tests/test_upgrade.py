@@ -32,7 +32,7 @@ from explainer.runs.viewer import Viewer
 from explainer.runs.workshop import Workshop
 from explainer.sweep import Sweep
 from explainer.ui.places import LESSON_PLACES, PAGES, address, marked, todays
-from explainer.ui.words import literal
+from explainer.words import literal
 from tests.keep import CONFIGS as KEPT_CONFIGS
 from tests.keep import EXPECTED, KEPT, ME, SOMEBODY, STORE, SWEEP, TAPE
 from tests.turns import the_run, work

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explainer.ui.words import JOINER, literal
+from explainer.words import JOINER, literal
 
 sys.path.append(str(Path(__file__).parent / "browser"))
 from nasty import PIECES, corpus

@@ -29,10 +29,9 @@ from explainer.runs.looking import Looker
 from explainer.runs.marker import Marker, look_mark
 from explainer.runs.recorder import FINAL_BATCHES
 from explainer.runs.store import Draft, Store, StoreError
-from explainer.runs.supervisor import Supervisor
+from explainer.runs.supervisor import TAKEN, Supervisor
 from explainer.runs.validating import batches_for
 from explainer.runs.views import Pace, view_batch
-from explainer.runs.worker import TAKEN
 from explainer.runs.workshop import Workshop
 from explainer.training import Trainer
 from tests.turns import the_run, work

@@ -7,7 +7,7 @@ from explainer.data.alphabet import Alphabet, alphabet
 from explainer.data.corpus import check_text, default_text, digest, respelled
 from explainer.data.decoding import ENCODINGS, Decoded, decode
 from explainer.data.examples import passages, typed_examples
-from explainer.data.kind import Seen, about_input, listed, longest_input, seen_of, unlike_training
+from explainer.data.kind import Seen, about_input, longest_input, seen_of, unlike_training
 from explainer.data.names import file_name, pasted_name, short_name
 from explainer.data.repeats import repeated_share
 from explainer.data.series import SUNSPOTS, Series
@@ -33,7 +33,6 @@ __all__ = [
     "default_text",
     "digest",
     "file_name",
-    "listed",
     "longest_input",
     "parse_number",
     "passages",

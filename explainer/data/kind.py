@@ -15,6 +15,7 @@ from explainer.data.series import Series
 from explainer.data.symbols import period_of, periods, read_symbols, symbol_names
 from explainer.data.typed import Marked, parse_number, read_marked, read_pulses, split_numbers
 from explainer.data.windows import training_characters, training_values
+from explainer.words import counted, listed
 
 LONGEST = 8
 """Times T that an own input may be long, in a network that can read on."""
@@ -209,13 +210,3 @@ def _beyond(values: Sequence[float], low: float, high: float, unit: str = "") ->
     if min(off) == max(off):
         return [f"a value of {min(off):.6g} instead of {low:.6g} to {high:.6g}{of}"]
     return [f"values from {min(off):.6g} to {max(off):.6g} instead of {low:.6g} to {high:.6g}{of}"]
-
-
-def counted(count: int, what: str) -> str:
-    """ "1 number", "1,000 numbers"."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
-def listed(parts: Sequence[str]) -> str:
-    """ "a", "a and b", "a, b and c"."""
-    return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))

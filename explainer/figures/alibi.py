@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from explainer.figures.order import HERE, here, places, rounded, shades
-from explainer.figures.panel import Panel, Slot
+from explainer.figures.order import here, places, rounded, shades
+from explainer.figures.panel import Panel, Slot, at_moment
 from explainer.figures.theme import SEQUENTIAL, colour_bar, ink, layout
 from explainer.theory.encodings import alibi_bias, alibi_slopes, alibi_weights
 from explainer.theory.ties import first_largest, first_smallest
@@ -102,7 +102,7 @@ def weights_panel(T: int, head: int, slope: float, theme: str) -> Panel:
         },
         slots=(
             Slot("data.0.y", "own", name="weights", index=("place",)),
-            *HERE,
+            *at_moment(),
         ),
         arrays={"weights": weights[np.ix_(at, at)]},
         reading=weights_reading(T, slope),

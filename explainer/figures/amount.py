@@ -8,6 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
+from explainer.words import counted
+
 CLOSE = 0.005
 """Relative: to this what a reader computes from a printed factor agrees with what is printed beside it."""
 LARGE = "more than 10³⁸"  # what float32 does not hold
@@ -19,11 +21,6 @@ def amount(value: float, digits: int = 3) -> str:
     """A finite number in so many significant digits: 0.031, 8, 12,400; below a thousandth or from a million on as 3.1·10⁸."""
     assert math.isfinite(value), value
     return _bare(_written(value, digits))
-
-
-def counted(count: int, noun: str) -> str:
-    """A whole number and what it counts, whose plural ends in s: 1 step, 12,000 steps."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def short(value: float) -> str:

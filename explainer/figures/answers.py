@@ -10,7 +10,17 @@ from typing import Any
 import numpy as np
 
 from explainer.figures.panel import Panel, numbers_for_json
-from explainer.figures.theme import FAMILY_COLOURS, FAMILY_SYMBOLS, SEQUENTIAL, colour_bar, ink, layout, plain
+from explainer.figures.theme import (
+    FAMILY_COLOURS,
+    FAMILY_SYMBOLS,
+    SEQUENTIAL,
+    colour_bar,
+    ink,
+    layout,
+    level,
+    level_name,
+    plain,
+)
 from explainer.records import HiddenRecord
 from explainer.theory.baselines import ADDING_TOLERANCE, RECALLED
 
@@ -82,13 +92,8 @@ def numbers_panel(answers: Sequence[Answer], theme: str) -> Panel:
                     "range": [math.log10(lengths[0] / 1.4), math.log10(lengths[-1] * 1.4)],
                 },
                 yaxis={"title": {"text": "answer after the last number"}},
-                shapes=[
-                    {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": right, "y1": right, "line": line},
-                ],
-                annotations=[
-                    {"xref": "paper", "x": 1, "xanchor": "right", "y": right, "yanchor": "bottom", "showarrow": False}
-                    | {"text": f"right: {right:.3g}", "font": {"size": 11, "color": shade.text}}
-                ],
+                shapes=[level(right, **line)],
+                annotations=[level_name(f"right: {right:.3g}", right, shade.text)],
                 showlegend=True,
             ),
         },

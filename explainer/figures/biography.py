@@ -15,7 +15,7 @@ import numpy as np
 from explainer.figures import heads
 from explainer.figures.biography_notes import LIFE, NAMES
 from explainer.figures.order import shades
-from explainer.figures.panel import Panel, Reading, Slot
+from explainer.figures.panel import Panel, Reading, Slot, at_moment
 from explainer.figures.theme import FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, layout, plain
 from explainer.records import SCORES
 
@@ -69,7 +69,7 @@ def lines_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 260) -> 
     data: list[dict[str, Any]] = [band]
     slots = [
         *band_slots,
-        *heads.now(0),
+        *at_moment(),
         Slot("layout.yaxis.range", "context", lens=LENS, name="ends", index=("score",), covers="by_head"),
     ]
     dots: list[OwnDots] = []
@@ -165,7 +165,7 @@ def table_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 260) -> 
             Slot("data.0.zmin", "context", lens=LENS, name="ends", index=("score", 0)),
             Slot("data.0.zmax", "context", lens=LENS, name="ends", index=("score", 1)),
             Slot("data.0.colorbar.title.text", "labels", lens=LENS, name="axes", index=("score",)),
-            *heads.now(0),
+            *at_moment(),
             *_framed(1, "y", run)[0],
         ),
         arrays=_framed(1, "y", run)[1],
@@ -182,7 +182,7 @@ def life_panel(run: Mapping[str, Any], theme: str, *, span: int = 5, height: int
     shade, tones = ink(theme), shades(theme, 3)
     colours = (FAMILY_COLOURS[run["model"]], tones[0], tones[1], shade.muted, shade.text)
     data: list[dict[str, Any]] = []
-    slots = [*heads.now(0)]
+    slots = [*at_moment()]
     dots = []
     for at, (name, colour, dash) in enumerate(zip(LIFE_NAMES, colours, DASHES, strict=True)):
         slots += [

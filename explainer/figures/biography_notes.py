@@ -167,12 +167,12 @@ def score_reading(record: BiographyRecord, name: str, moment: Moment) -> str:
     if not np.isfinite(values).any():
         return f"{start}: no {NAMES[name]}, for {_why(record, name)}."
     high, low = (divmod(int(at(np.where(np.isfinite(values), values, np.nan))), values.shape[1]) for at in _EXTREMES)
-    top, bottom = f"{_number(name, values[high])}{UNITS.get(name, '')}", _number(name, values[low])
+    top, bottom = f"{_score(name, values[high])}{UNITS.get(name, '')}", _score(name, values[low])
     if name in ORDER:
         top += f", by chance {record.chance[ORDER.index(name)][high]:.2f}"
     if values.size == 1:
         return f"{start}: the only head's {NAMES[name]} is {top}."
-    if _number(name, values[high]) == bottom:
+    if _score(name, values[high]) == bottom:
         return f"{start}: the {NAMES[name]} of every head is {top}."
     odd = int((~np.isfinite(values)).sum())
     more = f"; {odd} not a finite number" if odd else ""
@@ -259,7 +259,7 @@ def change_reading(
         others = f" {len(found)} of {heads} heads {'has' if len(found) == 1 else 'have'} one." if heads > 1 else ""
         return (
             f"{run['label']}: phase change between steps {change.first:.0f} and {change.last:.0f}, where {where(head)} "
-            f"goes from {_number(name, change.before)} to {_number(name, change.after)}{UNITS.get(name, '')}.{others}"
+            f"goes from {_score(name, change.before)} to {_score(name, change.after)}{UNITS.get(name, '')}.{others}"
         )
     return (
         f"{run['label']}: no phase change of the {NAMES[name]} in {_moments(len(steps))}{_drift(name, values, steps)}."
@@ -286,7 +286,7 @@ def _drift(name: str, values: Float[np.ndarray, "S L H"], steps: Sequence[int]) 
     at = divmod(first_largest(moved), moved.shape[1])
     course = values[:, at[0], at[1]]
     places = sorted((first_smallest(course), first_largest(course)))
-    ends = [_number(name, course[place]) for place in places]
+    ends = [_score(name, course[place]) for place in places]
     if ends[0] == ends[1]:
         return ": no head moves"
     first, last = (
@@ -320,7 +320,7 @@ def _moments(count: int) -> str:
     return f"{count} recorded {'moment' if count == 1 else 'moments'}"
 
 
-def _number(name: str, value: float) -> str:
+def _score(name: str, value: float) -> str:
     """A score as people read it: two digits behind the point, one for a distance, a sign for a difference."""
     value = float(value)
     if name == "knocked_out":

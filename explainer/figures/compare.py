@@ -17,6 +17,7 @@ from explainer.figures.rates import AXIS, fixed_rate_marks
 from explainer.figures.references import in_unit, reference_lines, shared_references, stack, three_digits
 from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES, ink, layout, plain
 from explainer.theory.lowest import RISE_ERROR, Lowest, lowest
+from explainer.words import listed
 
 MOST_POINTS = 500  # of one curve; a longer one is drawn as means of equally many steps
 MARKED_POINTS = 60  # a curve of few measurements shows where they are
@@ -131,12 +132,14 @@ def loss_reading(runs: Sequence[Mapping[str, Any]], curves: Sequence[Metrics]) -
     values = [(run["label"], value_at(metrics, name, common), step_at(metrics, name, common)) for run, metrics in begun]
     said = "validation loss" if name == VALIDATION else "training loss"
     if len(values) == 1:
-        sentence = f"{values[0][0]}: {said} {_number(values[0][1])} at step {values[0][2]}"
+        sentence = f"{values[0][0]}: {said} {_digits(values[0][1])} at step {values[0][2]}"
     else:
-        sentence = f"At step {common}, the last that {_all(len(values))} reached, {said} is {_listed(values, common)}"
-    sentence += f" ({_and(waiting)}: no step yet)." if waiting else "."
+        sentence = (
+            f"At step {common}, the last that {_all(len(values))} reached, {said} is {_lowest_first(values, common)}"
+        )
+    sentence += f" ({listed(waiting)}: no step yet)." if waiting else "."
     lows = [(run["label"], _lowest(metrics, common)) for run, metrics in begun]
-    rises = [f"{label} ({_number(low.value)} at step {low.step})" for label, low in lows if low and low.risen]
+    rises = [f"{label} ({_digits(low.value)} at step {low.step})" for label, low in lows if low and low.risen]
     if rises:
         sentence += f" Risen since its lowest: {'; '.join(rises)}."
     if len({run["task"] for run in runs}) > 1:
@@ -156,10 +159,10 @@ def metric_reading(runs: Sequence[Mapping[str, Any]], curves: Sequence[Metrics],
         return "Not measured yet."
     finite = sorted((pair for pair in values if math.isfinite(pair[1])), key=lambda pair: pair[1], reverse=not lower)
     ranked = finite + [pair for pair in values if not math.isfinite(pair[1])]
-    sentence = "Last measured: " + "; ".join(f"{label} ({_number(value)})" for label, value in ranked)
+    sentence = "Last measured: " + "; ".join(f"{label} ({_digits(value)})" for label, value in ranked)
     baseline = _shared(runs, "baseline")
     if baseline is not None and math.isfinite(baseline):
-        sentence += f"; {runs[0].get('baseline_name', 'baseline')}: {_number(baseline)}"
+        sentence += f"; {runs[0].get('baseline_name', 'baseline')}: {_digits(baseline)}"
     return f"{sentence} ({'lower' if lower else 'higher'} is better)."
 
 
@@ -306,30 +309,26 @@ def _known(metrics: Metrics, name: str, step: int) -> bool:
     return len(metrics.get(name, ())) > 0 and int(metrics[f"{name}:step"][0]) <= step
 
 
-def _listed(values: Sequence[tuple[str, float, int]], common: int) -> str:
+def _lowest_first(values: Sequence[tuple[str, float, int]], common: int) -> str:
     """The best first; the step of what was measured before the common one."""
     finite = sorted((entry for entry in values if math.isfinite(entry[1])), key=lambda entry: entry[1])
     rest = [entry for entry in values if not math.isfinite(entry[1])]
     if not finite:
-        return f"not a finite number for {_and([label for label, *_ in rest])}"
+        return f"not a finite number for {listed([label for label, *_ in rest])}"
 
     def told(value: float, step: int) -> str:
-        return f"({_number(value)}{f', measured at step {step}' if step < common else ''})"
+        return f"({_digits(value)}{f', measured at step {step}' if step < common else ''})"
 
     said = [f"{label} {told(value, step)}" for label, value, step in [*finite, *rest]]
     return f"lowest for {'; '.join(said)}"
 
 
-def _number(value: float) -> str:
+def _digits(value: float) -> str:
     return f"{value:.3g}" if math.isfinite(value) else "not finite"
 
 
 def _all(count: int) -> str:
     return "both" if count == 2 else f"all {count}"
-
-
-def _and(names: Sequence[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _short(value: Any) -> str:

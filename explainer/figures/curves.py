@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.figures.panel import Moment, Panel, Reading, Slot
+from explainer.figures.panel import Moment, Panel, Reading, Slot, at_moment
 from explainer.figures.rates import AXIS, rate_marks, rates_words
 from explainer.figures.references import in_unit, reference_lines, references_of, shared_references, standing
-from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES, ink, layout, marked, plain
+from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES, LOSS_AXIS, ink, layout, marked, plain, upright
 from explainer.theory.lowest import MEAN_ERROR, RISE_ERROR, SURE, VALIDATION, lowest
 
 WINDOW = 20  # steps whose training losses are taken together: one batch's goes up and down
@@ -28,43 +28,16 @@ def loss_panel(runs: Sequence[Mapping[str, Any]], theme: str, lens: str, *, span
         span: columns of twelve.
         height: in pixels.
     """
-    shade = ink(theme)
     data: list[dict[str, Any]] = []
-    slots: list[Slot] = []
-    shapes: list[dict[str, Any]] = [
-        {
-            "type": "line",
-            "x0": 0,
-            "x1": 0,
-            "yref": "paper",
-            "y0": 0,
-            "y1": 1,
-            "line": {"color": shade.muted, "width": 1},
-        }
-    ]
-    slots += [Slot("layout.shapes.0.x0", "step"), Slot("layout.shapes.0.x1", "step")]
+    slots = [*at_moment()]
     for number, run in enumerate(runs):
-        colour = FAMILY_COLOURS[run["model"]]
-        for name, x, dash, width, opacity in (
-            ("loss", "step", "solid", 1.2, 0.55 if len(runs) == 1 else 0.9),
-            (VALIDATION, f"{VALIDATION}:step", "solid", 2.6, 1.0),
-        ):
-            label = run["label"] if name == "loss" else f"{run['label']}, validation"
+        for name in ("loss", VALIDATION):
+            steps = "step" if name == "loss" else f"{VALIDATION}:step"
             slots += [
-                Slot(f"data.{len(data)}.x", "series", run=number, name=x),
+                Slot(f"data.{len(data)}.x", "series", run=number, name=steps),
                 Slot(f"data.{len(data)}.y", "series", run=number, name=name),
             ]
-            data.append(
-                {
-                    "type": "scatter",
-                    **(marked(run["model"]) if len(runs) > 1 and name == VALIDATION else {"mode": "lines"}),
-                    "name": plain(run["label"]),
-                    "showlegend": name == VALIDATION,
-                    "line": {"color": colour, "width": width, "dash": dash},
-                    "opacity": opacity,
-                    "hovertemplate": f"{plain(label)}<br>step %{{x}}: %{{y:.4g}}<extra></extra>",
-                }
-            )
+            data.append(_curve(run, name, len(runs)))
     for number in range(len(runs)):
         marks, where = rate_marks(theme, len(data), number)
         data.append(marks)
@@ -74,7 +47,6 @@ def loss_panel(runs: Sequence[Mapping[str, Any]], theme: str, lens: str, *, span
         data.append(ring)
         slots += where
     lines, annotations = reference_lines(shared_references(runs), theme, logarithmic=True, said=in_unit(runs[0]))
-    shapes += lines
     return Panel(
         id="loss",
         title="Loss while training" if len(runs) == 1 else "Loss: validation bold, training thin",
@@ -83,14 +55,9 @@ def loss_panel(runs: Sequence[Mapping[str, Any]], theme: str, lens: str, *, span
             "layout": layout(
                 theme,
                 xaxis={"title": {"text": "training step"}, "rangemode": "tozero"},
-                yaxis={
-                    "title": {"text": "loss"},
-                    "type": "log",
-                    "exponentformat": "power",
-                    "minor": {"showgrid": False},
-                },
+                yaxis=LOSS_AXIS,
                 yaxis2=AXIS,
-                shapes=shapes,
+                shapes=[upright(color=ink(theme).muted, width=1), *lines],
                 annotations=annotations,
                 showlegend=len(runs) > 1,
             ),
@@ -101,6 +68,20 @@ def loss_panel(runs: Sequence[Mapping[str, Any]], theme: str, lens: str, *, span
         height=height,
         click={"seek": True},
     )
+
+
+def _curve(run: Mapping[str, Any], name: str, runs: int) -> dict[str, Any]:
+    """The training loss of one of `runs` runs, thin, or its validation loss, bold."""
+    label, bold = plain(run["label"]), name == VALIDATION
+    return {
+        "type": "scatter",
+        **(marked(run["model"]) if runs > 1 and bold else {"mode": "lines"}),
+        "name": label,
+        "showlegend": bold,
+        "line": {"color": FAMILY_COLOURS[run["model"]], "width": 2.6 if bold else 1.2, "dash": "solid"},
+        "opacity": 1.0 if bold else 0.55 if runs == 1 else 0.9,
+        "hovertemplate": f"{label}{', validation' if bold else ''}<br>step %{{x}}: %{{y:.4g}}<extra></extra>",
+    }
 
 
 def lowest_marker(run: Mapping[str, Any], theme: str, trace: int, number: int) -> tuple[dict[str, Any], list[Slot]]:

@@ -16,6 +16,7 @@ from explainer.records import FixedPointsRecord
 from explainer.theory import stability
 from explainer.theory.pca import aligned, principal_axes, project
 from explainer.theory.ties import first_smallest
+from explainer.words import listed
 
 LENS = "fixed_points"
 COMPONENTS = 3
@@ -120,7 +121,7 @@ def summary(record: FixedPointsRecord) -> str:
         parts.append(f"{_count(sum(saddles), 'unstable point')} ({', '.join(split)})")
     if slow:
         parts.append(_count(slow, "slow point"))
-    sentences = [_listed(parts)]
+    sentences = [listed(parts)]
     lengths = np.hypot(*np.moveaxis(record.eigenvalues, -1, 0))[kinds(record) == STABLE]
     if stable:
         pace = _pace(float(lengths.max()))
@@ -228,8 +229,3 @@ def _ways(number: int, count: int) -> str:
 
 def _count(count: int, what: str) -> str:
     return f"{count or 'no'} {what}{'' if count == 1 else 's'}"
-
-
-def _listed(parts: Sequence[str]) -> str:
-    *most, last = parts
-    return f"{', '.join(most)} and {last}" if most else last

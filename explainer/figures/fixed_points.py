@@ -8,8 +8,8 @@ from typing import Any
 from explainer.figures.curves import loss_panel
 from explainer.figures.fixed_point_notes import KINDS, LENS, choices
 from explainer.figures.jacobian import plane_layout, spectrum
-from explainer.figures.panel import Panel, Reading, Slot
-from explainer.figures.theme import FAMILY_COLOURS, ink, layout
+from explainer.figures.panel import Panel, Reading, Slot, at_moment
+from explainer.figures.theme import FAMILY_COLOURS, ink, layout, upright
 
 MARKS: Mapping[str, tuple[str, str]] = {
     "stable": ("circle", "#2B83C6"),
@@ -74,8 +74,7 @@ def births_panel(run: Run, theme: str, *, span: int = 7, height: int = 300) -> P
     ]
     slots = [Slot(f"data.{at}.x", "history", lens=LENS, name="step") for at in range(len(KINDS))]
     slots += [Slot(f"data.{at}.y", "history", lens=LENS, name="counts", index=(at,)) for at in range(len(KINDS))]
-    slots += [Slot("layout.shapes.0.x0", "step"), Slot("layout.shapes.0.x1", "step")]
-    moment = {"type": "line", "x0": 0, "x1": 0, "yref": "paper", "y0": 0, "y1": 1}
+    slots += at_moment()
     return Panel(
         id="births",
         title="When they are born",
@@ -85,7 +84,7 @@ def births_panel(run: Run, theme: str, *, span: int = 7, height: int = 300) -> P
                 theme,
                 xaxis={"title": {"text": "training step"}, "rangemode": "tozero"},
                 yaxis={"title": {"text": "points"}, "rangemode": "tozero"},
-                shapes=[moment | {"line": {"color": shade.muted, "width": 1}}],
+                shapes=[upright(color=shade.muted, width=1)],
                 showlegend=True,
             ),
         },

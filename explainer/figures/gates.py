@@ -22,7 +22,6 @@ COLUMNS = 16  # tokens in a row, and rows; a longer sequence has wider rows
 STRONG = 0.6  # |h| from which a cell is so dark that the word on it is white
 LONGEST = 1e4  # a time constant that is drawn at the edge when it is longer
 SURE = 3  # standard errors from which a difference counts; they are somewhat too small (`theory.probes.ratio`)
-GATES = {"lstm": ("input", "forget", "output"), "gru": ("reset", "update")}
 
 
 def gates_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: int = 320) -> Panel:

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from explainer.figures.amount import base_of, counted, half_life, not_finite, percent, ratio, short, short_steps
+from explainer.figures.amount import base_of, half_life, not_finite, percent, ratio, short, short_steps
 from explainer.figures.curves import loss_reading
 from explainer.figures.panel import Moment, Notes
 from explainer.figures.subject import recurrence_of
@@ -19,6 +19,7 @@ from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES
 from explainer.records import GradientRecord
 from explainer.theory.jacobian import healthy, mean_factor, verdict
 from explainer.theory.ties import first_largest, first_smallest
+from explainer.words import counted
 
 STAGES = ("before clipping", "after clipping")
 SCALE_TITLES = ("gradient norm ‖∂L/∂hₜ‖", "‖∂L/∂hₜ‖ as a share of the last")

@@ -13,10 +13,20 @@ from typing import Any
 from explainer.config import RunConfig
 from explainer.figures.compare import labels
 from explainer.figures.gradient_notes import SCALE_TITLES, STAGES
-from explainer.figures.panel import Panel, Reading, Slot
+from explainer.figures.panel import Panel, Reading, Slot, at_moment
 from explainer.figures.rates import AXIS, rate_marks
 from explainer.figures.subject import subject
-from explainer.figures.theme import FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, layout, marked, plain
+from explainer.figures.theme import (
+    FAMILY_COLOURS,
+    SEQUENTIAL,
+    colour_bar,
+    ink,
+    layout,
+    level_name,
+    marked,
+    plain,
+    upright,
+)
 from explainer.theory.jacobian import TENFOLD, healthy
 
 LENS = "gradients"
@@ -31,53 +41,10 @@ def through_time_panel(runs: Runs, theme: str, *, span: int = 8, height: int = 3
     """||dL_T/dh_t|| of every run against t on a log axis, with theory's line for plain RNNs."""
     data: list[dict[str, Any]] = []
     slots: list[Slot] = []
-
-    def trace(number: int, arrays: Mapping[str, str], **given: Any) -> None:
-        slots.extend(
-            Slot(
-                f"data.{len(data)}.{place}",
-                "context" if name == "span" else "labels" if name == "mark_words" else "frame",
-                run=number,
-                lens=LENS,
-                name=name,
-                index=("scale",) if name in ("curve", "rate", "span") else (),
-            )
-            for place, name in arrays.items()
-        )
-        data.append({"type": "scatter", "showlegend": False, **given})
-
     for number, run in enumerate(runs):
-        colour, label = FAMILY_COLOURS[run["model"]], plain(run["label"])
-        state = "x" if run["model"] == "transformer" else "h"
-        trace(number, {"y": "span"}, x=[0, 0], mode="lines", line=UNSEEN, hoverinfo="skip")  # holds the axis still
-        trace(
-            number,
-            {"y": "curve", "customdata": "hover"},
-            **(marked(run["model"]) if len(runs) > 1 else {"mode": "lines"}),
-            name=label,
-            showlegend=True,
-            line={"color": colour, "width": 2.6, "dash": _dash(run)},
-            hovertemplate=f"{label}<br>‖∂L<sub>T</sub>/∂{state}<sub>t</sub>‖ at t = %{{x}}: %{{customdata[0]:.3e}}"
-            "<br>%{customdata[1]:.3e} of the last one<extra></extra>",
-        )
-        if run["model"] in ("rnn", "rnn_relu"):
-            trace(
-                number,
-                {"y": "rate"},
-                mode="lines",
-                name="theory: ρᵏ",
-                showlegend=True,
-                line={"color": colour, "width": 1.6, "dash": "dash"},
-                hovertemplate=f"{label}, what ρᵏ predicts<br>t = %{{x}}: %{{y:.3e}}<extra></extra>",
-            )
-        trace(
-            number,
-            {"x": "mark_at", "y": "mark_height", "text": "mark_words"},
-            mode="markers",
-            yaxis="y2",
-            marker={"color": colour, "symbol": "x-thin-open", "size": 7},
-            hovertemplate=f"{label}<br>t = %{{x}}: %{{text}}<extra></extra>",
-        )
+        for arrays, trace in _through_time(run, alone=len(runs) == 1):
+            slots += [_norms(f"data.{len(data)}.{place}", number, name) for place, name in arrays.items()]
+            data.append({"type": "scatter", "showlegend": False, **trace})
     slots.append(Slot("layout.yaxis.title.text", "labels", lens=LENS, name="axes", index=("scale",)))
     return Panel(
         id="through-time",
@@ -88,7 +55,7 @@ def through_time_panel(runs: Runs, theme: str, *, span: int = 8, height: int = 3
                 theme,
                 xaxis={"title": {"text": "time step t (the loss is taken at the right end)"}},
                 yaxis={"title": {"text": SCALE_TITLES[0]}, "type": "log", "exponentformat": "power", "nticks": 9},
-                yaxis2={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True},
+                yaxis2=AXIS,
                 showlegend=True,
             ),
         },
@@ -99,15 +66,54 @@ def through_time_panel(runs: Runs, theme: str, *, span: int = 8, height: int = 3
     )
 
 
+def _norms(to: str, run: int, name: str) -> Slot:
+    """Where an array of norms over time stands, on the scale that is chosen."""
+    kind = {"span": "context", "mark_words": "labels"}.get(name, "frame")
+    index = ("scale",) if name in ("curve", "rate", "span") else ()
+    return Slot(to, kind, run=run, lens=LENS, name=name, index=index)
+
+
+def _through_time(run: Mapping[str, Any], *, alone: bool) -> list[tuple[dict[str, str], dict[str, Any]]]:
+    """Of one run the arrays of each trace, by place, and the trace: what holds the axis still, the curve, theory, the marks."""
+    colour, label = FAMILY_COLOURS[run["model"]], plain(run["label"])
+    state = "x" if run["model"] == "transformer" else "h"
+    curve = {
+        **({"mode": "lines"} if alone else marked(run["model"])),
+        "name": label,
+        "showlegend": True,
+        "line": {"color": colour, "width": 2.6, "dash": _dash(run)},
+        "hovertemplate": f"{label}<br>‖∂L<sub>T</sub>/∂{state}<sub>t</sub>‖ at t = %{{x}}: %{{customdata[0]:.3e}}"
+        "<br>%{customdata[1]:.3e} of the last one<extra></extra>",
+    }
+    theory = {
+        "mode": "lines",
+        "name": "theory: ρᵏ",
+        "showlegend": True,
+        "line": {"color": colour, "width": 1.6, "dash": "dash"},
+        "hovertemplate": f"{label}, what ρᵏ predicts<br>t = %{{x}}: %{{y:.3e}}<extra></extra>",
+    }
+    marks = {
+        "mode": "markers",
+        "yaxis": "y2",
+        "marker": {"color": colour, "symbol": "x-thin-open", "size": 7},
+        "hovertemplate": f"{label}<br>t = %{{x}}: %{{text}}<extra></extra>",
+    }
+    return [
+        ({"y": "span"}, {"x": [0, 0], "mode": "lines", "line": UNSEEN, "hoverinfo": "skip"}),
+        ({"y": "curve", "customdata": "hover"}, curve),
+        *([({"y": "rate"}, theory)] if run["model"] in ("rnn", "rnn_relu") else []),
+        ({"x": "mark_at", "y": "mark_height", "text": "mark_words"}, marks),
+    ]
+
+
 def factor_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 330) -> Panel:
     """What each step back multiplies by, on average, against training; the band in which a tenth to ten times arrives."""
-    shade = ink(theme)
     low, high = healthy(max(1, int(runs[0]["length"]) - 1))
     # Shapes do not stretch an axis: two points nobody sees keep the band in the picture, and words beside it.
     data: list[dict[str, Any]] = [
         {"type": "scatter", "x": [0, 0], "y": [low**2, high**2], "mode": "lines", "line": UNSEEN, "hoverinfo": "skip"}
     ]
-    slots = [Slot("layout.shapes.1.x0", "step"), Slot("layout.shapes.1.x1", "step")]
+    slots = [*at_moment(1)]
     slots += [  # an own input, or a loss before the last step, has another band
         Slot(place, lens=LENS, name="band", index=(end,))
         for place, end in (
@@ -133,11 +139,7 @@ def factor_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 330) ->
             {"type": "scatter", **marked(run["model"]), "name": label, "line": line, "hovertemplate": hover},
             {"type": "scatter", "mode": "markers", "marker": {"color": colour, "size": 11}, "hovertemplate": hover},
         ]
-    words = (
-        (f"exploding: over {TENFOLD:g} times arrives", high, "bottom"),
-        ("healthy", high, "top"),
-        (f"vanishing: under 1/{TENFOLD:g} arrives", low, "top"),
-    )
+    band, words = _band(low, high, theme)
     return Panel(
         id="factor",
         title="Verdict: by which factor the gradient changes per step back",
@@ -147,34 +149,8 @@ def factor_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 330) ->
                 theme,
                 xaxis={"title": {"text": "training step"}, "rangemode": "tozero"},
                 yaxis={"title": {"text": "factor per step back"}},
-                shapes=[
-                    {
-                        "type": "rect",
-                        "layer": "below",
-                        "xref": "paper",
-                        "x0": 0,
-                        "x1": 1,
-                        "y0": low,
-                        "y1": high,
-                        "line": {"width": 0},
-                        "fillcolor": shade.grid,
-                        "opacity": 0.8,
-                    },
-                    _moment_line(theme),
-                ],
-                annotations=[
-                    {
-                        "xref": "paper",
-                        "x": 0.99,  # at first curves rise through all of the height
-                        "xanchor": "right",
-                        "y": y,
-                        "yanchor": anchor,
-                        "showarrow": False,
-                        "text": word,
-                        "font": {"size": 11, "color": shade.muted},
-                    }
-                    for word, y, anchor in words
-                ],
+                shapes=[band, upright(color=ink(theme).muted, width=1)],
+                annotations=words,
             ),
         },
         slots=tuple(slots),
@@ -182,6 +158,22 @@ def factor_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 330) ->
         span=span,
         height=height,
     )
+
+
+def _band(low: float, high: float, theme: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The band of healthy factors, and the words in it, above and below."""
+    shade = ink(theme)
+    words = (
+        (f"exploding: over {TENFOLD:g} times arrives", high, "bottom"),
+        ("healthy", high, "top"),
+        (f"vanishing: under 1/{TENFOLD:g} arrives", low, "top"),
+    )
+    place = {"type": "rect", "layer": "below", "xref": "paper", "x0": 0, "x1": 1, "y0": low, "y1": high}
+    return place | {"line": {"width": 0}, "fillcolor": shade.grid, "opacity": 0.8}, [
+        # Not at the end: at first curves rise through all of the height.
+        level_name(word, y, shade.muted) | {"x": 0.99, "yanchor": anchor}
+        for word, y, anchor in words
+    ]
 
 
 def clipping_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 250) -> Panel:
@@ -221,7 +213,7 @@ def clipping_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 250) 
                     "minor": {"showgrid": False},
                 },
                 yaxis2=AXIS,
-                shapes=[_moment_line(theme)],
+                shapes=[upright(color=shade.muted, width=1)],
                 showlegend=True,
             ),
         },
@@ -232,8 +224,7 @@ def clipping_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 250) 
             Slot("data.1.x", "series", name="step", **source),
             Slot("data.1.y", "series", name="clipped", **source),
             Slot("data.1.line.color", "labels", lens=LENS, name="colour", index=(0,), **source),
-            Slot("layout.shapes.0.x0", "step"),
-            Slot("layout.shapes.0.x1", "step"),
+            *at_moment(),
         ),
         readings=(Reading(LENS, "clipping", run="network"),),
         span=span,
@@ -260,7 +251,7 @@ def parameters_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 250
                 theme,
                 xaxis={"title": {"text": "training step"}},
                 yaxis={"autorange": "reversed", "title": {"text": ""}},
-                shapes=[_moment_line(theme)],
+                shapes=[upright(color=ink(theme).muted, width=1)],
             ),
         },
         slots=(
@@ -270,8 +261,7 @@ def parameters_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 250
             Slot("data.0.customdata", "history", name="parameter_sizes", index=("clipped",), transpose=True, **source),
             Slot("data.0.zmin", "context", name="parameter_range", index=(0,), **source),
             Slot("data.0.zmax", "context", name="parameter_range", index=(1,), **source),
-            Slot("layout.shapes.0.x0", "step"),
-            Slot("layout.shapes.0.x1", "step"),
+            *at_moment(),
         ),
         readings=(Reading(LENS, "parameters", run="network"),),
         reading_index=("clipped",),
@@ -315,9 +305,3 @@ def selections(runs: Runs) -> dict[str, tuple[str, tuple[str, ...]]]:
 
 def _dash(run: Mapping[str, Any]) -> str:
     return DASHES[run.get("twin", 0) % len(DASHES)]
-
-
-def _moment_line(theme: str) -> dict[str, Any]:
-    """A thin line at the moment that is shown."""
-    line = {"color": ink(theme).muted, "width": 1}
-    return {"type": "line", "x0": 0, "x1": 0, "yref": "paper", "y0": 0, "y1": 1, "line": line}

@@ -15,6 +15,7 @@ from explainer.figures.panel import Moment
 from explainer.records import ROLES as ORDER
 from explainer.records import AttentionRecord
 from explainer.theory.ties import first_largest, first_smallest
+from explainer.words import listed
 
 STRONG = 0.5
 """A head has a role if its score is at least this: half of its attention, in the mean."""
@@ -143,7 +144,7 @@ def heads_reading(record: AttentionRecord) -> str:
         scores = scores_of(record, 0, 0)
         known = f"is {_article(ROLES[roles[0][0]][1])} ({said(roles[0][1])})" if roles[0] else f"has {no_role(scores)}"
         return f"The only head {known}; its entropy is {_nats(record, 0, 0):.2f} nats."
-    sentence = " and ".join(filter(None, (", ".join(named[:-1]), *named[-1:]))) or "none has a role"
+    sentence = listed(named) or "none has a role"
     return f"Of {L * H} heads: {sentence} ({RULE}). {_spread(record)}{pooled_reading(record)}"
 
 

@@ -13,10 +13,10 @@ from typing import Any
 from explainer.figures.curves import VALIDATION, lowest_marker
 from explainer.figures.head_notes import SCORES, metric_of
 from explainer.figures.order import shades
-from explainer.figures.panel import Panel, Reading, Slot
+from explainer.figures.panel import Panel, Reading, Slot, at_moment
 from explainer.figures.rates import AXIS, rate_marks
 from explainer.figures.references import in_unit, reference_lines, shared_references
-from explainer.figures.theme import FAMILY_COLOURS, ink, layout, plain
+from explainer.figures.theme import FAMILY_COLOURS, ink, layout, level, level_name, plain, upright
 from explainer.records import ROLES
 
 LENS = "attention"
@@ -37,7 +37,7 @@ def score_panel(runs: Runs, theme: str, score: str, *, span: int = 3, height: in
     """
     L, H = runs[0]["layers"], runs[0]["heads"]
     data: list[dict[str, Any]] = []
-    slots: list[Slot] = list(now(0))
+    slots: list[Slot] = list(at_moment(0))
 
     def line(run: int, array: str, index: tuple[int | str, ...], label: str, **given: Any) -> None:
         for axis, source, at in (("x", "step", ()), ("y", array, index)):
@@ -93,20 +93,14 @@ def metric_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 230) ->
     baseline = runs[0].get("baseline") if name == runs[0].get("metric") else None
     if baseline is not None and math.isfinite(baseline):
         shade = ink(theme)
-        shapes.append(
-            {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": baseline, "y1": baseline}
-            | {"line": {"color": shade.muted, "width": 1.2, "dash": "dash"}}
-        )
-        notes.append(
-            {"xref": "paper", "x": 1, "xanchor": "right", "y": baseline, "yanchor": "bottom", "showarrow": False}
-            | {"text": plain(str(runs[0].get("baseline_name", "baseline"))), "font": {"size": 11, "color": shade.muted}}
-        )
+        shapes.append(level(baseline, color=shade.muted, width=1.2, dash="dash"))
+        notes.append(level_name(plain(str(runs[0].get("baseline_name", "baseline"))), baseline, shade.muted))
     yaxis = {"title": {"text": "accuracy"}, "range": [0, 1.02]}
     return Panel(
         id="metric",
         title=f"{name[:1].upper()}{name[1:]}: validation bold, training thin",
         figure={"data": [*data, marks], "layout": _layout(theme, yaxis, shapes, notes)},
-        slots=(*now(0), *slots, *set_at),
+        slots=(*at_moment(0), *slots, *set_at),
         readings=tuple(Reading(LENS, "metric", run=number) for number in range(len(runs))),
         span=span,
         height=height,
@@ -126,7 +120,7 @@ def loss_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 230) -> P
         id="loss",
         title="Loss: validation bold, training thin",
         figure={"data": [*data, marks, ring], "layout": _layout(theme, yaxis, [moment_line(theme), *lines], notes)},
-        slots=(*now(0), *slots, *places, *set_at),
+        slots=(*at_moment(0), *slots, *places, *set_at),
         readings=tuple(Reading(LENS, "loss", run=number) for number in range(len(runs))),
         span=span,
         height=height,
@@ -200,20 +194,8 @@ def _dotted(theme: str) -> dict[str, Any]:
 
 
 def moment_line(theme: str) -> dict[str, Any]:
-    """An upright line at this moment: the first shape of a figure (see `now`)."""
-    return {
-        "type": "line",
-        "x0": 0,
-        "x1": 0,
-        "yref": "paper",
-        "y0": 0,
-        "y1": 1,
-        "line": {"color": ink(theme).muted, "width": 1},
-    }
-
-
-def now(shape: int) -> tuple[Slot, Slot]:
-    return Slot(f"layout.shapes.{shape}.x0", "step"), Slot(f"layout.shapes.{shape}.x1", "step")
+    """An upright line at this moment."""
+    return upright(color=ink(theme).muted, width=1)
 
 
 def small_legend() -> dict[str, Any]:

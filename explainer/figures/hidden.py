@@ -95,57 +95,21 @@ def path_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: int
 
 def output_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: int = 260) -> Panel:
     """What the network says beside what it should say: numbers, or the probability of the right token."""
-    shade = ink(theme)
-    colour = FAMILY_COLOURS[run["model"]]
+    data, arrays = (_right_tokens if run["has_tokens"] else _beside_target)(run, theme)
     under = "target_labels" if run["has_tokens"] else "tick_labels"
-    ticks = (
+    slots = [
+        *(Slot(place, "labels" if name == "guesses" else "frame", lens="hidden", name=name) for place, name in arrays),
         Slot("layout.xaxis.tickvals", lens="hidden", name="tick_places"),
         Slot("layout.xaxis.ticktext", "labels", lens="hidden", name=under),
-    )
+    ]
     if run["has_tokens"]:
-        data: list[dict[str, Any]] = [
-            {
-                "type": "bar",
-                "marker": {"color": colour},
-                "hovertemplate": "t = %{x}<br>guess: %{text}<br>p(right token) = %{y:.3f}<extra></extra>",
-                "textposition": "none",
-            }
-        ]
-        slots: tuple[Slot, ...] = (
-            Slot("data.0.y", lens="hidden", name="right"),
-            Slot("data.0.text", "labels", lens="hidden", name="guesses"),
-            *ticks,
-        )
-        yaxis = {"title": {"text": "p(right next token)"}, "range": [0, 1]}
+        yaxis: dict[str, Any] = {"title": {"text": "p(right next token)"}, "range": [0, 1]}
         title = "Probability given to the right next token"
         xtitle = "time step t, and the token that should come next"
     else:
-        data = [
-            {
-                "type": "scatter",
-                "mode": "lines+markers",
-                "name": "target",
-                "line": {"color": shade.muted, "width": 1.5, "dash": "dot"},
-                "marker": {"size": 5},
-                "hovertemplate": "t = %{x}<br>target %{y:.4f}<extra></extra>",
-            },
-            {
-                "type": "scatter",
-                "mode": "lines+markers",
-                "name": "output",
-                "line": {"color": colour, "width": 2.2},
-                "marker": {"size": 5},
-                "hovertemplate": "t = %{x}<br>output %{y:.4f}<extra></extra>",
-            },
-        ]
-        slots = (
-            Slot("data.0.y", lens="hidden", name="target"),
-            Slot("data.1.y", lens="hidden", name="output"),
-            *ticks,
-        )
         if run.get("filled"):
             trace, more = filled_trace("hidden", len(data))
-            data, slots = [*data, trace], (*slots, *more)
+            data, slots = [*data, trace], [*slots, *more]
         yaxis = {"title": {"text": run.get("unit") or "value"}}
         title = "Output beside target" + (" (bit 1)" if run["task"] == "flipflop" else "")
         xtitle = "time step t, and what is read there"
@@ -161,11 +125,36 @@ def output_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: i
                 showlegend=not run["has_tokens"],
             ),
         },
-        slots=slots,
+        slots=tuple(slots),
         readings=(Reading("hidden", "output"),),
         span=span,
         height=height,
     )
+
+
+def _right_tokens(run: Mapping[str, Any], theme: str) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
+    """A bar for each token, and the arrays that fill it, by place."""
+    bars = {
+        "type": "bar",
+        "marker": {"color": FAMILY_COLOURS[run["model"]]},
+        "hovertemplate": "t = %{x}<br>guess: %{text}<br>p(right token) = %{y:.3f}<extra></extra>",
+        "textposition": "none",
+    }
+    return [bars], [("data.0.y", "right"), ("data.0.text", "guesses")]
+
+
+def _beside_target(run: Mapping[str, Any], theme: str) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
+    """The target's line and the output's, and the arrays that fill them, by place."""
+    lines = {
+        "target": {"color": ink(theme).muted, "width": 1.5, "dash": "dot"},
+        "output": {"color": FAMILY_COLOURS[run["model"]], "width": 2.2},
+    }
+    data = [
+        {"type": "scatter", "mode": "lines+markers", "name": name, "line": line, "marker": {"size": 5}}
+        | {"hovertemplate": f"t = %{{x}}<br>{name} %{{y:.4f}}<extra></extra>"}
+        for name, line in lines.items()
+    ]
+    return data, [(f"data.{at}.y", name) for at, name in enumerate(lines)]
 
 
 def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
@@ -349,7 +338,7 @@ def judged_reading(record: HiddenRecord, unit: str = "") -> str:
         at = int(mask.argmax())
         output, target = record.output[at], record.target[at]
         return (
-            f"At t = {at}, where it counts, the output is {_number(output)}{of} and the target {_number(target)}{of}."
+            f"At t = {at}, where it counts, the output is {_output(output)}{of} and the target {_output(target)}{of}."
         )
     sizes = np.abs(error)
     worst, best = (int(np.flatnonzero(mask)[at]) for at in (first_largest(sizes), first_smallest(sizes)))
@@ -375,6 +364,6 @@ def bits_reading(record: HiddenRecord) -> str:
     )
 
 
-def _number(value: float) -> str:
+def _output(value: float) -> str:
     """An output: three decimals, or three digits of a large one."""
     return f"{value:.3f}" if abs(value) < 1000 else amount(float(value))

@@ -16,9 +16,10 @@ import numpy as np
 from jaxtyping import Float
 
 from explainer.figures.panel import Panel
-from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES, FAMILY_SYMBOLS, ink, layout
+from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES, FAMILY_SYMBOLS, ink, layout, level, level_name
 from explainer.records import ReachRecord
 from explainer.theory.jacobian import gradient_horizon
+from explainer.words import listed
 
 SHARE = 0.01
 SIZES = (16, 11, 7, 5, 4)  # where networks stand on one point, all of them are seen
@@ -94,21 +95,7 @@ def accuracy_panel(
         )
         reach = horizon_before(memories, model)
         if math.isfinite(reach):
-            data.append(
-                {
-                    "type": "scatter",
-                    "mode": "lines+markers",
-                    "name": "its gradient at the start",
-                    "legendgroup": model,
-                    "showlegend": False,
-                    "x": [reach, reach],
-                    "y": [0, 1],
-                    "line": {"color": colour, "width": 1.6, "dash": "dash"},
-                    "marker": {"symbol": f"{symbol}-open", "size": [0, 9], "color": colour},
-                    "hovertemplate": f"{name}, before training<br>the gradient falls under {SHARE:.0%} "
-                    "after %{x:.2f} steps<extra></extra>",
-                }
-            )
+            data.append(_gradient_line(model, reach))
     return Panel(
         id="horizon-accuracy",
         title="What is remembered (dashed: how far the gradient reached at first)",
@@ -122,11 +109,8 @@ def accuracy_panel(
                 }
                 | _ticks(memories),
                 yaxis={"title": {"text": score}, "range": [_lowest(memories), 1.06]},
-                shapes=[_level(baseline, shade.muted)],
-                annotations=[
-                    {"xref": "paper", "x": 1, "xanchor": "right", "y": baseline, "yanchor": "bottom"}
-                    | {"showarrow": False, "text": baseline_name, "font": {"size": 11, "color": shade.muted}}
-                ],
+                shapes=[level(baseline, color=shade.muted, width=1.5, dash="dot")],
+                annotations=[level_name(baseline_name, baseline, shade.muted)],
                 margin=MARGIN,
                 showlegend=True,
             ),
@@ -135,6 +119,23 @@ def accuracy_panel(
         span=span,
         height=370,
     )
+
+
+def _gradient_line(model: str, reach: float) -> dict[str, Any]:
+    """Where a network's gradient ended before training, upright."""
+    colour, name = FAMILY_COLOURS[model], FAMILY_NAMES[model]
+    return {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "name": "its gradient at the start",
+        "legendgroup": model,
+        "showlegend": False,
+        "x": [reach, reach],
+        "y": [0, 1],
+        "line": {"color": colour, "width": 1.6, "dash": "dash"},
+        "marker": {"symbol": f"{FAMILY_SYMBOLS[model]}-open", "size": [0, 9], "color": colour},
+        "hovertemplate": f"{name}, before training<br>the gradient falls under {SHARE:.0%} after %{{x:.2f}} steps<extra></extra>",
+    }
 
 
 def reach_panel(memories: Sequence[Memory], theme: str, *, span: int = 4) -> Panel:
@@ -189,11 +190,8 @@ def reach_panel(memories: Sequence[Memory], theme: str, *, span: int = 4) -> Pan
                     "exponentformat": "power",
                     "range": [math.log10(FLOOR), 1.5],
                 },
-                shapes=[_level(SHARE, shade.muted)],
-                annotations=[
-                    {"xref": "paper", "x": 1, "xanchor": "right", "y": math.log10(SHARE), "yanchor": "bottom"}
-                    | {"showarrow": False, "text": f"{SHARE:.0%}", "font": {"size": 11, "color": shade.muted}}
-                ],
+                shapes=[level(SHARE, color=shade.muted, width=1.5, dash="dot")],
+                annotations=[level_name(f"{SHARE:.0%}", math.log10(SHARE), shade.muted)],
             ),
         },
         reading=reach_reading(memories),
@@ -335,7 +333,7 @@ def learnt_span(memories: Sequence[Memory], model: str, baseline: float) -> tupl
 def _span(up_to: float, again: Sequence[float], places: Mapping[float, str]) -> str:
     if not again:
         return f"up to {places[up_to]}" if up_to else "none of them"
-    beyond = " and ".join(filter(None, (", ".join(places[lag] for lag in again[:-1]), places[again[-1]])))
+    beyond = listed([places[lag] for lag in again])
     return f"up to {places[up_to]}, and again {beyond}" if up_to else f"not the shortest, but {beyond}"
 
 
@@ -402,8 +400,3 @@ def _ticks(memories: Sequence[Memory]) -> dict[str, Any]:
 
 def _steps_axis(lags: Sequence[float]) -> dict[str, Any]:
     return {"tickvals": list(lags), "ticktext": [f"{lag:g}" for lag in lags], "minor": {"showgrid": False}}
-
-
-def _level(height: float, colour: str) -> dict[str, Any]:
-    line = {"color": colour, "width": 1.5, "dash": "dot"}
-    return {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": height, "y1": height, "line": line}

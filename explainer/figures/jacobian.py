@@ -11,8 +11,9 @@ import numpy as np
 from explainer.figures.amount import short
 from explainer.figures.dial import dial_panel, turn
 from explainer.figures.jacobian_notes import FLAT
-from explainer.figures.panel import Panel, Reading, Slot
-from explainer.figures.theme import FAMILY_COLOURS, ink, layout
+from explainer.figures.panel import Panel, Reading, Slot, at_moment
+from explainer.figures.rates import AXIS
+from explainer.figures.theme import FAMILY_COLOURS, Ink, ink, layout, upright
 from explainer.theory.followed import moments, state_size
 from explainer.theory.jacobian import NON_NORMAL, spectral_radius
 
@@ -64,7 +65,46 @@ def decay_panel(runs: Runs, theme: str, *, span: int = 7, height: int = 350) -> 
         {"type": "scatter", "mode": "lines", "name": name, "line": line, "hovertemplate": f"{name}{hover}"}
         for _, name, line in lines
     ]
-    data += [
+    slots = [Slot(f"data.{at}.x", name="lags", **source) for at in range(len(lines))]
+    slots += [Slot(f"data.{at}.y", name=name, **source) for at, (name, _, _) in enumerate(lines)]
+    slots += [Slot(f"data.{at}.line.color", "labels", name="colour", index=(0,), **source) for at in (2, 3)]
+    slots += [
+        Slot("data.0.name", "labels", name="theory_names", index=(1,), **source),
+        Slot("data.1.name", "labels", name="theory_names", index=(0,), **source),
+        Slot("data.4.x", name="flat_at", **source),
+        Slot("data.4.y", name="flat_height", **source),
+        Slot("data.5.x", name="fails_at", **source),
+        Slot("data.5.y", name="fails_height", **source),
+        Slot("layout.yaxis.range", "context", name="decay", **source),
+    ]
+    return Panel(
+        id="decay",
+        title="What k steps leave of a gradient: theory and the network itself",
+        figure={
+            "data": [*data, *_where_theory_fails(shade)],
+            "layout": layout(
+                theme,
+                xaxis={"title": {"text": "steps back from the loss, k"}, "rangemode": "tozero"},
+                yaxis={
+                    "title": {"text": "factor since the loss"},
+                    "type": "log",
+                    "exponentformat": "power",
+                    "nticks": 9,
+                },
+                yaxis2=AXIS,
+                showlegend=True,
+            ),
+        },
+        slots=tuple(slots),
+        readings=(Reading(LENS, "decay", run="network"),),
+        span=span,
+        height=height,
+    )
+
+
+def _where_theory_fails(shade: Ink) -> list[dict[str, Any]]:
+    """Crosses at saturated steps, and an upright line where theory is off tenfold."""
+    return [
         {
             "type": "scatter",
             "mode": "markers",
@@ -82,41 +122,6 @@ def decay_panel(runs: Runs, theme: str, *, span: int = 7, height: int = 350) -> 
             "hoverinfo": "skip",
         },
     ]
-    slots = [Slot(f"data.{at}.x", name="lags", **source) for at in range(len(lines))]
-    slots += [Slot(f"data.{at}.y", name=name, **source) for at, (name, _, _) in enumerate(lines)]
-    slots += [Slot(f"data.{at}.line.color", "labels", name="colour", index=(0,), **source) for at in (2, 3)]
-    slots += [
-        Slot("data.0.name", "labels", name="theory_names", index=(1,), **source),
-        Slot("data.1.name", "labels", name="theory_names", index=(0,), **source),
-        Slot("data.4.x", name="flat_at", **source),
-        Slot("data.4.y", name="flat_height", **source),
-        Slot("data.5.x", name="fails_at", **source),
-        Slot("data.5.y", name="fails_height", **source),
-        Slot("layout.yaxis.range", "context", name="decay", **source),
-    ]
-    return Panel(
-        id="decay",
-        title="What k steps leave of a gradient: theory and the network itself",
-        figure={
-            "data": data,
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": "steps back from the loss, k"}, "rangemode": "tozero"},
-                yaxis={
-                    "title": {"text": "factor since the loss"},
-                    "type": "log",
-                    "exponentformat": "power",
-                    "nticks": 9,
-                },
-                yaxis2={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True},
-                showlegend=True,
-            ),
-        },
-        slots=tuple(slots),
-        readings=(Reading(LENS, "decay", run="network"),),
-        span=span,
-        height=height,
-    )
 
 
 def saturation_panel(runs: Runs, theme: str, *, span: int = 7, height: int = 240) -> Panel:
@@ -179,10 +184,8 @@ def history_panel(runs: Runs, theme: str, *, span: int = 5, height: int = 240) -
     slots += [Slot(f"data.{at}.y", "history", name=name, **source) for at, (name, _, _) in enumerate(lines)]
     slots += [
         Slot("data.2.line.color", "labels", name="colour", index=(0,), **source),
-        Slot("layout.shapes.0.x0", "step"),
-        Slot("layout.shapes.0.x1", "step"),
+        *at_moment(),
     ]
-    moment = {"type": "line", "x0": 0, "x1": 0, "yref": "paper", "y0": 0, "y1": 1}
     return Panel(
         id="factors",
         title="Factor per step back, as training goes on",
@@ -201,7 +204,7 @@ def history_panel(runs: Runs, theme: str, *, span: int = 5, height: int = 240) -
                 theme,
                 xaxis={"title": {"text": "training step"}, "rangemode": "tozero"},
                 yaxis={"title": {"text": "factor per step back"}},
-                shapes=[moment | {"line": {"color": shade.muted, "width": 1}}],
+                shapes=[upright(color=shade.muted, width=1)],
                 showlegend=True,
             ),
         },

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.figures.amount import base_of, counted, percent, ratio, short
+from explainer.figures.amount import base_of, percent, ratio, short
 from explainer.figures.panel import Moment, Notes
 from explainer.figures.subject import recurrence_of
 from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES
 from explainer.records import JacobianRecord
 from explainer.theory.stability import MARGIN
 from explainer.theory.ties import first_largest
+from explainer.words import counted
 
 OFF = 10.0  # the factor by which theory may miss before it counts as failing
 FLAT = 0.5  # share of saturated activations from which a step is marked

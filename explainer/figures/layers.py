@@ -41,6 +41,7 @@ def lens_panel(run: Mapping[str, Any], theme: str, *, span: int = 12, height: in
     """
     rows = layer_names(run)
     unit = "nats" if run["has_tokens"] else "squared error"
+    mode = "text" if run["length"] <= WORDS_FIT else "markers"
     what = (
         ("its likeliest symbol" if run["task"] == "copy" else "its likeliest next token")
         if run["has_tokens"]
@@ -73,15 +74,8 @@ def lens_panel(run: Mapping[str, Any], theme: str, *, span: int = 12, height: in
         ]
         if name != RIGHT:
             slots.append(Slot(f"data.{row + 1}.textfont.color", "labels", lens=LENS, name=f"inks_{row}"))
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "text" if run["length"] <= WORDS_FIT else "markers",
-                "marker": {"opacity": 0},
-                "textfont": {"size": 11},
-                "hovertemplate": f"{name}, %{{customdata}}<extra></extra>",
-            }
-        )
+        words = {"mode": mode, "marker": {"opacity": 0}, "textfont": {"size": 11}}
+        data.append({"type": "scatter", **words, "hovertemplate": f"{name}, %{{customdata}}<extra></extra>"})
     return Panel(
         id="logit-lens",
         title=f"If the model stopped here: {what}, and the loss",
@@ -162,7 +156,7 @@ def notes(record: LayersRecord, moment: Moment) -> Notes:
         labels |= {
             f"row_{row}": [name] * T,
             f"guesses_{row}": list(guesses),
-            f"said_{row}": [_said(record, row, at) for at in range(T)],
+            f"said_{row}": [_tile(record, row, at) for at in range(T)],
             f"inks_{row}": [_ink(float(loss), most) for loss in record.losses[row]],
         }
     return Notes(
@@ -253,7 +247,7 @@ def _ink(loss: float, most: float) -> str:
     return "#FFFFFF" if loss > most / 2 else "#1F2933"
 
 
-def _said(record: LayersRecord, row: int, at: int) -> str:
+def _tile(record: LayersRecord, row: int, at: int) -> str:
     T = record.losses.shape[1]
     guess = record.guesses[row * T + at]
     sure = f" (probability {record.certainty[row, at]:.3f})" if record.certainty.size else ""

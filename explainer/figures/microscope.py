@@ -11,8 +11,8 @@ from typing import Any
 
 from explainer.figures.gradients import UNSEEN
 from explainer.figures.microscope_notes import WORDS
-from explainer.figures.panel import Panel, Reading, Slot
-from explainer.figures.theme import FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, layout, marked, plain
+from explainer.figures.panel import Panel, Reading, Slot, at_moment
+from explainer.figures.theme import FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, layout, marked, plain, upright
 
 LENS = "microscope"
 ZERO_COLOUR, NOT_FINITE_COLOUR = "#8793A1", "#E8308C"
@@ -161,7 +161,7 @@ def history_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 270) -
                 theme,
                 xaxis={"title": {"text": "training step"}, "showgrid": False},
                 yaxis={"title": {"text": "lag t − k"}, "showgrid": False},
-                shapes=[_moment_line(shade.text)],
+                shapes=[upright(color=shade.text, width=1, dash="dot")],
                 showlegend=False,
             ),
         },
@@ -174,8 +174,7 @@ def history_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 270) -
             Slot("data.0.zmax", "context", name="lag_span", index=("way", 1), **source),
             Slot("data.1.z", "history", name="by_lag_marks", index=CHOSEN, transpose=True, **source),
             Slot("data.2.y", "history", name="reach", index=CHOSEN, **source),
-            Slot("layout.shapes.0.x0", "step"),
-            Slot("layout.shapes.0.x1", "step"),
+            *at_moment(),
         ),
         readings=(Reading(LENS, "history", run="network"),),
         reading_index=CHOSEN,
@@ -348,8 +347,3 @@ def _mark_legend() -> list[dict[str, Any]]:
 
 def _log_axis(title: str) -> dict[str, Any]:
     return {"title": {"text": title}, "type": "log", "exponentformat": "power", "nticks": 8}
-
-
-def _moment_line(colour: str) -> dict[str, Any]:
-    line = {"color": colour, "width": 1, "dash": "dot"}
-    return {"type": "line", "x0": 0, "x1": 0, "yref": "paper", "y0": 0, "y1": 1, "line": line}

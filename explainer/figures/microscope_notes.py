@@ -9,13 +9,14 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from explainer.figures.amount import counted, not_finite, ratio, short
+from explainer.figures.amount import not_finite, ratio, short
 from explainer.figures.panel import Moment, Notes
 from explainer.figures.subject import surgery_of
 from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES
 from explainer.records import MicroscopeRecord
 from explainer.theory.followed import mean_by_lag
 from explainer.theory.ties import first_largest, first_smallest
+from explainer.words import counted
 
 ZERO, NOT_FINITE = 1, 2  # marks of what a log scale can't show
 AT_ZERO, AT_NOT_FINITE = 0.025, 0.975  # heights of the same marks on a line chart, as shares of it

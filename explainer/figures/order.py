@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
-from explainer.figures.panel import Panel, Slot
-from explainer.figures.theme import DIVERGING, SEQUENTIAL, colour_bar, ink, layout
+from explainer.figures.panel import Panel, Slot, at_moment
+from explainer.figures.theme import DIVERGING, SEQUENTIAL, colour_bar, ink, layout, upright
 from explainer.theory.encodings import offset_range
 
 PLACES = 171
@@ -62,12 +62,8 @@ def rounded(array: NDArray[Any]) -> list[Any]:
 
 
 def here(theme: str) -> dict[str, Any]:
-    """An upright line at the position of the scan: the first shape of a figure (see `HERE`)."""
-    line = {"color": ink(theme).text, "width": 1.5, "dash": "dot"}
-    return {"type": "line", "x0": 0, "x1": 0, "yref": "paper", "y0": 0, "y1": 1, "line": line}
-
-
-HERE = (Slot("layout.shapes.0.x0", "step"), Slot("layout.shapes.0.x1", "step"))
+    """An upright line at the position of the scan: the first shape of a figure."""
+    return upright(color=ink(theme).text, width=1.5, dash="dot")
 
 
 def map_panel(
@@ -112,7 +108,7 @@ def map_panel(
             "data": [heat],
             "layout": layout(theme, xaxis={"title": {"text": across}}, yaxis=yaxis, shapes=[here(theme)]),
         },
-        slots=(Slot("data.0.z", "own", name="table"), *HERE),
+        slots=(Slot("data.0.z", "own", name="table"), *at_moment()),
         arrays={"table": np.ascontiguousarray(table.T)},
         reading=reading,
         span=span,
@@ -141,38 +137,23 @@ def offset_panel(
         name: of a score.
         count: how many of `places` the scan has; default, all.
     """
-    T = len(scores)
-    at = places(T)
-    low, _, high = offset_range(scores)
-    offsets = list(range(1 - T, T))
-    dark, colour = shades(theme, 3)[0], shades(theme, 3)[1]
-    edge = {"type": "scatter", "mode": "lines", "x": offsets, "line": {"color": dark, "width": 1.2}}
-    band = "offset %{{x}}: {{}} %{{y:.4f}}<extra></extra>"
-    data: list[dict[str, Any]] = [
-        {**edge, "y": rounded(low), "showlegend": False, "hovertemplate": band.format("least")},
-        {
-            **edge,
-            "y": rounded(high),
-            "fill": "tonexty",
-            "name": "least to most, over all positions",
-            "hovertemplate": band.format("most"),
-        },
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "x0": 0,
-            "dx": int(at[1] - at[0]) if len(at) > 1 else 1,
-            "line": {"color": colour, "width": 4},
-            "opacity": 0.75,
-            "name": "with position p",
-            "hovertemplate": f"offset %{{x}}<br>{name} = %{{y:.4f}}<extra></extra>",
-        },
-    ]
+    at = places(len(scores))
+    dark, colour, _ = shades(theme, 3)
+    at_p = {
+        "type": "scatter",
+        "mode": "lines",
+        "x0": 0,
+        "dx": int(at[1] - at[0]) if len(at) > 1 else 1,
+        "line": {"color": colour, "width": 4},
+        "opacity": 0.75,
+        "name": "with position p",
+        "hovertemplate": f"offset %{{x}}<br>{name} = %{{y:.4f}}<extra></extra>",
+    }
     return Panel(
         id=id,
         title=title,
         figure={
-            "data": data,
+            "data": [*_band(scores, dark), at_p],
             "layout": layout(
                 theme,
                 xaxis={"title": {"text": "offset m − n"}},
@@ -189,6 +170,19 @@ def offset_panel(
         span=span,
         height=height,
     )
+
+
+def _band(scores: Float[np.ndarray, "T T"], colour: str) -> list[dict[str, Any]]:
+    """The range of the scores at each offset, as two lines with a filling between them."""
+    low, _, high = offset_range(scores)
+    offsets = list(range(1 - len(scores), len(scores)))
+    edge = {"type": "scatter", "mode": "lines", "x": offsets, "line": {"color": colour, "width": 1.2}}
+    hover = "offset %{{x}}: {} %{{y:.4f}}<extra></extra>"
+    named = {"fill": "tonexty", "name": "least to most, over all positions"}
+    return [
+        {**edge, "y": rounded(low), "showlegend": False, "hovertemplate": hover.format("least")},
+        {**edge, "y": rounded(high), **named, "hovertemplate": hover.format("most")},
+    ]
 
 
 def curves_panel(
@@ -214,30 +208,15 @@ def curves_panel(
         colours: of the lines; default, one shade each.
         axes: names of the axes.
     """
-    colours = colours or shades(theme, len(names))
-    dashes = dashes or ["solid"] * len(names)
-    data: list[dict[str, Any]] = [
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "x": list(range(curves.shape[1])),
-            "y": rounded(curve),
-            "name": name,
-            "line": {"color": colour, "width": 2 if dash == "solid" else 1.4, "dash": dash},
-            "showlegend": dash == "solid",
-            "hovertemplate": f"{name}<br>%{{x}}: %{{y:.4f}}<extra></extra>",
-        }
-        for curve, name, colour, dash in zip(curves, names, colours, dashes, strict=True)
-    ]
-    data.append(
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "marker": {"color": list(colours), "size": 9},
-            "showlegend": False,
-            "hovertemplate": "%{x}: %{y:.4f}<extra></extra>",
-        }
-    )
+    colours, dashes = colours or shades(theme, len(names)), dashes or ["solid"] * len(names)
+    data = [_curve(*drawn) for drawn in zip(curves, names, colours, dashes, strict=True)]
+    points = {
+        "type": "scatter",
+        "mode": "markers",
+        "showlegend": False,
+        "hovertemplate": "%{x}: %{y:.4f}<extra></extra>",
+    }
+    data.append(points | {"marker": {"color": list(colours), "size": 9}})
     across, up = axes
     return Panel(
         id=id,
@@ -253,7 +232,7 @@ def curves_panel(
             ),
         },
         slots=(
-            *HERE,
+            *at_moment(),
             Slot(f"data.{len(names)}.x", "own", name="across", index=("place",)),
             Slot(f"data.{len(names)}.y", "own", name="up", index=("place",)),
         ),
@@ -262,6 +241,19 @@ def curves_panel(
         span=span,
         height=height,
     )
+
+
+def _curve(curve: Float[np.ndarray, " T"], name: str, colour: str, dash: str) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": list(range(len(curve))),
+        "y": rounded(curve),
+        "name": name,
+        "line": {"color": colour, "width": 2 if dash == "solid" else 1.4, "dash": dash},
+        "showlegend": dash == "solid",
+        "hovertemplate": f"{name}<br>%{{x}}: %{{y:.4f}}<extra></extra>",
+    }
 
 
 def waves_reading(T: int, shown: list[int], lengths: Float[np.ndarray, " D"]) -> str:

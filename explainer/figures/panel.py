@@ -61,6 +61,11 @@ class Slot:
     covers: str = ""
 
 
+def at_moment(shape: int = 0) -> tuple[Slot, Slot]:
+    """What keeps an upright line, the figure's shape of this number, at the moment."""
+    return Slot(f"layout.shapes.{shape}.x0", "step"), Slot(f"layout.shapes.{shape}.x1", "step")
+
+
 @dataclass(frozen=True)
 class Reading:
     """Which sentence belongs under the panel: `name` among the notes of the lens's record, else of its history."""
@@ -240,10 +245,10 @@ def slot_value(
     if slot.kind == "step":
         return step
     if slot.kind == "own":
-        return _listed(_under((own or {})[slot.name], index))
+        return _nested(_under((own or {})[slot.name], index))
     reel = reel_at(reels, slot.run, selection)
     if slot.kind == "series":
-        return _listed(reel.metrics.get(slot.name))
+        return _nested(reel.metrics.get(slot.name))
     if slot.kind == "lowest":
         return _lowest(reel.metrics, slot.name, step)
     if slot.kind == "rates":
@@ -254,13 +259,13 @@ def slot_value(
         if found is None:
             return None
         answers = reel.asked(slot.lens) if slot.covers else []
-        return _listed(covering(_under(found, index), [_under(frame.arrays[slot.covers], index) for frame in answers]))
+        return _nested(covering(_under(found, index), [_under(frame.arrays[slot.covers], index) for frame in answers]))
     if slot.kind in ("history", "asked"):
         frames = reel.frames.get(slot.lens, ()) if slot.kind == "history" else reel.asked(slot.lens)
         if slot.name == "step":
             return [frame.step for frame in frames]
         rows = [
-            _listed(_scaled(_under(frame.arrays[slot.name], index), slot)) if slot.name in frame.arrays else None
+            _nested(_scaled(_under(frame.arrays[slot.name], index), slot)) if slot.name in frame.arrays else None
             for frame in frames
         ]
         return [list(column) for column in zip(*rows, strict=False)] if slot.transpose else rows
@@ -279,15 +284,15 @@ def slot_value(
     if array is None:
         return None
     if slot.kind == "mosaic":
-        return _listed(mosaic(array, slot.gap))
+        return _nested(mosaic(array, slot.gap))
     if slot.kind == "project":
         context = reel.contexts.get(slot.lens)
         if context is None:
             return None
-        return _listed((_under(array, index) - context["mean"]) @ context["basis"][slot.column])
+        return _nested((_under(array, index) - context["mean"]) @ context["basis"][slot.column])
     assert slot.kind == "frame", slot.kind
     value = _scaled(_under(array, index), slot)
-    return _listed(value.T if slot.transpose else value)
+    return _nested(value.T if slot.transpose else value)
 
 
 def _lowest(metrics: Mapping[str, NDArray[Any]], name: str, step: int) -> list[float]:
@@ -389,7 +394,7 @@ def numbers_for_json(values: Any) -> Any:
     return np.where(np.isfinite(array), array.astype(object), np.array(None)).tolist()
 
 
-def _listed(array: NDArray[Any] | None) -> Any:
+def _nested(array: NDArray[Any] | None) -> Any:
     return None if array is None else np.asarray(array).tolist()
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from explainer.figures.amount import amount, counted
+from explainer.figures.amount import amount
 from explainer.figures.panel import Moment, Notes, Panel, Reading, Slot
 from explainer.figures.theme import SEQUENTIAL, colour_bar, ink, layout
 from explainer.records import PatternRecord
+from explainer.words import counted, listed
 
 LENS = "pattern"
 COLUMNS = 48  # characters of a row of the viewer's text
@@ -169,7 +170,7 @@ def _named(units: Sequence[int]) -> str:
         return f"Unit {units[0]}"
     if len(units) > NAMED:
         return f"Units {', '.join(map(str, units[:NAMED]))} and {len(units) - NAMED} more"
-    return f"Units {', '.join(map(str, units[:-1]))} and {units[-1]}"
+    return f"Units {listed(list(map(str, units)))}"
 
 
 def _letters(theme: str) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from typing import Any
 
 from explainer.figures.curves import loss_panel
 from explainer.figures.order import shades
-from explainer.figures.panel import Panel, Reading, Slot
-from explainer.figures.theme import DIVERGING, FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, layout
+from explainer.figures.panel import Panel, Reading, Slot, at_moment
+from explainer.figures.theme import DIVERGING, FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, layout, upright
 
 LENS = "positions"
 
@@ -188,7 +188,6 @@ def order_panel(theme: str, *, span: int = 3, height: int = 250) -> Panel:
             "hovertemplate": "step %{x}<br>explained by distance %{y:.4f}<extra></extra>",
         },
     ]
-    now = {"type": "line", "x0": 0, "x1": 0, "yref": "paper", "y0": 0, "y1": 1}
     return Panel(
         id="positions-order",
         title="Order over training",
@@ -198,13 +197,12 @@ def order_panel(theme: str, *, span: int = 3, height: int = 250) -> Panel:
                 theme,
                 xaxis={"title": {"text": "training step"}, "rangemode": "tozero"},
                 yaxis={"title": {"text": "mean cosine; share"}, "range": [-1.05, 1.05]},
-                shapes=[{**now, "line": {"color": shade.muted, "width": 1}}],
+                shapes=[upright(color=shade.muted, width=1)],
                 showlegend=True,
             ),
         },
         slots=(
-            Slot("layout.shapes.0.x0", "step"),
-            Slot("layout.shapes.0.x1", "step"),
+            *at_moment(),
             *(
                 slot
                 for number, name in enumerate(("neighbours", "half", "by_distance"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from explainer.figures.order import curves_panel, map_panel, offset_panel, places, shades, spoken, spread, waves_reading
 from explainer.figures.panel import Panel, Slot
@@ -16,6 +16,7 @@ from explainer.theory.ties import first_largest
 Vector = Float[np.ndarray, " K"]
 SEED = 0  # of the random query and key
 ARC = 16  # points of an arc
+GAP = 0.02  # between dials, of the width of all
 
 
 def vectors(K: int, random: bool) -> tuple[Vector, Vector]:
@@ -88,82 +89,36 @@ def panels(T: int, base: float, offset: int, q: Vector, k: Vector, pairs: tuple[
 
 def dials_panel(T: int, base: float, offset: int, q: Vector, k: Vector, shown: list[int], theme: str) -> Panel:
     """For each shown pair the key at n = p and the query at m = p + offset; the angle between them stays."""
-    shade = ink(theme)
     at = places(T)
-    keys = at[at + offset < T]
-    K = len(q)
-    turned_q = rotate(np.ones((len(keys), 1)) * q, keys + offset, base)
-    turned_k = rotate(np.ones((len(keys), 1)) * k, keys, base)
-    hands = np.zeros((len(keys), len(shown), 2, 2, 2))  # [place, pair, query | key, x | y, centre | tip]
-    arcs = np.zeros((len(keys), len(shown), 2, ARC + 2))
+    hands, arcs = _turned(at[at + offset < T], base, offset, q, k, shown)
+    K, wide = len(q), (1 - GAP * (len(shown) - 1)) / len(shown)
     data: list[dict[str, Any]] = []
     slots: list[Slot] = []
     axes: dict[str, Any] = {}
     shapes: list[dict[str, Any]] = []
     notes: list[dict[str, Any]] = []
-    colours = shades(theme, len(shown))
-    gap = 0.02
-    wide = (1 - gap * (len(shown) - 1)) / len(shown)
-    for number, (pair, colour) in enumerate(zip(shown, colours, strict=True)):
-        both = slice(2 * pair, 2 * pair + 2)
-        hands[:, number, 0, :, 1], hands[:, number, 1, :, 1] = turned_q[:, both], turned_k[:, both]
-        radii = [float(np.hypot(*q[both])), float(np.hypot(*k[both]))]
-        arcs[:, number] = _sectors(turned_q[:, both], turned_k[:, both], 0.45 * min(radii))
-        name = "" if number == 0 else str(number + 1)
-        left = number * (wide + gap)
-        reach = 1.12 * max(radii)
-        bare = {"range": [-reach, reach], "visible": False, "constrain": "domain"}
-        axes[f"xaxis{name}"] = {**bare, "domain": [left, left + wide], "anchor": f"y{name}"}
-        axes[f"yaxis{name}"] = {**bare, "domain": [0, 1], "anchor": f"x{name}", "scaleanchor": f"x{name}"}
-        where = {"xaxis": f"x{name}", "yaxis": f"y{name}"}
+    for number, (pair, colour) in enumerate(zip(shown, shades(theme, len(shown)), strict=True)):
+        which = "" if number == 0 else str(number + 1)
+        left = number * (wide + GAP)
+        radii = [float(np.hypot(*vector[2 * pair : 2 * pair + 2])) for vector in (q, k)]
+        bare = {"range": [-1.12 * max(radii), 1.12 * max(radii)], "visible": False, "constrain": "domain"}
+        axes[f"xaxis{which}"] = {**bare, "domain": [left, left + wide], "anchor": f"y{which}"}
+        axes[f"yaxis{which}"] = {**bare, "domain": [0, 1], "anchor": f"x{which}", "scaleanchor": f"x{which}"}
         for radius in sorted(set(radii)):
             circle = {"type": "circle", "x0": -radius, "x1": radius, "y0": -radius, "y1": radius}
-            line = {"color": shade.line, "width": 1}
-            shapes.append({**circle, "xref": f"x{name}", "yref": f"y{name}", "line": line})
-        first = len(data)
-        data.append(
-            {
-                **where,
-                "type": "scatter",
-                "mode": "lines",
-                "fill": "toself",
-                "line": {"color": colour, "width": 0},
-                "opacity": 0.35,
-                "hoverinfo": "skip",
-                "showlegend": False,
-            }
-        )
-        for hand, dash in (("query", "solid"), ("key", "dot")):
-            data.append(
-                {
-                    **where,
-                    "type": "scatter",
-                    "mode": "lines+markers",
-                    "name": hand,
-                    "line": {"color": colour, "width": 3, "dash": dash},
-                    "marker": {"size": [0, 9], "opacity": 1, "symbol": "circle" if hand == "query" else "circle-open"},
-                    "showlegend": number == 0,
-                    "hovertemplate": f"{hand}, pair {pair}<br>(%{{x:.4f}}, %{{y:.4f}})<extra></extra>",
-                }
-            )
-        for which, axis in enumerate("xy"):
-            slots.append(Slot(f"data.{first}.{axis}", "own", name="arcs", index=("place", number, which)))
+            line = {"color": ink(theme).line, "width": 1}
+            shapes.append({**circle, "xref": f"x{which}", "yref": f"y{which}", "line": line})
+        for axis, side in enumerate("xy"):
+            path = f"data.{len(data)}.{side}"
+            slots.append(Slot(path, "own", name="arcs", index=("place", number, axis)))
             for end in range(2):
-                path = f"data.{first + 1 + end}.{axis}"
-                slots.append(Slot(path, "own", name="hands", index=("place", number, end, which)))
-        notes.append(
-            {
-                "xref": "paper",
-                "yref": "paper",
-                "x": left + wide / 2,
-                "xanchor": "center",
-                "y": 0,
-                "yanchor": "top",
-                "showarrow": False,
-                "text": f"pair {pair}<br>turn: {spoken(wavelengths(K, base)[2 * pair])}",
-                "font": {"size": 12, "color": shade.muted},
-            }
-        )
+                path = f"data.{len(data) + 1 + end}.{side}"
+                slots.append(Slot(path, "own", name="hands", index=("place", number, end, axis)))
+        where = {"xaxis": f"x{which}", "yaxis": f"y{which}", "type": "scatter"}
+        data += [{**where, **trace} for trace in _hands(pair, colour, named=number == 0)]
+        turn = f"pair {pair}<br>turn: {spoken(wavelengths(K, base)[2 * pair])}"
+        place = {"xref": "paper", "yref": "paper", "x": left + wide / 2, "xanchor": "center", "y": 0, "yanchor": "top"}
+        notes.append({**place, "showarrow": False, "text": turn, "font": {"size": 12, "color": ink(theme).muted}})
     return Panel(
         id="rotary-dials",
         title=f"Pairs of a key at position p and of a query {offset} {_positions(offset)} later",
@@ -184,6 +139,41 @@ def dials_panel(T: int, base: float, offset: int, q: Vector, k: Vector, shown: l
         span=8,
         height=270,
     )
+
+
+def _hands(pair: int, colour: str, *, named: bool) -> list[dict[str, Any]]:
+    """Of one dial the sector between the hands, the query's hand and the key's; `named` in the legend."""
+    sector = {"mode": "lines", "fill": "toself", "line": {"color": colour, "width": 0}, "opacity": 0.35}
+    return [
+        {**sector, "hoverinfo": "skip", "showlegend": False},
+        *(
+            {
+                "mode": "lines+markers",
+                "name": hand,
+                "line": {"color": colour, "width": 3, "dash": dash},
+                "marker": {"size": [0, 9], "opacity": 1, "symbol": symbol},
+                "showlegend": named,
+                "hovertemplate": f"{hand}, pair {pair}<br>(%{{x:.4f}}, %{{y:.4f}})<extra></extra>",
+            }
+            for hand, dash, symbol in (("query", "solid", "circle"), ("key", "dot", "circle-open"))
+        ),
+    ]
+
+
+def _turned(
+    keys: Int[np.ndarray, " places"], base: float, offset: int, q: Vector, k: Vector, shown: list[int]
+) -> tuple[Float[np.ndarray, "places pairs 2 2 2"], Float[np.ndarray, "places pairs 2 points"]]:
+    """Hands [place, pair, query | key, x | y, centre | tip], and the sectors between them [place, pair, x | y, point]."""
+    turned_q = rotate(np.ones((len(keys), 1)) * q, keys + offset, base)
+    turned_k = rotate(np.ones((len(keys), 1)) * k, keys, base)
+    hands = np.zeros((len(keys), len(shown), 2, 2, 2))
+    arcs = np.zeros((len(keys), len(shown), 2, ARC + 2))
+    for number, pair in enumerate(shown):
+        both = slice(2 * pair, 2 * pair + 2)
+        hands[:, number, 0, :, 1], hands[:, number, 1, :, 1] = turned_q[:, both], turned_k[:, both]
+        shorter = min(float(np.hypot(*q[both])), float(np.hypot(*k[both])))
+        arcs[:, number] = _sectors(turned_q[:, both], turned_k[:, both], 0.45 * shorter)
+    return hands, arcs
 
 
 def _sectors(

@@ -53,9 +53,7 @@ def panels(T: int, D: int, base: float, code: str, pairs: tuple[int, int], theme
         theme: light or dark.
     """
     table = table_of(T, D, base, code)
-    G = dot_kernel(table)
-    at = places(T)
-    shown = spread(*pairs)
+    G, at, shown = dot_kernel(table), places(T), spread(*pairs)
     lengths = _wavelengths(D, base, code)
     return [
         map_panel(

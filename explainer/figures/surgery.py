@@ -12,12 +12,24 @@ from numpy.typing import NDArray
 from explainer.figures.curves import VALIDATION
 from explainer.figures.gradients import UNSEEN
 from explainer.figures.own_series import filled_trace
-from explainer.figures.panel import Panel, Reading, Slot
+from explainer.figures.panel import Panel, Reading, Slot, at_moment
 from explainer.figures.rates import AXIS, rate_marks
-from explainer.figures.theme import DIVERGING, FAMILY_COLOURS, INKS, colour_bar, ink, layout
+from explainer.figures.theme import (
+    DIVERGING,
+    FAMILY_COLOURS,
+    INKS,
+    LOSS_AXIS,
+    colour_bar,
+    ink,
+    layout,
+    level,
+    level_name,
+    upright,
+)
 
 LENS = "surgery"
 UNTOUCHED, OPERATED = 0, 1
+TARGET = "t = %{x}, target %{y:.4f}<extra></extra>"
 
 Run = Mapping[str, Any]
 
@@ -25,25 +37,24 @@ Run = Mapping[str, Any]
 def output_panel(run: Run, theme: str, *, span: int = 7, height: int = 290) -> Panel:
     """What the network says at each token: untouched thin and dashed, operated bold, the target as dots."""
     shade, colour = ink(theme), FAMILY_COLOURS[run["model"]]
-    said = "p(right token)" if run["has_tokens"] else "output"
-    guess = "<br>guess: %{text}" if run["has_tokens"] else ""
+    tokens = run["has_tokens"]
+    said = "p(right token)" if tokens else "output"
+    hover = f"{'<br>guess: %{text}' if tokens else ''}<br>{said} = %{{y:.4f}}"
+    both = {"type": "scatter", "mode": "lines+markers"}
     data: list[dict[str, Any]] = [
         {
-            "type": "scatter",
-            "mode": "lines+markers",
+            **both,
             "name": "operated",
             "line": {"color": colour, "width": 2.6},
             "marker": {"size": 5},
-            "hovertemplate": f"t = %{{x}}, operated{guess}<br>{said} = %{{y:.4f}}<br>moved by %{{customdata:.4f}}"
-            "<extra></extra>",
+            "hovertemplate": f"t = %{{x}}, operated{hover}<br>moved by %{{customdata:.4f}}<extra></extra>",
         },
         {
-            "type": "scatter",
-            "mode": "lines+markers",
+            **both,
             "name": "untouched",
             "line": {"color": shade.text, "width": 1.2, "dash": "dash"},
             "marker": {"size": 5, "symbol": "circle-open"},
-            "hovertemplate": f"t = %{{x}}, untouched{guess}<br>{said} = %{{y:.4f}}<extra></extra>",
+            "hovertemplate": f"t = %{{x}}, untouched{hover}<extra></extra>",
         },
     ]
     slots = [
@@ -53,42 +64,27 @@ def output_panel(run: Run, theme: str, *, span: int = 7, height: int = 290) -> P
         Slot("layout.xaxis.tickvals", lens=LENS, name="tick_places"),
         Slot("layout.xaxis.ticktext", "labels", lens=LENS, name="tick_labels"),
     ]
-    if run["has_tokens"]:
-        slots += [
-            Slot("data.0.text", "labels", lens=LENS, name="operated_guesses"),
-            Slot("data.1.text", "labels", lens=LENS, name="guesses"),
-        ]
+    if tokens:
+        names = ("operated_guesses", "guesses")
+        slots += [Slot(f"data.{at}.text", "labels", lens=LENS, name=name) for at, name in enumerate(names)]
     else:
         slots.append(Slot("data.2.y", lens=LENS, name="target"))
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "name": "target",
-                "marker": {"color": shade.muted, "symbol": "diamond", "size": 5},
-                "hovertemplate": "t = %{x}, target %{y:.4f}<extra></extra>",
-            }
-        )
+        target = {"type": "scatter", "mode": "markers", "name": "target", "hovertemplate": TARGET}
+        data.append(target | {"marker": {"color": shade.muted, "symbol": "diamond", "size": 5}})
         if run.get("filled"):
             trace, more = filled_trace(LENS, len(data))
             data.append(trace)
             slots += more
     return Panel(
         id="operated",
-        title="Probability of the right token, operated and untouched"
-        if run["has_tokens"]
-        else "Output, operated and untouched",
+        title=f"{'Probability of the right token' if tokens else 'Output'}, operated and untouched",
         figure={
             "data": data,
             "layout": layout(
                 theme,
-                xaxis={
-                    "title": {"text": "time step t, and what is read there"},
-                    "tickmode": "array",
-                    "tickangle": 0 if run["has_tokens"] else -90,
-                },
-                yaxis={"title": {"text": run.get("unit") or said}}
-                | ({"range": [-0.02, 1.02]} if run["has_tokens"] else {}),
+                xaxis={"title": {"text": "time step t, and what is read there"}}
+                | {"tickmode": "array", "tickangle": 0 if tokens else -90},
+                yaxis={"title": {"text": run.get("unit") or said}} | ({"range": [-0.02, 1.02]} if tokens else {}),
                 showlegend=True,
             ),
         },
@@ -133,7 +129,7 @@ def worth_panel(run: Run, theme: str, *, span: int = 5, height: int = 290) -> Pa
                 yaxis={"title": {"text": "change of the loss"}, "zeroline": True, "zerolinecolor": shade.line},
                 barmode="overlay",
                 bargap=0.15,
-                shapes=[{"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 0, "y1": 0, "line": least}],
+                shapes=[level(0, **least)],
             ),
         },
         slots=(
@@ -227,7 +223,9 @@ def history_panel(run: Run, theme: str, *, span: int = 5, height: int = 220) -> 
                 theme,
                 xaxis={"title": {"text": "training step"}, "showgrid": False},
                 yaxis={"title": {"text": _axis(run)}, "type": "category", "tickmode": "array", "showgrid": False},
-                shapes=[_moment_line(INKS["light"].text)],  # the map is light on either background
+                shapes=[
+                    upright(color=INKS["light"].text, width=1, dash="dot")
+                ],  # the map is light on either background
             ),
         },
         slots=(
@@ -238,8 +236,7 @@ def history_panel(run: Run, theme: str, *, span: int = 5, height: int = 220) -> 
             Slot("data.0.zmax", "context", lens=LENS, name="span", index=(1,)),
             Slot("layout.yaxis.tickvals", lens=LENS, name="site_places"),
             Slot("layout.yaxis.ticktext", "labels", lens=LENS, name="site_ticks"),
-            Slot("layout.shapes.0.x0", "step"),
-            Slot("layout.shapes.0.x1", "step"),
+            *at_moment(),
         ),
         readings=(Reading(LENS, "needed"),),
         span=span,
@@ -257,13 +254,52 @@ def branch_panel(
         parent: the parent's metrics.
         step: of the parent, from which the run went on.
     """
-    shade, colour = ink(theme), FAMILY_COLOURS[run["model"]]
     steps, losses = (np.asarray(parent.get(name, ())) for name in (f"{VALIDATION}:step", VALIDATION))
     known = losses[steps <= step]
-    level, measured = (float(known[-1]), int(steps[steps <= step][-1])) if len(known) else (math.nan, step)
+    loss, measured = (float(known[-1]), int(steps[steps <= step][-1])) if len(known) else (math.nan, step)
     later = steps >= step
-    hover = "<br>%{x} updates later: %{y:.4g}<extra></extra>"
-    data: list[dict[str, Any]] = [
+    data = _branch_lines(run, (steps[later] - step).tolist(), losses[later].tolist(), theme)
+    marks, set_at = rate_marks(theme, len(data))
+    muted = ink(theme).muted
+    shapes, annotations = [], []
+    if math.isfinite(loss) and loss > 0:
+        shapes.append(level(loss, color=muted, width=1.5, dash="dot"))
+        annotations.append(level_name(f"parent at step {measured}", math.log10(loss), muted))
+    return Panel(
+        id="branch",
+        title="Trained on like this, beside its parent",
+        figure={
+            # Alone: the steps of another tape are not those of this axis.
+            "data": [trace | {"meta": "alone"} for trace in (*data, marks)],
+            "layout": layout(
+                theme,
+                xaxis={"title": {"text": f"updates since the parent's step {step}"}, "rangemode": "tozero"},
+                yaxis=LOSS_AXIS,
+                yaxis2=AXIS,
+                shapes=[*shapes, upright(color=muted, width=1, dash="dot")],
+                annotations=annotations,
+                showlegend=True,
+            ),
+        },
+        slots=(
+            Slot("data.0.x", "series", name="step"),
+            Slot("data.0.y", "series", name="loss"),
+            Slot("data.1.x", "series", name=f"{VALIDATION}:step"),
+            Slot("data.1.y", "series", name=VALIDATION),
+            *set_at,
+            *at_moment(len(shapes)),
+        ),
+        readings=(Reading(LENS, "loss"),),
+        reading=f"The parent's validation loss at step {measured} was {loss:.3g}." if shapes else "",
+        span=span,
+        height=height,
+    )
+
+
+def _branch_lines(run: Run, x: list[int], y: list[float], theme: str) -> list[dict[str, Any]]:
+    """The operated run's training and validation loss, and the parent's validation loss, y at x updates later."""
+    colour, hover = FAMILY_COLOURS[run["model"]], "<br>%{x} updates later: %{y:.4g}<extra></extra>"
+    return [
         {
             "type": "scatter",
             "mode": "lines",
@@ -283,68 +319,18 @@ def branch_panel(
             "type": "scatter",
             "mode": "lines",
             "name": "parent, untouched",
-            "showlegend": bool(later.sum() > 1),  # from its last moment on there is no line to see
-            "x": (steps[later] - step).tolist(),
-            "y": losses[later].tolist(),
-            "line": {"color": shade.text, "width": 1.2, "dash": "dash"},
+            "showlegend": len(x) > 1,  # from its last moment on there is no line to see
+            "x": x,
+            "y": y,
+            "line": {"color": ink(theme).text, "width": 1.2, "dash": "dash"},
             "hovertemplate": f"parent, validation{hover}",
         },
     ]
-    marks, set_at = rate_marks(theme, len(data))
-    data = [
-        trace | {"meta": "alone"} for trace in (*data, marks)
-    ]  # the steps of another tape are not those of this axis
-    shapes, annotations = [], []
-    if math.isfinite(level) and level > 0:
-        line = {"color": shade.muted, "width": 1.5, "dash": "dot"}
-        shapes.append({"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": level, "y1": level, "line": line})
-        place = {"xref": "paper", "x": 1, "xanchor": "right", "y": math.log10(level), "yanchor": "bottom"}
-        font = {"size": 11, "color": shade.muted}
-        annotations.append({**place, "showarrow": False, "text": f"parent at step {measured}", "font": font})
-    return Panel(
-        id="branch",
-        title="Trained on like this, beside its parent",
-        figure={
-            "data": data,
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": f"updates since the parent's step {step}"}, "rangemode": "tozero"},
-                yaxis={
-                    "title": {"text": "loss"},
-                    "type": "log",
-                    "exponentformat": "power",
-                    "minor": {"showgrid": False},
-                },
-                yaxis2=AXIS,
-                shapes=[*shapes, _moment_line(shade.muted)],
-                annotations=annotations,
-                showlegend=True,
-            ),
-        },
-        slots=(
-            Slot("data.0.x", "series", name="step"),
-            Slot("data.0.y", "series", name="loss"),
-            Slot("data.1.x", "series", name=f"{VALIDATION}:step"),
-            Slot("data.1.y", "series", name=VALIDATION),
-            *set_at,
-            Slot(f"layout.shapes.{len(shapes)}.x0", "step"),
-            Slot(f"layout.shapes.{len(shapes)}.x1", "step"),
-        ),
-        readings=(Reading(LENS, "loss"),),
-        reading=f"The parent's validation loss at step {measured} was {level:.3g}." if shapes else "",
-        span=span,
-        height=height,
-    )
 
 
 def panels(run: Run, theme: str) -> list[Panel]:
     """All figures of one run, in reading order."""
     return [output_panel(run, theme), worth_panel(run, theme), losses_panel(run, theme), history_panel(run, theme)]
-
-
-def _moment_line(colour: str) -> dict[str, Any]:
-    line = {"color": colour, "width": 1, "dash": "dot"}
-    return {"type": "line", "x0": 0, "x1": 0, "yref": "paper", "y0": 0, "y1": 1, "line": line}
 
 
 def _kind(run: Run) -> str:

@@ -61,6 +61,7 @@ ENCODING_NAMES: Mapping[str, str] = {
     "alibi": "ALiBi",
 }
 FONT = '"Source Sans", "Source Sans Pro", sans-serif'
+LOSS_AXIS = {"title": {"text": "loss"}, "type": "log", "exponentformat": "power", "minor": {"showgrid": False}}
 SEQUENTIAL = "Viridis"
 WORD = 8  # letters that fit above a colour bar
 DIVERGING = [
@@ -128,6 +129,22 @@ def axis(theme: str) -> dict[str, Any]:
         "tickfont": {"size": 11, "color": shade.muted},
         "ticklabeloverflow": "allow",  # plotly.js measures all labels for each of them, to hide those beyond the figure
     }
+
+
+def upright(**line: Any) -> dict[str, Any]:
+    """A line from the foot to the top of a figure, at 0 until a slot moves it."""
+    return {"type": "line", "x0": 0, "x1": 0, "yref": "paper", "y0": 0, "y1": 1, "line": line}
+
+
+def level(height: float, **line: Any) -> dict[str, Any]:
+    """A line across a figure."""
+    return {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": height, "y1": height, "line": line}
+
+
+def level_name(text: str, height: float, colour: str) -> dict[str, Any]:
+    """Words above the right end of such a line; on a logarithmic axis the height is a logarithm."""
+    place = {"xref": "paper", "x": 1, "xanchor": "right", "y": height, "yanchor": "bottom", "showarrow": False}
+    return {**place, "text": text, "font": {"size": 11, "color": colour}}
 
 
 def marked(model: str) -> dict[str, Any]:

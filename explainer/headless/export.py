@@ -20,7 +20,7 @@ from explainer.figures import CONTEXTS, PANELS, Notes
 from explainer.figures.panel import Panel, Reel, fill, reading_at, unclickable
 from explainer.figures.source import mark
 from explainer.figures.subject import subject
-from explainer.headless.look import View
+from explainer.headless.view import View
 from explainer.player.annotate import Annotator, joined
 from explainer.runs.again import command, training_words
 

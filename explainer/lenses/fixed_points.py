@@ -74,7 +74,7 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> FixedPointsRecord:
         unstable=unstable[order].astype(np.int32),
         neutral=neutral[order].astype(np.int32),
         eigenvalues=torch.view_as_real(eigenvalues[kept, :MOST_EIGENVALUES]).float().numpy(),
-        says=tuple(_said(each, task) for each in said),
+        says=tuple(_answer(each, task) for each in said),
         counts=counts(kind).astype(np.int32),
         states=states_of(model, first_rows(batch, 1))[0].float().numpy(),
         tokens=tuple(task.axis(batch)),
@@ -173,7 +173,7 @@ def _silence(cell: OperatedCell) -> Float[Tensor, " F"]:
     return torch.zeros(cell.weights.w_input.shape[1], dtype=cell.weights.w_input.dtype)
 
 
-def _said(output: Float[Tensor, " outputs"], task: Task) -> str:
+def _answer(output: Float[Tensor, " outputs"], task: Task) -> str:
     """What the network says in a state: the likeliest token, or the numbers."""
     if task.has_tokens:
         return task.vocabulary[int(output.argmax())]

@@ -14,12 +14,12 @@ from torch import Tensor
 from explainer.lenses.lens import Lens, evaluating, first_rows
 from explainer.models import SequenceModel, build, observe
 from explainer.records import GatesRecord
+from explainer.surgery import GATES
 from explainer.tasks import Batch, Task
 from explainer.theory.probes import CONTROLS, FEWEST, Readout, correlation_error, correlations, exchanged, readout
 from explainer.theory.ties import first_largest
 from explainer.theory.variables import variables
 
-GATES = {"lstm": ("input", "forget", "output"), "gru": ("reset", "update")}
 KEEP = {"lstm": "forget", "gru": "update"}
 """The gate that says which share of the old state a unit keeps."""
 

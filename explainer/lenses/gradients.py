@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from explainer.config import RunConfig
-from explainer.lenses.lens import Lens, differentiable_rows, evaluating, first_rows
+from explainer.lenses.lens import Lens, check_counts, differentiable_rows, evaluating, first_rows
 from explainer.models import Recurrent, SequenceModel, observe
 from explainer.records import GradientRecord
 from explainer.tasks import Batch, Task
@@ -40,8 +40,7 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> GradientRecord:
     """
     config = task.config
     batch = first_rows(batch, differentiable_rows(config, T=batch.x.shape[1], most=ROWS))
-    if not batch.mask.any():
-        raise ValueError("This input leaves nothing to predict, so there is no loss. Give at least two steps.")
+    check_counts(batch)
     last = int(batch.mask.any(0).nonzero().max())
     counted = batch.mask[:, last]
     point = gradient_point(config)

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn.functional import embedding
 
 from explainer.config import RECURRENT
-from explainer.lenses.lens import Lens, evaluating, first_rows
+from explainer.lenses.lens import Lens, as_float32, check_counts, evaluating, first_rows
 from explainer.models import Recurrent, SequenceModel, observe
 from explainer.models.operated_cell import OperatedCell
 from explainer.records import JacobianRecord
@@ -80,8 +80,7 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> JacobianRecord:
     assert isinstance(model, Recurrent), type(model)
     config = task.config
     batch = first_rows(batch, 1)
-    if not batch.mask.any():
-        raise ValueError("This input leaves nothing to predict, so there is no loss. Give at least two steps.")
+    check_counts(batch)
     last, plain = int(batch.mask[0].nonzero().max()), config.model in PLAIN
     passage = _passage(model, batch, task, last)
     cell = model.operated_cell(config.layers - 1)
@@ -104,10 +103,10 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> JacobianRecord:
             singular=np.stack([singular for _, singular in spectra]),
             steps=np.array((*singles, *(last for _ in spans)), dtype=np.int32),
             spans=np.array([span for _, span in chosen], dtype=np.int32),
-            rate=_held(radius ** np.arange(K + 1)),
-            bound=_held(np.concatenate([[1.0], np.exp(np.cumsum(np.log(factors)))])),
-            largest=_held(np.array([largest_singular(matrix) * np.exp(scale) for matrix, scale in products])),
-            measured=_held(kept / kept[0]),
+            rate=as_float32(radius ** np.arange(K + 1)),
+            bound=as_float32(np.concatenate([[1.0], np.exp(np.cumsum(np.log(factors)))])),
+            largest=as_float32(np.array([largest_singular(matrix) * np.exp(scale) for matrix, scale in products])),
+            measured=as_float32(kept / kept[0]),
             radius=radius,
             sigma=sigma,
             theory="W_hh" if plain else "rest",
@@ -177,11 +176,6 @@ def largest_singular(matrix: Float[Tensor, "M M"]) -> float:
 def largest_eigenvalue(matrix: Float[Tensor, "M M"]) -> float:
     """The spectral radius; NaN if an entry is not finite."""
     return float(torch.linalg.eigvals(matrix).abs().max()) if matrix.isfinite().all() else math.nan
-
-
-def _held(curve: Float[np.ndarray, " lags"]) -> Float[np.ndarray, " lags"]:
-    """Infinite where float32, in which a tape keeps it, has no number so large."""
-    return np.where(curve > np.finfo(np.float32).max, np.inf, curve)
 
 
 def _passage(model: Recurrent, batch: Batch, task: Task, last: int) -> Passage:

@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from jaxtyping import Float
 from torch import nn
 
 from explainer.config import RunConfig
@@ -72,6 +74,21 @@ def differentiable_rows(config: RunConfig, T: int, most: int) -> int:
 def first_rows(batch: Batch, rows: int) -> Batch:
     """The first `rows` sequences of a batch (all, if it has fewer)."""
     return batch.each(lambda tensor: tensor[:rows])
+
+
+def check_counts(batch: Batch) -> None:
+    """Refuse a batch without a loss.
+
+    Raises:
+        ValueError: no position of it counts (a text of one character).
+    """
+    if not batch.mask.any():
+        raise ValueError("This input leaves nothing to predict, so there is no loss. Give at least two steps.")
+
+
+def as_float32(values: Float[np.ndarray, ...]) -> Float[np.ndarray, ...]:
+    """Infinite where float32, in which a model computes and a tape keeps values, has no number so large."""
+    return np.where(values > np.finfo(np.float32).max, np.inf, values)
 
 
 def model_device(model: nn.Module) -> torch.device:

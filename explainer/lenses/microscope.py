@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from explainer.config import RunConfig
-from explainer.lenses.lens import Lens, evaluating, first_rows
+from explainer.lenses.lens import Lens, as_float32, check_counts, evaluating, first_rows
 from explainer.models import Recurrent, SequenceModel, observe
 from explainer.records import MicroscopeRecord
 from explainer.tasks import Batch, Task
@@ -35,14 +35,13 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> MicroscopeRecord:
     """
     config = task.config
     batch = first_rows(batch, 1)
-    if not batch.mask.any():
-        raise ValueError("This input leaves nothing to predict, so there is no loss. Give at least two steps.")
+    check_counts(batch)
     T = int(batch.known_of(0).nonzero().max()) + 1  # where nobody knows what follows there is no loss to follow
     at = evenly(T, losses_followed(task, T))
     copies = max(1, NUMBERS // _numbers(config, T))
     with evaluating(model), torch.enable_grad():
         parts = [_norms(model, batch, task, at, at[first : first + copies]) for first in range(0, len(at), copies)]
-    norms = {name: _held(np.concatenate([part[name] for part in parts], axis=1)) for name in parts[0]}
+    norms = {name: as_float32(np.concatenate([part[name] for part in parts], axis=1)) for name in parts[0]}
     counted = batch.mask[0].cpu().numpy()[at]
     gates = {name: mean_by_lag(norms.pop(name), counted) for name in list(norms) if name.startswith("gates.")}
     tokens = task.axis(batch)
@@ -130,11 +129,6 @@ def _norms(
         name: np.stack([np.concatenate([each.cpu().numpy(), future], axis=1) for each in layers])
         for name, layers in norms.items()
     }
-
-
-def _held(norms: Float[np.ndarray, "L P P"]) -> Float[np.ndarray, "L P P"]:
-    """Infinite where float32, in which the model computes and a tape keeps them, has no number so large."""
-    return np.where(norms > np.finfo(np.float32).max, np.inf, norms)
 
 
 def _copies(values: Tensor, T: int, losses: Int[np.ndarray, " some"]) -> Tensor:

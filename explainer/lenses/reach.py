@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from explainer.lenses.gradients import ROWS, gradient_point
-from explainer.lenses.lens import Lens, differentiable_rows, evaluating, first_rows
+from explainer.lenses.lens import Lens, check_counts, differentiable_rows, evaluating, first_rows
 from explainer.models import SequenceModel, observe
 from explainer.records import ReachRecord
 from explainer.tasks import Batch, Task
@@ -25,8 +25,7 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> ReachRecord:
     """
     config = task.config
     batch = first_rows(batch, differentiable_rows(config, T=batch.x.shape[1], most=ROWS))
-    if not batch.mask.any():
-        raise ValueError("This input leaves nothing to predict, so there is no loss. Give at least two steps.")
+    check_counts(batch)
     last = int(batch.mask.any(0).nonzero().max())
     counted = batch.mask[:, last]
     gated = f"layer.{config.layers - 1}"

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from explainer.config import RunConfig
 from explainer.lenses.hidden import filled_of, where_known
-from explainer.lenses.lens import Lens, evaluating, first_rows
+from explainer.lenses.lens import Lens, check_counts, evaluating, first_rows
 from explainer.models import SequenceModel, observe, operated
 from explainer.models.operate import Edit
 from explainer.models.swap import explicit, swapped
@@ -56,8 +56,7 @@ def look(model: SequenceModel, batch: Batch, task: Task, surgery: Surgery | None
             input of a swap can't be read.
     """
     config = task.config
-    if not batch.mask.any():
-        raise ValueError("This input leaves nothing to predict, so there is no loss. Give at least two steps.")
+    check_counts(batch)
     every = knock_outs(config)
     sites = [every[site] for site in evenly(len(every), sites_followed(task, batch))] if every else []
     with torch.no_grad(), evaluating(model):
@@ -83,7 +82,7 @@ def look(model: SequenceModel, batch: Batch, task: Task, surgery: Surgery | None
         mask=first.mask[0].cpu().numpy(),
         filled=filled_of(first),
         **measured,
-        **_said(task, first, output, changed),
+        **_answers(task, first, output, changed),
     )
 
 
@@ -208,7 +207,9 @@ def _operated(
     return changed, tuple(task.axis(donor)[: swap.step + 1])
 
 
-def _said(task: Task, batch: Batch, output: Float[Tensor, "1 T V"], changed: Float[Tensor, "1 T V"]) -> dict[str, Any]:
+def _answers(
+    task: Task, batch: Batch, output: Float[Tensor, "1 T V"], changed: Float[Tensor, "1 T V"]
+) -> dict[str, Any]:
     """What both say of the first sequence, and how far they are apart."""
     first = first_rows(batch, 1)
     both = torch.cat([output, changed]).float()

@@ -1,8 +1,7 @@
 """Sequence models that train through fused kernels and can be observed at named points."""
 
 from explainer.models.build import MODELS, build
-from explainer.models.observe import SequenceModel, Watch, observe
-from explainer.models.operate import operated
+from explainer.models.observe import SequenceModel, Watch, observe, operated
 from explainer.models.recurrent import Recurrent
 from explainer.models.transformer import Transformer
 

@@ -143,3 +143,19 @@ def observe(model: SequenceModel, *points: str, edit: Mapping[str, Edit] | None 
         yield watch.values
     finally:
         model._watch = None
+
+
+@contextmanager
+def operated(model: SequenceModel, surgery: Surgery) -> Iterator[None]:
+    """Inside, `model` computes with this surgery, after the one that it has already; then as before.
+
+    Raises:
+        ValueError: the surgery has a swap, which is of two inputs (see `lenses.surgery`).
+    """
+    surgery.check_trainable()
+    before = model.surgery
+    model.surgery = before + surgery
+    try:
+        yield
+    finally:
+        model.surgery = before

@@ -6,9 +6,7 @@ forward pass as an observed one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
 
 import torch
 from jaxtyping import Int
@@ -16,26 +14,7 @@ from torch import Tensor
 
 from explainer.surgery import Gate, Head, Operation, Shuffle, Surgery, Swap, Unit
 
-if TYPE_CHECKING:
-    from explainer.models.observe import SequenceModel
-
 Edit = Callable[[Tensor], Tensor]
-
-
-@contextmanager
-def operated(model: SequenceModel, surgery: Surgery) -> Iterator[None]:
-    """Inside, `model` computes with this surgery, after the one that it has already; then as before.
-
-    Raises:
-        ValueError: the surgery has a swap, which is of two inputs (see `lenses.surgery`).
-    """
-    surgery.check_trainable()
-    before = model.surgery
-    model.surgery = before + surgery
-    try:
-        yield
-    finally:
-        model.surgery = before
 
 
 def edits(surgery: Surgery) -> list[Mapping[str, Edit]]:

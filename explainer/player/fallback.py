@@ -11,12 +11,14 @@ import streamlit as st
 from explainer.figures.panel import Panel, Reel, fill, reading_at, unclickable
 from explainer.figures.source import mark, steps_in_words, steps_shown
 from explainer.figures.subject import network
+from explainer.player.backend import annotator, answers_of, reels_of, runs_of, store
 from explainer.player.link import copy_link, zooms_of
 from explainer.player.numbers import numbers_row
+from explainer.player.track import Scan, Selections, Shown, Track, names_of
 from explainer.runs.kinds import said_of
 from explainer.runs.rows import Run
 from explainer.surgery import Surgery
-from explainer.ui.words import literal, marked
+from explainer.words import literal, marked
 
 TICK_SECONDS = 0.7  # between two moments of a tape that plays: each is a run of the script and new charts
 ALONE_HEIGHT = 560  # pixels of a figure that is looked at alone, at least
@@ -32,16 +34,15 @@ BUTTONS = [["toImage"], ["zoom2d", "pan2d", "resetScale2d"]]  # zoom and pan cha
 
 def show_without_routes(
     panels: Sequence[Panel],
-    tracks: Sequence[Any],
-    *,
+    tracks: Sequence[Track],
     key: str,
-    selections: Mapping[str, tuple[str, int | Sequence[str]]],
+    selections: Selections,
     asked: Mapping[str, int | None],
     start: Mapping[str, int],
-    scan: Any = None,
-    ask: Mapping[str, Any] | None = None,
-    surgery: str = "",
-    shown: Any = None,
+    scan: Scan | None,
+    ask: Mapping[str, Any] | None,
+    surgery: str,
+    shown: Shown | None,
 ) -> None:
     """Draw `panels` from the tapes (or at a place of `scan`) in Python, again each second while a run trains or is looked back at.
 
@@ -50,10 +51,8 @@ def show_without_routes(
         start: what is chosen of these where the address does not say.
         ask: label, placeholder, help, most characters and first content (`input`) of the box for the viewer's own input; None: no box.
         surgery: what is done to the models, for lenses that show it.
-        shown: what the figures show, see `mount.Shown`.
+        shown: what the figures show.
     """
-    from explainer.ui.backend import reels_of, runs_of
-
     live = _moving(tracks)
 
     playing = bool(st.session_state.get(f"{key}:playing"))
@@ -88,10 +87,8 @@ def show_without_routes(
     moment()
 
 
-def _moving(tracks: Sequence[Any]) -> bool:
+def _moving(tracks: Sequence[Track]) -> bool:
     """Whether more moments are to come: a run trains, waits, or is looked back at."""
-    from explainer.ui.backend import annotator, runs_of
-
     lenses = {track.run: track.lenses for track in tracks}
     return any(
         run.status in ("queued", "running") or (run.finished and annotator().fills(run, lenses[run.id]))
@@ -99,7 +96,7 @@ def _moving(tracks: Sequence[Any]) -> bool:
     )
 
 
-def _steps(reels: Sequence[Reel], tracks: Sequence[Any]) -> list[int]:
+def _steps(reels: Sequence[Reel], tracks: Sequence[Track]) -> list[int]:
     """All steps at which a tape has a frame."""
     return sorted(
         {frame.step for reel, track in zip(reels, tracks, strict=True) for frame in reel.frames[track.lenses[0]]}
@@ -110,7 +107,7 @@ def _controls(
     steps: Sequence[int],
     title: str,
     key: str,
-    selections: Mapping[str, tuple[str, int | Sequence[str]]],
+    selections: Selections,
     asked: Mapping[str, int | None],
 ) -> tuple[dict[str, int], int | None]:
     """The slider over all steps (or a scan's places) with Play, a box for each selection, and Copy link."""
@@ -201,13 +198,13 @@ def next_example(box: str, examples: Sequence[str]) -> None:
     st.session_state[box] = examples[(examples.index(present) + 1) % len(examples) if present in examples else 0]
 
 
-def _asked(tracks: Sequence[Any], reels: Sequence[Reel], step: int, text: str, surgery: str) -> tuple[list[Reel], bool]:
+def _asked(
+    tracks: Sequence[Track], reels: Sequence[Reel], step: int, text: str, surgery: str
+) -> tuple[list[Reel], bool]:
     """The reels with what every model says to the viewer's own input, operated on; as they were, with a sentence, if it can't be.
 
     Second: whether there is no answer yet.
     """
-    from explainer.ui.backend import answers_of
-
     try:
         with st.spinner("Asking the network …"):
             pairs = zip(reels, tracks, strict=True)
@@ -217,10 +214,8 @@ def _asked(tracks: Sequence[Any], reels: Sequence[Reel], step: int, text: str, s
         return list(reels), isinstance(error, TimeoutError)
 
 
-def _say_of(runs: Sequence[Run], tracks: Sequence[Any], text: str, surgery: str) -> None:
+def _say_of(runs: Sequence[Run], tracks: Sequence[Track], text: str, surgery: str) -> None:
     """In what the viewer's own inputs differ from those that the models were trained on."""
-    from explainer.ui.backend import store
-
     lenses = {track.run: track.lenses[0] for track in tracks}
     try:
         operation = Surgery.from_text(surgery)
@@ -282,8 +277,3 @@ def _draw(
 
 def _show_all() -> None:
     st.query_params.pop("figure", None)
-
-
-def names_of(label: str, choices: int | Sequence[str]) -> list[str]:
-    """What a selection's choices are called: as given, or "Layer 1", "Layer 2" … for a number of them."""
-    return [f"{label} {number + 1}" for number in range(choices)] if isinstance(choices, int) else list(choices)

@@ -7,7 +7,6 @@ fragment with `st.plotly_chart` and a slider (`fallback`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,52 +19,15 @@ from explainer.figures.compare import labels
 from explainer.figures.panel import Panel
 from explainer.figures.source import KINDS
 from explainer.figures.theme import DIVERGING
+from explainer.player.access import passed_on
 from explainer.player.assets import PLOTLY_ROUTE
-from explainer.player.fallback import names_of, show_without_routes
+from explainer.player.backend import runs_of
+from explainer.player.fallback import show_without_routes
 from explainer.player.link import script
+from explainer.player.track import Scan, Selections, Shown, Track, names_of
 
 HERE = Path(__file__).parent
 MOST_SHOWN = 60  # characters of an example in a placeholder
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What the figures show, beside what the page's controls ask for.
-
-    Attributes:
-        said: what is shown, in words that stand in the bar, always in sight.
-        stale: the controls ask for something else, so the figures are greyed.
-    """
-
-    said: str
-    stale: bool = False
-
-
-@dataclass(frozen=True)
-class Track:
-    """One tape that a page plays.
-
-    Attributes:
-        run: the run's id.
-        lenses: whose views it shows; the first sets the pace.
-        live: the page was made for a run that trains or waits; when that is over, the page runs again.
-        shown: what the tapes of the page are, all together; on the first of them.
-        name: what it is called in the line below a picture that is taken away.
-    """
-
-    run: str
-    lenses: tuple[str, ...]
-    live: bool = False
-    shown: Shown | None = None
-    name: str = ""
-
-
-@dataclass(frozen=True)
-class Scan:
-    """What a player without tapes moves through: the places of an axis, such as the positions of a sequence."""
-
-    label: str
-    places: tuple[int, ...]
 
 
 @cache
@@ -84,9 +46,8 @@ def play(
     tracks: Sequence[Track] = (),
     *,
     key: str,
-    selections: Mapping[str, tuple[str, int | Sequence[str]]] | None = None,
+    selections: Selections | None = None,
     start: Mapping[str, int] | None = None,
-    autoplay: bool = True,
     loop: bool = False,
     scan: Scan | None = None,
     ask: Sequence[str] | None = None,
@@ -102,11 +63,8 @@ def play(
         panels: the figures, in reading order.
         tracks: tapes; a slot's `run` is an index into them.
         key: the component's; the same key keeps zoom and position.
-        selections: what a viewer can choose within the figures: name -> (label, how many or
-            their names).
+        selections: what a viewer can choose within the figures.
         start: what is chosen of these where the address does not say; default, the first.
-        autoplay: play a finished tape at once (not when the address names a step, nor for a
-            viewer who prefers reduced motion).
         loop: begin again after the end.
         scan: what the bar moves through where there are no tapes.
         ask: examples of an input that the viewer may type instead of the tape's sequence; None: no box.
@@ -120,74 +78,78 @@ def play(
         The cell that was clicked last in a panel with `click={"cell": True}`: `layer`, `head`, `query`, `key`, `step`
         and `input`; None before the first.
     """
-    asked = {name: _whole(st.query_params.get(name)) for name in ("step", *(selections or {}))}
-    for name, (label, choices) in (selections or {}).items():
-        first = (start or {}).get(name, 0)
-        given = asked[name]
-        asked[name] = max(0, min(first if given is None else given, len(names_of(label, choices)) - 1))
+    selections, start = selections or {}, start or {}
+    asked, box = _asked(selections, start), _ask(ask) if tracks and ask is not None else None
     shown = next((track.shown for track in tracks if track.shown is not None), shown)
     if st.session_state.get("routes_unreachable"):
-        box = _ask(ask) if tracks and ask is not None else None
-        show_without_routes(
-            panels,
-            tracks,
-            key=key,
-            selections=selections or {},
-            asked=asked,
-            start=start or {},
-            scan=scan,
-            ask=box,
-            surgery=surgery,
-            shown=shown,
-        )
+        show_without_routes(panels, tracks, key, selections, asked, start, scan, box, surgery, shown)
         return None
-    from explainer.ui.access import passed_on
-
     data = {
+        **_of_page(panels, selections, asked),
+        **_of_tapes(tracks),
+        **{"start": start, "loop": loop, "scan": scan, "ask": box, "surgery": surgery, "link": link},
+        **{"shown": shown, "heading": heading},
+    }
+    result = _mounted(key, data, on_surgery)
+    if result.routes == "unreachable":
+        st.session_state["routes_unreachable"] = True
+        st.rerun()
+    return dict(result.cell) if result.cell else None
+
+
+def _asked(selections: Selections, start: Mapping[str, int]) -> dict[str, int | None]:
+    """The step of the address, None without one, and what is chosen: there, or else at the start."""
+    asked = {"step": _whole(st.query_params.get("step"))}
+    for name, (label, choices) in selections.items():
+        given = _whole(st.query_params.get(name))
+        wanted = start.get(name, 0) if given is None else given
+        asked[name] = max(0, min(wanted, len(names_of(label, choices)) - 1))
+    return asked
+
+
+def _of_page(panels: Sequence[Panel], selections: Selections, asked: Mapping[str, int | None]) -> dict[str, Any]:
+    """For the component: the figures, what can be chosen in them, and what the address asks for."""
+    return {
         "base": base_path(),
-        "key": passed_on() if tracks else "",
         "plotly": PLOTLY_ROUTE,
-        "runs": [
-            {"id": track.run, "lenses": list(track.lenses), "live": track.live, "name": track.name} for track in tracks
-        ],
         "figures": [panel.to_player() for panel in panels],
+        "sources": KINDS,
         "select": [
             {"name": name, "label": label, "names": names_of(label, choices)}
-            for name, (label, choices) in (selections or {}).items()
+            for name, (label, choices) in selections.items()
         ],
-        "selection": {name: asked[name] or 0 for name in selections or {}},
-        "start": dict(start or {}),
+        "selection": {name: asked[name] or 0 for name in selections},
         "step": asked["step"],
-        "autoplay": autoplay,
-        "loop": loop,
-        "ask": _ask(ask) if tracks and ask is not None else None,
-        "surgery": surgery,
-        "link": link,
-        "shown": {"said": shown.said, "stale": shown.stale} if shown is not None else None,
-        "sources": KINDS,
-        "heading": heading,
         "figure": st.query_params.get("figure", "")[:80],
         "zoom": st.query_params.get("zoom", "")[:2000],
         "beside": st.query_params.get("compare") == "beside",
+        "autoplay": True,
+    }
+
+
+def _of_tapes(tracks: Sequence[Track]) -> dict[str, Any]:
+    """For the component: the tapes, how they can be asked for, and what the address compares the first with."""
+    return {
+        "key": passed_on() if tracks else "",
+        "runs": [
+            {"id": track.run, "lenses": list(track.lenses), "live": track.live, "name": track.name} for track in tracks
+        ],
         "against": _against(st.query_params.get("against", ""), tracks[0].run) if tracks else None,
         "diverging": DIVERGING if tracks else None,
-        "scan": {"label": scan.label, "places": list(scan.places)} if scan else None,
     }
-    # As bytes: a dict would be searched for dataframes, which imports pandas (85 MB, a second or more).
-    content = orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY)
-    result = _component()(
+
+
+def _mounted(key: str, data: Mapping[str, Any], on_surgery: Callable[[str], None]) -> Any:
+    """The component with its data, which go as bytes: a dict would be searched for dataframes, which imports pandas (85 MB, a second or more)."""
+    return _component()(
         key=key,
-        data=content,
+        data=orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY),
         on_states_change=_nothing,
         on_background_change=_nothing,
         on_routes_change=_nothing,
         on_cell_change=_nothing,
         on_surgery_change=lambda: on_surgery(str(st.session_state[key]["surgery"]).partition("\n")[0]),
     )
-    if result.routes == "unreachable":
-        st.session_state["routes_unreachable"] = True
-        st.rerun()
-    return dict(result.cell) if result.cell else None
 
 
 def base_path() -> str:
@@ -222,8 +184,6 @@ def _against(text: str, own: str) -> dict[str, Any] | None:
     Args:
         own: the run that is shown.
     """
-    from explainer.ui.backend import runs_of
-
     name, _, step = text.partition("@")
     if not text or (not name and _whole(step) is None):
         return None

@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from explainer.config import ASKED_CHARACTERS
 from explainer.figures import NOTES
+from explainer.player.access import OWNER_COOKIE, seen
 from explainer.player.annotate import Annotator
 from explainer.player.answers import PIECE_BYTES, Answer, Looked, look_answer, squeezed
 from explainer.player.assets import PLOTLY_ROUTE, plotly_script
@@ -33,7 +34,6 @@ from explainer.runs.reader import Reader
 from explainer.runs.rows import Piece, Run
 from explainer.runs.store import Store, StoreError
 from explainer.surgery import Surgery
-from explainer.ui.access import OWNER_COOKIE, seen
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from explainer.runs.worker import DAMAGED, TAKEN, UNUSABLE
-
 log = logging.getLogger(__name__)
+
+UNUSABLE, TAKEN, DAMAGED = 1, 3, 4
+"""Exit statuses of a worker: the store can't be used, another worker has it, it is damaged and the parent has to put it aside."""
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_WAIT, LONGEST_WAIT = 0.2, 300.0

@@ -14,7 +14,7 @@ class Viewer:
 
     Attributes:
         owner: the browser's name, or the session's where there is no cookie.
-        keys: to runs of others. A session's own name may stand among them (see `ui.access`).
+        keys: to runs of others. A session's own name may stand among them (see `player.access`).
     """
 
     owner: str

@@ -22,14 +22,12 @@ from explainer.runs.claim import Claim
 from explainer.runs.faults import FULL
 from explainer.runs.memory import give_back_freed
 from explainer.runs.store import Store, StoreError
+from explainer.runs.supervisor import DAMAGED, TAKEN, UNUSABLE
 
 if TYPE_CHECKING:
     from explainer.runs.workshop import Workshop
 
 log = logging.getLogger(__name__)
-
-UNUSABLE, TAKEN, DAMAGED = 1, 3, 4
-"""Exit statuses: the store can't be used, another worker has it, it is damaged and the parent has to put it aside."""
 
 IDLE_SECONDS = 0.01
 BEAT_SECONDS = 1.0

@@ -422,7 +422,7 @@ class Workshop:
             if row.status == "queued" or not self._ready(row.id):
                 return False
             with self.store.transaction():
-                self._held(row).set_lr(float(command.value))
+                self._active(row).set_lr(float(command.value))
                 self.store.settle(command.id)
             return True
         else:
@@ -435,7 +435,7 @@ class Workshop:
         return run not in self.active or not self.active[run].recorder.replaying
 
     def _step_once(self, row: Run) -> None:
-        run = self._held(row)
+        run = self._active(row)
         with self._work_for(row.id):
             if row.status == "queued" or run.recorder.fresh:
                 run.begin()
@@ -447,7 +447,7 @@ class Workshop:
 
     # -- paused runs --------------------------------------------------------------------------
 
-    def _held(self, row: Run) -> ActiveRun:
+    def _active(self, row: Run) -> ActiveRun:
         """A run that trains, or one that doesn't with its model in memory where its tape ends."""
         run = self.active.get(row.id) or self.parked.get(row.id)
         if run is None:

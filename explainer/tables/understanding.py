@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from explainer.data import Series
+from explainer.words import counted, listed
 
 MARKS = {
     "comma": "commas",
@@ -207,15 +208,15 @@ class Understanding:
         )
         if self.left_out:
             verb = "has" if self.left_out == 1 else "have"
-            parts.append(f"{_counted(self.left_out, self.step or 'step')} between the first and the last {verb} no row")
+            parts.append(f"{counted(self.left_out, self.step or 'step')} between the first and the last {verb} no row")
         parts += [
-            f"{_counted(count, 'missing value')} at the {end} {'is' if count == 1 else 'are'} cut off"
+            f"{counted(count, 'missing value')} at the {end} {'is' if count == 1 else 'are'} cut off"
             for count, end in zip(self.cut, ("beginning", "end"), strict=True)
             if count
         ]
         if self.filled:
             parts.append(
-                f"{_counted(len(self.filled), 'value')} {'lies' if len(self.filled) == 1 else 'lie'} on straight lines "
+                f"{counted(len(self.filled), 'value')} {'lies' if len(self.filled) == 1 else 'lie'} on straight lines "
                 f"between neighbours (the longest gap has {self.longest_gap}, up to {self.gap} are filled)"
             )
         return f"Missing: {'; '.join(parts)}."
@@ -232,9 +233,4 @@ def lines_in_words(lines: Sequence[int]) -> str:
     said = [f"{run[0]:,}" if len(run) == 1 else f"{run[0]:,} to {run[-1]:,}" for run in runs]
     if len(said) > _FEW:
         said = [*said[:_FEW], f"{len(said) - _FEW} more places"]
-    words = said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
-    return f"{'line' if len(lines) == 1 else 'lines'} {words}"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+    return f"{'line' if len(lines) == 1 else 'lines'} {listed(said)}"

@@ -38,12 +38,12 @@ class FlipFlop(Task):
         signs = 2.0 * torch.randint(2, shape, generator=generator) - 1
         pulses = torch.rand(shape, generator=generator) < PULSE
         pulses[:, 0] = True
-        return _held(signs * pulses)
+        return _asks_for_last(signs * pulses)
 
     def read(self, text: str) -> Batch:
         """Steps in the notation of `data.typed.read_pulses`. Before its first pulse the target of a bit is 0."""
         self._check_count(len(text.replace(",", " ").split()), "steps")
-        return _held(torch.tensor([read_pulses(text, self.config.bits)]))
+        return _asks_for_last(torch.tensor([read_pulses(text, self.config.bits)]))
 
     def example(self) -> str:
         batch = self.batch(0, size=1)
@@ -64,7 +64,7 @@ class FlipFlop(Task):
         return {"share of right signs": float(masked_mean(right, batch.mask))}
 
 
-def _held(pulses: Float[Tensor, "B T bits"]) -> Batch:
+def _asks_for_last(pulses: Float[Tensor, "B T bits"]) -> Batch:
     """The batch that asks for the last pulse of each bit at every step."""
     steps = torch.arange(pulses.shape[1])[:, None]
     last = torch.where(pulses != 0, steps, 0).cummax(dim=1).values

@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from explainer.config import ASKED_CHARACTERS, RunConfig
-from explainer.data import Seen, about_input, listed, typed_examples, unlike_training
+from explainer.data import Seen, about_input, typed_examples, unlike_training
+from explainer.player.backend import client
 from explainer.player.fallback import next_example
 from explainer.runs.outcomes import Outcome
-from explainer.ui.backend import client
 from explainer.ui.places import address
-from explainer.ui.words import literal, marked
+from explainer.words import listed, literal, marked
 
 
 class Asked(NamedTuple):
@@ -72,7 +72,7 @@ def own_input(
         draw: the answers to an input.
         such_as: shown while the box is empty; default, the first example.
     """
-    box, opened = f"{key}-own", f"{key}:own-open"
+    opened = f"{key}:own-open"
     if opened not in st.session_state:
         st.session_state[opened] = bool(st.query_params.get("input"))
     section = st.expander(
@@ -92,34 +92,37 @@ def own_input(
             st.markdown(way_out[0])
             st.link_button("Set this up", address(way_out[1]), icon=":material/open_in_new:")
             return
-        if box not in st.session_state:
-            st.session_state[box] = st.query_params.get("input", "")[:ASKED_CHARACTERS]
-        # Without max_chars: what is longer would be dropped by the browser without a word.
-        if not such_as and examples:
-            such_as = examples[0]
-        text = st.text_area("Your own input", height=90, key=box, placeholder=f"Such as: {such_as}")
-        if examples:
-            st.button(
-                "Example",
-                icon=":material/shuffle:",
-                key=f"{key}-own-example",
-                help="Fill in an input of the kind that these networks were trained on; press again for another",
-                on_click=next_example,
-                args=(box, tuple(examples)),
-            )
-        if not text.strip():
-            st.query_params.pop("input", None)
-            st.caption("Every network of this sweep is asked, with the weights of its last step.")
-            return
-        if len(text) > ASKED_CHARACTERS:
-            st.query_params.pop("input", None)
-            st.warning(
-                f"{len(text):,} characters are too many. Give at most {ASKED_CHARACTERS:,}.", icon=":material/warning:"
-            )
-            return
+        if text := _typed(f"{key}-own", examples, such_as):
+            draw(text)
+
+
+def _typed(box: str, examples: Sequence[str], such_as: str) -> str:
+    """The box with its button, and what is in it, which the address has too; "" where there is nothing to ask."""
+    if box not in st.session_state:
+        st.session_state[box] = st.query_params.get("input", "")[:ASKED_CHARACTERS]
+    # Without max_chars: what is longer would be dropped by the browser without a word.
+    such_as = such_as or next(iter(examples), "")
+    text = st.text_area("Your own input", height=90, key=box, placeholder=f"Such as: {such_as}")
+    if examples:
+        st.button(
+            "Example",
+            icon=":material/shuffle:",
+            key=f"{box}-example",
+            help="Fill in an input of the kind that these networks were trained on; press again for another",
+            on_click=next_example,
+            args=(box, tuple(examples)),
+        )
+    if text.strip() and len(text) <= ASKED_CHARACTERS:
         if st.query_params.get("input") != text:
             st.query_params["input"] = text
-        draw(text)
+        return text
+    st.query_params.pop("input", None)
+    if text.strip():
+        too_many = f"{len(text):,} characters are too many. Give at most {ASKED_CHARACTERS:,}."
+        st.warning(too_many, icon=":material/warning:")
+    else:
+        st.caption("Every network of this sweep is asked, with the weights of its last step.")
+    return ""
 
 
 def common_examples(configs: Sequence[RunConfig], most: int = 8) -> list[str]:

@@ -11,14 +11,14 @@ from streamlit.delta_generator import DeltaGenerator
 from explainer.figures.cell import check, lines, row_panel, strips_panel
 from explainer.figures.source import sourced
 from explainer.figures.subject import network
+from explainer.player.backend import client
 from explainer.player.mount import play
 from explainer.records import CellRecord
 from explainer.runs.store import Run
 from explainer.theory.cell import head_question
 from explainer.theory.look_sizes import maps_fit, pooling
-from explainer.ui.backend import client
 from explainer.ui.lesson import theme
-from explainer.ui.words import literal, marked
+from explainer.words import literal, marked
 
 NAMES = ("layer", "head", "query", "key")
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from explainer.player.backend import runs_of, runs_to_see
 from explainer.runs.store import Run
-from explainer.ui.backend import runs_of, runs_to_see
 from explainer.ui.run_table import label, settings, table
-from explainer.ui.words import literal
+from explainer.words import literal
 
 MOST = 40  # runs to choose from, the newest first
 

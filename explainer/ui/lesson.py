@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from explainer.config import KNOBS, MODELS, RunConfig
-from explainer.player.mount import Shown, Track
+from explainer.player import Shown, Track
+from explainer.player.access import owner
+from explainer.player.backend import client, runs_of, why_not
 from explainer.runs.kinds import examples_of
 from explainer.runs.store import Run
-from explainer.ui.backend import client, owner, runs_of, why_not
 from explainer.ui.comparing import compare_control
 from explainer.ui.controls import chosen, control, control_width, fill_controls, more_controls, state_key
 from explainer.ui.networks import choose_networks, networks, networks_from_address, set_networks
@@ -26,7 +27,7 @@ from explainer.ui.run_table import data_name, network, title
 from explainer.ui.sharing import forget_key, says_whose, share_control, shared_with_me
 from explainer.ui.shown import disagreement, in_words, say_otherwise
 from explainer.ui.tickets import ticket_used
-from explainer.ui.words import OF_DATA, literal, marked
+from explainer.words import OF_DATA, literal, marked
 
 LIVE = ("queued", "running", "paused")
 

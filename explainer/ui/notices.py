@@ -10,9 +10,9 @@ from typing import ParamSpec
 import streamlit as st
 
 from explainer.limits import faulty
+from explainer.player.backend import store, trouble
 from explainer.runs.store import StoreError
-from explainer.ui.backend import store, trouble
-from explainer.ui.words import literal
+from explainer.words import literal
 
 P = ParamSpec("P")
 POLL = "5s"

@@ -9,15 +9,16 @@ import streamlit as st
 
 from explainer.config import RunConfig
 from explainer.limits import estimate, limits, refuse_if_too_big, spoken
-from explainer.player.mount import Shown
+from explainer.player import Shown
+from explainer.player.access import owner
+from explainer.player.backend import client, runs_of, runs_to_see, why_not
 from explainer.runs.store import Run
 from explainer.surgery import GATES, Gate, Head, Operation, Shuffle, Surgery, Swap, Unit
-from explainer.ui.backend import client, owner, runs_of, runs_to_see, why_not
 from explainer.ui.places import ENTERED
 from explainer.ui.run_table import label
 from explainer.ui.sharing import shared_with_me
 from explainer.ui.shown import in_words
-from explainer.ui.words import ESTIMATE, literal, marked
+from explainer.words import ESTIMATE, literal, marked
 
 KEY = "surgery"
 RUN = f"{KEY}.run"
@@ -164,9 +165,9 @@ def kinds_of(config: RunConfig) -> list[str]:
 
 def _operation(kind: str, config: RunConfig) -> Operation:
     if kind == "positions":
-        return Shuffle(_number("Seed", "seed", 0, 9999))
+        return Shuffle(_whole_input("Seed", "seed", 0, 9999))
     if kind == "swap":
-        time = _number("At time step t", "time", 0, config.total_length - 1, config.total_length // 2)
+        time = _whole_input("At time step t", "time", 0, config.total_length - 1, config.total_length // 2)
         with st.container(width=260):
             donor = st.text_input(
                 "of another input",
@@ -176,11 +177,11 @@ def _operation(kind: str, config: RunConfig) -> Operation:
                 help="What was read instead, up to t",
             )
         return Swap(time, donor.strip())
-    layer = _number("Layer", "layer", 1, config.layers, 1) - 1 if config.layers > 1 else 0
+    layer = _whole_input("Layer", "layer", 1, config.layers, 1) - 1 if config.layers > 1 else 0
     if kind == "head":
-        return Head(layer, _number("Head", "head", 1, config.heads, 1) - 1)
+        return Head(layer, _whole_input("Head", "head", 1, config.heads, 1) - 1)
     if kind == "unit":
-        return Unit(layer, _number("Unit", "unit", 0, config.width - 1), _held())
+        return Unit(layer, _whole_input("Unit", "unit", 0, config.width - 1), _value_input())
     assert kind == "gate", kind
     gates = GATES[config.model]
     if state.get(f"{KEY}.gate") not in gates:
@@ -193,13 +194,13 @@ def _operation(kind: str, config: RunConfig) -> Operation:
     return Gate(layer, gate, value)
 
 
-def _held() -> float:
+def _value_input() -> float:
     state.setdefault(f"{KEY}.held", 0.0)
     with st.container(width=130):
         return float(st.number_input("Set to", -1e6, 1e6, step=0.1, format="%g", key=f"{KEY}.held"))
 
 
-def _number(title: str, name: str, low: int, high: int, start: int = 0) -> int:
+def _whole_input(title: str, name: str, low: int, high: int, start: int = 0) -> int:
     key = f"{KEY}.{name}"
     state[key] = max(low, min(int(state.get(key, start)), high))
     with st.container(width=130):

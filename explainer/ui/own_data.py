@@ -28,11 +28,12 @@ from explainer.data import (
 )
 from explainer.figures.subject import repeated_words
 from explainer.limits import limits, refuse_if_too_big
+from explainer.player.access import owner
+from explainer.player.backend import client
 from explainer.runs.inputs import check_length, prepare, training_inputs
-from explainer.ui.backend import client, owner
 from explainer.ui.controls import state_key
 from explainer.ui.own_series import series_form
-from explainer.ui.words import OF_DATA, literal, marked
+from explainer.words import OF_DATA, literal, marked
 
 READING = ("text", "forecast")
 """Tasks that read a text or a series."""

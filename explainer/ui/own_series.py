@@ -14,7 +14,7 @@ from explainer.data import ENCODINGS, Series
 from explainer.figures.own_series import own_series_figure
 from explainer.tables import DECIMALS, LEFT_OUT, LONGEST_GAP, ORDERS, SEPARATORS, THOUSANDS, Options, Understanding
 from explainer.tables.process import most_bytes, read_table
-from explainer.ui.words import OF_DATA, literal, marked
+from explainer.words import OF_DATA, literal, marked
 
 Use = Callable[[str, Callable[[], Series], str, str], None]
 """Takes a page, what gives the series, the file's name and the options by which it is read; keeps it, or the sentence of its refusal."""

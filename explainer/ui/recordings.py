@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from explainer.config import RunConfig
 from explainer.lessons import LESSONS
+from explainer.player.access import owner, viewer
+from explainer.player.backend import client, runs_of
 from explainer.runs.store import Run
-from explainer.ui.backend import client, owner, runs_of, viewer
 
 
 def recorded_runs(asked: Sequence[RunConfig], first: Sequence[str] = ()) -> list[Run]:

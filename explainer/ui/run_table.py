@@ -18,14 +18,14 @@ from explainer.data.alphabet import percent
 from explainer.figures.compare import differing
 from explainer.figures.rates import rates_words
 from explainer.figures.subject import network
+from explainer.player.access import owner, query_of
+from explainer.player.backend import annotator, client
 from explainer.runs.again import learns_own
 from explainer.runs.sharing import is_private
 from explainer.runs.store import Run
-from explainer.ui.access import query_of
-from explainer.ui.backend import annotator, client, owner
 from explainer.ui.controls import CHOICE_NAMES, LABELS
 from explainer.ui.places import address, places_for
-from explainer.ui.words import literal
+from explainer.words import literal
 
 UNKNOWN = "–"
 

@@ -7,11 +7,11 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from explainer.player.access import owner, viewer
+from explainer.player.backend import client
 from explainer.runs.sharing import is_private
 from explainer.runs.store import Run
-from explainer.ui.access import owner, viewer
-from explainer.ui.backend import client
-from explainer.ui.words import literal
+from explainer.words import literal
 
 GIVES_AWAY = {
     "text": "Whoever has the link sees all that this app shows of {0}, and **can read your text through it**: pieces of it "

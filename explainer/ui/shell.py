@@ -10,7 +10,7 @@ from explainer.runs.store import StoreError
 from explainer.ui.lesson import theme
 from explainer.ui.notices import show_notices
 from explainer.ui.places import PLACES, enter, grouped, mark_address
-from explainer.ui.words import literal
+from explainer.words import literal
 
 HERE = Path(__file__).parent
 st.set_page_config(page_title="Unrolled", page_icon=str(HERE / "icon.svg"), layout="wide")

@@ -17,7 +17,7 @@ from explainer.figures.rates import rates_words
 from explainer.runs.store import Run
 from explainer.ui.controls import LABELS, OF_A_BRANCH
 from explainer.ui.run_table import branch, data_name, network, task, told
-from explainer.ui.words import literal
+from explainer.words import listed, literal
 
 NETWORK = ("model", "layers", "width")
 """Fields that `network` says."""
@@ -120,7 +120,7 @@ def _networks(configs: Sequence[RunConfig]) -> str:
     families, sizes = zip(*(name.split(", ", 1) for name in names), strict=True)
     if len(names) == 1 or len(set(sizes)) > 1:
         return "; ".join(names)
-    return f"{', '.join(families[:-1])} and {families[-1]}, each {sizes[0]}"
+    return f"{listed(families)}, each {sizes[0]}"
 
 
 def _settings(config: RunConfig, other: RunConfig, names: Sequence[str]) -> str:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
+CELLS = {"rnn": "tanh_cell", "rnn_relu": "relu_cell", "lstm": "lstm_cell", "gru": "gru_cell"}
+
+
+def cells_of(models: Iterable[str]) -> list[tuple[str, str]]:
+    """File and name of the step of each family's cell, once; a Transformer has none."""
+    return [("models/cells.py", CELLS[model]) for model in dict.fromkeys(models) if model in CELLS]
 
 
 @cache

@@ -16,20 +16,21 @@ import streamlit as st
 from explainer.config import KNOBS, RunConfig
 from explainer.lessons import SWEEPS
 from explainer.limits import refuse_sweep_if_too_big, spoken
-from explainer.player.mount import Shown
+from explainer.player import Shown
+from explainer.player.access import owner, viewer
+from explainer.player.backend import client, store, sweep_of
 from explainer.runs.client import training_inputs
 from explainer.runs.outcomes import Outcome, Outcomes, Progress, progress
 from explainer.runs.rows import StoredSweep, Unreadable
 from explainer.runs.sweep_file import load_outcomes, shipped
 from explainer.sweep import Sweep, values_from_text
-from explainer.ui.backend import client, owner, store, sweep_of, viewer
 from explainer.ui.controls import CHOICE_NAMES, chosen, control, control_width, fill_controls, more_controls, state_key
 from explainer.ui.notices import in_sentences
 from explainer.ui.places import ENTERED
 from explainer.ui.shown import say_otherwise, setting
 from explainer.ui.task_words import label_of
 from explainer.ui.tickets import ticket_used
-from explainer.ui.words import ESTIMATE, literal, marked
+from explainer.words import ESTIMATE, literal, marked
 
 BOARD_SECONDS = 1.0
 

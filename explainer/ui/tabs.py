@@ -13,7 +13,7 @@ from explainer.runs.store import Run
 from explainer.ui.places import address
 from explainer.ui.source import source_of
 from explainer.ui.tickets import with_ticket
-from explainer.ui.words import literal
+from explainer.words import literal
 
 AXES = ("networks", "lengths", "seeds", "encodings")
 """In an address, what a page with several networks goes through."""

@@ -5,12 +5,12 @@ Pages put them into their own sentences, so that what stands below a run is abou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from explainer.config import KNOBS, RunConfig
 from explainer.theory.baselines import RECALLED
 from explainer.theory.variables import called, variables
+from explainer.words import listed
 
 
 @dataclass(frozen=True)
@@ -158,11 +158,6 @@ def _power(bits: int) -> str:
 
 
 # -- in sentences -----------------------------------------------------------------------------
-
-
-def listed(names: Sequence[str], last: str = "and") -> str:
-    """ "a, b and c"."""
-    return f" {last} ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def rules_of(config: RunConfig) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from explainer.ui.access import owner
+from explainer.player.access import owner
 
 NAME = "start"
 """In an address."""

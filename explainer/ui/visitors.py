@@ -8,7 +8,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from explainer.ui.backend import OWNER_COOKIE
+from explainer.player.access import OWNER_COOKIE
 
 
 class OwnerCookie:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 from nasty import corpus
 
-from explainer.ui.words import JOINER, literal
+from explainer.words import JOINER, literal
 
 ESCAPED_ONLY = "raw" in st.query_params  # what Markdown's own escapes would do, so that the test can fail
 texts = [literal(text) for text in corpus() if literal(text).strip()]

@@ -17,7 +17,7 @@ import pytest
 from nasty import corpus
 from playwright.sync_api import Page, expect
 
-from explainer.ui.words import JOINER, literal
+from explainer.words import JOINER, literal
 
 Visit = Callable[..., Page]
 HERE = Path(__file__).resolve().parent

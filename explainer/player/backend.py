@@ -7,8 +7,9 @@ from functools import cache
 
 from explainer.figures.panel import Frame, Reel
 from explainer.lessons import LESSONS
+from explainer.player.access import owner, viewer
 from explainer.player.annotate import Annotator
-from explainer.player.mount import Track
+from explainer.player.track import Track
 from explainer.runs.client import Client
 from explainer.runs.keeper import Keeper
 from explainer.runs.rows import StoredSweep
@@ -16,26 +17,6 @@ from explainer.runs.store import Run, Store, default_path
 from explainer.runs.tape import VIEW
 from explainer.runs.tape_file import load_shipped
 from explainer.surgery import Surgery
-from explainer.ui.access import OWNER_COOKIE, owner, viewer
-
-__all__ = [
-    "OWNER_COOKIE",
-    "annotator",
-    "answers_of",
-    "client",
-    "complete_lessons",
-    "fill_store",
-    "keeper",
-    "owner",
-    "reels_of",
-    "runs_of",
-    "runs_to_see",
-    "store",
-    "sweep_of",
-    "trouble",
-    "viewer",
-    "why_not",
-]
 
 
 @cache

@@ -1,8 +1,9 @@
-"""Text from outside, on a page that reads Markdown: what people typed, what files and addresses hold."""
+"""Words in sentences: lists, counts, and text from outside on a page that reads Markdown, such as what people typed."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|$~:^=&])")
 
@@ -18,6 +19,16 @@ OF_DATA = "computed now · your own data"
 """Where an expected duration, and what is said of a user's data, comes from: see `figures.source`."""
 JOINER = "\u2060"
 """The word joiner: it has no width, and parts what would be found."""
+
+
+def listed(parts: Sequence[str], last: str = "and") -> str:
+    """ "a", "a and b", "a, b and c"."""
+    return f" {last} ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
+
+
+def counted(count: int, noun: str) -> str:
+    """A whole number and what it counts, whose plural ends in s: 1 step, 12,000 steps."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def literal(text: str) -> str:
