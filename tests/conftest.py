@@ -10,6 +10,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy, as in `expla
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from explainer.player import backend
 from explainer.runs.looking import Looker
@@ -21,6 +22,10 @@ SHARED = (backend.store, backend.keeper, backend.client, backend.annotator, swee
 
 # The tests compare bits, and several of them may run at once: one thread each.
 torch.set_num_threads(1)
+
+# How long an example takes says what else the machine does.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 LONGEST = (

@@ -213,7 +213,7 @@ some_arrays = st.dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(some_arrays, st.dictionaries(st.text(), st.text(), max_size=3))
 def test_arrays_and_texts_come_back(arrays: dict[str, np.ndarray], text: dict[str, str]) -> None:
     back, words = tape.decode(tape.encode(arrays, text))
@@ -307,7 +307,7 @@ def test_events_and_details_come_back() -> None:
 # -- when to look -----------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.floats(1.001, 3), st.integers(1, 5000))
 def test_grid_steps_begin_at_0_and_grow_in_proportion(ratio: float, last: int) -> None:
     grid = tape.Grid(ratio)
@@ -321,7 +321,7 @@ def test_grid_steps_begin_at_0_and_grow_in_proportion(ratio: float, last: int) -
     assert grid.next(-1) == 0
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(2, 300), st.integers(1, 20_000))
 def test_a_grid_can_be_fitted_into_a_number_of_places(count: int, steps: int) -> None:
     grid = tape.Grid.with_at_most(count, steps, 1.03)
@@ -520,7 +520,7 @@ some_chunks = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(some_chunks, max_size=9))
 def test_packed_chunks_come_back_bit_for_bit(chunks: list[Draft]) -> None:
     arrays, kinds = pack(chunks)
@@ -528,7 +528,7 @@ def test_packed_chunks_come_back_bit_for_bit(chunks: list[Draft]) -> None:
     assert unpack(arrays, json.loads(json.dumps(kinds))) == chunks
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     arrays_of.arrays(np.uint8, st.tuples(st.integers(1, 7), st.integers(0, 23))),
     st.sampled_from(LAYOUTS),
