@@ -59,6 +59,8 @@ PROCESS_BYTES = 3_000_000
 """That any run makes the process grow by."""
 LOOKED = 1.2
 """Times a look's peak, by which a process grows for it: what is freed between looks of different sizes is not all used again."""
+GAPS_SHARE = 0.1
+"""Of what else comes and goes, for the gaps that it leaves between what stays."""
 TEXT_BYTES = 12_000_000
 """While the default text becomes numbers."""
 READ_PRICES: Mapping[str, Mapping[str, float]] = {
@@ -202,7 +204,8 @@ def _transformer_bytes(config: Trained, V: int) -> float:
     block += 5 * D if config.dropout else 0
     maps = 4.8 * H * T if config.dropout or config.surgery else 0
     masks = (1.1 * L + 1.9) * H * T * T if config.positions == "alibi" else 0
-    return BYTES * (config.batch * T * (L * (block + maps) + 4 * D + 4.4 * V + 13) + masks)
+    ends = (4 if L else 2.2) * D
+    return BYTES * (config.batch * T * (L * (block + maps) + ends + 4.4 * V + 13) + masks)
 
 
 def reading_bytes(config: Trained, outputs: int, batch: int, batches: int) -> float:
@@ -250,7 +253,8 @@ def memory_bytes(config: Trained, inputs: int, outputs: int, look: float = 0.0) 
         LOOKED * look,
         TEXT_BYTES if config.task == "text" else 0.0,
     )
-    return PROCESS_BYTES + held_bytes(config, inputs, outputs) + kept + max(comes)
+    most = max(comes)
+    return PROCESS_BYTES + held_bytes(config, inputs, outputs) + kept + most + GAPS_SHARE * (sum(comes) - most)
 
 
 # -- reading validation data ----------------------------------------------------------------------
