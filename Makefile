@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 LOCKING ?= $(VENV)-lock
 CPU_INDEX := https://download.pytorch.org/whl/cpu
 
-.PHONY: run test lint types unit chromium nginx bench claims portable lock clean
+.PHONY: run test quick lint types unit chromium nginx bench claims portable lock clean
 
 run: $(VENV)/run
 	$(BIN)/streamlit run app.py
@@ -23,6 +23,10 @@ types: $(VENV)/dev
 
 unit: $(VENV)/dev chromium nginx
 	$(BIN)/python -m pytest -q -rs --durations=15 -n 2 --dist loadfile --no-loadscope-reorder
+
+# What computes and needs no browser, store or page: under a minute.
+quick: $(VENV)/dev
+	$(BIN)/python -m tests.quick
 
 bench: $(VENV)/dev chromium
 	$(BIN)/python -m benchmarks

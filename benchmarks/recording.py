@@ -45,7 +45,7 @@ def measure(settings: Settings) -> Iterator[Row]:
         config = shortened(config, steps)
         recorded_times(shortened(config, 10), data, watched=False)  # warm
         bare_times(config, data, 10)
-        times: dict[str, list[Times]] = {"bare": [], "recorded": []} | ({"watched": []} if looked else {})
+        times: dict[str, list[Times]] = {kind: [] for kind in ("bare", "recorded", "watched")[: 3 if looked else 2]}
         for number in range(rounds):
             say(f"{name}: round {number + 1} of {rounds}")
             # The order turns round, so that a machine that slows down favours none.

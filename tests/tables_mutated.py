@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 PROJECT = Path(__file__).resolve().parents[1]
 TABLES = next(
@@ -169,7 +170,7 @@ def mutated(name: str, content: bytes, seed: int) -> Mutation:
     if separator == " ":
         names = [each.replace(" ", "_") for each in names]
     text = io.StringIO()
-    quoting = csv.QUOTE_ALL if draw.random() < 0.2 else csv.QUOTE_MINIMAL
+    quoting: Literal[0, 1] = csv.QUOTE_ALL if draw.random() < 0.2 else csv.QUOTE_MINIMAL
     tail = [""] if draw.random() < 0.2 and separator != " " else []
     writer = csv.writer(text, delimiter=separator, quoting=quoting, lineterminator="\n")
     titles, comments, footers = draw.choice([0, 0, 1, 2]), draw.choice([0, 0, 3]), draw.choice([0, 0, 1])

@@ -117,7 +117,9 @@ def test_the_sinusoidal_figures_show_the_table_and_its_products() -> None:
     assert shown["layout"]["shapes"][0]["x0"] == shown["layout"]["shapes"][0]["x1"] == p
     kernel = drawn(panels["sinusoidal-kernel"], p, p)["data"][0]["z"]
     assert kernel[4][9] == pytest.approx(sum(a * b for a, b in zip(table[4], table[9], strict=True)))
-    curve = drawn(panels["sinusoidal-offset"], p, p)["data"][2]
+    least, most, curve = drawn(panels["sinusoidal-offset"], p, p)["data"]
+    for edge, word in ((least, "least"), (most, "most")):
+        assert edge["hovertemplate"] == f"offset %{{x}}: {word} %{{y:.4f}}<extra></extra>"
     offsets = curve["x0"] + curve["dx"] * np.arange(len(curve["y"]))
     at_three = curve["y"][list(offsets).index(3)]
     assert at_three == pytest.approx(table[p + 3] @ table[p])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 
 import numpy as np
 
@@ -96,7 +97,7 @@ ANSWERS: Answers = {
             ),
             Claim("R² [0.19] ± [0.03], and [0.18] before", lambda lab, asked: _probes(lab, asked, DEPTH, "probes", "probe_errors", "untrained"), within(0.03)),
             Claim("[0.01], is less", lambda lab, asked: _gain(lab, asked, DEPTH)[0], within(0.03)),
-            Claim("is less than its error", lambda lab, asked: bool(np.less(*_gain(lab, asked, DEPTH)))),
+            Claim("is less than its error", lambda lab, asked: bool(operator.lt(*_gain(lab, asked, DEPTH)))),
             Claim("R² [0.56], but most of it could be at step 0, [0.47]", lambda lab, asked: _probes(lab, asked, WORD, "probes", "untrained"), within(0.03)),
             Claim("harder to read, [0.11] after [0.22]", lambda lab, asked: _probes(lab, asked, LINE, "probes", "untrained"), within(0.03)),
         ),

@@ -174,7 +174,7 @@ class Lab:
             parent = self._parents[config.parent]
             trainer.load_weights(parent.weights(parent.last))
         kept = set(_tape_steps(config.steps)) | {step for step in MOMENTS if step <= config.steps}
-        arrays = {f"0 {name}": array for name, array in trainer.weights().items()}
+        arrays: dict[str, Any] = {f"0 {name}": array for name, array in trainer.weights().items()}
         losses, diverged = [], False
         for _ in range(config.steps):
             try:
