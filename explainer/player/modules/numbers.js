@@ -1,5 +1,8 @@
 // Below the charts of a page without the player: a button for each that gives its numbers.
 
+import { csvFile, numbersOf } from "./csv.js";
+import { handOver } from "./dom.js";
+
 export default function ({ parentElement, data }) {
   const content = new TextDecoder().decode(data);
   const row = parentElement.querySelector(".bar");

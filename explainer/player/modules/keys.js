@@ -1,10 +1,15 @@
 // The player by keyboard: its keys wherever the page has no use of its own for them, and a way past all that stands before it.
 
+import { icon, make } from "./dom.js";
+
+export const open = new Set(); // all players that are on the page
+
 const MOVE = { back: -1, hold: 0, on: 1 }; // how far a key moves; 0 plays or holds
 const KEYS_LETTERS = { j: MOVE.back, k: MOVE.hold, l: MOVE.on };
 const KEYS_ANYWHERE = { ...KEYS_LETTERS, arrowleft: MOVE.back, arrowright: MOVE.on };
 const KEYS_ON_SLIDER = { ...KEYS_ANYWHERE, " ": MOVE.hold, arrowdown: MOVE.back, arrowup: MOVE.on, home: -Infinity, end: Infinity };
 const KEYS_OF_A_TENTH = { pageup: MOVE.on, pagedown: MOVE.back }; // on the slider
+
 const KEYS_HELP = [
   ["K, or space on the slider", "play and hold"],
   ["← →, or J and L", "one frame back and on"],
@@ -98,7 +103,7 @@ function skipLink() {
 }
 
 /** The link leads to a player that can move, or is not there. */
-function offerSkip() {
+export function offerSkip() {
   const player = playerFor(null);
   const link = document.getElementById(SKIP_LINK) || (player && skipLink());
   if (!link) return;
@@ -107,17 +112,17 @@ function offerSkip() {
 }
 
 /** The keys work as long as a player is on the page. */
-function listen() {
+export function listen() {
   document.addEventListener("keydown", pressed);
 }
 
-function listenNoMore() {
+export function listenNoMore() {
   offerSkip();
   if (!open.size) document.removeEventListener("keydown", pressed);
 }
 
 /** A button and what it opens: which key does what, and whether they work anywhere. */
-function keysHelp(id) {
+export function keysHelp(id) {
   const rows = KEYS_HELP.map(([keys, does]) => make("li", {}, make("kbd", { text: keys }), ` ${does}`));
   const box = make("input", { type: "checkbox" });
   box.onchange = () => setKeysAnywhere(box.checked);

@@ -1,0 +1,20 @@
+// What the page's component calls (boot.js).
+
+import { Player } from "./player.js";
+
+const players = new WeakMap();
+const hostOf = ({ parentElement }) => parentElement.querySelector(".unrolled-player");
+
+/** Show what Python says of a component: of a new one by a new player. */
+export function show(component) {
+  const host = hostOf(component);
+  if (!players.has(host)) players.set(host, new Player(host));
+  players.get(host).update(component);
+}
+
+/** The component leaves the page. */
+export function close(component) {
+  const host = hostOf(component);
+  players.get(host)?.close();
+  players.delete(host);
+}

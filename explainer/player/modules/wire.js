@@ -1,0 +1,39 @@
+// What comes over the wire: safetensors files with lengths before them.
+
+const KINDS = { F32: Float32Array, F64: Float64Array, I32: Int32Array, I16: Int16Array, U8: Uint8Array, BOOL: Uint8Array };
+
+/** One safetensors file: {text, arrays}, an array being {shape, values}. */
+function readTensors(buffer, start) {
+  const view = new DataView(buffer, start);
+  const length = Number(view.getBigUint64(0, true));
+  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, start + 8, length)));
+  const text = header.__metadata__ || {};
+  const arrays = {};
+  for (const [name, entry] of Object.entries(header)) {
+    if (name === "__metadata__") continue;
+    const [from, to] = entry.data_offsets.map((offset) => start + 8 + length + offset);
+    if (entry.dtype === "I64") {
+      arrays[name] = { shape: entry.shape, values: Float64Array.from(new BigInt64Array(buffer.slice(from, to)), Number) };
+      continue;
+    }
+    let values = new KINDS[entry.dtype](buffer.slice(from, to));
+    if (text["scale:" + name] !== undefined) {
+      const scale = Number(text["scale:" + name]);
+      values = Float32Array.from(values, (level) => level * scale);
+    }
+    arrays[name] = { shape: entry.shape, values };
+  }
+  return { text, arrays };
+}
+
+/** A response of the tape route: length-prefixed safetensors files, the first being the header. */
+export function readParts(buffer) {
+  const parts = [];
+  const view = new DataView(buffer);
+  for (let at = 0; at < buffer.byteLength; ) {
+    const length = view.getUint32(at, true);
+    parts.push(readTensors(buffer, at + 4));
+    at += 4 + length;
+  }
+  return parts;
+}

@@ -1,0 +1,34 @@
+"""The player's modules as they are served and joined."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+import pytest
+
+from explainer.player.assets import HINTS, MODULES, PLAYER, PLAYER_ROUTE, imported, joined
+
+SCRIPTS = sorted(path.name for path in MODULES.glob("*.js"))
+ENTRIES = ("boot.js", "copy.js", "numbers.js")  # what components run
+
+
+def test_every_module_is_used_and_all_of_the_player_is_hinted() -> None:
+    assert set(imported("main.js", *ENTRIES)) == set(SCRIPTS)
+    assert {f"{PLAYER_ROUTE}/{name}" for name in PLAYER} <= set(HINTS)
+
+
+def test_a_module_stands_behind_those_that_it_imports() -> None:
+    for name in SCRIPTS:
+        order = imported(name)
+        for each in order:
+            assert set(imported(each)) <= set(order[: order.index(each) + 1])
+
+
+@pytest.mark.parametrize("names", [("boot.js",), ("copy.js",), ("numbers.js",), ("take.js", "dom.js")])
+def test_joined_modules_name_no_other_file_and_nothing_twice(names: tuple[str, ...]) -> None:
+    script = joined(*names)
+    assert not re.search(r"^import\b|^export (?!default)", script, re.MULTILINE)
+    declared = Counter(re.findall(r"^(?:async )?(?:function|const|let|class) (\w+)", script, re.MULTILINE))
+    assert declared
+    assert set(declared.values()) == {1}
