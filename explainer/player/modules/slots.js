@@ -22,9 +22,9 @@ function part(array, indices) {
   throw new Error("a slot must end in a number, a row or a table");
 }
 
-/** log10 of a number, a row or a table; NaN, a gap, for what has none or is not finite. */
+/** log10 of a number, a row or a table, to 32 bits, in which all processors agree; NaN, a gap, for what has none or is not finite. */
 function logged(value) {
-  if (typeof value === "number") return value > 0 && value < Infinity ? Math.log10(value) : NaN;
+  if (typeof value === "number") return value > 0 && value < Infinity ? Math.fround(Math.log10(value)) : NaN;
   return Array.from(value, logged);
 }
 
@@ -128,7 +128,7 @@ function ratePoints({ header, metrics }, name) {
 function slotValue(slot, tapes, step, selection, own) {
   const tape = tapeOf(tapes, slot.run, selection);
   const indices = (slot.index || []).map((index) => (typeof index === "string" ? selection[index] || 0 : index));
-  if (slot.kind === "step") return slot.offset ? step + slot.offset : step;
+  if (slot.kind === "step") return step;
   if (slot.kind === "own") return part(own[slot.name], indices);
   if (slot.kind === "series") return tape.metrics[slot.name];
   if (slot.kind === "lowest") return lowest(tape.metrics, slot.name, step);

@@ -18,7 +18,7 @@ function readTensors(buffer, start) {
     }
     let values = new KINDS[entry.dtype](buffer.slice(from, to));
     if (text["scale:" + name] !== undefined) {
-      const scale = Number(text["scale:" + name]);
+      const scale = Math.fround(text["scale:" + name]); // 32-bit numbers, as `read_chunk` in runs/tape.py
       values = Float32Array.from(values, (level) => level * scale);
     }
     arrays[name] = { shape: entry.shape, values };
