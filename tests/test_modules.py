@@ -1,15 +1,19 @@
-"""The player's modules as they are served and joined."""
+"""The player's modules as they are served and joined; what needs no browser is tested in node (`tests/modules`)."""
 
 from __future__ import annotations
 
 import re
+import subprocess
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from explainer.player.assets import HINTS, MODULES, PLAYER, PLAYER_ROUTE, imported, joined
+from tests.node import NODE
 
 SCRIPTS = sorted(path.name for path in MODULES.glob("*.js"))
+TESTS = sorted((Path(__file__).parent / "modules").glob("*.test.js"))
 ENTRIES = ("boot.js", "copy.js", "numbers.js")  # what components run
 
 
@@ -32,3 +36,9 @@ def test_joined_modules_name_no_other_file_and_nothing_twice(names: tuple[str, .
     declared = Counter(re.findall(r"^(?:async )?(?:function|const|let|class) (\w+)", script, re.MULTILINE))
     assert declared
     assert set(declared.values()) == {1}
+
+
+def test_what_needs_no_browser_does_what_its_tests_in_node_say() -> None:
+    run = subprocess.run([NODE, "--test", *TESTS], capture_output=True, text=True, timeout=120, check=False)
+    assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
+    assert int(re.findall(r"pass (\d+)", run.stdout)[-1]) > len(TESTS) > 0

@@ -1,4 +1,24 @@
-// The moments of a bar, and where they stand on it.
+// The moments of a bar: which there are, where they stand on it, and how playing goes from one to the next.
+
+const PLAY_SECONDS = 14; // a whole tape at speed 1
+const SLOWEST = 3; // moments a second, at speed 1
+const LONGEST_MS = 250; // between two frames of the screen, as far as playing makes up for it
+
+/** All steps at which a frame of any run can be shown, in order. */
+export function momentsOf(tapes) {
+  const steps = new Set(tapes.flatMap((tape) => tape.frames[tape.lenses[0]].map((frame) => frame.step)));
+  return Array.from(steps).sort((a, b) => a - b);
+}
+
+/** Which moment is the last at or before a step; the first where all are later, or there is none. */
+export function indexAt(times, step) {
+  return Math.max(0, times.findLastIndex((each) => each <= step));
+}
+
+/** Where playing is so many milliseconds after it was at a place among `count` moments. */
+export function playedOn(position, milliseconds, count, speed) {
+  return position + (Math.min(milliseconds, LONGEST_MS) / 1000) * Math.max(count / PLAY_SECONDS, SLOWEST) * speed;
+}
 
 /** Whether the moments of a bar lie equally far apart, but for the last one. */
 export function isEven(times) {

@@ -6,7 +6,7 @@
 import { copyAddress, outerAddress, serverAddress, writeAddress, zoomsOf, zoomText } from "./address.js";
 import { alike, changesOf, outline } from "./alike.js";
 import { wordTable } from "./cells.js";
-import { isEven, named } from "./clock.js";
+import { indexAt, isEven, momentsOf, named, playedOn } from "./clock.js";
 import { against, beside, capital, comparedTitle, comparedWords, sidesOf } from "./compare.js";
 import { csvFile, numbersOf } from "./csv.js";
 import { handOver, icon, make } from "./dom.js";
@@ -21,7 +21,6 @@ import { drawing, pngFile, PRINT_FONT, PRINT_WIDTH, svgFile } from "./take.js";
 import { Busy, Tape } from "./tape.js";
 import { fingers, movable } from "./touch.js";
 
-const PLAY_SECONDS = 14; // a whole tape at speed 1
 const AHEAD_MS = 250; // an answer that takes longer costs others too much to be asked for before it is wanted
 const POLL_MS = { queued: 120, running: 220, paused: 700, filling: 400 };
 const CALM_MS = 300; // without a new moment, until figures out of sight follow
@@ -964,17 +963,8 @@ export class Player {
 
   // -- time
 
-  /** All steps at which a frame of any run can be shown. */
-  mergeTimes() {
-    const steps = new Set();
-    for (const tape of this.tapes) for (const frame of tape.frames[tape.lenses[0]]) steps.add(frame.step);
-    this.times = Array.from(steps).sort((a, b) => a - b);
-  }
-
   get index() {
-    let found = 0;
-    this.times.forEach((step, index) => { if (step <= this.step) found = index; });
-    return found;
+    return indexAt(this.times, this.step);
   }
 
   get live() {
@@ -1052,8 +1042,7 @@ export class Player {
     const run = (now) => {
       if (!this.playing || this.closed || turn !== this.playTurn) return;
       if (this.late) return requestAnimationFrame(run); // never ahead of what is drawn
-      const rate = Math.max(this.times.length / PLAY_SECONDS, 3) * this.speed;
-      position += (Math.min(now - last, 250) / 1000) * rate;
+      position = playedOn(position, now - last, this.times.length, this.speed);
       last = now;
       if (Math.floor(position) !== this.index) this.seek(Math.floor(position), true);
       if (position >= this.times.length - 1) {
@@ -1198,7 +1187,7 @@ export class Player {
   }
 
   received() {
-    this.mergeTimes();
+    this.times = momentsOf(this.tapes);
     const whole = this.tapes.every((tape) => !tape.header.more);
     this.heard ||= whole || this.pinned === null || this.times.at(-1) >= this.pinned;
     if (this.times.length && !this.started) {
