@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from explainer.figures.panel import Panel, Reading, Slot
+from explainer.player import typed
 from explainer.player.assets import HINTS, MODULES, PLAYER, PLAYER_ROUTE, imported, joined
 from tests.node import NODE
 
@@ -42,3 +44,20 @@ def test_what_needs_no_browser_does_what_its_tests_in_node_say() -> None:
     run = subprocess.run([NODE, "--test", *TESTS], capture_output=True, text=True, timeout=120, check=False)
     assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
     assert int(re.findall(r"pass (\d+)", run.stdout)[-1]) > len(TESTS) > 0
+
+
+def test_the_types_of_panels_are_those_of_the_dataclasses() -> None:
+    assert typed.FILE.read_text() == typed.declared(), "python -m explainer.player.typed"
+
+
+def test_a_panel_has_the_entries_that_its_type_says() -> None:
+    panel = Panel("a", "A", {"data": [], "layout": {}}, (Slot("data.0.y"),), (Reading("hidden", "reach"),)).to_player()
+    for name, value in (("Panel", panel), ("Slot", panel["slots"][0]), ("Reading", panel["readings"][0])):
+        body = re.search(rf"interface {name} \{{\n(.*?)\n\}}", typed.declared(), re.DOTALL)
+        assert body
+        assert {row.split(":")[0].strip() for row in body[1].split("\n")} == set(value)
+
+
+def test_a_type_without_a_rule_is_refused() -> None:
+    with pytest.raises(KeyError):
+        typed.typescript(complex)

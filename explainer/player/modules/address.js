@@ -1,16 +1,26 @@
 // Where the app is, as the browser sees it: for what is asked of the server, and for the address that a person passes on; and how
 // that address says how figures are zoomed.
 
+/** @import { Zooms } from "./types.js" */
+
 const FRAME = "/~/+/"; // Streamlit Community Cloud shows the app in a frame here, below the page that people open
 const EMBEDDING = ["embed", "embed_options"]; // how a page of somebody else shows the app, which is not what a link is to open
 
-/** Where the server answers: as the page was told when it came, else where Python takes it to be. Ends with a slash. */
+/**
+ * Where the server answers: as the page was told when it came, else where Python takes it to be. Ends with a slash.
+ *
+ * @type {(base: string) => string}
+ */
 export function serverAddress(base) {
   const address = new URL(window.__streamlit?.BACKEND_BASE_URL ?? base, location.href).href;
   return address.endsWith("/") ? address : address + "/";
 }
 
-/** An address of the app as a person opens it: that of the host's page, where the app is in the host's frame. */
+/**
+ * An address of the app as a person opens it: that of the host's page, where the app is in the host's frame.
+ *
+ * @type {(address: string) => string}
+ */
 export function outerAddress(address) {
   const url = new URL(address);
   url.pathname = url.pathname.replace(FRAME, "/");
@@ -18,7 +28,11 @@ export function outerAddress(address) {
   return url.href;
 }
 
-/** Write an address where people see it; the page around a host's frame is told as Streamlit tells it of its own changes. */
+/**
+ * Write an address where people see it; the page around a host's frame is told as Streamlit tells it of its own changes.
+ *
+ * @type {(url: URL) => void}
+ */
 export function writeAddress(url) {
   if (url.href === location.href) return;
   history.replaceState(history.state, "", url);
@@ -26,7 +40,11 @@ export function writeAddress(url) {
   window.parent.postMessage({ stCommVersion: 1, type: "SET_QUERY_PARAM", queryParams: url.search }, location.origin);
 }
 
-/** Put a text on the clipboard; false where the browser doesn't let a page do so. */
+/**
+ * Put a text on the clipboard; false where the browser doesn't let a page do so.
+ *
+ * @type {(text: string) => Promise<boolean>}
+ */
 async function copied(text) {
   try {
     await navigator.clipboard.writeText(text);
@@ -42,7 +60,11 @@ async function copied(text) {
   }
 }
 
-/** What a button that copies an address does: says so for two seconds, or hands the address to `otherwise`. */
+/**
+ * What a button that copies an address does: says so for two seconds, or hands the address to `otherwise`.
+ *
+ * @type {(button: HTMLElement, address: string, otherwise: (address: string) => void) => Promise<void>}
+ */
 export async function copyAddress(button, address, otherwise) {
   const label = button.textContent;
   const done = await copied(address);
@@ -51,7 +73,11 @@ export async function copyAddress(button, address, otherwise) {
   setTimeout(() => (button.textContent = label), 2000);
 }
 
-/** How figures are zoomed as a text for an address: `figure_axis_from_to…` each, with stars between. */
+/**
+ * How figures are zoomed as a text for an address: `figure_axis_from_to…` each, with stars between.
+ *
+ * @type {(zooms: Zooms) => string}
+ */
 export function zoomText(zooms) {
   const shown = Object.entries(zooms).filter(([, ranges]) => Object.keys(ranges).length);
   return shown.map(([id, ranges]) => [id, ...Object.entries(ranges).flatMap(([name, ends]) => [
@@ -59,7 +85,11 @@ export function zoomText(zooms) {
   ])].join("_")).join("*");
 }
 
-/** The same read back; what is no such text is left out. */
+/**
+ * The same read back; what is no such text is left out.
+ *
+ * @type {(text: string | null) => Zooms}
+ */
 export function zoomsOf(text) {
   const zooms = Object.create(null);
   for (const part of (text || "").slice(0, 2000).split("*")) {

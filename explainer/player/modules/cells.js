@@ -3,11 +3,16 @@
 import { tableRows, tickTexts, untagged } from "./csv.js";
 import { make } from "./dom.js";
 import { palette } from "./scales.js";
+/** @import { Cell, Figure, Trace } from "./types.js" */
 
-/** What is written in a table's cells by a trace: words over them, or the table's own numbers and texts. */
+/**
+ * What is written in a table's cells by a trace: words over them, or the table's own numbers and texts.
+ *
+ * @type {(trace: Trace) => Cell[]}
+ */
 export function cellsOf(trace) {
   if (trace.mode === "text") {
-    const colour = (at) => [trace.textfont?.color].flat()[Array.isArray(trace.textfont?.color) ? at : 0];
+    const colour = (/** @type {number} */ at) => [trace.textfont?.color].flat()[Array.isArray(trace.textfont?.color) ? at : 0];
     const cells = Array.from(trace.text || [], (text, at) => ({ x: trace.x?.[at], y: trace.y?.[at], text, colour: colour(at) }));
     return cells.filter(({ x, y }) => [x, y].every((place) => typeof place === "string" || Number.isFinite(place)));
   }
@@ -21,7 +26,11 @@ export function cellsOf(trace) {
   });
 }
 
-/** The words of a table's cells as a table of text: a row for each column of the picture, in the picture's own words. */
+/**
+ * The words of a table's cells as a table of text: a row for each column of the picture, in the picture's own words.
+ *
+ * @type {(figure: Figure) => HTMLElement}
+ */
 export function wordTable({ data, layout }) {
   const ticks = tickTexts(layout.xaxis);
   const rows = new Map();
@@ -31,7 +40,7 @@ export function wordTable({ data, layout }) {
     if (!rows.has(x)) rows.set(x, new Map());
     rows.get(x).set(y, text);
   }
-  const said = (place) => (ticks.get(place) === undefined ? String(place) : `${place}: ${untagged(ticks.get(place))}`);
+  const said = (/** @type {any} */ place) => (ticks.get(place) === undefined ? String(place) : `${place}: ${untagged(ticks.get(place))}`);
   const head = make("tr", {}, ...[untagged(layout.xaxis?.title?.text) || "column", ...names].map((text) => make("th", { scope: "col", text: untagged(text) })));
   const body = Array.from(rows, ([x, words]) => make("tr", {}, make("th", { scope: "row", text: said(x) }),
     ...[...names].map((name) => make("td", { text: untagged(words.get(name) ?? "") }))));

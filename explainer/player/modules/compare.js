@@ -4,13 +4,18 @@
 import { alike } from "./alike.js";
 import { extent } from "./scales.js";
 import { moves, plain } from "./slots.js";
+/** @import { Compared, Figure, Panel, Side, Trace } from "./types.js" */
 
-/** Each panel with a table, and its twin for the compared moment next to it; then the other panels. */
+/**
+ * Each panel with a table, and its twin for the compared moment next to it; then the other panels.
+ *
+ * @type {(panels: Panel[]) => Side[]}
+ */
 export function beside(panels) {
-  const twofold = (spec) => spec.data.some((trace, index) => trace.type === "heatmap" && moves(spec, index));
+  const twofold = (/** @type {Panel} */ spec) => spec.data.some((trace, index) => trace.type === "heatmap" && moves(spec, index));
   const pairs = panels.filter(twofold).flatMap((spec) => {
-    const half = { ...spec, span: 6, rows: 1, side: "here" };
-    return [half, { ...half, id: `${spec.id}-compared`, name: `${spec.name} (compared)`, side: "there", compared: true, click: null }];
+    const half = /** @type {Side} */ ({ ...spec, span: 6, rows: 1, side: "here" });
+    return [half, /** @type {Side} */ ({ ...half, id: `${spec.id}-compared`, name: `${spec.name} (compared)`, side: "there", compared: true, click: null })];
   });
   return [...pairs, ...panels.filter((spec) => !twofold(spec))];
 }
@@ -18,9 +23,13 @@ export function beside(panels) {
 /**
  * Two moments in one figure: tables become their difference, lines and points get the other one behind them.
  * Returns of each table how far the two are apart, or that they have different sizes, and whether something lies behind.
+ *
+ * @type {(figure: Figure, other: Figure, scale: any, spec: Panel, sides: string[]) => { tables: Compared[], behind: boolean }}
  */
 export function against(figure, other, scale, spec, sides) {
+  /** @type {Trace[]} */
   const behind = [];
+  /** @type {Compared[]} */
   const tables = [];
   const minus = plain(sides.join(" minus "));
   figure.data.forEach((trace, index) => {
@@ -38,8 +47,8 @@ export function against(figure, other, scale, spec, sides) {
         tables.push({ sizes: [here, there] });
         return;
       }
-      trace.z = trace.z.map((row, y) => Array.from(row, (value, x) => value - twin.z[y][x]));
-      const numbers = trace.z.some((row) => row.some(Number.isFinite));
+      trace.z = trace.z.map((/** @type {number[]} */ row, /** @type {number} */ y) => Array.from(row, (value, x) => value - twin.z[y][x]));
+      const numbers = trace.z.some((/** @type {number[]} */ row) => row.some(Number.isFinite));
       const [low, high] = numbers ? extent(trace.z) : [0, 0];
       const most = Math.max(-low, high);
       tables.push(numbers ? { low, high } : {});
@@ -58,6 +67,8 @@ export function against(figure, other, scale, spec, sides) {
  * The two sides of a comparison in words: the one shown, and the one that it is compared with.
  *
  * `reference` has the compared `step` (null: the same as here), `names` the two runs' names, null where both are of one run.
+ *
+ * @type {(reference: { step: number | null }, step: number, names: string[] | null) => string[]}
  */
 export function sidesOf(reference, step, names) {
   const moments = [`step ${step}`, `step ${reference.step ?? step}`];
@@ -66,23 +77,32 @@ export function sidesOf(reference, step, names) {
   return names.map((name, at) => `${name}, ${moments[at]}`);
 }
 
-/** A panel's title where its table is a difference, or where it is one of two beside each other. */
+/**
+ * A panel's title where its table is a difference, or where it is one of two beside each other.
+ *
+ * @type {(spec: Side, sides: string[], minus?: boolean) => string}
+ */
 export function comparedTitle({ title, side }, [here, there], minus) {
   if (side) return `${title}: ${side === "there" ? there : here}`;
   return minus ? `${title}: ${here} minus ${there}` : title;
 }
 
-/** What a figure shows of a comparison (see `against`), as sentences before that of the side shown. */
+/**
+ * What a figure shows of a comparison (see `against`), as sentences before that of the side shown.
+ *
+ * @type {(found: { tables: Compared[], behind: boolean }, sides: string[]) => string}
+ */
 export function comparedWords({ tables, behind }, [here, there]) {
   const said = tables.map(({ low, high, sizes }) => {
     if (sizes) return `Not compared: the table of ${there} is ${sizes[1]}, that of ${here} ${sizes[0]}.`;
-    if (low === undefined) return `${capital(here)} minus ${there}: no cell is a number in both.`;
+    if (low === undefined || high === undefined) return `${capital(here)} minus ${there}: no cell is a number in both.`;
     return `The colours are the difference, ${here} minus ${there}, from ${low.toPrecision(2)} to ${high.toPrecision(2)}: orange where ${here} is higher.`;
   });
   if (behind) said.push(`Faint: ${there}.`);
   return said.join(" ");
 }
 
+/** @type {(text: string) => string} */
 export function capital(text) {
   return text[0].toUpperCase() + text.slice(1);
 }

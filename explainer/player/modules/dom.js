@@ -1,10 +1,11 @@
 // Elements, icons, and files that are handed over.
 
+/** @type {(tag: string, attributes?: Record<string, any>, ...children: (Node | string)[]) => HTMLElement} */
 export function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (name === "text") element.textContent = value;
-    else if (name.startsWith("on")) element[name] = value;
+    else if (name.startsWith("on")) Object.assign(element, { [name]: value });
     else element.setAttribute(name, value);
   }
   element.append(...children);
@@ -21,6 +22,7 @@ const ICONS = {
   keys: "M2 5h20v14H2zM4 7v10h16V7zM6 9h2v2H6zM10 9h2v2h-2zM14 9h2v2h-2zM17 9h2v2h-2zM7 13h10v2H7z",
 };
 
+/** @type {(button: Element, name: keyof typeof ICONS) => void} */
 export function icon(button, name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("viewBox", "0 0 24 24");
@@ -31,7 +33,11 @@ export function icon(button, name) {
   button.replaceChildren(svg);
 }
 
-/** Give a file to the person who asked for it. */
+/**
+ * Give a file to the person who asked for it.
+ *
+ * @type {(file: Blob, name: string) => void}
+ */
 export function handOver(file, name) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(file);

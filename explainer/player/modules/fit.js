@@ -3,10 +3,18 @@
 import { cellsOf } from "./cells.js";
 import { untagged } from "./csv.js";
 import { extent, ticks } from "./scales.js";
+/** @import { Figure, Layout, Trace } from "./types.js" */
 
 const SMALLEST = 8; // pixels of a letter in a cell
 
-/** About how many pixels a colour bar takes with its numbers and its title. */
+/** @type {CanvasRenderingContext2D | undefined} */
+let pen; // that measures
+
+/**
+ * About how many pixels a colour bar takes with its numbers and its title.
+ *
+ * @type {(figure: Figure) => number}
+ */
 export function barWidth({ data, layout }) {
   const trace = data.find((each) => (each.type === "heatmap" && each.showscale !== false) || each.marker?.colorbar);
   if (!trace) return 0;
@@ -15,20 +23,28 @@ export function barWidth({ data, layout }) {
   return Math.max(...numbers) + (colorbar?.title?.side === "right" ? 52 : 38);
 }
 
-/** How wide a text is in pixels. */
+/**
+ * How wide a text is in pixels.
+ *
+ * @type {(text: unknown, size: number, layout: Layout) => number}
+ */
 export function wide(text, size, { font }) {
-  const pen = (wide.pen ||= document.createElement("canvas").getContext("2d"));
+  pen ||= /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));
   pen.font = `${size}px ${font.family}`;
   return pen.measureText(String(text)).width;
 }
 
-/** Move labels of lines that are close together down, the highest first, so that each has a line of text to itself. */
+/**
+ * Move labels of lines that are close together down, the highest first, so that each has a line of text to itself.
+ *
+ * @type {(figure: Figure, height: number) => void}
+ */
 export function stack({ data, layout }, height) {
-  const notes = (layout.annotations || []).filter((note) => note.name === "reference");
+  const notes = (layout.annotations || []).filter((/** @type {Layout} */ note) => note.name === "reference");
   if (!notes.length) return;
   const log = layout.yaxis.type === "log";
   const drawn = data.filter((trace) => trace.yaxis !== "y2").map((trace) => Array.from(trace.y || [], (value) => (log ? Math.log10(value) : Number(value))));
-  const [low, high] = extent([...drawn, notes.map((note) => note.y)]);
+  const [low, high] = extent([...drawn, notes.map((/** @type {Layout} */ note) => note.y)]);
   const { t = 10, b = 44 } = layout.margin || {};
   const pixels = (height - t - b) / (1.1 * (high - low) || 1);
   let room = Infinity;
@@ -42,6 +58,8 @@ export function stack({ data, layout }, height) {
 /**
  * Leave out labels under the axis that would stand on each other in this width; words in the cells of a table become
  * smaller, or stand upright. True where cells are too narrow even for that, and have none.
+ *
+ * @type {(figure: Figure, width: number) => boolean}
  */
 export function fit({ data, layout }, width) {
   const { l = 58, r = 14 } = layout.margin || {};
@@ -55,7 +73,7 @@ export function fit({ data, layout }, width) {
   if (axis?.type === "log" || !(values?.length > 1) || !axis.ticktext) return unwritten;
   const size = axis.tickfont?.size || 11;
   const gap = (values[1] - values[0]) * unit;
-  const apart = (every, size) => axis.ticktext.every((text, at) => at % every || at < every || (wide(text, size, layout) + wide(axis.ticktext[at - every], size, layout)) / 2 + 3 <= every * gap);
+  const apart = (/** @type {number} */ every, /** @type {number} */ size) => axis.ticktext.every((/** @type {string} */ text, /** @type {number} */ at) => at % every || at < every || (wide(text, size, layout) + wide(axis.ticktext[at - every], size, layout)) / 2 + 3 <= every * gap);
   if (apart(1, size)) {
     axis.tickangle = 0;
     return unwritten;
@@ -67,13 +85,15 @@ export function fit({ data, layout }, width) {
   axis.tickangle = every > upright ? -90 : 0;
   every = Math.min(every, upright);
   axis.tickvals = Array.from(values).filter((_, at) => at % every === 0);
-  axis.ticktext = axis.ticktext.filter((_, at) => at % every === 0);
+  axis.ticktext = axis.ticktext.filter((/** @type {string} */ _, /** @type {number} */ at) => at % every === 0);
   return unwritten;
 }
 
 /**
  * Write what stands in a table's cells, `unit` pixels wide, as it can be read: smaller, else upright, else not at all,
  * which is answered with true (hovering still tells).
+ *
+ * @type {(figure: Figure, unit: number) => boolean}
  */
 function writeCells({ data, layout }, unit) {
   const table = data.find((trace) => trace.type === "heatmap");
@@ -84,7 +104,7 @@ function writeCells({ data, layout }, unit) {
   for (const trace of data) {
     const cells = cellsOf(trace);
     if (!cells.length) continue;
-    const most = (size) => Math.max(...cells.map(({ text }) => wide(untagged(text), size, layout)));
+    const most = (/** @type {number} */ size) => Math.max(...cells.map(({ text }) => wide(untagged(text), size, layout)));
     const given = trace.textfont?.size || 12;
     const sizes = Array.from({ length: Math.max(1, given - SMALLEST + 1) }, (_, less) => given - less);
     const level = sizes.find((size) => most(size) + 1 < unit);
@@ -105,7 +125,11 @@ function writeCells({ data, layout }, unit) {
   return unwritten;
 }
 
-/** Letters on squares that would stand on each other do without places where none stands, and become smaller. */
+/**
+ * Letters on squares that would stand on each other do without places where none stands, and become smaller.
+ *
+ * @type {(trace: Trace, layout: Layout, unit: number) => void}
+ */
 function squeeze(trace, { xaxis }, unit) {
   const size = trace.marker?.size;
   if (trace.mode !== "markers+text" || trace.marker.symbol !== "square" || unit >= size || !trace.x?.length) return;
@@ -117,7 +141,11 @@ function squeeze(trace, { xaxis }, unit) {
   trace.textfont = { ...trace.textfont, size: Math.min(trace.textfont.size, Math.max(SMALLEST, 1.5 * room)) };
 }
 
-/** How high plotly's legend above the axes will be: a row, or more where the names do not fit side by side. */
+/**
+ * How high plotly's legend above the axes will be: a row, or more where the names do not fit side by side.
+ *
+ * @type {(traces: Trace[], layout: Layout, room: number) => number}
+ */
 export function legendHeight(traces, layout, room) {
   const names = traces.filter((trace) => trace.showlegend !== false && trace.name);
   const entries = names.map((trace) => wide(trace.name, 12, layout) + 45);
@@ -126,7 +154,11 @@ export function legendHeight(traces, layout, room) {
   return names.length ? 10 + 19 * rows : 0;
 }
 
-/** How much higher than one row plotly's legend above the axes is in this width. */
+/**
+ * How much higher than one row plotly's legend above the axes is in this width.
+ *
+ * @type {(figure: Figure, width: number) => number}
+ */
 export function moreRows({ data, layout }, width) {
   if (!layout.showlegend) return 0;
   const { l = 58, r = 14 } = layout.margin || {};

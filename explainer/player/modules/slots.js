@@ -1,6 +1,13 @@
 // Filling a figure: places in plotly's JSON that a moment's arrays fill, as `fill` in figures/panel.py does it.
 
-/** The part of an array under the leading indices. */
+/** @import { Figure, List, Packed, Panel, Selection, Slot, Tensor, Values } from "./types.js" */
+/** @import { Tape } from "./tape.js" */
+
+/**
+ * The part of an array under the leading indices.
+ *
+ * @type {(array: Tensor, indices: number[]) => Tensor}
+ */
 function under({ shape, values }, indices) {
   for (const index of indices) {
     const size = values.length / shape[0];
@@ -11,7 +18,11 @@ function under({ shape, values }, indices) {
   return { shape, values };
 }
 
-/** The same as plotly wants it: a number, a row, or a list of rows. */
+/**
+ * The same as plotly wants it: a number, a row, or a list of rows.
+ *
+ * @type {(array: Tensor, indices: number[]) => any}
+ */
 function part(array, indices) {
   const { shape, values } = under(array, indices);
   if (shape.length === 0) return values[0];
@@ -22,22 +33,35 @@ function part(array, indices) {
   throw new Error("a slot must end in a number, a row or a table");
 }
 
-/** log10 of a number, a row or a table, to 32 bits, in which all processors agree; NaN, a gap, for what has none or is not finite. */
+/**
+ * log10 of a number, a row or a table, to 32 bits, in which all processors agree; NaN, a gap, for what has none or is not finite.
+ *
+ * @type {(value: any) => any}
+ */
 function logged(value) {
   if (typeof value === "number") return value > 0 && value < Infinity ? Math.fround(Math.log10(value)) : NaN;
   return Array.from(value, logged);
 }
 
+/** @type {(rows: List[]) => any[][]} */
 function transposed(rows) {
   return Array.from(rows[0] || [], (_, column) => rows.map((row) => row[column]));
 }
 
-/** How many positions, in both directions, share one cell of a mosaic: there are only so many pixels. */
+/**
+ * How many positions, in both directions, share one cell of a mosaic: there are only so many pixels.
+ *
+ * @type {(shape: number[]) => number}
+ */
 export function mosaicCell([L, H, T, S]) {
   return Math.max(1, Math.ceil(Math.max(L * T, H * S) / 1000));
 }
 
-/** All layers x heads of (L, H, T, T) as one table with a gap between the maps; a cell has its largest value. */
+/**
+ * All layers x heads of (L, H, T, T) as one table with a gap between the maps; a cell has its largest value.
+ *
+ * @type {(maps: Tensor, gap: number) => Float32Array[]}
+ */
 function mosaic({ shape, values }, gap) {
   const [L, H, T, S] = shape;
   const cell = mosaicCell(shape);
@@ -58,7 +82,11 @@ function mosaic({ shape, values }, gap) {
   return table;
 }
 
-/** (T, N) states on one axis of a fixed basis: (state - mean) . basis[column]. */
+/**
+ * (T, N) states on one axis of a fixed basis: (state - mean) . basis[column].
+ *
+ * @type {(states: Tensor, mean: Tensor, basis: Tensor, column: number) => number[]}
+ */
 function projected({ shape, values }, mean, basis, column) {
   const N = shape[shape.length - 1];
   return Array.from({ length: values.length / N }, (_, t) => {
@@ -68,30 +96,49 @@ function projected({ shape, values }, mean, basis, column) {
   });
 }
 
-/** Text for plotly, which reads some HTML: user's text must stay text. */
+/**
+ * Text for plotly, which reads some HTML: user's text must stay text.
+ *
+ * @type {(text: unknown) => string}
+ */
 export function plain(text) {
   return String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 }
 
+/** @type {(figure: Figure, path: string, value: any) => void} */
 function put(figure, path, value) {
   const names = path.split(".");
+  const last = /** @type {string} */ (names.pop());
+  /** @type {Record<string, any>} */
   let place = figure;
-  for (const name of names.slice(0, -1)) place = place[name] ||= {};
-  place[names.at(-1)] = value;
+  for (const name of names) place = place[name] ||= {};
+  place[last] = value;
 }
 
-/** The tape of run number `run`, or of the run that the selection of that name has. */
+/**
+ * The tape of run number `run`, or of the run that the selection of that name has.
+ *
+ * @type {<T>(tapes: T[], run: number | string | undefined, selection: Selection) => T}
+ */
 export function tapeOf(tapes, run, selection) {
   const number = typeof run === "string" ? selection[run] || 0 : run || 0;
   return tapes[Math.min(number, tapes.length - 1)];
 }
 
-/** An array that came with a panel: {shape, body} in base64 becomes {shape, values}. */
+/**
+ * An array that came with a panel: {shape, body} in base64 becomes {shape, values}.
+ *
+ * @type {(array: Packed) => Tensor}
+ */
 export function unpacked({ shape, body }) {
   return { shape, values: new Float32Array(Uint8Array.from(atob(body), (letter) => letter.charCodeAt(0)).buffer) };
 }
 
-/** A range, widened where finite values lie beyond it, with a twentieth of it to spare there. */
+/**
+ * A range, widened where finite values lie beyond it, with a twentieth of it to spare there.
+ *
+ * @type {(range: number[], values: Values[]) => number[]}
+ */
 function covering([from, to], values) {
   let [low, high] = [from, to];
   for (const row of values)
@@ -101,7 +148,11 @@ function covering([from, to], values) {
   return [low < from ? low - room : low, high > to ? high + room : high];
 }
 
-/** The lowest finite value of a metric at or before a step, or its step: one or none. */
+/**
+ * The lowest finite value of a metric at or before a step, or its step: one or none.
+ *
+ * @type {(metrics: Record<string, number[]>, name: string, step: number) => number[]}
+ */
 function lowest(metrics, name, step) {
   const metric = name.replace(/:step$/, "");
   const [steps, values] = [metrics[`${metric}:step`] || [], metrics[metric] || []];
@@ -112,7 +163,11 @@ function lowest(metrics, name, step) {
   return found < 0 ? [] : [metrics[name][found]];
 }
 
-/** Of each learning rate that was set by hand an upright line from 0 to 1 with a label; then a gap (`rate_points`). */
+/**
+ * Of each learning rate that was set by hand an upright line from 0 to 1 with a label; then a gap (`rate_points`).
+ *
+ * @type {(tape: Tape, name: string) => any[]}
+ */
 function ratePoints({ header, metrics }, name) {
   const last = metrics.step?.at(-1) || 0;
   return (header.rates || []).flatMap(([step, lr], number) => ({
@@ -124,7 +179,11 @@ function ratePoints({ header, metrics }, name) {
   })[name]);
 }
 
-/** What a slot asks for at a step, or undefined when the tape has none of it yet. */
+/**
+ * What a slot asks for at a step, or undefined when the tape has none of it yet.
+ *
+ * @type {(slot: Slot, tapes: Tape[], step: number, selection: Selection, own: Record<string, Tensor>) => any}
+ */
 function slotValue(slot, tapes, step, selection, own) {
   const tape = tapeOf(tapes, slot.run, selection);
   const indices = (slot.index || []).map((index) => (typeof index === "string" ? selection[index] || 0 : index));
@@ -149,7 +208,7 @@ function slotValue(slot, tapes, step, selection, own) {
   if (!frame) return undefined;
   if (slot.kind === "across") {
     const texts = JSON.parse(frame.text[slot.name] || "[]").map(plain);
-    return texts.map((text) => (slot.transpose ? texts.map(() => text) : texts));
+    return texts.map((/** @type {string} */ text) => (slot.transpose ? texts.map(() => text) : texts));
   }
   if (slot.kind === "labels") {
     const labels = frame.text[slot.name];
@@ -168,7 +227,11 @@ function slotValue(slot, tapes, step, selection, own) {
   return slot.transpose ? transposed(value) : value;
 }
 
-/** A figure at a step: its base with every slot filled. */
+/**
+ * A figure at a step: its base with every slot filled.
+ *
+ * @type {(spec: Panel, tapes: Tape[], step: number, selection: Selection, own: Record<string, Tensor>) => Figure}
+ */
 export function filled(spec, tapes, step, selection, own) {
   const figure = {
     data: structuredClone(spec.data),
@@ -181,7 +244,11 @@ export function filled(spec, tapes, step, selection, own) {
   return figure;
 }
 
-/** Whether a table is another one at another moment; a history of all moments is not. */
+/**
+ * Whether a table is another one at another moment; a history of all moments is not.
+ *
+ * @type {(spec: Panel, index: number) => boolean}
+ */
 export function moves(spec, index) {
   return spec.slots.some((slot) => slot.to === `data.${index}.z` && slot.kind !== "history");
 }

@@ -1,34 +1,43 @@
 // What has been fetched of one run: its views, its metrics, and what the lenses saw on the viewer's own input.
 
 import { readParts } from "./wire.js";
+/** @import { Frame, Header, Part, Sentences, Tensor } from "./types.js" */
 
 /** The server is there, and will answer later. */
 export class Busy extends Error {}
 
 /** What has been fetched of one run. */
 export class Tape {
+  /** @param {{ id: string, key: string, lenses: string[] }} run */
   constructor(run) {
     this.id = run.id;
     this.key = run.key; // to runs of others on their own data
     this.lenses = run.lenses;
     this.after = -1;
     this.context = "";
+    /** @type {Record<string, Record<string, Tensor>>} */
     this.contexts = {};
+    /** @type {Record<string, Record<string, Sentences>>} */
     this.words = {}; // sentences over the whole tape, by lens
     this.status = "unknown";
+    /** @type {Partial<Header>} */
     this.header = {};
+    /** @type {Record<string, Frame[]>} */
     this.frames = Object.fromEntries(run.lenses.map((lens) => [lens, []]));
+    /** @type {Record<string, number[]>} */
     this.metrics = {};
     this.due = 0;
     this.failures = 0;
     this.said = ""; // what the server says of that input, such as that it is of another kind than those of training
     this.input = ""; // the viewer's own input, what is done to the model, and what the lenses saw then, by lens and kept moment
     this.surgery = "";
+    /** @type {Map<string, Frame[]>} */
     this.answers = new Map();
   }
 
+  /** @param {string} base */
   async fetch(base) {
-    const query = new URLSearchParams({ lenses: this.lenses.join(","), after: this.after, context: this.context, key: this.key });
+    const query = new URLSearchParams({ lenses: this.lenses.join(","), after: String(this.after), context: this.context, key: this.key });
     const answer = await fetch(`${base}api/tape/${encodeURIComponent(this.id)}?${query}`);
     if (!answer.ok || answer.headers.get("content-type") !== "application/octet-stream") {
       if (answer.status === 503) throw new Busy("the store can't be read at the moment");
@@ -37,7 +46,11 @@ export class Tape {
     this.take(readParts(await answer.arrayBuffer()));
   }
 
-  /** The last moment at or before a step whose weights are kept, so that it can be asked. */
+  /**
+   * The last moment at or before a step whose weights are kept, so that it can be asked.
+   *
+   * @param {number} step
+   */
   kept(step) {
     const steps = this.header.snapshots || [];
     return steps.findLast((each) => each <= step) ?? steps[0];
@@ -51,9 +64,14 @@ export class Tape {
   /**
    * Ask what a lens sees on the own input, in the operated model, at a kept moment; a sentence if that can't be, and
    * { again: milliseconds } if too many questions wait at the moment.
+   *
+   * @param {string} base
+   * @param {string} lens
+   * @param {number} step
+   * @returns {Promise<string | { again: number } | Frame>}
    */
   async ask(base, lens, step) {
-    const query = new URLSearchParams({ lens, step, input: this.input, surgery: this.surgery, key: this.key });
+    const query = new URLSearchParams({ lens, step: String(step), input: this.input, surgery: this.surgery, key: this.key });
     const answer = await fetch(`${base}api/look/${encodeURIComponent(this.id)}?${query}`);
     if (answer.status === 429) return { again: 1000 * (Number(answer.headers.get("retry-after")) || 1) };
     if (answer.headers.get("content-type") !== "application/octet-stream") return (await answer.json()).error;
@@ -62,7 +80,9 @@ export class Tape {
     return { said, step, arrays: { ...body.arrays, ...notes.arrays }, text: { ...body.text, ...notes.text }, readings, asked: true };
   }
 
+  /** @param {Part[]} parts */
   take(parts) {
+    /** @type {Header} */
     const header = JSON.parse(parts[0].text.header);
     this.header = header;
     this.status = header.status;
@@ -93,6 +113,7 @@ export class Tape {
     }
   }
 
+  /** @param {Record<string, Tensor>} arrays */
   append(arrays) {
     for (const [name, { values }] of Object.entries(arrays)) {
       const series = name.startsWith("metric:") ? name.slice(7).replace(/:value$/, "") : name;
@@ -100,7 +121,13 @@ export class Tape {
     }
   }
 
-  /** The last frame of a lens at or before a step: on the own input if there is one and it is answered. */
+  /**
+   * The last frame of a lens at or before a step: on the own input if there is one and it is answered.
+   *
+   * @param {string} lens
+   * @param {number} step
+   * @returns {Frame | undefined}
+   */
   at(lens, step) {
     if (this.question) {
       const answers = this.answers.get(lens) || [];
@@ -118,12 +145,20 @@ export class Tape {
     return frames[Math.max(0, low - 1)];
   }
 
-  /** Whether a view is the last one of the tape, of any lens: itself then. */
+  /**
+   * Whether a view is the last one of the tape, of any lens: itself then.
+   *
+   * @param {Frame} frame
+   */
   newest(frame) {
     return Object.values(this.frames).some((frames) => frames.at(-1) === frame) ? frame : null;
   }
 
-  /** What a lens saw on the own input so far, in the order of the steps. */
+  /**
+   * What a lens saw on the own input so far, in the order of the steps.
+   *
+   * @param {string} lens
+   */
   asked(lens) {
     return (this.question && this.answers.get(lens)) || [];
   }
