@@ -2,10 +2,14 @@
 
 import { serverAddress } from "./address.js";
 
+/** @import { Component } from "./types.js" */
+
+/** @type {Promise<typeof import("./main.js")> | null} */
 let main = null;
 
+/** @param {Component} component */
 export default function (component) {
-  const { base, main: path } = component.parentElement.querySelector(".unrolled-player").dataset;
+  const { base = "/", main: path } = /** @type {HTMLElement} */ (component.parentElement.querySelector(".unrolled-player")).dataset;
   main ||= import(serverAddress(base) + path);
   main.then(({ show }) => show(component), (error) => {
     console.error(error);

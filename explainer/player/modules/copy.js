@@ -2,8 +2,9 @@
 
 import { copyAddress, outerAddress } from "./address.js";
 
+/** @param {{ parentElement: Element }} component */
 export default function ({ parentElement }) {
-  const button = parentElement.querySelector("button");
-  const said = parentElement.querySelector("output");
+  const button = /** @type {HTMLElement} */ (parentElement.querySelector("button"));
+  const said = /** @type {HTMLElement} */ (parentElement.querySelector("output"));
   button.onclick = () => copyAddress(button, outerAddress(location.href), (address) => (said.textContent = address));
 }

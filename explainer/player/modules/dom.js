@@ -1,6 +1,6 @@
 // Elements, icons, and files that are handed over.
 
-/** @type {(tag: string, attributes?: Record<string, any>, ...children: (Node | string)[]) => HTMLElement} */
+/** @type {<K extends keyof HTMLElementTagNameMap>(tag: K, attributes?: Record<string, any>, ...children: (Node | string)[]) => HTMLElementTagNameMap[K]} */
 export function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -12,6 +12,7 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** @type {Record<string, string>} */
 const ICONS = {
   play: "M7 4v16l13-8z",
   pause: "M6 4h4v16H6zM14 4h4v16h-4z",
@@ -22,7 +23,7 @@ const ICONS = {
   keys: "M2 5h20v14H2zM4 7v10h16V7zM6 9h2v2H6zM10 9h2v2h-2zM14 9h2v2h-2zM17 9h2v2h-2zM7 13h10v2H7z",
 };
 
-/** @type {(button: Element, name: keyof typeof ICONS) => void} */
+/** @type {(button: Element, name: string) => void} */
 export function icon(button, name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("viewBox", "0 0 24 24");

@@ -1,3 +1,4 @@
+// @ts-nocheck: its types are still to be written
 // The player: keeps the tapes of a page's runs, draws one moment of them, and moves through time.
 //
 // Figures come whole from Python (plotly's JSON) with slots: places that a moment's arrays fill. New chunks of tape are fetched

@@ -1,3 +1,4 @@
+// @ts-nocheck: its types are still to be written
 // A first sight: the browser needs a second or two to read plotly.js. Until then a figure is drawn on a canvas, plainly:
 // its tables, lines, points and bars on its own axes, with neither hover nor zoom.
 

@@ -100,3 +100,23 @@ declare global {
     Plotly?: any;
   }
 }
+
+/** What Streamlit gives a component's script. */
+export interface Component {
+  parentElement: Element;
+  data: Uint8Array;
+  setStateValue(name: string, value: any): void;
+}
+
+/** A line of a menu; `act` may answer true to keep the menu open. */
+export interface Entry {
+  text: string;
+  act(entry: HTMLElement): unknown;
+  checked?: boolean;
+}
+
+/** A menu that is open. */
+export interface Menu {
+  element: HTMLElement;
+  close(back?: boolean): void;
+}
