@@ -345,7 +345,7 @@ def rate_points(rates: Sequence[tuple[int, str]], last: float, name: str) -> lis
 def projected(states: NDArray[Any], mean: NDArray[Any], axis: NDArray[Any]) -> NDArray[np.float64]:
     """(state - mean) . axis of (.., T, N) states, added up in the order of the units as the player does it."""
     terms = (states.astype(np.float64) - mean) * axis.astype(np.float64)
-    return np.cumsum(terms, axis=-1)[..., -1]
+    return sum(np.moveaxis(terms, -1, 0), start=np.zeros(terms.shape[:-1]))
 
 
 def covering(ends: NDArray[Any], values: Sequence[NDArray[Any]]) -> NDArray[Any]:
