@@ -18,8 +18,9 @@ lint: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(VENV)/dev
+types: $(VENV)/dev $(VENV)/typescript
 	$(BIN)/mypy
+	@! command -v npm >/dev/null || $(VENV)/node_modules/.bin/tsc -p explainer/player/modules
 
 unit: $(VENV)/dev chromium nginx
 	$(BIN)/python -m pytest -q -rs --durations=15 -n 2 --dist loadfile --no-loadscope-reorder
@@ -68,6 +69,12 @@ $(VENV)/run: requirements.txt | $(VENV)/bin/python
 
 $(VENV)/dev: requirements-dev.txt requirements.txt | $(VENV)/bin/python
 	$(BIN)/pip install -q -r requirements-dev.txt
+	touch $@
+
+# Reads the types of the player's modules, which run as they are; without npm they are not checked, which this says.
+$(VENV)/typescript: Makefile | $(VENV)/bin/python
+	@if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --no-save --prefix $(VENV) typescript@5.9.3; \
+		else echo "npm is not here: the types of the player's modules are not checked."; fi
 	touch $@
 
 clean:

@@ -12,7 +12,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from explainer.player.assets import PLOTLY_ROUTE, plotly_script
+from explainer.player.assets import HINTS, plotly_script
 from explainer.player.backend import annotator, keeper, store
 from explainer.player.mount import base_path
 from explainer.player.routes import routes
@@ -53,7 +53,7 @@ app = st.App(
         Middleware(Guard),
         Middleware(Room, tabs=tabs_that_fit(descriptors())),
         Middleware(Frontend, base=BASE),
-        Middleware(Opening, script=PLOTLY_ROUTE if ROUTES else "", base=BASE),
+        Middleware(Opening, hints=HINTS if ROUTES else {}, base=BASE),
         Middleware(OwnerCookie),
     ],
     lifespan=lifespan,

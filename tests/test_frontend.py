@@ -1,4 +1,4 @@
-"""What a first visit gets beside our own pages: Streamlit's files from memory, two hints, answers without delay."""
+"""What a first visit gets beside our own pages: Streamlit's files from memory, hints, answers without delay."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from tests.loops import on_a_loop
 STATIC = Path(st.__file__).parent / "static" / "static"
 SCRIPT = next(iter(sorted((STATIC / "js").glob("index.*.js"))))
 PAGES = ("/page", "/lessons/page", "/lessons/a/page")
+HINTS = {"api/plotly.js": "rel=preload; as=script", "api/a.js": "rel=modulepreload"}
 PAGE = "<html><head><title>A page</title></head></html>"
 
 
@@ -39,7 +40,7 @@ def page(request: Request) -> HTMLResponse:
 def get(address: str, base: str = "/", **headers: str) -> httpx.Response:
     app = Starlette(
         routes=[*(Route(each, page) for each in PAGES), Route("/{rest:path}", beyond)],
-        middleware=[Middleware(Frontend, base=base), Middleware(Opening, script="api/plotly.js", base=base)],
+        middleware=[Middleware(Frontend, base=base), Middleware(Opening, hints=HINTS, base=base)],
     )
 
     async def ask() -> httpx.Response:
@@ -78,7 +79,7 @@ def test_a_page_is_told_its_server_and_its_largest_script() -> None:
     told, rest = answer.text.split("</script>", 1)
     assert told.startswith("<html><head><script>")
     assert rest == PAGE.removeprefix("<html><head>")
-    assert answer.headers["link"] == "<api/plotly.js>; rel=preload; as=script"
+    assert answer.headers["link"] == "<api/plotly.js>; rel=preload; as=script, <api/a.js>; rel=modulepreload"
     assert len(answer.content) == int(answer.headers["content-length"])
     assert not {"etag", "last-modified"} & set(answer.headers)
 
@@ -97,7 +98,7 @@ def test_what_a_page_is_told_holds_below_any_prefix(address: str, base: str, up:
     """The server may be below a path of its own, and that below a prefix which a proxy took away."""
     answer = get(address, base, accept="text/html")
     assert f"const asked = {json.dumps(address.removeprefix(base.rstrip('/')))}," in answer.text
-    assert answer.headers["link"] == f"<{up}api/plotly.js>; rel=preload; as=script"
+    assert answer.headers["link"] == f"<{up}api/plotly.js>; rel=preload; as=script, <{up}api/a.js>; rel=modulepreload"
 
 
 def test_only_the_scripts_that_stand_in_the_page_may_run() -> None:

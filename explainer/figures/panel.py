@@ -10,11 +10,12 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import math
 import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,23 @@ from explainer.figures.theme import plain
 
 _ASKS = re.compile(r"<br>click [^<]*")
 MOSAIC_CELLS = 1000  # of all maps side by side, at most: there are not many more pixels
+
+
+Kind = Literal[
+    "frame",
+    "labels",
+    "across",
+    "history",
+    "asked",
+    "series",
+    "rates",
+    "lowest",
+    "context",
+    "project",
+    "mosaic",
+    "own",
+    "step",
+]
 
 
 @dataclass(frozen=True)
@@ -49,7 +67,7 @@ class Slot:
     """
 
     to: str
-    kind: str = "frame"
+    kind: Kind = "frame"
     run: int | str = 0
     lens: str = ""
     name: str = ""
@@ -265,7 +283,7 @@ def slot_value(
         if slot.name == "step":
             return [frame.step for frame in frames]
         rows = [
-            _nested(_scaled(_under(frame.arrays[slot.name], index), slot)) if slot.name in frame.arrays else None
+            _nested(_scaled(_under(frame.arrays[slot.name], index), slot)) if slot.name in frame.arrays else math.nan
             for frame in frames
         ]
         return [list(column) for column in zip(*rows, strict=False)] if slot.transpose else rows
@@ -289,7 +307,7 @@ def slot_value(
         context = reel.contexts.get(slot.lens)
         if context is None:
             return None
-        return _nested((_under(array, index) - context["mean"]) @ context["basis"][slot.column])
+        return _nested(projected(_under(array, index), context["mean"], context["basis"][slot.column]))
     assert slot.kind == "frame", slot.kind
     value = _scaled(_under(array, index), slot)
     return _nested(value.T if slot.transpose else value)
@@ -329,8 +347,15 @@ def rate_points(rates: Sequence[tuple[int, str]], last: float, name: str) -> lis
     return points
 
 
+def projected(states: NDArray[Any], mean: NDArray[Any], axis: NDArray[Any]) -> NDArray[np.float64]:
+    """(state - mean) . axis of (.., T, N) states, added up in the order of the units as the player does it."""
+    terms = (states.astype(np.float64) - mean) * axis.astype(np.float64)
+    return sum(np.moveaxis(terms, -1, 0), start=np.zeros(terms.shape[:-1]))
+
+
 def covering(ends: NDArray[Any], values: Sequence[NDArray[Any]]) -> NDArray[Any]:
     """A range, widened where finite values lie beyond it, with a twentieth of it to spare there."""
+    ends = ends.astype(np.float64)
     known = np.concatenate([np.zeros(0), *(np.ravel(each) for each in values)])
     known = known[np.isfinite(known)]
     if not len(known):
@@ -381,11 +406,11 @@ def _under(array: NDArray[Any], index: tuple[int, ...]) -> NDArray[Any]:
 
 
 def _scaled(array: NDArray[Any], slot: Slot) -> NDArray[Any]:
-    """The array, or log10 of it: NaN, a gap, for what has none or is not finite."""
+    """The array, or log10 of it, to 32 bits: NaN, a gap, for what has none or is not finite."""
     if not slot.log:
         return array
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(np.isfinite(array) & (array > 0), np.log10(array), np.nan)
+        return np.where(np.isfinite(array) & (array > 0), np.log10(array, dtype=np.float64), np.nan).astype(np.float32)
 
 
 def numbers_for_json(values: Any) -> Any:

@@ -1,7 +1,7 @@
 """Where the numbers of a panel come from: the quiet mark beside every sentence, with step and run.
 
 A panel that draws on tapes gets its mark from what it shows of them; any other says it itself (`Panel.source`). The first
-words are one of `KINDS`. The player has the same words in JavaScript (`sourceOf` in player.js).
+words are one of `KINDS`. The player has the same words in JavaScript (`sourceOf` in source.js).
 """
 
 from __future__ import annotations

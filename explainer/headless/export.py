@@ -9,7 +9,6 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from string import Template
 from typing import Any
 
@@ -22,13 +21,13 @@ from explainer.figures.source import mark
 from explainer.figures.subject import subject
 from explainer.headless.view import View
 from explainer.player.annotate import Annotator, joined
+from explainer.player.assets import joined as joined_modules
 from explainer.runs.again import command, training_words
 
 THEME = "light"
 INK = "#1f2933"
 POINT = 9  # pixels
 ASKED = "computed for this file · own input"
-TAKE = Path(__file__).parents[1] / "player" / "take.js"
 CONFIG = {
     "responsive": True,
     "displaylogo": False,
@@ -151,7 +150,7 @@ def page_of(view: View, notes: Notes, annotator: Annotator, selection: Mapping[s
         plotly=get_plotlyjs(),
         config=orjson.dumps(CONFIG).decode(),
         ink=INK,
-        take=TAKE.read_text(),
+        take=joined_modules("take.js", "dom.js"),
         # Within a script element only "<" could end it early; in JSON it stands in texts alone.
         data=orjson.dumps(figures).decode().replace("<", "\\u003c"),
     )

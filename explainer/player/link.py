@@ -10,12 +10,9 @@ from typing import Any
 
 import streamlit as st
 
+from explainer.player.assets import joined
+
 HERE = Path(__file__).parent
-
-
-def script(*names: str) -> str:
-    """A component's script of one or more files, with what it knows of addresses in front."""
-    return "".join((HERE / name).read_text() for name in ("link.js", *names))
 
 
 @cache
@@ -26,7 +23,7 @@ def _component() -> Any:
         '<button type="button" class="link" aria-live="polite" title="Copy the address of what this page shows">Copy link</button>'
         "<output></output></span></div>\n",
         css=(HERE / "player.css").read_text(),
-        js=script("copy.js"),
+        js=joined("copy.js"),
         isolate_styles=False,
     )
 
@@ -37,7 +34,7 @@ def copy_link(key: str) -> None:
 
 
 def zooms_of(text: str) -> dict[str, dict[str, list[float]]]:
-    """How an address zooms figures, by figure and axis, as `zoomsOf` in menu.js reads it; what is no such text is left out."""
+    """How an address zooms figures, by figure and axis, as `zoomsOf` in address.js reads it; what is no such text is left out."""
     zooms: dict[str, dict[str, list[float]]] = {}
     for part in text[:2000].split("*"):
         figure, *rest = part.split("_")

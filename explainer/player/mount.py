@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,9 @@ from explainer.figures.panel import Panel
 from explainer.figures.source import KINDS
 from explainer.figures.theme import DIVERGING
 from explainer.player.access import passed_on
-from explainer.player.assets import PLOTLY_ROUTE
+from explainer.player.assets import PLAYER_ROUTE, PLOTLY_ROUTE, joined
 from explainer.player.backend import runs_of
 from explainer.player.fallback import show_without_routes
-from explainer.player.link import script
 from explainer.player.track import Scan, Selections, Shown, Track, names_of
 
 HERE = Path(__file__).parent
@@ -34,9 +34,9 @@ MOST_SHOWN = 60  # characters of an example in a placeholder
 def _component() -> Any:
     return st.components.v2.component(
         "unrolled_player",
-        html='<div class="unrolled-player"></div>\n',
+        html=f'<div class="unrolled-player" data-base="{escape(base_path())}" data-main="{PLAYER_ROUTE}/main.js"></div>\n',
         css=(HERE / "player.css").read_text(),
-        js=script("keys.js", "pinned.js", "take.js", "menu.js", "player.js"),
+        js=joined("boot.js"),
         isolate_styles=False,  # plotly puts its own styles into the document
     )
 

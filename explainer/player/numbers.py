@@ -11,7 +11,7 @@ import orjson
 import streamlit as st
 
 from explainer.figures.panel import Panel, Reel, mosaic_cell, reel_at
-from explainer.player.link import script
+from explainer.player.assets import joined
 
 HERE = Path(__file__).parent
 
@@ -22,7 +22,7 @@ def _component() -> Any:
         "unrolled_numbers",
         html='<div class="unrolled-player"><span class="bar only"></span></div>\n',
         css=(HERE / "player.css").read_text(),
-        js=script("take.js", "numbers.js"),
+        js=joined("numbers.js"),
         isolate_styles=False,
     )
 
@@ -60,7 +60,7 @@ def numbers_row(
 
 
 def _mosaic(reel: Reel, lens: str, name: str, gap: int, step: int) -> dict[str, int] | None:
-    """Where each map of a mosaic stands, as `numbersOf` in take.js wants it; None before there is one."""
+    """Where each map of a mosaic stands, as `numbersOf` in csv.js wants it; None before there is one."""
     frame = reel.at(lens, step)
     if frame is None:
         return None

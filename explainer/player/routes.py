@@ -1,8 +1,8 @@
-"""What the player fetches over HTTP: tapes, looks, plotly.js. A question that can't be answered gets a sentence.
+"""What is fetched over HTTP: tapes, looks, plotly.js and the player itself. A question that can't be answered gets a sentence.
 
 | answer | when |
 |---|---|
-| 404 | there is no such run |
+| 404 | there is no such run, or script |
 | 405, 406 | another method than GET; a browser without gzip |
 | 422 | a look that can't be taken |
 | 429 | too many questions wait; `Retry-After` says when to come back |
@@ -25,7 +25,7 @@ from explainer.figures import NOTES
 from explainer.player.access import OWNER_COOKIE, seen
 from explainer.player.annotate import Annotator
 from explainer.player.answers import PIECE_BYTES, Answer, Looked, look_answer, squeezed
-from explainer.player.assets import PLOTLY_ROUTE, plotly_script
+from explainer.player.assets import PLAYER, PLAYER_ROUTE, PLOTLY_ROUTE, player_module, plotly_script
 from explainer.player.crowd import Crowd
 from explainer.player.seats import Full, Seats
 from explainer.player.waiting import Waiting
@@ -49,7 +49,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class NotThere(LookupError):
-    """There is no such run."""
+    """There is no such run, or script."""
 
 
 def routes(store: Store, annotator: Annotator, patience: float = PATIENCE) -> list[Route]:
@@ -88,13 +88,18 @@ def routes(store: Store, annotator: Annotator, patience: float = PATIENCE) -> li
     async def script(request: Request) -> Response:
         if not _takes_gzip(request):
             return _sentence(406, "This file is served compressed with gzip.")
+        module = request.path_params.get("name")
+        if module is not None and module not in PLAYER:
+            raise NotThere("There is no such script.")
+        body = await crowd.read(plotly_script) if module is None else player_module(module)
         headers = {"Content-Encoding": "gzip", "Cache-Control": FOREVER, "Vary": "Accept-Encoding"}
-        return Response(await crowd.read(plotly_script), media_type="text/javascript", headers=headers)
+        return Response(body, media_type="text/javascript", headers=headers)
 
     return [
         Route("/api/tape/{run:path}", Answering(tape)),
         Route("/api/look/{run:path}", Answering(look)),
         Route(f"/{PLOTLY_ROUTE}", Answering(script)),
+        Route(f"/{PLAYER_ROUTE}/{{name}}", Answering(script)),
     ]
 
 

@@ -281,7 +281,8 @@ def test_without_our_routes_numbers_are_given_and_a_link_to_a_figure_opens_it_as
     x, _, y, value = rows[0]
     assert [np.float32(row[value]) for row in rows] == [states[int(row[x]), int(row[y])] for row in rows]
     assert len(rows) == states.size
-    assert [each for each in complaints if "/api/" not in each and "404" not in each] == []
+    # Chromium says of the player's module that it is a page, and does not say of which module.
+    assert [each for each in complaints if not re.search("/api/|404|load module script", each)] == []
 
 
 def test_without_our_routes_maps_are_told_apart_too(app_without_routes: str, visit: Visit, tmp_path: Path) -> None:

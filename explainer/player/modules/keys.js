@@ -1,10 +1,22 @@
 // The player by keyboard: its keys wherever the page has no use of its own for them, and a way past all that stands before it.
 
+import { icon, make } from "./dom.js";
+
+/** @import { Player } from "./player.js" */
+
+/** @type {Set<Player>} */
+export const open = new Set(); // all players that are on the page
+
 const MOVE = { back: -1, hold: 0, on: 1 }; // how far a key moves; 0 plays or holds
+/** @type {Record<string, number>} */
 const KEYS_LETTERS = { j: MOVE.back, k: MOVE.hold, l: MOVE.on };
+/** @type {Record<string, number>} */
 const KEYS_ANYWHERE = { ...KEYS_LETTERS, arrowleft: MOVE.back, arrowright: MOVE.on };
+/** @type {Record<string, number>} */
 const KEYS_ON_SLIDER = { ...KEYS_ANYWHERE, " ": MOVE.hold, arrowdown: MOVE.back, arrowup: MOVE.on, home: -Infinity, end: Infinity };
+/** @type {Record<string, number>} */
 const KEYS_OF_A_TENTH = { pageup: MOVE.on, pagedown: MOVE.back }; // on the slider
+
 const KEYS_HELP = [
   ["K, or space on the slider", "play and hold"],
   ["← →, or J and L", "one frame back and on"],
@@ -31,6 +43,7 @@ function keysAnywhere() {
   }
 }
 
+/** @type {(anywhere: boolean) => void} */
 function setKeysAnywhere(anywhere) {
   try {
     localStorage.setItem(KEYS_STORED, anywhere ? "page" : "player");
@@ -39,48 +52,66 @@ function setKeysAnywhere(anywhere) {
   }
 }
 
-/** The key as it is on a Latin keyboard, in small letters. */
+/**
+ * The key as it is on a Latin keyboard, in small letters.
+ *
+ * @type {(event: KeyboardEvent) => string}
+ */
 function keyOf(event) {
   const latin = event.key.length > 1 || event.key.charCodeAt(0) < 128;
   return (latin ? event.key : event.code.replace(/^Key/, "")).toLowerCase();
 }
 
-/** Whether an arrow to the left or right scrolls something around an element. */
+/**
+ * Whether an arrow to the left or right scrolls something around an element.
+ *
+ * @type {(element: Element) => boolean}
+ */
 function scrollsSideways(element) {
-  for (let each = element; each && each !== document.body; each = each.parentElement) {
+  for (let each = /** @type {Element | null} */ (element); each && each !== document.body; each = each.parentElement) {
     if (each.scrollWidth > each.clientWidth + 1 && /auto|scroll/.test(getComputedStyle(each).overflowX)) return true;
   }
   return false;
 }
 
-/** How far a key moves through so many moments: 0 plays or holds, undefined is none of ours. */
+/**
+ * How far a key moves through so many moments: 0 plays or holds, undefined is none of ours.
+ *
+ * @type {(event: KeyboardEvent, player: Player) => number | undefined}
+ */
 function moveOf(event, player) {
   const key = keyOf(event);
-  const within = player.host.contains(event.target);
-  if (event.target === player.slider) {
+  const target = /** @type {Element} */ (event.target);
+  if (target === player.slider) {
     return key in KEYS_OF_A_TENTH ? KEYS_OF_A_TENTH[key] * Math.ceil(player.times.length / 10) : KEYS_ON_SLIDER[key];
   }
-  if (event.target.closest?.(KEYS_OWN_USE) || document.querySelector('[aria-modal="true"]')) return undefined;
-  if (!within && !keysAnywhere()) return undefined;
-  return !(key in KEYS_LETTERS) && scrollsSideways(event.target) ? undefined : KEYS_ANYWHERE[key];
+  if (target.closest?.(KEYS_OWN_USE) || document.querySelector('[aria-modal="true"]')) return undefined;
+  if (!player.host.contains(target) && !keysAnywhere()) return undefined;
+  return !(key in KEYS_LETTERS) && scrollsSideways(target) ? undefined : KEYS_ANYWHERE[key];
 }
 
+/** @type {(player: Player) => boolean} */
 function inSight({ host }) {
   const { top, bottom, height } = host.getBoundingClientRect();
   return height > 0 && bottom > 0 && top < innerHeight;
 }
 
-/** Which player the keys move: the one that they are pressed in, else the first in sight, else the first. */
+/**
+ * Which player the keys move: the one that they are pressed in, else the first in sight, else the first.
+ *
+ * @type {(target: Node | null) => Player | undefined}
+ */
 function playerFor(target) {
   const able = [...open].filter((each) => each.movable);
   return able.find((each) => each.host.contains(target)) || able.find(inSight) || able[0];
 }
 
+/** @type {(event: KeyboardEvent) => void} */
 function pressed(event) {
   if (event.defaultPrevented || event.isComposing || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
-  const player = playerFor(event.target);
+  const player = playerFor(/** @type {Node | null} */ (event.target));
   const by = player && moveOf(event, player);
-  if (by === undefined) return;
+  if (!player || by === undefined) return;
   event.preventDefault();
   if (by !== MOVE.hold) player.nudge(by);
   else if (!event.repeat) player.toggle();
@@ -91,33 +122,37 @@ function skipLink() {
   const link = make("a", { id: SKIP_LINK, class: "unrolled-skip", text: "Skip to the player" });
   link.onclick = (event) => {
     event.preventDefault();
-    playerFor(null)?.playButton.focus();
+    playerFor(null)?.playButton?.focus();
   };
   document.body.prepend(link);
   return link;
 }
 
 /** The link leads to a player that can move, or is not there. */
-function offerSkip() {
+export function offerSkip() {
   const player = playerFor(null);
-  const link = document.getElementById(SKIP_LINK) || (player && skipLink());
+  const link = /** @type {HTMLAnchorElement | null} */ (document.getElementById(SKIP_LINK)) || (player && skipLink());
   if (!link) return;
   link.hidden = !player;
-  if (player) link.href = `#${player.playButton.id}`;
+  if (player) link.href = `#${player.playButton?.id}`;
 }
 
 /** The keys work as long as a player is on the page. */
-function listen() {
+export function listen() {
   document.addEventListener("keydown", pressed);
 }
 
-function listenNoMore() {
+export function listenNoMore() {
   offerSkip();
   if (!open.size) document.removeEventListener("keydown", pressed);
 }
 
-/** A button and what it opens: which key does what, and whether they work anywhere. */
-function keysHelp(id) {
+/**
+ * A button and what it opens: which key does what, and whether they work anywhere.
+ *
+ * @type {(id: string) => { button: HTMLElement, panel: HTMLElement }}
+ */
+export function keysHelp(id) {
   const rows = KEYS_HELP.map(([keys, does]) => make("li", {}, make("kbd", { text: keys }), ` ${does}`));
   const box = make("input", { type: "checkbox" });
   box.onchange = () => setKeysAnywhere(box.checked);

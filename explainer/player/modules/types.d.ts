@@ -1,0 +1,122 @@
+// The values that the modules hand to each other.
+
+import type { Panel } from "./panel.js";
+
+export type { Kind, Packed, Panel, Reading, Slot } from "./panel.js";
+
+export type Values = Float32Array | Float64Array | Int32Array | Int16Array | Uint8Array;
+
+/** An array of numbers; `values` row by row. */
+export interface Tensor {
+  shape: number[];
+  values: Values;
+}
+
+/** One safetensors file. */
+export interface Part {
+  text: Record<string, string>;
+  arrays: Record<string, Tensor>;
+}
+
+/** One sentence, or one for each choice of layer, head or unit ("0,3"). */
+export type Sentences = string | Record<string, string>;
+
+/** What a lens saw at a step: of the tape's batch, or (`asked`) of the viewer's own input. */
+export interface Frame extends Part {
+  step: number;
+  readings: Record<string, Sentences>;
+  asked?: boolean;
+  said?: string;
+}
+
+/** The header of a tape's answer (`tape_answer` in answers.py). */
+export interface Header {
+  status: string;
+  name: string;
+  step: number;
+  steps: number;
+  message: string;
+  after: number;
+  more: boolean;
+  snapshots: number[];
+  rates: [number, string][];
+  chunks: { kind: string; lens: string; step: number; notes?: boolean; readings?: Record<string, Sentences> }[];
+  context?: string;
+  context_lenses: string[];
+}
+
+/** Plotly's JSON; what stands in it is plotly's. */
+export type Trace = Record<string, any>;
+export type Layout = Record<string, any>;
+export interface Figure {
+  data: Trace[];
+  layout: Layout;
+}
+
+/** What a viewer has chosen, by the selection's name. */
+export type Selection = Record<string, number>;
+
+/** A panel of a comparison side by side: which side it is. */
+export interface Side extends Panel {
+  side?: "here" | "there";
+  compared?: boolean;
+}
+
+/** What a comparison shows of a table: from where to where it goes, nothing without a number in both, or two sizes. */
+export interface Compared {
+  low?: number;
+  high?: number;
+  sizes?: string[];
+}
+
+/** Rows or lists of anything: typed arrays too. */
+export type List = ArrayLike<any>;
+
+/** One row of a CSV file, by column. */
+export type Row = Record<string, any>;
+
+/** How the maps of a mosaic stand in its table. */
+export interface Mosaic {
+  tall: number;
+  wide: number;
+  cell: number;
+  gap: number;
+}
+
+/** What stands in a cell, and where. */
+export interface Cell {
+  x: any;
+  y: any;
+  text: string;
+  colour?: string;
+}
+
+/** How figures are zoomed, by figure and axis. */
+export type Zooms = Record<string, Record<string, number[]>>;
+
+declare global {
+  interface Window {
+    __streamlit?: { BACKEND_BASE_URL?: string };
+    Plotly?: any;
+  }
+}
+
+/** What Streamlit gives a component's script. */
+export interface Component {
+  parentElement: Element;
+  data: Uint8Array;
+  setStateValue(name: string, value: any): void;
+}
+
+/** A line of a menu; `act` may answer true to keep the menu open. */
+export interface Entry {
+  text: string;
+  act(entry: HTMLElement): unknown;
+  checked?: boolean;
+}
+
+/** A menu that is open. */
+export interface Menu {
+  element: HTMLElement;
+  close(back?: boolean): void;
+}
