@@ -23,15 +23,14 @@ from explainer import player
 from explainer.figures import PANELS
 from explainer.figures.panel import Kind, Panel, Reel, fill, slot_value
 from explainer.figures.subject import subject
-from explainer.player import Track
+from explainer.player import Track, backend
 from explainer.player.assets import MODULES
-from explainer.player.fallback import names_of
 from explainer.player.mount import Scan
 from explainer.player.routes import routes
+from explainer.player.track import names_of
 from explainer.runs.looking import Looker
 from explainer.runs.store import Store
 from explainer.runs.tape import VIEW
-from explainer.ui import backend
 from explainer.ui.places import PLACES
 from tests.node import NODE
 

@@ -13,7 +13,7 @@ from typing import Any
 from explainer.config import RunConfig
 from explainer.figures.compare import labels
 from explainer.figures.gradient_notes import SCALE_TITLES, STAGES
-from explainer.figures.panel import Panel, Reading, Slot, at_moment
+from explainer.figures.panel import Kind, Panel, Reading, Slot, at_moment
 from explainer.figures.rates import AXIS, rate_marks
 from explainer.figures.subject import subject
 from explainer.figures.theme import (
@@ -68,7 +68,8 @@ def through_time_panel(runs: Runs, theme: str, *, span: int = 8, height: int = 3
 
 def _norms(to: str, run: int, name: str) -> Slot:
     """Where an array of norms over time stands, on the scale that is chosen."""
-    kind = {"span": "context", "mark_words": "labels"}.get(name, "frame")
+    kinds: dict[str, Kind] = {"span": "context", "mark_words": "labels"}
+    kind = kinds.get(name, "frame")
     index = ("scale",) if name in ("curve", "rate", "span") else ()
     return Slot(to, kind, run=run, lens=LENS, name=name, index=index)
 
