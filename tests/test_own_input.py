@@ -15,6 +15,7 @@ from explainer.figures.panel import Frame, Reel
 from explainer.player import backend
 from explainer.player.answers import Looked, look_answer
 from explainer.runs.kinds import said_of
+from explainer.runs.reader import Reader
 from explainer.runs.store import Store
 from explainer.runs.tape import decode, decode_view
 from explainer.surgery import Surgery, Swap
@@ -141,7 +142,9 @@ def test_the_header_of_an_answer_says_that_the_input_is_of_another_kind(store: S
     assert f"learnt. {other}" in said_of(store, run, "surgery", "+1 · -1", taken_over)
     backend.client().look(run.id, 300, "fixed_points", "+1 · -1")
     look = store.ask(run.id, run.step, "fixed_points", "+1 · -1", "", "")
-    answer = look_answer(backend.annotator(), run, run.step, "fixed_points", Looked(look.id, 0), "+1 · -1")
+    answer = look_answer(
+        backend.annotator(), run, run.step, "fixed_points", Looked(look.id, Reader(store).answered(look.id)), "+1 · -1"
+    )
     header = next(file for file in answer.files if isinstance(file, bytes) and b"readings" in file)
     assert "no pulse of bits 2 and 3" in json.loads(decode(header)[1]["header"])["said"]
 

@@ -225,7 +225,9 @@ def test_a_store_of_before_gets_them_from_the_events_on_its_tapes(store: Store) 
     run, folder = trained_by_hand(store), store.folder
     other = Client(store).submit(replace(CONFIG, seed=7), "me")
     store.close()
-    meta = {name: value for name, value in run.meta.items() if name != "rates"} | {"lowest": {"error": math.nan}}
+    meta = {name: value for name, value in run.meta.items() if name != "rates"} | {
+        "lowest": {"step": 3, "value": 0.5, "error": math.nan}
+    }
     with closing(sqlite3.connect(folder / "runs.sqlite3")) as db, db:
         db.execute("UPDATE runs SET meta = ? WHERE id = ?", (json.dumps(meta), run.id))
         db.execute("DELETE FROM migrations WHERE name = 'learning rates set by hand'")
