@@ -20,7 +20,7 @@ from explainer.figures import NOTES
 from explainer.lenses import LENSES
 from explainer.player.access import OWNER_COOKIE
 from explainer.player.annotate import Annotator
-from explainer.player.assets import PLOTLY_ROUTE
+from explainer.player.assets import PLAYER_ROUTE, PLOTLY_ROUTE
 from explainer.player.routes import routes
 from explainer.runs.active import record
 from explainer.runs.client import Client
@@ -243,8 +243,8 @@ OF_A_RUN = ("/api/tape/{run:path}", "/api/look/{run:path}")
 
 def test_all_routes_are_tried(store: Store) -> None:
     paths = {route.path for route in routes(store, Annotator(store))}
-    assert {path for path in paths if "{" in path} == set(OF_A_RUN)
-    assert paths - set(OF_A_RUN) == {f"/{PLOTLY_ROUTE}"}, "a new route: does it show anything of a run?"
+    scripts = {f"/{PLOTLY_ROUTE}", f"/{PLAYER_ROUTE}/{{name}}"}
+    assert paths - set(OF_A_RUN) == scripts, "a new route: does it show anything of a run?"
 
 
 def asked(browser: Get, path: str, run: str, lens: str, owner: str = "", key: str = "") -> httpx.Response:
