@@ -252,8 +252,9 @@ def test_keys_move_the_player_wherever_the_page_has_no_use_for_them(read: Read) 
         ("slider", "Learning rate", "ArrowRight"),
         ("spinbutton", "Width", "ArrowLeft"),
     ):
-        drawn(page)  # an element that Streamlit has just replaced has no focus
         page.get_by_role(role, name=name).press(key)  # type: ignore[arg-type]
+        page.wait_for_timeout(1000)  # Streamlit answers a while after the key,
+        drawn(page)  # and an element that it has just replaced has no focus
     page.get_by_role("button", name="More").click()
     page.locator("[data-floating-ui-portal] [data-testid=stNumberInput]").first.wait_for()
     page.keyboard.press("k")
