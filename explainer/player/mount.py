@@ -123,7 +123,6 @@ def _of_page(panels: Sequence[Panel], selections: Selections, asked: Mapping[str
         "figure": st.query_params.get("figure", "")[:80],
         "zoom": st.query_params.get("zoom", "")[:2000],
         "beside": st.query_params.get("compare") == "beside",
-        "autoplay": True,
     }
 
 

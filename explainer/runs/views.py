@@ -323,13 +323,14 @@ def room_for(trainer: Trainer, lens: str, longer: int = 0) -> Iterator[None]:
             "Look at a run with a shorter sequence, fewer heads or a smaller width."
         )
     with large_given_back(needed > KEPT_MB):
-        if not looking():
+        before = _Room.taken
+        if not before:
             _Room.held = resident_bytes() / 1e6
-        _Room.taken += needed
+        _Room.taken = before + needed
         try:
             yield
         finally:
-            _Room.taken -= needed
+            _Room.taken = before  # a difference would leave a rest, and with it a look that nobody takes
 
 
 def keep_to_room() -> None:

@@ -165,6 +165,7 @@ def test_axe_finds_nothing_of_ours_in_what_opens_and_all_that_is_excused(app: st
         page.wait_for_timeout(1000)
         if page.locator("[role=listbox]").count():
             break
+    expect(page.locator("[role=listbox]").first).to_be_visible()
     look(page)
     page.keyboard.press("Escape")
     page.get_by_role("tab", name="Try").click()

@@ -217,7 +217,7 @@ export class Player {
     this.pinned = data.step ?? null;
     this.step = this.pinned ?? 0;
     this.moment = null;
-    this.autoplay = data.autoplay && !data.shown?.stale && this.pinned === null && !matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.autoplay = !data.shown?.stale && this.pinned === null && !matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.started = false;
     this.heard = false;
     this.reported = "";
@@ -255,14 +255,7 @@ export class Player {
 
   /** Put an input to every model on the page; the empty one goes back to the tape's own sequence. */
   ask(input) {
-    for (const tape of this.everyTape()) {
-      tape.input = input;
-      tape.said = "";
-      tape.answers = new Map();
-    }
-    this.complaint = "";
-    this.showNote();
-    this.asking.clear();
+    this.question({ input });
     this.address();
     this.draw();
   }
@@ -278,16 +271,16 @@ export class Player {
   operate(surgery) {
     if (surgery === this.surgery) return;
     this.surgery = surgery;
-    for (const tape of this.everyTape()) {
-      tape.input = this.askBox.value;
-      tape.surgery = surgery;
-      tape.said = "";
-      tape.answers = new Map();
-    }
+    this.question({ input: this.askBox.value, surgery });
+    this.draw();
+  }
+
+  /** Change what every model on the page is asked; what was answered before is forgotten. */
+  question(asked) {
+    for (const tape of this.everyTape()) Object.assign(tape, asked, { said: "", answers: new Map() });
     this.complaint = "";
     this.showNote();
     this.asking.clear();
-    this.draw();
   }
 
   everyTape() {
