@@ -11,7 +11,6 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import httpx
 import numpy as np
@@ -99,7 +98,7 @@ def measure_largest(settings: Settings) -> Iterator[Row]:
 
 def largest_looks(settings: Settings) -> Iterator[Row]:
     """What both processes grow to."""
-    config = EDGE if not settings.quick else replace(EDGE, length=128, layers=2)
+    config = EDGE if not settings.quick else EDGE.but(length=128, layers=2)
     with fresh_store() as store, serving(store) as app:
         worker = app.wait_for_worker()
         fresh = memory(worker)
@@ -210,7 +209,7 @@ def measure_loopers(settings: Settings) -> Iterator[Row]:
     with fresh_store() as store:
         fill_lessons(store)
         with serving(store) as app:
-            run = app.client.submit(replace(GRU, steps=20_000), "benchmark", ("hidden",))
+            run = app.client.submit(GRU.but(steps=20_000), "benchmark", ("hidden",))
             wait_for(lambda: app.client.found(run).step > 200, "the run did not begin")
             say("asking: training alone")
             before = speed(app, run, seconds)

@@ -7,7 +7,6 @@ import statistics
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from benchmarks.clients import Viewer, watch_together
 from benchmarks.memory import cpu_seconds
@@ -25,7 +24,7 @@ def measure(settings: Settings) -> Iterator[Row]:
     """A row for the updates and one for the training, from the same half minute."""
     seconds = settings.pick(15, 3)
     with fresh_store() as store, serving(store) as app:
-        run = app.client.submit(replace(GRU, steps=20_000), "benchmark", ("hidden",))
+        run = app.client.submit(GRU.but(steps=20_000), "benchmark", ("hidden",))
         wait_for(lambda: _step(app, run) > 200, "the run did not begin")
         say("crowd: training alone")
         before = speed(app, run, seconds)

@@ -22,8 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.row import Missing, Row, Settings, at_least, say
-from explainer.config import OPTIMIZERS, POSITIONS, RECURRENT, TASKS, RunConfig
+from explainer.config import TASKS, RunConfig
+from explainer.families import FAMILIES
+from explainer.families.transformer import POSITIONS
 from explainer.limits import Limits, estimate, refuse_if_too_big
+from explainer.recipes import OPTIMIZERS
 from explainer.runs.inputs import prepare, training_inputs
 
 RUNS, SEED = 200, 20
@@ -119,14 +122,17 @@ def _drawn(chance: random.Random) -> Sample | None:
     except ValueError:
         return None
     if expected.seconds > SECONDS:
-        config = replace(config, steps=max(1, int(config.steps * SECONDS / expected.seconds)))
+        config = config.but(steps=max(1, int(config.steps * SECONDS / expected.seconds)))
         if estimate(config, inputs, outputs, lenses=lenses).seconds > 5 * SECONDS:
             return None
     return Sample(config, inputs, outputs, lenses)
 
 
+STEPPED = tuple(name for name, family in FAMILIES.items() if family().roles.steps)
+
+
 def _fields(chance: random.Random) -> dict[str, Any]:
-    model = "transformer" if chance.random() < 0.45 else chance.choice(RECURRENT)
+    model = "transformer" if chance.random() < 0.45 else chance.choice(STEPPED)
     task, heads = chance.choice(TASKS), chance.choice((1, 2, 4, 8, 16))
     fields: dict[str, Any] = {
         "task": task,
@@ -138,7 +144,7 @@ def _fields(chance: random.Random) -> dict[str, Any]:
         "symbols": _spread(chance, 2, 256),
         "bits": chance.randint(1, 6),
         "dropout": chance.choice((0.0, 0.0, 0.0, 0.1)),
-        "optimizer": chance.choice(OPTIMIZERS),
+        "optimizer": chance.choice(tuple(OPTIMIZERS)),
         "lr": 1e-4,
         "seed": chance.randrange(10**6),
     }
@@ -190,7 +196,7 @@ def in_a_process(work: Callable[[], dict[str, float]]) -> dict[str, float]:
 
 def whole_run(sample: Sample) -> Measured:
     """Train a run to its end as the worker does, tape and all, after a tiny one like it has loaded what any run needs."""
-    tiny = replace(sample.config, task="repeat", length=16, batch=2, width=32, steps=2, data="")
+    tiny = sample.config.but(task="repeat", length=16, batch=2, width=32, steps=2, data="")
     with tempfile.TemporaryDirectory() as folder:
         _trained(Path(folder) / "tiny", replace(sample, config=tiny))
         ctypes.CDLL(None).malloc_trim(0)  # or the run would have for nothing what the tiny one leaves in the heap
@@ -240,17 +246,18 @@ def update_time(sample: Sample) -> dict[str, float]:
 def calibrate(count: int) -> None:
     """Print prices that fit the updates of so many random networks of each family."""
     from benchmarks.prices import fitted
-    from explainer.theory.costs import PRICES, kind, update_work
+    from explainer.theory.costs import update_work
 
-    samples = draw(count * len(PRICES), SEED + 1)
+    samples = draw(count * len(FAMILIES), SEED + 1)
     rows: dict[str, list[tuple[dict[str, float], float]]] = {}
+    prices: dict[str, Mapping[str, float]] = {}
     for sample in samples:
         took = in_a_process(lambda sample=sample: update_time(sample))["seconds"]  # type: ignore[misc]
-        rows.setdefault(kind(sample.config), []).append(
-            (update_work(sample.config, sample.inputs, sample.outputs), took)
-        )
-        say(f"calibrating: {kind(sample.config)} {took:.4f} s")
-    print(json.dumps({name: fitted(each, PRICES[name]) for name, each in rows.items()}, indent=2))
+        kind = "operated" if sample.config.surgery else sample.config.model
+        prices[kind] = sample.config.network.costs(sample.config)
+        rows.setdefault(kind, []).append((update_work(sample.config, sample.inputs, sample.outputs), took))
+        say(f"calibrating: {kind} {took:.4f} s")
+    print(json.dumps({name: fitted(each, prices[name]) for name, each in rows.items()}, indent=2))
 
 
 def look_times(sample: Sample) -> dict[str, float]:

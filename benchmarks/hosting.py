@@ -64,14 +64,13 @@ def first_figure(app: App) -> float:
 
 def train(app: App, steps: int) -> float:
     """Seconds that a run of the first lesson's network takes, once the worker is warm."""
-    from dataclasses import replace
 
     from explainer.lessons import LESSONS
 
     app.wait_for_worker()
     lesson = LESSONS["lesson-hidden"]
     start = time.perf_counter()
-    run = app.client.submit(replace(lesson.config, steps=steps, seed=77), "benchmark", lesson.lenses)
+    run = app.client.submit(lesson.config.but(steps=steps, seed=77), "benchmark", lesson.lenses)
     wait_for(lambda: app.client.found(run).finished, "the run did not end", seconds=300)
     return time.perf_counter() - start
 

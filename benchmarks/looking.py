@@ -7,7 +7,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -47,7 +46,7 @@ def measure_answers(settings: Settings) -> Iterator[Row]:
         with serving(store) as app:
             answered(app, 1)  # the worker builds each network once
             quiet = answered(app, count)
-            run = app.client.submit(replace(GRU, steps=20_000), "benchmark", ("hidden",))
+            run = app.client.submit(GRU.but(steps=20_000), "benchmark", ("hidden",))
             wait_for(lambda: app.client.found(run).step > 200, "the run did not begin")
             busy = answered(app, count)
             app.stop_runs()
@@ -93,7 +92,7 @@ def an_input(config: RunConfig) -> str:
             values[marked] += "*"
         return " ".join(values)
     if config.task == "repeat":
-        return " ".join(str(random.randrange(config.symbols)) for _ in range(config.length // 2))
+        return " ".join(str(random.randrange(config["symbols"])) for _ in range(config.length // 2))
     assert config.task == "text", config.task
     return "".join(random.choice("aeinost ") for _ in range(config.length))
 
@@ -105,7 +104,7 @@ def measure_views(settings: Settings) -> Iterator[Row]:
     set_threads()
     rounds = settings.pick(5, 1)
     matrix = {
-        model: min(look_seconds(replace(GRU, model=model, length=100, width=64), "microscope", rounds))
+        model: min(look_seconds(GRU.but(model=model, length=100, width=64), "microscope", rounds))
         for model in ("rnn", "lstm", "gru", "transformer")
     }
     yield at_most("gradient matrix, T = 100, N = 64", max(matrix.values()), MATRIX_SECONDS, "s", by_model=matrix)
@@ -121,7 +120,7 @@ def look_seconds(config: RunConfig, lens: str, count: int) -> list[float]:
     from explainer.runs.views import view_batch
     from explainer.training import Trainer
 
-    trainer = Trainer(replace(config, steps=10))
+    trainer = Trainer(config.but(steps=10))
     batch = view_batch(trainer)
     taken = []
     for _ in range(count + 1):
@@ -143,7 +142,7 @@ def measure_share(settings: Settings) -> Iterator[Row]:
     from explainer.training import set_threads
 
     set_threads()
-    config = replace(GRU, steps=settings.pick(2000, 60))
+    config = GRU.but(steps=settings.pick(2000, 60))
     lenses = [name for name, lens in LENSES.items() if lens.suits(config)]
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
@@ -170,9 +169,9 @@ def measure_share(settings: Settings) -> Iterator[Row]:
 
 #: Own runs of 300 steps and more, each with the lens of its page: a quick one, one that takes some updates, one that takes many.
 OWN = (
-    (replace(GRU, steps=300), "hidden"),
-    (replace(GRU, steps=700), "gradients"),
-    (replace(HEADS, steps=300), "biography"),
+    (GRU.but(steps=300), "hidden"),
+    (GRU.but(steps=700), "gradients"),
+    (HEADS.but(steps=300), "biography"),
 )
 
 
@@ -184,7 +183,7 @@ def measure_moments(settings: Settings) -> Iterator[Row]:
     set_threads()
     counts, shares, afterwards, expected = [], [], [], []
     for config, lens in OWN:
-        config = replace(config, steps=settings.pick(config.steps, 60))
+        config = config.but(steps=settings.pick(config.steps, 60))
         count, share, seconds = own_run(config, lens)
         say(
             f"looking: {config.steps} steps, {lens}: {count} moments, {share:.3f} of the time, {seconds:.1f} s afterwards"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.clients import Viewer, watch_together
@@ -34,7 +33,7 @@ def measure(settings: Settings) -> Iterator[Row]:
             start = {"interface": memory(app.pid), "worker": memory(worker)}
             for number in range(RUNS):
                 scene, config = kinds[number * len(kinds) // RUNS]
-                config = replace(config, seed=100 + number, steps=steps, warmup=min(config.warmup, steps // 2))
+                config = config.but(seed=100 + number, steps=steps, warmup=min(config["warmup"], steps // 2))
                 run = app.client.submit(config, f"benchmark {number}", scene.lenses)
                 viewer = Viewer(app.url, scene.path, run, scene.lenses)
                 asyncio.run(follow_to_the_end(viewer))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 from benchmarks.recipes import NANOGPT, read_text
 from benchmarks.row import Row, Settings, at_least, between, say
@@ -30,7 +29,7 @@ def measure(settings: Settings) -> Iterator[Row]:
     text = read_text(settings)
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    prepared = prepare(replace(NANOGPT, steps=settings.pick(2000, 120)), text)
+    prepared = prepare(NANOGPT.but(steps=settings.pick(2000, 120)), text)
     config = prepared.config
     trainer = Trainer(config, prepared.body, "cpu")
     model, update = plain_nanogpt(config, prepared.body)

@@ -47,7 +47,7 @@ class PlainGPT(nn.Module):
         super().__init__()
         self.tokens = nn.Embedding(vocabulary, config.width)
         self.places = nn.Embedding(config.length, config.width)
-        self.blocks = nn.Sequential(*(PlainBlock(config.width, config.heads) for _ in range(config.layers)))
+        self.blocks = nn.Sequential(*(PlainBlock(config.width, config["heads"]) for _ in range(config.layers)))
         self.norm = nn.LayerNorm(config.width, bias=False)
         for name, parameter in self.named_parameters():
             if parameter.ndim == 2:
@@ -109,7 +109,7 @@ def adamw(model: nn.Module, config: RunConfig) -> torch.optim.Optimizer:
         {"params": [each for each in parameters if each.ndim >= 2], "weight_decay": config.weight_decay},
         {"params": [each for each in parameters if each.ndim < 2], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, config.beta2), fused=True)
+    return torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, config["beta2"]), fused=True)
 
 
 def bare_loop(
@@ -142,11 +142,11 @@ def plain_nanogpt(config: RunConfig, text: str) -> tuple[PlainGPT, Update]:
 
     def scheduled() -> None:
         nonlocal done
-        if done < config.warmup:
-            lr = config.lr * (done + 1) / (config.warmup + 1)
+        if done < config["warmup"]:
+            lr = config.lr * (done + 1) / (config["warmup"] + 1)
         else:
-            progress = min(1.0, (done - config.warmup) / (config.steps - config.warmup))
-            lr = config.min_lr + (config.lr - config.min_lr) * (1 + math.cos(math.pi * progress)) / 2
+            progress = min(1.0, (done - config["warmup"]) / (config.steps - config["warmup"]))
+            lr = config["min_lr"] + (config.lr - config["min_lr"]) * (1 + math.cos(math.pi * progress)) / 2
         for group in optimizer.param_groups:
             group["lr"] = lr
         update()

@@ -7,7 +7,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,7 +75,7 @@ def measure(settings: Settings) -> Iterator[Row]:
 
 def shortened(config: RunConfig, steps: int) -> RunConfig:
     """The same run with fewer steps."""
-    return replace(config, steps=steps, warmup=min(config.warmup, steps // 2))
+    return config.but(steps=steps, warmup=min(config["warmup"], steps // 2))
 
 
 def recorded_times(config: RunConfig, data: str | None, *, watched: bool) -> Times:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from playwright.sync_api import Browser, Page
@@ -39,7 +38,7 @@ def measure(settings: Settings) -> Iterator[Row]:
         for name, looking in lenses.items():
             say(f"scrubbing: recording {frames} frames of {name}")
             config = LESSONS[name].config
-            config = replace(config, steps=frames - 1, warmup=min(config.warmup, frames // 2))
+            config = config.but(steps=frames - 1, warmup=min(config["warmup"], frames // 2))
             train_into(store, f"long-{name}", config, sorted(looking), every_step=True)
         with serving(store) as app, browsing() as browser:
             for scene in found:

@@ -10,7 +10,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -124,7 +124,7 @@ def fill_lessons(store: Store, steps: int = 60) -> None:
     there = load_shipped(store)
     for name, lesson in LESSONS.items():
         if name not in there:
-            short = replace(lesson.config, steps=steps, warmup=min(lesson.config.warmup, steps // 2))
+            short = lesson.config.but(steps=steps, warmup=min(lesson.config["warmup"], steps // 2))
             train_into(store, name, short, lesson.lenses)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,7 +40,7 @@ def measure(settings: Settings) -> Iterator[Row]:
     from explainer.training import set_threads
 
     set_threads()
-    heavy = HEAVIEST if not settings.quick else replace(HEAVIEST, length=128, layers=2)
+    heavy = HEAVIEST if not settings.quick else HEAVIEST.but(length=128, layers=2)
     seconds = settings.pick(30, 2)
     for lens in LENSES:
         alone, beside, longest, stopped = neighbour(heavy, lens, seconds)
@@ -49,7 +48,7 @@ def measure(settings: Settings) -> Iterator[Row]:
         yield at_least(f"speed that a neighbour keeps beside {lens}", beside / alone, KEPT, "of its own", alone=alone)
         yield at_most(f"longest standstill of a neighbour beside {lens}", longest, STANDSTILL_SECONDS, "s")
         yield at_most(f"Stop while {lens} is looked at", stopped, STOP_SECONDS, "s")
-    widest = replace(HEAVIEST, width=256, symbols=256)
+    widest = HEAVIEST.but(width=256, symbols=256)
     sizes = {lens: look_bytes(widest, lens, 256, 256) for lens in ("hidden", "attention", "layers", "positions")}
     yield at_most("largest view of the largest Transformer", max(s.view for s in sizes.values()) / 1e6, VIEW_MB, "MB")
     yield at_most("largest peak of a look at it", max(s.peak for s in sizes.values()) / 1e6, LOOK_MB, "MB")
@@ -64,7 +63,7 @@ def neighbour(heavy: RunConfig, lens: str, seconds: float) -> tuple[float, float
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
         client, workshop = Client(store), Workshop(store)
-        first = client.submit(replace(GRU, steps=20_000), "neighbour", ("hidden",))
+        first = client.submit(GRU.but(steps=20_000), "neighbour", ("hidden",))
         while first not in workshop.active:
             workshop.turn()
         updates = _clocked(workshop.active[first])

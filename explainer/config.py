@@ -8,64 +8,53 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-import re
-from collections.abc import Mapping
-from dataclasses import Field, asdict, dataclass, field, fields, replace
-from typing import Any, Self
+from collections.abc import Iterator, Mapping
+from dataclasses import Field, dataclass, field, fields, replace
+from typing import Any, Self, TypeVar
 
 from explainer import upgrade
+from explainer.families import FAMILIES, Family
+from explainer.parts import Part, Values, as_text, checked, from_text, knob
+from explainer.recipes import OPTIMIZERS, SCHEDULES
 from explainer.surgery import Surgery
+from explainer.tasks import TASKS as _TASKS
+from explainer.tasks import OfData, Problem
 
-TASKS = ("copy", "adding", "repeat", "text", "forecast", "flipflop")
-RECURRENT = ("rnn", "rnn_relu", "lstm", "gru")
-MODELS = (*RECURRENT, "transformer")
-POSITIONS = ("none", "learned", "sinusoidal", "rotary", "alibi")
-OPTIMIZERS = ("adamw", "sgd")
-SCHEDULES = ("constant", "cosine")
+P = TypeVar("P", bound=Part)
+TASKS = tuple(_TASKS)
+MODELS = tuple(FAMILIES)
 OTHER = "\ufffd"
 """The sign for all characters of a text that have none of their own (see `data.alphabet`)."""
 
 ASKED_CHARACTERS = 2000
 """Of a viewer's own input to a run, at most: an address holds it."""
-INITS = ("default", "orthogonal", "identity", "gaussian")
-NORMS = ("pre", "post")
-FORGET_STARTS = ("drawn", "constant")
-
-_PARENT = re.compile(r"[a-z0-9][a-z0-9-]{0,79}@(0|[1-9][0-9]{0,6})")
-_TOKEN_TASKS = frozenset({"copy", "repeat", "text"})
 
 
-def _knob(
-    default: Any,
+def _part(
+    word: str,
+    default: str,
+    kinds: Mapping[str, type[Part]],
     group: str,
     meaning: str,
-    *,
-    low: float | None = None,
-    high: float | None = None,
-    above: float | None = None,
-    choices: tuple[str, ...] | None = None,
+    label: str,
+    base: type[Part] = Part,
 ) -> Any:
-    """A field with what a control and a refusal need: its group, meaning, unit and bounds.
-
-    `low` and `high` are included in the range, `above` is not.
-    """
-    return field(
-        default=default,
-        metadata={
-            "group": group,
-            "meaning": meaning,
-            "low": low,
-            "high": high,
-            "above": above,
-            "choices": choices,
-        },
+    """A field that is a part, of a kind that a word names; the word is the knob in every text form. `base` has what all kinds have."""
+    choice = knob(
+        default, group, meaning, choices=tuple(kinds), label=label, names={k: v.title for k, v in kinds.items()}
     )
+    choice.name = word
+    return field(default_factory=kinds[default], metadata={"kinds": kinds, "word": choice, "base": base})
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunConfig:
+@dataclass(frozen=True, kw_only=True, init=False)
+class RunConfig(Part):
     """One run: task, model, recipe, seed. Frozen and valid by construction.
+
+    A whole of parts, each with the knobs of its kind only, and flat in every text form and to whoever makes one:
+    `RunConfig(task="copy", model="lstm", width=32)`, and `config.but(width=64)`. Of another kind
+    of part than before the knobs that both have keep their values, where these were not the default. A knob that
+    another family or task has, and this one has not, may be given, and is not kept.
 
     It round-trips through JSON (`to_json`, `from_json`) and through the query part of an
     address (`to_query`, `from_query`); `run_id` hashes what the run depends on.
@@ -75,72 +64,184 @@ class RunConfig:
             fields contradict each other. The sentence names the field, the value and the way out.
     """
 
-    task: str = _knob("adding", "task", "what is to be learnt", choices=TASKS)
-    length: int = _knob(
-        30, "task", "T, time steps of a sequence; for `copy` the delay between symbols and recall", low=2, high=1024
-    )
-    symbols: int = _knob(8, "task", "distinct symbols to copy or repeat", low=2, high=256)
-    bits: int = _knob(
-        3, "task", "bits that the flip-flop holds, each with an input and an output of its own", low=1, high=6
-    )
-    data: str = _knob("", "task", "SHA-256 of the user's own text or series; empty for the default one")
-
-    model: str = _knob("gru", "model", "family of the network", choices=MODELS)
-    layers: int = _knob(1, "model", "L, recurrent layers (1-3) or Transformer blocks (0-6)", low=0, high=6)
-    width: int = _knob(64, "model", "N hidden units, or D model width", low=1, high=1024)
-    heads: int = _knob(4, "model", "H, attention heads of a block; must divide the width", low=1, high=16)
-    mlp: bool = _knob(True, "model", "blocks have an MLP of width 4D (off: attention only)")
-    norm: str = _knob("pre", "model", "layer norm before or after each residual branch", choices=NORMS)
-    dropout: float = _knob(0.0, "model", "probability that a value is zeroed while training", low=0.0, high=0.9)
-    positions: str = _knob("learned", "model", "how the Transformer knows the order", choices=POSITIONS)
-    tied: bool = _knob(False, "model", "the output projection shares the token embedding's weights")
-    init: str = _knob("default", "model", "recurrent weights W_hh at the start", choices=INITS)
-    radius: float = _knob(1.0, "model", "spectral radius of W_hh with init=gaussian", above=0.0, high=3.0)
-    forget_start: str = _knob(
-        "drawn",
+    problem: Problem = _part("task", "adding", _TASKS, "task", "what is to be learnt", "Task", Problem)
+    network: Family = _part("model", "gru", FAMILIES, "model", "family of the network", "Network", Family)
+    surgery: str = knob(
+        "",
         "model",
-        "the LSTM's forget-gate bias at the start: as torch draws it, or the constant forget_bias, also where that is 0",
-        choices=FORGET_STARTS,
+        "what is done to the network in every forward pass, such as layer 1 unit 5 = 0",
+        label="Surgery",
     )
-    forget_bias: float = _knob(
-        0.0,
-        "model",
-        "the LSTM's forget-gate bias at the start with forget_start=constant, which any value but 0 implies",
-        low=-10.0,
+    rule: Part = _part("optimizer", "adamw", OPTIMIZERS, "recipe", "update rule", "Optimiser")
+    lr: float = knob(
+        3e-3,
+        "recipe",
+        "learning rate",
+        above=0.0,
         high=10.0,
+        label="Learning rate",
+        stops=(1e-4, 3e-4, 1e-3, 2e-3, 3e-3, 5e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0),
     )
-    surgery: str = _knob("", "model", "what is done to the network in every forward pass, such as layer 1 unit 5 = 0")
+    weight_decay: float = knob(
+        0.0,
+        "recipe",
+        "how much the weight matrices shrink at each step, beside the gradient",
+        low=0.0,
+        high=10.0,
+        label="Weight decay",
+    )
+    course: Part = _part("schedule", "constant", SCHEDULES, "recipe", "learning rate over the run", "Schedule")
+    clip: float = knob(
+        1.0,
+        "recipe",
+        "norm above which a gradient is shortened to it (0: no clipping)",
+        low=0.0,
+        high=1e6,
+        label="Clip norm at",
+    )
+    steps: int = knob(1000, "recipe", "updates of the weights", low=1, high=1_000_000, label="Steps")
+    batch: int = knob(32, "recipe", "B, sequences of one step", low=1, high=4096, label="Batch")
+    seed: int = knob(
+        0,
+        "recipe",
+        "what the random draws of weights, batches and dropout begin from",
+        low=0,
+        high=2**31 - 1,
+        label="Seed",
+    )
+    parent: str = knob(
+        "",
+        "recipe",
+        "run@step whose weights it starts from; empty for fresh ones",
+        label="Goes on from",
+        form=(r"[a-z0-9][a-z0-9-]{0,79}@(0|[1-9][0-9]{0,6})", "a run and a step, such as lesson-hidden@700"),
+    )
 
-    optimizer: str = _knob("adamw", "recipe", "update rule", choices=OPTIMIZERS)
-    lr: float = _knob(3e-3, "recipe", "learning rate", above=0.0, high=10.0)
-    momentum: float = _knob(0.9, "recipe", "momentum of SGD", low=0.0, high=0.999)
-    beta2: float = _knob(0.999, "recipe", "decay of AdamW's second moment", low=0.0, high=0.99999)
-    weight_decay: float = _knob(
-        0.0, "recipe", "how much the weight matrices shrink at each step, beside the gradient", low=0.0, high=10.0
-    )
-    schedule: str = _knob("constant", "recipe", "learning rate over the run", choices=SCHEDULES)
-    warmup: int = _knob(0, "recipe", "steps of linear warm-up before the cosine", low=0, high=100_000)
-    min_lr: float = _knob(0.0, "recipe", "learning rate at the end of the cosine", low=0.0, high=10.0)
-    clip: float = _knob(
-        1.0, "recipe", "norm above which a gradient is shortened to it (0: no clipping)", low=0.0, high=1e6
-    )
-    steps: int = _knob(1000, "recipe", "updates of the weights", low=1, high=1_000_000)
-    batch: int = _knob(32, "recipe", "B, sequences of one step", low=1, high=4096)
-    seed: int = _knob(
-        0, "recipe", "what the random draws of weights, batches and dropout begin from", low=0, high=2**31 - 1
-    )
-    parent: str = _knob("", "recipe", "run@step whose weights it starts from; empty for fresh ones")
+    def __init__(self, **values: Any) -> None:
+        """
+        Args:
+            values: knobs by name, of this class and of its parts; a part's kind by its word; parts by their field.
+        """
+        unknown = values.keys() - KNOBS.keys() - {each.name for each in fields(self)}
+        if unknown:
+            raise TypeError(f"RunConfig has no field {min(unknown)!r}. The fields are: {', '.join(KNOBS)}.")
+        given = {name: checked(KNOBS[name], value) for name, value in values.items() if name in KNOBS}
+        for each in fields(self):
+            if "kinds" in each.metadata:
+                part = _read(each, values.get(each.name), given)
+            else:
+                part = given.get(each.name, each.default)
+            object.__setattr__(self, each.name, part)
+        self.check()
 
-    def __post_init__(self) -> None:
-        for knob in fields(self):
-            object.__setattr__(self, knob.name, _checked(knob, getattr(self, knob.name)))
-        _check_together(self)
+    def check(self) -> None:
+        for part in self.parts():
+            part.fits(self)
+        if self.surgery:
+            try:
+                surgery = Surgery.from_text(self.surgery).check(self)
+                surgery.check_trainable()
+            except ValueError as error:
+                raise ValueError(f"surgery = {self.surgery[:60]!r} can't be done: {error}") from None
+            object.__setattr__(self, "surgery", str(surgery))
+
+    def but(self, **values: Any) -> Self:
+        """The same with other values of some knobs, or with parts of another kind (see the class)."""
+        return replace(self, **values)
+
+    def part(self, kind: type[P]) -> P:
+        """Its part of this class.
+
+        Raises:
+            TypeError: it has none.
+        """
+        for part in self.parts():
+            if isinstance(part, kind):
+                return part
+        raise TypeError(f"{self.model} on {self.task} has no {kind.__name__}")
+
+    # -- what parts have ----------------------------------------------------------------------
+
+    @property
+    def task(self) -> str:
+        """The word of its task."""
+        return self.problem.kind
+
+    @property
+    def model(self) -> str:
+        """The word of its family."""
+        return self.network.kind
+
+    @property
+    def optimizer(self) -> str:
+        """The word of its update rule."""
+        return self.rule.kind
+
+    @property
+    def schedule(self) -> str:
+        """The word of its learning rate's course."""
+        return self.course.kind
+
+    @property
+    def length(self) -> int:
+        """T, or of a task that adds steps what a person sets (see `total_length`)."""
+        return self.problem.length
+
+    @property
+    def total_length(self) -> int:
+        """T as the model sees it."""
+        return self.problem.total_length
+
+    @property
+    def has_tokens(self) -> bool:
+        """Whether inputs are tokens of a vocabulary (else real numbers)."""
+        return self.problem.has_tokens
+
+    @property
+    def data(self) -> str:
+        """SHA-256 of the user's own text or series; "" without one."""
+        return self.problem.data if isinstance(self.problem, OfData) else ""
+
+    @property
+    def layers(self) -> int:
+        """L."""
+        return self.network.layers
+
+    @property
+    def width(self) -> int:
+        """N or D."""
+        return self.network.width
+
+    @property
+    def branched_from(self) -> tuple[str, int] | None:
+        """The run and the step that it starts from; None for a run with weights of its own."""
+        run, at, step = self.parent.partition("@")
+        return (run, int(step)) if at else None
+
+    def __getitem__(self, name: str) -> Any:
+        """A knob by its name; one that no part of this run has is at its default.
+
+        Raises:
+            KeyError: nothing has a knob of this name.
+        """
+        return self.flat().get(name, KNOBS[name].default)
 
     # -- text forms ---------------------------------------------------------------------------
 
+    def flat(self) -> Values:
+        """Every knob that this run has by name, and the kinds of its parts by their words."""
+        found: Values = {}
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, Part):
+                found |= {each.metadata["word"].name: value.kind, **value.flat()}
+            else:
+                found[each.name] = value
+        return found
+
     def to_json(self) -> str:
-        """Every field, keys in order of definition, and the format (see `upgrade`)."""
-        return json.dumps({**asdict(self), **upgrade.mark(upgrade.CONFIG)})
+        """Every knob, and the format (see `upgrade`)."""
+        return json.dumps({**self.flat(), **upgrade.mark(upgrade.CONFIG)})
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -160,19 +261,23 @@ class RunConfig:
         if not isinstance(values, dict):
             raise ValueError(f"The configuration must be a JSON object, and this is a {type(values).__name__}.")
         values = upgrade.upgraded(values, upgrade.CONFIG, "The configuration")
-        unknown, missing = values.keys() - KNOBS.keys(), KNOBS.keys() - values.keys()
+        unknown = values.keys() - KNOBS.keys()
         if unknown:
             raise ValueError(f"Unknown field {min(unknown)!r}. The fields are: {', '.join(KNOBS)}.")
+        found = cls(**values)
+        missing = found.flat().keys() - values.keys()
         if missing:
             raise ValueError(f"The configuration lacks {min(missing)!r}. Write every field, as `to_json` does.")
-        return cls(**values)
+        return found
 
     def to_query(self) -> dict[str, str]:
-        """The fields that differ from their defaults, as text for an address."""
-        default = type(self)()
-        differing = [name for name in KNOBS if getattr(self, name) != getattr(default, name)]
-        implied = {"forget_start"} if self.forget_bias else set()
-        return {name: _as_text(getattr(self, name)) for name in differing if name not in implied}
+        """The knobs that differ from their defaults, as text for an address."""
+        parts = self.parts()
+        implied = {name for part in parts for name in part.implied()}
+        usual = _standing(self) | {name: value for part in parts for name, value in _standing(part).items()}
+        return {
+            name: as_text(value) for name, value in self.flat().items() if value != usual[name] and name not in implied
+        }
 
     @classmethod
     def from_query(cls, query: Mapping[str, str], base: RunConfig | None = None) -> RunConfig:
@@ -190,42 +295,20 @@ class RunConfig:
         Raises:
             ValueError: a name that is not a field, or a text that is not of the field's type.
         """
-        values: dict[str, Any] = {}
+        values: Values = {}
         for name, text in texts.items():
             if name not in KNOBS:
                 raise ValueError(f"Unknown field {name!r}. The fields are: {', '.join(KNOBS)}.")
-            values[name] = _from_text(KNOBS[name], text)
-        return replace(self, **values)
+            values[name] = from_text(KNOBS[name], text)
+        return self.but(**values)
 
     # -- identity -----------------------------------------------------------------------------
 
-    def relevant(self) -> dict[str, Any]:
-        """The fields that this run depends on: a GRU has no heads, a constant rate no warm-up."""
-        values = asdict(self)
-        unused: set[str] = set()
-        if self.model == "transformer":
-            unused |= {"init", "radius", "forget_start", "forget_bias"}
-            if self.layers == 0:
-                unused |= {"heads", "mlp", "norm"}
-        else:
-            unused |= {"heads", "mlp", "norm", "positions", "tied"}
-            if self.init != "gaussian":
-                unused.add("radius")
-            if self.model != "lstm":
-                unused |= {"forget_start", "forget_bias"}
-            elif self.forget_bias or self.forget_start == "drawn":
-                unused.add("forget_start")  # runs are older than this field: their ids have the bias alone
-        unused |= {"momentum"} if self.optimizer == "adamw" else {"beta2"}
-        if self.schedule == "constant":
-            unused |= {"warmup", "min_lr"}
-        if self.task not in ("copy", "repeat"):
-            unused.add("symbols")
-        if self.task != "flipflop":
-            unused.add("bits")
-        if self.task not in ("text", "forecast"):
-            unused.add("data")
-        unused |= {name for name in ("surgery", "parent") if not values[name]}
-        return {name: value for name, value in values.items() if name not in unused}
+    def relevant(self) -> Values:
+        """The knobs that this run depends on: without a warm-up where the rate is constant, or a radius where none is drawn."""
+        idle = {name for part in self.parts() for name in part.idle()}
+        idle |= {name for name in ("surgery", "parent") if not getattr(self, name)}
+        return {name: value for name, value in self.flat().items() if name not in idle}
 
     def run_id(self, data_digest: str = "") -> str:
         """Sixteen hex digits of SHA-256 over the relevant fields and the data.
@@ -237,139 +320,44 @@ class RunConfig:
         content = json.dumps([self.relevant(), data_digest], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
-    @property
-    def has_tokens(self) -> bool:
-        """Whether inputs are tokens of a vocabulary (else real numbers)."""
-        return self.task in _TOKEN_TASKS
-
-    @property
-    def branched_from(self) -> tuple[str, int] | None:
-        """The run and the step that it starts from; None for a run with weights of its own."""
-        run, at, step = self.parent.partition("@")
-        return (run, int(step)) if at else None
-
-    @property
-    def total_length(self) -> int:
-        """T as the model sees it: `copy` adds ten symbols before the delay and ten after."""
-        return self.length + 20 if self.task == "copy" else self.length
+    def parts(self) -> tuple[Part, ...]:
+        """Its task, its family, its optimiser and its schedule."""
+        return (self.problem, self.network, self.rule, self.course)
 
 
-KNOBS: dict[str, Field[Any]] = {knob.name: knob for knob in fields(RunConfig)}
+def _read(place: Field[Any], before: Part | None, given: Values) -> Part:
+    """The part in one place: of the kind that is asked for, else of that of before, with the knobs given and those carried over."""
+    kinds, word = place.metadata["kinds"], place.metadata["word"]
+    before = before or kinds[word.default]()
+    kind = kinds[given[word.name]] if word.name in given else type(before)
+    usual, now = _standing(before), before.flat()
+    carried = {name: value for name, value in now.items() if type(before) is kind or value != usual[name]}
+    own = {each.name for each in fields(kind)}
+    return kind(**{name: value for name, value in {**carried, **given}.items() if name in own})
 
 
-def _checked(knob: Field[Any], value: Any) -> Any:
-    """`value` as the knob's own type.
-
-    Raises:
-        ValueError: wrong type, not finite, not one of the choices, out of range.
-    """
-    name, rule = knob.name, knob.metadata
-    kind: type = type(knob.default)
-    if kind is bool:
-        if not isinstance(value, bool):
-            raise ValueError(f"{name} = {value!r} must be true or false.")
-        return value
-    if kind is str:
-        if not isinstance(value, str):
-            raise ValueError(f"{name} = {value!r} must be text.")
-        if rule["choices"] and value not in rule["choices"]:
-            raise ValueError(f"{name} = {value!r} is not known. Choose one of: {', '.join(rule['choices'])}.")
-        if name == "parent" and value and not _PARENT.fullmatch(value):
-            raise ValueError(f"parent = {value[:60]!r} must be empty or a run and a step, such as lesson-hidden@700.")
-        if name == "data" and value and not (len(value) == 64 and set(value) <= set("0123456789abcdef")):
-            raise ValueError(f"data = {value[:20]!r} must be empty or a SHA-256 in 64 hex digits.")
-        return value
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f"{name} = {value!r} must be a number.")
-    if kind is int:
-        if isinstance(value, float) and not value.is_integer():
-            raise ValueError(f"{name} = {value!r} must be a whole number.")
-        value = int(value)
-    else:
-        try:
-            value = float(value) + 0.0  # -0.0 is the same configuration as 0.0
-        except OverflowError:
-            value = math.inf
-        if not math.isfinite(value):
-            raise ValueError(f"{name} = {value!r} must be a finite number. {_range(rule)}")
-    low, high, above = rule["low"], rule["high"], rule["above"]
-    if (
-        (low is not None and value < low)
-        or (high is not None and value > high)
-        or (above is not None and value <= above)
-    ):
-        shown = repr(value) if isinstance(value, float) or abs(value) < 10**20 else "a very long number"
-        raise ValueError(f"{name} = {shown} is out of range. {_range(rule)}")
-    return value
+def _standing(part: Part) -> Values:
+    """The defaults of a part's knobs, and of the words of its parts."""
+    return {
+        each.metadata["word"].name if "word" in each.metadata else each.name: (
+            each.metadata["word"].default if "word" in each.metadata else each.default
+        )
+        for each in fields(part)
+    }
 
 
-def _range(rule: Mapping[str, Any]) -> str:
-    least = f"above {rule['above']:g}" if rule["above"] is not None else f"at least {rule['low']:g}"
-    return f"Choose a value {least} and at most {rule['high']:g}."
+def _knobs() -> Iterator[Field[Any]]:
+    """All knobs of all kinds of part, those of one name once, in the order of the controls."""
+    for place in fields(RunConfig):
+        if "kinds" not in place.metadata:
+            yield place
+            continue
+        yield place.metadata["word"]
+        for kind in (place.metadata["base"], *reversed(place.metadata["kinds"].values())):
+            yield from fields(kind)
 
 
-def _check_together(config: RunConfig) -> None:
-    if config.model == "transformer":
-        if config.layers > 0 and config.width % config.heads:
-            fitting = [heads for heads in range(1, 17) if config.width % heads == 0]
-            raise ValueError(
-                f"heads = {config.heads} does not divide width = {config.width}. "
-                f"Choose heads from {', '.join(map(str, fitting))}, or another width."
-            )
-        if config.positions == "rotary" and config.layers > 0 and (config.width // config.heads) % 2:
-            raise ValueError(
-                f"positions = 'rotary' turns pairs of numbers, and a head of size "
-                f"{config.width // config.heads} (width / heads) is odd. Make width / heads even."
-            )
-        if config.positions == "sinusoidal" and config.width % 2:
-            raise ValueError(
-                f"positions = 'sinusoidal' needs pairs of sine and cosine: make width = {config.width} even."
-            )
-        if config.tied and not config.has_tokens:
-            raise ValueError("tied = True shares the token embedding, and this task has no tokens. Set tied = false.")
-    elif not 1 <= config.layers <= 3:
-        raise ValueError(f"layers = {config.layers} is out of range for a recurrent network. Choose 1, 2 or 3.")
-    if config.forget_bias:  # configurations that are older than forget_start have the number alone
-        object.__setattr__(config, "forget_start", "constant")
-    if config.task == "repeat" and config.length < 8:
-        raise ValueError(f"length = {config.length} is too short to repeat anything. Choose at least 8.")
-    if config.surgery:
-        try:
-            surgery = Surgery.from_text(config.surgery).check(config)
-            surgery.check_trainable()
-        except ValueError as error:
-            raise ValueError(f"surgery = {config.surgery[:60]!r} can't be done: {error}") from None
-        object.__setattr__(config, "surgery", str(surgery))
-    if config.schedule == "cosine":
-        if config.warmup >= config.steps:
-            raise ValueError(
-                f"warmup = {config.warmup} leaves no steps to train. Choose fewer than steps = {config.steps}."
-            )
-        if config.min_lr > config.lr:
-            raise ValueError(f"min_lr = {config.min_lr:g} is above lr = {config.lr:g}. Choose at most lr.")
-
-
-def _as_text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _from_text(knob: Field[Any], text: str) -> Any:
-    """The value that `text` means for this knob.
-
-    Raises:
-        ValueError: the text is not of the knob's type.
-    """
-    kind: type = type(knob.default)
-    if kind is str:
-        return text
-    if kind is bool:
-        if text.lower() in ("true", "1", "yes", "on"):
-            return True
-        if text.lower() in ("false", "0", "no", "off"):
-            return False
-        raise ValueError(f"{knob.name} = {text[:40]!r} must be true or false.")
-    try:
-        return float(text) if kind is float else int(text)
-    except ValueError:
-        need = "a number" if kind is float else "a whole number"
-        raise ValueError(f"{knob.name} = {text[:40]!r} must be {need}. {_range(knob.metadata)}") from None
+KNOBS: dict[str, Field[Any]] = {}
+"""Every knob by name; where two kinds of part have one of the same name, what is true of both."""
+for _knob in _knobs():
+    KNOBS.setdefault(_knob.name, _knob)

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from explainer.config import POSITIONS, RunConfig
+from explainer.config import RunConfig
+from explainer.families.transformer import POSITIONS
 from explainer.sweep import Sweep
 
 
@@ -104,13 +105,13 @@ LESSONS: Mapping[str, Lesson] = {
     "lesson-hidden": Lesson(_ADDING, ("hidden", "gates"), ratio=1.06),
     # One task and one seed, so all three see the same batches.
     "lesson-gradients-rnn": Lesson(_GRADIENTS, ("gradients",)),
-    "lesson-gradients-lstm": Lesson(replace(_GRADIENTS, model="lstm"), ("gradients",)),
-    "lesson-gradients-gru": Lesson(replace(_GRADIENTS, model="gru"), ("gradients",)),
+    "lesson-gradients-lstm": Lesson(_GRADIENTS.but(model="lstm"), ("gradients",)),
+    "lesson-gradients-gru": Lesson(_GRADIENTS.but(model="gru"), ("gradients",)),
     "lesson-microscope-rnn": Lesson(_MICROSCOPE, (), begun=("microscope", "jacobian")),
     "lesson-microscope-lstm": Lesson(
-        replace(_MICROSCOPE, model="lstm"), (), filled=("surgery",), begun=("microscope", "jacobian")
+        _MICROSCOPE.but(model="lstm"), (), filled=("surgery",), begun=("microscope", "jacobian")
     ),
-    "lesson-microscope-gru": Lesson(replace(_MICROSCOPE, model="gru"), (), begun=("microscope", "jacobian")),
+    "lesson-microscope-gru": Lesson(_MICROSCOPE.but(model="gru"), (), begun=("microscope", "jacobian")),
     "lesson-flipflop": Lesson(_FLIPFLOP, ("fixed_points",), ratio=1.35, weight_bytes=24_000),
     # The induction heads form between steps 209 and 265.
     "lesson-attention": Lesson(
@@ -119,7 +120,7 @@ LESSONS: Mapping[str, Lesson] = {
         filled=("surgery", "layers"),
         weight_steps=(60, 160, 209, 236, 265, 400),
     ),
-    "lesson-attention-one-layer": Lesson(replace(_REPEAT, layers=1), ("attention", "biography")),
+    "lesson-attention-one-layer": Lesson(_REPEAT.but(layers=1), ("attention", "biography")),
     "lesson-positions": Lesson(_POSITIONS, ("positions",)),
     "lesson-text": Lesson(_TEXT, ("gates",), ratio=2.5, weight_steps=(100, 300, 700, 1200, 2000, 2800)),
 }

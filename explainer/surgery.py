@@ -19,25 +19,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-GATES = {"lstm": ("input", "forget", "output"), "gru": ("reset", "update")}
-"""The gates of a cell, in the order of a record and of the controls."""
+from explainer.families import Family
+
 MOST_OPERATIONS = 16
 MOST_CHARACTERS = 2000
 LARGEST_VALUE = 1e6
 LARGEST_SEED = 2**31 - 1
 
 
-class Network(Protocol):
+class Operated(Protocol):
     """The part of a configuration that a surgery has to fit; `RunConfig` is one."""
 
     @property
-    def model(self) -> str: ...
-    @property
-    def layers(self) -> int: ...
-    @property
-    def width(self) -> int: ...
-    @property
-    def heads(self) -> int: ...
+    def network(self) -> Family: ...
     @property
     def total_length(self) -> int: ...
 
@@ -62,17 +56,17 @@ class Unit:
         name = self.name(layers)
         return f"Without {name}" if self.value == 0 else f"With {name} set to {_shortest(self.value)}"
 
-    def check(self, network: Network) -> None:
+    def check(self, run: Operated) -> None:
         """Refuse what the network does not have.
 
         Raises:
-            ValueError: no such layer or unit, a value that is not finite, or a Transformer.
+            ValueError: no such layer or unit, a value that is not finite, or no units.
         """
-        if network.model == "transformer":
-            raise ValueError("A Transformer carries no units from step to step. Switch a head off instead.")
-        _check_layer(self.layer, network)
-        if not 0 <= self.unit < network.width:
-            raise ValueError(f"unit {self.unit} is not there. Choose 0 to {network.width - 1}.")
+        if not run.network.roles.steps:
+            raise ValueError(f"A {run.network.title} carries no units from step to step. Switch a head off instead.")
+        _check_layer(self.layer, run)
+        if not 0 <= self.unit < run.network.width:
+            raise ValueError(f"unit {self.unit} is not there. Choose 0 to {run.network.width - 1}.")
         if not (math.isfinite(self.value) and abs(self.value) <= LARGEST_VALUE):
             raise ValueError(f"unit = {self.value!r} can't be set. Choose a number of size at most {LARGEST_VALUE:g}.")
 
@@ -92,18 +86,18 @@ class Gate:
         """How a sentence about it begins."""
         return f"With the {self.gate} gate{_of_layer(self.layer, layers)} set to {_shortest(self.value)}"
 
-    def check(self, network: Network) -> None:
+    def check(self, run: Operated) -> None:
         """Refuse what the network does not have.
 
         Raises:
             ValueError: no such layer or gate, or a value outside of [0, 1].
         """
-        gates = GATES.get(network.model, ())
+        gates = run.network.settable
         if not gates:
             raise ValueError("This network has no gates. Choose an LSTM or a GRU, or operate on something else.")
         if self.gate not in gates:
             raise ValueError(f"gate {self.gate[:40]!r} is not there. Choose one of: {', '.join(gates)}.")
-        _check_layer(self.layer, network)
+        _check_layer(self.layer, run)
         if not 0 <= self.value <= 1:
             raise ValueError(f"gate = {self.value!r} can't be: a gate lies between 0 (closed) and 1 (open).")
 
@@ -126,17 +120,17 @@ class Head:
         """How a sentence about it begins."""
         return f"Without {self.name(layers)}"
 
-    def check(self, network: Network) -> None:
+    def check(self, run: Operated) -> None:
         """Refuse what the network does not have.
 
         Raises:
-            ValueError: no such layer or head, or not a Transformer.
+            ValueError: no such layer or head, or none at all.
         """
-        if network.model != "transformer":
+        if run.network.site != "head":
             raise ValueError("A recurrent network has no heads. Hold a unit or a gate instead.")
-        _check_layer(self.layer, network)
-        if not 0 <= self.head < network.heads:
-            raise ValueError(f"head {self.head + 1} is not there. Choose 1 to {network.heads}.")
+        _check_layer(self.layer, run)
+        if not 0 <= self.head < run.network.sites:
+            raise ValueError(f"head {self.head + 1} is not there. Choose 1 to {run.network.sites}.")
 
 
 @dataclass(frozen=True)
@@ -152,13 +146,13 @@ class Shuffle:
         """How a sentence about it begins."""
         return "With the positions shuffled"
 
-    def check(self, network: Network) -> None:
+    def check(self, run: Operated) -> None:
         """Refuse what the network does not have.
 
         Raises:
             ValueError: a recurrent network, or a seed that is too large.
         """
-        if network.model != "transformer":
+        if run.network.roles.steps:
             raise ValueError(
                 "A recurrent network is told no positions: it knows the order from reading. Hold a unit or a gate."
             )
@@ -185,14 +179,14 @@ class Swap:
         """How a sentence about it begins."""
         return f"With another input's memory from t = {self.step} on"
 
-    def check(self, network: Network) -> None:
+    def check(self, run: Operated) -> None:
         """Refuse what no sequence of the network's length has.
 
         Raises:
             ValueError: no such step.
         """
-        if not 0 <= self.step < network.total_length:
-            raise ValueError(f"t = {self.step} is not there. Choose 0 to {network.total_length - 1}.")
+        if not 0 <= self.step < run.total_length:
+            raise ValueError(f"t = {self.step} is not there. Choose 0 to {run.total_length - 1}.")
 
 
 Operation = Unit | Gate | Head | Shuffle | Swap
@@ -266,14 +260,14 @@ class Surgery:
             return cls((_operation(text.strip()),))
         return cls(tuple(_operation(" ".join(part.split())) for part in text.split(";") if part.strip()))
 
-    def check(self, network: Network) -> Surgery:
+    def check(self, run: Operated) -> Surgery:
         """Itself, if the network has all that it operates on.
 
         Raises:
             ValueError: it has not.
         """
         for operation in self.operations:
-            operation.check(network)
+            operation.check(run)
         return self
 
     def check_trainable(self) -> None:
@@ -293,11 +287,10 @@ class Surgery:
         return ", ".join([first, *(each[0].lower() + each[1:] for each in rest)])
 
 
-def knock_outs(network: Network) -> Sequence[Unit | Head]:
+def knock_outs(run: Operated) -> Sequence[Unit | Head]:
     """Every unit, or every head, to be switched off on its own, lowest layer first."""
-    if network.model == "transformer":
-        return [Head(layer, head) for layer in range(network.layers) for head in range(network.heads)]
-    return [Unit(layer, unit) for layer in range(network.layers) for unit in range(network.width)]
+    kind, found = Head if run.network.site == "head" else Unit, run.network
+    return [kind(layer, site) for layer in range(found.layers) for site in range(found.sites)]
 
 
 _COUNT = r"(\d{1,9})"
@@ -348,7 +341,7 @@ def _of_layer(layer: int, layers: int) -> str:
     return f" of layer {layer + 1}" if layers > 1 else ""
 
 
-def _check_layer(layer: int, network: Network) -> None:
-    if not 0 <= layer < network.layers:
-        most = f"Choose 1 to {network.layers}." if network.layers else "This model has none."
+def _check_layer(layer: int, run: Operated) -> None:
+    if not 0 <= layer < run.network.layers:
+        most = f"Choose 1 to {run.network.layers}." if run.network.layers else "This model has none."
         raise ValueError(f"layer {layer + 1} is not there. {most}")

@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from typing import Any, Self
 
 from explainer import upgrade
 from explainer.config import KNOBS, RunConfig
+from explainer.parts import checked, from_text
 
 Axis = tuple[str, tuple[Any, ...]]
 
@@ -62,7 +63,7 @@ class Sweep:
         """The runs, in the order in which they train."""
         names = [name for name, _ in self.axes]
         return tuple(
-            replace(self.base, **dict(zip(names, values, strict=True)))
+            self.base.but(**dict(zip(names, values, strict=True)))
             for values in product(*(values for _, values in self.axes))
         )
 
@@ -116,5 +117,5 @@ def values_from_text(name: str, text: str) -> tuple[Any, ...]:
         raise ValueError(f"No value of {name} is given. List some, such as 10, 20, 40.")
     if len(words) > 100:
         raise ValueError(f"{len(words)} values of {name} are too many. Give at most 100.")
-    found = [getattr(RunConfig(model="transformer").with_texts({name: word}), name) for word in words]
+    found = [checked(KNOBS[name], from_text(KNOBS[name], word)) for word in words]
     return tuple(found) if isinstance(found[0], str) else tuple(sorted(found))

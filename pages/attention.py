@@ -1,7 +1,5 @@
 """Which tokens look at which?"""
 
-from dataclasses import replace
-
 import streamlit as st
 
 from explainer.config import RunConfig
@@ -11,6 +9,7 @@ from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.ui.cell import cell_section
 from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
+from explainer.ui.places import ATTENDING
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import words_of
 
@@ -139,7 +138,7 @@ lesson = Lesson(
     shipped=("lesson-attention", "lesson-attention-one-layer"),
     lenses=("attention",),
     row=("task", "layers", "positions", "lr"),
-    choices={"model": ("transformer",)},
+    choices={"model": ATTENDING},
 )
 INDUCTION = {"layer": 1, "head": 2}
 """The head that the page opens with: in the recorded run the strongest induction head."""
@@ -153,7 +152,7 @@ def with_control(config: RunConfig) -> list[RunConfig]:
     """
     if config.layers == 0:
         raise ValueError("layers = 0 leaves no attention to look at. Choose 1 to 6.")
-    return [config] if config.layers == 1 else [config, replace(config, layers=1)]
+    return [config] if config.layers == 1 else [config, config.but(layers=1)]
 
 
 open_lesson(

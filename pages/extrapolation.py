@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from explainer.config import POSITIONS, RunConfig
+from explainer.config import RunConfig
+from explainer.families import Attending
+from explainer.families.transformer import POSITIONS
 from explainer.figures import passage
 from explainer.figures.beyond import page_panels, panels
 from explainer.figures.beyond_notes import Trained
@@ -162,7 +164,11 @@ RECORDED = (
 def draw(outcomes: Sequence[Outcome]) -> None:
     """The charts of what has ended so far."""
     runs = [
-        Trained(outcome.config.positions, outcome.config.seed, outcome.last.get("beyond") if outcome.done else None)
+        Trained(
+            outcome.config.part(Attending).positions,
+            outcome.config.seed,
+            outcome.last.get("beyond") if outcome.done else None,
+        )
         for outcome in outcomes
     ]
     if not runs:
@@ -181,7 +187,7 @@ def own_text(shown: StoredSweep | None) -> None:
     def answers(text: str) -> None:
         asked = ask_all(outcomes, "beyond", text)
         runs = [
-            Trained(each.outcome.config.positions, each.outcome.config.seed, each.records[0])
+            Trained(each.outcome.config.part(Attending).positions, each.outcome.config.seed, each.records[0])
             for each in asked
             if each.records
         ]
@@ -204,7 +210,7 @@ def long_examples(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
 def one_run() -> Run | None:
     """The run that the address names, if this lens can look at it."""
     found = runs_of([st.query_params.get("run", "")[:80]])
-    if found and (found[0].config.model != "transformer" or found[0].config.task != "text"):
+    if found and not (isinstance(found[0].config.network, Attending) and found[0].config.problem.windows):
         st.warning("This page looks at Transformers that learn a text; the run of the address is none.")
         return None
     return found[0] if found else None

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from explainer.config import RECURRENT, RunConfig
+from explainer.config import RunConfig
 from explainer.figures.fixed_points import panels, selections
 from explainer.figures.subject import subject
 from explainer.lessons import LESSONS
 from explainer.player import play
-from explainer.theory.followed import MOST_SEARCHED, state_size
+from explainer.theory.followed import MOST_SEARCHED
 from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
+from explainer.ui.places import STEPPED
 from explainer.ui.source import cells_of
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import shape_of_memories, words_of
@@ -20,17 +21,17 @@ def explain(config: RunConfig) -> str:
     """What the pictures show of this run."""
     words = words_of(config)
     if config.task == "flipflop":
-        corners = 2**config.bits
+        corners = 2 ** config["bits"]
         question = f"So {words.memory[0].lower()}{words.memory[1:]} How does a thing that moves at every step stay where it is?"
         born = rf"""
 Drag the bar. An untrained network mostly has a single stable point, and forgets everything on the way to it. One that has learnt the
 task needs **{corners} stable points**, one for each memory (hover to read the output there). At their most regular they are
-{shape_of_memories(config.bits)}. The sentences say how many were found at this step.
+{shape_of_memories(config["bits"])}. The sentences say how many were found at this step.
 
 The thin line is the path of one sequence. Where the task is learnt, it sits at a stable point, jumps when a pulse is read, and sits at another one."""
         own = (
             "Type pulses of your own, such as `+1 · · -1`: a sign, then the number of the bit; a dot is a silent step."
-            if config.bits < 3
+            if config["bits"] < 3
             else "Type pulses of your own, such as `+1+2+3 · · -2`: a sign, then the number of the bit; a dot is a silent step."
         )
     else:
@@ -122,7 +123,7 @@ lesson = Lesson(
     shipped=("lesson-flipflop",),
     lenses=("fixed_points",),
     row=("task", "model", "width", "lr", "seed"),
-    choices={"model": RECURRENT},
+    choices={"model": STEPPED},
 )
 
 
@@ -132,8 +133,8 @@ def obstacle(config: RunConfig) -> str:
         return (
             f"layers = {config.layers}: fixed points are searched for in networks of one layer. Choose 1 (under More)."
         )
-    if state_size(config.model, config.width) > MOST_SEARCHED:
-        most = MOST_SEARCHED // state_size(config.model, 1)
+    if config.network.state_size > MOST_SEARCHED:
+        most = MOST_SEARCHED // config.but(width=1).network.state_size
         return f"width = {config.width} makes the search for fixed points too long. Choose a width of at most {most}."
     return ""
 

@@ -13,21 +13,24 @@ from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.player.backend import annotator, client, runs_of
 from explainer.runs.store import Run
-from explainer.surgery import GATES
-from explainer.theory.variables import called, variables
+from explainer.theory.variables import called
 from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
-from explainer.ui.places import address
+from explainer.ui.places import GATED, address
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import rules_of, words_of
 from explainer.words import literal, marked
 
-KEEPS = {"lstm": "forget gate", "gru": "update gate"}
-"""The gate that multiplies what a unit had before, and on which the page opens."""
+
+def keeper(config: RunConfig) -> str:
+    """The gate that multiplies what a unit had before, and on which the page opens."""
+    gate = config.network.keeper
+    assert gate is not None, config.model
+    return f"{gate.name} gate"
 
 
 def explain(config: RunConfig) -> str:
     """What the pictures show of this run."""
-    words, keeps = words_of(config), KEEPS[config.model]
+    words, keeps = words_of(config), keeper(config)
     return f"""
 A gate is a number between 0 and 1 for every unit at every time step, and it multiplies something. The first picture opens on
 the **{keeps}**, which multiplies what the unit had before: at 1 the unit keeps it whole, at 0 it is written anew. Look for dark
@@ -117,7 +120,7 @@ lesson = Lesson(
     shipped=("lesson-hidden",),
     lenses=("gates",),
     row=("task", "model", "width", "lr", "seed"),
-    choices={"model": ("gru", "lstm")},
+    choices={"model": tuple(reversed(GATED))},
 )
 open_lesson(
     lesson,
@@ -141,11 +144,11 @@ if runs:
         tracks(lesson, runs),
         key="gates",
         selections={
-            "gate": ("Gate", [f"{name.capitalize()} gate" for name in GATES[config.model]]),
+            "gate": ("Gate", [f"{name.capitalize()} gate" for name in config.network.settable]),
             "layer": ("Layer", config.layers),
-            "variable": ("Variable", [called(name) for name in variables(config.task, config.bits)]),
+            "variable": ("Variable", [called(name) for name in config.problem.variables]),
         },
-        start={"gate": [f"{name} gate" for name in GATES[config.model]].index(KEEPS[config.model])},
+        start={"gate": [f"{name} gate" for name in config.network.settable].index(keeper(config))},
         ask=example_inputs(runs[0]),
     )
 else:

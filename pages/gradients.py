@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 import streamlit as st
 
@@ -28,9 +27,11 @@ from explainer.ui.task_words import words_of
 
 def explain(configs: Sequence[RunConfig]) -> str:
     """What the pictures show of these networks."""
-    config, models = configs[0], {each.model for each in configs}
+    config = configs[0]
     words, last = words_of(config), config.total_length - 1
-    plain, gated, hops = models & {"rnn", "rnn_relu"}, models & {"lstm", "gru"}, "transformer" in models
+    networks = [each.network for each in configs]
+    plain = {kind for each in networks if each.plain for kind in each.activations.values()}
+    gated, hops = any(each.gates for each in networks), [each.title for each in networks if not each.roles.steps]
     said = [
         rf"""
 The networks learn {words.name}. {words.asks}
@@ -44,9 +45,9 @@ would leave {_power_of_ten(0.6**last)} of it: a network can't learn from what it
     if plain:
         slope = (
             r"since $\tanh' \leq 1$ takes its share: the more a unit saturates, the more"
-            if plain == {"rnn"}
+            if plain == {"tanh"}
             else r"since a ReLU that is off passes nothing on"
-            if plain == {"rnn_relu"}
+            if plain == {"relu"}
             else r"since $\tanh' \leq 1$ takes its share, and a ReLU that is off passes nothing on"
         )
         said.append(
@@ -252,7 +253,7 @@ dial()
 words_below(
     "gradients",
     "gradients",
-    explain=explain([run.config for run in runs] or [replace(lesson.base, model=name) for name in lesson.networks]),
+    explain=explain([run.config for run in runs] or [lesson.base.but(model=name) for name in lesson.networks]),
     math=MATH,
     code=[
         ("lenses/gradients.py", "look"),

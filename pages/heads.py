@@ -1,7 +1,5 @@
 """When do heads form?"""
 
-from dataclasses import replace
-
 import streamlit as st
 
 from explainer.config import RunConfig
@@ -10,6 +8,7 @@ from explainer.figures.subject import subject
 from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
+from explainer.ui.places import ATTENDING
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import words_of
 
@@ -108,7 +107,7 @@ lesson = Lesson(
     shipped=("lesson-attention", "lesson-attention-one-layer"),
     lenses=("biography",),
     row=("task", "layers", "positions", "lr"),
-    choices={"model": ("transformer",)},
+    choices={"model": ATTENDING},
 )
 START = {"score": 0, "layer": 1, "head": 2}
 """The head that the page opens with: in the recorded run the strongest induction head."""
@@ -152,7 +151,7 @@ def with_control(config: RunConfig) -> list[RunConfig]:
     """
     if config.layers == 0:
         raise ValueError("layers = 0 leaves no head to tell of. Choose 1 to 6.")
-    return [config] if config.layers == 1 else [config, replace(config, layers=1)]
+    return [config] if config.layers == 1 else [config, config.but(layers=1)]
 
 
 open_lesson(

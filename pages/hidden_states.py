@@ -2,13 +2,14 @@
 
 import streamlit as st
 
-from explainer.config import RECURRENT, RunConfig
+from explainer.config import RunConfig
 from explainer.figures.curves import loss_panel
 from explainer.figures.hidden import output_panel, path_panel, states_panel
 from explainer.figures.subject import subject
 from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
+from explainer.ui.places import STEPPED
 from explainer.ui.source import cells_of
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import words_of
@@ -21,7 +22,7 @@ def explain(config: RunConfig) -> str:
         elsewhere = f"The {config.layers} layers have a state each: choose one below the pictures. What is in none of them is forgotten."
     else:
         elsewhere = "This is all that carries the past on: what is not in this column is forgotten."
-    if config.model == "lstm":
+    if config.network.roles.carried:
         elsewhere = "An LSTM carries a second vector along, the cell state c, which is not drawn: " + (
             "each of its layers has one." if config.layers > 1 else "what is in neither of the two is forgotten."
         )
@@ -95,7 +96,7 @@ lesson = Lesson(
     shipped=("lesson-hidden",),
     lenses=("hidden",),
     row=("task", "model", "width", "lr", "seed"),
-    choices={"model": RECURRENT},
+    choices={"model": STEPPED},
 )
 open_lesson(
     lesson,

@@ -215,7 +215,11 @@ def draw(outcomes: Sequence[Outcome]) -> None:
     if score == "loss":
         axis, baseline, name = "share of the loss that is gone", 0.0, "a guesser without memory"
     elif config.task == "copy":
-        axis, baseline, name = "right answers: share of symbols recalled", chance(config.symbols), "guessing any symbol"
+        axis, baseline, name = (
+            "right answers: share of symbols recalled",
+            chance(config["symbols"]),
+            "guessing any symbol",
+        )
     else:
         axis, baseline, name = RIGHT["adding"], adding_constant_within(ADDING_TOLERANCE), "guessing the mean sum"
     done = sum(outcome.done for outcome in outcomes)

@@ -1,18 +1,19 @@
 """When does theory fail?"""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import streamlit as st
 
-from explainer.config import RECURRENT, RunConfig
+from explainer.config import RunConfig
+from explainer.families import FAMILIES
 from explainer.figures.gradients import subjects
 from explainer.figures.jacobian import page_panels, preset_panels, selections
 from explainer.figures.source import MATRIX, sourced
 from explainer.lessons import LESSONS
 from explainer.player import play
-from explainer.theory.followed import MOST_STATE, state_size
+from explainer.theory.followed import MOST_STATE
 from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
+from explainer.ui.places import STEPPED
 from explainer.ui.source import cells_of
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import words_of
@@ -21,24 +22,18 @@ from explainer.words import listed
 
 def explain(configs: Sequence[RunConfig]) -> str:
     """What the pictures show of these networks."""
-    words, models = words_of(configs[0]), {each.model for each in configs}
-    plain, gated = bool(models & {"rnn", "rnn_relu"}), bool(models & {"lstm", "gru"})
+    words = words_of(configs[0])
+    networks = [each.network for each in configs]
+    plain, gated = any(each.plain for each in networks), any(each.gates for each in networks)
+    bends = {kind for each in networks for kind in each.activations.values()}
     theory = [
         *([r"of $W_{hh}$ to the power $k$, as if the network were linear"] if plain else []),
         *([r"of the Jacobian of a gated network at rest (state 0, no input), to the power $k$"] if gated else []),
     ]
     flat = [
-        *(
-            [r"A tanh that is nearly $\pm 1$ has a slope near 0 and passes nothing back"]
-            if models - {"rnn_relu"}
-            else []
-        ),
-        *(["a gate that is nearly 0 or 1 can no longer be moved" if models - {"rnn_relu"} else ""] if gated else []),
-        *(
-            [("a" if models - {"rnn_relu"} else "A") + " ReLU that is off passes nothing back"]
-            if "rnn_relu" in models
-            else []
-        ),
+        *([r"A tanh that is nearly $\pm 1$ has a slope near 0 and passes nothing back"] if "tanh" in bends else []),
+        *(["a gate that is nearly 0 or 1 can no longer be moved" if "tanh" in bends else ""] if gated else []),
+        *([("a" if "tanh" in bends else "A") + " ReLU that is off passes nothing back"] if "relu" in bends else []),
     ]
     without = [
         "by slopes that are a little below 1 at every step",
@@ -124,7 +119,7 @@ lesson = Lesson(
     shipped=("lesson-microscope-rnn", "lesson-microscope-lstm", "lesson-microscope-gru"),
     lenses=("jacobian",),
     row=("task", "length", "width", "lr"),
-    choices={"model": RECURRENT},
+    choices={"model": STEPPED},
     networks=("rnn", "lstm", "gru"),
 )
 
@@ -136,7 +131,7 @@ def small_enough(config: RunConfig) -> Sequence[RunConfig]:
         ValueError: the state is too large; the sentence names the widest that works.
     """
     models = st.session_state["jacobian:networks"]
-    most = min(MOST_STATE // state_size(model, 1) for model in models)
+    most = min(MOST_STATE // FAMILIES[model](width=1).state_size for model in models)
     if config.width > most:
         raise ValueError(
             f"width = {config.width} makes Jacobians that take too long to take apart. Choose a width of at most {most}."
@@ -151,7 +146,7 @@ open_lesson(
     "networks bend, saturate and open gates. Here is the matrix of each of their steps, and what theory makes of it, beside what is measured.",
 )
 runs = transport(lesson, small_enough)
-shown_runs = [run for run in runs if state_size(run.config.model, run.config.width) <= MOST_STATE]
+shown_runs = [run for run in runs if run.config.network.state_size <= MOST_STATE]
 if shown_runs:
     shown = subjects([(run.id, run.config, run.meta) for run in shown_runs])
     play(
@@ -172,9 +167,7 @@ play(sourced(preset_panels(theme()), MATRIX), key="preset", heading=3)
 words_below(
     "jacobian",
     "jacobian",
-    explain=explain(
-        [run.config for run in shown_runs] or [replace(lesson.base, model=name) for name in lesson.networks]
-    ),
+    explain=explain([run.config for run in shown_runs] or [lesson.base.but(model=name) for name in lesson.networks]),
     math=MATH,
     code=[
         ("lenses/jacobian.py", "jacobians"),

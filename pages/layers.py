@@ -8,6 +8,7 @@ from explainer.figures.subject import subject
 from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
+from explainer.ui.places import ATTENDING
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import words_of
 
@@ -85,7 +86,7 @@ lesson = Lesson(
     shipped=("lesson-attention",),
     lenses=("layers",),
     row=("task", "layers", "positions", "lr"),
-    choices={"model": ("transformer",)},
+    choices={"model": ATTENDING},
 )
 
 open_lesson(

@@ -1,7 +1,6 @@
 """Which loss reaches which moment?"""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import streamlit as st
 
@@ -18,13 +17,10 @@ from explainer.ui.task_words import words_of
 
 def explain(configs: Sequence[RunConfig]) -> str:
     """What the pictures show of these networks."""
-    words, models = words_of(configs[0]), {each.model for each in configs}
-    state = {"transformer": "x"}.get(configs[0].model, "h") if len(models) == 1 else "s"
-    named = (
-        r" ($s$ is $h$, of a Transformer the input $x$ of the block)"
-        if state == "s" and "transformer" in models
-        else ""
-    )
+    words, networks = words_of(configs[0]), [each.network for each in configs]
+    states = {each.state for each in networks}
+    state = networks[0].state if len({each.kind for each in networks}) == 1 else "s"
+    named = r" ($s$ is $h$, of a Transformer the input $x$ of the block)" if state == "s" and "x" in states else ""
     said = rf"""
 The page on gradients follows one loss, the last. Here is **every** loss and every moment before it, on one sequence. Row $t$
 of the large picture is the loss at step $t$; column $k$ is a moment before; the colour says how long the gradient
@@ -41,7 +37,7 @@ The second picture takes the mean along the diagonals: what is left at each **la
 curve for every recorded step of training, one column each; the white line is how far back a hundredth still arrives. Does it
 rise before the loss falls?
 """
-    if "lstm" in models:
+    if any(each.roles.carried for each in networks):
         said += r"""
 An **LSTM** has two ways back: along the cell state $c$, where only the forget gates multiply, and by way of $h$ through the
 gates of later steps. The fourth picture measures them apart. They are vectors, and may cancel in part.
@@ -136,7 +132,7 @@ else:
 words_below(
     "microscope",
     "microscope",
-    explain=explain([run.config for run in runs] or [replace(lesson.base, model=name) for name in lesson.networks]),
+    explain=explain([run.config for run in runs] or [lesson.base.but(model=name) for name in lesson.networks]),
     math=MATH,
     code=[
         ("lenses/microscope.py", "look"),

@@ -1,10 +1,9 @@
 """How does a Transformer know the order?"""
 
-from dataclasses import replace
-
 import streamlit as st
 
 from explainer.config import RunConfig
+from explainer.families import Attending
 from explainer.figures import alibi, positions, rotary, sinusoidal
 from explainer.figures.beyond_notes import Trained, length_reading
 from explainer.figures.order import places
@@ -13,7 +12,7 @@ from explainer.figures.subject import subject
 from explainer.lessons import LESSONS
 from explainer.player import Scan, play
 from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
-from explainer.ui.places import ENTERED, address
+from explainer.ui.places import ATTENDING, ENTERED, address
 from explainer.ui.sweeping import recorded
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import words_of
@@ -235,7 +234,9 @@ LEARNS = {
 def reads_on() -> str:
     """What the encodings make of windows that are longer than those of training, in the sweep that ships; "" where it is not here."""
     outcomes = recorded("lesson-beyond")
-    runs = [Trained(each.config.positions, each.config.seed, each.last.get("beyond")) for each in outcomes]
+    runs = [
+        Trained(each.config.part(Attending).positions, each.config.seed, each.last.get("beyond")) for each in outcomes
+    ]
     where = f"[Which encoding reads beyond its training length?]({address('extrapolation')})"
     said = f"The loss of a window's last quarter, in the {len(runs)} runs of {where}: {literal(length_reading(runs))}"
     return marked(said, f"recorded · last step · {len(runs)} runs") if runs else ""
@@ -257,7 +258,7 @@ lesson = Lesson(
     shipped=("lesson-positions",),
     lenses=("positions",),
     row=("task", "width", "layers", "lr", "seed"),
-    choices={"model": ("transformer",)},
+    choices={"model": ATTENDING},
 )
 
 
@@ -369,7 +370,7 @@ elif encoding == "rotary":
 elif encoding == "alibi":
     alibi_view()
 else:
-    runs = transport(lesson, lambda config: [replace(config, model="transformer")])
+    runs = transport(lesson, lambda config: [config.but(model="transformer")])
     if runs:
         shown = runs[0]
         config = shown.config

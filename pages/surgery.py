@@ -25,32 +25,27 @@ SHIPPED = ("lesson-microscope-lstm", "lesson-attention")
 
 def explain(config: RunConfig) -> str:
     """What the pictures show of this run, and what can be done to its network."""
-    words, transformer = words_of(config), config.model == "transformer"
-    part = "head" if transformer else "unit"
+    words, network = words_of(config), config.network
+    part, keeper = network.site, network.keeper
     ways = [
-        *(["- **A head** that is off adds zeros to the residual stream."] if transformer and config.layers else []),
+        *(["- **A head** that is off adds zeros to the residual stream."] if network.roles.attention else []),
         *(
             ["- **A unit** is set to one number at every step, so nothing can be written into it or read from it."]
-            if not transformer
-            else []
-        ),
-        *(
-            ["- **A gate** is set to one number in all units: a forget gate at 1 never forgets, at 0 it keeps nothing."]
-            if config.model == "lstm"
+            if network.roles.steps
             else []
         ),
         *(
             [
-                "- **A gate** is set to one number in all units: an update gate at 1 never writes anything new, at 0 it keeps nothing."
+                f"- **A gate** is set to one number in all units: {keeper.article} {keeper.name} gate at 1 {keeper.opened}, at 0 it keeps nothing."
             ]
-            if config.model == "gru"
+            if keeper
             else []
         ),
         *(
             [
                 "- **The positions** are shuffled: each token is told the place of another one. What it may look at stays as it was."
             ]
-            if transformer
+            if not network.roles.steps
             else []
         ),
         f"- **Its memory** at step t becomes what it would be after *another* input. From there on it reads its own {words.token}s again.",

@@ -14,8 +14,8 @@ from explainer.config import OTHER, RunConfig
 from explainer.data.alphabet import alphabet, percent
 from explainer.data.corpus import digest
 from explainer.runs.inputs import training_inputs
-from explainer.tasks import make_task
-from explainer.tasks.text import tokenized
+from explainer.tasks.make import make_task
+from explainer.tasks.text.draw import tokenized
 
 FREQUENT = [chr(0x4E00 + number) for number in range(2047)]
 RARE = [chr(0x7000 + number) for number in range(30)]

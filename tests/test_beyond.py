@@ -12,8 +12,9 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from explainer.config import POSITIONS, RunConfig
+from explainer.config import RunConfig
 from explainer.data import default_text, digest
+from explainer.families.transformer import POSITIONS
 from explainer.figures import passage
 from explainer.figures.beyond import attention_panel, kernel_panel, length_panel, page_panels
 from explainer.figures.beyond_notes import (
@@ -34,7 +35,7 @@ from explainer.lessons import SWEEPS
 from explainer.models import build, observe
 from explainer.records import BeyondRecord
 from explainer.runs.sweep_file import load_outcomes, shipped
-from explainer.tasks import make_task
+from explainer.tasks.make import make_task
 
 CONFIG = RunConfig(task="text", model="transformer", length=11, layers=2, width=12, heads=3, batch=5)
 
@@ -250,7 +251,9 @@ def test_it_suits_transformers_on_text_alone() -> None:
 def test_alibi_stays_flat_sinusoidal_breaks_and_none_degrades_gently(seed: int) -> None:
     """Press et al. 2022, figure 1, in every seed of the shipped sweep."""
     _, outcomes = load_outcomes(shipped("lesson-beyond"))
-    found = {outcome.config.positions: outcome.last["beyond"] for outcome in outcomes if outcome.config.seed == seed}
+    found = {
+        outcome.config.network.positions: outcome.last["beyond"] for outcome in outcomes if outcome.config.seed == seed
+    }
     assert found.keys() == set(POSITIONS)
     rise = {kind: float(np.nanmax(record.loss) - record.loss[0]) for kind, record in found.items()}
     assert rise["alibi"] < 0.2

@@ -14,7 +14,8 @@ import torch
 from streamlit.testing.v1 import AppTest
 from torch import Tensor
 
-from explainer.config import POSITIONS, RunConfig
+from explainer.config import RunConfig
+from explainer.families.transformer import POSITIONS
 from explainer.figures import biography as figures
 from explainer.figures import biography_notes as words
 from explainer.figures.head_notes import uniform_entropy
@@ -27,7 +28,8 @@ from explainer.player.annotate import Annotator
 from explainer.records import SCORES, BiographyRecord, to_arrays
 from explainer.runs.store import Store
 from explainer.runs.tape_file import SHIPPED, load_tape
-from explainer.tasks import Batch, Task, make_task
+from explainer.tasks.base import Batch, Task
+from explainer.tasks.make import make_task
 from tests.wild import shaken
 
 PROJECT = Path(__file__).resolve().parents[1]

@@ -19,7 +19,7 @@ from explainer.runs.client import Client
 from explainer.runs.looking import Looker
 from explainer.runs.store import Run, Store
 from explainer.runs.workshop import Workshop
-from explainer.tasks import make_task
+from explainer.tasks.make import make_task
 from explainer.training import Trainer
 from explainer.ui.run_table import branch
 

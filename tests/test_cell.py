@@ -14,14 +14,15 @@ import torch
 from streamlit.testing.v1 import AppTest
 from torch.nn.functional import scaled_dot_product_attention
 
-from explainer.config import POSITIONS, RunConfig
+from explainer.config import RunConfig
+from explainer.families.transformer import POSITIONS
 from explainer.figures import cell as figures
 from explainer.lenses import LENSES
 from explainer.models import build
 from explainer.records import CellRecord
 from explainer.runs.store import Draft, Store
 from explainer.runs.tape import VIEW, encode_view
-from explainer.tasks import make_task
+from explainer.tasks.make import make_task
 from explainer.theory.cell import attention_cell
 from tests.wild import shaken
 

@@ -25,7 +25,8 @@ from explainer.records import ROLES, AttentionRecord
 from explainer.runs.store import Store
 from explainer.runs.tape import decode
 from explainer.runs.tape_file import SHIPPED, load_tape
-from explainer.tasks import Batch, Task, make_task
+from explainer.tasks.base import Batch, Task
+from explainer.tasks.make import make_task
 from explainer.training import Trainer
 
 B, T, V = 23, 37, 7

@@ -18,7 +18,7 @@ from explainer.records import HiddenRecord
 from explainer.runs import tape
 from explainer.runs.client import LATEST, Client, training_inputs
 from explainer.runs.store import Draft, Look, Run, Store
-from explainer.tasks import make_task
+from explainer.tasks.make import make_task
 
 PROJECT = Path(__file__).resolve().parents[1]
 CONFIG = RunConfig(task="adding", length=7, width=5, batch=3, steps=11)

@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explainer.config import KNOBS, MODELS, RECURRENT, TASKS, RunConfig
+from explainer.config import KNOBS, MODELS, TASKS, RunConfig
+from tests.families import RECURRENT
 
 SHA = "0123456789abcdef" * 4
 
@@ -89,14 +90,29 @@ def test_an_address_holds_only_what_differs_from_the_defaults() -> None:
 
 
 def test_json_holds_every_field_in_order_and_needs_them() -> None:
-    assert tuple(json.loads(RunConfig().to_json())) == (*KNOBS, "format")
+    assert tuple(json.loads(GRU.to_json())) == (*GRU.flat(), "format")
+    assert set(GRU.flat()) == set(KNOBS) - {
+        "data",
+        "symbols",
+        "bits",
+        "heads",
+        "mlp",
+        "norm",
+        "positions",
+        "tied",
+        "forget_start",
+        "forget_bias",
+        "momentum",
+        "warmup",
+        "min_lr",
+    }
     with pytest.raises(ValueError, match="lacks 'batch'"):
         RunConfig.from_json("{}")
 
 
 @pytest.mark.parametrize("text", ["true", "True", "1", "yes", "on"])
 def test_an_address_may_say_yes_in_several_ways(text: str) -> None:
-    assert RunConfig.from_query({"task": "text", "model": "transformer", "tied": text}).tied
+    assert RunConfig.from_query({"task": "text", "model": "transformer", "tied": text})["tied"]
 
 
 # -- refusals -------------------------------------------------------------------------------------
@@ -188,7 +204,7 @@ def test_any_text_for_a_field_is_taken_or_refused_by_name(name: str, text: str) 
         refusal = str(error)
     else:
         refusal = ""
-        assert type(getattr(config, name)) is type(KNOBS[name].default)
+        assert type(config[name]) is type(KNOBS[name].default)
     assert not refusal or f"{name} = " in refusal
 
 
@@ -288,8 +304,24 @@ RELEVANT: list[tuple[RunConfig, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("config", "change"), IRRELEVANT)
 def test_a_field_that_the_run_does_not_use_does_not_make_another_run(config: RunConfig, change: dict[str, Any]) -> None:
-    assert replace(config, **change) != config
     assert replace(config, **change).run_id() == config.run_id()
+
+
+def test_a_knob_that_no_part_of_a_run_has_is_looked_at_and_not_kept() -> None:
+    assert replace(GRU, heads=8) == GRU
+    assert GRU["heads"] == 4
+    with pytest.raises(ValueError, match="heads = 17 is out of range"):
+        replace(GRU, heads=17)
+    with pytest.raises(TypeError, match="no field 'epochs'"):
+        replace(GRU, epochs=3)
+
+
+def test_another_kind_of_part_keeps_what_was_chosen_and_both_have() -> None:
+    lstm = RunConfig(model="lstm", width=24, forget_bias=2.0, init="orthogonal", task="copy", length=17, symbols=5)
+    assert replace(lstm, model="gru", task="repeat").flat().items() >= {
+        "width": 24, "init": "orthogonal", "length": 17, "symbols": 5
+    }.items()  # fmt: skip
+    assert replace(replace(lstm, model="gru"), model="lstm")["forget_bias"] == 0.0
 
 
 @pytest.mark.parametrize(("config", "change"), RELEVANT)
@@ -298,12 +330,12 @@ def test_a_field_that_the_run_uses_makes_another_run(config: RunConfig, change: 
 
 
 def test_the_bias_that_torch_draws_is_a_choice_and_older_configurations_mean_what_they_meant() -> None:
-    first = {name: value for name, value in asdict(LSTM).items() if name != "forget_start"}
+    first = {name: value for name, value in LSTM.flat().items() if name != "forget_start"}
     drawn, zero, one = (
         RunConfig.from_json(json.dumps({**first, **values}))
         for values in ({"forget_bias": 0.0}, {"forget_bias": 0.0, "forget_start": "constant"}, {"forget_bias": 1.0})
     )
-    assert (drawn.forget_start, zero.forget_start, one.forget_start) == ("drawn", "constant", "constant")
+    assert (drawn["forget_start"], zero["forget_start"], one["forget_start"]) == ("drawn", "constant", "constant")
     assert drawn == LSTM
     assert "forget_start" not in {**drawn.relevant(), **one.relevant()}, "the ids of runs that are older than the field"
     assert zero.run_id() not in (drawn.run_id(), one.run_id())
@@ -320,7 +352,7 @@ def test_every_field_is_shown_to_matter_somewhere() -> None:
 @given(configs(), configs())
 def test_runs_with_one_id_have_the_same_relevant_fields(one: RunConfig, other: RunConfig) -> None:
     assert (one.run_id() == other.run_id()) == (one.relevant() == other.relevant())
-    assert one.relevant().items() <= asdict(one).items()
+    assert one.relevant().items() <= one.flat().items()
 
 
 def test_the_data_is_part_of_the_id() -> None:

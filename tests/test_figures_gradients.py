@@ -522,7 +522,7 @@ def test_the_dial_sets_how_the_next_run_starts(store: Store) -> None:
     assert app.session_state["gradients.init"] == "gaussian"
     assert app.session_state["gradients.radius"] == 1.3
     pressed(app, "gradients-train")
-    assert {(run.config.init, run.config.radius) for run in store.runs()} == {("gaussian", 1.3)}
+    assert {(run.config.network.init, run.config.network.radius) for run in store.runs()} == {("gaussian", 1.3)}
 
 
 def test_every_family_has_a_name_for_its_pill() -> None:

@@ -24,7 +24,7 @@ from explainer.lessons import LESSONS
 from explainer.models import build
 from explainer.records import PositionsRecord, to_arrays
 from explainer.runs.store import Store
-from explainer.tasks import make_task
+from explainer.tasks.make import make_task
 from explainer.theory import encodings
 
 PROJECT = Path(__file__).resolve().parents[1]

@@ -17,7 +17,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 from torch import Tensor
 
-from explainer.config import RECURRENT, RunConfig
+from explainer.config import RunConfig
 from explainer.figures import fixed_point_notes as words
 from explainer.figures import fixed_points as figures
 from explainer.figures.panel import Frame, Moment, Reel, fill, labels_of, reading_at
@@ -30,8 +30,10 @@ from explainer.records import FixedPointsRecord, to_arrays
 from explainer.runs.store import Store
 from explainer.runs.tape import decode_view
 from explainer.runs.tape_file import load_shipped
-from explainer.tasks import Batch, Task, make_task
+from explainer.tasks.base import Batch, Task
+from explainer.tasks.make import make_task
 from explainer.theory import stability
+from tests.families import RECURRENT
 
 PROJECT = Path(__file__).resolve().parents[1]
 T, N, S = 11, 7, 5

@@ -16,7 +16,7 @@ from explainer.lenses.gates import LENS, look
 from explainer.models import build
 from explainer.player.annotate import joined
 from explainer.records import GatesRecord
-from explainer.tasks import make_task
+from explainer.tasks.make import make_task
 from explainer.theory.variables import (
     bracket_depth,
     inside_quotes,

@@ -47,6 +47,7 @@ def rules_of(document: str) -> dict[str, Rule]:
 
 
 RULES = rules_of((PROJECT / "docs" / "design.md").read_text())
+HEAVY = {"torch", "pandas"}
 APART = [name for name in RULES if "." in name]
 """Modules of other processes than the interface's."""
 
@@ -87,10 +88,10 @@ def breaches(path: Path, package: Path = PACKAGE) -> list[str]:
     for name in sorted(imports_of(path)):
         root, *rest = name.split(".")
         if root == "explainer":
-            apart = {other for other in APART if f"{'.'.join(rest)}.".startswith(f"{other}.")}
+            apart = [other for other in APART if f"{'.'.join(rest)}.".startswith(f"{other}.")]
             if rest[0] not in {*rule.ours, part}:
                 said.append(f"{module} imports explainer.{rest[0]}")
-            elif apart and module not in APART and not (part == "headless" and rest[0] == "runs"):
+            elif any((RULES[other].others & HEAVY) - rule.others for other in apart):
                 said.append(f"{module} imports {'.'.join(rest)} of another process")
         elif root not in sys.stdlib_module_names and root not in rule.others:
             said.append(f"{module} imports {root}")

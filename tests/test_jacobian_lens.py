@@ -14,7 +14,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 from torch import Tensor
 
-from explainer.config import RECURRENT, RunConfig
+from explainer.config import RunConfig
 from explainer.figures import jacobian as figures
 from explainer.figures import jacobian_notes as words
 from explainer.figures.panel import Frame, Moment, Reel, fill, labels_of, reading_at
@@ -24,8 +24,10 @@ from explainer.lenses import jacobian as lens
 from explainer.models import Recurrent, SequenceModel, build, observe
 from explainer.records import JacobianRecord, to_arrays
 from explainer.runs.store import Store
-from explainer.tasks import Batch, Task, make_task
-from explainer.theory.followed import horizon, moments, state_size
+from explainer.tasks.base import Batch, Task
+from explainer.tasks.make import make_task
+from explainer.theory.followed import horizon, moments
+from tests.families import PARTS, RECURRENT
 
 PROJECT = Path(__file__).resolve().parents[1]
 T, N = 11, 7
@@ -98,7 +100,7 @@ def test_spectra_are_those_of_torch_s_own_jacobian(name: str, layers: int) -> No
         found_values = np.concatenate([np.abs(found) ** span * np.exp(1j * np.angle(found)), hidden])
         assert closest(found_values, values) < 1e-6 * singular[0]
         assert (np.diff(np.abs(found)) < 1e-9).all(), "longest first"
-    assert record.eigenvalues.shape[1] == state_size(name, N)
+    assert record.eigenvalues.shape[1] == PARTS[name] * N
 
 
 @pytest.mark.parametrize("name", RECURRENT)
@@ -112,8 +114,8 @@ def test_the_decay_is_that_of_explicit_products_and_of_autograd(name: str) -> No
     with observe(model) as seen:
         loss = task.loss_per_position(model(batch.x), batch)[0, last]
     hidden = [each[0] for each in torch.autograd.grad(loss, seen[point], retain_graph=True)]
-    product, size = np.eye(state_size(name, N)), None
-    g = np.zeros(state_size(name, N))
+    product, size = np.eye(PARTS[name] * N), None
+    g = np.zeros(PARTS[name] * N)
     g[:N] = hidden[last].numpy()
     for k in range(T):
         assert record.largest[k] == pytest.approx(np.linalg.norm(product, 2), rel=1e-9)

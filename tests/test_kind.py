@@ -26,7 +26,9 @@ from explainer.data import (
 )
 from explainer.lenses import LENSES
 from explainer.models import build
-from explainer.tasks import TASKS, Task, make_task
+from explainer.tasks import TASKS
+from explainer.tasks.base import Task
+from explainer.tasks.make import make_task
 
 CHINESE = "春眠不觉晓，处处闻啼鸟。\n夜来风雨声，花落知多少。\n" * 40
 GREEK = "μῆνιν ἄειδε θεὰ Πηληϊάδεω Ἀχιλῆος\nοὐλομένην, ἣ μυρί᾽ Ἀχαιοῖς ἄλγε᾽ ἔθηκε\n" * 30
@@ -70,9 +72,9 @@ def in_kind(task: Task, batch: Any, data: str) -> None:
         assert 0 <= float(x[:, 0].min()) <= float(x[:, 0].max()) <= 1
         assert x[: T // 2, 1].sum() == x[T // 2 :, 1].sum() == 1
     elif config.task == "copy":
-        waiting = drawn.x[0] >= config.symbols
+        waiting = drawn.x[0] >= config.problem.symbols
         assert torch.equal(x[waiting], drawn.x[0][waiting])
-        assert (x[~waiting] < config.symbols).all()
+        assert (x[~waiting] < config.problem.symbols).all()
     elif config.task == "flipflop":
         assert set(x.unique().tolist()) <= {-1.0, 0.0, 1.0}
         assert x[0].abs().min() == 1

@@ -22,7 +22,8 @@ from explainer.models import build, observe
 from explainer.models.transformer import Transformer
 from explainer.records import LayersRecord, to_arrays
 from explainer.runs.store import Store
-from explainer.tasks import Batch, Task, make_task
+from explainer.tasks.base import Batch, Task
+from explainer.tasks.make import make_task
 from explainer.theory.rollout import rollout
 from tests.wild import shaken
 

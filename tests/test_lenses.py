@@ -12,7 +12,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from explainer.config import MODELS, POSITIONS, RunConfig
+from explainer.config import MODELS, RunConfig
+from explainer.families.transformer import POSITIONS
 from explainer.lenses import LENSES
 from explainer.lenses.attention import earlier_occurrence, mean_weight
 from explainer.lenses.gradients import ROWS, linear_rate
@@ -20,7 +21,8 @@ from explainer.lenses.lens import affordable_rows
 from explainer.lenses.positions import weight_by_distance
 from explainer.models import Recurrent, SequenceModel, Transformer, build, observe
 from explainer.records import RECORDS, from_arrays, to_arrays
-from explainer.tasks import Batch, Task, make_task
+from explainer.tasks.base import Batch, Task
+from explainer.tasks.make import make_task
 from explainer.theory.look_sizes import MAPS
 
 T, B, D, H = 11, 5, 20, 5  # heads of size 4: rotary positions turn pairs
@@ -77,7 +79,7 @@ def test_every_lens_suits_something(name: str) -> None:
 
 def _label(value: object) -> str:
     if isinstance(value, RunConfig):
-        return f"{value.model}-{value.task}-{value.layers}-{value.positions}"
+        return f"{value.model}-{value.task}-{value.layers}-{value['positions']}"
     return str(value)
 
 

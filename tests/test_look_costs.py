@@ -11,7 +11,7 @@ from explainer.lenses import LENSES, beyond, biography, chance, fixed_points, ga
 from explainer.records import RECORDS
 from explainer.runs.inputs import training_inputs
 from explainer.runs.views import view_batch
-from explainer.tasks import make_task
+from explainer.tasks.make import make_task
 from explainer.theory import look_costs, probes
 from explainer.theory.look_costs import LOOK_PRICES, look_seconds, look_work
 from explainer.theory.look_sizes import Sizes, losses_followed, sites_followed

@@ -15,7 +15,8 @@ from torch.nn.functional import scaled_dot_product_attention
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from explainer.config import POSITIONS, RunConfig
+from explainer.config import RunConfig
+from explainer.families.transformer import POSITIONS
 from explainer.lenses import LENSES, maps
 from explainer.lenses import layers as layers_lens
 from explainer.lenses.chance import marked_sum
@@ -26,7 +27,7 @@ from explainer.runs import views
 from explainer.runs.memory import resident_bytes
 from explainer.runs.tape import LARGEST_VIEW, decode_view, encode_view
 from explainer.runs.views import room_for, view_batch
-from explainer.tasks import make_task
+from explainer.tasks.make import make_task
 from explainer.theory import look_sizes
 from explainer.theory.cell import asked_head, head_question
 from explainer.theory.look_sizes import MAPS, look_bytes, maps_fit, pooling

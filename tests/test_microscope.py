@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 from torch import Tensor
 
 from explainer.config import MODELS, RunConfig
+from explainer.families import FAMILIES
 from explainer.figures import microscope as figures
 from explainer.figures import microscope_notes as words
 from explainer.figures.panel import Frame, Moment, Reel, fill, labels_of, reading_at
@@ -23,7 +24,8 @@ from explainer.lenses import LENSES, microscope
 from explainer.models import Recurrent, SequenceModel, build, observe
 from explainer.records import MicroscopeRecord, to_arrays
 from explainer.runs.store import Store
-from explainer.tasks import Batch, Task, make_task
+from explainer.tasks.base import Batch, Task
+from explainer.tasks.make import make_task
 from explainer.theory.followed import evenly, mean_by_lag
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -262,7 +264,7 @@ def made(norms: np.ndarray, **changes: Any) -> MicroscopeRecord:
     norms = norms.reshape((1,) * (4 - norms.ndim) + norms.shape)
     P = norms.shape[-1]
     fields: dict[str, Any] = {
-        "ways": figures.LSTM_WAYS[: len(norms)],
+        "ways": FAMILIES["lstm"].ways[: len(norms)],
         "gates": np.zeros((0, norms.shape[1], P)),
         "gate_names": (),
         "at": np.arange(P, dtype=np.int32),

@@ -10,8 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from explainer.config import RECURRENT, RunConfig
+from explainer.config import RunConfig
 from explainer.models import Recurrent, build, observe
+from tests.families import RECURRENT
 
 B, T, V, F, N = 3, 11, 13, 2, 7
 GATES = {"rnn": 1, "rnn_relu": 1, "lstm": 4, "gru": 3}

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, scaled_dot_product_attention
 
-from explainer.config import NORMS, POSITIONS, RunConfig
+from explainer.config import RunConfig
+from explainer.families.transformer import NORMS, POSITIONS
 from explainer.models import Transformer, build, observe
 from explainer.models.positions import alibi_bias, alibi_slopes, frequencies, rotary_angles, rotate, sinusoidal
 

@@ -16,7 +16,8 @@ from explainer.figures.subject import subject
 from explainer.lenses import LENSES
 from explainer.models import SequenceModel, build
 from explainer.runs.active import describe
-from explainer.tasks import Batch, Task, make_task
+from explainer.tasks.base import Batch, Task
+from explainer.tasks.make import make_task
 from explainer.training import Trainer
 
 FORECAST = RunConfig(task="forecast", model="gru", width=5, length=11)

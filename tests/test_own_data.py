@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from explainer.config import RunConfig
 from explainer.data import SUNSPOTS, Series, default_text, digest
 from explainer.runs.store import Store
-from explainer.tasks import make_task
+from explainer.tasks.make import make_task
 from explainer.ui.own_data import Given, given_file, given_series, given_text, refusal
 
 RIDDLE = "The *quick* <b>brown</b> fox jumps over the [lazy](http://dog) dog.\n" * 7

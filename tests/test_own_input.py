@@ -19,7 +19,7 @@ from explainer.runs.reader import Reader
 from explainer.runs.store import Store
 from explainer.runs.tape import decode, decode_view
 from explainer.surgery import Surgery, Swap
-from explainer.tasks import make_task
+from explainer.tasks.make import make_task
 from explainer.ui.lesson import example_inputs
 
 PROJECT = Path(__file__).resolve().parents[1]

@@ -14,13 +14,16 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from explainer.config import MODELS, RECURRENT, TASKS, RunConfig
+from explainer.config import MODELS, TASKS, RunConfig
 from explainer.lessons import LESSONS, SWEEPS
 from explainer.player import backend
 from explainer.runs.store import Store
+from explainer.tasks.make import make_task
 from explainer.ui import tabs
 from explainer.ui.places import LESSON_PLACES
+from explainer.ui.source import cells_of
 from explainer.ui.task_words import help_of, label_of, shape_of_memories, words_of
+from tests.families import GATES, RECURRENT
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
 
@@ -219,11 +222,9 @@ def test_the_lag_of_a_typed_twenty(task: str, lag: float) -> None:
 
 def test_copy_memory_counts_as_its_task_does() -> None:
     """From the sequence itself: ten symbols, silence, ▸, and each said so many steps after it was read."""
-    from explainer.tasks import TASKS as BUILT
-
     for delay in (2, 7):
         config = RunConfig(task="copy", length=delay)
-        task = BUILT["copy"](config)
+        task = make_task(config)
         batch = task.batch(0, size=1)
         read, said = task.axis(batch), batch.y[0].tolist()
         signal = read.index("▸")
@@ -234,10 +235,8 @@ def test_copy_memory_counts_as_its_task_does() -> None:
 
 
 def test_repetition_counts_as_its_task_does() -> None:
-    from explainer.tasks import TASKS as BUILT
-
     config = RunConfig(task="repeat", length=13)
-    periods = {int(each) for seed in range(40) for each in BUILT["repeat"](config).batch(seed, size=32).period}
+    periods = {int(each) for seed in range(40) for each in make_task(config).batch(seed, size=32).period}
     assert f"{min(periods)} to {max(periods)} of them" in words_of(config).asks
 
 
@@ -245,16 +244,18 @@ def test_repetition_counts_as_its_task_does() -> None:
 
 
 def test_the_code_tab_shows_the_cells_that_networks_step() -> None:
-    from explainer.models.cells import CELLS as STEPPED
-    from explainer.ui.source import CELLS
+    from explainer.extensions import named
+    from explainer.families import FAMILIES
 
-    assert {model: cell.step.__name__ for model, cell in STEPPED.items()} == CELLS
+    for model in RECURRENT:
+        step = named(FAMILIES[model].cell).step  # type: ignore[attr-defined]
+        assert cells_of([model]) == [("models/cells.py", step.__name__)]
+    assert cells_of(["transformer"]) == []
 
 
 def test_the_gates_page_opens_on_the_gate_that_its_words_explain() -> None:
-    from explainer.surgery import GATES
-
-    for model, gate in page("gates")["KEEPS"].items():
+    for model, gate in {"lstm": "forget gate", "gru": "update gate"}.items():
+        assert page("gates")["keeper"](RunConfig(model=model)) == gate
         assert f"**{gate}**" in explain("gates")(RunConfig(model=model))
         assert gate.removesuffix(" gate") in GATES[model]
 

@@ -26,7 +26,7 @@ from explainer.runs.inputs import prepare
 from explainer.runs.store import Store
 from explainer.runs.tape import decode_view
 from explainer.runs.tape_file import SHIPPED, load_tape
-from explainer.tasks.text import Text
+from explainer.tasks.text.draw import Text
 from explainer.theory import patterns
 
 PROJECT = Path(__file__).resolve().parents[1]

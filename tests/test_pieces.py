@@ -25,7 +25,8 @@ from explainer.runs.client import Client
 from explainer.runs.marker import SIZE, Marker
 from explainer.runs.store import Store
 from explainer.runs.workshop import Workshop
-from explainer.tasks import Task, make_task
+from explainer.tasks.base import Task
+from explainer.tasks.make import make_task
 
 SMALL = RunConfig(task="repeat", model="gru", length=9, symbols=5, width=11, batch=3, steps=1000)
 LARGE = RunConfig(

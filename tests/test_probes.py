@@ -10,7 +10,7 @@ from explainer.config import RunConfig
 from explainer.data import digest
 from explainer.lenses.gates import look
 from explainer.models import build
-from explainer.tasks import make_task
+from explainer.tasks.make import make_task
 from explainer.theory import probes
 from explainer.theory.variables import variables
 

@@ -15,7 +15,7 @@ from explainer.lenses.jacobian import look as jacobian
 from explainer.lenses.lens import first_rows
 from explainer.lenses.reach import look
 from explainer.models import build
-from explainer.tasks import make_task
+from explainer.tasks.make import make_task
 from explainer.theory.baselines import adding_constant_within
 from explainer.theory.jacobian import gradient_horizon
 from explainer.theory.memory import memory_lag

@@ -19,7 +19,7 @@ from explainer.figures.panel import Moment
 from explainer.figures.subject import subject
 from explainer.lenses import LENSES
 from explainer.models import build
-from explainer.tasks import make_task
+from explainer.tasks.make import make_task
 from explainer.words import counted
 from tests.wild import WILD
 

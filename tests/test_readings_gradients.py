@@ -24,7 +24,7 @@ from explainer.figures.subject import subject
 from explainer.lenses import LENSES
 from explainer.models import build
 from explainer.records import FixedPointsRecord, GradientRecord, JacobianRecord, MicroscopeRecord, ReachRecord
-from explainer.tasks import make_task
+from explainer.tasks.make import make_task
 from explainer.theory import stability
 from explainer.theory.jacobian import factor_per_step
 from tests.wild import WILD

@@ -15,14 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from explainer.config import POSITIONS, RECURRENT, RunConfig
+from explainer.config import RunConfig
+from explainer.families.transformer import POSITIONS
 from explainer.lenses import LENSES, surgery
 from explainer.models import Recurrent, SequenceModel, Transformer, build, observe, operated
 from explainer.models.operate import order
 from explainer.models.swap import swapped
 from explainer.records import SurgeryRecord
 from explainer.surgery import MOST_OPERATIONS, Gate, Head, Shuffle, Surgery, Swap, Unit, knock_outs
-from explainer.tasks import Batch, Task, make_task
+from explainer.tasks.base import Batch, Task
+from explainer.tasks.make import make_task
+from tests.families import RECURRENT
 
 T, B, N, D, H = 11, 3, 7, 20, 5
 GATED = {"lstm": ("input", "forget", "output"), "gru": ("reset", "update")}

@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from explainer import train
-from explainer.config import MODELS, OPTIMIZERS, POSITIONS, TASKS, RunConfig
+from explainer.config import MODELS, TASKS, RunConfig
+from explainer.families.transformer import POSITIONS
+from explainer.recipes import OPTIMIZERS
 from explainer.training import Diverged, Step, Trainer, device_name, lr_at, pick_device, set_threads
 
 TINY = RunConfig(task="adding", length=11, batch=5, width=14, heads=2, steps=13, lr=0.01)
@@ -43,7 +45,7 @@ def _by_hand(config: RunConfig, count: int) -> tuple[list[float], list[float], d
     optimizer = torch.optim.AdamW(
         [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}],
         lr=config.lr,
-        betas=(0.9, config.beta2),
+        betas=(0.9, config.rule.beta2),
         foreach=False,
     )
     losses, norms = [], []

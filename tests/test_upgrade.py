@@ -113,8 +113,8 @@ def first_format(**values: object) -> str:
 
 def test_a_configuration_of_the_first_format_means_what_it_meant() -> None:
     drawn, one = (RunConfig.from_json(first_format(forget_bias=bias)) for bias in (0.0, 1.0))
-    assert (drawn.forget_start, one.forget_start) == ("drawn", "constant")
-    assert (drawn.bits, drawn.surgery, drawn.parent) == (3, "", "")
+    assert (drawn["forget_start"], one["forget_start"]) == ("drawn", "constant")
+    assert (drawn["bits"], drawn.surgery, drawn.parent) == (3, "", "")
     assert drawn.run_id() == RunConfig(model="lstm").run_id()
 
 

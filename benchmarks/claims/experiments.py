@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -124,7 +124,7 @@ def _configs(query: Mapping[str, str], opening: _Opening) -> tuple[RunConfig, ..
     networks = query["networks"].split(",") if "networks" in query else opening.networks
     if config == recorded_runs[0] and "networks" not in query:
         return recorded_runs
-    return tuple(replace(config, model=name) for name in networks) or (config,)
+    return tuple(config.but(model=name) for name in networks) or (config,)
 
 
 def _sweep(query: Mapping[str, str], recorded: Sweep, listed: Mapping[str, str]) -> Sweep:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -130,7 +129,7 @@ class Lab:
 
     def run(self, config: RunConfig, **fields: Any) -> Run:
         """A run, trained to its end, with some fields changed."""
-        return self._run(replace(config, **fields))
+        return self._run(config.but(**fields))
 
     def seeds(self, config: RunConfig, count: int = 3, **fields: Any) -> list[Run]:
         """The run with seeds 0, 1, 2."""
@@ -143,7 +142,7 @@ class Lab:
         """
         name = f"{parent.config.run_id()}@{parent.last}"
         self._parents[name] = parent
-        return self._run(replace(parent.config, surgery=surgery, parent=name, steps=steps))
+        return self._run(parent.config.but(surgery=surgery, parent=name, steps=steps))
 
     @cached_property
     def _parents(self) -> dict[str, Run]:

@@ -64,7 +64,7 @@ def _repeat(config: RunConfig, seen: Seen, rng: np.random.Generator) -> str:
 
 def _flipflop(config: RunConfig, seen: Seen, rng: np.random.Generator) -> str:
     """The first step sets every bit."""
-    shape = (min(config.length, PULSES), config.bits)
+    shape = (min(config.length, PULSES), config["bits"])
     pulses = rng.random(shape) < PULSE
     pulses[0] = True
     return " ".join(map(written_pulses, (rng.choice([-1.0, 1.0], shape) * pulses).tolist()))
@@ -100,7 +100,7 @@ def _written(value: float) -> str:
 
 
 def _drawn(config: RunConfig, rng: np.random.Generator, count: int) -> list[str]:
-    names = symbol_names(config.symbols)
+    names = symbol_names(config["symbols"])
     return [names[number] for number in rng.integers(len(names), size=count)]
 
 

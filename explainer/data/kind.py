@@ -82,7 +82,7 @@ def _passages(held_out: str) -> tuple[str, ...]:
 def longest_input(config: RunConfig) -> int:
     """Steps of an own input, at most: T where positions are learned, for there is no row beyond; else up to 8T, and 1,024."""
     T = config.total_length
-    if config.model == "transformer" and config.positions == "learned":
+    if not config.network.reads_on:
         return T
     return max(T, min(LONGEST * T, MOST_LONGER))
 
@@ -126,9 +126,9 @@ def unlike_training(config: RunConfig, text: str, seen: Seen, until: int | None 
         found = read_marked(text, config.length, config.seed)
         return _of_numbers_to_add(found, config.length) if end is None else _of_a_beginning(found, config.length, end)
     if config.task == "flipflop":
-        return _of_pulses(read_pulses(text, config.bits)[:end], config)
+        return _of_pulses(read_pulses(text, config["bits"])[:end], config)
     if config.task == "repeat":
-        return _of_symbols(read_symbols(text, symbol_names(config.symbols))[:end], config)
+        return _of_symbols(read_symbols(text, symbol_names(config["symbols"]))[:end], config)
     if config.task == "text":
         return _of_characters(text.replace("\r\n", "\n")[:end], config, seen)
     if config.task == "forecast":
@@ -175,7 +175,7 @@ def _of_symbols(tokens: Sequence[int], config: RunConfig) -> list[str]:
     shortest, longest = periods(config.length)
     ways = _longer(T, config, "symbol")
     short = period_of(tokens, 1, min(T // 2, shortest - 1))
-    if short is not None and config.symbols ** float(short - shortest) < RARE:
+    if short is not None and config["symbols"] ** float(short - shortest) < RARE:
         ways.append(f"a repetition after {counted(short, 'symbol')} instead of {shortest:,} to {longest:,}")
     elif T > longest and period_of(tokens, shortest, longest) is None:
         ways.append(f"no repetition instead of one after {shortest:,} to {longest:,} symbols")

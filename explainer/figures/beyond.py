@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from explainer.families.transformer import ENCODING_NAMES
 from explainer.figures.beyond_notes import (
     Trained,
     attention_reading,
@@ -28,7 +29,7 @@ from explainer.figures.beyond_notes import (
 )
 from explainer.figures.curves import loss_panel as training_panel
 from explainer.figures.panel import Panel, Reading, Slot, numbers_for_json
-from explainer.figures.theme import ENCODING_LOOKS, ENCODING_NAMES, FAMILY_COLOURS, ink, layout, plain
+from explainer.figures.theme import ATTENTION, ENCODING_LOOKS, ink, layout, plain
 from explainer.records import BeyondRecord
 
 LENS = "beyond"
@@ -192,7 +193,7 @@ def kernel_panel(runs: Sequence[Trained], theme: str, *, span: int = 6) -> Panel
 
 def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
     """All figures of this lens for one run."""
-    colour = FAMILY_COLOURS["transformer"]
+    colour = ATTENTION
 
     def curve(
         x: str, y: str, index: tuple[int, ...] = (), **more: Any

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from explainer.families.transformer import ENCODING_NAMES
 from explainer.figures.curves import loss_reading
 from explainer.figures.panel import Moment, Notes
-from explainer.figures.theme import ENCODING_NAMES
 from explainer.records import BeyondRecord
 
 FLAT = 0.1  # nats by which the loss at 8T may differ from that at T and still count as flat

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from explainer.figures.panel import Panel, numbers_for_json
-from explainer.figures.theme import DIVERGING, FAMILY_COLOURS, colour_bar, ink, layout, plain
+from explainer.figures.theme import ATTENTION, DIVERGING, colour_bar, ink, layout, plain
 from explainer.records import CellRecord
 from explainer.theory.cell import Cell, attention_cell
 from explainer.theory.ties import first_largest, first_smallest
@@ -77,7 +77,7 @@ def strips_panel(record: CellRecord, layer: int, head: int, t: int, s: int, them
 def row_panel(record: CellRecord, layer: int, head: int, t: int, s: int, theme: str) -> Panel:
     """The weights of the query's whole row, this key's set off."""
     cell = cell_of(record, layer, head, t, s)
-    colours = [FAMILY_COLOURS["transformer"] if at == s else ink(theme).line for at in range(len(cell.row))]
+    colours = [ATTENTION if at == s else ink(theme).line for at in range(len(cell.row))]
     bars: dict[str, Any] = {
         "type": "bar",
         "y": numbers_for_json(cell.row),

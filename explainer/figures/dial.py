@@ -18,7 +18,7 @@ from jaxtyping import Float
 
 from explainer.figures.amount import base_of, short
 from explainer.figures.panel import Panel
-from explainer.figures.theme import FAMILY_COLOURS, ink, layout
+from explainer.figures.theme import RECURRENCE, ink, layout
 from explainer.theory.jacobian import NON_NORMAL, gaussian_matrix, linear_decay, power_norms
 from explainer.theory.ties import first_largest
 
@@ -90,7 +90,7 @@ def _gaussian(N: int, K: int) -> tuple[float, Float[np.ndarray, " powers"], Floa
 
 def dial_panel(dial: Dial, theme: str, *, span: int = 12, height: int = 330) -> Panel:
     """The four curves on a fixed log axis."""
-    shade, colour = ink(theme), FAMILY_COLOURS["rnn"]
+    shade, colour = ink(theme), RECURRENCE
     curves = (
         ("σᵏ, the bound", dial.bound, {"color": shade.muted, "width": 1.6, "dash": "dot"}),
         ("largest direction", dial.largest, {"color": colour, "width": 1.4}),

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
+from explainer.families import FAMILIES
 from explainer.figures.amount import base_of, half_life, not_finite, percent, ratio, short, short_steps
 from explainer.figures.curves import loss_reading
 from explainer.figures.panel import Moment, Notes
@@ -168,7 +169,7 @@ def parameter_words(names: Sequence[str]) -> list[str]:
 
 def share_reading(record: GradientRecord, model: str, matrix: str = "W_hh") -> str:
     """One sentence: what arrives at the first step of what the last one gets, beside theory."""
-    name, state = FAMILY_NAMES[model], "x" if model == "transformer" else "h"
+    name, state = FAMILY_NAMES[model], FAMILIES[model].state
     last, norms = record.last, record.norms[: record.last + 1].astype(np.float64)
     if bad := not_finite(norms, "step"):
         return f"{name}: the gradient is {bad}."

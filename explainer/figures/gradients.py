@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from explainer.config import RunConfig
+from explainer.families import FAMILIES
 from explainer.figures.compare import labels
 from explainer.figures.gradient_notes import SCALE_TITLES, STAGES
 from explainer.figures.panel import Kind, Panel, Reading, Slot, at_moment
@@ -77,7 +78,7 @@ def _norms(to: str, run: int, name: str) -> Slot:
 def _through_time(run: Mapping[str, Any], *, alone: bool) -> list[tuple[dict[str, str], dict[str, Any]]]:
     """Of one run the arrays of each trace, by place, and the trace: what holds the axis still, the curve, theory, the marks."""
     colour, label = FAMILY_COLOURS[run["model"]], plain(run["label"])
-    state = "x" if run["model"] == "transformer" else "h"
+    state = FAMILIES[run["model"]].state
     curve = {
         **({"mode": "lines"} if alone else marked(run["model"])),
         "name": label,
@@ -102,7 +103,7 @@ def _through_time(run: Mapping[str, Any], *, alone: bool) -> list[tuple[dict[str
     return [
         ({"y": "span"}, {"x": [0, 0], "mode": "lines", "line": UNSEEN, "hoverinfo": "skip"}),
         ({"y": "curve", "customdata": "hover"}, curve),
-        *([({"y": "rate"}, theory)] if run["model"] in ("rnn", "rnn_relu") else []),
+        *([({"y": "rate"}, theory)] if FAMILIES[run["model"]].plain else []),
         ({"x": "mark_at", "y": "mark_height", "text": "mark_words"}, marks),
     ]
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from explainer.families import FAMILIES
 from explainer.figures.amount import amount
 from explainer.figures.curves import loss_panel, loss_reading
 from explainer.figures.own_series import filled_points, filled_reading, filled_trace
@@ -25,7 +26,7 @@ SATURATED = 0.95  # |h| of a tanh state above which its derivative 1 - h^2 is un
 
 def states_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: int = 330) -> Panel:
     """h_t of every unit (rows) at every time step (columns); the layer is a selection."""
-    bounded = run["model"] in ("rnn", "lstm", "gru")
+    bounded = FAMILIES[run["model"]].bounded
     heat: dict[str, Any] = {
         "type": "heatmap",
         "colorscale": DIVERGING,

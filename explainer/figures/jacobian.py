@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from explainer.families import FAMILIES
 from explainer.figures.amount import short
 from explainer.figures.dial import dial_panel, turn
 from explainer.figures.jacobian_notes import FLAT
 from explainer.figures.panel import Panel, Reading, Slot, at_moment
 from explainer.figures.rates import AXIS
-from explainer.figures.theme import FAMILY_COLOURS, Ink, ink, layout, upright
-from explainer.theory.followed import moments, state_size
+from explainer.figures.theme import FAMILY_COLOURS, RECURRENCE, Ink, ink, layout, upright
+from explainer.theory.followed import moments
 from explainer.theory.jacobian import NON_NORMAL, spectral_radius
 
 LENS = "jacobian"
@@ -219,7 +220,7 @@ def preset_panels(theme: str) -> list[Panel]:
     """[[.9, 10], [0, .9]]: both eigenvalues lie in the circle, and yet its powers first grow to 38.7."""
     singular = np.linalg.svd(NON_NORMAL, compute_uv=False)
     radius = spectral_radius(NON_NORMAL)
-    data = spectrum(theme, FAMILY_COLOURS["rnn"])
+    data = spectrum(theme, RECURRENCE)
     data[1] |= {"x": [radius, radius], "y": [0, 0], "customdata": [radius, radius]}
     data[2] |= {"x": singular.tolist(), "y": [0, 0]}
     far = 1.08 * float(singular[0])
@@ -257,7 +258,7 @@ def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
 def selections(runs: Runs) -> dict[str, tuple[str, tuple[str, ...]]]:
     """What a viewer chooses within these figures: the network, and a step or a product of steps."""
     run = runs[0]
-    singles, spans = moments(int(run["length"]) - 1, state_size(str(run["model"]), int(run["width"])))
+    singles, spans = moments(int(run["length"]) - 1, FAMILIES[run["model"]](width=int(run["width"])).state_size)
     names = [f"the step to t = {t}" for t in singles] + [f"the last {span} steps" for span in spans]
     return {
         "network": ("Network", tuple(f"network: {run['label']}" for run in runs)),

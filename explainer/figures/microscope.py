@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from explainer.families import FAMILIES
 from explainer.figures.gradients import UNSEEN
 from explainer.figures.microscope_notes import WORDS
 from explainer.figures.panel import Panel, Reading, Slot, at_moment
@@ -16,8 +17,6 @@ from explainer.figures.theme import FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink,
 
 LENS = "microscope"
 ZERO_COLOUR, NOT_FINITE_COLOUR = "#8793A1", "#E8308C"
-LSTM_WAYS = ("h", "c", "c along c", "c by way of h")
-GATED = ("lstm", "gru")
 DASHES = ("solid", "dash", "dot", "dashdot")
 CHOSEN = ("way", "layer")
 
@@ -185,22 +184,25 @@ def history_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 270) -
 
 def ways_panel(runs: Runs, theme: str, *, span: int = 3, height: int = 270) -> Panel | None:
     """An LSTM's gradient of c by lag, and its two parts: along c alone, and by way of h; None without an LSTM."""
-    number = next((at for at, run in enumerate(runs) if run["model"] == "lstm"), None)
+    number = next((at for at, run in enumerate(runs) if len(FAMILIES[run["model"]].ways) > 1), None)
     if number is None:
         return None
-    colour, shade = FAMILY_COLOURS["lstm"], ink(theme)
+    family = FAMILIES[runs[number]["model"]]
+    colour, shade = family.colour, ink(theme)
     lines = (
         ("c", {"color": shade.text, "width": 1.6}),
         ("c along c", {"color": colour, "width": 2.8}),
         ("c by way of h", {"color": colour, "width": 1.8, "dash": "dot"}),
     )
     data: list[dict[str, Any]] = [_span()]
-    slots = [Slot("data.0.y", "context", run=number, lens=LENS, name="lag_ends", index=(LSTM_WAYS.index("c"),))]
+    slots = [Slot("data.0.y", "context", run=number, lens=LENS, name="lag_ends", index=(family.ways.index("c"),))]
     for trace, (way, line) in enumerate(lines, start=1):
         name = {"c": "both"}.get(way, way.removeprefix("c "))
         slots += [
             Slot(f"data.{trace}.x", run=number, lens=LENS, name="lags"),
-            Slot(f"data.{trace}.y", run=number, lens=LENS, name="by_lag_curve", index=(LSTM_WAYS.index(way), "layer")),
+            Slot(
+                f"data.{trace}.y", run=number, lens=LENS, name="by_lag_curve", index=(family.ways.index(way), "layer")
+            ),
         ]
         data.append(
             {
@@ -233,7 +235,7 @@ def ways_panel(runs: Runs, theme: str, *, span: int = 3, height: int = 270) -> P
 
 def gates_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 270) -> Panel | None:
     """The gradient of each gate by lag; the run is a selection. None if no run has gates."""
-    if not any(run["model"] in GATED for run in runs):
+    if not any(FAMILIES[run["model"]].gates for run in runs):
         return None
     source: dict[str, Any] = {"run": "network", "lens": LENS}
     data: list[dict[str, Any]] = [_span()]
@@ -288,8 +290,9 @@ def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
 
 def selections(runs: Runs) -> dict[str, tuple[str, int | tuple[str, ...]]]:
     """What a viewer chooses within these figures; without an LSTM there is one way."""
-    state = "x" if all(run["model"] == "transformer" for run in runs) else "h"
-    ways = LSTM_WAYS if any(run["model"] == "lstm" for run in runs) else (state,)
+    families = [FAMILIES[run["model"]] for run in runs]
+    state = "x" if all(family.state == "x" for family in families) else "h"
+    ways = next((family.ways for family in families if len(family.ways) > 1), (state,))
     return {
         "network": ("Network", tuple(f"matrix: {run['label']}" for run in runs)),
         "way": ("Way", tuple(f"gradient of {WORDS[way]}" for way in ways)),

@@ -12,10 +12,11 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Bool, Float
 
+from explainer.families.transformer import ENCODING_NAMES
 from explainer.figures.beyond import course_panel
 from explainer.figures.beyond_notes import Trained, kinds, of_kind
 from explainer.figures.panel import Panel, numbers_for_json
-from explainer.figures.theme import ENCODING_NAMES, SEQUENTIAL, colour_bar, ink, layout, plain
+from explainer.figures.theme import SEQUENTIAL, colour_bar, ink, layout, plain
 from explainer.records import BeyondRecord
 from explainer.theory.characters import visible
 from explainer.theory.ties import first_largest

@@ -11,7 +11,7 @@ from typing import Any
 from explainer.figures.curves import loss_panel
 from explainer.figures.order import shades
 from explainer.figures.panel import Panel, Reading, Slot, at_moment
-from explainer.figures.theme import DIVERGING, FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, layout, upright
+from explainer.figures.theme import ATTENTION, DIVERGING, SEQUENTIAL, colour_bar, ink, layout, upright
 
 LENS = "positions"
 
@@ -126,7 +126,7 @@ def path_panel(theme: str, *, span: int = 4, height: int = 290) -> Panel:
 
 def profile_panel(theme: str, *, span: int = 3, height: int = 250) -> Panel:
     """Cosine against distance: mean and range over all pairs of positions that far apart."""
-    colour = FAMILY_COLOURS["transformer"]
+    colour = ATTENTION
     edge = {"type": "scatter", "mode": "lines", "line": {"color": colour, "width": 0.8}, "opacity": 0.7}
     hover = "%{x} apart<br>{} %{y:.4f}<extra></extra>"
     data = [
@@ -172,13 +172,13 @@ def order_panel(theme: str, *, span: int = 3, height: int = 250) -> Panel:
         {
             **line,
             "name": "neighbours",
-            "line": {"color": FAMILY_COLOURS["transformer"], "width": 2.6},
+            "line": {"color": ATTENTION, "width": 2.6},
             "hovertemplate": "step %{x}<br>neighbours %{y:.4f}<extra></extra>",
         },
         {
             **line,
             "name": "far",
-            "line": {"color": FAMILY_COLOURS["transformer"], "width": 1.8, "dash": "dot"},
+            "line": {"color": ATTENTION, "width": 1.8, "dash": "dot"},
             "hovertemplate": "step %{x}<br>half a sequence apart %{y:.4f}<extra></extra>",
         },
         {

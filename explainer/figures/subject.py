@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from explainer.config import RunConfig
-from explainer.figures.theme import FAMILY_NAMES
 from explainer.surgery import Surgery
 
 MOST_REPEATED = 0.01
@@ -43,21 +42,18 @@ def subject(config: RunConfig, meta: Mapping[str, Any]) -> dict[str, Any]:
         loss has no such unit; `not_held_out`: a sentence (see `repeated_words`); `surgery`, a text: what is done to it in
         every forward pass.
     """
-    name = FAMILY_NAMES[config.model]
-    if config.model == "transformer":
-        name = f"{name}, {config.layers} {'block' if config.layers == 1 else 'blocks'}"
     references = loss_references(config, meta)
     loss_baseline_name, loss_baseline = references[0] if references else ("", None)
     return {
         **meta,
         "model": config.model,
-        "label": name,
+        "label": config.network.title + config.network.depth,
         "task": config.task,
         "length": config.total_length,
         "layers": config.layers,
-        "heads": config.heads,
+        "heads": config["heads"],
         "width": config.width,
-        "bits": config.bits,
+        "bits": config["bits"],
         "steps": config.steps,
         "surgery": config.surgery,
         "has_tokens": config.has_tokens,
@@ -72,14 +68,7 @@ def subject(config: RunConfig, meta: Mapping[str, Any]) -> dict[str, Any]:
 
 def network(config: RunConfig) -> str:
     """ "GRU, 64 units" or "Transformer, 2 blocks, width 64"."""
-    if config.model == "transformer":
-        return f"Transformer, {config.layers} {_plural(config.layers, 'block')}, width {config.width}"
-    units = f"{config.width} {_plural(config.width, 'unit')}"
-    return f"{FAMILY_NAMES[config.model]}, {units if config.layers == 1 else f'{config.layers} layers of {units}'}"
-
-
-def _plural(count: int, word: str) -> str:
-    return word if count == 1 else f"{word}s"
+    return config.network.described
 
 
 def surgery_of(run: Mapping[str, Any]) -> Surgery:
@@ -105,7 +94,7 @@ def loss_references(config: RunConfig, meta: Mapping[str, Any]) -> list[tuple[st
         if config.task in ("copy", "adding", "flipflop") and meta.get("baseline") is not None:
             recorded = {str(meta.get("baseline_name", "baseline")): meta["baseline"]}
         elif config.task == "repeat":
-            recorded = {"chance, ln V": math.log(config.symbols)}
+            recorded = {"chance, ln V": math.log(config["symbols"])}
     return [(plainly(str(name)), float(value)) for name, value in recorded.items() if value > ROUNDING]
 
 

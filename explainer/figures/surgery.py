@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from explainer.families import FAMILIES
 from explainer.figures.curves import VALIDATION
 from explainer.figures.gradients import UNSEEN
 from explainer.figures.own_series import filled_trace
@@ -334,7 +335,7 @@ def panels(run: Run, theme: str) -> list[Panel]:
 
 
 def _kind(run: Run) -> str:
-    return "head" if run["model"] == "transformer" else "unit"
+    return FAMILIES[run["model"]].site
 
 
 def _axis(run: Run) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
+from explainer.families import FAMILIES
 from explainer.figures.curves import loss_reading
 from explainer.figures.errors import SURE, TOLD, plus_minus, told
 from explainer.figures.hidden import tick_labels, tick_places
@@ -88,7 +89,7 @@ def context(
 
 def sites_of(record: SurgeryRecord, model: str) -> list[Unit | Head]:
     """What was switched off in turn."""
-    kind = Head if model == "transformer" else Unit
+    kind = Head if FAMILIES[model].site == "head" else Unit
     return [kind(int(layer), int(place)) for layer, place in zip(record.layers, record.places, strict=True)]
 
 

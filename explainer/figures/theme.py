@@ -11,29 +11,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-FAMILY_COLOURS: Mapping[str, str] = {
-    "rnn": "#D55E00",
-    "rnn_relu": "#BF8300",
-    "lstm": "#2B83C6",
-    "gru": "#009E73",
-    "transformer": "#C0699B",
-}
-FAMILY_NAMES: Mapping[str, str] = {
-    "rnn": "RNN (tanh)",
-    "rnn_relu": "RNN (ReLU)",
-    "lstm": "LSTM",
-    "gru": "GRU",
-    "transformer": "Transformer",
-}
+from explainer.families import FAMILIES, Attending, Recurrent
+
+FAMILY_COLOURS: Mapping[str, str] = {name: family.colour for name, family in FAMILIES.items()}
+FAMILY_NAMES: Mapping[str, str] = {name: family.title for name, family in FAMILIES.items()}
+FAMILY_SYMBOLS: Mapping[str, str] = {name: family.symbol for name, family in FAMILIES.items()}
 
 
-FAMILY_SYMBOLS: Mapping[str, str] = {
-    "rnn": "square",
-    "rnn_relu": "triangle-up",
-    "lstm": "diamond",
-    "gru": "circle",
-    "transformer": "star",
-}
+RECURRENCE, ATTENTION = (
+    next(family.colour for family in FAMILIES.values() if issubclass(family, kind)) for kind in (Recurrent, Attending)
+)
+"""Of what is drawn of no run: of recurrence as such, and of attention."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +40,6 @@ ENCODING_LOOKS: Mapping[str, Look] = {
     "sinusoidal": Look("#D55E00", "triangle-up", "dash"),
     "rotary": Look("#2B83C6", "diamond", "dashdot"),
     "alibi": Look("#009E73", "circle", "solid"),
-}
-ENCODING_NAMES: Mapping[str, str] = {
-    "none": "None",
-    "learned": "Learned",
-    "sinusoidal": "Sinusoidal",
-    "rotary": "Rotary",
-    "alibi": "ALiBi",
 }
 FONT = '"Source Sans", "Source Sans Pro", sans-serif'
 LOSS_AXIS = {"title": {"text": "loss"}, "type": "log", "exponentformat": "power", "minor": {"showgrid": False}}

@@ -102,8 +102,8 @@ def _from_zero(config: RunConfig, selection: Mapping[str, int]) -> dict[str, int
     Raises:
         ValueError: the model has none of that number.
     """
-    attends = config.model == "transformer" and config.layers > 0
-    count = {"layer": max(1, config.layers), "head": config.heads if attends else 1}
+    attends = bool(config.network.roles.attention)
+    count = {"layer": max(1, config.layers), "head": config.network.sites if attends else 1}
     for name, number in selection.items():
         if not 1 <= number <= count[name]:
             raise ValueError(f"{name} = {number} is not there. Choose 1 to {count[name]}.")

@@ -17,7 +17,7 @@ from explainer.lenses.lens import Lens, affordable_rows, first_rows
 from explainer.lenses.maps import attention_maps, by_head, pooled
 from explainer.models import SequenceModel
 from explainer.records import AttentionRecord
-from explainer.tasks import Batch, Task
+from explainer.tasks.base import Batch, Task
 from explainer.theory.look_sizes import pooling
 
 
@@ -27,7 +27,7 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> AttentionRecord:
     looked_at = first_rows(batch, affordable_rows(config, T, most=len(batch.x)))
     keys = marked(looked_at)
     broken = shuffling(looked_at, keys, affordable_rows(config, T, most=SHUFFLED))
-    cell = pooling(config.layers, config.heads, T)
+    cell = pooling(config.layers, config.network.sites, T)
     found: dict[str, dict[int, list[Tensor]]] = {}
     shuffled = attention_maps(model, broken.x, config)
     for (layer, _, weights), others in zip(attention_maps(model, looked_at.x, config), shuffled, strict=True):
@@ -84,4 +84,4 @@ def marked(batch: Batch) -> dict[str, Bool[Tensor, "B T T"]]:
     }
 
 
-LENS = Lens("attention", look, suits=lambda config: config.model == "transformer" and config.layers > 0)
+LENS = Lens("attention", look, suits=lambda config: bool(config.network.roles.attention))

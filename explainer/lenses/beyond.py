@@ -15,15 +15,15 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from explainer.config import ASKED_CHARACTERS, RunConfig
+from explainer.families import Attending
 from explainer.lenses.lens import Lens, affordable_rows, evaluating, first_rows
 from explainer.lenses.maps import attention_maps
 from explainer.models import SequenceModel, Transformer
 from explainer.models.operate import order
 from explainer.models.pieces import give_way
 from explainer.records import BeyondRecord
-from explainer.tasks import Batch, Task
-from explainer.tasks.base import next_step
-from explainer.tasks.text import Text
+from explainer.tasks.base import Batch, Task, next_step
+from explainer.tasks.text.draw import Text
 from explainer.theory.encodings import alibi_slopes, dot_kernel, rotary_kernel, sinusoidal
 from explainer.theory.followed import mean_by_lag
 from explainer.theory.sizes import flops_per_step
@@ -63,7 +63,7 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> BeyondRecord:
     ]
     places, course = stretches(read[longest].mean(axis=0)) if read else (np.zeros(0), np.zeros(0))
     return BeyondRecord(
-        kind=config.positions,
+        kind=config.part(Attending).positions,
         trained=config.length,
         lengths=np.array(lengths, np.int32),
         loss=np.array([quarters[length].mean() if length in quarters else np.nan for length in lengths]),
@@ -101,7 +101,7 @@ def answer(model: SequenceModel, question: str, task: Task) -> BeyondRecord:
             f"T being the {config.length} of training."
         )
     foretold = len(tokens) - 1
-    if config.positions == "learned":
+    if config.part(Attending).positions == "learned":
         foretold = min(foretold, config.length)
     batch = next_step(torch.tensor([tokens[: foretold + 1]]))
     course = losses(model, batch, config)[0]
@@ -113,7 +113,7 @@ def answer(model: SequenceModel, question: str, task: Task) -> BeyondRecord:
     near = min(config.length, foretold)  # what comes later changes nothing before it
     seen = [weight_by_distance(None if mean is None else mean[:end, :end], distances) for end in (near, foretold)]
     return BeyondRecord(
-        kind=config.positions,
+        kind=config.part(Attending).positions,
         trained=config.length,
         lengths=np.array(lengths, np.int32),
         loss=np.array(
@@ -137,7 +137,7 @@ def answer(model: SequenceModel, question: str, task: Task) -> BeyondRecord:
 
 def refusal(config: RunConfig, length: int) -> str:
     """Why windows of this length can't be read, or ""."""
-    if config.positions == "learned" and length > config.length:
+    if config.part(Attending).positions == "learned" and length > config.length:
         return f"has no rows beyond T = {config.length:,}"
     if length > MOST_LENGTH:
         return f"longer than {MOST_LENGTH:,} characters, too much for one look"
@@ -171,7 +171,7 @@ def count_blocks(characters: int, length: int, count: int) -> int:
 def losses(model: SequenceModel, batch: Batch, config: RunConfig) -> Float[np.ndarray, "W length"]:
     """-ln p of the right next character at every position."""
     W, length = batch.x.shape
-    rows = max(1, SCORES // (max(1, config.heads) * length * length))
+    rows = max(1, SCORES // (max(1, config.network.sites) * length * length))
     device = next(model.parameters()).device
     parts = []
     with evaluating(model):
@@ -239,7 +239,7 @@ def mean_weights(model: Transformer, batch: Batch, config: RunConfig) -> Float[n
     total = torch.zeros(T, T, dtype=torch.float64, device=device)
     for _, _, weights in attention_maps(model, first_rows(batch, rows).to(device).x, config):
         total += weights.sum((0, 1), dtype=torch.float64)
-    return np.asarray((total / (rows * config.layers * config.heads)).cpu().numpy())
+    return np.asarray((total / (rows * config.layers * config.network.sites)).cpu().numpy())
 
 
 def kernel(model: Transformer, config: RunConfig, distances: Int[np.ndarray, " Q"]) -> Float[np.ndarray, " Q"]:
@@ -254,7 +254,7 @@ def kernel(model: Transformer, config: RunConfig, distances: Int[np.ndarray, " Q
     Where positions are shuffled it is the mean over all pairs of tokens d apart, at the places that they are given.
     """
     longest = int(distances[-1]) + 1
-    if config.positions == "learned":
+    if config.part(Attending).positions == "learned":
         added = model.placed(config.length).table(config.length)
         assert isinstance(added, Tensor)
         return _by_distance(dot_kernel(added.detach().double().cpu().numpy(), normalised=True), distances)
@@ -267,12 +267,12 @@ def kernel(model: Transformer, config: RunConfig, distances: Int[np.ndarray, " Q
 
 def _by_offset(config: RunConfig, longest: int) -> Float[np.ndarray, " longest"]:
     """The kernel of two places 0, 1, 2, ... apart, of an encoding in which nothing else counts."""
-    if config.positions == "sinusoidal":
+    if config.part(Attending).positions == "sinusoidal":
         return dot_kernel(sinusoidal(longest, config.width), normalised=True)[0]
-    if config.positions == "rotary" and config.layers:
-        return rotary_kernel(longest, config.width // config.heads)
-    if config.positions == "alibi":
-        return np.exp(-alibi_slopes(config.heads)[:, None] * np.arange(longest)).mean(axis=0)
+    if config.part(Attending).positions == "rotary" and config.layers:
+        return rotary_kernel(longest, config.width // config.network.sites)
+    if config.part(Attending).positions == "alibi":
+        return np.exp(-alibi_slopes(config.network.sites)[:, None] * np.arange(longest)).mean(axis=0)
     return np.ones(longest)
 
 
@@ -282,4 +282,6 @@ def _by_distance(alike: Float[np.ndarray, "T T"], distances: Int[np.ndarray, " Q
     return np.array([alike.diagonal(d).mean() if d < T else np.nan for d in distances.tolist()])
 
 
-LENS = Lens("beyond", look, suits=lambda config: config.model == "transformer" and config.task == "text", answer=answer)
+LENS = Lens(
+    "beyond", look, suits=lambda config: isinstance(config.network, Attending) and config.problem.windows, answer=answer
+)

@@ -22,7 +22,7 @@ from explainer.models.observe import Watch
 from explainer.models.operate import edits
 from explainer.models.transformer import Transformer
 from explainer.records import SCORES, BiographyRecord
-from explainer.tasks import Batch, Task
+from explainer.tasks.base import Batch, Task
 from explainer.theory.paired import quotient
 from explainer.theory.sizes import flops_per_step
 
@@ -75,7 +75,7 @@ def losses_without(
         without = [
             [
                 summed_losses(task, knocked_out(model, entering[layer], layer, head), batch)
-                for head in range(task.config.heads)
+                for head in range(task.config.network.sites)
             ]
             for layer in layers
         ]
@@ -86,7 +86,7 @@ def rows(task: Task, batch: Batch) -> int:
     """How many sequences of a batch a look takes: what memory holds and about a second can work through."""
     config, (B, T) = task.config, batch.x.shape[:2]
     forward = flops_per_step(config, task.inputs, task.outputs) / 3 / config.batch * (T / config.total_length)
-    passes = 2 + config.layers * config.heads
+    passes = 2 + config.layers * config.network.sites
     return max(1, min(affordable_rows(config, T, most=B), int(FLOPS // (forward * passes))))
 
 
@@ -97,9 +97,11 @@ def knocked_out(model: Transformer, entering: Float[Tensor, "B T D"], layer: int
         entering: the residual stream that enters block `layer`.
     """
 
-    name = f"block.{layer}.heads"
+    name = model.roles.sites[layer]
     gone = torch.arange(model.heads, device=entering.device) == head
-    watch = Watch((), *edits(model.surgery), {name: lambda heads: heads.masked_fill(gone[:, None, None], 0.0)})
+    watch = Watch(
+        (), *edits(model.surgery, model.roles), {name: lambda heads: heads.masked_fill(gone[:, None, None], 0.0)}
+    )
     return model.read_out(model.from_block(layer, entering, watch.whole))
 
 
@@ -122,7 +124,7 @@ def distance(weights: Float[Tensor, "B H T T"]) -> Float[Tensor, " H"]:
 
 def suits(config: RunConfig) -> bool:
     """A Transformer with heads."""
-    return config.model == "transformer" and config.layers > 0
+    return bool(config.network.roles.attention)
 
 
 LENS = Lens("biography", look, suits)

@@ -8,13 +8,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from explainer.config import RunConfig
+from explainer.families import Attending
 from explainer.lenses.lens import Lens, evaluating, first_rows, model_device
 from explainer.lenses.maps import attention_maps, by_head, tensor
 from explainer.models import SequenceModel, observe
 from explainer.models.operate import order
 from explainer.models.positions import alibi_slopes
 from explainer.records import CellRecord
-from explainer.tasks import Batch, Task
+from explainer.tasks.base import Batch, Task
 from explainer.theory.cell import asked_head
 from explainer.theory.look_sizes import maps_fit
 
@@ -40,9 +41,9 @@ def answer(model: SequenceModel, asked: str, task: Task) -> CellRecord:
     if found is None:
         return look(model, task.read(asked).to(model_device(model)), task)
     layer, head, text = found
-    if not (layer < config.layers and head < config.heads):
+    if not (layer < config.layers and head < config.network.sites):
         raise ValueError(
-            f"There is no head {head + 1} in layer {layer + 1}. Choose one of {config.layers} layers and {config.heads} heads."
+            f"There is no head {head + 1} in layer {layer + 1}. Choose one of {config.layers} layers and {config.network.sites} heads."
         )
     batch = task.read(text) if text else task.batch(0, split="validation", size=1)
     return _of(model, batch.to(model_device(model)), task, (layer, head))
@@ -53,7 +54,7 @@ def _of(model: SequenceModel, batch: Batch, task: Task, only: tuple[int, int] | 
     """The record of all heads, or of one."""
     config = task.config
     batch = first_rows(batch, 1)
-    first, heads = only or (0, 0), range(config.heads)
+    first, heads = only or (0, 0), range(config.network.sites)
     some = tuple(slice(at, at + 1) for at in only) if only else (slice(None), slice(None))
     layers = [only[0]] if only else range(config.layers)
     points = {part: [f"block.{layer}.{part}" for layer in layers] for part in PARTS}
@@ -63,7 +64,11 @@ def _of(model: SequenceModel, batch: Batch, task: Task, only: tuple[int, int] | 
         part: np.stack([tensor(seen[name])[0, some[1]].float().cpu().numpy() for name in names])
         for part, names in points.items()
     }
-    slopes = np.array(alibi_slopes(config.heads) if config.positions == "alibi" else [0.0] * config.heads)
+    slopes = np.array(
+        alibi_slopes(config.network.sites)
+        if config.part(Attending).positions == "alibi"
+        else [0.0] * config.network.sites
+    )
     silent = np.array([[head in model.surgery.silent(layer) for head in heads] for layer in range(config.layers)])
     T = batch.x.shape[1]
     places = order(model.surgery, T)
@@ -73,7 +78,7 @@ def _of(model: SequenceModel, batch: Batch, task: Task, only: tuple[int, int] | 
         slopes=slopes[some[1]],
         places=np.arange(T) if places is None else places.numpy(),
         silent=silent[some],
-        positions=config.positions,
+        positions=config.part(Attending).positions,
         tokens=tuple(task.axis(batch)),
         layer=first[0],
         head=first[1],
@@ -98,7 +103,7 @@ def _weights(
 
 def suits(config: RunConfig) -> bool:
     """A Transformer with heads."""
-    return config.model == "transformer" and config.layers > 0
+    return bool(config.network.roles.attention)
 
 
 LENS = Lens("cell", look, suits, answer=answer)

@@ -18,6 +18,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from explainer.models import cells
+from explainer.models.cells import State
 from explainer.models.observe import Point, unwatched
 from explainer.models.operated_cell import OperatedCell
 
@@ -48,7 +50,7 @@ def linearise(operated: OperatedCell, states: Float[Tensor, "S M"], x: Float[Ten
         return value
 
     after = _after(operated, states, x, keep)
-    J = _JACOBIANS[operated.kind](At(operated, states, kept, kink))
+    J = CLOSED_FORMS[operated.cell.step](At(operated, states, kept, kink))
     J[:, : operated.units] *= operated.free[:, None]
     return Step(after, J)
 
@@ -124,9 +126,10 @@ def _lstm(at: At) -> Float[Tensor, "S M M"]:
     return torch.cat([top, torch.cat([d, torch.diag_embed(f)], dim=-1)], dim=-2)
 
 
-_JACOBIANS: Mapping[str, Callable[[At], Tensor]] = {
-    "rnn": _tanh,
-    "rnn_relu": _relu,
-    "gru": _gru,
-    "lstm": _lstm,
+CLOSED_FORMS: Mapping[Callable[..., State], Callable[[At], Tensor]] = {
+    cells.tanh_cell: _tanh,
+    cells.relu_cell: _relu,
+    cells.gru_cell: _gru,
+    cells.lstm_cell: _lstm,
 }
+"""By the step of a cell."""

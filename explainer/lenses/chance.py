@@ -26,7 +26,7 @@ from torch import Tensor
 from explainer.lenses.maps import tensor
 from explainer.models import SequenceModel, observe
 from explainer.records import ROLES
-from explainer.tasks import Batch
+from explainer.tasks.base import Batch
 
 SHUFFLED = 32
 """Sequences that are shuffled, at least: fewer are taken several times, each in another order."""

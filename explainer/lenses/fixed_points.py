@@ -17,7 +17,6 @@ import torch
 from jaxtyping import Complex, Float, Int
 from torch import Tensor
 
-from explainer.config import RECURRENT
 from explainer.lenses.cell_jacobians import advance, linearise
 from explainer.lenses.lens import Lens, evaluating, first_rows
 from explainer.models import Recurrent, SequenceModel, observe
@@ -25,8 +24,8 @@ from explainer.models.cells import CellWeights
 from explainer.models.operated_cell import OperatedCell
 from explainer.models.pieces import give_way
 from explainer.records import FixedPointsRecord
-from explainer.tasks import Batch, Task
-from explainer.theory.followed import MOST_SEARCHED, state_size
+from explainer.tasks.base import Batch, Task
+from explainer.theory.followed import MOST_SEARCHED
 from explainer.theory.stability import counts, directions, kinds
 
 FIXED = 1e-20
@@ -184,6 +183,6 @@ LENS = Lens(
     "fixed_points",
     look,
     suits=lambda config: (
-        config.model in RECURRENT and config.layers == 1 and state_size(config.model, config.width) <= MOST_SEARCHED
+        config.network.roles.steps and config.layers == 1 and config.network.state_size <= MOST_SEARCHED
     ),
 )

@@ -14,13 +14,10 @@ from torch import Tensor
 from explainer.lenses.lens import Lens, evaluating, first_rows
 from explainer.models import SequenceModel, build, observe
 from explainer.records import GatesRecord
-from explainer.surgery import GATES
-from explainer.tasks import Batch, Task
+from explainer.tasks.base import Batch, Task
 from explainer.theory.probes import CONTROLS, FEWEST, Readout, correlation_error, correlations, exchanged, readout
 from explainer.theory.ties import first_largest
-from explainer.theory.variables import variables
 
-KEEP = {"lstm": "forget", "gru": "update"}
 """The gate that says which share of the old state a unit keeps."""
 
 ROWS = 16  # sequences of the batch that saturation and time constants are measured on
@@ -40,14 +37,14 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> GatesRecord:
     """
     config = task.config
     batch = first_rows(batch, ROWS)
-    names = GATES[config.model]
+    names = config.network.settable
     B, T = batch.x.shape[:2]
     numbers = config.layers * len(names) * T * config.width
     together = max(1, GATE_NUMBERS // numbers)
     parts = [_gates(model, _rows(batch, first, together), task) for first in range(0, B, together)]
     shares = np.array([len(part.states) for part in parts]) / B
     tokens = tuple(task.axis(batch))
-    rules = variables(config.task, config.bits)
+    rules = config.problem.variables
     return GatesRecord(
         gates=parts[0].first.copy(),
         gate_names=names,
@@ -73,16 +70,18 @@ class _Gates(NamedTuple):
 
 
 def _gates(model: SequenceModel, batch: Batch, task: Task) -> _Gates:
-    config, names = task.config, GATES[task.config.model]
-    points = [f"layer.{layer}.gates.{name}" for layer in range(config.layers) for name in names]
-    hidden = f"layer.{config.layers - 1}.hidden"
+    config, names = task.config, task.config.network.settable
+    keeper, roles = config.network.keeper, config.network.roles
+    assert keeper is not None, config.model
+    points = [point for layer in roles.gates for point in layer.values()]
+    hidden = roles.states[-1]
     with evaluating(model), observe(model, *points, hidden) as seen:
         model(batch.x)
     gates = np.stack([_sequence(seen[point]) for point in points])
     gates = gates.reshape(config.layers, len(names), *gates.shape[1:])
     return _Gates(
         first=gates[:, :, 0],
-        kept=gates[:, names.index(KEEP[config.model])].mean(axis=(1, 2)),
+        kept=gates[:, names.index(keeper.name)].mean(axis=(1, 2)),
         closed=(gates < 0.1).mean(axis=(2, 3, 4)),
         opened=(gates > 0.9).mean(axis=(2, 3, 4)),
         states=_sequence(seen[hidden]),
@@ -132,7 +131,7 @@ def _sample(task: Task, device: torch.device) -> _Sample:
         size = min(MOST_SEQUENCES, max(LEAST_SEQUENCES, POSITIONS // task.total_length))
         batch = task.apart(size)
         rows = [tuple(task.axis(batch, row)) for row in range(len(batch.x))]
-        rules = variables(config.task, config.bits)
+        rules = config.problem.variables
         values = np.stack([np.stack([rule(row) for row in rows]) for rule in rules.values()], axis=-1)
         states = _states(build(config, task.inputs, task.outputs).to(device), batch.x, task)
         _SAMPLES[task] = _Sample(
@@ -217,4 +216,4 @@ def _sequence(value: Tensor | list[Tensor]) -> Float[np.ndarray, "B T N"]:
     return torch.stack(value, dim=1).float().cpu().numpy()
 
 
-LENS = Lens("gates", look, suits=lambda config: config.model in GATES)
+LENS = Lens("gates", look, suits=lambda config: config.network.keeper is not None)

@@ -18,7 +18,7 @@ from explainer.config import RunConfig
 from explainer.lenses.lens import Lens, check_counts, differentiable_rows, evaluating, first_rows
 from explainer.models import Recurrent, SequenceModel, observe
 from explainer.records import GradientRecord
-from explainer.tasks import Batch, Task
+from explainer.tasks.base import Batch, Task
 from explainer.theory.jacobian import factor_per_step, spectral_radius
 
 ROWS = 8
@@ -26,10 +26,9 @@ ROWS = 8
 
 
 def gradient_point(config: RunConfig) -> str:
-    """The observation point whose gradient is followed through time."""
-    if config.model != "transformer":
-        return f"layer.{config.layers - 1}.hidden"
-    return "block.0.residual_in" if config.layers else "embedding"
+    """The observation point whose gradient is followed through time: the top layer's state, or what enters the first block."""
+    roles = config.network.roles
+    return roles.entered[0] if roles.entered else roles.states[-1]
 
 
 def look(model: SequenceModel, batch: Batch, task: Task) -> GradientRecord:
@@ -97,7 +96,7 @@ def _radius(model: SequenceModel, config: RunConfig) -> float:
 
     NaN for gated cells, whose gradient also takes other ways than through W_hh, and for the Transformer.
     """
-    if config.model not in ("rnn", "rnn_relu"):
+    if not config.network.plain:
         return math.nan
     assert isinstance(model, Recurrent), type(model)
     return spectral_radius(model.operated_cell(config.layers - 1).recurrence.cpu().numpy())

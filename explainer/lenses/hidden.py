@@ -7,29 +7,17 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from explainer.config import RunConfig
 from explainer.lenses.lens import Lens, evaluating, first_rows
 from explainer.models import SequenceModel, observe
 from explainer.records import HiddenRecord
-from explainer.tasks import Batch, Task
-
-
-def state_points(config: RunConfig) -> list[str]:
-    """The observation points of each layer's state, lowest layer first.
-
-    A Transformer has no state that it carries on; what plays its part is the residual stream
-    after each block (without blocks, the embedding).
-    """
-    if config.model != "transformer":
-        return [f"layer.{layer}.hidden" for layer in range(config.layers)]
-    return [f"block.{layer}.residual_out" for layer in range(config.layers)] or ["embedding"]
+from explainer.tasks.base import Batch, Task
 
 
 @torch.no_grad()
 def look(model: SequenceModel, batch: Batch, task: Task) -> HiddenRecord:
     """The states and predictions of the batch's first sequence."""
     batch = first_rows(batch, 1)
-    points = state_points(task.config)
+    points = task.config.network.roles.states
     with evaluating(model), observe(model, *points) as seen:
         output = model(batch.x)[0].float()
     states = torch.stack([_sequence(seen[point]) for point in points])

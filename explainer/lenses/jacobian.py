@@ -19,18 +19,16 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import embedding
 
-from explainer.config import RECURRENT
 from explainer.lenses.lens import Lens, as_float32, check_counts, evaluating, first_rows
 from explainer.models import Recurrent, SequenceModel, observe
 from explainer.models.operated_cell import OperatedCell
 from explainer.records import JacobianRecord
-from explainer.tasks import Batch, Task
-from explainer.theory.followed import MOST_STATE, horizon, moments, state_size
+from explainer.tasks.base import Batch, Task
+from explainer.theory.followed import MOST_STATE, horizon, moments
 
 SATURATED = 0.1  # of an activation's largest slope
 ROUNDING = 1e-10  # of the largest singular value: what is smaller in a product is rounding
 AT_ONCE = 2**17  # entries of Jacobians, beside which autograd holds some ten to twenty for each
-PLAIN = ("rnn", "rnn_relu")  # without gates, so that W_hh alone is the linear theory
 
 
 def _sigmoid(value: Tensor) -> Tensor:
@@ -45,14 +43,8 @@ def _relu(value: Tensor) -> Tensor:
     return torch.where(value.isnan(), value, (value > 0).to(value.dtype))
 
 
-_CANDIDATE = {"gates.candidate": _tanh}
-SLOPES: Mapping[str, Mapping[str, Callable[[Tensor], Tensor]]] = {
-    "rnn": {"hidden": _tanh},
-    "rnn_relu": {"hidden": _relu},
-    "lstm": {**dict.fromkeys(("gates.input", "gates.forget", "gates.output"), _sigmoid), **_CANDIDATE},
-    "gru": {**dict.fromkeys(("gates.reset", "gates.update"), _sigmoid), **_CANDIDATE},
-}
-"""The activations of each cell and their slope, from their value, as a share of the largest slope."""
+SLOPES: Mapping[str, Callable[[Tensor], Tensor]] = {"sigmoid": _sigmoid, "tanh": _tanh, "relu": _relu}
+"""The slope of an activation, from its value, as a share of the largest slope."""
 
 
 class Product(NamedTuple):
@@ -81,10 +73,10 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> JacobianRecord:
     config = task.config
     batch = first_rows(batch, 1)
     check_counts(batch)
-    last, plain = int(batch.mask[0].nonzero().max()), config.model in PLAIN
+    last, plain = int(batch.mask[0].nonzero().max()), config.network.plain
     passage = _passage(model, batch, task, last)
     cell = model.operated_cell(config.layers - 1)
-    size = state_size(config.model, config.width)
+    size = config.network.state_size
     K = horizon(last, size)
     back = _along(cell, passage, last - K + 1 if K else 0, last).flip(0)
     products = products_back(back[:K])
@@ -94,7 +86,7 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> JacobianRecord:
     spectra = [per_step(product, span) for product, span in chosen]
     theory = cell.recurrence.cpu() if plain else _at_rest(cell, passage)
     radius, sigma = largest_eigenvalue(theory), largest_singular(theory)
-    parts, slope = _saturation(cell, passage.activations)
+    parts, slope = _saturation(cell, passage.activations, config.network.activations)
     with np.errstate(all="ignore"):
         factors = np.array([sigma if plain else largest_singular(each) for each in back[:K]])
         kept = np.array([float((passage.gradient @ matrix).norm()) * np.exp(scale) for matrix, scale in products])
@@ -182,8 +174,8 @@ def _passage(model: Recurrent, batch: Batch, task: Task, last: int) -> Passage:
     """The sequence through the model, and dL*/ds at step `last`: the loss reads h alone, so that of c is zero."""
     config = task.config
     top = config.layers - 1
-    states = ("hidden", "cell")[: model.cell.states]
-    kept = [f"layer.{top}.{name}" for name in dict.fromkeys((*states, *SLOPES[config.model]))]
+    states, activations = model.cell.parts, config.network.activations
+    kept = [f"layer.{top}.{name}" for name in dict.fromkeys((*states, *activations))]
     below = [f"layer.{top - 1}.hidden"] if top else []
     with evaluating(model), torch.enable_grad():
         with observe(model, *kept, *below) as seen:
@@ -197,7 +189,7 @@ def _passage(model: Recurrent, batch: Batch, task: Task, last: int) -> Passage:
     return Passage(
         inputs=value[below[0]] if below else features[0].double(),
         states=tuple(value[f"layer.{top}.{name}"] for name in states),
-        activations={name: value[f"layer.{top}.{name}"] for name in SLOPES[config.model]},
+        activations={name: value[f"layer.{top}.{name}"] for name in activations},
         gradient=end.flatten(),
     )
 
@@ -216,7 +208,7 @@ def _at_rest(cell: OperatedCell, passage: Passage) -> Float[Tensor, "M M"]:
 
 
 def _saturation(
-    cell: OperatedCell, activations: Mapping[str, Tensor]
+    cell: OperatedCell, activations: Mapping[str, Tensor], kinds: Mapping[str, str]
 ) -> tuple[dict[str, Float[np.ndarray, " T"]], Float[np.ndarray, " T"]]:
     """Of each kind of activation the share that is saturated, and the mean slope of all, at each step.
 
@@ -225,11 +217,11 @@ def _saturation(
     """
     shares: dict[str, Float[np.ndarray, " T"]] = {}
     slopes: list[Float[np.ndarray, " T"]] = []
-    for point, slope in SLOPES[cell.kind].items():
+    for point, kind in kinds.items():
         name = point.removeprefix("gates.")
         if name in cell.held.gates:
             continue
-        steep = slope(activations[point])
+        steep = SLOPES[kind](activations[point])
         flat = torch.where(steep.isnan(), steep, (steep < SATURATED).to(steep.dtype))
         if name == "hidden":
             none = torch.zeros_like(steep[:, :1])
@@ -242,5 +234,5 @@ def _saturation(
 LENS = Lens(
     "jacobian",
     look,
-    suits=lambda config: config.model in RECURRENT and state_size(config.model, config.width) <= MOST_STATE,
+    suits=lambda config: config.network.roles.steps and config.network.state_size <= MOST_STATE,
 )

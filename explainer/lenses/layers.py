@@ -19,7 +19,7 @@ from explainer.lenses.maps import attention_maps, tensor
 from explainer.models import SequenceModel, observe
 from explainer.models.transformer import Transformer
 from explainer.records import LayersRecord
-from explainer.tasks import Batch, Task
+from explainer.tasks.base import Batch, Task
 from explainer.theory.look_sizes import maps_fit
 from explainer.theory.rollout import heads_mean, passed_on, rollout
 
@@ -71,14 +71,14 @@ def attention_flow(
         for _, first, found in some:
             on = [head for head in range(found.shape[1]) if first + head not in silent[layer]]
             total += found[0, on].sum(0).cpu().numpy()
-        total /= max(1, config.heads - len(silent[layer]))
+        total /= max(1, config.network.sites - len(silent[layer]))
         through = passed_on(through, total)
     return through, total.astype(np.float32)
 
 
 def suits(config: RunConfig) -> bool:
-    """A Transformer with layers."""
-    return config.model == "transformer" and config.layers > 0
+    """A network with a residual stream and attention on it."""
+    return bool(config.network.roles.attention)
 
 
 LENS = Lens("layers", look, suits)

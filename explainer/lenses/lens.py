@@ -19,7 +19,7 @@ from torch import nn
 from explainer.config import RunConfig
 from explainer.models import SequenceModel
 from explainer.surgery import Surgery
-from explainer.tasks import Batch, Task
+from explainer.tasks.base import Batch, Task
 from explainer.theory.look_sizes import NUMBERS, backward_numbers, rows_held
 
 
@@ -60,7 +60,7 @@ def affordable_rows(config: RunConfig, T: int, most: int) -> int:
 
     An observed Transformer holds every attention weight, B L H T^2 numbers.
     """
-    if config.model != "transformer" or config.layers == 0:
+    if not config.network.roles.attention:
         return most
     return rows_held(config, T, most)
 

@@ -61,7 +61,7 @@ def _by_heads(model: Transformer, x: Input, config: RunConfig) -> Iterator[Maps]
     future = torch.ones(T, T, dtype=torch.bool, device=x.device).triu(diagonal=1)
     for layer in layers:
         query, key = (tensor(seen[f"block.{layer}.{part}"]) for part in ("query", "key"))
-        for first in range(0, config.heads, together):
+        for first in range(0, config.network.sites, together):
             some = slice(first, first + together)
             scores = query[:, some] @ key[:, some].mT / math.sqrt(query.shape[-1])
             if bias is not None:

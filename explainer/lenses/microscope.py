@@ -16,7 +16,7 @@ from explainer.config import RunConfig
 from explainer.lenses.lens import Lens, as_float32, check_counts, evaluating, first_rows
 from explainer.models import Recurrent, SequenceModel, observe
 from explainer.records import MicroscopeRecord
-from explainer.tasks import Batch, Task
+from explainer.tasks.base import Batch, Task
 from explainer.theory.followed import evenly, mean_by_lag
 from explainer.theory.sizes import flops_per_step
 
@@ -61,14 +61,12 @@ def points(config: RunConfig) -> dict[str, list[str]]:
 
     Of a Transformer it is the residual stream that enters each block.
     """
-    if config.model == "transformer":
-        return {"x": [f"block.{block}.residual_in" for block in range(config.layers)] or ["embedding"]}
-    gates = {
-        "lstm": ("cell", "gates.input", "gates.forget", "gates.candidate", "gates.output"),
-        "gru": ("gates.reset", "gates.update", "gates.candidate"),
-    }
-    names = ("hidden", *gates.get(config.model, ()))
-    return {name: [f"layer.{layer}.{name}" for layer in range(config.layers)] for name in names}
+    network, roles = config.network, config.network.roles
+    if roles.entered:
+        return {"x": list(roles.entered)}
+    carried = {"cell": [path for path, _ in roles.carried]} if roles.carried else {}
+    gates = {gate.point: [f"layer.{layer}.{gate.point}" for layer in range(config.layers)] for gate in network.gates}
+    return {"hidden": list(roles.states), **carried, **gates}
 
 
 def losses_followed(task: Task, T: int) -> int:
@@ -119,7 +117,7 @@ def _norms(
         norms.setdefault(kind, []).append(_lengths(gradient, before))
         if kind == "cell":
             assert isinstance(model, Recurrent), type(model)
-            forget = torch.stack([step[0] for step in seen[f"layer.{layer}.gates.forget"]]).detach()
+            forget = torch.stack([step[0] for step in seen[task.config.network.roles.carried[layer][1]]]).detach()
             direct = gradient[np.arange(len(losses)), losses]
             carried = along_cell(direct, forget, losses)
             norms.setdefault("c along c", []).append(_lengths(carried, before))
@@ -142,9 +140,10 @@ def _lengths(gradient: Float[Tensor, "some T N"], places: Int[np.ndarray, " P"])
 
 def _numbers(config: RunConfig, T: int) -> int:
     """About how many numbers one copy holds for its backward pass."""
-    if config.model != "transformer":
-        return T * config.layers * 14 * config.width
-    return T * max(1, config.layers) * (4 * config.heads * T + 20 * config.width)
+    network = config.network
+    if not network.roles.attention:
+        return T * max(1, network.layers) * (14 if network.roles.steps else 20) * network.width
+    return T * network.layers * (4 * network.sites * T + 20 * network.width)
 
 
 LENS = Lens("microscope", look, suits=lambda config: True)

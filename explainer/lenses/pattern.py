@@ -17,13 +17,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from explainer.config import RECURRENT
 from explainer.lenses.lens import Lens, evaluating
 from explainer.models import Recurrent, SequenceModel
 from explainer.models.pieces import give_way
 from explainer.records import PatternRecord
-from explainer.tasks import Batch, Task
-from explainer.tasks.text import Text
+from explainer.tasks.base import Batch, Task
+from explainer.tasks.text.draw import Text
 from explainer.theory.look_sizes import SEARCHED_NUMBERS
 from explainer.theory.patterns import around, excess, expected, held, pattern, places
 
@@ -135,4 +134,4 @@ def _share(on: Bool[np.ndarray, "*T U"]) -> Float[np.ndarray, "*T"]:
     return on.mean(axis=-1, dtype=np.float32) if on.shape[-1] else np.zeros(on.shape[:-1], np.float32)
 
 
-LENS = Lens("pattern", look, suits=lambda config: config.task == "text" and config.model in RECURRENT, answer=answer)
+LENS = Lens("pattern", look, suits=lambda config: config.problem.windows and config.network.roles.steps, answer=answer)

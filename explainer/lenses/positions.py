@@ -7,11 +7,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from explainer.families import Attending
 from explainer.lenses.lens import Lens, affordable_rows, first_rows
 from explainer.lenses.maps import attention_maps, by_head
 from explainer.models import SequenceModel, Transformer
 from explainer.records import PositionsRecord
-from explainer.tasks import Batch, Task
+from explainer.tasks.base import Batch, Task
 from explainer.theory.encodings import dot_kernel
 
 
@@ -28,10 +29,12 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> PositionsRecord:
         for layer, _, weights in attention_maps(model, looked_at.x, config):
             found.setdefault(layer, []).append(weight_by_distance(weights))
     return PositionsRecord(
-        kind=config.positions,
+        kind=config.part(Attending).positions,
         table=table,
         kernel=dot_kernel(table, normalised=True).astype(np.float32),
-        distance=by_head(found).cpu().numpy() if found else np.zeros((0, config.heads, batch.x.shape[1]), np.float32),
+        distance=by_head(found).cpu().numpy()
+        if found
+        else np.zeros((0, config.network.sites, batch.x.shape[1]), np.float32),
     )
 
 
@@ -42,4 +45,4 @@ def weight_by_distance(weights: Float[Tensor, "B H T T"]) -> Float[Tensor, "H T"
     return torch.stack([mean.diagonal(-d, -2, -1).mean(-1) for d in range(T)], dim=-1)
 
 
-LENS = Lens("positions", look, suits=lambda config: config.model == "transformer")
+LENS = Lens("positions", look, suits=lambda config: isinstance(config.network, Attending))

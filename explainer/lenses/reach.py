@@ -14,7 +14,7 @@ from explainer.lenses.gradients import ROWS, gradient_point
 from explainer.lenses.lens import Lens, check_counts, differentiable_rows, evaluating, first_rows
 from explainer.models import SequenceModel, observe
 from explainer.records import ReachRecord
-from explainer.tasks import Batch, Task
+from explainer.tasks.base import Batch, Task
 
 
 def look(model: SequenceModel, batch: Batch, task: Task) -> ReachRecord:
@@ -28,16 +28,15 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> ReachRecord:
     check_counts(batch)
     last = int(batch.mask.any(0).nonzero().max())
     counted = batch.mask[:, last]
-    gated = f"layer.{config.layers - 1}"
-    cell = (f"{gated}.cell", f"{gated}.gates.forget") if config.model == "lstm" else ()
+    cell = config.network.roles.carried[-1:]
     point = gradient_point(config)
     with evaluating(model), torch.enable_grad():
-        with observe(model, point, *cell) as seen:
+        with observe(model, point, *(name for pair in cell for name in pair)) as seen:
             output = model(batch.x)
         loss = task.loss_per_position(output, batch)[counted, last].sum()
         squares = _gradients(loss, seen[point]).square().sum(-1)
-        if cell:
-            along = carried(_gradients(loss, seen[cell[0]]), _stacked(seen[cell[1]]))
+        for path, gate in cell:
+            along = carried(_gradients(loss, seen[path]), _stacked(seen[gate]))
             squares = squares + along.square().sum(-1)
     return ReachRecord(norms=squares[counted].sqrt().mean(0).cpu().numpy(), last=last)
 

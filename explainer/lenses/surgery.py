@@ -27,7 +27,7 @@ from explainer.models.operate import Edit
 from explainer.models.swap import explicit, swapped
 from explainer.records import SurgeryRecord
 from explainer.surgery import Head, Surgery, Unit, knock_outs
-from explainer.tasks import Batch, Task
+from explainer.tasks.base import Batch, Task
 from explainer.theory.followed import evenly
 from explainer.theory.paired import quotient
 from explainer.theory.sizes import flops_per_step
@@ -171,15 +171,14 @@ def knock_out_losses(
 def _losses_without(
     model: SequenceModel, batch: Batch, task: Task, sites: Sequence[Unit | Head]
 ) -> Float[np.ndarray, "some B"]:
-    rows, copies = len(batch.x), len(sites)
+    rows, copies, network = len(batch.x), len(sites), task.config.network
     edits: dict[str, Edit] = {}
     for layer in sorted({site.layer for site in sites}):
-        gone = torch.zeros(copies, _size(task.config), dtype=torch.bool, device=batch.x.device)
+        gone = torch.zeros(copies, network.sites, dtype=torch.bool, device=batch.x.device)
         for copy, site in enumerate(sites):
             if site.layer == layer:
                 gone[copy, site.head if isinstance(site, Head) else site.unit] = True
-        kind = "block.{}.heads" if task.config.model == "transformer" else "layer.{}.hidden"
-        edits[kind.format(layer)] = partial(_without, gone.repeat_interleave(rows, dim=0))
+        edits[network.roles.sites[layer]] = partial(_without, gone.repeat_interleave(rows, dim=0))
     several = Batch(*(_repeated(values, copies) for values in (batch.x, batch.y, batch.mask)))
     with observe(model, "output", edit=edits):
         return summed_losses(task, model(several.x), several).reshape(copies, rows)
@@ -243,16 +242,12 @@ def _largest(effects: Float[np.ndarray, " K"]) -> int:
     return first_largest(np.where(finite, effects, effects[finite].min() - 1)) if finite.any() else 0
 
 
-def _size(config: RunConfig) -> int:
-    """Units of a layer, or heads of a block."""
-    return config.heads if config.model == "transformer" else config.width
-
-
 def _numbers(config: RunConfig, T: int) -> int:
     """About how many numbers one sequence holds at once in a forward pass that keeps nothing for a backward one."""
-    if config.model != "transformer":
-        return T * config.width * 3
-    return T * (3 * config.heads * T + 12 * config.width)
+    network = config.network
+    if network.roles.attention:
+        return T * (3 * network.sites * T + 12 * network.width)
+    return T * network.width * 3
 
 
 LENS = Lens("surgery", look, suits=lambda config: config.layers > 0, operate=look)

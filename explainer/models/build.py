@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 
-from explainer.config import RECURRENT, RunConfig
+from explainer.config import RunConfig
+from explainer.extensions import named
 from explainer.models.observe import SequenceModel
-from explainer.models.recurrent import Recurrent
-from explainer.models.transformer import Transformer
 from explainer.surgery import Surgery
-
-MODELS: dict[str, Callable[[RunConfig, int, int], SequenceModel]] = {
-    **dict.fromkeys(RECURRENT, Recurrent),
-    "transformer": Transformer,
-}
 
 
 def build(config: RunConfig, inputs: int, outputs: int) -> SequenceModel:
@@ -29,6 +21,6 @@ def build(config: RunConfig, inputs: int, outputs: int) -> SequenceModel:
     """
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.default_generator.manual_seed(config.seed)  # not torch.manual_seed, which would reseed GPUs too
-        model = MODELS[config.model](config, inputs, outputs)
+        model: SequenceModel = named(config.network.made_by)(config, inputs, outputs)
     model.surgery = Surgery.from_text(config.surgery)
     return model

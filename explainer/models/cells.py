@@ -15,11 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from explainer.models.observe import Point
@@ -95,18 +96,32 @@ def gru_cell(x: Float[Tensor, "B F"], state: State, w: CellWeights, point: Point
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell's step, the points that it passes in order, and of how many tensors its state is."""
+    """What a recurrent family computes at a time step.
+
+    Attributes:
+        step: the formulas.
+        fused: torch's module that does the same at once for all steps and layers, with the same weights.
+        points: that a step passes, in order.
+        parts: of the state, each by the point at which it stands: h, or h and c.
+    """
 
     step: Callable[[Tensor, State, CellWeights, Point], State]
+    fused: Callable[..., nn.RNNBase]
     points: tuple[str, ...]
-    states: int = 1
+    parts: tuple[str, ...] = ("hidden",)
+
+    @property
+    def states(self) -> int:
+        """Of how many tensors the state is."""
+        return len(self.parts)
 
 
-_LSTM_POINTS = ("gates.input", "gates.forget", "gates.candidate", "gates.output", "cell", "hidden")
-
-CELLS: dict[str, Cell] = {
-    "rnn": Cell(tanh_cell, ("preactivation", "hidden")),
-    "rnn_relu": Cell(relu_cell, ("preactivation", "hidden")),
-    "lstm": Cell(lstm_cell, _LSTM_POINTS, states=2),
-    "gru": Cell(gru_cell, ("gates.reset", "gates.update", "gates.candidate", "hidden")),
-}
+tanh = Cell(tanh_cell, partial(nn.RNN, nonlinearity="tanh"), ("preactivation", "hidden"))
+relu = Cell(relu_cell, partial(nn.RNN, nonlinearity="relu"), ("preactivation", "hidden"))
+lstm = Cell(
+    lstm_cell,
+    nn.LSTM,
+    ("gates.input", "gates.forget", "gates.candidate", "gates.output", "cell", "hidden"),
+    ("hidden", "cell"),
+)
+gru = Cell(gru_cell, nn.GRU, ("gates.reset", "gates.update", "gates.candidate", "hidden"))

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 from torch import Tensor, nn
 
+from explainer.config import RunConfig
 from explainer.models.operate import Edit, edits
 from explainer.models.pieces import give_way_at
 from explainer.surgery import Surgery
@@ -86,11 +87,16 @@ class SequenceModel(nn.Module, ABC):
     A subclass calls `_watching` at the start of its forward pass.
 
     Attributes:
+        roles: which of its points play which part.
         surgery: what is done to every forward pass; none unless the run was trained with it, or `operated`.
     """
 
     surgery = Surgery()
     _watch: Watch | None = None
+
+    def __init__(self, config: RunConfig) -> None:
+        super().__init__()
+        self.roles = config.network.roles
 
     @abstractmethod
     def points(self) -> dict[str, str]:
@@ -98,13 +104,13 @@ class SequenceModel(nn.Module, ABC):
 
     def standing(self, prefix: str) -> Point:
         """A point that nobody observes, under this prefix, with the model's own surgery done there."""
-        watch = Watch((), *edits(self.surgery))
+        watch = Watch((), *edits(self.surgery, self.roles))
         return lambda name, value: watch.step(prefix + name, value)
 
     def _watching(self) -> Watch | None:
         """The present watch, emptied of what an earlier forward pass left; None when unobserved and whole."""
         if self._watch is None:
-            standing = edits(self.surgery)
+            standing = edits(self.surgery, self.roles)
             return Watch((), *standing) if standing else None
         self._watch.values.clear()
         return self._watch
@@ -137,7 +143,7 @@ def observe(model: SequenceModel, *points: str, edit: Mapping[str, Edit] | None 
             raise ValueError(f"{name!r} is not a point of this model. Its points are: {', '.join(known)}.")
     if model._watch is not None:
         raise ValueError("This model is being observed already. Ask for all points in one `observe`.")
-    watch = Watch(points or known, *edits(model.surgery), edit or {})
+    watch = Watch(points or known, *edits(model.surgery, model.roles), edit or {})
     model._watch = watch
     try:
         yield watch.values

@@ -12,14 +12,16 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from explainer.families import Roles
 from explainer.surgery import Gate, Head, Operation, Shuffle, Surgery, Swap, Unit
 
 Edit = Callable[[Tensor], Tensor]
 
 
-def edits(surgery: Surgery) -> list[Mapping[str, Edit]]:
+def edits(surgery: Surgery, roles: Roles) -> list[Mapping[str, Edit]]:
     """What happens at which observation point, one mapping for each operation that acts at one."""
-    return [{point: edit} for point, edit in map(_edit, surgery.operations) if point]
+    found = (_edit(operation, roles) for operation in surgery.operations)
+    return [{point: edit} for point, edit in found if point]
 
 
 def order(surgery: Surgery, T: int) -> Int[Tensor, " T"] | None:
@@ -33,16 +35,16 @@ def order(surgery: Surgery, T: int) -> Int[Tensor, " T"] | None:
     return places
 
 
-def _edit(operation: Operation) -> tuple[str, Edit]:
+def _edit(operation: Operation, roles: Roles) -> tuple[str, Edit]:
     match operation:
         case Unit(layer, unit, held):
-            return f"layer.{layer}.hidden", lambda h: h.masked_fill(_only(unit, h.shape[-1], h), held)
+            return roles.sites[layer], lambda h: h.masked_fill(_only(unit, h.shape[-1], h), held)
         case Gate(layer, gate, held):
             # Not full_like: what is held stays a part of the graph, so that it has a derivative like any other value.
-            return f"layer.{layer}.gates.{gate}", lambda gates: gates.masked_fill(gates.new_ones((), dtype=bool), held)
+            return roles.gates[layer][gate], lambda gates: gates.masked_fill(gates.new_ones((), dtype=bool), held)
         case Head(layer, head):
             return (
-                f"block.{layer}.heads",
+                roles.sites[layer],
                 lambda heads: heads.masked_fill(_only(head, heads.shape[1], heads)[:, None, None], 0.0),
             )
         case Shuffle() | Swap():

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from explainer.models.cells import CELLS, Cell, CellWeights, State
+from explainer.models.cells import Cell, CellWeights, State
 from explainer.models.observe import Point, unwatched
 from explainer.surgery import Held
 
@@ -26,22 +26,17 @@ class OperatedCell:
     """A cell in its place.
 
     Attributes:
-        kind: its family, one of `CELLS`.
+        cell: the formulas.
         weights: of the layer.
         held: its units and gates that surgery holds. A held unit is a constant of F: its row of dF/ds is 0. A held
             gate is one, too: whatever it would have read, its slope is 0.
         standing: does the same to the values of a step, at each point of the cell.
     """
 
-    kind: str
+    cell: Cell
     weights: CellWeights
     held: Held
     standing: Point
-
-    @property
-    def cell(self) -> Cell:
-        """The formulas."""
-        return CELLS[self.kind]
 
     @property
     def units(self) -> int:

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from explainer.config import RunConfig
+from explainer.families import Attending
 
 BASE = 10_000.0
 
@@ -213,6 +214,6 @@ POSITIONS: dict[str, Callable[[RunConfig], Positions]] = {
     "none": lambda config: Positions(),
     "learned": lambda config: LearnedPositions(config.total_length, config.width),
     "sinusoidal": lambda config: SinusoidalPositions(config.width),
-    "rotary": lambda config: RotaryPositions(config.width // config.heads),
-    "alibi": lambda config: AlibiPositions(config.heads),
+    "rotary": lambda config: RotaryPositions(config.width // config.part(Attending).heads),
+    "alibi": lambda config: AlibiPositions(config.part(Attending).heads),
 }

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import embedding
 
+from explainer import families
 from explainer.config import RunConfig
-from explainer.models.cells import CELLS, CellWeights, State
+from explainer.extensions import named
+from explainer.models.cells import Cell, CellWeights, State
 from explainer.models.init import forget_bias_, recurrent_
 from explainer.models.observe import SequenceModel, Watch
 from explainer.models.operated_cell import OperatedCell
-
-FUSED: dict[str, Callable[..., nn.RNNBase]] = {
-    "rnn": partial(nn.RNN, nonlinearity="tanh"),
-    "rnn_relu": partial(nn.RNN, nonlinearity="relu"),
-    "lstm": nn.LSTM,
-    "gru": nn.GRU,
-}
 
 
 class Recurrent(SequenceModel):
@@ -31,7 +23,7 @@ class Recurrent(SequenceModel):
     the output of every layer, never along time (Zaremba et al. 2014).
 
     Args:
-        config: model, layers, width, dropout, init, radius, forget_start and forget_bias are read.
+        config: its family's knobs are read.
         inputs: V for tokens, F for numbers.
         outputs: V, or how many numbers are said at each step.
     """
@@ -39,22 +31,23 @@ class Recurrent(SequenceModel):
     eye: Tensor
 
     def __init__(self, config: RunConfig, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.kind, self.cell = config.model, CELLS[config.model]
+        super().__init__(config)
+        family = config.part(families.Recurrent)
+        self.cell: Cell = named(family.cell)
         self.has_tokens = config.has_tokens
-        self.rnn = FUSED[config.model](
+        self.rnn = self.cell.fused(
             input_size=inputs,
-            hidden_size=config.width,
-            num_layers=config.layers,
-            dropout=config.dropout if config.layers > 1 else 0.0,
+            hidden_size=family.width,
+            num_layers=family.layers,
+            dropout=family.dropout if family.layers > 1 else 0.0,
             batch_first=True,
         )
-        self.dropout = nn.Dropout(config.dropout)
-        self.readout = nn.Linear(config.width, outputs)
+        self.dropout = nn.Dropout(family.dropout)
+        self.readout = nn.Linear(family.width, outputs)
         self.register_buffer("eye", torch.eye(inputs if config.has_tokens else 0), persistent=False)
-        recurrent_(self.rnn, config.init, config.radius)
-        if isinstance(self.rnn, nn.LSTM) and config.forget_start == "constant":
-            forget_bias_(self.rnn, config.forget_bias)
+        recurrent_(self.rnn, family.init, family.radius)
+        if (start := family.forget_gate) is not None:
+            forget_bias_(self.rnn, start)
 
     def forward(
         self, x: Int[Tensor, "B T"] | Float[Tensor, "B T F"], initial: State | None = None
@@ -86,7 +79,7 @@ class Recurrent(SequenceModel):
     def operated_cell(self, layer: int) -> OperatedCell:
         """One layer's cell as it runs under the model's surgery, with its weights in float64 and detached."""
         weights = CellWeights(*(weight.detach().double() for weight in self.weights(layer)))
-        return OperatedCell(self.kind, weights, self.surgery.held(layer), self.standing(f"layer.{layer}."))
+        return OperatedCell(self.cell, weights, self.surgery.held(layer), self.standing(f"layer.{layer}."))
 
     def _top(self, x: Tensor, initial: State | None, watch: Watch | None) -> Float[Tensor, "B T N"]:
         features = embedding(x, self.eye) if self.has_tokens else x

@@ -9,8 +9,6 @@ from torch import Tensor
 from explainer.models.observe import SequenceModel, observe
 from explainer.models.recurrent import Recurrent
 
-STATES = ("hidden", "cell")
-
 Input = Int[Tensor, "B T"] | Float[Tensor, "B T F"]
 
 
@@ -35,7 +33,7 @@ def swapped(model: SequenceModel, x: Input, donor: Input, step: int) -> Float[Te
     if not isinstance(model, Recurrent):
         # A position's keys and values follow from the tokens up to it alone.
         return torch.cat([before, explicit(model, torch.cat([donor, rest], dim=1))[:, step:]], dim=1)
-    layers, kinds = range(model.rnn.num_layers), STATES[: model.cell.states]
+    layers, kinds = range(model.rnn.num_layers), model.cell.parts
     with observe(model, *(f"layer.{layer}.{kind}" for layer in layers for kind in kinds)) as seen:
         now = model(donor)[:, step:]
     state = tuple(torch.stack([seen[f"layer.{layer}.{kind}"][step] for layer in layers]) for kind in kinds)

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import dropout, linear, scaled_dot_product_attention
 
+from explainer import families
 from explainer.config import RunConfig
 from explainer.models.init import gpt2_
 from explainer.models.observe import Point, SequenceModel, may_touch, unwatched
@@ -27,8 +28,9 @@ class Attention(nn.Module):
 
     def __init__(self, config: RunConfig) -> None:
         super().__init__()
-        D = config.width
-        self.heads, self.dropout, self.blocks = config.heads, config.dropout, config.layers
+        family = config.part(families.Transformer)
+        D = family.width
+        self.heads, self.dropout, self.blocks = family.heads, family.dropout, family.layers
         self.query_key_value = nn.Linear(D, 3 * D, bias=False)
         self.project = nn.Linear(D, D, bias=False)
 
@@ -139,12 +141,13 @@ class Block(nn.Module):
 
     def __init__(self, config: RunConfig) -> None:
         super().__init__()
-        self.pre_norm = config.norm == "pre"
+        family = config.part(families.Transformer)
+        self.pre_norm = family.norm == "pre"
         self.attention = Attention(config)
         self.attention_norm = nn.LayerNorm(config.width, bias=False)
-        self.mlp = MLP(config) if config.mlp else None
-        self.mlp_norm = nn.LayerNorm(config.width, bias=False) if config.mlp else None
-        self.dropout = nn.Dropout(config.dropout)
+        self.mlp = MLP(config) if family.mlp else None
+        self.mlp_norm = nn.LayerNorm(config.width, bias=False) if family.mlp else None
+        self.dropout = nn.Dropout(family.dropout)
 
     def forward(
         self,
@@ -182,16 +185,17 @@ class Transformer(SequenceModel):
     """
 
     def __init__(self, config: RunConfig, inputs: int, outputs: int) -> None:
-        super().__init__()
-        D, L = config.width, config.layers
-        self.heads = config.heads
+        super().__init__(config)
+        family = config.part(families.Transformer)
+        D, L = family.width, family.layers
+        self.heads = family.heads
         self.embedding = nn.Embedding(inputs, D) if config.has_tokens else nn.Linear(inputs, D)
-        self.positions = POSITIONS[config.positions](config)
-        self.dropout = nn.Dropout(config.dropout)
+        self.positions = POSITIONS[family.positions](config)
+        self.dropout = nn.Dropout(family.dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(L))
-        self.final_norm = nn.LayerNorm(D, bias=False) if L and config.norm == "pre" else None
+        self.final_norm = nn.LayerNorm(D, bias=False) if L and family.norm == "pre" else None
         # Tied: there is no second matrix, so none is counted, decayed or saved twice (Press & Wolf 2017).
-        self.readout = None if config.tied else nn.Linear(D, outputs, bias=not config.has_tokens)
+        self.readout = None if family.tied else nn.Linear(D, outputs, bias=not config.has_tokens)
         gpt2_(self, L)
 
     def forward(self, x: Int[Tensor, "B T"] | Float[Tensor, "B T F"]) -> Float[Tensor, "B T V"]:

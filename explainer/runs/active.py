@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,7 +38,7 @@ def make_trainer(store: Store, run: Run, device: torch.device | None = None) -> 
         body = store.text(run.data)
         if body is None:
             raise ValueError("The text or series of this run is not here any more. Give it again and start a new run.")
-        return Trainer(replace(config, data=run.data), body, device)
+        return Trainer(config.but(data=run.data), body, device)
     return Trainer(config, None, device)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import NamedTuple
 
 from explainer.config import RunConfig
@@ -62,7 +61,7 @@ def prepare(config: RunConfig, data: str | None = None) -> Prepared:
     if config.data not in ("", name):
         raise ValueError("This run was made with another text or series than the one given. Leave `data` empty.")
     check_length(config, len(series.values if series else body))
-    return Prepared(replace(config, data=name), name, body)
+    return Prepared(config.but(data=name), name, body)
 
 
 def check_parent(config: RunConfig, parent: RunConfig) -> None:
@@ -72,7 +71,7 @@ def check_parent(config: RunConfig, parent: RunConfig) -> None:
         ValueError: they are of another model or task.
     """
     symbols = ("symbols",) if config.task in ("copy", "repeat") else ()
-    length = ("length",) if config.model == "transformer" and config.positions == "learned" else ()
+    length = ("length",) if not config.network.reads_on else ()
     ours, theirs = config.relevant(), parent.relevant()
     for name in (*OF_THE_MODEL, *symbols, *length):
         if ours.get(name) != theirs.get(name):
@@ -105,11 +104,11 @@ def training_inputs(config: RunConfig, data: str | None = None) -> tuple[int, in
     if config.task == "forecast":
         return 1, 1
     if config.task == "flipflop":
-        return config.bits, config.bits
+        return config["bits"], config["bits"]
     if config.task == "repeat":
-        return config.symbols, config.symbols
+        return config["symbols"], config["symbols"]
     if config.task == "copy":
-        return config.symbols + 2, config.symbols + 2  # the blank and the delimiter
+        return config["symbols"] + 2, config["symbols"] + 2  # the blank and the delimiter
     assert config.task == "text", config.task
     signs = len(alphabet(prepare(config, data).body).signs)
     return signs, signs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -161,4 +161,4 @@ def progress(outcomes: Sequence[Outcome]) -> Progress:
 @lru_cache(maxsize=1000)
 def _seconds(config: RunConfig) -> float:
     """What one run is expected to take; somebody's own text counts like the default one."""
-    return estimate(config, *training_inputs(replace(config, data=""))).seconds
+    return estimate(config, *training_inputs(config.but(data=""))).seconds

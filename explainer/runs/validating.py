@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from explainer.models.pieces import waited
-from explainer.tasks import Task
+from explainer.tasks.base import Task
 from explainer.theory.lowest import MEAN_ERROR, RISE_ERROR, VALIDATION, Lowest, lowest, standard_error
 from explainer.training import Trainer
 

@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -20,7 +20,7 @@ from explainer.runs.memory import give_back_freed, large_given_back, resident_by
 from explainer.runs.moments import RATIO, VIEW_BYTES, VIEWS, moments, spread, view_places
 from explainer.runs.store import Draft, Run, Store
 from explainer.runs.tape import VIEW, Grid, encode_view, event
-from explainer.tasks import Batch
+from explainer.tasks.base import Batch
 from explainer.theory.look_sizes import look_bytes
 from explainer.training import Trainer
 
@@ -315,7 +315,7 @@ def room_for(trainer: Trainer, lens: str, longer: int = 0) -> Iterator[None]:
         ValueError: it hasn't; the sentence has the way out.
     """
     allowed, config = limits().memory_mb, trainer.config
-    config = replace(config, length=longer) if longer > config.length else config
+    config = config.but(length=longer) if longer > config.length else config
     needed = _megabytes(config, lens, trainer.task.inputs, trainer.task.outputs)
     if needed > allowed:
         raise ValueError(

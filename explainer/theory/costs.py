@@ -1,7 +1,7 @@
 """What a run costs before it is built: processor time and memory, as physical terms with measured constants.
 
 One update of a network takes so many time steps, numbers read and written, multiplications and so on (`update_work`), each kind
-at a price (`PRICES`: seconds on one thread of a server's CPU, fitted to some two hundred random networks by
+at a price (`Family.prices`: seconds on one thread of a server's CPU, fitted to some two hundred random networks by
 `python -m benchmarks.estimates --calibrate`). Small networks pay for kernels, narrow ones for the numbers that pass through
 memory, wide ones for multiplications; which of them it is, nobody need tell. Memory is counted in numbers that
 torch holds for a token (`update_bytes`), in the same way.
@@ -13,48 +13,13 @@ torch holds for a token (`update_bytes`), in the same way.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
+from explainer.families.base import Work
 from explainer.theory.look_sizes import FORECAST_WINDOWS, MAPS, LookSize
-from explainer.theory.sizes import BYTES, GATES, Architecture, flops_per_step, parameter_count
+from explainer.theory.sizes import BYTES, Architecture, flops_per_step, parameter_count
 
-Work = dict[str, float]
-
-PRICES: Mapping[str, Mapping[str, float]] = {
-    "rnn": {
-        "update": 5.6e-4, "kernels": 3.3e-5, "numbers": 1.1e-8, "rows": 3.5e-8, "outputs": 1.4e-9, "losses": 1.0e-7,
-        "flops": 4.8e-12, "parameters": 2.2e-9, "reloaded": 7.0e-10, "faulted": 4e-9,
-    },
-    "gru": {
-        "update": 6.3e-4, "kernels": 9.0e-5, "numbers": 1.3e-8, "rows": 6.4e-8, "outputs": 1.0e-9, "losses": 1.2e-7,
-        "flops": 3.9e-12, "parameters": 3.7e-9, "reloaded": 1.0e-9, "faulted": 3e-9,
-    },
-    "lstm": {
-        "update": 9.3e-4, "kernels": 2.1e-6, "numbers": 6.3e-9, "rows": 2.2e-7, "outputs": 1.4e-9, "losses": 5.0e-8,
-        "flops": 8.3e-12, "parameters": 4.7e-9, "reloaded": 0.0, "faulted": 1e-9,
-    },
-    "operated": {
-        "update": 5.0e-4, "kernels": 1.3e-4, "numbers": 1.3e-8, "rows": 5.0e-8, "outputs": 2.0e-9, "losses": 1.0e-7,
-        "flops": 4.8e-12, "parameters": 3.7e-9, "reloaded": 1.4e-9, "faulted": 3e-9,
-    },
-    "transformer": {
-        "update": 5.0e-4, "kernels": 4.4e-4, "numbers": 3.1e-9, "rows": 4.5e-8, "heads": 1.2e-6, "embedded": 1.2e-9,
-        "outputs": 1.1e-9, "losses": 3.6e-7, "flops": 4.7e-12, "parameters": 3.8e-9, "fused": 2.2e-9,
-        "masked": 3.7e-9, "explicit": 1.6e-8, "attended": 1.1e-11, "mask": 2.6e-9, "turned": 6.7e-8, "faulted": 1.5e-9,
-    },
-}  # fmt: skip
-"""Seconds of a unit of each kind of work, forward and backward together."""
-
-NUMBERS = {"rnn": 6, "rnn_relu": 6, "gru": 12, "lstm": 13}
-"""That a recurrent layer holds for each unit and token, with those of the backward pass."""
-READ_NUMBERS = {"rnn": 2.2, "rnn_relu": 2.2, "gru": 4.2, "lstm": 1.0}
-"""The same where it is only read, with what the heap loses between arrays; and 1.25 for each layer."""
-PADDED = 84
-"""Numbers by which an LSTM's kernel rounds up, for each layer and token."""
-STEP_BYTES = {"rnn": 500, "rnn_relu": 500, "gru": 9_500, "lstm": 0}
-"""Of a recurrent layer's time step, whatever its size: the records of a dozen kernels."""
-OPERATED_BYTES = 16_000
 PROCESS_BYTES = 3_000_000
 """That any run makes the process grow by."""
 LOOKED = 1.2
@@ -63,28 +28,6 @@ GAPS_SHARE = 0.1
 """Of what else comes and goes, for the gaps that it leaves between what stays."""
 TEXT_BYTES = 12_000_000
 """While the default text becomes numbers."""
-READ_PRICES: Mapping[str, Mapping[str, float]] = {
-    "rnn": {
-        "batch": 3.5e-4, "kernels": 9.4e-7, "numbers": 1.0e-8, "rows": 2.3e-8, "outputs": 3.5e-9, "flops": 3.2e-12,
-    },
-    "gru": {
-        "batch": 4.5e-4, "kernels": 1.8e-6, "numbers": 8.0e-9, "rows": 2.4e-8, "outputs": 1.5e-9, "losses": 3.1e-7,
-        "flops": 2.8e-12, "reloaded": 1.1e-10,
-    },
-    "lstm": {
-        "batch": 4.6e-4, "numbers": 2.3e-9, "rows": 9.6e-8, "outputs": 1.6e-9, "flops": 3.5e-12, "reloaded": 4.5e-11,
-    },
-    "operated": {
-        "batch": 7.3e-4, "kernels": 1.2e-5, "numbers": 8.0e-9, "rows": 2.0e-7, "outputs": 1.1e-9, "losses": 6.1e-9,
-        "flops": 3.2e-12, "reloaded": 1.7e-10,
-    },
-    "transformer": {
-        "batch": 1.8e-4, "kernels": 1.0e-4, "numbers": 1.1e-9, "rows": 9.9e-8, "heads": 3.1e-7, "embedded": 3.0e-9,
-        "outputs": 5.7e-9, "losses": 1.4e-8, "flops": 3.2e-12, "fused": 1.8e-9, "masked": 1.7e-9, "explicit": 1.0e-9,
-        "attended": 6.1e-11, "turned": 6.1e-9,
-    },
-}  # fmt: skip
-"""Seconds of a unit of each kind of an update's work (`update_work`) where a batch is only read and judged; `batch`: of any."""
 READ_ON_GPU = 0.4  # of the time of an update
 ONCE = ("kernels", "mask", "reloaded")
 """Work that does not grow with the sequences of a batch."""
@@ -101,23 +44,20 @@ class Trained(Architecture, Protocol):
     @property
     def task(self) -> str: ...
     @property
-    def surgery(self) -> str: ...
-    @property
     def steps(self) -> int: ...
 
 
 def update_seconds(config: Trained, inputs: int, outputs: int, device: str = "cpu") -> float:
     """Time of one update, on the processor; on a GPU of a data centre roughly."""
     if device == "cuda":
-        steps = 0 if config.model == "transformer" else config.layers * config.total_length
-        each = 3e-4 if config.surgery else 2e-6
+        steps, each = config.network.follows(config), 3e-4 if config.surgery else 2e-6
         return 2e-3 + steps * each + flops_per_step(config, inputs, outputs) / (5e12 if config.surgery else 1e13)
-    prices = PRICES[kind(config)]
+    prices = config.network.costs(config)
     return sum(prices[name] * amount for name, amount in update_work(config, inputs, outputs).items())
 
 
 def update_work(config: Trained, inputs: int, outputs: int) -> Work:
-    """How much of each kind of work one update is; the kinds are those of `PRICES`."""
+    """How much of each kind of work one update is; the kinds are those of `Family.prices`."""
     tokens = config.batch * config.total_length
     V = outputs
     work = {
@@ -126,86 +66,14 @@ def update_work(config: Trained, inputs: int, outputs: int) -> Work:
         "losses": tokens * (1.0 if config.has_tokens else 0.1),
         "parameters": float(parameter_count(config, inputs, outputs)),
     }
-    work |= (_attending if config.model == "transformer" else _recurring)(config, inputs, outputs)
-    return work | {"faulted": float(sum(n * count for n, count in _arrays(config, V) if BYTES * n > FAULTED))}
-
-
-def _arrays(config: Trained, V: int) -> Iterator[tuple[int, int]]:
-    """The largest arrays of an update: the numbers in each, and about how many of that size come and go."""
-    tokens, T, L, width = config.batch * config.total_length, config.total_length, config.layers, config.width
-    yield tokens * V, 3 if config.has_tokens else 1
-    if config.model != "transformer":
-        yield tokens * GATES[config.model] * width, 2 * L
-        yield tokens * width, 4 * L
-        return
-    yield tokens * width, 8 + 10 * L
-    if config.mlp:
-        yield tokens * 4 * width, 5 * L
-    if config.surgery or config.dropout:
-        yield config.batch * config.heads * T * T, 6 * L
-
-
-def _recurring(config: Trained, inputs: int, outputs: int) -> Work:
-    G, N, LT = GATES[config.model], config.width, config.layers * config.total_length
-    return {
-        "kernels": LT,
-        "numbers": config.batch * LT * G * N,
-        "rows": config.batch * LT,
-        "flops": flops_per_step(config, inputs, outputs),
-        "reloaded": LT * G * N * N,  # the recurrent weights, at every step
-    }
-
-
-def _attending(config: Trained, inputs: int, outputs: int) -> Work:
-    B, T, D, L, H = config.batch, config.total_length, config.width, config.layers, config.heads
-    weights, products = B * H * L * T * T, 3 * 2 * 2 * B * L * T * T * D
-    explicit = bool(config.surgery) or config.dropout > 0
-    masked = config.positions == "alibi" and not explicit
-    return {
-        "kernels": L,
-        "numbers": B * T * L * D * (18 if config.mlp else 8),
-        "rows": B * T * (2 * L + 1),
-        "heads": B * H * L * max(1.0, T / 32),
-        "embedded": B * T * D,
-        "flops": flops_per_step(config, inputs, outputs) - products,
-        "attended": weights * (D / H),
-        "explicit": weights * explicit,
-        "masked": weights * masked,
-        "fused": weights * (not explicit and not masked),
-        "mask": H * T * T * L * (config.positions == "alibi"),
-        "turned": B * T * L * D * (config.positions == "rotary"),
-    }
-
-
-def kind(config: Trained) -> str:
-    """The family in `PRICES`."""
-    if config.model == "transformer":
-        return config.model
-    return "operated" if config.surgery else config.model.removesuffix("_relu")
+    arrays = [(tokens * V, 3 if config.has_tokens else 1), *config.network.arrays(config)]
+    faulted = sum(numbers * count for numbers, count in arrays if BYTES * numbers > FAULTED)
+    return {**work, **config.network.work(config, inputs, outputs), "faulted": float(faulted)}
 
 
 def update_bytes(config: Trained, inputs: int, outputs: int) -> float:
     """Bytes that one update holds at its peak, beside weights, gradients and moments."""
-    tokens, V = config.batch * config.total_length, outputs
-    if config.model == "transformer":
-        return _transformer_bytes(config, V)
-    N, L, T = config.width, config.layers, config.total_length
-    numbers = NUMBERS[config.model] * N + (PADDED if config.model == "lstm" else 0) + (2 * N if config.dropout else 0)
-    kernels = STEP_BYTES[config.model]
-    if config.surgery:
-        numbers += 12 * N
-        kernels = OPERATED_BYTES
-    return BYTES * tokens * (L * numbers + 9 * V + 13) + kernels * L * T
-
-
-def _transformer_bytes(config: Trained, V: int) -> float:
-    T, D, L, H = config.total_length, config.width, config.layers, config.heads
-    block = D * (6 + (9.2 if config.positions == "rotary" else 0) + (14.6 if config.mlp else 0))
-    block += 5 * D if config.dropout else 0
-    maps = 4.8 * H * T if config.dropout or config.surgery else 0
-    masks = (1.1 * L + 1.9) * H * T * T if config.positions == "alibi" else 0
-    ends = (4 if L else 2.2) * D
-    return BYTES * (config.batch * T * (L * (block + maps) + ends + 4.4 * V + 13) + masks)
+    return config.network.update_bytes(config, inputs, outputs)
 
 
 def reading_bytes(config: Trained, outputs: int, batch: int, batches: int) -> float:
@@ -213,15 +81,7 @@ def reading_bytes(config: Trained, outputs: int, batch: int, batches: int) -> fl
     each = batch * config.total_length
     tokens = each * min(batches, max(1, TOGETHER // each))
     judged = outputs * (2.5 * tokens + 3 * each)  # all outputs at once, the losses of one batch after the other
-    if config.model == "transformer":
-        D, H, T = config.width, config.heads, config.total_length
-        wide = D * (2 if not config.layers else 10 if config.mlp else 7)
-        explicit = config.surgery and config.layers and tokens * H * T <= MAPS  # of more, none are made
-        maps = 3 * H * T if explicit else 0
-        masks = 4 * H * T * T if config.positions == "alibi" else 0
-        return BYTES * (tokens * (wide + maps + 6) + judged + masks)
-    held = READ_NUMBERS[config.model] + 1.25 * config.layers
-    return BYTES * (tokens * (config.width * held + 6) + judged)
+    return config.network.read_bytes(config, tokens, MAPS) + BYTES * judged
 
 
 def held_bytes(config: Trained, inputs: int, outputs: int) -> float:
@@ -289,7 +149,7 @@ def reading_seconds(config: Trained, inputs: int, outputs: int, device: str = "c
     if device == "cuda":
         return count * READ_ON_GPU * update_seconds(config, inputs, outputs, device) * batch / config.batch
     work, more = update_work(config, inputs, outputs), batch / config.batch
-    prices = READ_PRICES[kind(config)]
+    prices = config.network.read_costs(config)
     amounts = {name: amount * (1 if name in ONCE else more) for name, amount in work.items()} | {"batch": 1.0}
     return count * sum(price * amounts[name] for name, price in prices.items())
 

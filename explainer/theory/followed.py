@@ -34,11 +34,6 @@ def mean_by_lag(norms: Float[np.ndarray, "*ways P P"], counted: Bool[np.ndarray,
     return means
 
 
-def state_size(model: str, width: int) -> int:
-    """Numbers that a recurrent layer carries from step to step: N, or (h, c) of an LSTM, 2N."""
-    return 2 * width if model == "lstm" else width
-
-
 def horizon(last: int, size: int) -> int:
     """How many steps back from step `last` Jacobians of a state of this size are multiplied."""
     return min(last, 128, max(1, PRODUCT_NUMBERS // size**2))

@@ -13,16 +13,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from explainer.theory.followed import horizon, moments, state_size
+from explainer.theory.followed import horizon, moments
 from explainer.theory.look_sizes import Looked, Sizes, differentiable, losses_followed, sites_followed
-from explainer.theory.sizes import GATES
 
 Work = Mapping[str, float]
 
 SECOND = 2e10
 """Floating-point operations of a second, which some lenses count from."""
-STEP = {"rnn": 1.0, "rnn_relu": 1.0, "gru": 2.2, "lstm": 2.2}
-"""An unrolled step of a cell, as so many steps of a plain one: what starting its products and gates takes."""
 SHUFFLED = 32
 SEARCHED = 2**14
 TRACKED, FEWEST_TRACKED, MOST_TRACKED = 2**14, 16, 256
@@ -76,7 +73,7 @@ def _passes(z: Sizes, sequences: float, times: float = 1.0, T: int = 0) -> Count
     work = {"outputs": rows * z.V, "flops": rows * z.flops_a_token(T)}
     if z.recurrent:
         return Counter(
-            work | {"steps": T * L * times * STEP[z.config.model], "numbers": rows * L * GATES[z.config.model] * z.D}
+            work | {"steps": T * L * times * z.network.unrolled, "numbers": rows * L * z.network.products * z.D}
         )
     maps = sequences * times * z.L * z.H * T * T
     return Counter(work | {"blocks": L * times, "stream": rows * L * z.D, "maps": maps})
@@ -90,7 +87,7 @@ def _together(*works: Mapping[str, float]) -> Work:
 
 
 def _gradients(z: Sizes) -> Work:
-    plain = z.config.model in ("rnn", "rnn_relu")
+    plain = z.network.plain
     return _together(_passes(z, differentiable(z, 8), 3), {"cubes": float(z.D**3 * plain)})
 
 
@@ -105,7 +102,7 @@ def _gates(z: Sizes) -> Work:
 
 
 def _jacobian(z: Sizes) -> Work:
-    M = state_size(z.config.model, z.D)
+    M = z.network.state_size
     singles, spans = moments(z.T - 1, M)
     taken_apart = horizon(z.T - 1, M) + len(singles) + len(spans)
     return _together(
@@ -115,7 +112,7 @@ def _jacobian(z: Sizes) -> Work:
 
 
 def _fixed_points(z: Sizes) -> Work:
-    M = state_size(z.config.model, z.D)
+    M = z.network.state_size
     starts = min(STARTS, max(FEWEST_STARTS, START_NUMBERS // M))
     return _together(
         _passes(z, min(z.B, 64)),
@@ -139,7 +136,7 @@ def _layers(z: Sizes) -> Work:
 
 def _beyond(z: Sizes) -> Work:
     lengths = [factor * z.T for factor in (1, 2, 4, 8)]
-    read = [T for T in lengths if T <= 2048 and (z.config.positions != "learned" or T == z.T)]
+    read = [T for T in lengths if T <= 2048 and (z.positions != "learned" or T == z.T)]
     windows = [min(64 * 8 * z.T // T, max(4, int(1.5 * SECOND // (z.flops_a_token(T) * T)))) for T in read]
     return _together(
         *(_passes(z, count, T=T) for count, T in zip(windows, read, strict=True)),

@@ -10,8 +10,9 @@ import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from explainer.theory.followed import horizon, moments, state_size
-from explainer.theory.sizes import BYTES, GATES, Architecture, flops_per_step, parameter_count
+from explainer.families import Attending
+from explainer.theory.followed import horizon, moments
+from explainer.theory.sizes import BYTES, Architecture, flops_per_step, parameter_count
 
 MAPS = 2**22
 """Attention weights of all sequences, blocks and heads that a look holds at once, and that a view has: 4 MB, a byte each on a tape.
@@ -64,21 +65,22 @@ def pooling(layers: int, heads: int, T: int) -> int:
 
 def backward_numbers(config: Looked, T: int) -> int:
     """About how many numbers a sequence of T steps holds for its backward pass through an observed model."""
-    if config.model != "transformer":
-        return T * config.layers * 14 * config.width
-    maps = 4 * config.heads * T if config.layers and maps_fit(config, T) else 0
-    return T * max(1, config.layers) * (maps + 20 * config.width)
+    network = config.network
+    if not isinstance(network, Attending):
+        return T * network.layers * 14 * network.width
+    maps = 4 * network.heads * T if network.layers and maps_fit(config, T) else 0
+    return T * max(1, network.layers) * (maps + 20 * network.width)
 
 
 def rows_held(config: Looked, T: int, most: int) -> int:
     """How many of at most `most` sequences a Transformer with blocks is watched on: what their maps and activations allow; one at least."""
-    maps = MAPS // (config.layers * config.heads * T * T)
-    return max(1, min(most, maps, NUMBERS // (12 * T * config.width)))
+    maps = MAPS // (config.network.layers * config.network.sites * T * T)
+    return max(1, min(most, maps, NUMBERS // (12 * T * config.network.width)))
 
 
 def maps_fit(config: Looked, T: int, sequences: int = 1) -> bool:
     """Whether all the attention weights of so many sequences may be held at once."""
-    return sequences * config.layers * config.heads * T * T <= MAPS
+    return sequences * config.network.layers * config.network.sites * T * T <= MAPS
 
 
 def look_bytes(config: Looked, lens: str, inputs: int, outputs: int) -> LookSize:
@@ -112,12 +114,15 @@ class Sizes:
         self.B, self.T, self.D, self.L, self.H = (
             FORECAST_WINDOWS if config.task == "forecast" else config.batch,
             config.total_length,
-            config.width,
-            config.layers,
-            config.heads,
+            config.network.width,
+            config.network.layers,
+            config.network.sites,
         )
-        self.attends = config.model == "transformer" and config.layers > 0
-        self.recurrent = config.model in GATES
+        self.network = config.network
+        self.attends, self.recurrent = bool(self.network.roles.attention), self.network.roles.steps
+        self.positions = self.network.positions if isinstance(self.network, Attending) else ""
+        self.mlp = isinstance(self.network, Attending) and self.network.mlp
+        self.settable = len(self.network.settable) or 1
 
     @property
     def cells(self) -> int:
@@ -153,13 +158,12 @@ class Sizes:
     def passing(self, sequences: int) -> int:
         """Bytes that a forward pass holds at once while nothing is kept."""
         if self.recurrent:
-            gates = {"lstm": 4, "gru": 3}.get(self.config.model, 1)
             steps = self.kept(sequences, self.inputs + 2 * self.D + 2 * self.V)
-            return steps + BYTES * sequences * self.D * 4 * gates
+            return steps + BYTES * sequences * self.D * 4 * self.network.products
         maps = self.maps(sequences) if sequences * self.H * self.T**2 <= MAPS else 0
-        if self.attends and self.config.positions == "alibi":
+        if self.attends and self.positions == "alibi":
             maps += 3 * BYTES * self.T**2 * (self.H if self.H * self.T**2 <= MAPS else 1)
-        wide = 12 * self.D if self.config.mlp else 7 * self.D
+        wide = 12 * self.D if self.mlp else 7 * self.D
         return self.kept(sequences, wide + 2 * self.V) + (maps if self.attends else 0)
 
     def maps(self, sequences: int) -> int:
@@ -178,9 +182,8 @@ class Sizes:
         """Bytes that a pass with a backward one holds."""
         held = self.kept(sequences, 4 * self.V + self.inputs)
         if self.recurrent:
-            a_layer = {"rnn": 4, "rnn_relu": 4, "gru": 14, "lstm": 16}[self.config.model]
-            return held + self.kept(sequences, self.L * a_layer * self.D)
-        held += self.kept(sequences, (self.L * (18 if self.config.mlp else 10) + 4) * self.D)
+            return held + self.kept(sequences, self.L * self.network.held_in_look * self.D)
+        held += self.kept(sequences, (self.L * (18 if self.mlp else 10) + 4) * self.D)
         if self.attends and maps_fit(self.config, self.T):
             held += BYTES * sequences * self.H * self.T**2 * (2 * self.L + 3)
         return held
@@ -201,8 +204,7 @@ def _hidden_view(z: Sizes) -> int:
 
 
 def _gates_view(z: Sizes) -> int:
-    kinds = {"lstm": 3, "gru": 2}.get(z.config.model, 1)
-    return z.L * kinds * z.T * z.D + BYTES * z.T * z.D + 40 * z.D + _labels(z)
+    return z.L * z.settable * z.T * z.D + BYTES * z.T * z.D + 40 * z.D + _labels(z)
 
 
 def losses_followed(z: Sizes) -> int:
@@ -213,16 +215,16 @@ def losses_followed(z: Sizes) -> int:
 
 
 def _ways(z: Sizes) -> int:
-    return 4 if z.config.model == "lstm" else 1
+    return 4 if z.network.roles.carried else 1
 
 
 def _microscope_view(z: Sizes) -> int:
-    P, gates = losses_followed(z), {"lstm": 4, "gru": 3}.get(z.config.model, 0)
+    P, gates = losses_followed(z), len(z.network.gates)
     return BYTES * max(1, z.L) * (_ways(z) * P * P + gates * P) + 13 * P
 
 
 def _jacobian_view(z: Sizes) -> int:
-    M = state_size(z.config.model, z.D)
+    M = z.network.state_size
     singles, spans = moments(z.T - 1, M)
     return BYTES * (3 * M * (len(singles) + len(spans)) + 4 * horizon(z.T - 1, M) + 6 * z.T) + _labels(z)
 
@@ -233,7 +235,7 @@ def _layers_view(z: Sizes) -> int:
 
 
 def _positions_view(z: Sizes) -> int:
-    tabled = z.config.positions in ("learned", "sinusoidal")
+    tabled = z.positions in ("learned", "sinusoidal")
     table, kernel = (BYTES * z.T * z.D, BYTES * z.T**2) if tabled else (0, 0)
     return _wide(table + kernel + BYTES * z.L * z.H * z.T, kernel)
 
@@ -246,7 +248,7 @@ def _cell_view(z: Sizes) -> int:
 
 def sites_followed(z: Sizes) -> int:
     """Units or heads that surgery switches off in turn (see `lenses.surgery.sites_followed`)."""
-    every = z.L * (z.H if z.config.model == "transformer" else z.D)
+    every = z.L * z.network.sites
     return int(min(192, every, max(12, 1e11 // z.forward)))
 
 
@@ -258,7 +260,7 @@ _VIEWS: Mapping[str, Callable[[Sizes], int]] = {
     "gates": _gates_view,
     "microscope": _microscope_view,
     "jacobian": _jacobian_view,
-    "fixed_points": lambda z: BYTES * state_size(z.config.model, z.D) * (z.T + 96) + 15_000 + _labels(z),
+    "fixed_points": lambda z: BYTES * z.network.state_size * (z.T + 96) + 15_000 + _labels(z),
     "pattern": lambda z: 14 * 42 * (BYTES + LABEL) + BYTES * z.T + _labels(z),
     "biography": lambda z: 11 * BYTES * z.L * z.H,
     "cell": _cell_view,
@@ -277,7 +279,7 @@ def _attention_peak(z: Sizes) -> int:
 
 
 def _gates_peak(z: Sizes) -> int:
-    N, kinds = z.D, {"lstm": 3, "gru": 2}.get(z.config.model, 1)
+    N, kinds = z.D, z.settable
     tracked = max(16, min(256, 2**14 // z.T)) * z.T
     together = max(1, min(z.B, 16, 2**22 // (z.L * kinds * z.T * N)))
     shown = BYTES * together * z.T * N * (2 * z.L * kinds + 4)
@@ -285,11 +287,11 @@ def _gates_peak(z: Sizes) -> int:
 
 
 def _beyond_peak(z: Sizes) -> int:
-    longest = 8 * z.T if z.config.positions != "learned" else z.T
+    longest = 8 * z.T if z.positions != "learned" else z.T
     longest = longest if longest <= 2048 else 2048 // z.T * z.T
     tokens = max(T * max(1, min(512 * z.T // T, 2**22 // (max(1, z.H) * T**2))) for T in (z.T, longest))
     steps = BYTES * tokens * (12 * z.D + 3 * z.V)
-    bias = 3 * BYTES * longest**2 if z.config.positions == "alibi" else 0
+    bias = 3 * BYTES * longest**2 if z.positions == "alibi" else 0
     return steps + bias + 40 * longest**2 + 4 * BYTES * max(1, min(z.H, CHUNK // longest**2)) * longest**2
 
 
@@ -301,7 +303,7 @@ def _surgery_peak(z: Sizes) -> int:
 
 
 def _jacobian_peak(z: Sizes) -> int:
-    M = state_size(z.config.model, z.D)
+    M = z.network.state_size
     return 3 * 8 * (horizon(z.T - 1, M) + 8) * M * M + z.backward(1)
 
 
@@ -313,9 +315,7 @@ _PEAKS: Mapping[str, Callable[[Sizes], int]] = {
     "gates": _gates_peak,
     "microscope": lambda z: z.backward(max(1, min(losses_followed(z), NUMBERS // backward_numbers(z.config, z.T)))),
     "jacobian": _jacobian_peak,
-    "fixed_points": lambda z: (
-        8 * 6 * max(128, min(1024, 2**14 // state_size(z.config.model, z.D))) * state_size(z.config.model, z.D) ** 2
-    ),
+    "fixed_points": lambda z: 8 * 6 * max(128, min(1024, 2**14 // z.network.state_size)) * z.network.state_size**2,
     "pattern": lambda z: BYTES * (min(2**14, SEARCHED_NUMBERS // z.D) * (3 * z.D + z.inputs) + 2**12 * z.D),
     "biography": _attention_peak,
     "cell": lambda z: z.passing(1) + 2 * z.held_maps(1) + z.kept(1, 6 * z.L * z.D),

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim import SGD, AdamW, Optimizer
 
+from explainer import recipes
 from explainer.config import RunConfig
 
 # torch.nn.utils.clip_grad_norm_ adds it too: the norm after clipping is a hair below the threshold.
@@ -50,12 +51,12 @@ def make_optimizer(config: RunConfig, parameters: Iterable[Tensor]) -> Optimizer
     others = [parameter for parameter in parameters if parameter.ndim < 2]
     # One group where it makes no difference: an update has a cost for each group.
     shares = [(matrices, config.weight_decay), (others, 0.0)] if config.weight_decay else [(parameters, 0.0)]
-    name = "weight_decay" if config.optimizer == "adamw" else "decay"
+    rule = config.rule
+    name = "decay" if isinstance(rule, recipes.SGD) else "weight_decay"
     groups: list[dict[str, Any]] = [{"params": share, name: decay} for share, decay in shares if share]
-    if config.optimizer == "adamw":
-        return AdamW(groups, lr=config.lr, betas=(0.9, config.beta2), fused=True)
-    assert config.optimizer == "sgd", config.optimizer
-    return SGDW(groups, lr=config.lr, momentum=config.momentum, fused=True)
+    if isinstance(rule, recipes.SGD):
+        return SGDW(groups, lr=config.lr, momentum=rule.momentum, fused=True)
+    return AdamW(groups, lr=config.lr, betas=(0.9, config.part(recipes.AdamW).beta2), fused=True)
 
 
 def clip_factor(norm: float, clip: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from explainer.config import RunConfig
+from explainer.recipes import Cosine
 
 
 def lr_at(step: int, config: RunConfig, lr: float | None = None) -> float:
@@ -33,11 +34,11 @@ def lr_at(step: int, config: RunConfig, lr: float | None = None) -> float:
 
 def _share(step: int, config: RunConfig) -> float:
     """η(s) as a share of its peak."""
-    if config.schedule == "constant":
+    course = config.course
+    if not isinstance(course, Cosine):
         return 1.0
-    assert config.schedule == "cosine", config.schedule
-    if step < config.warmup:
-        return (step + 1) / (config.warmup + 1)
-    floor = config.min_lr / config.lr
-    progress = min(1.0, (step - config.warmup) / (config.steps - config.warmup))
+    if step < course.warmup:
+        return (step + 1) / (course.warmup + 1)
+    floor = course.min_lr / config.lr
+    progress = min(1.0, (step - course.warmup) / (config.steps - course.warmup))
     return floor + (1.0 - floor) * 0.5 * (1.0 + math.cos(math.pi * progress))

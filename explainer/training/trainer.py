@@ -22,7 +22,8 @@ from torch import Tensor
 from explainer.config import RunConfig
 from explainer.models import build
 from explainer.models.pieces import give_way
-from explainer.tasks import Batch, make_task
+from explainer.tasks.base import Batch
+from explainer.tasks.make import make_task
 from explainer.training.device import pick_device
 from explainer.training.optimizer import clip_factor, load_optimizer_arrays, make_optimizer, optimizer_arrays
 from explainer.training.schedule import lr_at
@@ -144,7 +145,7 @@ class Trainer:
     @contextmanager
     def _own_noise(self) -> Iterator[None]:
         """Inside, dropout draws from (seed, step); outside, torch's generators are as they were before."""
-        if self.config.dropout == 0:
+        if self.config["dropout"] == 0:
             yield
             return
         devices = [self.device] if self.device.type == "cuda" else []

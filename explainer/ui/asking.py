@@ -6,7 +6,6 @@ The input is in the address, so that an address shows what was asked.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import streamlit as st
@@ -129,7 +128,7 @@ def common_examples(configs: Sequence[RunConfig], most: int = 8) -> list[str]:
     """Inputs that are of the kind of training for every network of a sweep whose task reads no data."""
     different = {config.length: config for config in configs}.values()
     # Drawn for a long one they have a gap, which each network fills up to its own length.
-    drawn = typed_examples(configs[0] if len(different) == 1 else replace(configs[0], length=1024), Seen(), 60)
+    drawn = typed_examples(configs[0] if len(different) == 1 else configs[0].but(length=1024), Seen(), 60)
     return [text for text in drawn if not any(unlike_training(config, text, Seen()) for config in different)][:most]
 
 

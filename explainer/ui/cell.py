@@ -57,7 +57,7 @@ def _cell(key: str, run: Run) -> None:
     step = state.get(f"{key}:cell-step", run.step)
     text = state.get(f"{key}:cell-input", st.query_params.get("input", ""))
     row = st.container(horizontal=True, vertical_alignment="bottom")
-    L, H = run.config.layers, run.config.heads
+    L, H = run.config.layers, run.config.network.sites
     whole = maps_fit(run.config, run.config.total_length)  # else one head is asked for at a time
     layer, head = (0, 0) if whole else _choose(key, row, _heads(L, H))
     try:

@@ -3,70 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
 from explainer.config import KNOBS, RunConfig
-from explainer.figures.theme import ENCODING_NAMES, FAMILY_NAMES
 from explainer.ui.task_words import help_of, label_of
 
-LABELS: Mapping[str, str] = {
-    "task": "Task",
-    "length": "Length T",
-    "symbols": "Symbols",
-    "bits": "Bits",
-    "model": "Network",
-    "layers": "Layers",
-    "width": "Width",
-    "heads": "Heads",
-    "mlp": "MLP in each block",
-    "norm": "Layer norm",
-    "dropout": "Dropout",
-    "positions": "Positions",
-    "tied": "Tied embeddings",
-    "init": "Start of W_hh",
-    "radius": "Spectral radius ρ",
-    "forget_start": "Forget-gate bias",
-    "forget_bias": "… starts at",
-    "optimizer": "Optimiser",
-    "lr": "Learning rate",
-    "momentum": "Momentum",
-    "beta2": "β₂ of AdamW",
-    "weight_decay": "Weight decay",
-    "schedule": "Schedule",
-    "warmup": "Warm-up steps",
-    "min_lr": "Last learning rate",
-    "clip": "Clip norm at",
-    "steps": "Steps",
-    "batch": "Batch",
-    "seed": "Seed",
-    "surgery": "Surgery",
-    "parent": "Goes on from",
-}
-
+LABELS: Mapping[str, str] = {name: knob.metadata["label"] for name, knob in KNOBS.items()}
 CHOICE_NAMES: Mapping[str, str] = {
-    **FAMILY_NAMES,
-    **ENCODING_NAMES,
-    "copy": "Copy memory",
-    "adding": "Adding problem",
-    "repeat": "Repetition",
-    "flipflop": "Flip-flop",
-    "text": "Next character",
-    "forecast": "Forecast a series",
-    "adamw": "AdamW",
-    "sgd": "SGD",
-    "pre": "before the branch",
-    "post": "after the branch",
-    "cosine": "warm-up + cosine",
-    "drawn": "as torch draws it",
+    word: name for knob in KNOBS.values() for word, name in knob.metadata["names"].items()
 }
-
-STOPS: Mapping[str, tuple[float, ...]] = {
-    "lr": (1e-4, 3e-4, 1e-3, 2e-3, 3e-3, 5e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0),
-    "radius": (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2, 1.4, 1.7, 2.0),
-}
+"""What the controls call the words of fields."""
 
 
 def state_key(page: str, name: str) -> str:
@@ -78,7 +26,7 @@ def control_width(name: str) -> int:
     """Pixels of a field's widget: five of them and every button stand in one row of a page 1440 pixels wide."""
     if KNOBS[name].metadata["choices"]:
         return 150
-    return 160 if name in STOPS else 122
+    return 160 if KNOBS[name].metadata["stops"] else 122
 
 
 OF_A_BRANCH = frozenset({"surgery", "parent"})
@@ -89,7 +37,7 @@ def fill_controls(page: str, config: RunConfig, force: bool = False) -> None:
     """Set the page's controls to a configuration; only where they have no value yet, unless forced."""
     for name in KNOBS.keys() - OF_A_BRANCH:
         if force or state_key(page, name) not in st.session_state:
-            st.session_state[state_key(page, name)] = getattr(config, name)
+            st.session_state[state_key(page, name)] = config[name]
 
 
 def control(page: str, name: str, *, choices: Sequence[str] | None = None, label: str | None = None) -> Any:
@@ -107,8 +55,8 @@ def control(page: str, name: str, *, choices: Sequence[str] | None = None, label
         )
     if isinstance(knob.default, bool):
         return st.toggle(label, key=key, help=meaning)
-    if name in STOPS:
-        stops = sorted({*STOPS[name], value})
+    if rule["stops"]:
+        stops = sorted({*rule["stops"], value})
         return st.select_slider(label, stops, key=key, format_func=lambda each: f"{each:g}", help=meaning)
     if isinstance(knob.default, int):
         low, high = int(rule["low"]), int(rule["high"])
@@ -127,7 +75,7 @@ def chosen(page: str, base: RunConfig) -> RunConfig:
     values = {name: st.session_state[key] for name, key in keys.items() if key in st.session_state}
     if values.get("forget_start") == "drawn":
         values["forget_bias"] = 0.0  # its control is not there, and may have had another value
-    return replace(base, **values)
+    return base.but(**values)
 
 
 def more_controls(page: str, config: Mapping[str, Any], shown: Sequence[str], models: Sequence[str] = ()) -> None:
@@ -152,14 +100,10 @@ def more_controls(page: str, config: Mapping[str, Any], shown: Sequence[str], mo
 
 def _relevant(page: str, config: Mapping[str, Any]) -> list[str]:
     """Fields that a run of this task, model and recipe depends on (see `RunConfig.relevant`)."""
-    names = ("task", "model", "init", "forget_start", "optimizer", "schedule")
-    switches = {name: st.session_state[state_key(page, name)] for name in names} | dict(config)
-    if switches["model"] == "transformer":
-        switches["init"] = "default"
-        layers = 1
-    else:
-        layers = 1
-    found = RunConfig(layers=layers, heads=1, width=8, length=32, **switches).relevant()
+    switches = {
+        name: st.session_state[state_key(page, name)] for name, knob in KNOBS.items() if knob.metadata["choices"]
+    } | dict(config)
+    found = RunConfig(heads=1, width=8, length=32, **switches).relevant()
     drawn = switches["forget_start"] == "drawn"
     choice = {"forget_start"} if "forget_bias" in found else set()
     return [name for name in KNOBS if name in {*found, *choice} and not (name == "forget_bias" and drawn)]

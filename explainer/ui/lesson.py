@@ -133,7 +133,7 @@ def transport(
         try:
             config = chosen(key, lesson.base)
             trouble = unchosen or refusal(config, given, lesson.lenses)
-            asked = [replace(each, model=model) for each in configure(config) for model in models or (each.model,)]
+            asked = [each.but(model=model) for each in configure(config) for model in models or (each.model,)]
         except ValueError as error:
             trouble = str(error)
         if asked and not unchosen and not mine and _asks_otherwise(lesson, asked, shown):
@@ -312,14 +312,10 @@ def _set_learning_rate(mine: Sequence[Run], lr: float) -> None:
 
 def _write_address(lesson: Lesson, config: RunConfig) -> None:
     """Put what this page shows into the address, and nothing that is as the page opens anyway."""
-    wanted = {
-        name: text for name, text in config.to_query().items() if getattr(config, name) != getattr(lesson.base, name)
-    }
+    wanted = {name: text for name, text in config.to_query().items() if config[name] != lesson.base[name]}
     # A field set back to RunConfig's default differs from the page's base, and needs to be said too.
     wanted |= {
-        name: str(getattr(config, name)).lower()
-        for name in KNOBS
-        if getattr(config, name) != getattr(lesson.base, name) and name not in wanted
+        name: str(config[name]).lower() for name in KNOBS if config[name] != lesson.base[name] and name not in wanted
     }
     if lesson.networks:
         wanted.pop("model", None)

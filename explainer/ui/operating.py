@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import streamlit as st
 
@@ -13,7 +12,7 @@ from explainer.player import Shown
 from explainer.player.access import owner
 from explainer.player.backend import client, runs_of, runs_to_see, why_not
 from explainer.runs.store import Run
-from explainer.surgery import GATES, Gate, Head, Operation, Shuffle, Surgery, Swap, Unit
+from explainer.surgery import Gate, Head, Operation, Shuffle, Surgery, Swap, Unit
 from explainer.ui.places import ENTERED
 from explainer.ui.run_table import label
 from explainer.ui.sharing import shared_with_me
@@ -158,9 +157,9 @@ def surgery_controls(config: RunConfig) -> Surgery:
 
 def kinds_of(config: RunConfig) -> list[str]:
     """What can be done to a network of this configuration."""
-    if config.model == "transformer":
-        return ["most", "head", "positions", "swap", "written"]
-    return ["most", "unit", *(["gate"] if config.model in GATES else []), "swap", "written"]
+    network = config.network
+    gate = ["gate"] if network.settable else []
+    return ["most", network.site, *gate, *([] if network.roles.steps else ["positions"]), "swap", "written"]
 
 
 def _operation(kind: str, config: RunConfig) -> Operation:
@@ -179,11 +178,11 @@ def _operation(kind: str, config: RunConfig) -> Operation:
         return Swap(time, donor.strip())
     layer = _whole_input("Layer", "layer", 1, config.layers, 1) - 1 if config.layers > 1 else 0
     if kind == "head":
-        return Head(layer, _whole_input("Head", "head", 1, config.heads, 1) - 1)
+        return Head(layer, _whole_input("Head", "head", 1, config.network.sites, 1) - 1)
     if kind == "unit":
         return Unit(layer, _whole_input("Unit", "unit", 0, config.width - 1), _value_input())
     assert kind == "gate", kind
-    gates = GATES[config.model]
+    gates = config.network.settable
     if state.get(f"{KEY}.gate") not in gates:
         state[f"{KEY}.gate"] = gates[min(1, len(gates) - 1)]
     with st.container(width=130):
@@ -261,7 +260,7 @@ def branched(run: Run, step: int, surgery: Surgery, steps: int, lr: float) -> Ru
         ValueError: a setting that can't be.
     """
     both = str(Surgery.from_text(run.config.surgery) + surgery)
-    return replace(run.config, parent=f"{run.id}@{step}", surgery=both, lr=lr, steps=steps, schedule="constant")
+    return run.config.but(parent=f"{run.id}@{step}", surgery=both, lr=lr, steps=steps, schedule="constant")
 
 
 def _moment(run: Run) -> int:

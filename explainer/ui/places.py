@@ -10,10 +10,15 @@ from urllib.parse import quote, urlencode
 import streamlit as st
 
 from explainer import upgrade
-from explainer.config import KNOBS, MODELS, RECURRENT, RunConfig
+from explainer.config import KNOBS, MODELS, RunConfig
+from explainer.families import FAMILIES
 from explainer.player.mount import base_path
-from explainer.theory.followed import MOST_SEARCHED, MOST_STATE, state_size
+from explainer.theory.followed import MOST_SEARCHED, MOST_STATE
 
+STEPPED = tuple(name for name, family in FAMILIES.items() if family().roles.steps)
+GATED = tuple(name for name, family in FAMILIES.items() if family.gates)
+ATTENDING = tuple(name for name, family in FAMILIES.items() if family().roles.attention)
+"""Families by the roles that their points play: with a state that goes from step to step, with gates, with attention."""
 PAGES = Path(__file__).resolve().parents[2] / "pages"
 FRAME = "/~/+/"
 """Where Streamlit Community Cloud shows the app, in a frame below the page that people open."""
@@ -67,12 +72,10 @@ LESSON_PLACES = (
         "memory",
         "What does a recurrent network remember?",
         "hidden",
-        RECURRENT,
+        STEPPED,
         group="Memory",
     ),
-    Place(
-        "gates.py", "gates", "Gates", "door_sliding", "What do the gates do?", "gates", ("lstm", "gru"), group="Memory"
-    ),
+    Place("gates.py", "gates", "Gates", "door_sliding", "What do the gates do?", "gates", GATED, group="Memory"),
     Place(
         "fixed_points.py",
         "fixed-points",
@@ -80,7 +83,7 @@ LESSON_PLACES = (
         "adjust",
         "Where does memory live?",
         "fixed_points",
-        RECURRENT,
+        STEPPED,
         group="Memory",
     ),
     Place(
@@ -118,7 +121,7 @@ LESSON_PLACES = (
         "donut_large",
         "When does theory fail?",
         "jacobian",
-        RECURRENT,
+        STEPPED,
         group="Gradients",
     ),
     Place(
@@ -128,7 +131,7 @@ LESSON_PLACES = (
         "grid_on",
         "Which tokens look at which?",
         "attention",
-        ("transformer",),
+        ATTENDING,
         group="Transformers",
     ),
     Place(
@@ -138,7 +141,7 @@ LESSON_PLACES = (
         "timeline",
         "When do heads form?",
         "biography",
-        ("transformer",),
+        ATTENDING,
         group="Transformers",
     ),
     Place(
@@ -148,7 +151,7 @@ LESSON_PLACES = (
         "layers",
         "What does each layer know?",
         "layers",
-        ("transformer",),
+        ATTENDING,
         group="Transformers",
     ),
     Place(
@@ -158,7 +161,7 @@ LESSON_PLACES = (
         "format_list_numbered",
         "How does a Transformer know the order?",
         "positions",
-        ("transformer",),
+        ATTENDING,
         group="Transformers",
     ),
     Place(
@@ -168,7 +171,7 @@ LESSON_PLACES = (
         "straighten",
         "Which encoding reads beyond its training length?",
         "beyond",
-        ("transformer",),
+        ATTENDING,
         group="Transformers",
     ),
     Place(
@@ -267,10 +270,6 @@ def base_seen(url: str | None, page: str) -> str:
     return quote(base.replace(FRAME, "/"), safe="/:~+%@[]")
 
 
-def _state(config: RunConfig) -> int:
-    return state_size(config.model, config.width)
-
-
 def places_for(config: RunConfig, lenses: Sequence[str] = ()) -> list[Place]:
     """The pages that can show a run of this configuration, those first whose views are on its tape.
 
@@ -283,8 +282,8 @@ def places_for(config: RunConfig, lenses: Sequence[str] = ()) -> list[Place]:
         for place in LESSON_PLACES
         if config.model in place.models
         and (place.lens not in ("attention", "biography", "layers", "surgery") or config.layers > 0)
-        and (place.lens != "fixed_points" or (config.layers == 1 and _state(config) <= MOST_SEARCHED))
-        and (place.lens != "jacobian" or _state(config) <= MOST_STATE)
-        and (place.lens != "beyond" or config.task == "text")
+        and (place.lens != "fixed_points" or (config.layers == 1 and config.network.state_size <= MOST_SEARCHED))
+        and (place.lens != "jacobian" or config.network.state_size <= MOST_STATE)
+        and (place.lens != "beyond" or config.problem.windows)
     ]
     return sorted(fitting, key=lambda place: place.lens not in lenses)

@@ -134,7 +134,7 @@ def _settings(config: RunConfig, other: RunConfig, names: Sequence[str]) -> str:
 
 def setting(name: str, config: RunConfig) -> str:
     """A field with its value, within a sentence: "learning rate 0.003", "MLP in each block off", "your own data"."""
-    value = getattr(config, name)
+    value = config[name]
     if name == "data":
         return "data of one's own" if value else "the default data"
     if name == "task":

@@ -7,13 +7,16 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from explainer.families import FAMILIES, Recurrent
+
 PACKAGE = Path(__file__).resolve().parents[1]
-CELLS = {"rnn": "tanh_cell", "rnn_relu": "relu_cell", "lstm": "lstm_cell", "gru": "gru_cell"}
 
 
 def cells_of(models: Iterable[str]) -> list[tuple[str, str]]:
-    """File and name of the step of each family's cell, once; a Transformer has none."""
-    return [("models/cells.py", CELLS[model]) for model in dict.fromkeys(models) if model in CELLS]
+    """File and name of the step of each family's cell, once; of one without a cell none."""
+    families = [FAMILIES[model] for model in dict.fromkeys(models)]
+    cells = [family.cell.partition(":") for family in families if issubclass(family, Recurrent)]
+    return [(f"{module.partition('.')[2].replace('.', '/')}.py", f"{name}_cell") for module, _, name in cells]
 
 
 @cache

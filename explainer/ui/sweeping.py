@@ -255,7 +255,7 @@ def _in_words(page: SweepPage, sweep: Sweep, other: Sweep | None = None) -> str:
         other: where it is given, only what is not the same in that one.
     """
     axes = sorted(page.listed, key=lambda each: not each.choices)
-    fields = [name for name in KNOBS if name in page.row or getattr(sweep.base, name) != getattr(page.sweep.base, name)]
+    fields = [name for name in KNOBS if name in page.row or sweep.base[name] != page.sweep.base[name]]
     said = {each.field: _axis_in_words(each, sweep) for each in axes}
     said |= {name: setting(name, sweep.base) for name in fields if name not in (*said, *page.fixed)}
     theirs = _in_words(page, other).split("; ") if other is not None else []
@@ -351,9 +351,9 @@ def name_of(page: SweepPage, config: RunConfig) -> str:
     """A run among the others of its sweep: "GRU, T = 40"."""
     short = {"length": "T", "seed": "seed"}
     parts = [
-        CHOICE_NAMES.get(str(getattr(config, each.field)), str(getattr(config, each.field)))
+        CHOICE_NAMES.get(str(config[each.field]), str(config[each.field]))
         if each.choices
-        else f"{short.get(each.field, each.field)} = {getattr(config, each.field)}"
+        else f"{short.get(each.field, each.field)} = {config[each.field]}"
         for each in sorted(page.listed, key=lambda each: not each.choices)
     ]
     return ", ".join(parts)
@@ -407,9 +407,9 @@ def _write_address(page: SweepPage, sweep: Sweep) -> None:
     """Put what this page shows into the address, and nothing that is as the page opens anyway."""
     base, axes = page.sweep.base, [each.field for each in page.listed]
     wanted = {
-        name: str(getattr(sweep.base, name)).lower()
+        name: str(sweep.base[name]).lower()
         for name in KNOBS
-        if name not in axes and getattr(sweep.base, name) != getattr(base, name)
+        if name not in axes and sweep.base[name] != getattr(base, name)
     }
     for each in page.listed:
         if sweep.values(each.field) != page.sweep.values(each.field):

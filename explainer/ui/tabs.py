@@ -125,7 +125,7 @@ def script(again: Run | RunConfig) -> str:
         return command(training_words(again))
     config = again.config if isinstance(again, Run) else again
     threads = again.meta.get("threads") if isinstance(again, Run) else None
-    given = {name: getattr(config, name) for name in config.to_query()}
+    given = {name: config[name] for name in config.to_query()}
     fields = ", ".join(f"{name}={value!r}" for name, value in given.items())
     own = own_file(again)[1:]
     standard = (["from pathlib import Path"] if own else []) + (["import torch"] if threads else [])

@@ -98,7 +98,7 @@ def _repeat(config: RunConfig) -> TaskWords:
 
 
 def _flipflop(config: RunConfig) -> TaskWords:
-    bits = config.bits
+    bits = config["bits"]
     return TaskWords(
         name="the flip-flop",
         asks=f"{_count(bits).capitalize()} {'bit has' if bits == 1 else 'bits each have'} an input that is silent most of the time and now "
@@ -162,7 +162,7 @@ def _power(bits: int) -> str:
 
 def rules_of(config: RunConfig) -> str:
     """The variables that a rule without a network can read off a sequence of this task, as a list in a sentence."""
-    return listed([f"“{called(name)}”" for name in variables(config.task, config.bits)], "or")
+    return listed([f"“{called(name)}”" for name in variables(config.task, config["bits"])], "or")
 
 
 def shape_of_memories(bits: int) -> str:

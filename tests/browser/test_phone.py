@@ -63,6 +63,17 @@ def held(page: Page) -> None:
     page.wait_for_function("() => !document.querySelector('.unrolled-player button[aria-label^=\"Hold\"]')")
 
 
+def settled(plot: Locator) -> Any:
+    """The ranges of a chart's axes once they stay: it is fitted to its width after it was drawn."""
+    ranges = plot.evaluate(RANGES)
+    for _ in range(50):
+        plot.page.wait_for_timeout(200)
+        before, ranges = ranges, plot.evaluate(RANGES)
+        if before == ranges:
+            return ranges
+    raise AssertionError(f"the axes never rest: {ranges}")
+
+
 def swipe(cdp: CDPSession, x: float, y: float) -> None:
     touch(cdp, "touchStart", (x, y))
     for far in (30, 60, 90, 120):
@@ -84,7 +95,7 @@ def test_a_swipe_over_any_chart_scrolls_the_page_and_nothing_is_out_of_sight(
     for plot in page.locator(".unrolled-player .plot").all():
         x, y = middle(plot)
         plot.locator(".main-svg").first.wait_for()  # out of sight it was not drawn
-        before, ranges = page.evaluate(TOP), plot.evaluate(RANGES)
+        before, ranges = page.evaluate(TOP), settled(plot)
         swipe(cdp, x, y)
         page.wait_for_function(f"(before) => ({TOP})() > before + 40", arg=before)
         assert plot.evaluate(RANGES) == ranges, "the swipe has moved an axis"

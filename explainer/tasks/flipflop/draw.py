@@ -13,6 +13,7 @@ from torch import Tensor
 from explainer.config import RunConfig
 from explainer.data import read_pulses, written_pulses
 from explainer.tasks.base import Batch, Split, Task, masked_mean
+from explainer.tasks.flipflop import FlipFlopProblem
 from explainer.theory.baselines import flipflop_memoryless
 
 PULSE = 0.2
@@ -30,11 +31,12 @@ class FlipFlop(Task):
 
     def __init__(self, config: RunConfig, data: str | None = None) -> None:
         super().__init__(config, data)
-        self.inputs = self.outputs = config.bits
+        self.problem = config.part(FlipFlopProblem)
+        self.inputs = self.outputs = self.problem.bits
         self.baseline = flipflop_memoryless(self.total_length, PULSE)
 
     def draw(self, generator: torch.Generator, split: Split, size: int) -> Batch:
-        shape = (size, self.total_length, self.config.bits)
+        shape = (size, self.total_length, self.problem.bits)
         signs = 2.0 * torch.randint(2, shape, generator=generator) - 1
         pulses = torch.rand(shape, generator=generator) < PULSE
         pulses[:, 0] = True
@@ -43,7 +45,7 @@ class FlipFlop(Task):
     def read(self, text: str) -> Batch:
         """Steps in the notation of `data.typed.read_pulses`. Before its first pulse the target of a bit is 0."""
         self._check_count(len(text.replace(",", " ").split()), "steps")
-        return _asks_for_last(torch.tensor([read_pulses(text, self.config.bits)]))
+        return _asks_for_last(torch.tensor([read_pulses(text, self.problem.bits)]))
 
     def example(self) -> str:
         batch = self.batch(0, size=1)

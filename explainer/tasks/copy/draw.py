@@ -12,6 +12,7 @@ from torch import Tensor
 from explainer.config import RunConfig
 from explainer.data import read_symbols, symbol_names
 from explainer.tasks.base import Batch, Split, Task, masked_accuracy
+from explainer.tasks.copy import CopyProblem
 from explainer.theory.baselines import RECALLED, copy_memoryless
 
 
@@ -29,14 +30,15 @@ class Copy(Task):
 
     def __init__(self, config: RunConfig, data: str | None = None) -> None:
         super().__init__(config, data)
-        self.symbols = symbol_names(config.symbols)
+        self.problem = config.part(CopyProblem)
+        self.symbols = symbol_names(self.problem.symbols)
         self.vocabulary = (*self.symbols, "·", "▸")
         self.inputs = self.outputs = len(self.vocabulary)
-        self.blank, self.signal = config.symbols, config.symbols + 1
-        self.baseline = copy_memoryless(config.length, config.symbols)
+        self.blank, self.signal = self.problem.symbols, self.problem.symbols + 1
+        self.baseline = copy_memoryless(config.length, self.problem.symbols)
 
     def draw(self, generator: torch.Generator, split: Split, size: int) -> Batch:
-        return self._ask(torch.randint(self.config.symbols, (size, RECALLED), generator=generator))
+        return self._ask(torch.randint(self.problem.symbols, (size, RECALLED), generator=generator))
 
     def read(self, text: str) -> Batch:
         """Ten symbols; the waiting and the signal are added."""

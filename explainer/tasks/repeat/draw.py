@@ -15,6 +15,7 @@ from torch import Tensor
 from explainer.config import RunConfig
 from explainer.data import period_of, periods, read_symbols, repeated_words, symbol_names
 from explainer.tasks.base import Batch, Split, Task, masked_accuracy, masked_mean, next_step, open_ended
+from explainer.tasks.repeat import RepeatProblem
 from explainer.theory.baselines import chance, uniform_entropy
 
 
@@ -32,9 +33,10 @@ class Repeat(Task):
 
     def __init__(self, config: RunConfig, data: str | None = None) -> None:
         super().__init__(config, data)
-        self.vocabulary = symbol_names(config.symbols)
-        self.inputs = self.outputs = config.symbols
-        self.baseline = chance(config.symbols)
+        self.problem = config.part(RepeatProblem)
+        self.vocabulary = symbol_names(self.problem.symbols)
+        self.inputs = self.outputs = self.problem.symbols
+        self.baseline = chance(self.problem.symbols)
 
     @property
     def loss_references(self) -> dict[str, float]:
@@ -45,7 +47,7 @@ class Repeat(Task):
         T = self.total_length
         shortest, longest = periods(T)
         period = torch.randint(shortest, longest + 1, (size,), generator=generator)
-        once = torch.randint(self.config.symbols, (size, longest), generator=generator)
+        once = torch.randint(self.problem.symbols, (size, longest), generator=generator)
         batch = next_step(once.gather(1, torch.arange(T + 1) % period[:, None]))
         return Batch(batch.x, batch.y, batch.mask, period)
 

@@ -1,0 +1,26 @@
+"""Families of networks, without torch. A new one is a file here and a line in `FAMILIES`, and its torch half in `models`."""
+
+from __future__ import annotations
+
+from explainer.extensions import more
+from explainer.families.base import BYTES, Attending, Family, Gate, Roles, Run
+from explainer.families.gru import GRU
+from explainer.families.lstm import LSTM
+from explainer.families.recurrent import Recurrent
+from explainer.families.rnn import RNN
+from explainer.families.rnn_relu import ReLURNN
+from explainer.families.transformer import Transformer
+
+__all__ = ["BYTES", "FAMILIES", "Attending", "Family", "Gate", "Recurrent", "Roles", "Run", "Transformer"]
+
+FAMILIES: dict[str, type[Family]] = {
+    family.kind: family
+    for family in (
+        RNN,
+        ReLURNN,
+        LSTM,
+        GRU,
+        Transformer,
+        *more("families"),
+    )
+}

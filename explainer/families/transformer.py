@@ -1,0 +1,197 @@
+"""The Transformer, decoder only, as nanoGPT's default recipe has it (Vaswani et al. 2017; Radford et al. 2019)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from explainer.families.base import BYTES, Attending, Roles, Run, Work, dropout
+from explainer.parts import knob
+
+POSITIONS = ("none", "learned", "sinusoidal", "rotary", "alibi")
+ENCODING_NAMES = {
+    "none": "None",
+    "learned": "Learned",
+    "sinusoidal": "Sinusoidal",
+    "rotary": "Rotary",
+    "alibi": "ALiBi",
+}
+NORMS = ("pre", "post")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transformer(Attending):
+    """L causal blocks of attention and MLP on a residual stream; without blocks, a table of bigrams."""
+
+    kind = "transformer"
+    title = "Transformer"
+    colour = "#C0699B"
+    symbol = "star"
+    good_for = "finding again: every position reads any earlier one in one step"
+    made_by = "explainer.models.transformer:Transformer"
+    state = "x"
+    ways = ("x",)
+    site = "head"
+    prices = {
+        "update": 5.0e-4, "kernels": 4.4e-4, "numbers": 3.1e-9, "rows": 4.5e-8, "heads": 1.2e-6, "embedded": 1.2e-9,
+        "outputs": 1.1e-9, "losses": 3.6e-7, "flops": 4.7e-12, "parameters": 3.8e-9, "fused": 2.2e-9,
+        "masked": 3.7e-9, "explicit": 1.6e-8, "attended": 1.1e-11, "mask": 2.6e-9, "turned": 6.7e-8, "faulted": 1.5e-9,
+    }  # fmt: skip
+    read_prices = {
+        "batch": 1.8e-4, "kernels": 1.0e-4, "numbers": 1.1e-9, "rows": 9.9e-8, "heads": 3.1e-7, "embedded": 3.0e-9,
+        "outputs": 5.7e-9, "losses": 1.4e-8, "flops": 3.2e-12, "fused": 1.8e-9, "masked": 1.7e-9, "explicit": 1.0e-9,
+        "attended": 6.1e-11, "turned": 6.1e-9,
+    }  # fmt: skip
+
+    heads: int = knob(4, "model", "H, attention heads of a block; must divide the width", low=1, high=16, label="Heads")
+    mlp: bool = knob(True, "model", "blocks have an MLP of width 4D (off: attention only)", label="MLP in each block")
+    norm: str = knob(
+        "pre",
+        "model",
+        "layer norm before or after each residual branch",
+        choices=NORMS,
+        label="Layer norm",
+        names={"pre": "before the branch", "post": "after the branch"},
+    )
+    dropout: float = dropout()
+    positions: str = knob(
+        "learned",
+        "model",
+        "how the Transformer knows the order",
+        choices=POSITIONS,
+        label="Positions",
+        names=ENCODING_NAMES,
+    )
+    tied: bool = knob(
+        False, "model", "the output projection shares the token embedding's weights", label="Tied embeddings"
+    )
+
+    def check(self) -> None:
+        if self.layers > 0 and self.width % self.heads:
+            fitting = [heads for heads in range(1, 17) if self.width % heads == 0]
+            raise ValueError(
+                f"heads = {self.heads} does not divide width = {self.width}. "
+                f"Choose heads from {', '.join(map(str, fitting))}, or another width."
+            )
+        if self.positions == "rotary" and self.layers > 0 and (self.width // self.heads) % 2:
+            raise ValueError(
+                f"positions = 'rotary' turns pairs of numbers, and a head of size "
+                f"{self.width // self.heads} (width / heads) is odd. Make width / heads even."
+            )
+        if self.positions == "sinusoidal" and self.width % 2:
+            raise ValueError(
+                f"positions = 'sinusoidal' needs pairs of sine and cosine: make width = {self.width} even."
+            )
+
+    def fits(self, run: Any) -> None:
+        if self.tied and not run.has_tokens:
+            raise ValueError("tied = True shares the token embedding, and this task has no tokens. Set tied = false.")
+
+    def idle(self) -> set[str]:
+        return set() if self.layers else {"heads", "mlp", "norm"}
+
+    @property
+    def roles(self) -> Roles:
+        blocks = range(self.layers)
+        after = tuple(f"block.{block}.residual_out" for block in blocks)
+        return Roles(
+            states=after or ("embedding",),
+            entered=tuple(f"block.{block}.residual_in" for block in blocks) or ("embedding",),
+            attention=tuple(f"block.{block}.weights" for block in blocks),
+            residual=("embedding", *after),
+            sites=tuple(f"block.{block}.heads" for block in blocks),
+        )
+
+    @property
+    def reads_on(self) -> bool:
+        """Where positions are learned there is no row beyond T."""
+        return self.positions != "learned"
+
+    @property
+    def depth(self) -> str:
+        return f", {self.layers} {'block' if self.layers == 1 else 'blocks'}"
+
+    @property
+    def described(self) -> str:
+        return f"{self.title}{self.depth}, width {self.width}"
+
+    @property
+    def sites(self) -> int:
+        return self.heads
+
+    # -- size and cost ----------------------------------------------------------------------------
+
+    def parameters(self, run: Run, inputs: int, outputs: int) -> int:
+        """A block has 4D² + D for attention with its norm and 8D² + D for the MLP with its norm."""
+        D, L = self.width, self.layers
+        block = 4 * D * D + D + (8 * D * D + D if self.mlp else 0)
+        final_norm = D if L and self.norm == "pre" else 0
+        positions = run.total_length * D if self.positions == "learned" else 0
+        bias = 0 if run.has_tokens else 1
+        readout = 0 if self.tied else (D + bias) * outputs
+        return (inputs + bias) * D + positions + L * block + final_norm + readout
+
+    def activation_bytes(self, run: Run, inputs: int, outputs: int) -> int:
+        """8D for attention with its norm (12D when rotary) and 10D for the MLP with its norm; dropout makes it keep 2D more,
+        and the T weights of each head before and after. ALiBi adds three (H, T, T) masks."""
+        D, H, L, T = self.width, self.heads, self.layers, run.total_length
+        block = (12 if self.positions == "rotary" else 8) * D + (10 * D if self.mlp else 0)
+        block += 2 * D + 4 * H * T if self.dropout else 0
+        masks = 3 * H * T * T if L and self.positions == "alibi" else 0
+        return BYTES * (run.batch * T * (inputs + 3 * D + L * block + 3 * outputs) + masks)
+
+    def flops(self, run: Run, inputs: int, outputs: int) -> int:
+        """The causal half of attention is counted as a whole."""
+        D, T, L = self.width, run.total_length, self.layers
+        block = 4 * D * D + 2 * T * D + (8 * D * D if self.mlp else 0)
+        embedding = 0 if run.has_tokens else inputs * D
+        return 3 * 2 * run.batch * T * (embedding + L * block + D * outputs)
+
+    def follows(self, run: Run) -> int:
+        return 0
+
+    def work(self, run: Run, inputs: int, outputs: int) -> Work:
+        B, T, D, L, H = run.batch, run.total_length, self.width, self.layers, self.heads
+        weights, products = B * H * L * T * T, 3 * 2 * 2 * B * L * T * T * D
+        explicit = bool(run.surgery) or self.dropout > 0
+        masked = self.positions == "alibi" and not explicit
+        return {
+            "kernels": L,
+            "numbers": B * T * L * D * (18 if self.mlp else 8),
+            "rows": B * T * (2 * L + 1),
+            "heads": B * H * L * max(1.0, T / 32),
+            "embedded": B * T * D,
+            "flops": self.flops(run, inputs, outputs) - products,
+            "attended": weights * (D / H),
+            "explicit": weights * explicit,
+            "masked": weights * masked,
+            "fused": weights * (not explicit and not masked),
+            "mask": H * T * T * L * (self.positions == "alibi"),
+            "turned": B * T * L * D * (self.positions == "rotary"),
+        }
+
+    def arrays(self, run: Run) -> Iterator[tuple[int, int]]:
+        tokens, L, width = run.batch * run.total_length, self.layers, self.width
+        yield tokens * width, 8 + 10 * L
+        if self.mlp:
+            yield tokens * 4 * width, 5 * L
+        if run.surgery or self.dropout:
+            yield run.batch * self.heads * run.total_length**2, 6 * L
+
+    def update_bytes(self, run: Run, inputs: int, outputs: int) -> float:
+        T, D, L, H = run.total_length, self.width, self.layers, self.heads
+        block = D * (6 + (9.2 if self.positions == "rotary" else 0) + (14.6 if self.mlp else 0))
+        block += 5 * D if self.dropout else 0
+        maps = 4.8 * H * T if self.dropout or run.surgery else 0
+        masks = (1.1 * L + 1.9) * H * T * T if self.positions == "alibi" else 0
+        ends = (4 if L else 2.2) * D
+        return BYTES * (run.batch * T * (L * (block + maps) + ends + 4.4 * outputs + 13) + masks)
+
+    def read_bytes(self, run: Run, tokens: int, maps: int) -> float:
+        D, H, T = self.width, self.heads, run.total_length
+        wide = D * (2 if not self.layers else 10 if self.mlp else 7)
+        explicit = run.surgery and self.layers and tokens * H * T <= maps  # of more, none are made
+        held = 3 * H * T if explicit else 0
+        masks = 4 * H * T * T if self.positions == "alibi" else 0
+        return BYTES * (tokens * (wide + held + 6) + masks)
