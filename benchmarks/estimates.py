@@ -24,7 +24,7 @@ from typing import Any
 from benchmarks.row import Missing, Row, Settings, at_least, say
 from explainer.config import TASKS, RunConfig
 from explainer.families import FAMILIES
-from explainer.families.transformer import POSITIONS
+from explainer.families.attending import POSITIONS
 from explainer.limits import Limits, estimate, refuse_if_too_big
 from explainer.recipes import OPTIMIZERS
 from explainer.runs.inputs import prepare, training_inputs

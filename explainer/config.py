@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any, Self, TypeVar
 
-from explainer import upgrade
+from explainer import families, upgrade
 from explainer.families import FAMILIES, Family
 from explainer.parts import Part, Values, as_text, checked, from_text, knob
 from explainer.recipes import OPTIMIZERS, SCHEDULES
@@ -65,7 +65,7 @@ class RunConfig(Part):
     """
 
     problem: Problem = _part("task", "adding", _TASKS, "task", "what is to be learnt", "Task", Problem)
-    network: Family = _part("model", "gru", FAMILIES, "model", "family of the network", "Network", Family)
+    network: Family = _part("model", families.DEFAULT, FAMILIES, "model", "family of the network", "Network", Family)
     surgery: str = knob(
         "",
         "model",

@@ -19,7 +19,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from explainer.families import Family
+from explainer.families import FAMILIES, Family
+from explainer.words import listed
 
 MOST_OPERATIONS = 16
 MOST_CHARACTERS = 2000
@@ -63,7 +64,9 @@ class Unit:
             ValueError: no such layer or unit, a value that is not finite, or no units.
         """
         if not run.network.roles.steps:
-            raise ValueError(f"A {run.network.title} carries no units from step to step. Switch a head off instead.")
+            raise ValueError(
+                f"{run.network.article.capitalize()} {run.network.title} carries no units from step to step. Switch a head off instead."
+            )
         _check_layer(self.layer, run)
         if not 0 <= self.unit < run.network.width:
             raise ValueError(f"unit {self.unit} is not there. Choose 0 to {run.network.width - 1}.")
@@ -94,7 +97,8 @@ class Gate:
         """
         gates = run.network.settable
         if not gates:
-            raise ValueError("This network has no gates. Choose an LSTM or a GRU, or operate on something else.")
+            having = [f"{family.article} {family.title}" for family in FAMILIES.values() if family.gates]
+            raise ValueError(f"This network has no gates. Choose {listed(having, 'or')}, or operate on something else.")
         if self.gate not in gates:
             raise ValueError(f"gate {self.gate[:40]!r} is not there. Choose one of: {', '.join(gates)}.")
         _check_layer(self.layer, run)

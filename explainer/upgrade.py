@@ -35,7 +35,15 @@ def _all_fields(values: Values) -> Values:
     return {"bits": 3, "surgery": "", "parent": "", "forget_start": drawn, **values}
 
 
-CONFIG: Sequence[Step] = (("every field is written out", _all_fields),)
+def _as_it_is(values: Values) -> Values:
+    """Configurations had every field that there was, also those of other families and tasks, which said nothing."""
+    return values
+
+
+CONFIG: Sequence[Step] = (
+    ("every field is written out", _all_fields),
+    ("a run has the fields of its parts only", _as_it_is),
+)
 SWEEP: Sequence[Step] = ()
 CHUNKS: Mapping[str, Sequence[Step]] = {}
 """By kind, such as "view:hidden", "weights" or "checkpoint"; a step is given arrays by name, and texts, which are JSON."""

@@ -6,7 +6,7 @@ import streamlit as st
 
 from explainer.config import RunConfig
 from explainer.families import Attending
-from explainer.families.transformer import POSITIONS
+from explainer.families.attending import POSITIONS
 from explainer.figures import passage
 from explainer.figures.beyond import page_panels, panels
 from explainer.figures.beyond_notes import Trained

@@ -12,7 +12,7 @@ from explainer.player import play
 from explainer.theory.followed import MOST_SEARCHED
 from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
 from explainer.ui.places import STEPPED
-from explainer.ui.source import cells_of
+from explainer.ui.source import cells_of, is_there
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import shape_of_memories, words_of
 
@@ -115,7 +115,12 @@ EXPERIMENTS = (
     ),
 )
 
-JACOBIANS = {"rnn": "_tanh", "rnn_relu": "_relu", "lstm": "_lstm", "gru": "_gru"}
+
+def jacobian_of(step: str) -> list[tuple[str, str]]:
+    """Where the Jacobian of a cell's step is: in closed form, or by autograd."""
+    closed = ("lenses/cell_jacobians.py", f"_{step.removesuffix('_cell')}")
+    return [closed if is_there(*closed) else ("lenses/jacobian.py", "jacobians")]
+
 
 lesson = Lesson(
     key="fixed-points",
@@ -180,7 +185,7 @@ words_below(
     code=[
         ("lenses/fixed_points.py", "search"),
         ("lenses/fixed_points.py", "descend"),
-        ("lenses/cell_jacobians.py", JACOBIANS[model]),
+        *(place for _, step in cells_of([model]) for place in jacobian_of(step)),
         *cells_of([model]),
     ],
     experiments=EXPERIMENTS,

@@ -16,6 +16,7 @@ from explainer.runs.store import Run
 from explainer.theory.variables import called
 from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
 from explainer.ui.places import GATED, address
+from explainer.ui.source import cells_of
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import rules_of, words_of
 from explainer.words import literal, marked
@@ -224,7 +225,7 @@ words_below(
     explain=explain(runs[0].config if runs else lesson.base),
     math=MATH,
     code=[
-        ("models/cells.py", f"{runs[0].config.model if runs else 'gru'}_cell"),
+        *cells_of([(runs[0].config if runs else lesson.base).model]),
         ("lenses/gates.py", "look"),
         ("theory/probes.py", "readout"),
         ("theory/patterns.py", "expected"),

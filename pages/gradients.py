@@ -31,7 +31,7 @@ def explain(configs: Sequence[RunConfig]) -> str:
     words, last = words_of(config), config.total_length - 1
     networks = [each.network for each in configs]
     plain = {kind for each in networks if each.plain for kind in each.activations.values()}
-    gated, hops = any(each.gates for each in networks), [each.title for each in networks if not each.roles.steps]
+    gated, hops = any(each.gates for each in networks), [each for each in networks if not each.roles.steps]
     said = [
         rf"""
 The networks learn {words.name}. {words.asks}
@@ -66,8 +66,8 @@ right chart comes near 1 just before the loss falls.{nothing}
         )
     if hops:
         said.append(
-            r"""
-A **Transformer** reaches every position in one hop, so its line has no slope from the start (there, the gradient is that
+            rf"""
+{hops[0].article.capitalize()} **{hops[0].title}** reaches every position in one hop, so its line has no slope from the start (there, the gradient is that
 of the first block's input). What it loses it loses in that hop, not by one factor at each step: its sentence says that
 there is no steady trend.
 """
@@ -156,14 +156,16 @@ EXPERIMENTS = (
 )
 
 
+SHIPPED = ("lesson-gradients-rnn", "lesson-gradients-lstm", "lesson-gradients-gru")
+
 lesson = Lesson(
     key="gradients",
     base=LESSONS["lesson-gradients-rnn"].config,
-    shipped=("lesson-gradients-rnn", "lesson-gradients-lstm", "lesson-gradients-gru"),
+    shipped=SHIPPED,
     lenses=("gradients",),
     row=("task", "length", "lr"),
     choices={"model": MODELS},
-    networks=("rnn", "lstm", "gru"),
+    networks=tuple(LESSONS[name].config.model for name in SHIPPED),
 )
 
 

@@ -23,7 +23,8 @@ def explain(config: RunConfig) -> str:
     else:
         elsewhere = "This is all that carries the past on: what is not in this column is forgotten."
     if config.network.roles.carried:
-        elsewhere = "An LSTM carries a second vector along, the cell state c, which is not drawn: " + (
+        network = f"{config.network.article.capitalize()} {config.network.title}"
+        elsewhere = f"{network} carries a second vector along, the cell state c, which is not drawn: " + (
             "each of its layers has one." if config.layers > 1 else "what is in neither of the two is forgotten."
         )
     return f"""
@@ -124,7 +125,7 @@ words_below(
     explain=explain(runs[0].config if runs else lesson.base),
     math=MATH,
     code=[
-        *cells_of([runs[0].config.model if runs else "gru"]),
+        *cells_of([runs[0].config.model if runs else lesson.base.model]),
         ("lenses/hidden.py", "look"),
         ("training/trainer.py", "Trainer.advance"),
     ],

@@ -113,14 +113,16 @@ EXPERIMENTS = (
 )
 
 
+SHIPPED = ("lesson-microscope-rnn", "lesson-microscope-lstm", "lesson-microscope-gru")
+
 lesson = Lesson(
     key="jacobian",
     base=LESSONS["lesson-microscope-rnn"].config,
-    shipped=("lesson-microscope-rnn", "lesson-microscope-lstm", "lesson-microscope-gru"),
+    shipped=SHIPPED,
     lenses=("jacobian",),
     row=("task", "length", "width", "lr"),
     choices={"model": STEPPED},
-    networks=("rnn", "lstm", "gru"),
+    networks=tuple(LESSONS[name].config.model for name in SHIPPED),
 )
 
 

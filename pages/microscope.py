@@ -37,9 +37,10 @@ The second picture takes the mean along the diagonals: what is left at each **la
 curve for every recorded step of training, one column each; the white line is how far back a hundredth still arrives. Does it
 rise before the loss falls?
 """
-    if any(each.roles.carried for each in networks):
-        said += r"""
-An **LSTM** has two ways back: along the cell state $c$, where only the forget gates multiply, and by way of $h$ through the
+    carrying = [each for each in networks if each.roles.carried]
+    if carrying:
+        said += rf"""
+{carrying[0].article.capitalize()} **{carrying[0].title}** has two ways back: along the cell state $c$, where only the forget gates multiply, and by way of $h$ through the
 gates of later steps. The fourth picture measures them apart. They are vectors, and may cancel in part.
 """
     return said
@@ -100,14 +101,16 @@ EXPERIMENTS = (
 )
 
 
+SHIPPED = ("lesson-microscope-rnn", "lesson-microscope-lstm", "lesson-microscope-gru")
+
 lesson = Lesson(
     key="microscope",
     base=LESSONS["lesson-microscope-rnn"].config,
-    shipped=("lesson-microscope-rnn", "lesson-microscope-lstm", "lesson-microscope-gru"),
+    shipped=SHIPPED,
     lenses=("microscope",),
     row=("task", "length", "lr"),
     choices={"model": MODELS},
-    networks=("rnn", "lstm", "gru"),
+    networks=tuple(LESSONS[name].config.model for name in SHIPPED),
 )
 open_lesson(
     lesson,

@@ -370,7 +370,7 @@ elif encoding == "rotary":
 elif encoding == "alibi":
     alibi_view()
 else:
-    runs = transport(lesson, lambda config: [config.but(model="transformer")])
+    runs = transport(lesson, lambda config: [config.but(model=lesson.base.model)])
     if runs:
         shown = runs[0]
         config = shown.config

@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 
 from explainer.config import RunConfig
 from explainer.data import default_text, digest
-from explainer.families.transformer import POSITIONS
+from explainer.families.attending import POSITIONS
 from explainer.figures import passage
 from explainer.figures.beyond import attention_panel, kernel_panel, length_panel, page_panels
 from explainer.figures.beyond_notes import (

@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from torch import Tensor
 
 from explainer.config import RunConfig
-from explainer.families.transformer import POSITIONS
+from explainer.families.attending import POSITIONS
 from explainer.figures import biography as figures
 from explainer.figures import biography_notes as words
 from explainer.figures.head_notes import uniform_entropy

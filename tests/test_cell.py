@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from torch.nn.functional import scaled_dot_product_attention
 
 from explainer.config import RunConfig
-from explainer.families.transformer import POSITIONS
+from explainer.families.attending import POSITIONS
 from explainer.figures import cell as figures
 from explainer.lenses import LENSES
 from explainer.models import build

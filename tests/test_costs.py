@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.prices import fitted
 from explainer.config import RunConfig
-from explainer.families.transformer import POSITIONS
+from explainer.families.attending import POSITIONS
 from explainer.runs.inputs import training_inputs
 from explainer.runs.moments import FEWEST_VIEWS
 from explainer.runs.validating import Validator, batches_for

@@ -58,6 +58,15 @@ def expected(version: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
+def test_every_configuration_has_its_id(version: Path) -> None:
+    for line in (version / "configurations.jsonl").read_text().splitlines():
+        number, values = json.loads(line)
+        config = RunConfig.from_json(json.dumps(values))
+        assert config.run_id() == number
+        assert RunConfig.from_json(config.to_json()).run_id() == number
+        assert RunConfig.from_query(config.to_query()).run_id() == number
+
+
 def test_every_run_is_there_with_its_id_and_its_numbers(version: Path, kept: Store) -> None:
     wanted = expected(version)
     assert {run.id for run in kept.runs()} == set(wanted)

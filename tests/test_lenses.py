@@ -13,13 +13,14 @@ import torch
 from torch import Tensor
 
 from explainer.config import MODELS, RunConfig
-from explainer.families.transformer import POSITIONS
+from explainer.families.attending import POSITIONS
 from explainer.lenses import LENSES
 from explainer.lenses.attention import earlier_occurrence, mean_weight
 from explainer.lenses.gradients import ROWS, linear_rate
 from explainer.lenses.lens import affordable_rows
 from explainer.lenses.positions import weight_by_distance
-from explainer.models import Recurrent, SequenceModel, Transformer, build, observe
+from explainer.models import Recurrent, SequenceModel, build, observe
+from explainer.models.transformer import Transformer
 from explainer.records import RECORDS, from_arrays, to_arrays
 from explainer.tasks.base import Batch, Task
 from explainer.tasks.make import make_task

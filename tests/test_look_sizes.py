@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from explainer.config import RunConfig
-from explainer.families.transformer import POSITIONS
+from explainer.families.attending import POSITIONS
 from explainer.lenses import LENSES, maps
 from explainer.lenses import layers as layers_lens
 from explainer.lenses.chance import marked_sum

@@ -19,13 +19,14 @@ from torch import Tensor
 from torch.nn.functional import gelu, layer_norm
 
 from explainer.config import MODELS, RunConfig
-from explainer.families.transformer import POSITIONS
+from explainer.families.attending import POSITIONS
 from explainer.figures import CONTEXTS, HISTORIES, NOTES, PANELS
 from explainer.figures.cell import cell_of, check, lines
 from explainer.figures.panel import Frame, Moment, Reel, fill, labels_of, reading_at
 from explainer.figures.subject import subject
 from explainer.lenses import LENSES
-from explainer.models import SequenceModel, Transformer, build
+from explainer.models import SequenceModel, build
+from explainer.models.transformer import Transformer
 from explainer.records import RECORDS, to_arrays
 from explainer.tasks.base import Batch, Task
 from explainer.tasks.make import make_task

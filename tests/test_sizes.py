@@ -10,7 +10,8 @@ from torch.nn.functional import cross_entropy, mse_loss
 from torch.utils.flop_counter import FlopCounterMode
 
 from explainer.config import RunConfig
-from explainer.families.transformer import NORMS, POSITIONS
+from explainer.families.attending import POSITIONS
+from explainer.families.transformer import NORMS
 from explainer.models import build, observe
 from explainer.theory.sizes import Architecture, activation_bytes, flops_per_step, parameter_count
 from tests.families import RECURRENT

@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from explainer.config import RunConfig
-from explainer.families.transformer import POSITIONS
+from explainer.families.attending import POSITIONS
 from explainer.lenses import LENSES, surgery
-from explainer.models import Recurrent, SequenceModel, Transformer, build, observe, operated
+from explainer.models import Recurrent, SequenceModel, build, observe, operated
 from explainer.models.operate import order
 from explainer.models.swap import swapped
+from explainer.models.transformer import Transformer
 from explainer.records import SurgeryRecord
 from explainer.surgery import MOST_OPERATIONS, Gate, Head, Shuffle, Surgery, Swap, Unit, knock_outs
 from explainer.tasks.base import Batch, Task

@@ -10,7 +10,7 @@ import torch
 
 from explainer import train
 from explainer.config import MODELS, TASKS, RunConfig
-from explainer.families.transformer import POSITIONS
+from explainer.families.attending import POSITIONS
 from explainer.recipes import OPTIMIZERS
 from explainer.training import Diverged, Step, Trainer, device_name, lr_at, pick_device, set_threads
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from explainer.extensions import more
-from explainer.families.base import BYTES, Attending, Family, Gate, Roles, Run
+from explainer.families.attending import Attending
+from explainer.families.base import BYTES, Family, Gate, Roles, Run
 from explainer.families.gru import GRU
 from explainer.families.lstm import LSTM
 from explainer.families.recurrent import Recurrent
@@ -11,7 +12,10 @@ from explainer.families.rnn import RNN
 from explainer.families.rnn_relu import ReLURNN
 from explainer.families.transformer import Transformer
 
-__all__ = ["BYTES", "FAMILIES", "Attending", "Family", "Gate", "Recurrent", "Roles", "Run", "Transformer"]
+__all__ = ["BYTES", "DEFAULT", "FAMILIES", "Attending", "Family", "Gate", "Recurrent", "Roles", "Run"]
+
+DEFAULT = GRU.kind
+"""The family of a run that says none."""
 
 FAMILIES: dict[str, type[Family]] = {
     family.kind: family

@@ -91,6 +91,7 @@ class Family(Part):
         colour, symbol: of its curves and points, told apart without colour too.
         good_for: one line.
         made_by: module and class of its torch half, of `SequenceModel`.
+        article: before its title.
         state: the letter of what goes from layer to layer or step to step, in formulas: h, or x of a residual stream.
         ways: by which a gradient reaches an earlier state, the whole one first.
         prices: seconds of each kind of an update's work, forward and backward (see `theory.costs`).
@@ -118,6 +119,8 @@ class Family(Part):
     ways: ClassVar[tuple[str, ...]] = ("h",)
     site: ClassVar[str] = "unit"
     gates: ClassVar[tuple[Gate, ...]] = ()
+
+    article: ClassVar[str] = "a"
 
     layers: int = knob(
         1, "model", "L, recurrent layers (1-3) or Transformer blocks (0-6)", low=0, high=6, label="Layers"
@@ -219,11 +222,3 @@ class Family(Part):
             maps: attention weights of all sequences that a look holds at most.
         """
         raise NotImplementedError
-
-
-class Attending(Family):
-    """A family whose blocks attend: its maps, heads and encoding of positions can be asked for."""
-
-    heads: int
-    positions: str
-    mlp: bool

@@ -17,6 +17,7 @@ class LSTM(Recurrent):
 
     kind = "lstm"
     title = "LSTM"
+    article = "an"
     colour = "#2B83C6"
     symbol = "diamond"
     good_for = "long memory: what the forget gate leaves alone is carried unchanged"

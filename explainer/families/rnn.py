@@ -13,6 +13,7 @@ class RNN(Recurrent):
 
     kind = "rnn"
     title = "RNN (tanh)"
+    article = "an"
     colour = "#D55E00"
     symbol = "square"
     good_for = "the plainest memory: what it keeps, it keeps by turning it over at every step"

@@ -6,17 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from explainer.families.base import BYTES, Attending, Roles, Run, Work, dropout
+from explainer.families.attending import Attending, positions
+from explainer.families.base import BYTES, Roles, Run, Work, dropout
 from explainer.parts import knob
 
-POSITIONS = ("none", "learned", "sinusoidal", "rotary", "alibi")
-ENCODING_NAMES = {
-    "none": "None",
-    "learned": "Learned",
-    "sinusoidal": "Sinusoidal",
-    "rotary": "Rotary",
-    "alibi": "ALiBi",
-}
 NORMS = ("pre", "post")
 
 
@@ -55,14 +48,7 @@ class Transformer(Attending):
         names={"pre": "before the branch", "post": "after the branch"},
     )
     dropout: float = dropout()
-    positions: str = knob(
-        "learned",
-        "model",
-        "how the Transformer knows the order",
-        choices=POSITIONS,
-        label="Positions",
-        names=ENCODING_NAMES,
-    )
+    positions: str = positions()
     tied: bool = knob(
         False, "model", "the output projection shares the token embedding's weights", label="Tied embeddings"
     )

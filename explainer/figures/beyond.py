@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from explainer.families.transformer import ENCODING_NAMES
+from explainer.families.attending import ENCODING_NAMES
 from explainer.figures.beyond_notes import (
     Trained,
     attention_reading,

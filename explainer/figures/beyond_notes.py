@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from explainer.families.transformer import ENCODING_NAMES
+from explainer.families.attending import ENCODING_NAMES
 from explainer.figures.curves import loss_reading
 from explainer.figures.panel import Moment, Notes
 from explainer.records import BeyondRecord

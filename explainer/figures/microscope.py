@@ -215,7 +215,7 @@ def ways_panel(runs: Runs, theme: str, *, span: int = 3, height: int = 270) -> P
         )
     return Panel(
         id="ways",
-        title="LSTM: along c, or by way of h",
+        title=f"{family.title}: along c, or by way of h",
         figure={
             "data": data,
             "layout": layout(

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Bool, Float
 
-from explainer.families.transformer import ENCODING_NAMES
+from explainer.families.attending import ENCODING_NAMES
 from explainer.figures.beyond import course_panel
 from explainer.figures.beyond_notes import Trained, kinds, of_kind
 from explainer.figures.panel import Panel, numbers_for_json

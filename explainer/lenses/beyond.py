@@ -18,7 +18,7 @@ from explainer.config import ASKED_CHARACTERS, RunConfig
 from explainer.families import Attending
 from explainer.lenses.lens import Lens, affordable_rows, evaluating, first_rows
 from explainer.lenses.maps import attention_maps
-from explainer.models import SequenceModel, Transformer
+from explainer.models import Residual, SequenceModel
 from explainer.models.operate import order
 from explainer.models.pieces import give_way
 from explainer.records import BeyondRecord
@@ -40,7 +40,7 @@ MOST_BLOCKS, FEWEST_BLOCKS = 16, 4  # of text that a standard error rests on
 
 def look(model: SequenceModel, batch: Batch, task: Task) -> BeyondRecord:
     """Losses and attention at all lengths; the batch is not read, for the windows are always the same."""
-    assert isinstance(model, Transformer), type(model)
+    assert isinstance(model, Residual), type(model)
     assert isinstance(task, Text), type(task)
     config = task.config
     lengths = [factor * config.length for factor in FACTORS]
@@ -90,7 +90,7 @@ def answer(model: SequenceModel, question: str, task: Task) -> BeyondRecord:
     Raises:
         ValueError: a character that the vocabulary lacks, fewer than two characters, or too many.
     """
-    assert isinstance(model, Transformer), type(model)
+    assert isinstance(model, Residual), type(model)
     assert isinstance(task, Text), type(task)
     config = task.config
     tokens = task.numbers(question)
@@ -229,7 +229,7 @@ def weight_by_distance(
     return np.where(distances < length, by_distance[np.minimum(distances, length - 1)], np.nan), looked
 
 
-def mean_weights(model: Transformer, batch: Batch, config: RunConfig) -> Float[np.ndarray, "T T"] | None:
+def mean_weights(model: Residual, batch: Batch, config: RunConfig) -> Float[np.ndarray, "T T"] | None:
     """The attention weights, a mean over the windows (at most `LOOKED_AT`), blocks and heads."""
     if config.layers == 0:
         return None
@@ -242,7 +242,7 @@ def mean_weights(model: Transformer, batch: Batch, config: RunConfig) -> Float[n
     return np.asarray((total / (rows * config.layers * config.network.sites)).cpu().numpy())
 
 
-def kernel(model: Transformer, config: RunConfig, distances: Int[np.ndarray, " Q"]) -> Float[np.ndarray, " Q"]:
+def kernel(model: Residual, config: RunConfig, distances: Int[np.ndarray, " Q"]) -> Float[np.ndarray, " Q"]:
     """What the encoding alone says of two tokens d apart, whatever they are; 1 at d = 0.
 
     none        1: it says nothing

@@ -17,10 +17,9 @@ from explainer.lenses.chance import SHUFFLED, mean_weight, shuffling
 from explainer.lenses.lens import Lens, affordable_rows, evaluating, first_rows
 from explainer.lenses.maps import attention_maps, by_head, tensor
 from explainer.lenses.surgery import counted, summed_losses
-from explainer.models import SequenceModel, observe
+from explainer.models import Residual, SequenceModel, observe
 from explainer.models.observe import Watch
 from explainer.models.operate import edits
-from explainer.models.transformer import Transformer
 from explainer.records import SCORES, BiographyRecord
 from explainer.tasks.base import Batch, Task
 from explainer.theory.paired import quotient
@@ -32,7 +31,7 @@ FLOPS = 2e10  # of one look: about a second on one core
 @torch.no_grad()
 def look(model: SequenceModel, batch: Batch, task: Task) -> BiographyRecord:
     """All scores of all heads over as many sequences of the batch as a look may take."""
-    assert isinstance(model, Transformer), type(model)
+    assert isinstance(model, Residual), type(model)
     batch = first_rows(batch, rows(task, batch))
     loss, without = losses_without(model, batch, task)
     differences, errors = quotient(without - loss, counted(batch), task.independent("validation"))
@@ -63,7 +62,7 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> BiographyRecord:
 
 
 def losses_without(
-    model: Transformer, batch: Batch, task: Task
+    model: Residual, batch: Batch, task: Task
 ) -> tuple[Float[np.ndarray, " B"], Float[np.ndarray, "L H B"]]:
     """The summed losses of each sequence with all heads, and without each of them."""
     layers = range(task.config.layers)
@@ -90,7 +89,7 @@ def rows(task: Task, batch: Batch) -> int:
     return max(1, min(affordable_rows(config, T, most=B), int(FLOPS // (forward * passes))))
 
 
-def knocked_out(model: Transformer, entering: Float[Tensor, "B T D"], layer: int, head: int) -> Float[Tensor, "B T V"]:
+def knocked_out(model: Residual, entering: Float[Tensor, "B T D"], layer: int, head: int) -> Float[Tensor, "B T V"]:
     """The model's output when one head says nothing: its columns of the block's output projection meet zeros.
 
     Args:

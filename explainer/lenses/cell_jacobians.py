@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from explainer.lenses.jacobian import jacobians
 from explainer.models import cells
 from explainer.models.cells import State
 from explainer.models.observe import Point, unwatched
@@ -50,7 +51,11 @@ def linearise(operated: OperatedCell, states: Float[Tensor, "S M"], x: Float[Ten
         return value
 
     after = _after(operated, states, x, keep)
-    J = CLOSED_FORMS[operated.cell.step](At(operated, states, kept, kink))
+    form = CLOSED_FORMS.get(operated.cell.step)
+    if form is None:
+        J = jacobians(operated, x.expand(len(states), -1), states.chunk(operated.cell.states, dim=-1))
+    else:
+        J = form(At(operated, states, kept, kink))
     J[:, : operated.units] *= operated.free[:, None]
     return Step(after, J)
 
@@ -132,4 +137,4 @@ CLOSED_FORMS: Mapping[Callable[..., State], Callable[[At], Tensor]] = {
     cells.gru_cell: _gru,
     cells.lstm_cell: _lstm,
 }
-"""By the step of a cell."""
+"""By the step of a cell; of another one autograd does it."""

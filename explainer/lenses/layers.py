@@ -16,8 +16,7 @@ from explainer.config import RunConfig
 from explainer.lenses.hidden import where_known
 from explainer.lenses.lens import Lens, evaluating, first_rows
 from explainer.lenses.maps import attention_maps, tensor
-from explainer.models import SequenceModel, observe
-from explainer.models.transformer import Transformer
+from explainer.models import Residual, SequenceModel, observe
 from explainer.records import LayersRecord
 from explainer.tasks.base import Batch, Task
 from explainer.theory.look_sizes import maps_fit
@@ -27,7 +26,7 @@ from explainer.theory.rollout import heads_mean, passed_on, rollout
 @torch.no_grad()
 def look(model: SequenceModel, batch: Batch, task: Task) -> LayersRecord:
     """Of the batch's first sequence, after the embedding and after each layer."""
-    assert isinstance(model, Transformer), type(model)
+    assert isinstance(model, Residual), type(model)
     L, batch = task.config.layers, first_rows(batch, 1)
     streams = ["block.0.residual_in", *(f"block.{layer}.residual_out" for layer in range(L))]
     with evaluating(model), observe(model, *streams) as seen:
@@ -56,7 +55,7 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> LayersRecord:
 
 
 def attention_flow(
-    model: Transformer, batch: Batch, config: RunConfig
+    model: Residual, batch: Batch, config: RunConfig
 ) -> tuple[Float[np.ndarray, "T T"], Float[np.ndarray, "T T"]]:
     """Rollout on the batch's only sequence, and the last layer's attention, the mean of its heads that are on."""
     silent = [model.surgery.silent(layer) for layer in range(config.layers)]

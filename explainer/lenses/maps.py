@@ -16,7 +16,7 @@ from torch import Tensor
 
 from explainer.config import RunConfig
 from explainer.lenses.lens import evaluating
-from explainer.models import SequenceModel, Transformer, observe
+from explainer.models import Residual, SequenceModel, observe
 from explainer.models.pieces import give_way
 from explainer.theory.look_sizes import CHUNK, maps_fit
 
@@ -38,12 +38,12 @@ def attention_maps(model: SequenceModel, x: Input, config: RunConfig) -> Iterato
     Args:
         x: (B, T) tokens or (B, T, F) numbers.
     """
-    assert isinstance(model, Transformer), type(model)
+    assert isinstance(model, Residual), type(model)
     fits = maps_fit(config, x.shape[1])
     yield from (_whole if fits else _by_heads)(model, x, config)
 
 
-def _whole(model: Transformer, x: Input, config: RunConfig) -> Iterator[Maps]:
+def _whole(model: Residual, x: Input, config: RunConfig) -> Iterator[Maps]:
     points = [f"block.{layer}.weights" for layer in range(config.layers)]
     with evaluating(model), observe(model, *points) as seen:
         model(x)
@@ -51,7 +51,7 @@ def _whole(model: Transformer, x: Input, config: RunConfig) -> Iterator[Maps]:
         yield Maps(layer, 0, tensor(seen[point]).float())
 
 
-def _by_heads(model: Transformer, x: Input, config: RunConfig) -> Iterator[Maps]:
+def _by_heads(model: Residual, x: Input, config: RunConfig) -> Iterator[Maps]:
     layers, T = range(config.layers), x.shape[1]
     names = [f"block.{layer}.{part}" for layer in layers for part in ("query", "key")]
     with evaluating(model), observe(model, "embedding", *names) as seen:

@@ -10,7 +10,7 @@ from torch import Tensor
 from explainer.families import Attending
 from explainer.lenses.lens import Lens, affordable_rows, first_rows
 from explainer.lenses.maps import attention_maps, by_head
-from explainer.models import SequenceModel, Transformer
+from explainer.models import Residual, SequenceModel
 from explainer.records import PositionsRecord
 from explainer.tasks.base import Batch, Task
 from explainer.theory.encodings import dot_kernel
@@ -19,7 +19,7 @@ from explainer.theory.encodings import dot_kernel
 @torch.no_grad()
 def look(model: SequenceModel, batch: Batch, task: Task) -> PositionsRecord:
     """The table over all positions of training, and the attention by distance on the batch."""
-    assert isinstance(model, Transformer), type(model)
+    assert isinstance(model, Residual), type(model)
     config = task.config
     added = model.placed(config.total_length).table(config.total_length)
     table = np.zeros((0, 0), dtype=np.float32) if added is None else added.float().cpu().numpy().copy()

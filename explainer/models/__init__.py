@@ -3,6 +3,6 @@
 from explainer.models.build import build
 from explainer.models.observe import SequenceModel, Watch, observe, operated
 from explainer.models.recurrent import Recurrent
-from explainer.models.transformer import Transformer
+from explainer.models.residual import Residual
 
-__all__ = ["Recurrent", "SequenceModel", "Transformer", "Watch", "build", "observe", "operated"]
+__all__ = ["Recurrent", "Residual", "SequenceModel", "Watch", "build", "observe", "operated"]

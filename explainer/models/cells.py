@@ -23,6 +23,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from explainer.extensions import named
+from explainer.families import Recurrent
 from explainer.models.observe import Point
 
 State = tuple[Tensor, ...]  # (h,) or (h, c)
@@ -100,13 +102,13 @@ class Cell:
 
     Attributes:
         step: the formulas.
-        fused: torch's module that does the same at once for all steps and layers, with the same weights.
+        fused: torch's module that does the same at once for all steps and layers, with the same weights; None where torch has none.
         points: that a step passes, in order.
         parts: of the state, each by the point at which it stands: h, or h and c.
     """
 
     step: Callable[[Tensor, State, CellWeights, Point], State]
-    fused: Callable[..., nn.RNNBase]
+    fused: Callable[..., nn.RNNBase] | None
     points: tuple[str, ...]
     parts: tuple[str, ...] = ("hidden",)
 
@@ -125,3 +127,26 @@ lstm = Cell(
     ("hidden", "cell"),
 )
 gru = Cell(gru_cell, nn.GRU, ("gates.reset", "gates.update", "gates.candidate", "hidden"))
+
+
+def cell_of(family: Recurrent) -> Cell:
+    """The cell of a network: what its family names, or what that makes of the network's own knobs."""
+    found = named(family.cell)
+    return found if isinstance(found, Cell) else found(family)
+
+
+class Weights(nn.Module):
+    """The weights of L layers under the names of torch's fused modules, drawn as these draw them, for a cell that has none.
+
+    Args:
+        gates: G, blocks of N rows in each matrix.
+    """
+
+    def __init__(self, gates: int, inputs: int, N: int, L: int) -> None:
+        super().__init__()
+        self.num_layers, self.hidden_size = L, N
+        for layer in range(L):
+            rows = {"weight_ih": inputs if layer == 0 else N, "weight_hh": N, "bias_ih": 0, "bias_hh": 0}
+            for name, columns in rows.items():
+                drawn = torch.empty(gates * N, columns) if columns else torch.empty(gates * N)
+                self.register_parameter(f"{name}_l{layer}", nn.Parameter(nn.init.uniform_(drawn, -(N**-0.5), N**-0.5)))

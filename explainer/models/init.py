@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from explainer.models.cells import Weights
+
 
 def orthogonal_(block: Float[Tensor, "N N"]) -> None:
     """U with UᵀU = I, uniform over such matrices: every singular value is 1 (Saxe et al. 2013)."""
@@ -35,7 +37,7 @@ def gaussian_(block: Float[Tensor, "N N"], radius: float) -> None:
 
 
 @torch.no_grad()
-def recurrent_(rnn: nn.RNNBase, init: str, radius: float) -> None:
+def recurrent_(rnn: nn.RNNBase | Weights, init: str, radius: float) -> None:
     """Set W_hh of every layer, each gate block of N rows on its own; W_ih keeps torch's default.
 
     `default` leaves torch's U(-1/√N, 1/√N). `identity` also zeroes the biases.
@@ -56,15 +58,15 @@ def recurrent_(rnn: nn.RNNBase, init: str, radius: float) -> None:
 
 
 @torch.no_grad()
-def forget_bias_(lstm: nn.LSTM, value: float) -> None:
+def forget_bias_(rnn: nn.RNNBase | Weights, value: float) -> None:
     """Make the bias of every forget gate `value` (Jozefowicz et al. 2015).
 
     torch adds two biases in each gate: one is set, the other is zeroed, or the sum would be another.
     """
-    N = lstm.hidden_size
-    for layer in range(lstm.num_layers):
-        lstm.get_parameter(f"bias_ih_l{layer}")[N : 2 * N] = value
-        lstm.get_parameter(f"bias_hh_l{layer}")[N : 2 * N] = 0.0
+    N = rnn.hidden_size
+    for layer in range(rnn.num_layers):
+        rnn.get_parameter(f"bias_ih_l{layer}")[N : 2 * N] = value
+        rnn.get_parameter(f"bias_hh_l{layer}")[N : 2 * N] = 0.0
 
 
 @torch.no_grad()

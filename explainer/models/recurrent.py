@@ -9,8 +9,7 @@ from torch.nn.functional import embedding
 
 from explainer import families
 from explainer.config import RunConfig
-from explainer.extensions import named
-from explainer.models.cells import Cell, CellWeights, State
+from explainer.models.cells import CellWeights, State, Weights, cell_of
 from explainer.models.init import forget_bias_, recurrent_
 from explainer.models.observe import SequenceModel, Watch
 from explainer.models.operated_cell import OperatedCell
@@ -33,14 +32,13 @@ class Recurrent(SequenceModel):
     def __init__(self, config: RunConfig, inputs: int, outputs: int) -> None:
         super().__init__(config)
         family = config.part(families.Recurrent)
-        self.cell: Cell = named(family.cell)
+        self.cell = cell_of(family)
         self.has_tokens = config.has_tokens
-        self.rnn = self.cell.fused(
-            input_size=inputs,
-            hidden_size=family.width,
-            num_layers=family.layers,
-            dropout=family.dropout if family.layers > 1 else 0.0,
-            batch_first=True,
+        L, N = family.layers, family.width
+        self.rnn: nn.RNNBase | Weights = (
+            Weights(family.products, inputs, N, L)
+            if self.cell.fused is None
+            else self.cell.fused(inputs, N, L, batch_first=True, dropout=family.dropout if L > 1 else 0.0)
         )
         self.dropout = nn.Dropout(family.dropout)
         self.readout = nn.Linear(family.width, outputs)
@@ -83,8 +81,8 @@ class Recurrent(SequenceModel):
 
     def _top(self, x: Tensor, initial: State | None, watch: Watch | None) -> Float[Tensor, "B T N"]:
         features = embedding(x, self.eye) if self.has_tokens else x
-        if watch is not None:
-            return self._unrolled(features, initial, watch)
+        if watch is not None or isinstance(self.rnn, Weights):
+            return self._unrolled(features, initial, watch or Watch(()))
         start = initial if initial is None or self.cell.states > 1 else initial[0]
         top, _ = self.rnn(features, start)
         return self.dropout(top)

@@ -9,13 +9,14 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import dropout, linear, scaled_dot_product_attention
 
-from explainer import families
 from explainer.config import RunConfig
+from explainer.families.transformer import Transformer as Knobs
 from explainer.models.init import gpt2_
-from explainer.models.observe import Point, SequenceModel, may_touch, unwatched
+from explainer.models.observe import Point, may_touch, unwatched
 from explainer.models.operate import order
 from explainer.models.pieces import give_way
 from explainer.models.positions import POSITIONS, Bias, Positions, ShuffledPositions, rotate
+from explainer.models.residual import Residual
 
 MOST_WEIGHTS = 2**22
 """Attention weights of one block that an explicit pass makes where nobody asks for them: 16 MB, and three times that on the way."""
@@ -28,7 +29,7 @@ class Attention(nn.Module):
 
     def __init__(self, config: RunConfig) -> None:
         super().__init__()
-        family = config.part(families.Transformer)
+        family = config.part(Knobs)
         D = family.width
         self.heads, self.dropout, self.blocks = family.heads, family.dropout, family.layers
         self.query_key_value = nn.Linear(D, 3 * D, bias=False)
@@ -141,7 +142,7 @@ class Block(nn.Module):
 
     def __init__(self, config: RunConfig) -> None:
         super().__init__()
-        family = config.part(families.Transformer)
+        family = config.part(Knobs)
         self.pre_norm = family.norm == "pre"
         self.attention = Attention(config)
         self.attention_norm = nn.LayerNorm(config.width, bias=False)
@@ -172,7 +173,7 @@ class Block(nn.Module):
         return point(f"{prefix}.residual_out", x)
 
 
-class Transformer(SequenceModel):
+class Transformer(Residual):
     """Embedding, L causal blocks, final norm (pre-norm only) and readout; no biases, as nanoGPT's default recipe.
 
     With L = 0 it is a bigram model: the embedding read out directly. Numbers enter and leave through
@@ -186,7 +187,7 @@ class Transformer(SequenceModel):
 
     def __init__(self, config: RunConfig, inputs: int, outputs: int) -> None:
         super().__init__(config)
-        family = config.part(families.Transformer)
+        family = config.part(Knobs)
         D, L = family.width, family.layers
         self.heads = family.heads
         self.embedding = nn.Embedding(inputs, D) if config.has_tokens else nn.Linear(inputs, D)

@@ -19,6 +19,14 @@ def cells_of(models: Iterable[str]) -> list[tuple[str, str]]:
     return [(f"{module.partition('.')[2].replace('.', '/')}.py", f"{name}_cell") for module, _, name in cells]
 
 
+def is_there(path: str, name: str) -> bool:
+    """Whether a file of the package has a function or class of this name."""
+    try:
+        return bool(source_of(path, name))
+    except LookupError:
+        return False
+
+
 @cache
 def source_of(path: str, name: str) -> str:
     """The text of one function or class, decorators included.
