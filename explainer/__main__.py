@@ -160,7 +160,7 @@ def settings_help() -> str:
     for name, knob in KNOBS.items():
         choices = knob.metadata["choices"]
         meaning = knob.metadata["meaning"] + (f": {', '.join(choices)}" if choices else "")
-        lines.append(f"  {name:<13} {meaning} [{getattr(default, name)}]")
+        lines.append(f"  {name:<13} {meaning} [{default[name]}]")
     return "\n".join(lines)
 
 

@@ -69,7 +69,7 @@ class Sweep:
 
     def values(self, name: str) -> tuple[Any, ...]:
         """The values of a field: those of its axis, or the one of the base."""
-        return dict(self.axes).get(name, (getattr(self.base, name),))
+        return dict(self.axes).get(name, (self.base[name],))
 
     def sweep_id(self, data_digest: str = "") -> str:
         """Sixteen hex digits of SHA-256 over the runs' own ids, in order.

@@ -165,7 +165,7 @@ def draw(outcomes: Sequence[Outcome]) -> None:
     """The charts of what has ended so far."""
     runs = [
         Trained(
-            outcome.config.part(Attending).positions,
+            outcome.config["positions"],
             outcome.config.seed,
             outcome.last.get("beyond") if outcome.done else None,
         )
@@ -187,7 +187,7 @@ def own_text(shown: StoredSweep | None) -> None:
     def answers(text: str) -> None:
         asked = ask_all(outcomes, "beyond", text)
         runs = [
-            Trained(each.outcome.config.part(Attending).positions, each.outcome.config.seed, each.records[0])
+            Trained(each.outcome.config["positions"], each.outcome.config.seed, each.records[0])
             for each in asked
             if each.records
         ]

@@ -3,7 +3,6 @@
 import streamlit as st
 
 from explainer.config import RunConfig
-from explainer.families import Attending
 from explainer.figures import alibi, positions, rotary, sinusoidal
 from explainer.figures.beyond_notes import Trained, length_reading
 from explainer.figures.order import places
@@ -234,9 +233,7 @@ LEARNS = {
 def reads_on() -> str:
     """What the encodings make of windows that are longer than those of training, in the sweep that ships; "" where it is not here."""
     outcomes = recorded("lesson-beyond")
-    runs = [
-        Trained(each.config.part(Attending).positions, each.config.seed, each.last.get("beyond")) for each in outcomes
-    ]
+    runs = [Trained(each.config["positions"], each.config.seed, each.last.get("beyond")) for each in outcomes]
     where = f"[Which encoding reads beyond its training length?]({address('extrapolation')})"
     said = f"The loss of a window's last quarter, in the {len(runs)} runs of {where}: {literal(length_reading(runs))}"
     return marked(said, f"recorded · last step · {len(runs)} runs") if runs else ""

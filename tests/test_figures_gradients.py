@@ -31,7 +31,7 @@ from explainer.training import Trainer
 
 PROJECT = Path(__file__).resolve().parents[1]
 T, N, STEPS = 11, 7, 3
-CONFIG = RunConfig(task="adding", length=T, width=N, heads=7, batch=5, steps=STEPS, clip=0.5)
+CONFIG = RunConfig(task="adding", length=T, width=N, batch=5, steps=STEPS, clip=0.5)
 
 
 def recorded(store: Store, config: RunConfig) -> list[GradientRecord]:
@@ -60,7 +60,7 @@ def recorded(store: Store, config: RunConfig) -> list[GradientRecord]:
 def tapes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[dict[str, Any]], list[Reel], list[Any]]]:
     """Of every model: the run as figures see it, its reel as the app makes it, and its records."""
     store = Store(tmp_path_factory.mktemp("gradients"))
-    records = [recorded(store, replace(CONFIG, model=model)) for model in MODELS]
+    records = [recorded(store, replace(CONFIG, model=model, heads=7)) for model in MODELS]
     runs = [store.run(model) for model in MODELS]
     annotator = Annotator(store)
     reels = [annotator.reel(run, ("gradients",)) for run in runs if run is not None]
@@ -136,7 +136,7 @@ def test_theory_stands_beside_plain_networks_only_and_is_the_power_of_the_spectr
     drawn = [trace for trace in figure["data"] if trace.get("name") == "theory: ρᵏ"]
     assert [trace["line"]["color"] for trace in drawn] == [FAMILY_COLOURS["rnn"], FAMILY_COLOURS["rnn_relu"]]
     for number, trace in enumerate(drawn):
-        trainer = Trainer(replace(CONFIG, model=MODELS[number]), device="cpu")
+        trainer = Trainer(replace(CONFIG, model=MODELS[number], heads=7), device="cpu")
         for _ in range(STEPS):
             trainer.advance()
         rho = np.abs(np.linalg.eigvals(trainer.weights()["rnn.weight_hh_l0"].astype(np.float64))).max()

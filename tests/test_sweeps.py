@@ -186,7 +186,8 @@ def test_a_sweep_that_does_not_fit_is_refused_with_the_way_out(allowed: Limits, 
 def test_a_sweep_stops_when_its_runs_have_had_what_the_host_allows(
     client: Client, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    number = client.submit_sweep(SWEEP, "me")
+    longer = Sweep(base=SINGLE, axes=(("steps", (13, 15_001, 15_002, 15_003)),))  # none over before the limit is set
+    number = client.submit_sweep(longer, "me")
     alone = client.submit(replace(SINGLE, steps=20), "me")
     workshop = Workshop(store)
     work(workshop, lambda: statuses(store, number)[0] == "done")

@@ -14,7 +14,7 @@ from explainer.tasks import TASKS
 from explainer.tasks.make import make_task
 
 B = 3
-BASE = RunConfig(length=13, symbols=7, batch=5)
+BASE = RunConfig(length=13, batch=5)
 RIDDLE = "What walks on four feet in the morning, two at noon, and three in the evening?\n" * 5
 TYPED = {
     "copy": "A B C D E F G A B C",
@@ -27,7 +27,7 @@ TYPED = {
 
 
 def task_of(name, **fields):
-    return make_task(replace(BASE, task=name, **fields))
+    return make_task(replace(BASE, task=name, **{"symbols": 7, **fields}))
 
 
 def same(one, other):

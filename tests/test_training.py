@@ -14,11 +14,11 @@ from explainer.families.attending import POSITIONS
 from explainer.recipes import OPTIMIZERS
 from explainer.training import Diverged, Step, Trainer, device_name, lr_at, pick_device, set_threads
 
-TINY = RunConfig(task="adding", length=11, batch=5, width=14, heads=2, steps=13, lr=0.01)
+TINY = RunConfig(task="adding", length=11, batch=5, width=14, steps=13, lr=0.01)
 
 
 def _config(model: str, **values: object) -> RunConfig:
-    return replace(TINY, model=model, **values)  # type: ignore[arg-type]
+    return replace(TINY, model=model, **{"heads": 2, **values})  # type: ignore[arg-type]
 
 
 def _trainer(config: RunConfig) -> Trainer:

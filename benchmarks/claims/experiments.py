@@ -47,7 +47,7 @@ class Experiment:
         Raises:
             ValueError: there isn't exactly one.
         """
-        found = [each for each in self.configs if all(getattr(each, name) == value for name, value in fields.items())]
+        found = [each for each in self.configs if all(each[name] == value for name, value in fields.items())]
         if len(found) != 1:
             raise ValueError(f"{len(found)} runs of {self.page} {self.number} have {fields}. Name what tells one.")
         return found[0]

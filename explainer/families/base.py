@@ -170,7 +170,8 @@ class Family(Part):
     @property
     def activations(self) -> dict[str, str]:
         """By point of a layer the activation that it is the value of: "sigmoid", "tanh" or "relu"."""
-        return {gate.point: "sigmoid" if gate.settable else "tanh" for gate in self.gates}
+        gates = sorted(self.gates, key=lambda gate: not gate.settable)
+        return {gate.point: "sigmoid" if gate.settable else "tanh" for gate in gates}
 
     @property
     def products(self) -> int:

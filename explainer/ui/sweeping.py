@@ -407,9 +407,7 @@ def _write_address(page: SweepPage, sweep: Sweep) -> None:
     """Put what this page shows into the address, and nothing that is as the page opens anyway."""
     base, axes = page.sweep.base, [each.field for each in page.listed]
     wanted = {
-        name: str(sweep.base[name]).lower()
-        for name in KNOBS
-        if name not in axes and sweep.base[name] != getattr(base, name)
+        name: str(sweep.base[name]).lower() for name in KNOBS if name not in axes and sweep.base[name] != base[name]
     }
     for each in page.listed:
         if sweep.values(each.field) != page.sweep.values(each.field):
