@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from explainer.families import FAMILIES, Recurrent
@@ -16,7 +17,18 @@ def cells_of(models: Iterable[str]) -> list[tuple[str, str]]:
     """File and name of the step of each family's cell, once; of one without a cell none."""
     families = [FAMILIES[model] for model in dict.fromkeys(models)]
     cells = [family.cell.partition(":") for family in families if issubclass(family, Recurrent)]
-    return [(f"{module.partition('.')[2].replace('.', '/')}.py", f"{name}_cell") for module, _, name in cells]
+    places = [(file_of(module), name) for module, _, name in cells]
+    return [(path, f"{name}_cell" if is_there(path, f"{name}_cell") else name) for path, name in places]
+
+
+def file_of(module: str) -> str:
+    """The file of a module, which is not imported: within the package, or of one from outside the whole path."""
+    root, *rest = module.split(".")
+    found = find_spec(root)  # of the whole name it would import what the module lies in
+    assert found is not None, module
+    assert found.submodule_search_locations, module
+    path = Path(found.submodule_search_locations[0], *rest).with_suffix(".py").resolve()
+    return path.relative_to(PACKAGE).as_posix() if path.is_relative_to(PACKAGE) else path.as_posix()
 
 
 def is_there(path: str, name: str) -> bool:
