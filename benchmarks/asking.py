@@ -24,9 +24,10 @@ from benchmarks.recipes import GRU
 from benchmarks.row import Row, Settings, at_least, at_most, percentile, say
 from benchmarks.server import App, fill_lessons, fresh_store, serving, wait_for
 from explainer.config import RunConfig
-from explainer.records import ROLES, AttentionRecord
+from explainer.lenses.attention.record import AttentionRecord
 from explainer.runs.store import Draft, Store
 from explainer.runs.tape import LARGEST_VIEW, encode_view
+from explainer.theory.head_roles import ROLES
 
 QUESTIONS, TAPE_MS = 30, 100.0
 TOGETHER, INTERFACE_MB, WORKER_MB = 12, 250.0, 700.0
@@ -72,7 +73,7 @@ async def tape_times(app: App, count: int, questions: int = 0) -> list[float]:
         times = []
         for _ in range(count):
             start = time.perf_counter()
-            answer = await http.get(f"/api/tape/{ASKED}", params={"lenses": "hidden", "after": -1})
+            answer = await http.get(f"/api/tape/{ASKED}", params={"lenses": "hidden_states", "after": -1})
             times.append(1e3 * (time.perf_counter() - start))
             assert answer.status_code == 200, answer.text
             assert not questions or not all(task.done() for task in waiting), "the questions no longer wait"
@@ -83,7 +84,7 @@ async def tape_times(app: App, count: int, questions: int = 0) -> list[float]:
 
 async def ask(http: httpx.AsyncClient, text: str, visitor: str = "") -> httpx.Response:
     """A question at the end of a recorded run."""
-    query = {"lens": "hidden", "step": "1000000", "input": text}
+    query = {"lens": "hidden_states", "step": "1000000", "input": text}
     return await http.get(
         f"/api/look/{ASKED}", params=query, headers={"Cookie": f"{COOKIE}={visitor or uuid.uuid4().hex}"}
     )
@@ -209,7 +210,7 @@ def measure_loopers(settings: Settings) -> Iterator[Row]:
     with fresh_store() as store:
         fill_lessons(store)
         with serving(store) as app:
-            run = app.client.submit(GRU.but(steps=20_000), "benchmark", ("hidden",))
+            run = app.client.submit(GRU.but(steps=20_000), "benchmark", ("hidden_states",))
             wait_for(lambda: app.client.found(run).step > 200, "the run did not begin")
             say("asking: training alone")
             before = speed(app, run, seconds)

@@ -24,12 +24,12 @@ def measure(settings: Settings) -> Iterator[Row]:
     """A row for the updates and one for the training, from the same half minute."""
     seconds = settings.pick(15, 3)
     with fresh_store() as store, serving(store) as app:
-        run = app.client.submit(GRU.but(steps=20_000), "benchmark", ("hidden",))
+        run = app.client.submit(GRU.but(steps=20_000), "benchmark", ("hidden_states",))
         wait_for(lambda: _step(app, run) > 200, "the run did not begin")
         say("crowd: training alone")
         before = speed(app, run, seconds)
         say(f"crowd: {CLIENTS} clients join")
-        viewers = [Viewer(app.url, "hidden-states", run, ("hidden",)) for _ in range(CLIENTS)]
+        viewers = [Viewer(app.url, "hidden-states", run, ("hidden_states",)) for _ in range(CLIENTS)]
         with Crowd(viewers) as crowd:
             crowd.wait_until_in()
             used = cpu_seconds(app.pid)

@@ -283,7 +283,8 @@ def look_times(sample: Sample) -> dict[str, float]:
 def calibrate_looks(count: int) -> None:
     """Print prices that fit looks through each lens at so many random networks."""
     from benchmarks.prices import fitted
-    from explainer.theory.look_costs import LOOK_PRICES, look_work
+    from explainer.lenses.costs import look_work
+    from explainer.theory.look_costs import LOOK_PRICES
 
     rows: dict[str, list[tuple[Mapping[str, float], float]]] = {}
     for sample in draw(count, SEED + 2):

@@ -23,7 +23,7 @@ SHARE = 0.10
 MOMENTS = 40
 #: Recorded runs whose weights are on their tapes, and the lenses that are asked.
 ASKED = (
-    ("lesson-hidden", "hidden"),
+    ("lesson-hidden", "hidden_states"),
     ("lesson-hidden", "gates"),
     ("lesson-microscope-lstm", "microscope"),
     ("lesson-microscope-gru", "jacobian"),
@@ -46,7 +46,7 @@ def measure_answers(settings: Settings) -> Iterator[Row]:
         with serving(store) as app:
             answered(app, 1)  # the worker builds each network once
             quiet = answered(app, count)
-            run = app.client.submit(GRU.but(steps=20_000), "benchmark", ("hidden",))
+            run = app.client.submit(GRU.but(steps=20_000), "benchmark", ("hidden_states",))
             wait_for(lambda: app.client.found(run).step > 200, "the run did not begin")
             busy = answered(app, count)
             app.stop_runs()
@@ -108,7 +108,7 @@ def measure_views(settings: Settings) -> Iterator[Row]:
         for model in ("rnn", "lstm", "gru", "transformer")
     }
     yield at_most("gradient matrix, T = 100, N = 64", max(matrix.values()), MATRIX_SECONDS, "s", by_model=matrix)
-    looks = look_seconds(HEADS, "biography", settings.pick(SNAPSHOTS, 2))
+    looks = look_seconds(HEADS, "heads", settings.pick(SNAPSHOTS, 2))
     yield at_most(
         f"biography of 2 x 4 heads over {SNAPSHOTS} moments", sum(looks), BIOGRAPHY_SECONDS, "s", looks=len(looks)
     )
@@ -169,9 +169,9 @@ def measure_share(settings: Settings) -> Iterator[Row]:
 
 #: Own runs of 300 steps and more, each with the lens of its page: a quick one, one that takes some updates, one that takes many.
 OWN = (
-    (GRU.but(steps=300), "hidden"),
+    (GRU.but(steps=300), "hidden_states"),
     (GRU.but(steps=700), "gradients"),
-    (HEADS.but(steps=300), "biography"),
+    (HEADS.but(steps=300), "heads"),
 )
 
 

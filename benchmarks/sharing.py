@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from benchmarks.recipes import GRU
 from benchmarks.row import Row, Settings, at_least, at_most, say
 from explainer.config import RunConfig
-from explainer.theory.look_sizes import look_bytes
+from explainer.lenses.costs import look_bytes
 
 if TYPE_CHECKING:
     from explainer.runs.active import ActiveRun
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from explainer.training import Step
 
 KEPT, STANDSTILL_SECONDS, STOP_SECONDS, VIEW_MB, LOOK_MB = 0.5, 2.0, 2.0, 8.0, 300.0
-LENSES = ("attention", "biography")
+LENSES = ("attention", "heads")
 HEAVIEST = RunConfig(
     task="repeat",
     symbols=64,
@@ -49,7 +49,7 @@ def measure(settings: Settings) -> Iterator[Row]:
         yield at_most(f"longest standstill of a neighbour beside {lens}", longest, STANDSTILL_SECONDS, "s")
         yield at_most(f"Stop while {lens} is looked at", stopped, STOP_SECONDS, "s")
     widest = HEAVIEST.but(width=256, symbols=256)
-    sizes = {lens: look_bytes(widest, lens, 256, 256) for lens in ("hidden", "attention", "layers", "positions")}
+    sizes = {lens: look_bytes(widest, lens, 256, 256) for lens in ("hidden_states", "attention", "layers", "positions")}
     yield at_most("largest view of the largest Transformer", max(s.view for s in sizes.values()) / 1e6, VIEW_MB, "MB")
     yield at_most("largest peak of a look at it", max(s.peak for s in sizes.values()) / 1e6, LOOK_MB, "MB")
 
@@ -63,7 +63,7 @@ def neighbour(heavy: RunConfig, lens: str, seconds: float) -> tuple[float, float
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
         client, workshop = Client(store), Workshop(store)
-        first = client.submit(GRU.but(steps=20_000), "neighbour", ("hidden",))
+        first = client.submit(GRU.but(steps=20_000), "neighbour", ("hidden_states",))
         while first not in workshop.active:
             workshop.turn()
         updates = _clocked(workshop.active[first])

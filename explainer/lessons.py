@@ -102,7 +102,7 @@ _TEXT = RunConfig(
 )
 
 LESSONS: Mapping[str, Lesson] = {
-    "lesson-hidden": Lesson(_ADDING, ("hidden", "gates"), ratio=1.06),
+    "lesson-hidden": Lesson(_ADDING, ("hidden_states", "gates"), ratio=1.06),
     # One task and one seed, so all three see the same batches.
     "lesson-gradients-rnn": Lesson(_GRADIENTS, ("gradients",)),
     "lesson-gradients-lstm": Lesson(_GRADIENTS.but(model="lstm"), ("gradients",)),
@@ -116,11 +116,11 @@ LESSONS: Mapping[str, Lesson] = {
     # The induction heads form between steps 209 and 265.
     "lesson-attention": Lesson(
         _REPEAT,
-        ("attention", "biography"),
+        ("attention", "heads"),
         filled=("surgery", "layers"),
         weight_steps=(60, 160, 209, 236, 265, 400),
     ),
-    "lesson-attention-one-layer": Lesson(_REPEAT.but(layers=1), ("attention", "biography")),
+    "lesson-attention-one-layer": Lesson(_REPEAT.but(layers=1), ("attention", "heads")),
     "lesson-positions": Lesson(_POSITIONS, ("positions",)),
     "lesson-text": Lesson(_TEXT, ("gates",), ratio=2.5, weight_steps=(100, 300, 700, 1200, 2000, 2800)),
 }
@@ -150,6 +150,6 @@ SWEEPS: Mapping[str, SweepLesson] = {
     # One seed with every encoding before the next, so that a first comparison comes soon.
     "lesson-beyond": SweepLesson(
         Sweep(base=_BEYOND, axes=(("seed", (0, 1, 2)), ("positions", POSITIONS))),
-        ("beyond",),
+        ("beyond_the_length",),
     ),
 }

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
 
 from explainer.config import RunConfig
+from explainer.lenses.costs import look_bytes, look_seconds
 from explainer.theory.costs import (
     RECORDED,
     RUN_SECONDS,
@@ -20,8 +21,6 @@ from explainer.theory.costs import (
     tape_bytes,
     update_seconds,
 )
-from explainer.theory.look_costs import look_seconds
-from explainer.theory.look_sizes import look_bytes
 from explainer.theory.sizes import BYTES, parameter_count
 
 

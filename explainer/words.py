@@ -16,7 +16,7 @@ _FOUND_LATER = re.compile(
 )
 ESTIMATE = "computed now · an estimate"
 OF_DATA = "computed now · your own data"
-"""Where an expected duration, and what is said of a user's data, comes from: see `figures.source`."""
+"""Where an expected duration, and what is said of a user's data, comes from: see `charts.source`."""
 JOINER = "\u2060"
 """The word joiner: it has no width, and parts what would be found."""
 
@@ -44,6 +44,6 @@ def marked(sentence: str, source: str) -> str:
     """A sentence in Markdown with the quiet mark of where its numbers come from, as the player has it beside its own.
 
     Args:
-        source: see `figures.source`.
+        source: see `charts.source`.
     """
     return f"{sentence} :small[{literal(source)}]"

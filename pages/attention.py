@@ -2,12 +2,12 @@
 
 import streamlit as st
 
+from explainer.charts.subject import subject
 from explainer.config import RunConfig
-from explainer.figures.attention import page_panels, selections
-from explainer.figures.subject import subject
+from explainer.lenses.attention.panels import page_panels, selections
 from explainer.lessons import LESSONS
 from explainer.player import play
-from explainer.ui.cell import cell_section
+from explainer.ui.attention_cell import cell_section
 from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
 from explainer.ui.places import ATTENDING
 from explainer.ui.tabs import Experiment, words_below
@@ -184,11 +184,11 @@ words_below(
     math=MATH,
     code=[
         ("models/transformer.py", "_explicit"),
-        ("theory/cell.py", "attention_cell"),
-        ("lenses/attention.py", "look"),
-        ("lenses/attention.py", "earlier_occurrence"),
-        ("lenses/chance.py", "chance"),
-        ("lenses/chance.py", "pairs"),
+        ("theory/attention_cell.py", "attention_cell"),
+        ("lenses/attention/look.py", "look"),
+        ("lenses/head_scores.py", "earlier_occurrence"),
+        ("lenses/head_scores.py", "chance"),
+        ("lenses/head_scores.py", "pairs"),
     ],
     experiments=EXPERIMENTS,
     again=runs[0] if runs else None,

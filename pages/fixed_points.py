@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from explainer.charts.subject import subject
 from explainer.config import RunConfig
-from explainer.figures.fixed_points import panels, selections
-from explainer.figures.subject import subject
+from explainer.lenses.fixed_points.panels import panels, selections
 from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.theory.followed import MOST_SEARCHED
@@ -118,8 +118,8 @@ EXPERIMENTS = (
 
 def jacobian_of(step: str) -> list[tuple[str, str]]:
     """Where the Jacobian of a cell's step is: in closed form, or by autograd."""
-    closed = ("lenses/cell_jacobians.py", f"_{step.removesuffix('_cell')}")
-    return [closed if is_there(*closed) else ("lenses/jacobian.py", "jacobians")]
+    closed = ("lenses/fixed_points/cell_jacobians.py", f"_{step.removesuffix('_cell')}")
+    return [closed if is_there(*closed) else ("lenses/jacobian/look.py", "jacobians")]
 
 
 lesson = Lesson(
@@ -183,8 +183,8 @@ words_below(
     explain=explain(runs[0].config if runs else lesson.base),
     math=MATH,
     code=[
-        ("lenses/fixed_points.py", "search"),
-        ("lenses/fixed_points.py", "descend"),
+        ("lenses/fixed_points/look.py", "search"),
+        ("lenses/fixed_points/look.py", "descend"),
         *(place for _, step in cells_of([model]) for place in jacobian_of(step)),
         *cells_of([model]),
     ],

@@ -2,13 +2,13 @@
 
 import streamlit as st
 
+from explainer.charts.curves import loss_panel
+from explainer.charts.panel import Reel, still
+from explainer.charts.source import sourced
+from explainer.charts.subject import network, subject
 from explainer.config import RunConfig
-from explainer.figures import pattern
-from explainer.figures.curves import loss_panel
-from explainer.figures.gates import gates_panel, memory_panel, probe_panel, tracking_panel
-from explainer.figures.panel import Reel, still
-from explainer.figures.source import sourced
-from explainer.figures.subject import network, subject
+from explainer.lenses.gates.panels import gates_panel, memory_panel, probe_panel, tracking_panel
+from explainer.lenses.pattern import panels as pattern
 from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.player.backend import annotator, client, runs_of
@@ -226,7 +226,7 @@ words_below(
     math=MATH,
     code=[
         *cells_of([(runs[0].config if runs else lesson.base).model]),
-        ("lenses/gates.py", "look"),
+        ("lenses/gates/look.py", "look"),
         ("theory/probes.py", "readout"),
         ("theory/patterns.py", "expected"),
     ],

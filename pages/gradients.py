@@ -5,18 +5,18 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from explainer.charts.curves import loss_panel
+from explainer.charts.dial import KINDS, dial_panel, turn
+from explainer.charts.source import MATRIX, sourced
+from explainer.charts.subject import subjects
 from explainer.config import MODELS, RunConfig
-from explainer.figures.curves import loss_panel
-from explainer.figures.dial import KINDS, dial_panel, turn
-from explainer.figures.gradients import (
+from explainer.lenses.gradients.panels import (
     clipping_panel,
     factor_panel,
     parameters_panel,
     selections,
-    subjects,
     through_time_panel,
 )
-from explainer.figures.source import MATRIX, sourced
 from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.ui.lesson import Lesson, example_inputs, open_lesson, state_key, theme, tracks, transport
@@ -258,7 +258,7 @@ words_below(
     explain=explain([run.config for run in runs] or [lesson.base.but(model=name) for name in lesson.networks]),
     math=MATH,
     code=[
-        ("lenses/gradients.py", "look"),
+        ("lenses/gradients/look.py", "look"),
         ("theory/jacobian.py", "mean_factor"),
         ("training/optimizer.py", "clip_factor"),
         *cells_of(run.config.model for run in runs),

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
+from explainer.charts.subject import subject
 from explainer.config import RunConfig
-from explainer.figures.biography import page_panels, selections
-from explainer.figures.subject import subject
+from explainer.lenses.heads.panels import page_panels, selections
 from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
@@ -105,7 +105,7 @@ lesson = Lesson(
     key="heads",
     base=LESSONS["lesson-attention"].config,
     shipped=("lesson-attention", "lesson-attention-one-layer"),
-    lenses=("biography",),
+    lenses=("heads",),
     row=("task", "layers", "positions", "lr"),
     choices={"model": ATTENDING},
 )
@@ -180,11 +180,11 @@ words_below(
     explain=explain(runs[0].config if runs else lesson.base),
     math=MATH,
     code=[
-        ("lenses/biography.py", "look"),
-        ("lenses/biography.py", "knocked_out"),
-        ("lenses/chance.py", "chance"),
+        ("lenses/heads/look.py", "look"),
+        ("lenses/heads/look.py", "knocked_out"),
+        ("lenses/head_scores.py", "chance"),
         ("theory/paired.py", "quotient"),
-        ("lenses/biography.py", "positional"),
+        ("lenses/heads/look.py", "positional"),
         ("theory/phase.py", "phase_change"),
     ],
     experiments=EXPERIMENTS,

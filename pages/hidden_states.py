@@ -2,10 +2,10 @@
 
 import streamlit as st
 
+from explainer.charts.curves import loss_panel
+from explainer.charts.subject import subject
 from explainer.config import RunConfig
-from explainer.figures.curves import loss_panel
-from explainer.figures.hidden import output_panel, path_panel, states_panel
-from explainer.figures.subject import subject
+from explainer.lenses.hidden_states.panels import output_panel, path_panel, states_panel
 from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
@@ -92,10 +92,10 @@ EXPERIMENTS = (
 
 
 lesson = Lesson(
-    key="hidden",
+    key="hidden_states",
     base=LESSONS["lesson-hidden"].config,
     shipped=("lesson-hidden",),
-    lenses=("hidden",),
+    lenses=("hidden_states",),
     row=("task", "model", "width", "lr", "seed"),
     choices={"model": STEPPED},
 )
@@ -110,9 +110,14 @@ if runs:
     run = subject(runs[0].config, runs[0].meta)
     look = theme()
     play(
-        [states_panel(run, look), path_panel(run, look), output_panel(run, look), loss_panel([run], look, "hidden")],
+        [
+            states_panel(run, look),
+            path_panel(run, look),
+            output_panel(run, look),
+            loss_panel([run], look, "hidden_states"),
+        ],
         tracks(lesson, runs),
-        key="hidden",
+        key="hidden_states",
         selections={"layer": ("Layer", runs[0].config.layers)},
         ask=example_inputs(runs[0]),
     )
@@ -120,13 +125,13 @@ else:
     st.info("Nothing is recorded yet. Press Train.")
 
 words_below(
-    "hidden",
+    "hidden_states",
     "hidden-states",
     explain=explain(runs[0].config if runs else lesson.base),
     math=MATH,
     code=[
         *cells_of([runs[0].config.model if runs else lesson.base.model]),
-        ("lenses/hidden.py", "look"),
+        ("lenses/hidden_states/look.py", "look"),
         ("training/trainer.py", "Trainer.advance"),
     ],
     experiments=EXPERIMENTS,

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import streamlit as st
 
-from explainer.figures.attention import mosaic_panel
-from explainer.figures.panel import Panel
-from explainer.figures.subject import network, subject
+from explainer.charts.panel import Panel
+from explainer.charts.subject import network, subject
+from explainer.lenses.attention.panels import mosaic_panel
 from explainer.player import Track, play
 from explainer.player.access import query_of, viewer
 from explainer.player.backend import client, runs_of, trouble

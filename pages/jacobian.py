@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from explainer.charts.source import MATRIX, sourced
+from explainer.charts.subject import subjects
 from explainer.config import RunConfig
 from explainer.families import FAMILIES
-from explainer.figures.gradients import subjects
-from explainer.figures.jacobian import page_panels, preset_panels, selections
-from explainer.figures.source import MATRIX, sourced
+from explainer.lenses.jacobian.panels import page_panels, preset_panels, selections
 from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.theory.followed import MOST_STATE
@@ -172,9 +172,9 @@ words_below(
     explain=explain([run.config for run in shown_runs] or [lesson.base.but(model=name) for name in lesson.networks]),
     math=MATH,
     code=[
-        ("lenses/jacobian.py", "jacobians"),
-        ("lenses/jacobian.py", "products_back"),
-        ("lenses/jacobian.py", "per_step"),
+        ("lenses/jacobian/look.py", "jacobians"),
+        ("lenses/jacobian/look.py", "products_back"),
+        ("lenses/jacobian/look.py", "per_step"),
         *cells_of(run.config.model for run in shown_runs),
     ],
     experiments=EXPERIMENTS,

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
+from explainer.charts.subject import subject
 from explainer.config import RunConfig
-from explainer.figures.layers import panels
-from explainer.figures.subject import subject
+from explainer.lenses.layers.panels import panels
 from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
@@ -111,7 +111,7 @@ words_below(
     "layers",
     explain=explain(runs[0].config if runs else lesson.base),
     math=MATH,
-    code=[("lenses/layers.py", "look"), ("theory/rollout.py", "rollout")],
+    code=[("lenses/layers/look.py", "look"), ("theory/rollout.py", "rollout")],
     experiments=EXPERIMENTS,
     again=runs[0] if runs else None,
 )

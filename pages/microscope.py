@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from explainer.charts.subject import subjects
 from explainer.config import MODELS, RunConfig
-from explainer.figures.gradients import subjects
-from explainer.figures.microscope import page_panels, selections
+from explainer.lenses.microscope.panels import page_panels, selections
 from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
@@ -138,8 +138,8 @@ words_below(
     explain=explain([run.config for run in runs] or [lesson.base.but(model=name) for name in lesson.networks]),
     math=MATH,
     code=[
-        ("lenses/microscope.py", "look"),
-        ("lenses/microscope.py", "along_cell"),
+        ("lenses/microscope/look.py", "look"),
+        ("lenses/microscope/look.py", "along_cell"),
         ("theory/followed.py", "mean_by_lag"),
         *cells_of(run.config.model for run in runs),
     ],

@@ -2,12 +2,13 @@
 
 import streamlit as st
 
+from explainer.charts.source import CLOSED_FORM, sourced
+from explainer.charts.subject import subject
 from explainer.config import RunConfig
-from explainer.figures import alibi, positions, rotary, sinusoidal
-from explainer.figures.beyond_notes import Trained, length_reading
-from explainer.figures.order import places
-from explainer.figures.source import CLOSED_FORM, sourced
-from explainer.figures.subject import subject
+from explainer.lenses.beyond_the_length.notes import Trained, length_reading
+from explainer.lenses.positions import alibi, rotary, sinusoidal
+from explainer.lenses.positions import panels as positions
+from explainer.lenses.positions.order import places
 from explainer.lessons import LESSONS
 from explainer.player import Scan, play
 from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
@@ -172,8 +173,8 @@ CODE = {
     ],
     "learned": [
         ("models/positions.py", "LearnedPositions"),
-        ("lenses/positions.py", "look"),
-        ("figures/positions_notes.py", "distance_share"),
+        ("lenses/positions/look.py", "look"),
+        ("lenses/positions/notes.py", "distance_share"),
     ],
     "rotary": [
         ("models/positions.py", "rotate"),
@@ -233,7 +234,9 @@ LEARNS = {
 def reads_on() -> str:
     """What the encodings make of windows that are longer than those of training, in the sweep that ships; "" where it is not here."""
     outcomes = recorded("lesson-beyond")
-    runs = [Trained(each.config["positions"], each.config.seed, each.last.get("beyond")) for each in outcomes]
+    runs = [
+        Trained(each.config["positions"], each.config.seed, each.last.get("beyond_the_length")) for each in outcomes
+    ]
     where = f"[Which encoding reads beyond its training length?]({address('extrapolation')})"
     said = f"The loss of a window's last quarter, in the {len(runs)} runs of {where}: {literal(length_reading(runs))}"
     return marked(said, f"recorded · last step · {len(runs)} runs") if runs else ""

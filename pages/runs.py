@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from explainer.figures.compare import compare_panel, labels, metric_panel
-from explainer.figures.source import sourced
-from explainer.figures.subject import network, subject
+from explainer.charts.compare import compare_panel, labels, metric_panel
+from explainer.charts.source import sourced
+from explainer.charts.subject import network, subject
 from explainer.player import play
 from explainer.player.access import owner, query_of, viewer
 from explainer.player.backend import annotator, client

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import streamlit as st
 
+from explainer.charts.subject import subject
 from explainer.config import RunConfig
-from explainer.figures.subject import subject
-from explainer.figures.surgery import branch_panel, panels
+from explainer.lenses.surgery.panels import branch_panel, panels
 from explainer.lessons import LESSONS
 from explainer.player import Track, play
 from explainer.player.access import owner
@@ -179,9 +179,9 @@ words_below(
         ("models/operate.py", "edits"),
         ("models/operate.py", "_edit"),
         ("models/swap.py", "swapped"),
-        ("lenses/surgery.py", "knock_out_losses"),
-        ("lenses/surgery.py", "_losses_without"),
-        ("lenses/surgery.py", "check"),
+        ("lenses/surgery/look.py", "knock_out_losses"),
+        ("lenses/surgery/look.py", "_losses_without"),
+        ("lenses/surgery/look.py", "check"),
         ("theory/paired.py", "quotient"),
     ],
     experiments=EXPERIMENTS,

@@ -46,7 +46,7 @@ WILD = (
     "-9223372036854775809", "9" * 400, "9" * 5000, "\x00", "a\x00b", "\x1b[31m", "\ud800", "\udfff", "😀", "null", "None",
     "true", "[]", "{}", "../../etc/passwd", "..%2f..%2fetc", "/", "//", "\\", "'", '"', "' OR 1=1 --", "%", "%%", "%zz",
     "<script>alert(1)</script>", "${7*7}", "{{7*7}}", "__class__", "hidden\nhidden", "a" * 3000, "é" * 500, ",", ",,,,", ";", "=", "&",
-    "?", "#", "lesson-hidden\x00", "LESSON-HIDDEN", "view:hidden", "weights", "metrics",
+    "?", "#", "lesson-hidden\x00", "LESSON-HIDDEN", "view:hidden_states", "weights", "metrics",
 )  # fmt: skip
 INPUTS = (
     "", "0.1 0.5* 0.3 0.9*", "0.1", "1*", "* *", "1 2 3 4 5 6 7 8", "1 2 3 1 2", "31 31 31", "A B C", "the king", "To be, or not",

@@ -125,13 +125,15 @@ def fill(store: Store) -> dict[str, str]:
     client = Client(store)
     runs: dict[str, str] = {}
     for name, config in CONFIGS.items():
-        lenses = [lens for lens in LENSES if LENSES[lens].suits(config) and lens != "cell"]
+        lenses = [lens for lens in LENSES if LENSES[lens].suits(config) and lens != "attention_cell"]
         runs[name] = client.submit(config, ME, lenses)
         train(store, runs[name])
-    runs["on own text"] = client.submit(TEXT, ME, ["attention", "beyond"], data=own_text(), name="words.txt")
+    runs["on own text"] = client.submit(TEXT, ME, ["attention", "beyond_the_length"], data=own_text(), name="words.txt")
     series = Series("waves", "cm", 1901, tuple(float(n % 12 + n / 100) for n in range(120)))
-    runs["on an own series"] = client.submit(SERIES, SOMEBODY, ["hidden"], data=series.to_text(), name="waves.csv")
-    runs["branch"] = client.submit(replace(CONFIGS["gru"], parent=f"{runs['gru']}@4", seed=4), ME, ["hidden"])
+    runs["on an own series"] = client.submit(
+        SERIES, SOMEBODY, ["hidden_states"], data=series.to_text(), name="waves.csv"
+    )
+    runs["branch"] = client.submit(replace(CONFIGS["gru"], parent=f"{runs['gru']}@4", seed=4), ME, ["hidden_states"])
     runs["rates"] = client.submit(replace(SMALL, seed=8), ME, ["gradients"], rates=((3, 0.001), (7, 0.02)))
     for name in ("on own text", "on an own series", "branch", "rates"):
         train(store, runs[name])
@@ -143,14 +145,14 @@ def fill(store: Store) -> dict[str, str]:
     for place, run in enumerate(found.runs):
         runs[f"sweep {place}"] = run
         train(store, run)
-    runs["paused"] = client.submit(replace(SMALL, seed=5), ME, ["hidden"])
+    runs["paused"] = client.submit(replace(SMALL, seed=5), ME, ["hidden_states"])
     held = ActiveRun(store, the_run(store, runs["paused"]), PACE, torch.device("cpu"))
     held.begin()
     deque((held.advance() for _ in range(6)), maxlen=0)
     held.hold()
     tidy(store, runs["paused"])
-    runs["queued"] = client.submit(replace(SMALL, seed=6), SOMEBODY, ["hidden"])
-    client.put(runs["rnn"], 4, "hidden", "0.1 0.9* 0.3 0.5*", asker=ME)
+    runs["queued"] = client.submit(replace(SMALL, seed=6), SOMEBODY, ["hidden_states"])
+    client.put(runs["rnn"], 4, "hidden_states", "0.1 0.9* 0.3 0.5*", asker=ME)
     client.put(runs["transformer"], 12, "surgery", "", Surgery.from_text("layer 2 head 1 off"), asker=ME)
     looker = Looker(store, lambda run: None, torch.device("cpu"))
     for look in store.waiting_looks():

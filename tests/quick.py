@@ -9,7 +9,7 @@ import pytest
 
 from tests.portable import computing
 
-LONGER = ("beyond", "costs", "lenses", "probes", "readings_extremes", "readings_gradients", "surgery")
+LONGER = ("beyond_the_length", "costs", "lenses", "probes", "readings_extremes", "readings_gradients", "surgery")
 """Test files of numbers that take several seconds or more each."""
 
 

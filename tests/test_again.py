@@ -183,7 +183,7 @@ def test_the_file_prints_commands_that_name_the_file_and_what_was_looked_at(
 
 
 def test_every_line_over_training_has_a_point_for_the_own_input(ask: Ask, tmp_path: Path, on_text: str) -> None:
-    for lens, titled in (("attention", "Previous-token"), ("biography", "Every head")):
+    for lens, titled in (("attention", "Previous-token"), ("heads", "Every head")):
         page = exported(ask, tmp_path, on_text, "--lens", lens, "--input", "Der Müller")
         titles = re.findall(r"<h2[^>]*>(.*?)</h2>", page)
         figure = next(each for each, title in zip(figures(page), titles, strict=True) if title.startswith(titled))
@@ -202,7 +202,7 @@ def test_a_line_of_one_place_is_a_point() -> None:
 
 
 def test_the_file_has_no_control_that_does_nothing_here(ask: Ask, tmp_path: Path, on_text: str) -> None:
-    for lens in ("attention", "biography", "surgery"):
+    for lens in ("attention", "heads", "surgery"):
         page = exported(ask, tmp_path, on_text, "--lens", lens)
         assert "click" not in "".join(re.findall(r"<h2[^>]*>.*?</h2>", page)).lower()
         hovers = [str(trace.get("hovertemplate")) for figure in figures(page) for trace in figure["data"]]

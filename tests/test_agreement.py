@@ -20,9 +20,9 @@ from starlette.applications import Starlette
 from streamlit.testing.v1 import AppTest
 
 from explainer import player
+from explainer.charts.panel import Kind, Panel, Reel, fill, slot_value
+from explainer.charts.subject import subject
 from explainer.figures import PANELS
-from explainer.figures.panel import Kind, Panel, Reel, fill, slot_value
-from explainer.figures.subject import subject
 from explainer.player import Track, backend
 from explainer.player.assets import MODULES
 from explainer.player.mount import Scan
@@ -36,7 +36,7 @@ from tests.node import NODE
 
 PROJECT = Path(__file__).resolve().parents[1]
 FILL = PROJECT / "tests" / "modules" / "fill.js"
-OFF_TAPE = {"beyond": "lesson-positions", "pattern": "lesson-text"}  # lenses that no lesson has recorded
+OFF_TAPE = {"beyond_the_length": "lesson-positions", "pattern": "lesson-text"}  # lenses that no lesson has recorded
 RATES = [[40, 0.002], [200, 0.0005]]  # set by hand, on a tape of its own
 
 

@@ -13,10 +13,10 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from explainer.config import RunConfig
-from explainer.figures.answers import Answer, number, panels, recalled
+from explainer.lenses.hidden_states.answers import Answer, number, panels, recalled
+from explainer.lenses.hidden_states.record import HiddenStatesRecord
 from explainer.models import build
 from explainer.player import backend
-from explainer.records import HiddenRecord
 from explainer.runs.store import Store
 from explainer.runs.tape import decode
 from explainer.runs.workshop import Workshop
@@ -25,10 +25,10 @@ from explainer.sweep import Sweep
 PROJECT = Path(__file__).resolve().parents[1]
 
 
-def said(value: float, right: float = 1.3, T: int = 5) -> HiddenRecord:
+def said(value: float, right: float = 1.3, T: int = 5) -> HiddenStatesRecord:
     """What a network with three units says to a sequence that ends at T - 1."""
     mask = np.arange(T) == T - 1
-    return HiddenRecord(
+    return HiddenStatesRecord(
         states=np.zeros((1, T, 3)),
         tokens=("0.1",) * T,
         mask=mask,
@@ -71,9 +71,9 @@ def test_extremes_have_sentences_too() -> None:
     assert reading(huge).startswith("Right is 1e+30. GRU")
 
 
-def symbols(guesses: str, right: str = "ABCDABCDAB") -> HiddenRecord:
+def symbols(guesses: str, right: str = "ABCDABCDAB") -> HiddenStatesRecord:
     T = len(right) + 3
-    return HiddenRecord(
+    return HiddenStatesRecord(
         states=np.zeros((1, T, 3)),
         tokens=("·",) * T,
         mask=np.ones(T, bool),
@@ -126,7 +126,7 @@ def worked(store: Store, looks_answered: None) -> Store:
 
 def trained(store: Store, base: RunConfig, **axes: tuple[Any, ...]) -> str:
     """A sweep that has been trained to its end."""
-    lens = "beyond" if base.task == "text" else "reach"
+    lens = "beyond_the_length" if base.task == "text" else "reach"
     number = backend.client().submit_sweep(Sweep(base=base, axes=tuple(axes.items())), "me", [lens])
     workshop = Workshop(store)
     while any(run.status in ("queued", "running") for run in store.runs()):
@@ -150,7 +150,7 @@ def test_every_network_is_asked_before_and_after_training_and_says_what_torch_sa
     trained(worked, ADDING, length=(5, 7), model=("rnn", "gru"))
     client, text = backend.client(), "0.3 0.5* 0.1 0.8*"
     runs = [run for run in worked.runs() if run.config.model == "gru"]
-    found = client.look_all([(run.id, step, "hidden", text) for run in runs for step in (0, 2)])
+    found = client.look_all([(run.id, step, "hidden_states", text) for run in runs for step in (0, 2)])
     for at, record in enumerate(found):
         run, step = runs[at // 2], (0, 2)[at % 2]
         chunk = worked.chunk_at(run.id, "weights", step)
@@ -170,9 +170,11 @@ def test_what_cannot_be_read_is_a_sentence_in_its_place(worked: Store) -> None:
     trained(worked, ADDING, length=(5, 7))
     runs = sorted(worked.runs(), key=lambda run: run.config.length)
     long = "0.1* 0.2* " + "0.3 " * 39
-    found = backend.client().look_all([*((run.id, 2, "hidden", long) for run in runs), ("nobody", 0, "hidden", "x")])
+    found = backend.client().look_all(
+        [*((run.id, 2, "hidden_states", long) for run in runs), ("nobody", 0, "hidden_states", "x")]
+    )
     assert found[0] == "41 numbers can't be read. Give 2 to 40."
-    assert isinstance(found[1], HiddenRecord)
+    assert isinstance(found[1], HiddenStatesRecord)
     assert "There is no run 'nobody' here" in found[2]
 
 

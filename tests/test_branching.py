@@ -134,7 +134,7 @@ def test_a_killed_worker_s_branch_goes_on_with_the_same_bits(
 def test_every_look_at_it_shows_the_operated_network(client: Client) -> None:
     child = trained(client, child_of(trained(client, PARENT)))
     looker = Looker(client.store, lambda run: None)
-    states = looker.record(child, 29, "hidden").states
+    states = looker.record(child, 29, "hidden_states").states
     assert not states[0, :, UNIT].any()
     assert states[0].any(axis=0).sum() == N - 1
     record = looker.record(child, 29, "surgery")

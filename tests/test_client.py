@@ -14,7 +14,7 @@ import pytest
 
 from explainer.config import TASKS, RunConfig
 from explainer.data import SUNSPOTS, data_digest, default_text, digest
-from explainer.records import HiddenRecord
+from explainer.lenses.hidden_states.record import HiddenStatesRecord
 from explainer.runs import tape
 from explainer.runs.client import LATEST, Client, training_inputs
 from explainer.runs.store import Draft, Look, Run, Store
@@ -44,10 +44,10 @@ def put(client: Client, run: str, *statuses: str) -> None:
         client.store.set_status(run, status)
 
 
-def hidden(value: float = 0.5) -> HiddenRecord:
+def hidden(value: float = 0.5) -> HiddenStatesRecord:
     numbers = np.full(5, value, np.float32)
     states = np.full((2, 5, 3), value, np.float32)
-    return HiddenRecord(
+    return HiddenStatesRecord(
         states, tuple("abcde"), np.ones(5, bool), tuple("bcdef"), (), np.zeros(0), np.zeros(0), numbers, numbers
     )
 
@@ -63,31 +63,31 @@ def test_the_interface_never_loads_torch() -> None:
 
 
 def test_a_new_run_waits_under_the_hash_of_its_configuration(client: Client) -> None:
-    run = the_run(client, client.submit(CONFIG, "me", ["hidden"], parent="another"))
+    run = the_run(client, client.submit(CONFIG, "me", ["hidden_states"], parent="another"))
     assert run.id == CONFIG.run_id()
     assert (run.status, run.owner, run.lenses, run.parent, run.config) == (
         "queued",
         "me",
-        ("hidden",),
+        ("hidden_states",),
         "another",
         CONFIG,
     )
 
 
 def test_who_asks_for_the_same_run_shares_it(client: Client) -> None:
-    first = client.submit(CONFIG, "me", ["hidden"])
+    first = client.submit(CONFIG, "me", ["hidden_states"])
     same = replace(CONFIG, heads=2)  # a GRU has no heads
     assert client.submit(same, "you", ["gradients"]) == first
     assert client.submit(replace(CONFIG, seed=1), "you") != first
     assert the_run(client, first).owner == "me"
-    assert the_run(client, first).lenses == ("hidden", "gradients")
+    assert the_run(client, first).lenses == ("hidden_states", "gradients")
 
 
 @pytest.mark.parametrize("status", ["running", "done", "diverged"])
 def test_a_run_that_trains_or_has_ended_by_itself_is_only_shown(client: Client, status: str) -> None:
-    run = client.submit(CONFIG, "me", ["hidden"])
+    run = client.submit(CONFIG, "me", ["hidden_states"])
     put(client, run, *dict.fromkeys(("running", status)))
-    assert client.submit(CONFIG, "you", ["hidden"]) == run
+    assert client.submit(CONFIG, "you", ["hidden_states"]) == run
     assert (the_run(client, run).status, the_run(client, run).owner) == (status, "me")
     assert client.store.commands() == []
 
@@ -127,12 +127,12 @@ def test_nobody_resumes_what_another_has_paused(client: Client) -> None:
 
 
 def test_a_lens_that_joins_late_is_filled_in(client: Client) -> None:
-    run = client.submit(CONFIG, "me", ["hidden"])
+    run = client.submit(CONFIG, "me", ["hidden_states"])
     put(client, run, "running")
     client.store.append(run, [Draft("metrics", 11, b"")], 11)
     put(client, run, "done")
-    client.submit(CONFIG, "you", ["gradients", "hidden"])
-    assert the_run(client, run).lenses == ("hidden", "gradients")
+    client.submit(CONFIG, "you", ["gradients", "hidden_states"])
+    assert the_run(client, run).lenses == ("hidden_states", "gradients")
     assert [(command.kind, command.value) for command in client.store.commands()] == [("fill", "gradients")]
 
 
@@ -287,10 +287,10 @@ def test_a_shipped_run_is_nobodys(client: Client) -> None:
 
 def recorded(client: Client) -> str:
     """A finished run with weights after 0, 3 and 11 updates, and one view."""
-    run = client.submit(CONFIG, "me", ["hidden"])
+    run = client.submit(CONFIG, "me", ["hidden_states"])
     put(client, run, "running")
     drafts = [Draft("weights", step, b"") for step in (0, 3, 11)]
-    view = Draft("view:hidden", 3, tape.encode_view("hidden", hidden(0.25)))
+    view = Draft("view:hidden_states", 3, tape.encode_view("hidden_states", hidden(0.25)))
     client.store.append(run, [*drafts, view], 11)
     put(client, run, "done")
     return run
@@ -318,7 +318,7 @@ def test_the_moment_before_is_found(client: Client) -> None:
 
 
 def test_a_view_on_the_tape_needs_no_worker(client: Client) -> None:
-    record = client.look(recorded(client), 7, "hidden")
+    record = client.look(recorded(client), 7, "hidden_states")
     np.testing.assert_array_equal(record.states, hidden(0.25).states)
     assert client.store.waiting_looks() == []
 
@@ -329,46 +329,48 @@ def test_the_worker_answers_once_for_the_same_question(client: Client) -> None:
 
     def reply(look: Look) -> None:
         asked.append(look)
-        client.store.answer(look.id, look.step, tape.encode_view("hidden", hidden(0.75)))
+        client.store.answer(look.id, look.step, tape.encode_view("hidden_states", hidden(0.75)))
 
     thread = answering(client, reply)
     for step in (12, 11):
-        record = client.look(run, step, "hidden", "0.5* 0.1 0.5*", timeout=30)
+        record = client.look(run, step, "hidden_states", "0.5* 0.1 0.5*", timeout=30)
         np.testing.assert_array_equal(record.states, hidden(0.75).states)
     thread.join()
-    assert [(look.run, look.step, look.lens, look.input) for look in asked] == [(run, 11, "hidden", "0.5* 0.1 0.5*")]
+    assert [(look.run, look.step, look.lens, look.input) for look in asked] == [
+        (run, 11, "hidden_states", "0.5* 0.1 0.5*")
+    ]
     with pytest.raises(TimeoutError):
-        client.look(run, 11, "hidden", "0.5* 0.1 0.6*", timeout=0.01)
+        client.look(run, 11, "hidden_states", "0.5* 0.1 0.6*", timeout=0.01)
 
 
 def test_the_latest_moment_of_a_run_that_trains_is_the_workers_to_say(client: Client) -> None:
     run = client.submit(CONFIG, "me")
     put(client, run, "running")
-    body = tape.encode_view("hidden", hidden())
+    body = tape.encode_view("hidden_states", hidden())
     for step in (5, 7):
         thread = answering(client, lambda look, step=step: client.store.answer(look.id, step, body))  # type: ignore[misc]
-        client.look(run, LATEST, "hidden", timeout=30)
+        client.look(run, LATEST, "hidden_states", timeout=30)
         thread.join()
     put(client, run, "done")
     with pytest.raises(ValueError, match="Nothing of this run"):
-        client.look(run, LATEST, "hidden")
+        client.look(run, LATEST, "hidden_states")
 
 
 def test_a_question_without_an_answer_says_why(client: Client) -> None:
     run = recorded(client)
     thread = answering(client, lambda look: client.store.refuse(look.id, "No such symbol. Use A to C."))
     with pytest.raises(ValueError, match=r"No such symbol\. Use A to C\."):
-        client.look(run, 11, "hidden", "Z", timeout=30)
+        client.look(run, 11, "hidden_states", "Z", timeout=30)
     thread.join()
     with pytest.raises(TimeoutError, match=r"worker is busy or starting"):
-        client.look(run, 11, "hidden", "Z", timeout=0.01)
+        client.look(run, 11, "hidden_states", "Z", timeout=0.01)
 
 
 def test_a_look_of_a_run_that_is_deleted_meanwhile_ends(client: Client) -> None:
     run = recorded(client)
     thread = answering(client, lambda look: client.delete(run, "me"))
     with pytest.raises(ValueError, match="deleted"):
-        client.look(run, 11, "hidden", timeout=30)
+        client.look(run, 11, "hidden_states", timeout=30)
     thread.join()
 
 
@@ -377,25 +379,25 @@ def test_a_question_that_cannot_be_is_refused_at_once(client: Client) -> None:
     with pytest.raises(ValueError, match="Unknown lens"):
         client.look(run, 3, "magic")
     with pytest.raises(ValueError, match="no run"):
-        client.look("nothing", 3, "hidden")
+        client.look("nothing", 3, "hidden_states")
     with pytest.raises(ValueError, match="shorter"):
-        client.look(run, 3, "hidden", "x" * 3_000_000)
+        client.look(run, 3, "hidden_states", "x" * 3_000_000)
     with pytest.raises(ValueError, match="surrogate"):
-        client.look(run, 3, "hidden", "half \ud83d")
+        client.look(run, 3, "hidden_states", "half \ud83d")
     with pytest.raises(ValueError, match="Unknown lens"):
         client.fill(run, "magic")
     with pytest.raises(ValueError, match="no run"):
-        client.fill("nothing", "hidden")
+        client.fill("nothing", "hidden_states")
     assert client.store.waiting_looks() == client.store.commands() == []
 
 
 def test_filling_and_watching_reach_the_worker(client: Client) -> None:
     run = recorded(client)
     client.fill(run, "gradients")
-    client.watch(run, ["hidden"])
+    client.watch(run, ["hidden_states"])
     assert [(command.run, command.kind, command.value) for command in client.store.commands()] == [
         (run, "fill", "gradients")
     ]
-    assert client.store.watched() == {run: {"hidden"}}
+    assert client.store.watched() == {run: {"hidden_states"}}
     assert client.worker_state().pid == 0
     assert [chunk.step for chunk in client.chunks(run, after=0, kinds=["weights"])] == [3, 11]

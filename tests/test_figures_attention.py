@@ -15,19 +15,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
+from explainer.charts import head_curves as heads
+from explainer.charts import head_roles
+from explainer.charts.panel import Frame, Moment, Panel, Reel, fill, mosaic, mosaic_cell, reading_at
+from explainer.charts.subject import subject
+from explainer.charts.theme import FAMILY_COLOURS
 from explainer.config import RunConfig
-from explainer.figures import attention as figures
-from explainer.figures import head_notes, heads
-from explainer.figures.panel import Frame, Moment, Panel, Reel, fill, mosaic, mosaic_cell, reading_at
-from explainer.figures.subject import subject
-from explainer.figures.theme import FAMILY_COLOURS
 from explainer.lenses import LENSES
+from explainer.lenses.attention import notes as figures_notes
+from explainer.lenses.attention import notes as head_notes
+from explainer.lenses.attention import panels as figures
+from explainer.lenses.attention import panels as heads_panels
+from explainer.lenses.attention.record import AttentionRecord
 from explainer.lessons import LESSONS
 from explainer.player.annotate import Annotator
-from explainer.records import ROLES, AttentionRecord
 from explainer.runs.store import Draft, Store
 from explainer.runs.tape import VIEW, decode_view, encode_metrics, encode_view
 from explainer.runs.tape_file import SHIPPED, load_tape
+from explainer.theory.head_roles import ROLES
 from explainer.training import Trainer
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -191,7 +196,7 @@ def test_a_head_with_a_role_has_it_written_above_its_map() -> None:
 
 
 def reel_of(record: AttentionRecord, moment: Moment) -> Reel:
-    made = figures.notes(record, moment)
+    made = figures_notes.notes(record, moment)
     arrays = {"weights": record.weights, "previous_token": record.previous_token, **made.arrays}
     return Reel({"attention": [Frame(moment.step, arrays, made.labels, made.readings)]})
 
@@ -203,7 +208,7 @@ def test_a_coarse_mosaic_keeps_the_largest_weight_of_each_cell(
 ) -> None:
     maps = np.random.default_rng(length).random((layers, count, length, length), dtype=np.float32)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("explainer.figures.panel.MOSAIC_CELLS", most)
+        patch.setattr("explainer.charts.panel.MOSAIC_CELLS", most)
         cell, table = mosaic_cell(*maps.shape), mosaic(maps, gap)
     side = -(-length // cell)
     assert max(layers, count) * length <= most * cell
@@ -218,7 +223,7 @@ def test_a_coarse_mosaic_keeps_the_largest_weight_of_each_cell(
 def test_the_curves_are_the_scores_of_every_head_and_of_the_controls_strongest(tapes: Any) -> None:
     runs, reels, records = tapes
     for score in head_notes.SCORES:
-        panel = heads.score_panel(runs, "light", score)
+        panel = heads_panels.score_panel(runs, "light", score)
         lines = trace_at(panel, reels, 2, layer=1, head=2)
         of_run = np.array([getattr(record, score) for record in records[0]])
         of_control = np.array([getattr(record, score) for record in records[1]])
@@ -238,7 +243,7 @@ def test_the_curves_are_the_scores_of_every_head_and_of_the_controls_strongest(t
 def test_with_many_heads_a_line_is_the_strongest_of_its_layer(tapes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     runs, reels, records = tapes
     monkeypatch.setattr(heads, "MOST_LINES", L * H - 1)
-    lines = trace_at(heads.score_panel(runs, "light", "previous_token"), reels, 0)
+    lines = trace_at(heads_panels.score_panel(runs, "light", "previous_token"), reels, 0)
     expected = np.array([record.previous_token.max(axis=1) for record in records[0]])
     assert len(lines) == L + 3
     for layer in range(L):
@@ -247,7 +252,7 @@ def test_with_many_heads_a_line_is_the_strongest_of_its_layer(tapes: Any, monkey
 
 def test_accuracy_and_loss_are_those_on_the_tape(tapes: Any) -> None:
     runs, reels, _ = tapes
-    panel = heads.metric_panel(runs, "light")
+    panel = heads_panels.metric_panel(runs, "light")
     assert panel is not None
     *lines, training, marks = trace_at(panel, reels, 3)
     assert (marks["yaxis"], marks["x"]) == ("y2", [])  # nobody set a learning rate
@@ -287,7 +292,8 @@ def test_every_task_has_its_figures_and_sentences(task: str) -> None:
         assert "nan" not in said
     if task in ("adding", "forecast"):
         assert (
-            figures.notes(record, moment).readings["prefix_matching"] == "2 layers: none, for nothing comes twice here."
+            figures_notes.notes(record, moment).readings["prefix_matching"]
+            == "2 layers: none, for nothing comes twice here."
         )
 
 
@@ -338,7 +344,7 @@ def test_an_even_head_has_no_role_and_the_entropy_of_evenness() -> None:
     record = known("even", T=13)
     mean = sum(math.log(t + 1) for t in range(13)) / 13
     distance = sum(sum(t - s for s in range(t + 1)) / (t + 1) for t in range(13)) / 13
-    assert head_notes.uniform_entropy(13) == pytest.approx(mean)
+    assert head_roles.uniform_entropy(13) == pytest.approx(mean)
     assert head_notes.mean_distance(record.weights[0, 0]) == pytest.approx(distance)
     said = head_notes.map_reading(record, 0, 0)
     assert said.startswith("Layer 1, head 1: its largest weight, 0.50, goes from t = 1")
@@ -356,7 +362,7 @@ def test_all_heads_are_counted_by_their_role() -> None:
     assert said == (
         "Of 5 heads: 1 previous-token head, 2 induction heads and 1 same-token head (a score of 0.5 or more, at least twice that of chance). "
         f"Sharpest: layer 1, head 1 (entropy 0.00 nats); most spread out: layer 4, head 1 "
-        f"({head_notes.uniform_entropy(T):.2f})."
+        f"({head_roles.uniform_entropy(T):.2f})."
     )
     assert head_notes.heads_reading(known("even", "even")).startswith("Of 2 heads: none has a role")
     assert (
@@ -380,7 +386,7 @@ def test_the_strongest_head_is_named_with_its_score() -> None:
 def test_one_token_only_looks_at_itself() -> None:
     record = known("self", T=1)
     record = AttentionRecord(**{**vars(record), "previous_token": np.full((1, 1), math.nan)})
-    said = figures.notes(record, moment_of(record)).readings
+    said = figures_notes.notes(record, moment_of(record)).readings
     assert said["heads"] == "A single token can only look at itself."
     assert said["map"] == {"0,0": "Layer 1, head 1: a single token can only look at itself."}
     assert said["previous_token"] == "One layer: none, for no token has one before it."
@@ -392,7 +398,7 @@ def test_weights_that_are_not_numbers_are_said_to_be_none() -> None:
     scores = np.full((2, 1), math.nan)
     record = AttentionRecord(bad, tuple("abcde"), scores, scores, scores, np.stack([scores] * 3), scores)
     moment = moment_of(record)
-    said = figures.notes(record, moment).readings
+    said = figures_notes.notes(record, moment).readings
     assert "not finite" in said["heads"]
     assert "not finite" in said["map"]["1,0"]
     assert said["prefix_matching"] == "2 layers: none, for not all weights are finite."

@@ -12,8 +12,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from explainer.config import RunConfig
-from explainer.figures.compare import (
+from explainer.charts.compare import (
     DASHES,
     MOST_POINTS,
     compare_panel,
@@ -25,9 +24,10 @@ from explainer.figures.compare import (
     thinned,
     value_at,
 )
-from explainer.figures.panel import Panel, fill, reading_at
-from explainer.figures.subject import subject
-from explainer.figures.theme import FAMILY_COLOURS
+from explainer.charts.panel import Panel, fill, reading_at
+from explainer.charts.subject import subject
+from explainer.charts.theme import FAMILY_COLOURS
+from explainer.config import RunConfig
 
 GRU = RunConfig(task="adding", model="gru", width=13, lr=5e-3, steps=7)
 LSTM = replace(GRU, model="lstm")

@@ -15,16 +15,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
+from explainer.charts import subject as figures_subject
+from explainer.charts.curves import loss_panel
+from explainer.charts.dial import KINDS, RANGE, dial_panel, turn
+from explainer.charts.panel import Moment, Panel, Reel, fill, reading_at
+from explainer.charts.theme import FAMILY_COLOURS, FAMILY_NAMES
 from explainer.config import MODELS, RunConfig
-from explainer.figures import gradient_notes
-from explainer.figures import gradients as figures
-from explainer.figures.curves import loss_panel
-from explainer.figures.dial import KINDS, RANGE, dial_panel, turn
-from explainer.figures.panel import Moment, Panel, Reel, fill, reading_at
-from explainer.figures.theme import FAMILY_COLOURS, FAMILY_NAMES
 from explainer.lenses import LENSES
+from explainer.lenses.gradients import notes as gradient_notes
+from explainer.lenses.gradients import panels as figures
+from explainer.lenses.gradients.record import GradientsRecord
 from explainer.player.annotate import Annotator
-from explainer.records import GradientRecord
 from explainer.runs.store import Draft, Store
 from explainer.runs.tape import encode_metrics, encode_view
 from explainer.training import Trainer
@@ -34,7 +35,7 @@ T, N, STEPS = 11, 7, 3
 CONFIG = RunConfig(task="adding", length=T, width=N, batch=5, steps=STEPS, clip=0.5)
 
 
-def recorded(store: Store, config: RunConfig) -> list[GradientRecord]:
+def recorded(store: Store, config: RunConfig) -> list[GradientsRecord]:
     """Train a run on the spot and put its tape into the store, under its model's name; returns its records."""
     name = config.model
     trainer = Trainer(config, device="cpu")
@@ -64,7 +65,7 @@ def tapes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[dict[
     runs = [store.run(model) for model in MODELS]
     annotator = Annotator(store)
     reels = [annotator.reel(run, ("gradients",)) for run in runs if run is not None]
-    subjects = figures.subjects([(run.id, run.config, run.meta) for run in runs if run is not None])
+    subjects = figures_subject.subjects([(run.id, run.config, run.meta) for run in runs if run is not None])
     yield subjects, reels, records
     store.close()
 
@@ -76,7 +77,7 @@ def traces(panel: Panel, reels: list[Reel], step: int, **selection: int) -> dict
     return {trace["name"]: trace for trace in figure["data"] if "name" in trace}
 
 
-def record(**changes: Any) -> GradientRecord:
+def record(**changes: Any) -> GradientsRecord:
     norms = 0.5 ** np.arange(4, -1, -1.0)
     fields: dict[str, Any] = {
         "norms": norms,
@@ -91,7 +92,7 @@ def record(**changes: Any) -> GradientRecord:
         "clipped": 1.0,
         "loss": 0.25,
     }
-    return GradientRecord(**fields | changes)
+    return GradientsRecord(**fields | changes)
 
 
 # -- figures ----------------------------------------------------------------------------------
@@ -227,7 +228,7 @@ def test_a_context_of_dead_gradients_has_ranges_that_an_axis_can_take() -> None:
 
 def test_two_runs_of_one_family_are_told_apart() -> None:
     one, other = (replace(CONFIG, model="rnn", seed=seed) for seed in (0, 13))
-    found = figures.subjects([("a", one, {}), ("b", replace(CONFIG, model="lstm"), {}), ("c", other, {})])
+    found = figures_subject.subjects([("a", one, {}), ("b", replace(CONFIG, model="lstm"), {}), ("c", other, {})])
     names = [run["label"] for run in found]
     assert names[1] == "LSTM"
     assert names[0].startswith("RNN (tanh)")

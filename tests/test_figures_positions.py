@@ -15,14 +15,18 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from explainer.charts import theme as order_theme
+from explainer.charts.panel import Frame, Moment, Panel, Reel, fill, packed, reading_at
+from explainer.charts.subject import subject
 from explainer.config import RunConfig
-from explainer.figures import CONTEXTS, NOTES, PANELS, alibi, order, positions_notes, rotary, sinusoidal
-from explainer.figures.panel import Frame, Moment, Panel, Reel, fill, packed, reading_at
-from explainer.figures.subject import subject
+from explainer.figures import CONTEXTS, NOTES, PANELS
 from explainer.lenses import LENSES
+from explainer.lenses.positions import alibi, order, rotary, sinusoidal
+from explainer.lenses.positions import notes as positions_notes
+from explainer.lenses.positions.record import PositionsRecord
 from explainer.lessons import LESSONS
 from explainer.models import build
-from explainer.records import PositionsRecord, to_arrays
+from explainer.records import to_arrays
 from explainer.runs.store import Store
 from explainer.tasks.make import make_task
 from explainer.theory import encodings
@@ -68,7 +72,7 @@ def test_spread_keeps_both_ends_and_repeats_nothing() -> None:
 @pytest.mark.parametrize("theme", ["light", "dark", "unknown"])
 def test_shades_are_as_many_different_colours_as_asked_for(theme: str) -> None:
     for count in (1, 2, 4, 16):
-        shades = order.shades(theme, count)
+        shades = order_theme.shades(theme, count)
         assert len(set(shades)) == count
         assert all(len(shade) == 7 and int(shade[1:], 16) >= 0 for shade in shades)
 

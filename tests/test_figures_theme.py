@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from explainer.figures.theme import axis, colour_bar, ink, layout
+from explainer.charts.theme import axis, colour_bar, ink, layout
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -17,16 +17,17 @@ import torch
 from streamlit.testing.v1 import AppTest
 from torch import Tensor
 
+from explainer.charts.panel import Frame, Moment, Reel, fill, labels_of, reading_at
+from explainer.charts.subject import subject
 from explainer.config import RunConfig
-from explainer.figures import fixed_point_notes as words
-from explainer.figures import fixed_points as figures
-from explainer.figures.panel import Frame, Moment, Reel, fill, labels_of, reading_at
-from explainer.figures.subject import subject
 from explainer.lenses import LENSES
-from explainer.lenses import fixed_points as lens
-from explainer.lenses.cell_jacobians import advance, linearise
+from explainer.lenses.fixed_points import look as lens
+from explainer.lenses.fixed_points import notes as words
+from explainer.lenses.fixed_points import panels as figures
+from explainer.lenses.fixed_points.cell_jacobians import advance, linearise
+from explainer.lenses.fixed_points.record import FixedPointsRecord
 from explainer.models import Recurrent, build
-from explainer.records import FixedPointsRecord, to_arrays
+from explainer.records import to_arrays
 from explainer.runs.store import Store
 from explainer.runs.tape import decode_view
 from explainer.runs.tape_file import load_shipped

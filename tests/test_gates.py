@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 import torch
 
+from explainer.charts.panel import Moment, Reel, fill
 from explainer.config import RunConfig
-from explainer.figures.gates import gate_reading, notes, text_columns, tracking_panel
-from explainer.figures.panel import Moment, Reel, fill
-from explainer.lenses.gates import LENS, look
+from explainer.lenses.gates import LENS
+from explainer.lenses.gates.look import look
+from explainer.lenses.gates.notes import gate_reading, notes, text_columns
+from explainer.lenses.gates.panels import tracking_panel
+from explainer.lenses.gates.record import GatesRecord
 from explainer.models import build
 from explainer.player.annotate import joined
-from explainer.records import GatesRecord
 from explainer.tasks.make import make_task
 from explainer.theory.variables import (
     bracket_depth,

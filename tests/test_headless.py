@@ -135,10 +135,10 @@ def test_the_help_of_train_lists_every_setting(capsys: pytest.CaptureFixture[str
         (["train", "--text", "/tmp", "--task", "adding"], "--text is for the task text"),
         (["train", "--column", "a"], "Give the file with --csv"),
         (["train", "--text", "a", "--csv", "b"], "not allowed with"),
-        (["look", "nope", "--lens", "hidden"], "There is no run 'nope'"),
+        (["look", "nope", "--lens", "hidden_states"], "There is no run 'nope'"),
         (["look", "nope", "--lens", "eyes"], "lens = 'eyes' is not known"),
         (["look", "nope"], "required: --lens"),
-        (["look", "nope", "--lens", "hidden", "--step", "x"], "invalid int value: 'x'"),
+        (["look", "nope", "--lens", "hidden_states", "--step", "x"], "invalid int value: 'x'"),
         (["tapes", "lesson-none"], "'lesson-none' is no lesson"),
     ],
 )
@@ -189,7 +189,7 @@ def test_a_run_is_recorded_as_a_full_tape(ask: Ask, store: Store) -> None:
     last = decode(store.chunk_at(answer["run"], "weights", 23).body)[0]  # type: ignore[union-attr]
     for name, array in trainer.weights().items():
         np.testing.assert_array_equal(last[name], array)
-    for lens in ("hidden", "gradients"):
+    for lens in ("hidden_states", "gradients"):
         assert {0, 23} <= set(store.steps(answer["run"], VIEW + lens))
     assert not store.steps(answer["run"], VIEW + "attention")  # a GRU has none
 
@@ -383,19 +383,19 @@ def test_json_has_what_the_lens_sees_in_the_model_of_that_step(
 
 
 def panels_of(run: Any, lens: str) -> list[Any]:
-    from explainer.figures.subject import subject
+    from explainer.charts.subject import subject
 
     return PANELS[lens](subject(run.config, run.meta), "light")
 
 
 def test_the_nearest_kept_moment_is_looked_at(look: Ask, recorded: dict[str, Any]) -> None:
     store, run = recorded["store"], recorded["gru"]
-    kept = set(store.steps(run.id, "weights")) | set(store.steps(run.id, VIEW + "hidden"))
+    kept = set(store.steps(run.id, "weights")) | set(store.steps(run.id, VIEW + "hidden_states"))
     for asked in (0, 4, 17, 22, 10**9, -5):
-        step = strict_json(look("gru", "--lens", "hidden", "--step", str(asked), "--json")[1])["step"]
+        step = strict_json(look("gru", "--lens", "hidden_states", "--step", str(asked), "--json")[1])["step"]
         assert step in kept
         assert abs(step - asked) == min(abs(each - asked) for each in kept)
-    assert strict_json(look("gru", "--lens", "hidden", "--json")[1])["step"] == 23
+    assert strict_json(look("gru", "--lens", "hidden_states", "--json")[1])["step"] == 23
 
 
 def test_without_weights_the_record_comes_from_the_tape(
@@ -426,10 +426,13 @@ def test_a_look_at_ones_own_input(look: Ask) -> None:
     ("words", "said"),
     [
         (["--lens", "attention"], "nothing to look at in a model of the family 'gru'"),
-        (["--lens", "hidden", "--input", "0.3 0.5 0.1"], "0 numbers are marked"),
-        (["--lens", "hidden", "--layer", "2", "--html", "/tmp/never.html"], "layer = 2 is not there. Choose 1 to 1."),
-        (["--lens", "hidden", "--head", "0"], "head = 0 is not there"),
-        (["--lens", "hidden", "--html", "/no/such/folder/out.html"], "can't be written"),
+        (["--lens", "hidden_states", "--input", "0.3 0.5 0.1"], "0 numbers are marked"),
+        (
+            ["--lens", "hidden_states", "--layer", "2", "--html", "/tmp/never.html"],
+            "layer = 2 is not there. Choose 1 to 1.",
+        ),
+        (["--lens", "hidden_states", "--head", "0"], "head = 0 is not there"),
+        (["--lens", "hidden_states", "--html", "/no/such/folder/out.html"], "can't be written"),
     ],
 )
 def test_a_look_that_cannot_be_is_refused(look: Ask, words: list[str], said: str) -> None:
@@ -440,8 +443,8 @@ def test_a_look_that_cannot_be_is_refused(look: Ask, words: list[str], said: str
 
 
 def test_without_a_form_the_readings_are_printed(look: Ask) -> None:
-    _, out, _ = look("gru", "--lens", "hidden")
-    readings = strict_json(look("gru", "--lens", "hidden", "--json")[1])["readings"]
+    _, out, _ = look("gru", "--lens", "hidden_states")
+    readings = strict_json(look("gru", "--lens", "hidden_states", "--json")[1])["readings"]
     assert readings["output"] in out.splitlines()
     assert readings["states"]["0"] in out.splitlines()
 
@@ -485,8 +488,8 @@ def test_the_file_holds_every_figure_with_its_reading(
 
 def test_the_file_shows_the_moment_that_was_asked_for(look: Ask, tmp_path: Path) -> None:
     file = tmp_path / "out.html"
-    record = strict_json(look("gru", "--lens", "hidden", "--step", "5", "--json")[1])["record"]
-    look("gru", "--lens", "hidden", "--step", "5", "--html", str(file))
+    record = strict_json(look("gru", "--lens", "hidden_states", "--step", "5", "--json")[1])["record"]
+    look("gru", "--lens", "hidden_states", "--step", "5", "--html", str(file))
     states = parts_of(file.read_text())[1][0]["data"][0]["z"]
     np.testing.assert_allclose(states, np.transpose(record["states"][0]), rtol=1e-6)
 
@@ -499,7 +502,7 @@ def test_text_from_a_user_is_no_markup_in_the_file(ask: Ask, tmp_path: Path) -> 
     given = ["--input", evil[:11]]
     for option, file, extra in (("--text", text, given), ("--csv", table, [])):
         run = last_line(ask("train", option, str(file), *GRU)[1])["run"]
-        assert ask("look", run, "--lens", "hidden", *extra, "--html", str(out))[0] == 0
+        assert ask("look", run, "--lens", "hidden_states", *extra, "--html", str(out))[0] == 0
         page = out.read_text()
         words, figures = parts_of(page)
         assert "<img" not in words
@@ -520,8 +523,10 @@ def test_every_lens_with_sentences_has_figures() -> None:
 @pytest.fixture
 def lessons(monkeypatch: pytest.MonkeyPatch) -> dict[str, Lesson]:
     small = {
-        "lesson-a": Lesson(RunConfig(task="adding", width=7, length=11, batch=5, steps=37), ("hidden", "gradients")),
-        "lesson-b": Lesson(RunConfig(task="text", width=5, length=7, batch=3, steps=5), ("hidden",)),
+        "lesson-a": Lesson(
+            RunConfig(task="adding", width=7, length=11, batch=5, steps=37), ("hidden_states", "gradients")
+        ),
+        "lesson-b": Lesson(RunConfig(task="text", width=5, length=7, batch=3, steps=5), ("hidden_states",)),
     }
     monkeypatch.setattr(tapes_module, "LESSONS", small)
     monkeypatch.setattr(tapes_module, "SWEEPS", {})

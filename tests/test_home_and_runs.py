@@ -11,7 +11,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from explainer.config import RunConfig
-from explainer.records import AttentionRecord, HiddenRecord
+from explainer.lenses.attention.record import AttentionRecord
+from explainer.lenses.hidden_states.record import HiddenStatesRecord
 from explainer.runs.store import Draft, Run, Store, StoreError
 from explainer.runs.tape import encode_metrics, encode_view
 from explainer.ui.places import LESSON_PLACES, PLACES, places_for
@@ -33,10 +34,10 @@ def record(
 ) -> None:
     """A finished run with a short tape."""
     meta = {**META, "parameters": 683, "final": {META["metric"]: final}}
-    store.create(run, config, owner=owner, lenses=("hidden",), meta=meta, **more)
+    store.create(run, config, owner=owner, lenses=("hidden_states",), meta=meta, **more)
     store.set_status(run, "running")
     rows = [(step, 1 / step, config.lr, 1.0, 1.0) for step in range(1, config.steps + 1)]
-    view = HiddenRecord(
+    view = HiddenStatesRecord(
         states=np.zeros((config.layers, 3, config.width), np.float32),
         tokens=("a", "b", "c"),
         mask=np.ones(3, bool),
@@ -50,7 +51,7 @@ def record(
     store.append(
         run,
         [
-            Draft("view:hidden", 0, encode_view("hidden", view)),
+            Draft("view:hidden_states", 0, encode_view("hidden_states", view)),
             Draft("metrics", config.steps, encode_metrics(rows, [("validation loss", config.steps, final)])),
         ],
         config.steps,
@@ -110,7 +111,7 @@ def test_home_names_the_device(store: Store) -> None:
 
 def test_home_links_to_what_is_running(store: Store) -> None:
     record(store, "done-run")
-    store.create("abc", GRU, owner="me", lenses=("hidden",))
+    store.create("abc", GRU, owner="me", lenses=("hidden_states",))
     store.set_status("abc", "running")
     app = opened("home.py")
     assert "Running now" in said(app)
@@ -213,7 +214,7 @@ def test_a_choice_is_in_the_address(store: Store) -> None:
 def test_one_run_has_links_and_its_configuration(store: Store) -> None:
     record(store, "one", owner="me")
     app = opened("runs.py", run="one")
-    assert [link.value for link in app.page_link] == [place.title for place in places_for(GRU, ("hidden",))]
+    assert [link.value for link in app.page_link] == [place.title for place in places_for(GRU, ("hidden_states",))]
     assert {link.proto.query_string for link in app.page_link} == {"run=one"}
     assert app.download_button[0].label == "Configuration"
     assert len(cells(app, "Setting")) == len(GRU.relevant())
@@ -268,7 +269,11 @@ def test_a_message_is_text_and_not_markup(store: Store) -> None:
 def test_a_run_on_own_data_has_its_name_and_it_is_no_markup(store: Store) -> None:
     name = "[a](http://b.c) *novel*.txt"
     store.create(
-        "own", replace(GRU, task="text", data="ab" * 32), owner="me", lenses=("hidden",), meta={"data_name": name}
+        "own",
+        replace(GRU, task="text", data="ab" * 32),
+        owner="me",
+        lenses=("hidden_states",),
+        meta={"data_name": name},
     )
     page = opened("runs.py", run="own")
     assert any(literal(f"Next character, {name}") in each.value for each in page.markdown)

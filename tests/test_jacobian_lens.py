@@ -14,15 +14,16 @@ import torch
 from streamlit.testing.v1 import AppTest
 from torch import Tensor
 
+from explainer.charts.panel import Frame, Moment, Reel, fill, labels_of, reading_at
+from explainer.charts.subject import subject
 from explainer.config import RunConfig
-from explainer.figures import jacobian as figures
-from explainer.figures import jacobian_notes as words
-from explainer.figures.panel import Frame, Moment, Reel, fill, labels_of, reading_at
-from explainer.figures.subject import subject
 from explainer.lenses import LENSES
-from explainer.lenses import jacobian as lens
+from explainer.lenses.jacobian import look as lens
+from explainer.lenses.jacobian import notes as words
+from explainer.lenses.jacobian import panels as figures
+from explainer.lenses.jacobian.record import JacobianRecord
 from explainer.models import Recurrent, SequenceModel, build, observe
-from explainer.records import JacobianRecord, to_arrays
+from explainer.records import to_arrays
 from explainer.runs.store import Store
 from explainer.tasks.base import Batch, Task
 from explainer.tasks.make import make_task

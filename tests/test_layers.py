@@ -13,14 +13,16 @@ from streamlit.testing.v1 import AppTest
 from torch import Tensor
 from torch.nn.functional import cross_entropy, layer_norm
 
+from explainer.charts.panel import Frame, Moment, Reel, fill, labels_of, reading_at
+from explainer.charts.subject import subject
 from explainer.config import RunConfig
-from explainer.figures import layers as figures
-from explainer.figures.panel import Frame, Moment, Reel, fill, labels_of, reading_at
-from explainer.figures.subject import subject
 from explainer.lenses import LENSES
+from explainer.lenses.layers import notes as figures_notes
+from explainer.lenses.layers import panels as figures
+from explainer.lenses.layers.record import LayersRecord
 from explainer.models import build, observe
 from explainer.models.transformer import Transformer
-from explainer.records import LayersRecord, to_arrays
+from explainer.records import to_arrays
 from explainer.runs.store import Store
 from explainer.tasks.base import Batch, Task
 from explainer.tasks.make import make_task
@@ -149,11 +151,11 @@ def made(losses: Any, table: Any = None, counted: Any = None) -> LayersRecord:
     ],
 )  # fmt: skip
 def test_the_reading_of_the_lens_by_value(losses: Any, counted: Any, sentence: str) -> None:
-    said = figures.notes(made(losses, counted=counted), Moment(RUN, 7)).readings["lens"]
+    said = figures_notes.notes(made(losses, counted=counted), Moment(RUN, 7)).readings["lens"]
     assert str(said).startswith(f"{RUN['label']}, step 7: {sentence}")
     copied = {**RUN, "task": "copy"}  # where what is right is not what comes next
     assert (
-        figures.notes(made(losses, counted=counted), Moment(copied, 7)).readings["lens"]
+        figures_notes.notes(made(losses, counted=counted), Moment(copied, 7)).readings["lens"]
         == f"{RUN['label']}, step 7: {sentence}"
     )
 
@@ -162,9 +164,9 @@ def filled(batch: Batch, model: Transformer, task: Task) -> tuple[LayersRecord, 
     """The record, the logit lens's figure and its sentence."""
     record, run = looked(model, batch, task), subject(task.config, {})
     arrays, text = to_arrays(record)
-    notes = figures.notes(record, Moment(run, 4))
+    notes = figures_notes.notes(record, Moment(run, 4))
     frame = Frame(4, {**arrays, **notes.arrays}, {**labels_of(text), **notes.labels}, notes.readings)
-    reel = Reel({"layers": [frame]}, contexts={"layers": figures.context([record])})
+    reel = Reel({"layers": [frame]}, contexts={"layers": figures_notes.context([record])})
     return record, fill(figures.lens_panel(run, "light"), [reel], 4), str(notes.readings["lens"])
 
 
@@ -173,7 +175,7 @@ def test_the_last_column_of_the_tape_s_sequence_is_held_against_what_is_written_
     _, figure, said = filled(batch, model, task)
     right = [task.vocabulary[token] for token in batch.y[0].tolist()]
     assert figure["data"][L + 2]["text"] == right
-    assert figure["data"][L + 2]["y"] == [figures.RIGHT] * T
+    assert figure["data"][L + 2]["y"] == [figures_notes.RIGHT] * T
     with torch.no_grad():
         last = model(batch.x)[0, -1]
     z = np.asarray(figure["data"][0]["z"], float)
@@ -203,7 +205,7 @@ def test_where_nobody_knows_what_comes_next_no_tile_is_coloured_and_it_is_said()
 )  # fmt: skip
 def test_the_reading_of_a_map_by_value(table: Any, sentence: str) -> None:
     record = made(np.ones((L + 1, len(table))), table)
-    assert sentence in str(figures.notes(record, Moment(RUN, 7)).readings["rollout"])
+    assert sentence in str(figures_notes.notes(record, Moment(RUN, 7)).readings["rollout"])
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -211,9 +213,9 @@ def test_the_figures_show_the_record_and_plotly_takes_them(theme: str) -> None:
     model, batch, task = setting()
     record, run = looked(model, batch, task), subject(task.config, {})
     arrays, text = to_arrays(record)
-    notes = figures.notes(record, Moment(run, 4))
+    notes = figures_notes.notes(record, Moment(run, 4))
     frame = Frame(4, {**arrays, **notes.arrays}, {**labels_of(text), **notes.labels}, notes.readings)
-    reel = Reel({"layers": [frame]}, contexts={"layers": figures.context([record])})
+    reel = Reel({"layers": [frame]}, contexts={"layers": figures_notes.context([record])})
     shown = {panel.id: fill(panel, [reel], 4) for panel in figures.panels(run, theme)}
     for panel in figures.panels(run, theme):
         go.Figure(shown[panel.id])
@@ -227,7 +229,7 @@ def test_the_figures_show_the_record_and_plotly_takes_them(theme: str) -> None:
 
 
 def test_user_text_stays_text_in_the_figures() -> None:
-    notes = figures.notes(made(np.ones((L + 1, 2))), Moment(RUN, 0))
+    notes = figures_notes.notes(made(np.ones((L + 1, 2))), Moment(RUN, 0))
     reel = Reel({"layers": [Frame(0, {**notes.arrays}, notes.labels)]})
     assert fill(figures.lens_panel(RUN, "light"), [reel], 0)["data"][1]["text"] == ["&lt;x&gt;"] * 2
 

@@ -15,10 +15,11 @@ from torch import Tensor
 from explainer.config import MODELS, RunConfig
 from explainer.families.attending import POSITIONS
 from explainer.lenses import LENSES
-from explainer.lenses.attention import earlier_occurrence, mean_weight
-from explainer.lenses.gradients import ROWS, linear_rate
-from explainer.lenses.lens import affordable_rows
-from explainer.lenses.positions import weight_by_distance
+from explainer.lenses.attention.look import mean_weight
+from explainer.lenses.gradients.look import linear_rate
+from explainer.lenses.head_scores import earlier_occurrence
+from explainer.lenses.look import DIFFERENTIATED, affordable_rows
+from explainer.lenses.positions.look import weight_by_distance
 from explainer.models import Recurrent, SequenceModel, build, observe
 from explainer.models.transformer import Transformer
 from explainer.records import RECORDS, from_arrays, to_arrays
@@ -59,7 +60,7 @@ CASES = (
     + [("pattern", configuration(model, "text", layers=2)) for model in MODELS]
 )
 CASES += [
-    ("beyond", configuration("transformer", "text", layers=layers, positions=positions, dropout=0.3))
+    ("beyond_the_length", configuration("transformer", "text", layers=layers, positions=positions, dropout=0.3))
     for positions, layers in product(POSITIONS, (0, 2))
 ]
 CASES = [(name, config) for name, config in CASES if LENSES[name].suits(config)]
@@ -150,7 +151,7 @@ def test_states_are_those_of_the_fused_module(model_name: str) -> None:
     config = configuration(model_name, layers=2)
     model, batch, task = setting(config)
     assert isinstance(model, Recurrent)
-    record = LENSES["hidden"].look(model, batch, task)
+    record = LENSES["hidden_states"].look(model, batch, task)
     top, final = model.rnn(batch.x)
     final = final[0] if isinstance(final, tuple) else final
     np.testing.assert_allclose(record.states[1], top[0].detach(), atol=1e-6)
@@ -164,7 +165,7 @@ def test_states_are_those_of_the_fused_module(model_name: str) -> None:
 @pytest.mark.parametrize("model_name", ["gru", "transformer"])
 def test_right_is_the_probability_of_the_next_token(model_name: str) -> None:
     model, batch, task = setting(configuration(model_name, "repeat"))
-    record = LENSES["hidden"].look(model, batch, task)
+    record = LENSES["hidden_states"].look(model, batch, task)
     logits = model(batch.x)[0].detach().double().numpy()
     for t in range(T):
         odds = np.exp(logits[t])
@@ -176,14 +177,14 @@ def test_right_is_the_probability_of_the_next_token(model_name: str) -> None:
 def test_numbers_are_in_the_units_of_the_data() -> None:
     config = configuration("gru", "forecast")
     model, batch, task = setting(config)
-    record = LENSES["hidden"].look(model, batch, task)
+    record = LENSES["hidden_states"].look(model, batch, task)
     assert [f"{value:.3g}" for value in record.target.tolist()] == task.target_axis(batch)
     assert record.target.max() > 10
 
 
 def test_a_transformer_shows_its_residual_stream() -> None:
     model, batch, task = setting(configuration("transformer", "repeat", layers=2, norm="post"))
-    states = LENSES["hidden"].look(model, batch, task).states
+    states = LENSES["hidden_states"].look(model, batch, task).states
     assert isinstance(model, Transformer)
     assert states.shape == (2, T, D)
     read_out = torch.tensor(states[-1]) @ model.readout.weight.T  # type: ignore[union-attr]
@@ -294,8 +295,8 @@ def test_parameter_norms_are_those_of_a_training_step(model_name: str, clip: flo
 
 
 def test_at_most_eight_sequences_are_differentiated() -> None:
-    model, batch, task = setting(configuration("gru", batch=ROWS + 3))
-    first = Batch(batch.x[:ROWS], batch.y[:ROWS], batch.mask[:ROWS])
+    model, batch, task = setting(configuration("gru", batch=DIFFERENTIATED + 3))
+    first = Batch(batch.x[:DIFFERENTIATED], batch.y[:DIFFERENTIATED], batch.mask[:DIFFERENTIATED])
     np.testing.assert_array_equal(
         LENSES["gradients"].look(model, batch, task).norms, LENSES["gradients"].look(model, first, task).norms
     )

@@ -72,7 +72,7 @@ def test_an_address_that_cannot_be_gets_a_sentence(place: Place, name: str, valu
 
 
 def test_another_run_on_the_task_can_be_compared_and_what_differs_is_listed(store: Store) -> None:
-    place = next(place for place in LESSON_PLACES if place.lens == "hidden")
+    place = next(place for place in LESSON_PLACES if place.lens == "hidden_states")
     app = opened(place, against="lesson-gradients-gru")
     assert not app.exception
     chosen = app.selectbox(key="hidden:against")

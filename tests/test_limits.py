@@ -8,9 +8,9 @@ from dataclasses import fields, replace
 import pytest
 
 from explainer.config import RunConfig
+from explainer.lenses.costs import look_bytes
 from explainer.limits import Limits, estimate, faulty, limits, refuse_if_too_big, spoken
 from explainer.models import build
-from explainer.theory.look_sizes import look_bytes
 
 NANOGPT = RunConfig(
     task="text", model="transformer", length=64, layers=4, heads=4, width=128, tied=True, batch=12, steps=2000

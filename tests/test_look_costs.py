@@ -7,13 +7,23 @@ from dataclasses import replace
 import pytest
 
 from explainer.config import RunConfig
-from explainer.lenses import LENSES, beyond, biography, chance, fixed_points, gates, lens, microscope, pattern, surgery
+from explainer.lenses import LENSES
+from explainer.lenses import head_scores as chance
+from explainer.lenses import look as lens
+from explainer.lenses.beyond_the_length import look as beyond
+from explainer.lenses.costs import look_seconds, look_work
+from explainer.lenses.fixed_points import look as fixed_points
+from explainer.lenses.gates import look as gates
+from explainer.lenses.heads import look as biography
+from explainer.lenses.microscope import look as microscope
+from explainer.lenses.pattern import look as pattern
+from explainer.lenses.surgery import look as surgery
 from explainer.records import RECORDS
 from explainer.runs.inputs import training_inputs
 from explainer.runs.views import view_batch
 from explainer.tasks.make import make_task
 from explainer.theory import look_costs, probes
-from explainer.theory.look_costs import LOOK_PRICES, look_seconds, look_work
+from explainer.theory.look_costs import LOOK_PRICES
 from explainer.theory.look_sizes import Sizes, losses_followed, sites_followed
 from explainer.training import Trainer
 
@@ -89,5 +99,5 @@ def test_every_lens_has_prices_for_the_work_of_its_looks(name: str) -> None:
 def test_a_forecast_is_looked_at_in_all_its_validation_windows_whatever_the_batch() -> None:
     config = RunConfig(task="forecast", model="transformer", heads=2, width=26, batch=3)
     assert len(view_batch(Trainer(config)).x) == sizes_of(config).B == 60
-    one, other = (look_work(replace(config, batch=batch), "biography", 1, 1)["maps"] for batch in (3, 59))
+    one, other = (look_work(replace(config, batch=batch), "heads", 1, 1)["maps"] for batch in (3, 59))
     assert one == other

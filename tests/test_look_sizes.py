@@ -18,19 +18,21 @@ from torch.utils._pytree import tree_leaves
 from explainer.config import RunConfig
 from explainer.families.attending import POSITIONS
 from explainer.lenses import LENSES, maps
-from explainer.lenses import layers as layers_lens
-from explainer.lenses.chance import marked_sum
+from explainer.lenses.attention.record import AttentionRecord
+from explainer.lenses.attention_cell.record import AttentionCellRecord
+from explainer.lenses.costs import look_bytes
+from explainer.lenses.head_scores import marked_sum
+from explainer.lenses.layers import look as layers_lens
 from explainer.lenses.maps import attention_maps, pooled
 from explainer.models import build, observe
-from explainer.records import AttentionRecord, CellRecord
 from explainer.runs import views
 from explainer.runs.memory import resident_bytes
 from explainer.runs.tape import LARGEST_VIEW, decode_view, encode_view
 from explainer.runs.views import room_for, view_batch
 from explainer.tasks.make import make_task
 from explainer.theory import look_sizes
-from explainer.theory.cell import asked_head, head_question
-from explainer.theory.look_sizes import MAPS, look_bytes, maps_fit, pooling
+from explainer.theory.attention_cell import asked_head, head_question
+from explainer.theory.look_sizes import MAPS, maps_fit, pooling
 from explainer.training import Trainer
 from tests.wild import shaken
 
@@ -95,7 +97,7 @@ def test_peak_and_view_are_known_within_a_factor_of_two(seed: int) -> None:
     config = drawn(seed)
     trainer = Trainer(config)
     task, batch = trainer.task, view_batch(trainer)
-    suited = [name for name, lens in LENSES.items() if lens.suits(config) and name != "beyond"]
+    suited = [name for name, lens in LENSES.items() if lens.suits(config) and name != "beyond_the_length"]
     for name in random.Random(seed).sample(suited, min(4, len(suited))):
         expected = look_bytes(config, name, task.inputs, task.outputs)
         tracemalloc.start()
@@ -126,7 +128,11 @@ def test_no_view_within_the_limits_is_larger_than_its_limit() -> None:
         for name in LENSES:
             if LENSES[name].suits(config):
                 size = look_bytes(config, name, 256, 256)
-                assert size.view <= (LARGEST_VIEW if name == "cell" else LARGEST_ON_A_TAPE), (name, size, config)
+                assert size.view <= (LARGEST_VIEW if name == "attention_cell" else LARGEST_ON_A_TAPE), (
+                    name,
+                    size,
+                    config,
+                )
                 assert size.peak <= 300e6, (name, size, config)
 
 
@@ -134,14 +140,14 @@ def test_the_answer_of_one_large_head_is_kept_in_half_the_bytes_and_nearly_as_it
     random, T, K = np.random.default_rng(3), 757, 461
     query, key, value = random.normal(size=(3, 1, 1, T, K)).astype(np.float32)
     weights = random.dirichlet(np.ones(T), (1, 1, T)).astype(np.float32)
-    record = CellRecord(
+    record = AttentionCellRecord(
         query, key, value, weights, np.zeros(1), np.arange(T), np.zeros((1, 1), bool), "none", tuple("a" * T)
     )
-    body = encode_view("cell", record)
+    body = encode_view("attention_cell", record)
     config = RunConfig(task="repeat", model="transformer", length=T, layers=1, heads=1, width=K + 1)
     assert len(body) < 4 * T * T + 2 * 3 * T * K + 20_000 < LARGEST_VIEW
-    assert look_bytes(config, "cell", 7, 7).view == pytest.approx(len(body), rel=0.02)
-    seen = decode_view("cell", body)
+    assert look_bytes(config, "attention_cell", 7, 7).view == pytest.approx(len(body), rel=0.02)
+    seen = decode_view("attention_cell", body)
     assert np.array_equal(seen.weights, weights)
     for name, given in (("query", query), ("key", key), ("value", value)):
         assert np.abs(getattr(seen, name) - given).max() <= np.abs(given).max() / 65_000
@@ -252,10 +258,10 @@ def as_if_large(monkeypatch: pytest.MonkeyPatch, T: int) -> None:
     monkeypatch.setattr(maps, "CHUNK", 2 * T * T)
 
 
-@pytest.mark.parametrize("name", ["attention", "positions", "biography", "layers"])
+@pytest.mark.parametrize("name", ["attention", "positions", "heads", "layers"])
 @pytest.mark.parametrize("surgery", ["", "layer 1 head 2 off"])
 def test_a_record_in_chunks_is_the_record(name: str, surgery: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for lens in ("attention", "biography"):
+    for lens in ("attention", "heads"):
         monkeypatch.setattr(f"explainer.lenses.{lens}.SHUFFLED", 1)  # as many as of a long sequence
     model, task, _ = wild(surgery=surgery, batch=1)
     batch = task.batch(0)
@@ -273,7 +279,7 @@ def test_attention_of_a_long_sequence_is_pooled_and_its_scores_are_not(monkeypat
     model, task, _ = wild(batch=1)
     batch = task.batch(0)
     whole: AttentionRecord = LENSES["attention"].look(model, batch, task)
-    monkeypatch.setattr("explainer.lenses.attention.pooling", lambda *given: 4)
+    monkeypatch.setattr("explainer.lenses.attention.look.pooling", lambda *given: 4)
     found: AttentionRecord = LENSES["attention"].look(model, batch, task)
     assert found.cell == 4
     assert found.weights.shape == (2, 3, 6, 6)
@@ -306,14 +312,14 @@ def test_an_input_is_not_taken_for_a_question(text: str) -> None:
 
 def test_one_head_is_what_all_heads_have_of_it() -> None:
     model, task, _ = wild()
-    answer = LENSES["cell"].answer
+    answer = LENSES["attention_cell"].answer
     assert answer is not None
-    whole: CellRecord = answer(model, "A B C A B C", task)
-    one: CellRecord = answer(model, head_question(1, 2, "A B C A B C"), task)
+    whole: AttentionCellRecord = answer(model, "A B C A B C", task)
+    one: AttentionCellRecord = answer(model, head_question(1, 2, "A B C A B C"), task)
     assert (one.layer, one.head, one.tokens) == (1, 2, whole.tokens)
     for field in ("query", "key", "value", "weights"):
         np.testing.assert_allclose(getattr(one, field), getattr(whole, field)[1:, 2:], rtol=1e-6, atol=1e-7)
-    assert decode_view("cell", encode_view("cell", one)).head == 2
+    assert decode_view("attention_cell", encode_view("attention_cell", one)).head == 2
     with pytest.raises(ValueError, match="no head 9 in layer 1"):
         answer(model, head_question(0, 8), task)
 

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from explainer.charts.compare import compare_panel
+from explainer.charts.compare import loss_reading as compared
+from explainer.charts.curves import WINDOW, loss_panel, loss_reading, training_trend, validation_trend
+from explainer.charts.panel import Moment, Reel, fill
+from explainer.charts.references import LINE, NAME, reference_lines, references_of, stack, standing
+from explainer.charts.subject import subject
 from explainer.config import RunConfig
 from explainer.data import default_text
-from explainer.figures.compare import compare_panel
-from explainer.figures.compare import loss_reading as compared
-from explainer.figures.curves import WINDOW, loss_panel, loss_reading, training_trend, validation_trend
-from explainer.figures.panel import Moment, Reel, fill
-from explainer.figures.references import LINE, NAME, reference_lines, references_of, stack, standing
-from explainer.figures.subject import subject
 from explainer.headless.train import summary
 from explainer.lenses import LENSES
 from explainer.runs import recorder, validating
@@ -137,7 +137,7 @@ def test_what_is_measured_has_the_errors_of_its_sequences(store: Store) -> None:
 
 def test_an_overfitting_run_keeps_the_weights_and_the_view_of_its_best_moment(store: Store) -> None:
     client = Client(store)
-    run = client.submit(CONFIG, "me", ("hidden",), TEXT)
+    run = client.submit(CONFIG, "me", ("hidden_states",), TEXT)
     config = client.found(run).config
     size = sum(array.nbytes for array in Trainer(config, TEXT).weights().values())
     list(record(store, run, Pace(weight_bytes=9 * size)))  # kept moments are far apart
@@ -149,7 +149,7 @@ def test_an_overfitting_run_keeps_the_weights_and_the_view_of_its_best_moment(st
     assert low["rise"] > 0.1
     assert len(store.steps(run, "weights")) <= 9
     assert low["step"] in store.steps(run, "weights")
-    chunk, view = store.chunk_at(run, "weights", low["step"]), store.chunk_at(run, "view:hidden", low["step"])
+    chunk, view = store.chunk_at(run, "weights", low["step"]), store.chunk_at(run, "view:hidden_states", low["step"])
     assert chunk is not None
     assert view is not None
     best = Trainer(config, TEXT)
@@ -157,8 +157,8 @@ def test_an_overfitting_run_keeps_the_weights_and_the_view_of_its_best_moment(st
         best.advance()
     for name, array in best.weights().items():
         np.testing.assert_array_equal(decode(chunk.body)[0][name], array)
-    seen = LENSES["hidden"].look(best.model, view_batch(best), best.task)
-    np.testing.assert_array_equal(decode_view("hidden", view.body).states, np.float32(seen.states))
+    seen = LENSES["hidden_states"].look(best.model, view_batch(best), best.task)
+    np.testing.assert_array_equal(decode_view("hidden_states", view.body).states, np.float32(seen.states))
     # Looking back has not changed how the run went on.
     while best.step < CONFIG.steps:
         best.advance()
@@ -291,7 +291,7 @@ def test_runs_side_by_side_say_which_of_them_have_risen() -> None:
 def test_the_ring_is_where_the_loss_was_lowest_until_the_moment() -> None:
     steps, values = np.array([0, 3, 7, 11]), np.array([np.nan, 2.0, 1.0, 3.0])
     reel = Reel({}, {VALIDATION: values, f"{VALIDATION}:step": steps})
-    panel = loss_panel([subject(GRU, {})], "light", "hidden")
+    panel = loss_panel([subject(GRU, {})], "light", "hidden_states")
     for step, place in (
         (0, ([], [])),
         (2, ([], [])),

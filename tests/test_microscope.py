@@ -14,15 +14,17 @@ import torch
 from streamlit.testing.v1 import AppTest
 from torch import Tensor
 
+from explainer.charts.panel import Frame, Moment, Reel, fill, labels_of, reading_at
+from explainer.charts.subject import subject
 from explainer.config import MODELS, RunConfig
 from explainer.families import FAMILIES
-from explainer.figures import microscope as figures
-from explainer.figures import microscope_notes as words
-from explainer.figures.panel import Frame, Moment, Reel, fill, labels_of, reading_at
-from explainer.figures.subject import subject
-from explainer.lenses import LENSES, microscope
+from explainer.lenses import LENSES
+from explainer.lenses.microscope import look as microscope
+from explainer.lenses.microscope import notes as words
+from explainer.lenses.microscope import panels as figures
+from explainer.lenses.microscope.record import MicroscopeRecord
 from explainer.models import Recurrent, SequenceModel, build, observe
-from explainer.records import MicroscopeRecord, to_arrays
+from explainer.records import to_arrays
 from explainer.runs.store import Store
 from explainer.tasks.base import Batch, Task
 from explainer.tasks.make import make_task

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from explainer.figures.panel import Panel, Reading, Slot
+from explainer.charts.panel import Panel, Reading, Slot
 from explainer.player import typed
 from explainer.player.assets import HINTS, MODULES, PLAYER, PLAYER_ROUTE, imported, joined
 from tests.node import NODE
@@ -51,7 +51,9 @@ def test_the_types_of_panels_are_those_of_the_dataclasses() -> None:
 
 
 def test_a_panel_has_the_entries_that_its_type_says() -> None:
-    panel = Panel("a", "A", {"data": [], "layout": {}}, (Slot("data.0.y"),), (Reading("hidden", "reach"),)).to_player()
+    panel = Panel(
+        "a", "A", {"data": [], "layout": {}}, (Slot("data.0.y"),), (Reading("hidden_states", "reach"),)
+    ).to_player()
     for name, value in (("Panel", panel), ("Slot", panel["slots"][0]), ("Reading", panel["readings"][0])):
         body = re.search(rf"interface {name} \{{\n(.*?)\n\}}", typed.declared(), re.DOTALL)
         assert body

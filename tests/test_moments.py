@@ -52,7 +52,7 @@ def idle(store: Store, run: str) -> Callable[[], bool]:
     return lambda: the_run(store, run).finished and not store.commands()
 
 
-def seen(store: Store, run: str, lens: str = "hidden") -> list[int]:
+def seen(store: Store, run: str, lens: str = "hidden_states") -> list[int]:
     """The steps of the views as they came, each once."""
     steps = [chunk.step for chunk in store.chunks(run, kinds=(VIEW + lens,))]
     assert len(set(steps)) == len(steps), "no moment is looked at twice"
@@ -104,43 +104,43 @@ def test_the_estimate_counts_them_as_they_are(steps: int) -> None:
 
 def test_an_own_run_has_a_view_of_every_moment_soon_after_its_end(store: Store) -> None:
     client = Client(store)
-    run = client.submit(LONG, "me", ["hidden", "gradients"])
+    run = client.submit(LONG, "me", ["hidden_states", "gradients"])
     workshop = Workshop(store, pace=BLIND)
     work(workshop, ended(store, run))
     kept = client.snapshots(run)
     assert set(kept) >= set(moments.moments(311))
     assert len(kept) >= 40
     assert set(seen(store, run)) <= {0, 1, 311}, "looking back has begun at most"
-    assert fills(store) == [(run, "hidden")], "the lens that the page moves by"
+    assert fills(store) == [(run, "hidden_states")], "the lens that the page moves by"
     work(workshop, idle(store, run))
     assert seen(store, run) == kept
     expected = Trainer(LONG)
     while expected.step < 20:
         expected.advance()
-    there = views.LENSES["hidden"].look(expected.model, views.view_batch(expected), expected.task)
-    (chunk,) = (chunk for chunk in store.chunks(run, kinds=("view:hidden",)) if chunk.step == 20)
-    np.testing.assert_array_equal(decode_view("hidden", chunk.body).states, there.states)
+    there = views.LENSES["hidden_states"].look(expected.model, views.view_batch(expected), expected.task)
+    (chunk,) = (chunk for chunk in store.chunks(run, kinds=("view:hidden_states",)) if chunk.step == 20)
+    np.testing.assert_array_equal(decode_view("hidden_states", chunk.body).states, there.states)
 
 
 def test_a_watched_lens_is_filled_too_and_first(store: Store) -> None:
     client = Client(store)
-    run = client.submit(CONFIG, "me", ["hidden", "gradients"])
+    run = client.submit(CONFIG, "me", ["hidden_states", "gradients"])
     workshop = Workshop(store, pace=BLIND)
     store.watch(run, ["gradients"], seconds=600)
     work(workshop, ended(store, run))
-    assert fills(store) == [(run, "hidden"), (run, "gradients")]
+    assert fills(store) == [(run, "hidden_states"), (run, "gradients")]
     work(workshop, lambda: len(fills(store)) == 1)
-    assert fills(store) == [(run, "hidden")]
+    assert fills(store) == [(run, "hidden_states")]
     assert set(seen(store, run, "gradients")) >= set(client.snapshots(run))
     work(workshop, idle(store, run))
     assert seen(store, run) == client.snapshots(run)
 
 
 def test_a_lens_that_is_opened_later_is_filled_and_what_ships_is_left_as_it_is(store: Store) -> None:
-    run = Client(store).submit(CONFIG, "me", ["hidden"])
+    run = Client(store).submit(CONFIG, "me", ["hidden_states"])
     list(record(store, run, replace(BLIND, whole=False)))
     assert fills(store) == []
-    for lens in ("hidden", "gradients"):
+    for lens in ("hidden_states", "gradients"):
         annotator = Annotator(store)
         assert annotator.fills(the_run(store, run), [lens])
         assert fills(store) == [(run, lens)]
@@ -150,11 +150,11 @@ def test_a_lens_that_is_opened_later_is_filled_and_what_ships_is_left_as_it_is(s
 
 
 def test_a_recorded_lesson_that_saw_its_last_moment_is_asked_nothing(store: Store) -> None:
-    run = Client(store).submit(CONFIG, "me", ["hidden"])
+    run = Client(store).submit(CONFIG, "me", ["hidden_states"])
     list(record(store, run, replace(BLIND, whole=False)))
     shipped = replace(the_run(store, run), pinned=True)
-    assert moments.lacking(store, shipped, "hidden")
-    assert not Annotator(store).fills(shipped, ["hidden"])
+    assert moments.lacking(store, shipped, "hidden_states")
+    assert not Annotator(store).fills(shipped, ["hidden_states"])
     assert store.commands() == []
 
 
@@ -166,7 +166,7 @@ def test_of_a_run_that_ends_early_or_is_held_what_was_reached_is_looked_at(store
         else replace(CONFIG, optimizer="sgd", lr=10.0, clip=0.0, model="rnn_relu", length=97)
     )
     client = Client(store)
-    run = client.submit(config, "me", ["hidden"])
+    run = client.submit(config, "me", ["hidden_states"])
     workshop = Workshop(store, pace=BLIND)
     if how != "diverged":
         work(workshop, lambda: the_run(store, run).step >= 31)
@@ -178,7 +178,7 @@ def test_of_a_run_that_ends_early_or_is_held_what_was_reached_is_looked_at(store
 
 
 def test_a_run_of_a_sweep_keeps_its_first_and_last_moment(store: Store) -> None:
-    run = Client(store).submit(replace(CONFIG, steps=67), "me", ["hidden"])
+    run = Client(store).submit(replace(CONFIG, steps=67), "me", ["hidden_states"])
     list(record(store, run, SWEEP_PACE))
     assert seen(store, run) == [0, 67]
     assert store.commands() == []
@@ -190,7 +190,7 @@ def test_a_run_of_a_sweep_keeps_its_first_and_last_moment(store: Store) -> None:
 def test_a_worker_that_is_killed_leaves_the_same_moments_as_one_that_is_not(store: Store, tmp_path: Path) -> None:
     whole = Store(tmp_path / "whole")
     for each in (store, whole):
-        run = Client(each).submit(CONFIG, "me", ["hidden"])
+        run = Client(each).submit(CONFIG, "me", ["hidden_states"])
     work(Workshop(whole, pace=BLIND), idle(whole, run))
     workshop = Workshop(store, pace=BLIND)
     work(workshop, lambda: the_run(store, run).step >= 29)
@@ -200,20 +200,22 @@ def test_a_worker_that_is_killed_leaves_the_same_moments_as_one_that_is_not(stor
     work(Workshop(store, pace=BLIND), idle(store, run))  # … or between two views
     assert seen(store, run) == seen(whole, run) == whole.steps(run, "weights")
     ours, theirs = (
-        {chunk.step: chunk.body for chunk in each.chunks(run, kinds=("view:hidden",))} for each in (store, whole)
+        {chunk.step: chunk.body for chunk in each.chunks(run, kinds=("view:hidden_states",))} for each in (store, whole)
     )
     for step, body in theirs.items():
-        np.testing.assert_array_equal(decode_view("hidden", ours[step]).states, decode_view("hidden", body).states)
+        np.testing.assert_array_equal(
+            decode_view("hidden_states", ours[step]).states, decode_view("hidden_states", body).states
+        )
     whole.close()
 
 
 def test_filling_that_keeps_killing_workers_is_given_up(store: Store) -> None:
-    run = Client(store).submit(CONFIG, "me", ["hidden"])
+    run = Client(store).submit(CONFIG, "me", ["hidden_states"])
     work(Workshop(store, pace=BLIND), ended(store, run))
     for _ in range(2):
         Marker(store.folder).write(fill_mark(store.commands()[0].id))  # a worker dies at this
         Workshop(store)
-        assert fills(store) == [(run, "hidden")]
+        assert fills(store) == [(run, "hidden_states")]
     Marker(store.folder).write(fill_mark(store.commands()[0].id))
     Workshop(store)
     assert fills(store) == []
@@ -221,9 +223,9 @@ def test_filling_that_keeps_killing_workers_is_given_up(store: Store) -> None:
 
 
 def test_a_moment_that_a_lens_cannot_cope_with_is_passed_over(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = Client(store).submit(CONFIG, "me", ["hidden"])
+    run = Client(store).submit(CONFIG, "me", ["hidden_states"])
     work(Workshop(store, pace=BLIND), ended(store, run))
-    look, calls = views.LENSES["hidden"].look, []
+    look, calls = views.LENSES["hidden_states"].look, []
 
     def third_fails(*given: Any) -> Any:
         calls.append(given)
@@ -231,7 +233,7 @@ def test_a_moment_that_a_lens_cannot_cope_with_is_passed_over(store: Store, monk
             raise RuntimeError("blind")
         return look(*given)
 
-    monkeypatch.setitem(looking.LENSES, "hidden", replace(looking.LENSES["hidden"], look=third_fails))
+    monkeypatch.setitem(looking.LENSES, "hidden_states", replace(looking.LENSES["hidden_states"], look=third_fails))
     work(Workshop(store), idle(store, run))
     assert len(store.steps(run, "weights")) - len(seen(store, run)) == 1
 
@@ -239,25 +241,25 @@ def test_a_moment_that_a_lens_cannot_cope_with_is_passed_over(store: Store, monk
 def test_large_views_keep_to_their_places_with_the_first_and_the_last(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = Client(store).submit(CONFIG, "me", ["hidden"])
+    run = Client(store).submit(CONFIG, "me", ["hidden_states"])
     work(Workshop(store, pace=BLIND), ended(store, run))
     monkeypatch.setattr(moments, "look_bytes", lambda *given: LookSize(0, 2_900_000))
     work(Workshop(store), idle(store, run))
     steps = seen(store, run)
     assert len(steps) == 11, "32 MB hold eleven of 2.9 MB"
     assert (steps[0], steps[-1]) == (0, 53)
-    assert moments.lacking(store, the_run(store, run), "hidden") == [], "nothing is asked for again"
+    assert moments.lacking(store, the_run(store, run), "hidden_states") == [], "nothing is asked for again"
 
 
 def test_a_tape_with_all_its_moments_is_no_larger_than_was_estimated(store: Store) -> None:
     config = replace(CONFIG, width=31)  # the names of tiny weights take more than these
-    run = Client(store).submit(config, "me", ["hidden"])
+    run = Client(store).submit(config, "me", ["hidden_states"])
     work(Workshop(store), idle(store, run))
     given = training_inputs(config)
-    expected = estimate(config, *given, lenses=["hidden"])
+    expected = estimate(config, *given, lenses=["hidden_states"])
     sizes = store.kind_bytes(run)
-    assert sizes["view:hidden"] + sizes["weights"] < 1e6 * expected.tape_mb
-    assert expected.seconds > estimate(config, *given, lenses=["hidden"], whole=False).seconds
+    assert sizes["view:hidden_states"] + sizes["weights"] < 1e6 * expected.tape_mb
+    assert expected.seconds > estimate(config, *given, lenses=["hidden_states"], whole=False).seconds
 
 
 # -- within the share -------------------------------------------------------------------------
@@ -275,16 +277,16 @@ class Clock:
 
 def looked_at(store: Store, monkeypatch: pytest.MonkeyPatch, update: float, look: float) -> tuple[list[int], Viewer]:
     """The moments that a lens sees in time, where an update and a look take so many seconds each."""
-    run = the_run(store, Client(store).submit(LONG, "me", ["hidden"]))
+    run = the_run(store, Client(store).submit(LONG, "me", ["hidden_states"]))
     trainer = Trainer(LONG)
-    clock, real = Clock(), views.LENSES["hidden"].look
+    clock, real = Clock(), views.LENSES["hidden_states"].look
 
     def timed(*given: Any) -> Any:
         clock.now += look
         return real(*given)
 
     monkeypatch.setattr(views.time, "perf_counter", clock)
-    monkeypatch.setitem(views.LENSES, "hidden", replace(views.LENSES["hidden"], look=timed))
+    monkeypatch.setitem(views.LENSES, "hidden_states", replace(views.LENSES["hidden_states"], look=timed))
     viewer = Recorder(store, run, trainer, Pace()).viewer
     drafts = viewer.look()
     for step in range(1, 311):
@@ -312,12 +314,12 @@ def test_what_it_will_not_pay_for_is_left_until_afterwards(store: Store, monkeyp
 def test_beside_a_run_that_trains_a_tape_is_filled_within_its_share(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = Client(store).submit(CONFIG, "me", ["hidden"])
+    run = Client(store).submit(CONFIG, "me", ["hidden_states"])
     list(record(store, run, BLIND))
     clock = Clock()
     monkeypatch.setattr(looking.time, "monotonic", clock)
     looker = Looker(store, lambda _: None)
-    looker.queue_fill(store.commands()[0].id, run, "hidden")
+    looker.queue_fill(store.commands()[0].id, run, "hidden_states")
     look = looker._body
 
     def timed(*given: Any) -> bytes:

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from explainer.charts.subject import subject
 from explainer.config import RunConfig
 from explainer.data import SUNSPOTS
 from explainer.figures import NOTES, Moment
-from explainer.figures.subject import subject
 from explainer.lenses import LENSES
 from explainer.models import SequenceModel, build
 from explainer.runs.active import describe
@@ -59,7 +59,7 @@ def test_no_lens_uses_what_nobody_knows(lens: str, config: RunConfig) -> None:
 
 def test_of_a_forecast_everything_but_the_last_target_is_drawn() -> None:
     model, task, batch = asked(FORECAST)
-    record = LENSES["hidden"].look(model, batch, task)
+    record = LENSES["hidden_states"].look(model, batch, task)
     typed = np.array([12.0, 30, 65, 110, 95])
     np.testing.assert_allclose(record.target, [*typed[1:], np.nan], rtol=1e-5)
     assert record.foretells
@@ -68,13 +68,13 @@ def test_of_a_forecast_everything_but_the_last_target_is_drawn() -> None:
         output = model(torch.tensor((typed - values.mean()) / values.std(), dtype=torch.float32)[None, :, None])
     said = output[0, :, 0].numpy() * values.std() + values.mean()
     np.testing.assert_allclose(record.output, said, rtol=1e-4)
-    reading = notes("hidden", FORECAST, record)
+    reading = notes("hidden_states", FORECAST, record)
     assert reading.startswith(f"After 110, 95 the network forecasts {said[-1]:.3g} sunspots. Over the 4 positions")
 
 
 def test_of_a_text_the_next_character_is_told_with_its_probability() -> None:
     model, task, batch = asked(TEXT)
-    record = LENSES["hidden"].look(model, batch, task)
+    record = LENSES["hidden_states"].look(model, batch, task)
     with torch.no_grad():
         scores = model(batch.x)[0].double().numpy()
     p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
@@ -83,13 +83,13 @@ def test_of_a_text_the_next_character_is_told_with_its_probability() -> None:
     assert np.isnan(record.right[-1])
     assert record.guesses[-1] == task.vocabulary[int(p[-1].argmax())]
     assert f"“{record.guesses[-1]}” for the likeliest next character, with probability {p[-1].max():.2f}." in notes(
-        "hidden", TEXT, record
+        "hidden_states", TEXT, record
     )
 
 
 def test_a_validation_sequence_is_no_forecast_though_only_its_last_step_counts() -> None:
     model, task, _ = asked(FORECAST)
-    record = LENSES["hidden"].look(model, task.batch(0, split="validation"), task)
+    record = LENSES["hidden_states"].look(model, task.batch(0, split="validation"), task)
     assert not record.foretells
     assert np.isfinite(record.target).all()
 

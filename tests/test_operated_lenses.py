@@ -18,13 +18,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import gelu, layer_norm
 
+from explainer.charts.panel import Frame, Moment, Reel, fill, labels_of, reading_at
+from explainer.charts.subject import subject
 from explainer.config import MODELS, RunConfig
 from explainer.families.attending import POSITIONS
 from explainer.figures import CONTEXTS, HISTORIES, NOTES, PANELS
-from explainer.figures.cell import cell_of, check, lines
-from explainer.figures.panel import Frame, Moment, Reel, fill, labels_of, reading_at
-from explainer.figures.subject import subject
 from explainer.lenses import LENSES
+from explainer.lenses.attention_cell.panels import cell_of, check, lines
 from explainer.models import SequenceModel, build
 from explainer.models.transformer import Transformer
 from explainer.records import RECORDS, to_arrays
@@ -434,7 +434,7 @@ def check_surgery(record: Any, seen: Seen) -> None:
 
 
 ORACLES: Mapping[str, Callable[[Any, Seen], None]] = {
-    "hidden": check_hidden,
+    "hidden_states": check_hidden,
     "gates": check_gates,
     "gradients": check_gradients,
     "reach": check_reach,
@@ -754,17 +754,17 @@ def alike(read: Read, a: int, b: int) -> float:
 
 
 TRANSFORMER_ORACLES: Mapping[str, Callable[[Any, Read], None]] = {
-    "hidden": sees_hidden,
+    "hidden_states": sees_hidden,
     "attention": sees_attention,
     "positions": sees_positions,
-    "cell": sees_cell,
+    "attention_cell": sees_cell,
     "layers": sees_layers,
-    "biography": sees_biography,
+    "heads": sees_biography,
     "surgery": sees_surgery,
     "gradients": sees_gradients,
     "reach": sees_gradients,
     "microscope": sees_microscope,
-    "beyond": sees_beyond,
+    "beyond_the_length": sees_beyond,
 }
 
 
@@ -772,7 +772,9 @@ TRANSFORMER_ORACLES: Mapping[str, Callable[[Any, Read], None]] = {
 @pytest.mark.parametrize(("text", "facts"), transformer_surgeries(2).items(), ids=label)
 @pytest.mark.parametrize("name", TRANSFORMER_ORACLES)
 def test_a_record_is_of_the_operated_transformer(name: str, text: str, facts: Facts, positions: str) -> None:
-    config = configuration("transformer", text, positions=positions, task="text" if name == "beyond" else "repeat")
+    config = configuration(
+        "transformer", text, positions=positions, task="text" if name == "beyond_the_length" else "repeat"
+    )
     network, batch, task = setting(config)
     assert isinstance(network, Transformer)
     record = LENSES[name].look(network, batch, task)

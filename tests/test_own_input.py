@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from explainer.charts.panel import Frame, Reel
 from explainer.data import digest
-from explainer.figures.panel import Frame, Reel
 from explainer.player import backend
 from explainer.player.answers import Looked, look_answer
 from explainer.runs.kinds import said_of
@@ -95,10 +95,10 @@ def test_gradients_of_the_viewer_s_own_sequence(store: Store) -> None:
 def test_an_answer_stands_in_the_place_of_every_frame_and_not_in_the_history() -> None:
     frames = [Frame(step, {}, {}) for step in (0, 5)]
     answer = Frame(3, {}, {})
-    reel = Reel({"hidden": frames}, answers={"hidden": answer})
-    assert reel.at("hidden", 0) is reel.at("hidden", 9) is answer
-    assert reel.frames["hidden"] == frames
-    assert Reel({"hidden": frames}).at("hidden", 9) is frames[1]
+    reel = Reel({"hidden_states": frames}, answers={"hidden_states": answer})
+    assert reel.at("hidden_states", 0) is reel.at("hidden_states", 9) is answer
+    assert reel.frames["hidden_states"] == frames
+    assert Reel({"hidden_states": frames}).at("hidden_states", 9) is frames[1]
 
 
 def test_the_button_fills_the_box_with_examples_in_turn_and_they_are_answered(store: Store) -> None:

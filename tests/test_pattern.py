@@ -12,15 +12,17 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from explainer.charts.panel import Frame, Moment, Reel, fill, labels_of, reading_at, still
+from explainer.charts.subject import subject
 from explainer.config import RunConfig
 from explainer.data import digest
-from explainer.figures import pattern as figures
-from explainer.figures.panel import Frame, Moment, Reel, fill, labels_of, reading_at, still
-from explainer.figures.subject import subject
 from explainer.lenses import LENSES
-from explainer.lenses import pattern as lens
+from explainer.lenses.pattern import look as lens
+from explainer.lenses.pattern import notes as figures_notes
+from explainer.lenses.pattern import panels as figures
+from explainer.lenses.pattern.record import PatternRecord
 from explainer.models import Recurrent, build
-from explainer.records import PatternRecord, to_arrays
+from explainer.records import to_arrays
 from explainer.runs.active import record as recorded
 from explainer.runs.inputs import prepare
 from explainer.runs.store import Store
@@ -252,7 +254,7 @@ def made(**changes: Any) -> PatternRecord:
 
 def reel_of(record: PatternRecord) -> Reel:
     arrays, text = to_arrays(record)
-    notes = figures.notes(record, Moment({"width": 9}, 0))
+    notes = figures_notes.notes(record, Moment({"width": 9}, 0))
     frame = Frame(0, {**arrays, **notes.arrays}, {**labels_of(text), **notes.labels}, notes.readings)
     return Reel({}, answers={"pattern": frame})
 
@@ -304,30 +306,33 @@ def test_the_squares_carry_the_characters_and_their_shares() -> None:
     ],
 )
 def test_the_sentence_says_how_often_and_how_often_by_chance(changes: dict[str, Any], said: str) -> None:
-    assert said in figures.places_reading(made(**changes))
+    assert said in figures_notes.places_reading(made(**changes))
 
 
 def test_the_units_are_named() -> None:
-    assert figures.stretch_reading(made(), 9) == "Units 2, 5 and 7 of 9 are above 0.3 all along “<␣”."
-    assert figures.stretch_reading(made(units=np.array([4]), above=1), 9) == "Unit 4 of 9 is above 0.3 all along “<␣”."
-    assert "0, 1, 2, 3, 4, 5, 6, 7 and 4 more of 12 are" in figures.stretch_reading(
+    assert figures_notes.stretch_reading(made(), 9) == "Units 2, 5 and 7 of 9 are above 0.3 all along “<␣”."
+    assert (
+        figures_notes.stretch_reading(made(units=np.array([4]), above=1), 9)
+        == "Unit 4 of 9 is above 0.3 all along “<␣”."
+    )
+    assert "0, 1, 2, 3, 4, 5, 6, 7 and 4 more of 12 are" in figures_notes.stretch_reading(
         made(units=np.arange(12), above=12), 12
     )
     none = np.array([], int)
-    assert figures.stretch_reading(made(units=none, above=0), 9).startswith("None of the 9 units is above 0.3")
-    assert figures.stretch_reading(made(units=none, above=0), 1).startswith("The one unit is not above 0.3")
+    assert figures_notes.stretch_reading(made(units=none, above=0), 9).startswith("None of the 9 units is above 0.3")
+    assert figures_notes.stretch_reading(made(units=none, above=0), 1).startswith("The one unit is not above 0.3")
     # Five are above, and asked for were those that had just come on.
-    assert figures.stretch_reading(made(units=none, above=5), 9) == (
+    assert figures_notes.stretch_reading(made(units=none, above=5), 9) == (
         "None has just come on: the 5 units of 9 that are above 0.3 all along “<␣” are so one character before, too. "
         "Begin the stretch elsewhere, or ask for all of them."
     )
-    assert "the 1 unit of 9 that is above" in figures.stretch_reading(made(units=none, above=1), 9)
-    some = figures.stretch_reading(made(above=4), 9)
+    assert "the 1 unit of 9 that is above" in figures_notes.stretch_reading(made(units=none, above=1), 9)
+    some = figures_notes.stretch_reading(made(above=4), 9)
     assert (
         some == "Units 2, 5 and 7 of 9 are above 0.3 all along “<␣”, and were not one character before; 4 are in all."
     )
     wild = made(on=np.full(4, np.nan, np.float32))
-    assert figures.stretch_reading(wild, 9) == "The states are not finite numbers, so no unit is on or off."
+    assert figures_notes.stretch_reading(wild, 9) == "The states are not finite numbers, so no unit is on or off."
 
 
 # -- the page ---------------------------------------------------------------------------------

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from starlette.applications import Starlette
 
-from explainer.figures.hidden import path_panel, states_panel
-from explainer.figures.panel import Slot, fill, mosaic, slot_value
-from explainer.figures.subject import subject
+from explainer.charts.panel import Slot, fill, mosaic, slot_value
+from explainer.charts.subject import subject
+from explainer.lenses.hidden_states.panels import path_panel, states_panel
 from explainer.player.annotate import Annotator, metric_name
 from explainer.player.assets import PLOTLY_ROUTE, called_at_once, plotly_path
 from explainer.player.routes import routes
@@ -86,7 +86,7 @@ def header_of(body: bytes) -> dict[str, Any]:
     return header
 
 
-def whole_tape(browser: Browser, lenses: str = "hidden") -> list[tuple[dict[str, Any], list[bytes]]]:
+def whole_tape(browser: Browser, lenses: str = "hidden_states") -> list[tuple[dict[str, Any], list[bytes]]]:
     """All answers until there is no more."""
     answers, after, context = [], -1, ""
     while True:
@@ -101,8 +101,8 @@ def whole_tape(browser: Browser, lenses: str = "hidden") -> list[tuple[dict[str,
 
 def test_the_answers_hold_every_view_and_metric_once(browser: Browser, store: Store) -> None:
     entries = [entry for header, _ in whole_tape(browser) for entry in header["chunks"]]
-    assert sorted(entry["step"] for entry in entries if entry["kind"] == "view:hidden") == store.steps(
-        RUN, "view:hidden"
+    assert sorted(entry["step"] for entry in entries if entry["kind"] == "view:hidden_states") == store.steps(
+        RUN, "view:hidden_states"
     )
     assert len([entry for entry in entries if entry["kind"] == "metrics"]) == len(store.chunks(RUN, kinds=("metrics",)))
 
@@ -110,9 +110,9 @@ def test_the_answers_hold_every_view_and_metric_once(browser: Browser, store: St
 def test_a_view_comes_as_it_lies_in_the_store_with_its_notes_behind(browser: Browser, store: Store) -> None:
     header, parts = whole_tape(browser)[0]
     rest = parts[len(header["context_lenses"]) :]
-    first_view = next(entry for entry in header["chunks"] if entry["kind"] == "view:hidden")
+    first_view = next(entry for entry in header["chunks"] if entry["kind"] == "view:hidden_states")
     at = sum(2 if entry.get("notes") else 1 for entry in header["chunks"][: header["chunks"].index(first_view)])
-    stored = store.chunk_at(RUN, "view:hidden", first_view["step"])
+    stored = store.chunk_at(RUN, "view:hidden_states", first_view["step"])
     assert stored is not None
     assert rest[at] == stored.body
     assert "tick_places" in decode(rest[at + 1])[0]
@@ -121,14 +121,16 @@ def test_a_view_comes_as_it_lies_in_the_store_with_its_notes_behind(browser: Bro
 def test_a_viewer_who_is_up_to_date_gets_only_the_header(browser: Browser) -> None:
     header = whole_tape(browser)[-1][0]
     known = whole_tape(browser)[0][0]["context"]
-    again = browser.get(f"/api/tape/{RUN}", params={"lenses": "hidden", "after": header["after"], "context": known})
+    again = browser.get(
+        f"/api/tape/{RUN}", params={"lenses": "hidden_states", "after": header["after"], "context": known}
+    )
     assert len(parts_of(again.content)) == 1
 
 
 @pytest.mark.parametrize(
     "address",
     [
-        "/api/tape/nobody?lenses=hidden",
+        "/api/tape/nobody?lenses=hidden_states",
         "/api/tape/%3Cscript%3E",
         "/api/tape/../../etc/passwd",
     ],
@@ -138,16 +140,16 @@ def test_a_run_that_is_not_there_is_a_404(browser: Browser, address: str) -> Non
 
 
 def test_an_address_of_nonsense_is_answered_with_what_makes_sense_of_it(browser: Browser) -> None:
-    answer = browser.get(f"/api/tape/{RUN}?lenses=hidden,nonsense,__class__&after=abc&context=x")
+    answer = browser.get(f"/api/tape/{RUN}?lenses=hidden_states,nonsense,__class__&after=abc&context=x")
     assert answer.status_code == 200
-    assert header_of(answer.content)["context_lenses"] == ["hidden"]
+    assert header_of(answer.content)["context_lenses"] == ["hidden_states"]
 
 
 def test_a_look_at_nothing_is_refused_with_a_sentence(browser: Browser) -> None:
     for run, query, status, said in (
-        ("nobody", "lens=hidden&step=3", 404, "There is no run"),
+        ("nobody", "lens=hidden_states&step=3", 404, "There is no run"),
         (RUN, "lens=nonsense&step=3", 422, "Unknown lens 'nonsense'"),
-        (RUN, "lens=cell&step=3", 422, "Unknown lens 'cell'"),
+        (RUN, "lens=attention_cell&step=3", 422, "Unknown lens 'attention_cell'"),
     ):
         answer = browser.get(f"/api/look/{run}?{query}")
         assert answer.status_code == status
@@ -164,9 +166,12 @@ def test_plotly_is_served_compressed_whole_and_for_good(browser: Browser) -> Non
 
 def test_the_context_is_the_plane_of_all_states_on_the_tape(annotator: Annotator, store: Store, run: Run) -> None:
     states = np.concatenate(
-        [decode_view("hidden", chunk.body).states[-1] for chunk in store.chunks(RUN, kinds=("view:hidden",))]
+        [
+            decode_view("hidden_states", chunk.body).states[-1]
+            for chunk in store.chunks(RUN, kinds=("view:hidden_states",))
+        ]
     ).astype(np.float64)
-    _, context = annotator.context(run, "hidden")
+    _, context = annotator.context(run, "hidden_states")
     covariance = np.cov(states.T)
     # The plane holds as much variance as the two largest eigenvalues allow (up to the thinning of samples).
     held = np.trace(context["basis"] @ covariance @ context["basis"].T)
@@ -187,15 +192,15 @@ def test_the_metrics_are_those_of_the_tape_joined(annotator: Annotator, store: S
 
 
 def test_a_reel_fills_the_panels_with_what_the_record_holds(annotator: Annotator, store: Store, run: Run) -> None:
-    reel = annotator.reel(run, ["hidden"])
-    step = store.steps(RUN, VIEW + "hidden")[7]
-    chunk = store.chunk_at(RUN, VIEW + "hidden", step)
+    reel = annotator.reel(run, ["hidden_states"])
+    step = store.steps(RUN, VIEW + "hidden_states")[7]
+    chunk = store.chunk_at(RUN, VIEW + "hidden_states", step)
     assert chunk is not None
-    record = decode_view("hidden", chunk.body)
+    record = decode_view("hidden_states", chunk.body)
     panel = states_panel(subject(run.config, run.meta), "light")
     figure = fill(panel, [reel], step)
     np.testing.assert_array_equal(np.array(figure["data"][0]["z"], np.float32), record.states[0].T)
-    context = reel.contexts["hidden"]
+    context = reel.contexts["hidden_states"]
     path = fill(path_panel(subject(run.config, run.meta), "light"), [reel], step)["data"][0]
     place = (record.states[-1][3].astype(np.float64) - context["mean"]) @ context["basis"].T
     assert (path["x"][3], path["y"][3]) == pytest.approx(tuple(place), abs=1e-5)
@@ -204,11 +209,11 @@ def test_a_reel_fills_the_panels_with_what_the_record_holds(annotator: Annotator
 def test_a_moment_before_the_first_frame_shows_the_first_and_an_empty_tape_shows_the_base(
     annotator: Annotator, run: Run
 ) -> None:
-    from explainer.figures.panel import Reel
+    from explainer.charts.panel import Reel
 
     panel = states_panel(subject(run.config, run.meta), "light")
-    assert fill(panel, [Reel({"hidden": []})], 5)["data"] == panel.figure["data"]
-    assert slot_value(Slot("x", lens="hidden", name="states"), [Reel({})], 5, {}) is None
+    assert fill(panel, [Reel({"hidden_states": []})], 5)["data"] == panel.figure["data"]
+    assert slot_value(Slot("x", lens="hidden_states", name="states"), [Reel({})], 5, {}) is None
 
 
 def test_a_mosaic_lays_the_maps_out_by_layer_and_head() -> None:

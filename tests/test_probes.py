@@ -8,7 +8,7 @@ import torch
 
 from explainer.config import RunConfig
 from explainer.data import digest
-from explainer.lenses.gates import look
+from explainer.lenses.gates.look import look
 from explainer.models import build
 from explainer.tasks.make import make_task
 from explainer.theory import probes

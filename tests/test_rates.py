@@ -19,12 +19,12 @@ import pytest
 
 import explainer.headless.train as train_module
 from explainer.__main__ import main
+from explainer.charts.compare import compare_panel
+from explainer.charts.curves import loss_panel, loss_reading
+from explainer.charts.panel import Moment, Panel, fill
+from explainer.charts.rates import rates_words
+from explainer.charts.subject import subject
 from explainer.config import RunConfig
-from explainer.figures.compare import compare_panel
-from explainer.figures.curves import loss_panel, loss_reading
-from explainer.figures.panel import Moment, Panel, fill
-from explainer.figures.rates import rates_words
-from explainer.figures.subject import subject
 from explainer.headless.export import commands
 from explainer.headless.view import View
 from explainer.player.annotate import Annotator
@@ -49,7 +49,7 @@ SET = ((5, 0.02), (11, 0.0007))
 
 def trained_by_hand(store: Store, config: RunConfig = CONFIG) -> Run:
     """A run whose learning rate a person sets at the steps of `SET`, the first one twice."""
-    run = Client(store).submit(config, "me", ["hidden"])
+    run = Client(store).submit(config, "me", ["hidden_states"])
     active = ActiveRun(store, found(store, run), Pace())
     active.begin()
     while not active.ended:
@@ -185,7 +185,7 @@ def test_its_description_has_every_rate_with_its_step(store: Store) -> None:
 
 def test_an_exported_file_has_them_in_its_command(store: Store) -> None:
     run = trained_by_hand(store)
-    view = View(run=run, step=13, lens="hidden", record=None, given="")
+    view = View(run=run, step=13, lens="hidden_states", record=None, given="")
     assert "--lr-at 5=0.02 11=0.0007" in html.unescape(commands(view))
 
 
@@ -199,8 +199,8 @@ def marks(panel: Panel, figure: dict[str, object]) -> list[dict[str, object]]:
 def test_a_chart_of_the_loss_has_an_upright_line_at_each_with_its_rate(store: Store) -> None:
     run = trained_by_hand(store)
     about = subject(CONFIG, run.meta)
-    panel = loss_panel([about], "light", "hidden")
-    (mark,) = marks(panel, fill(panel, [Annotator(store).reel(run, ["hidden"])], 13))
+    panel = loss_panel([about], "light", "hidden_states")
+    (mark,) = marks(panel, fill(panel, [Annotator(store).reel(run, ["hidden_states"])], 13))
     assert mark["x"] == [5, 5, 5, None, 11, 11, 11, None]
     assert [mark["y"][0], mark["y"][2]] == [0, 1]  # type: ignore[index]
     assert [text.strip("\u00a0") for text in mark["text"] if text] == ["lr 0.02", "lr 0.0007"]  # type: ignore[attr-defined]
@@ -213,7 +213,7 @@ def test_a_chart_of_the_loss_has_an_upright_line_at_each_with_its_rate(store: St
 
 def test_the_player_gets_them_with_the_tape(store: Store) -> None:
     run = trained_by_hand(store)
-    answer = tape_answer(store, Annotator(store), run, ("hidden",), -1, "", lambda write: write())
+    answer = tape_answer(store, Annotator(store), run, ("hidden_states",), -1, "", lambda write: write())
     assert isinstance(answer.files[1], bytes)
     assert orjson.loads(decode(answer.files[1])[1]["header"])["rates"] == [[5, "0.02"], [11, "0.0007"]]
 

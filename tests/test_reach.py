@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from explainer.config import RunConfig
-from explainer.lenses.gradients import look as gradients
-from explainer.lenses.jacobian import look as jacobian
-from explainer.lenses.lens import first_rows
-from explainer.lenses.reach import look
+from explainer.lenses.gradients.look import look as gradients
+from explainer.lenses.jacobian.look import look as jacobian
+from explainer.lenses.look import first_rows
+from explainer.lenses.reach.look import look
 from explainer.models import build
 from explainer.tasks.make import make_task
 from explainer.theory.baselines import adding_constant_within

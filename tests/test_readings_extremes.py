@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 import torch
 
+from explainer.charts.amount import amount
+from explainer.charts.panel import Moment
+from explainer.charts.subject import subject
 from explainer.config import RunConfig
 from explainer.data import digest
-from explainer.figures import NOTES, hidden
-from explainer.figures.amount import amount
-from explainer.figures.panel import Moment
-from explainer.figures.subject import subject
+from explainer.figures import NOTES
 from explainer.lenses import LENSES
+from explainer.lenses.hidden_states import notes as hidden_notes
 from explainer.models import build
 from explainer.tasks.make import make_task
 from explainer.words import counted
@@ -58,7 +59,7 @@ def test_every_reading_is_a_sentence_of_plain_numbers(model: str, setting: dict[
         for weight in network.parameters():
             weight.copy_(WILD[wild](weight))
     batch = task.batch(0, "validation", size=3)
-    for name in ("hidden", "gates", "pattern"):
+    for name in ("hidden_states", "gates", "pattern"):
         if LENSES[name].suits(config):
             with np.errstate(over="ignore", invalid="ignore"):
                 record = LENSES[name].look(network, batch, task)
@@ -67,7 +68,7 @@ def test_every_reading_is_a_sentence_of_plain_numbers(model: str, setting: dict[
 
 
 @pytest.mark.parametrize("seed", range(13))
-@pytest.mark.parametrize("name", ["hidden", "gates", "pattern"])
+@pytest.mark.parametrize("name", ["hidden_states", "gates", "pattern"])
 def test_it_is_so_whatever_a_record_holds(name: str, seed: int) -> None:
     """Each array of a true record is filled with one kind of number."""
     random = np.random.default_rng(seed)
@@ -120,7 +121,7 @@ def test_a_flip_flop_is_judged_by_all_of_its_bits() -> None:
     task = make_task(config)
     network = build(config, 3, 3)
     batch = task.batch(0, "validation")
-    record = LENSES["hidden"].look(network, batch, task)
+    record = LENSES["hidden_states"].look(network, batch, task)
     said, target = network(batch.x)[0].detach().numpy(), batch.y[0].numpy()
     for bit in range(3):
         off = [said[t, bit] - target[t, bit] for t in range(11)]
@@ -128,7 +129,7 @@ def test_a_flip_flop_is_judged_by_all_of_its_bits() -> None:
         right = [(said[t, bit] > 0) == (target[t, bit] > 0) for t in range(11)]
         assert record.signs[bit] == pytest.approx(sum(right) / 11)
     told = replace(record, errors=np.array([0.125, 1.5, 0.5], np.float32), signs=np.array([1, 0.25, 0.75], np.float32))
-    assert hidden.output_reading(told, {"task": "flipflop"}) == (
+    assert hidden_notes.output_reading(told, {"task": "flipflop"}) == (
         "Over the 11 steps that count, 1 of the 3 bits always has the right sign; bit 1 best (sign right at 100%, error 0.125), "
         "bit 2 worst (sign right at 25%, error 1.5); errors are root mean squares."
     )

@@ -14,16 +14,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from explainer.charts.amount import base_of, not_finite, paced, percent, short, short_steps
+from explainer.charts.dial import KINDS, dial_reading, turn
+from explainer.charts.panel import Moment
+from explainer.charts.subject import subject
 from explainer.config import MODELS, RunConfig
-from explainer.figures import NOTES, fixed_point_notes, gradient_notes, jacobian_notes, microscope_notes
-from explainer.figures.amount import base_of, not_finite, paced, percent, short, short_steps
-from explainer.figures.dial import KINDS, dial_reading, turn
-from explainer.figures.horizon import Memory, accuracy_reading, reach_reading, trained_reading
-from explainer.figures.panel import Moment
-from explainer.figures.subject import subject
+from explainer.figures import NOTES
 from explainer.lenses import LENSES
+from explainer.lenses.fixed_points import notes as fixed_point_notes
+from explainer.lenses.fixed_points.record import FixedPointsRecord
+from explainer.lenses.gradients import notes as gradient_notes
+from explainer.lenses.gradients.record import GradientsRecord
+from explainer.lenses.jacobian import notes as jacobian_notes
+from explainer.lenses.jacobian.record import JacobianRecord
+from explainer.lenses.microscope import notes as microscope_notes
+from explainer.lenses.microscope.record import MicroscopeRecord
+from explainer.lenses.reach.panels import Memory, accuracy_reading, reach_reading, trained_reading
+from explainer.lenses.reach.record import ReachRecord
 from explainer.models import build
-from explainer.records import FixedPointsRecord, GradientRecord, JacobianRecord, MicroscopeRecord, ReachRecord
 from explainer.tasks.make import make_task
 from explainer.theory import stability
 from explainer.theory.jacobian import factor_per_step
@@ -109,14 +117,14 @@ def test_every_reading_of_a_wild_network(model: str, length: int, layers: int, w
 
 
 @st.composite
-def gradient_records(draw: st.DrawFn) -> GradientRecord:
+def gradient_records(draw: st.DrawFn) -> GradientsRecord:
     T = draw(st.sampled_from([1, 2, 3, 11, 50]))
     norms, last = values(draw, T), draw(st.integers(0, T - 1))
     norms[last + 1 :] = 0
     radius = draw(st.one_of(st.just(math.nan), st.just(0.0), st.floats(0.01, 9)))
     sizes = values(draw, draw(st.integers(1, 2))).astype(np.float64)
     total, clip = float(np.sqrt((sizes**2).sum())), draw(st.sampled_from([0.0, 1.0, 1e-5]))
-    return GradientRecord(
+    return GradientsRecord(
         norms=norms,
         theory=np.zeros(0 if math.isnan(radius) else T),
         radius=radius,
@@ -140,7 +148,7 @@ def metrics(draw: st.DrawFn) -> dict[str, NDArray[Any]]:
 
 @EVERY
 @given(record=gradient_records(), metrics=metrics(), model=st.sampled_from(["rnn", "lstm", "transformer"]))
-def test_gradients(record: GradientRecord, metrics: dict[str, NDArray[Any]], model: str) -> None:
+def test_gradients(record: GradientsRecord, metrics: dict[str, NDArray[Any]], model: str) -> None:
     moment = Moment({"model": model}, 7, metrics)
     made = gradient_notes.notes(record, moment)
     for said in sentences(made.readings):
@@ -172,7 +180,7 @@ def test_gradients(record: GradientRecord, metrics: dict[str, NDArray[Any]], mod
 @EVERY
 @given(last=st.integers(1, 1023), radius=st.floats(0.3, 3))
 def test_who_raises_the_printed_radius_to_its_power_gets_what_is_said_to_be_predicted(last: int, radius: float) -> None:
-    record = GradientRecord(
+    record = GradientsRecord(
         np.ones(last + 1), np.ones(last + 1), radius, last, 1.0, ("readout.bias",), np.ones(1), 1.0, 0.0, 1.0, 0.25
     )
     said = gradient_notes.share_reading(record, "rnn")

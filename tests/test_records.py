@@ -7,26 +7,22 @@ from dataclasses import FrozenInstanceError, fields, replace
 import numpy as np
 import pytest
 
-from explainer.records import (
-    RECORDS,
-    AttentionRecord,
-    BeyondRecord,
-    BiographyRecord,
-    CellRecord,
-    FixedPointsRecord,
-    GatesRecord,
-    GradientRecord,
-    HiddenRecord,
-    JacobianRecord,
-    LayersRecord,
-    MicroscopeRecord,
-    PatternRecord,
-    PositionsRecord,
-    ReachRecord,
-    SurgeryRecord,
-    from_arrays,
-    to_arrays,
-)
+from explainer.lenses.attention.record import AttentionRecord
+from explainer.lenses.attention_cell.record import AttentionCellRecord
+from explainer.lenses.beyond_the_length.record import BeyondTheLengthRecord
+from explainer.lenses.fixed_points.record import FixedPointsRecord
+from explainer.lenses.gates.record import GatesRecord
+from explainer.lenses.gradients.record import GradientsRecord
+from explainer.lenses.heads.record import HeadsRecord
+from explainer.lenses.hidden_states.record import HiddenStatesRecord
+from explainer.lenses.jacobian.record import JacobianRecord
+from explainer.lenses.layers.record import LayersRecord
+from explainer.lenses.microscope.record import MicroscopeRecord
+from explainer.lenses.pattern.record import PatternRecord
+from explainer.lenses.positions.record import PositionsRecord
+from explainer.lenses.reach.record import ReachRecord
+from explainer.lenses.surgery.record import SurgeryRecord
+from explainer.records import RECORDS, from_arrays, to_arrays
 
 T, N, L, H, P, D = 11, 5, 2, 3, 7, 13
 TOKENS = tuple("ab<i>\n\"'\\€ …")[:T]
@@ -39,8 +35,10 @@ def values(*shape: int) -> np.ndarray:
 
 NONE = np.zeros(0, dtype=np.float32)
 EXAMPLES = {
-    "hidden": HiddenRecord(values(L, T, N), TOKENS, values(T) > 0, TOKENS, TOKENS, values(T), values(T), NONE, NONE),
-    "gradients": GradientRecord(
+    "hidden_states": HiddenStatesRecord(
+        values(L, T, N), TOKENS, values(T) > 0, TOKENS, TOKENS, values(T), values(T), NONE, NONE
+    ),
+    "gradients": GradientsRecord(
         norms=np.array([0.0, np.nan, np.inf, *range(T - 3)]),
         theory=np.zeros(0),
         radius=float("nan"),
@@ -137,7 +135,7 @@ EXAMPLES = {
         lengths=np.arange(L),
         texts=(*"ab<i>", ""),
     ),
-    "biography": BiographyRecord(values(7, L, H), values(3, L, H), values(L, H), loss=1 / 6, sequences=2, length=T),
+    "heads": HeadsRecord(values(7, L, H), values(3, L, H), values(L, H), loss=1 / 6, sequences=2, length=T),
     "layers": LayersRecord(
         values(L, T),
         values(L, T),
@@ -148,7 +146,7 @@ EXAMPLES = {
         values(T, T),
         values(T, T),
     ),
-    "cell": CellRecord(
+    "attention_cell": AttentionCellRecord(
         *(values(L, H, T, N) for _ in range(3)),
         values(L, H, T, T),
         values(H),
@@ -157,7 +155,7 @@ EXAMPLES = {
         positions="alibi",
         tokens=TOKENS,
     ),
-    "beyond": BeyondRecord(
+    "beyond_the_length": BeyondTheLengthRecord(
         kind="none",
         trained=T,
         lengths=np.array([T, 2 * T]),
@@ -220,26 +218,26 @@ def test_a_record_comes_back_from_arrays_as_it_was(name: str) -> None:
 
 def test_number_tasks_have_outputs_and_no_probabilities() -> None:
     labels = tuple(map(str, range(T)))
-    record = HiddenRecord(values(L, T, N), labels, np.ones(T, bool), labels, (), NONE, NONE, values(T), values(T))
+    record = HiddenStatesRecord(values(L, T, N), labels, np.ones(T, bool), labels, (), NONE, NONE, values(T), values(T))
     assert not record.has_tokens
-    assert EXAMPLES["hidden"].has_tokens  # type: ignore[attr-defined]
+    assert EXAMPLES["hidden_states"].has_tokens  # type: ignore[attr-defined]
 
 
 def test_a_missing_field_is_named() -> None:
     arrays, text = to_arrays(EXAMPLES["gradients"])
     del arrays["norms"]
     with pytest.raises(KeyError, match="norms"):
-        from_arrays(GradientRecord, arrays, text)
+        from_arrays(GradientsRecord, arrays, text)
 
 
 @pytest.mark.parametrize(
     ("name", "wrong"),
     [
-        ("hidden", {"tokens": TOKENS[1:]}),
-        ("hidden", {"states": values(T, N)}),
-        ("hidden", {"mask": np.ones(T + 1, bool)}),
-        ("hidden", {"output": values(T)}),
-        ("hidden", {"guesses": ()}),
+        ("hidden_states", {"tokens": TOKENS[1:]}),
+        ("hidden_states", {"states": values(T, N)}),
+        ("hidden_states", {"mask": np.ones(T + 1, bool)}),
+        ("hidden_states", {"output": values(T)}),
+        ("hidden_states", {"guesses": ()}),
         ("gradients", {"theory": values(T - 1)}),
         ("gradients", {"last": T}),
         ("gradients", {"parameters": ("one",)}),

@@ -86,7 +86,7 @@ def test_a_text_that_no_run_reads_goes_after_an_hour_though_there_is_room(store:
 
 def test_answers_go_before_runs_the_oldest_first_and_not_on_their_way(store: Store) -> None:
     recorded(store, "run")
-    asked = [store.ask("run", step, "hidden", "") for step in range(50)]
+    asked = [store.ask("run", step, "hidden_states", "") for step in range(50)]
     for look in asked[:-1]:
         store.answer(look.id, look.step, os.urandom(SIZE))
     store.answer(asked[-1].id, 49, os.urandom(SIZE))
@@ -122,7 +122,7 @@ def test_whatever_comes_and_goes_the_store_stays_within_its_limit_and_one_run(st
         elif what < 0.6:
             text(store, f"text-{number}", size)
         elif what < 0.8 and (runs := store.runs()):
-            look = store.ask(chance.choice(runs).id, number, "hidden", "")
+            look = store.ask(chance.choice(runs).id, number, "hidden_states", "")
             store.answer(look.id, number, os.urandom(size))
             aged(store, "looks", "id", str(look.id), HOUR)
         elif runs := store.runs("done"):

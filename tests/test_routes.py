@@ -19,6 +19,7 @@ from starlette.applications import Starlette
 
 from explainer.config import RunConfig
 from explainer.figures import NOTES
+from explainer.lenses.attention.record import AttentionRecord
 from explainer.player import annotate
 from explainer.player.annotate import Annotator, of_its_own, thinned
 from explainer.player.answers import ANSWER_BYTES, PIECE_BYTES, Answer
@@ -27,7 +28,6 @@ from explainer.player.kept import Kept
 from explainer.player.routes import routes
 from explainer.player.seats import Full, Seats
 from explainer.player.waiting import Waiting
-from explainer.records import AttentionRecord
 from explainer.runs import mailbox
 from explainer.runs.client import Client
 from explainer.runs.looking import Looker
@@ -41,7 +41,7 @@ from tests.fuzz_routes import fuzz
 from tests.loops import on_a_loop
 
 RUN = "lesson-hidden"
-QUICK_LENSES = ("hidden", "attention", "gradients", "positions", "microscope")
+QUICK_LENSES = ("hidden_states", "attention", "gradients", "positions", "microscope")
 
 
 def browser(app: Starlette) -> httpx.AsyncClient:
@@ -122,7 +122,7 @@ def test_a_fault_would_be_found(lessons: Store, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("after", ["9223372036854775807", "9223372036854775808", "9" * 400, "9007199254740993"])
 def test_after_the_end_of_any_tape_there_is_nothing_new(lessons: Store, after: str) -> None:
-    answer = get(app_over(lessons), f"/api/tape/{RUN}", lenses="hidden", after=after)
+    answer = get(app_over(lessons), f"/api/tape/{RUN}", lenses="hidden_states", after=after)
     assert answer.status_code == 200
     header = header_of(answer.content)
     assert (header["chunks"], header["more"], header["after"]) == ([], False, 2**53 - 1)
@@ -131,13 +131,15 @@ def test_after_the_end_of_any_tape_there_is_nothing_new(lessons: Store, after: s
 @pytest.mark.parametrize("after", ["-1", "-5", "", "abc", "1e3", "+1", "1_0", "١٢", " 7"])
 def test_what_is_no_whole_number_asks_for_the_whole_tape(lessons: Store, after: str) -> None:
     app = app_over(lessons)
-    whole = header_of(get(app, f"/api/tape/{RUN}", lenses="hidden").content)
-    assert header_of(get(app, f"/api/tape/{RUN}", lenses="hidden", after=after).content)["after"] == whole["after"]
+    whole = header_of(get(app, f"/api/tape/{RUN}", lenses="hidden_states").content)
+    assert (
+        header_of(get(app, f"/api/tape/{RUN}", lenses="hidden_states", after=after).content)["after"] == whole["after"]
+    )
 
 
 def test_a_lens_that_is_named_a_thousand_times_comes_once(lessons: Store) -> None:
     app = app_over(lessons)
-    once, often = (get(app, f"/api/tape/{RUN}", lenses=",".join(["hidden"] * count)) for count in (1, 5000))
+    once, often = (get(app, f"/api/tape/{RUN}", lenses=",".join(["hidden_states"] * count)) for count in (1, 5000))
     assert often.status_code == 200
     assert header_of(often.content) == header_of(once.content)
     assert len(often.content) == len(once.content)
@@ -202,7 +204,7 @@ def test_sixty_waiting_questions_hold_no_thread_and_a_tape_is_served_beside_them
     app = app_over(lessons)
 
     async def ask(client: httpx.AsyncClient, number: int) -> httpx.Response:
-        query = {"lens": "hidden", "step": "0", "input": f"0.{number:02} 0.5* 0.3*"}
+        query = {"lens": "hidden_states", "step": "0", "input": f"0.{number:02} 0.5* 0.3*"}
         cookie = {"Cookie": f"unrolled_owner={number:032}"}
         return await client.get(f"/api/look/{RUN}", params=query, headers=cookie)
 
@@ -212,7 +214,7 @@ def test_sixty_waiting_questions_hold_no_thread_and_a_tape_is_served_beside_them
             waiting = [asyncio.create_task(ask(client, number)) for number in range(60)]
             while len(lessons.waiting_looks()) < 60:
                 await asyncio.sleep(0.01)
-            tape = await client.get(f"/api/tape/{RUN}", params={"lenses": "hidden"})
+            tape = await client.get(f"/api/tape/{RUN}", params={"lenses": "hidden_states"})
             assert tape.status_code == 200
             assert not any(task.done() for task in waiting)
             assert threading.active_count() - before <= READERS + WRITERS + 1
@@ -230,7 +232,7 @@ def test_a_visitor_who_asks_too_much_is_told_to_come_back_and_another_is_not(les
     app = app_over(lessons)
 
     async def ask(client: httpx.AsyncClient, visitor: str, number: int) -> httpx.Response:
-        query = {"lens": "hidden", "step": "0", "input": f"0.{number:02} 0.5* 0.3*"}
+        query = {"lens": "hidden_states", "step": "0", "input": f"0.{number:02} 0.5* 0.3*"}
         return await client.get(f"/api/look/{RUN}", params=query, headers={"Cookie": f"unrolled_owner={visitor}"})
 
     async def all_of_them() -> list[httpx.Response]:
@@ -257,7 +259,9 @@ def test_a_visitor_who_asks_too_much_is_told_to_come_back_and_another_is_not(les
 
 
 def test_who_gets_no_answer_in_time_gets_a_sentence(lessons: Store) -> None:
-    answer = get(app_over(lessons, patience=0.05), f"/api/look/{RUN}", lens="hidden", step=0, input="0.1 0.5* 0.3*")
+    answer = get(
+        app_over(lessons, patience=0.05), f"/api/look/{RUN}", lens="hidden_states", step=0, input="0.1 0.5* 0.3*"
+    )
     assert answer.status_code == 503
     assert answer.json()["error"].startswith("No answer within 0.05 seconds")
     assert answer.headers["retry-after"] == "1"
@@ -322,7 +326,7 @@ def test_who_gives_up_when_just_called_hands_the_seat_on() -> None:
 
 @pytest.mark.parametrize("end", ["answered", "refused", "gone", "store"])
 def test_who_waits_is_woken_however_it_ends(own_store: Store, end: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    look = own_store.ask("run", 0, "hidden", "")
+    look = own_store.ask("run", 0, "hidden_states", "")
     waiting = Waiting(own_store)
 
     async def wait() -> None:
@@ -347,7 +351,7 @@ def test_who_waits_is_woken_however_it_ends(own_store: Store, end: str, monkeypa
 
 
 def test_an_answer_that_was_there_before_is_noticed(own_store: Store) -> None:
-    look = own_store.ask("run", 0, "hidden", "")
+    look = own_store.ask("run", 0, "hidden_states", "")
     own_store.answer(look.id, 0, b"record")
     on_a_loop(asyncio.wait_for(Waiting(own_store).answered(look.id), 10))
 
@@ -368,7 +372,7 @@ def test_looks_take_their_share_of_the_time_and_no_more() -> None:
 
 def test_visitors_take_turns_whoever_came_first(own_store: Store) -> None:
     for number, asker in enumerate("aaaabbc"):
-        own_store.ask("run", number, "hidden", "", asker=asker)
+        own_store.ask("run", number, "hidden_states", "", asker=asker)
     share, order = LookShare(), ""
     while looks := own_store.waiting_looks(limit=3):
         look = share.pick(looks)
@@ -384,9 +388,9 @@ def test_a_look_waits_while_those_that_give_way_to_it_leave_no_room(
     assert run is not None
     answered = list[int]()
     monkeypatch.setattr(looker, "answer", lambda look: answered.append(look.id))
-    looker.looks = [Look(number, RUN, 0, "hidden", "", "", "waiting", None, "") for number in range(3)]
+    looker.looks = [Look(number, RUN, 0, "hidden_states", "", "", "waiting", None, "") for number in range(3)]
     trainer = Trainer(run.config)
-    with room_for(trainer, "hidden"):
+    with room_for(trainer, "hidden_states"):
         assert looker.look_next(busy=False)
         monkeypatch.setattr("explainer.runs.views.TOGETHER_MB", 0.1)
         assert not looker.look_next(busy=False)
@@ -407,7 +411,7 @@ def test_while_runs_train_a_look_leaves_them_as_long_as_it_took(
         clock += 3.0
 
     monkeypatch.setattr(looker, "answer", answer)
-    looks = [Look(number, RUN, 0, "hidden", "", "", "waiting", None, "") for number in range(3)]
+    looks = [Look(number, RUN, 0, "hidden_states", "", "", "waiting", None, "") for number in range(3)]
     looker.looks = list(looks)
     assert looker.turn(busy=True)
     assert not looker.turn(busy=True)
@@ -595,7 +599,7 @@ def test_those_who_ask_at_once_share_one_computation_and_its_error() -> None:
     ("count", "most", "left"), [(0, 100, 0), (10, 100, 10), (10, 50, 5), (7, 30, 3), (2, 1, 1), (9, 1, 2)]
 )
 def test_a_tape_is_thinned_evenly_with_its_first_and_last_view(count: int, most: int, left: int) -> None:
-    pieces = [Piece("run", number, "view:hidden", number, 10) for number in range(count)]
+    pieces = [Piece("run", number, "view:hidden_states", number, 10) for number in range(count)]
     found = [piece.step for piece in thinned(pieces, most)]
     assert len(found) == left
     if left > 1:
@@ -606,7 +610,7 @@ def test_a_tape_is_thinned_evenly_with_its_first_and_last_view(count: int, most:
 def test_kept_notes_do_not_hold_the_record_that_they_are_of(lessons: Store) -> None:
     run = lessons.run(RUN)
     assert run is not None
-    for piece in lessons.pieces(RUN, kinds=("view:hidden",), limit=3):
+    for piece in lessons.pieces(RUN, kinds=("view:hidden_states",), limit=3):
         notes = Annotator(lessons).notes(run, piece)
         assert all(array.base is None for array in notes.arrays.values())
     base = np.arange(6.0)

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from explainer.charts.compare import metric_panel
+from explainer.charts.curves import loss_panel, loss_reading
+from explainer.charts.panel import Moment
+from explainer.charts.subject import subject
 from explainer.config import RunConfig
 from explainer.data import Series, digest
-from explainer.figures.compare import metric_panel
-from explainer.figures.curves import loss_panel, loss_reading
-from explainer.figures.hidden import output_panel
-from explainer.figures.panel import Moment
-from explainer.figures.subject import subject
+from explainer.lenses.hidden_states.panels import output_panel
 from explainer.runs.active import describe
 from explainer.training import Trainer
 
@@ -67,7 +67,7 @@ def test_the_chart_names_what_is_to_be_beaten_in_the_series_own_unit(
     series: Series | None, values: Any, unit: str
 ) -> None:
     naive, regression, deviation = rules(values)
-    figure = loss_panel([about(series)], "light", "hidden").figure
+    figure = loss_panel([about(series)], "light", "hidden_states").figure
     said = labels(figure)
     assert said == [f"{REPEATING}: {naive:.3g} {unit}", f"{FITTED}: {regression:.3g} {unit}"]
     heights = [shape["y0"] for shape in figure["layout"]["shapes"][1:]]
@@ -117,4 +117,4 @@ def test_a_unit_in_brackets_at_the_end_of_a_name_is_known(name: str, unit: str) 
 def test_a_task_without_a_unit_says_its_losses_as_they_are() -> None:
     run = subject(RunConfig(task="adding"), {"loss_references": {"always answering 1": 1 / 6}})
     assert run["loss_scale"] is None
-    assert labels(loss_panel([run], "light", "hidden").figure) == ["guessing the mean sum: 0.167"]
+    assert labels(loss_panel([run], "light", "hidden_states").figure) == ["guessing the mean sum: 0.167"]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from streamlit import config
 
-from explainer.figures.theme import ENCODING_LOOKS, FAMILY_COLOURS, ink
+from explainer.charts.theme import ENCODING_LOOKS, FAMILY_COLOURS, ink
 
 PROJECT = Path(__file__).resolve().parents[1]
 SETTINGS = tomllib.loads((PROJECT / ".streamlit" / "config.toml").read_text())

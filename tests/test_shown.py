@@ -257,7 +257,7 @@ def test_without_routes_an_operated_network_is_shown_operated() -> None:
 def mine(store: Store, **changes: Any) -> Run:
     """A run of "me" that trains."""
     config = replace(LESSONS["lesson-hidden"].config, seed=977, **changes)
-    store.create(config.run_id(), config, owner="me", lenses=("hidden",))
+    store.create(config.run_id(), config, owner="me", lenses=("hidden_states",))
     store.set_status(config.run_id(), "running")
     found = store.run(config.run_id())
     assert found is not None

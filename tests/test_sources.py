@@ -12,8 +12,8 @@ import orjson
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from explainer.figures.panel import Frame, Panel, Reading, Reel, Slot
-from explainer.figures.source import CLOSED_FORM, KINDS, mark, sourced, steps_in_words, steps_shown
+from explainer.charts.panel import Frame, Panel, Reading, Reel, Slot
+from explainer.charts.source import CLOSED_FORM, KINDS, mark, sourced, steps_in_words, steps_shown
 from explainer.player import mount
 from explainer.runs.store import Store
 from explainer.ui.places import PLACES
@@ -98,11 +98,19 @@ def frames(*steps: int) -> list[Frame]:
 
 
 LOSS = Panel("loss", "Loss", {}, (Slot("data.0.y", "series", name="loss"), Slot("layout.x", "step")))
-STATES = Panel("states", "States", {}, (Slot("data.0.z", lens="hidden", name="states"),), (Reading("hidden", "said"),))
-BOTH = Panel("both", "Both", {}, tuple(Slot("data.0.z", lens="hidden", run=run, name="states") for run in (0, 1)))
-CHOSEN = Panel("chosen", "Chosen", {}, readings=(Reading("hidden", "said", run="network"),))
-GRU = Reel({"hidden": frames(0, 13, 37)}, name="GRU, 7 units")
-RNN = Reel({"hidden": frames(0, 11, 41)}, name="RNN (tanh), 5 units")
+STATES = Panel(
+    "states",
+    "States",
+    {},
+    (Slot("data.0.z", lens="hidden_states", name="states"),),
+    (Reading("hidden_states", "said"),),
+)
+BOTH = Panel(
+    "both", "Both", {}, tuple(Slot("data.0.z", lens="hidden_states", run=run, name="states") for run in (0, 1))
+)
+CHOSEN = Panel("chosen", "Chosen", {}, readings=(Reading("hidden_states", "said", run="network"),))
+GRU = Reel({"hidden_states": frames(0, 13, 37)}, name="GRU, 7 units")
+RNN = Reel({"hidden_states": frames(0, 11, 41)}, name="RNN (tanh), 5 units")
 
 
 @pytest.mark.parametrize(
@@ -129,7 +137,7 @@ def test_the_end_of_a_run_that_trains_is_training_now_and_what_lies_behind_it_re
 
 
 def test_an_own_input_is_computed_now_with_the_weights_of_its_step() -> None:
-    asked = Reel(GRU.frames, name=GRU.name, status="running", answers={"hidden": Frame(31, {}, {})})
+    asked = Reel(GRU.frames, name=GRU.name, status="running", answers={"hidden_states": Frame(31, {}, {})})
     assert mark(STATES, [asked], 36) == "computed now · your input · step 31 · GRU, 7 units"
     assert mark(LOSS, [asked], 36) == "training now · all steps · GRU, 7 units"
     assert steps_shown(STATES, [asked], 36, {}) == [31]
@@ -158,7 +166,9 @@ def test_the_words_on_alibi_tell_the_sweep_that_ships_and_say_so(shown: list[dic
     app.run()
     (said,) = [each.value for each in app.markdown if "ALiBi is the shortest" in each.value]
     losses = [
-        each.last["beyond"].loss for each in recorded("lesson-beyond") if each.config.network.positions == "alibi"
+        each.last["beyond_the_length"].loss
+        for each in recorded("lesson-beyond")
+        if each.config.network.positions == "alibi"
     ]
     first, last = np.mean(losses, axis=0)[[0, -1]]
     assert f"ALiBi {first:.2f} at 32 and {last:.2f} at 256" in said.replace("\\", "")

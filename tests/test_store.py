@@ -92,7 +92,7 @@ def test_a_previous_database_keeps_its_runs(tmp_path: Path, count: int) -> None:
     run = store.run("old")
     assert run is not None
     assert (run.config, run.status, run.step, run.owner) == (CONFIG, "done", 11, "me")
-    assert store.ask("old", 0, "hidden", "").status == "waiting"
+    assert store.ask("old", 0, "hidden_states", "").status == "waiting"
     store.close()
 
 
@@ -159,11 +159,19 @@ def test_several_processes_may_open_a_fresh_folder_at_once(tmp_path: Path) -> No
 
 
 def test_a_run_comes_back_as_it_was_created(store: Store) -> None:
-    store.create("a", CONFIG, owner="me", lenses=("hidden", "hidden", "gradients"), data="d", parent="b", meta={"x": 1})
+    store.create(
+        "a",
+        CONFIG,
+        owner="me",
+        lenses=("hidden_states", "hidden_states", "gradients"),
+        data="d",
+        parent="b",
+        meta={"x": 1},
+    )
     run = store.run("a")
     assert run is not None
     assert (run.id, run.config, run.status, run.step, run.data, run.parent) == ("a", CONFIG, "queued", 0, "d", "b")
-    assert (run.owner, run.lenses, run.meta) == ("me", ("hidden", "gradients"), {"x": 1})
+    assert (run.owner, run.lenses, run.meta) == ("me", ("hidden_states", "gradients"), {"x": 1})
     assert (run.pinned, run.altered, run.attempts, run.bytes, run.finished) == (False, False, 0, 0, False)
     assert run.created == pytest.approx(time.time(), abs=60)
     assert store.run("b") is None
@@ -210,10 +218,10 @@ def test_a_missing_run_has_no_status(store: Store) -> None:
 def test_change_sets_what_is_given_and_adds_to_meta(store: Store) -> None:
     store.create("a", CONFIG, owner="me", meta={"x": 1, "y": 2})
     store.change("a", owner="you", meta={"y": 3, "z": [1]})
-    store.change("a", altered=True, attempts=2, lenses=("hidden",), message="so")
+    store.change("a", altered=True, attempts=2, lenses=("hidden_states",), message="so")
     run = store.run("a")
     assert run is not None
-    assert (run.owner, run.altered, run.attempts, run.lenses, run.message) == ("you", True, 2, ("hidden",), "so")
+    assert (run.owner, run.altered, run.attempts, run.lenses, run.message) == ("you", True, 2, ("hidden_states",), "so")
     assert run.meta == {"x": 1, "y": 3, "z": [1]}
 
 
@@ -357,8 +365,8 @@ def full_run(store: Store, name: str, size: int = 10, **kind: object) -> None:
     store.append(name, [Draft("metrics", 1, os.urandom(size))], 1)
     store.save_checkpoint(name, 1, b"c")
     store.command(name, "stop")
-    store.ask(name, 1, "hidden", "")
-    store.watch(name, ["hidden"], seconds=-1)
+    store.ask(name, 1, "hidden_states", "")
+    store.watch(name, ["hidden_states"], seconds=-1)
 
 
 def test_deleting_takes_all_that_hangs_on_a_run_and_nothing_else(store: Store) -> None:
@@ -393,7 +401,7 @@ def test_the_oldest_finished_unpinned_unwatched_runs_make_room(store: Store) -> 
         ("newest", "stopped", False),
     ]:
         full_run(store, name, 200_000, status=status, pinned=pinned)
-    store.watch("watched", ["hidden"], seconds=600)
+    store.watch("watched", ["hidden_states"], seconds=600)
     size = store.size()
     assert 1_200_000 < size < 1_500_000
     assert store.make_room(size) == []
@@ -419,67 +427,67 @@ def test_commands_wait_in_order_until_they_are_settled(store: Store) -> None:
 
 
 def test_the_same_question_is_asked_once(store: Store) -> None:
-    look = store.ask("a", 3, "hidden", "text")
-    assert store.ask("a", 3, "hidden", "text") == look
+    look = store.ask("a", 3, "hidden_states", "text")
+    assert store.ask("a", 3, "hidden_states", "text") == look
     others = [
-        ("b", 3, "hidden", "text"),
-        ("a", 5, "hidden", "text"),
+        ("b", 3, "hidden_states", "text"),
+        ("a", 5, "hidden_states", "text"),
         ("a", 3, "gradients", "text"),
-        ("a", 3, "hidden", ""),
+        ("a", 3, "hidden_states", ""),
     ]
-    assert len({store.ask(*inputs).id for inputs in [("a", 3, "hidden", "text"), *others]}) == 5, (
+    assert len({store.ask(*inputs).id for inputs in [("a", 3, "hidden_states", "text"), *others]}) == 5, (
         "the key holds every input"
     )
-    operated = store.ask("a", 3, "hidden", "text", "layer 1 unit 5 = 0")
+    operated = store.ask("a", 3, "hidden_states", "text", "layer 1 unit 5 = 0")
     assert operated.surgery == "layer 1 unit 5 = 0"
     assert operated.id != look.id, "and the surgery"
     store.answer(look.id, 3, b"record")
-    again = store.ask("a", 3, "hidden", "text")
+    again = store.ask("a", 3, "hidden_states", "text")
     assert (again.id, again.status, again.body) == (look.id, "done", b"record")
 
 
 def test_a_question_that_failed_is_asked_again(store: Store) -> None:
-    look = store.ask("a", 3, "hidden", "text")
+    look = store.ask("a", 3, "hidden_states", "text")
     store.refuse(look.id, "no")
     refused = store.look(look.id)
     assert refused is not None
     assert (refused.status, refused.error, refused.body) == ("failed", "no", None)
     assert store.waiting_looks() == []
-    assert store.ask("a", 3, "hidden", "text").status == "waiting"
+    assert store.ask("a", 3, "hidden_states", "text").status == "waiting"
     assert [waiting.id for waiting in store.waiting_looks()] == [look.id]
 
 
 def test_an_answer_says_which_moment_it_saw(store: Store) -> None:
-    old = store.ask("a", 7, "hidden", "")
+    old = store.ask("a", 7, "hidden_states", "")
     store.answer(old.id, 7, b"old")
-    newest = store.ask("a", -1, "hidden", "")
+    newest = store.ask("a", -1, "hidden_states", "")
     store.answer(newest.id, 7, b"new")
     answered = store.look(newest.id)
     assert answered is not None
     assert (answered.step, answered.body) == (7, b"new")
-    assert store.ask("a", 7, "hidden", "").id == newest.id
-    assert store.ask("a", -1, "hidden", "").status == "waiting", "the newest moment is another one next time"
+    assert store.ask("a", 7, "hidden_states", "").id == newest.id
+    assert store.ask("a", -1, "hidden_states", "").status == "waiting", "the newest moment is another one next time"
 
 
 def test_only_the_newest_looks_of_a_run_are_kept(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("explainer.runs.mailbox.LOOKS_KEPT", 3)
-    ids = [store.ask("a", step, "hidden", "").id for step in range(5)]
+    ids = [store.ask("a", step, "hidden_states", "").id for step in range(5)]
     assert [store.look(number) is not None for number in ids] == [False, False, True, True, True]
 
 
 def test_watching_lasts_as_long_as_someone_says_so(store: Store) -> None:
-    store.watch("a", ["hidden", "gradients"], seconds=600)
-    store.watch("b", ["hidden"], seconds=-1)
-    assert store.watched() == {"a": {"hidden", "gradients"}}
+    store.watch("a", ["hidden_states", "gradients"], seconds=600)
+    store.watch("b", ["hidden_states"], seconds=-1)
+    assert store.watched() == {"a": {"hidden_states", "gradients"}}
 
 
 def test_a_crowd_of_viewers_writes_no_more_than_one(store: Store) -> None:
-    store.watch("a", ["hidden"], seconds=600)
+    store.watch("a", ["hidden_states"], seconds=600)
     version = store.data_version()
     for _ in range(10):
-        store.watch("a", ["hidden"], seconds=600)
+        store.watch("a", ["hidden_states"], seconds=600)
     assert store.data_version() == version
-    store.watch("a", ["hidden", "gradients"], seconds=600)
+    store.watch("a", ["hidden_states", "gradients"], seconds=600)
     assert store.data_version() != version
 
 
@@ -547,18 +555,18 @@ def test_the_folder_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
 def test_answers_have_a_limit_each_of_a_run_and_in_all(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mailbox, "LARGEST_VIEW", 100)
     monkeypatch.setattr(mailbox, "ANSWERS_BYTES", 250)
-    kept = [store.ask("one", step, "hidden", "") for step in range(4)]
+    kept = [store.ask("one", step, "hidden_states", "") for step in range(4)]
     for look in kept:
         store.answer(look.id, look.step, bytes(100))
     assert [store.look(look.id) is not None for look in kept] == [False, False, True, True], "the oldest go first"
-    large = store.ask("one", 9, "hidden", "")
+    large = store.ask("one", 9, "hidden_states", "")
     store.answer(large.id, 9, bytes(101))
     refused = store.look(large.id)
     assert refused is not None
     assert (refused.status, refused.body) == ("failed", None)
     assert "shorter input" in refused.error
 
-    other = store.ask("two", 0, "hidden", "")
+    other = store.ask("two", 0, "hidden_states", "")
     store.answer(other.id, 0, bytes(90))
     store.drop_answers(290)
     assert store.look(kept[2].id) is not None, "they fit"
@@ -568,7 +576,7 @@ def test_answers_have_a_limit_each_of_a_run_and_in_all(store: Store, monkeypatch
 
 def test_the_answer_that_was_just_given_stays_for_who_asked(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mailbox, "ANSWERS_BYTES", 10)
-    first, second = (store.ask("one", step, "hidden", "") for step in range(2))
+    first, second = (store.ask("one", step, "hidden_states", "") for step in range(2))
     store.answer(second.id, 1, bytes(10))
     store.answer(first.id, 0, bytes(10))
     assert store.look(first.id) is not None

@@ -239,7 +239,7 @@ def test_an_interface_starts_in_memory_where_the_folder_cannot_be_used(tmp_path:
         client.submit(CONFIG, "me")
     filled(store, 3)
     assert len(store.runs()) == 3
-    store.watch("run-1", ["hidden"])
+    store.watch("run-1", ["hidden_states"])
     store.close()
 
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
+from explainer.charts.curves import loss_reading
+from explainer.charts.panel import Moment
+from explainer.charts.subject import plainly, repeated_words, subject
 from explainer.config import RunConfig
 from explainer.data import SUNSPOTS, Series, digest
 from explainer.data.repeats import STRETCH
-from explainer.figures.curves import loss_reading
-from explainer.figures.panel import Moment
-from explainer.figures.subject import plainly, repeated_words, subject
 from explainer.runs.active import describe
 from explainer.tasks import TASKS
 from explainer.tasks.make import make_task

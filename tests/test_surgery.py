@@ -17,12 +17,13 @@ from torch import Tensor, nn
 
 from explainer.config import RunConfig
 from explainer.families.attending import POSITIONS
-from explainer.lenses import LENSES, surgery
+from explainer.lenses import LENSES
+from explainer.lenses.surgery import look as surgery
+from explainer.lenses.surgery.record import SurgeryRecord
 from explainer.models import Recurrent, SequenceModel, build, observe, operated
 from explainer.models.operate import order
 from explainer.models.swap import swapped
 from explainer.models.transformer import Transformer
-from explainer.records import SurgeryRecord
 from explainer.surgery import MOST_OPERATIONS, Gate, Head, Shuffle, Surgery, Swap, Unit, knock_outs
 from explainer.tasks.base import Batch, Task
 from explainer.tasks.make import make_task

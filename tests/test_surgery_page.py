@@ -14,15 +14,16 @@ import pytest
 from starlette.applications import Starlette
 from streamlit.testing.v1 import AppTest
 
+from explainer.charts.errors import plus_minus
+from explainer.charts.panel import Frame, Moment, Reel, fill, labels_of
+from explainer.charts.subject import subject
 from explainer.config import RunConfig
-from explainer.figures import surgery as figures
-from explainer.figures import surgery_notes as words
-from explainer.figures.errors import plus_minus
-from explainer.figures.panel import Frame, Moment, Reel, fill, labels_of
-from explainer.figures.subject import subject
+from explainer.lenses.surgery import notes as words
+from explainer.lenses.surgery import panels as figures
+from explainer.lenses.surgery.record import SurgeryRecord
 from explainer.player.annotate import Annotator
 from explainer.player.routes import routes
-from explainer.records import SurgeryRecord, to_arrays
+from explainer.records import to_arrays
 from explainer.runs.store import Store
 from tests.loops import on_a_loop
 

@@ -23,24 +23,22 @@ from hypothesis.extra import numpy as arrays_of
 
 from explainer.config import RunConfig
 from explainer.data import data_digest, default_text, digest, respelled
-from explainer.records import (
-    RECORDS,
-    AttentionRecord,
-    BeyondRecord,
-    BiographyRecord,
-    CellRecord,
-    FixedPointsRecord,
-    GatesRecord,
-    GradientRecord,
-    HiddenRecord,
-    JacobianRecord,
-    LayersRecord,
-    MicroscopeRecord,
-    PatternRecord,
-    PositionsRecord,
-    ReachRecord,
-    SurgeryRecord,
-)
+from explainer.lenses.attention.record import AttentionRecord
+from explainer.lenses.attention_cell.record import AttentionCellRecord
+from explainer.lenses.beyond_the_length.record import BeyondTheLengthRecord
+from explainer.lenses.fixed_points.record import FixedPointsRecord
+from explainer.lenses.gates.record import GatesRecord
+from explainer.lenses.gradients.record import GradientsRecord
+from explainer.lenses.heads.record import HeadsRecord
+from explainer.lenses.hidden_states.record import HiddenStatesRecord
+from explainer.lenses.jacobian.record import JacobianRecord
+from explainer.lenses.layers.record import LayersRecord
+from explainer.lenses.microscope.record import MicroscopeRecord
+from explainer.lenses.pattern.record import PatternRecord
+from explainer.lenses.positions.record import PositionsRecord
+from explainer.lenses.reach.record import ReachRecord
+from explainer.lenses.surgery.record import SurgeryRecord
+from explainer.records import RECORDS
 from explainer.runs import tape, tape_file
 from explainer.runs.active import make_trainer
 from explainer.runs.packing import LAYOUTS, arranged, compress, decompress, pack, restored, unpack
@@ -60,10 +58,10 @@ MASK = np.array([1, 0, 1, 1, 0], bool)
 WILD = np.array([0, 1e-30, math.nan, math.inf, 2], np.float32)
 UNKNOWN = np.full((2, 3), np.nan, np.float32)
 SAMPLES: dict[str, Any] = {
-    "hidden": HiddenRecord(
+    "hidden_states": HiddenStatesRecord(
         floats(2, 5, 7), tuple("a<b>é"), MASK, tuple("b<c>d"), tuple("xyzzy"), floats(5), floats(5), NONE, NONE
     ),
-    "gradients": GradientRecord(WILD, floats(5), 0.9, 4, 0.123456789012, ("w", "b"), floats(2), 1.5, 1.0, 1.0, 0.25),
+    "gradients": GradientsRecord(WILD, floats(5), 0.9, 4, 0.123456789012, ("w", "b"), floats(2), 1.5, 1.0, 1.0, 0.25),
     "attention": AttentionRecord(
         floats(2, 3, 5, 5), tuple("abcde"), floats(2, 3), UNKNOWN, floats(2, 3), floats(3, 2, 3), floats(2, 3)
     ),
@@ -135,7 +133,7 @@ SAMPLES: dict[str, Any] = {
         np.arange(2),
         (*"abcde", ""),
     ),
-    "biography": BiographyRecord(floats(7, 2, 3), floats(3, 2, 3), floats(2, 3), 0.123456789012, 11, 5),
+    "heads": HeadsRecord(floats(7, 2, 3), floats(3, 2, 3), floats(2, 3), 0.123456789012, 11, 5),
     "layers": LayersRecord(
         floats(2, 5),
         floats(2, 5),
@@ -146,7 +144,7 @@ SAMPLES: dict[str, Any] = {
         floats(5, 5),
         floats(5, 5),
     ),
-    "cell": CellRecord(
+    "attention_cell": AttentionCellRecord(
         *(floats(2, 3, 5, 7) for _ in range(3)),
         floats(2, 3, 5, 5),
         floats(3),
@@ -156,7 +154,7 @@ SAMPLES: dict[str, Any] = {
         tuple("abcde"),
     ),
     "reach": ReachRecord(WILD, 4),
-    "beyond": BeyondRecord(
+    "beyond_the_length": BeyondTheLengthRecord(
         "alibi",
         5,
         np.arange(2),
@@ -349,12 +347,14 @@ def record_some(store: Store, run: str = "abc", task: str = "adding", text: str 
     if task == "text":
         store.save_text(data, text or default_text())
     store.create(
-        run, config, owner="me", lenses=("hidden",), data=data, meta={"metric": "m", "final": {"loss": math.nan}}
+        run, config, owner="me", lenses=("hidden_states",), data=data, meta={"metric": "m", "final": {"loss": math.nan}}
     )
-    view = tape.encode_view("hidden", SAMPLES["hidden"])
+    view = tape.encode_view("hidden_states", SAMPLES["hidden_states"])
     metrics = tape.encode_metrics([(step, 0.5, 0.1, 1.0, 1.0) for step in range(1, 8)])
     weights = tape.encode({"w": floats(31, 37)})
-    store.append(run, [Draft("weights", 0, weights), Draft("view:hidden", 0, view), Draft("metrics", 7, metrics)], 7)
+    store.append(
+        run, [Draft("weights", 0, weights), Draft("view:hidden_states", 0, view), Draft("metrics", 7, metrics)], 7
+    )
     store.change(run, altered=True)
     store.set_status(run, "running")
     store.set_status(run, "done", "so it ended")
@@ -394,7 +394,10 @@ def test_loading_the_same_file_again_changes_nothing_and_a_new_one_replaces(stor
     assert store.data_version() == version
     save_tape(store, "abc", path, "lesson-some", keep=lambda chunk: chunk.kind != "weights")
     load_tape(store, path)
-    assert [(chunk.seq, chunk.kind) for chunk in store.chunks("lesson-some")] == [(0, "view:hidden"), (1, "metrics")]
+    assert [(chunk.seq, chunk.kind) for chunk in store.chunks("lesson-some")] == [
+        (0, "view:hidden_states"),
+        (1, "metrics"),
+    ]
 
 
 def test_a_lesson_recorded_with_another_python_s_text_reads_the_one_of_here_in_its_own_characters(

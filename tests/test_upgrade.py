@@ -16,9 +16,10 @@ from streamlit.testing.v1 import AppTest
 from explainer import upgrade
 from explainer.config import KNOBS, RunConfig
 from explainer.headless.request import requested
+from explainer.lenses.hidden_states.record import HiddenStatesRecord
 from explainer.player.annotate import Annotator
 from explainer.player.answers import look_answer, tape_answer
-from explainer.records import RECORDS, HiddenRecord
+from explainer.records import RECORDS
 from explainer.runs.again import training_words
 from explainer.runs.client import Client
 from explainer.runs.database import FILE
@@ -39,7 +40,7 @@ from tests.turns import the_run, work
 
 KEPT_NOW = KEPT / max(path.name for path in KEPT.iterdir())
 NAMES = {was["name"]: run for run, was in json.loads((KEPT_NOW / EXPECTED).read_text()).items()}
-VICTIM, LENSES = NAMES["gru"], ("hidden", "gradients", "gates")
+VICTIM, LENSES = NAMES["gru"], ("hidden_states", "gradients", "gates")
 NEWER = "written by a newer version"
 
 
@@ -139,7 +140,7 @@ def test_a_sweep_is_read_in_older_forms_and_its_base_too(monkeypatch: pytest.Mon
 
 
 @dataclass(frozen=True, eq=False)
-class Hotter(HiddenRecord):
+class Hotter(HiddenStatesRecord):
     """A record that has gained a field and lost the name of another."""
 
     heat: float = -1.0
@@ -148,23 +149,23 @@ class Hotter(HiddenRecord):
 def test_a_view_from_before_a_field_is_read_drawn_and_sent_in_todays_form(
     kept: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(RECORDS, "hidden", Hotter)
+    monkeypatch.setitem(RECORDS, "hidden_states", Hotter)
     step = ("heat", lambda values: {**values, "heat": np.array(float(np.abs(values["states"]).max()))})
-    monkeypatch.setattr(upgrade, "CHUNKS", {"view:hidden": (step,)})
-    (chunk, *_) = kept.chunks(VICTIM, kinds=("view:hidden",))
-    old = decode_view("hidden", chunk.body)
+    monkeypatch.setattr(upgrade, "CHUNKS", {"view:hidden_states": (step,)})
+    (chunk, *_) = kept.chunks(VICTIM, kinds=("view:hidden_states",))
+    old = decode_view("hidden_states", chunk.body)
     assert old.heat == pytest.approx(np.abs(old.states).max())
     arrays, text = decode(in_form(chunk.kind, chunk.body))
     assert float(arrays["heat"]) == old.heat
     assert text["format"] == "2"
-    new = encode_view("hidden", replace(old, heat=0.5))
+    new = encode_view("hidden_states", replace(old, heat=0.5))
     assert in_form(chunk.kind, new) is new
-    assert decode_view("hidden", new).heat == 0.5
+    assert decode_view("hidden_states", new).heat == 0.5
     message, chunks = answered(kept, VICTIM)
     assert message == ""
     assert {each.partition("@")[0] for each in chunks} == {"metrics", *(VIEW + lens for lens in LENSES)}
-    (piece, *_) = kept.pieces(VICTIM, kinds=("view:hidden",))
-    sent = b"".join(look_answer(Annotator(kept), the_run(kept, VICTIM), 0, "hidden", piece).pieces(kept))
+    (piece, *_) = kept.pieces(VICTIM, kinds=("view:hidden_states",))
+    sent = b"".join(look_answer(Annotator(kept), the_run(kept, VICTIM), 0, "hidden_states", piece).pieces(kept))
     assert b'"heat"' in sent
 
 
@@ -329,7 +330,7 @@ def test_a_page_whose_address_names_it_says_why_and_shows_something_else(kept: S
     page.query_params["run"] = VICTIM
     page.run()
     assert not page.exception
-    if place.lens != "beyond" and place.lens:  # the pages of sweeps name none
+    if place.lens != "beyond_the_length" and place.lens:  # the pages of sweeps name none
         assert any(literal("The reason: Unknown field 'warp'.") in each.value for each in page.warning)
 
 
@@ -388,13 +389,13 @@ def retyped(body: bytes) -> bytes:
     [
         *(
             (kind, change)
-            for kind in ("metrics", "view:hidden")
+            for kind in ("metrics", "view:hidden_states")
             for change in (cut, lambda body: b"", lambda body: b"x" * 90)
         ),
-        ("view:hidden", without("states")),
-        ("view:hidden", without("mask")),
-        ("view:hidden", retyped),
-        ("view:hidden", lambda body: encode(decode(body)[0], {**decode(body)[1], "format": "5"})),
+        ("view:hidden_states", without("states")),
+        ("view:hidden_states", without("mask")),
+        ("view:hidden_states", retyped),
+        ("view:hidden_states", lambda body: encode(decode(body)[0], {**decode(body)[1], "format": "5"})),
         ("view:gates", lambda body: encode(decode(body)[0], {"gates": "[3]"})),
     ],
 )
@@ -415,8 +416,8 @@ def test_chunks_of_kinds_and_lenses_that_nobody_knows_are_passed_over(kept: Stor
     before = answered(kept, VICTIM)
     spoil(kept, "chunks", "kind", "view:aura", "run = ? AND kind = 'view:reach'", VICTIM)
     spoil(kept, "chunks", "kind", "smell", "run = ? AND kind = 'detail'", VICTIM)
-    spoil(kept, "runs", "lenses", '["aura", "hidden"]')
-    spoil(kept, "runs", "lenses", '["aura", "hidden"]', "id = ?", NAMES["paused"])
+    spoil(kept, "runs", "lenses", '["aura", "hidden_states"]')
+    spoil(kept, "runs", "lenses", '["aura", "hidden_states"]', "id = ?", NAMES["paused"])
     assert answered(kept, VICTIM) == before
     Client(kept).resume(NAMES["paused"], ME)
     work(Workshop(kept), lambda: the_run(kept, NAMES["paused"]).status == "done")
@@ -428,8 +429,8 @@ def test_the_worker_refuses_what_it_cannot_read_and_goes_on(kept: Store) -> None
     spoil(kept, "checkpoints", "body", b"x" * 90, "run = ?", NAMES["paused"])
     with kept.transaction() as db:
         db.execute("DELETE FROM looks")
-    damaged = client.put(VICTIM, 4, "hidden", "0.1 0.2* 0.3 0.4*")
-    good = client.put(NAMES["lstm"], 4, "hidden", "0.1 0.2* 0.3 0.4*")
+    damaged = client.put(VICTIM, 4, "hidden_states", "0.1 0.2* 0.3 0.4*")
+    good = client.put(NAMES["lstm"], 4, "hidden_states", "0.1 0.2* 0.3 0.4*")
     unknown = kept.ask(NAMES["lstm"], 4, "aura", "0.1").id
     for command in (("fill", "aura"), ("dance", ""), ("lr", "fast")):
         kept.command(VICTIM, *command)

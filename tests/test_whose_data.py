@@ -264,14 +264,14 @@ def test_a_route_answers_the_owner_and_who_has_the_key(
         assert denied.text == absent.text.replace("0" * 16, run), "it doesn't tell whether there is one"
         assert asked(browser, path, run, lens).text == denied.text, "nor to a browser without a name"
     opened = {lens for lens in NOTES if asked(browser, path, run, lens, ANNE).status_code == 200}
-    assert {"hidden", "gates"} <= opened
-    assert SIGN in asked(browser, path, run, "hidden", ANNE).text, "what there is to hide"
-    assert asked(browser, path, run, "hidden", "", key=ANNE).status_code == 200, "a session without a cookie"
+    assert {"hidden_states", "gates"} <= opened
+    assert SIGN in asked(browser, path, run, "hidden_states", ANNE).text, "what there is to hide"
+    assert asked(browser, path, run, "hidden_states", "", key=ANNE).status_code == 200, "a session without a cookie"
     key = client.share([run], ANNE)
-    assert asked(browser, path, run, "hidden", BEN, key=f"{'0' * 32},{key}").status_code == 200
-    assert asked(browser, path, runs["transformer"], "hidden", BEN, key=key).status_code >= 400
+    assert asked(browser, path, run, "hidden_states", BEN, key=f"{'0' * 32},{key}").status_code == 200
+    assert asked(browser, path, runs["transformer"], "hidden_states", BEN, key=key).status_code >= 400
     client.unshare(run, ANNE)
-    assert asked(browser, path, run, "hidden", BEN, key=key).status_code >= 400
+    assert asked(browser, path, run, "hidden_states", BEN, key=key).status_code >= 400
 
 
 # -- the pages --------------------------------------------------------------------------------

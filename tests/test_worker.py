@@ -108,7 +108,7 @@ def test_a_run_is_trained_to_its_end_and_all_of_it_is_on_the_tape(
 ) -> None:
     monkeypatch.setattr(views, "QUICK_SECONDS", math.inf)  # on a busy machine, too, the last moment is seen
     store = client.store
-    run = client.submit(config, "me", ["hidden", "gradients"])
+    run = client.submit(config, "me", ["hidden_states", "gradients"])
     workshop = Workshop(store)
     work(workshop, finished(store, run))
     found = the_run(store, run)
@@ -119,7 +119,7 @@ def test_a_run_is_trained_to_its_end_and_all_of_it_is_on_the_tape(
     np.testing.assert_array_equal(rows["loss"], np.float32(losses))
     same(weights(store, run, 41), last)
     same(weights(store, run, 0), Trainer(config).weights())
-    for lens in ("hidden", "gradients"):
+    for lens in ("hidden_states", "gradients"):
         assert {0, 41} <= set(store.steps(run, f"view:{lens}"))
     assert store.steps(run, "detail") == [step for step in range(1, 42) if step in tape.grid(Pace().ratio)]
     validated = rows["metric:validation loss:step"].tolist()
@@ -153,14 +153,14 @@ def test_a_run_says_what_pages_must_know_of_it(client: Client) -> None:
 
 
 def test_the_first_moment_is_committed_before_the_first_update(client: Client) -> None:
-    run = client.submit(CONFIG, "me", ["hidden"])
+    run = client.submit(CONFIG, "me", ["hidden_states"])
     workshop = Workshop(client.store)
     workshop._poll()
     workshop.active[run].look_first()
     assert [(chunk.kind, chunk.step) for chunk in client.chunks(run)] == [
         ("metrics", 0),
         ("weights", 0),
-        ("view:hidden", 0),
+        ("view:hidden_states", 0),
     ]
     assert the_run(client.store, run).status == "running"
     workshop.turn()
@@ -171,7 +171,7 @@ def test_two_runs_take_turns_and_neither_changes_the_other(client: Client, monke
     monkeypatch.setattr("explainer.runs.workshop.LONG_SECONDS", math.inf)  # the first look, which warms up, too
     store = client.store
     configs = [MODELS["gru"], MODELS["transformer with dropout"]]
-    runs = [client.submit(config, "me", ["hidden"]) for config in configs]
+    runs = [client.submit(config, "me", ["hidden_states"]) for config in configs]
     workshop = Workshop(store)
     work(workshop, lambda: len(workshop.active) == 2)
     steps: list[tuple[int, ...]] = []
@@ -197,7 +197,7 @@ def test_only_so_many_train_at_once_and_the_rest_wait_their_turn(client: Client)
 def test_a_text_of_ones_own_is_learnt_from(client: Client) -> None:
     text = "".join(f"{number} bottles of beer on the wall.\n" for number in range(99, 60, -1))
     config = RunConfig(task="text", length=13, width=5, batch=3, steps=5)
-    run = client.submit(config, "me", ["hidden"], data=text)
+    run = client.submit(config, "me", ["hidden_states"], data=text)
     work(Workshop(client.store), finished(client.store, run))
     assert the_run(client.store, run).meta["inputs"] == len(set(text))
 
@@ -245,7 +245,7 @@ def test_a_run_on_the_whole_reference_the_default_text_of_before_is_looked_at_an
 
 
 def test_a_run_can_be_recorded_without_a_worker(client: Client) -> None:
-    run = client.submit(CONFIG, "me", ["hidden"])
+    run = client.submit(CONFIG, "me", ["hidden_states"])
     losses, last = by_itself(CONFIG)
     assert [step.loss for step in record(client.store, run)] == losses
     assert the_run(client.store, run).status == "done"
@@ -276,7 +276,7 @@ def test_pause_step_resume_stop_and_go_on(client: Client, monkeypatch: pytest.Mo
     monkeypatch.setattr(recorder, "FLUSH_SHARE", 0.0)
     store = client.store
     config = replace(CONFIG, steps=499)
-    run = client.submit(config, "me", ["hidden"])
+    run = client.submit(config, "me", ["hidden_states"])
     workshop = Workshop(store)
     work(workshop, lambda: the_run(store, run).step >= 3)
 
@@ -286,13 +286,15 @@ def test_pause_step_resume_stop_and_go_on(client: Client, monkeypatch: pytest.Mo
     for _ in range(5):
         workshop.turn()
     assert the_run(store, run).step == at < 499
-    assert store.steps(run, "view:hidden")[-1] == store.steps(run, "weights")[-1] == at, "what is seen can be looked at"
+    assert store.steps(run, "view:hidden_states")[-1] == store.steps(run, "weights")[-1] == at, (
+        "what is seen can be looked at"
+    )
 
     for count in (1, 2):
         client.step_once(run, "me")
         workshop.turn()
         assert (the_run(store, run).status, the_run(store, run).step) == ("paused", at + count)
-        assert store.steps(run, "view:hidden")[-1] == at + count
+        assert store.steps(run, "view:hidden_states")[-1] == at + count
 
     client.resume(run, "me")
     work(workshop, lambda: the_run(store, run).step >= at + 5)
@@ -390,7 +392,7 @@ def test_a_run_that_diverges_says_where_and_keeps_its_tape(client: Client) -> No
     config = RunConfig(
         task="forecast", length=11, model="rnn_relu", width=7, batch=3, steps=997, optimizer="sgd", lr=10.0, clip=0.0
     )
-    run = client.submit(config, "me", ["hidden"])
+    run = client.submit(config, "me", ["hidden_states"])
     work(Workshop(client.store), finished(client.store, run))
     found = the_run(client.store, run)
     assert found.status == "diverged"
@@ -427,10 +429,10 @@ def test_a_lens_that_fails_is_named_on_the_tape_and_the_run_goes_on(
         raise RuntimeError("blind")
 
     monkeypatch.setitem(views.LENSES, "gradients", replace(views.LENSES["gradients"], look=explode))
-    run = client.submit(CONFIG, "me", ["gradients", "hidden"])
+    run = client.submit(CONFIG, "me", ["gradients", "hidden_states"])
     work(Workshop(client.store), finished(client.store, run))
     assert the_run(client.store, run).status == "done"
-    assert 41 in client.store.steps(run, "view:hidden")
+    assert 41 in client.store.steps(run, "view:hidden_states")
     (said,) = [tape.decode_event(chunk.body) for chunk in client.store.chunks(run, kinds=("event",))]
     assert said == {"kind": "lens failed", "lens": "gradients", "error": "blind"}
 
@@ -461,7 +463,7 @@ def test_a_look_that_killed_a_worker_is_refused_and_the_other_looks_are_taken(cl
     run = client.submit(replace(CONFIG, steps=3), "me")
     workshop = Workshop(client.store)
     work(workshop, finished(client.store, run))
-    deadly, harmless = (client.store.ask(run, 3, lens, "") for lens in ("hidden", "gradients"))
+    deadly, harmless = (client.store.ask(run, 3, lens, "") for lens in ("hidden_states", "gradients"))
     Marker(client.store.folder).write(look_mark(deadly.id))
     work(Workshop(client.store), lambda: not client.store.waiting_looks())
     refused, taken = client.store.look(deadly.id), client.store.look(harmless.id)
@@ -520,7 +522,7 @@ def test_what_a_dead_worker_leaves_goes_on_bit_for_bit(
     monkeypatch.setattr(recorder, "FLUSH_SECONDS", 0.0)
     monkeypatch.setattr(recorder, "FLUSH_SHARE", 0.0)
     store = client.store
-    run = client.submit(config, "me", ["hidden"])
+    run = client.submit(config, "me", ["hidden_states"])
     workshop = Workshop(store)
     while the_run(store, run).step < 23:
         workshop.turn()
@@ -575,7 +577,7 @@ def test_a_worker_that_ends_leaves_nothing_to_repeat(client: Client) -> None:
 def test_views_keep_to_their_share_of_the_time_and_their_number(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = client.submit(replace(CONFIG, steps=601), "me", ["hidden", "gradients"])
+    run = client.submit(replace(CONFIG, steps=601), "me", ["hidden_states", "gradients"])
     taken: list[tuple[float, str]] = []
     take = views.Viewer._take
 
@@ -590,7 +592,7 @@ def test_views_keep_to_their_share_of_the_time_and_their_number(
     trained = sum(1 for _ in record(client.store, run, pace))
     assert trained == 601
     seconds = float(the_run(client.store, run).meta["seconds"])
-    for lens, free in (("hidden", 3), ("gradients", 1)):  # a page moves at the pace of the first
+    for lens, free in (("hidden_states", 3), ("gradients", 1)):  # a page moves at the pace of the first
         costs = [cost for cost, name in taken if name == lens]
         assert free < len(costs) <= 19 + 1, "the last moment is seen in any case"
         counted = costs[free:-1]
@@ -603,20 +605,20 @@ def test_a_slow_lens_that_no_page_waits_for_leaves_the_last_moment_to_be_filled_
     """The first lens is the one that a page waits for; here every look of the others counts as slow."""
     monkeypatch.setattr(views, "QUICK_SECONDS", 0.0)
     store = client.store
-    run = client.submit(CONFIG, "me", ["hidden", "gradients"])
+    run = client.submit(CONFIG, "me", ["hidden_states", "gradients"])
     list(record(store, run, Pace(share=0.0, gap=0.0)))
-    assert store.steps(run, "view:hidden") == [0, 1, 2, 41], "its first three moments and the last"
+    assert store.steps(run, "view:hidden_states") == [0, 1, 2, 41], "its first three moments and the last"
     assert store.steps(run, "view:gradients") == [0]
 
     annotator = Annotator(store)
-    assert annotator.fills(the_run(store, run), ["hidden", "gradients"])
+    assert annotator.fills(the_run(store, run), ["hidden_states", "gradients"])
     assert [(command.kind, command.value) for command in store.commands()] == [
-        ("fill", "hidden"),
+        ("fill", "hidden_states"),
         ("fill", "gradients"),
     ]
     work(Workshop(store), lambda: not store.commands())
     assert store.steps(run, "view:gradients") == store.steps(run, "weights")
-    assert not annotator.fills(the_run(store, run), ["hidden", "gradients"])
+    assert not annotator.fills(the_run(store, run), ["hidden_states", "gradients"])
 
 
 def test_a_slow_lens_sees_the_last_moment_within_its_share_or_when_it_is_watched(
@@ -626,7 +628,7 @@ def test_a_slow_lens_sees_the_last_moment_within_its_share_or_when_it_is_watched
     for seed, share, watched in ((1, 1e9, ()), (2, 0.0, ("gradients",))):
         run = ActiveRun(
             client.store,
-            client.found(client.submit(replace(CONFIG, seed=seed), "me", ["hidden", "gradients"])),
+            client.found(client.submit(replace(CONFIG, seed=seed), "me", ["hidden_states", "gradients"])),
             Pace(share=share, watched_share=share),
         )
         run.recorder.viewer.watched = frozenset(watched)
@@ -681,13 +683,13 @@ def test_a_watched_lens_sees_a_run_that_was_not_asked_with_it(client: Client) ->
     store = client.store
     run = client.submit(LONG, "me")
     workshop = Workshop(store)
-    store.watch(run, ["hidden"], seconds=600)
-    work(workshop, lambda: bool(store.steps(run, "view:hidden")))
+    store.watch(run, ["hidden_states"], seconds=600)
+    work(workshop, lambda: bool(store.steps(run, "view:hidden_states")))
     assert store.steps(run, "view:gradients") == []
 
 
 def test_a_lens_that_does_not_suit_is_left_out(client: Client) -> None:
-    run = client.submit(CONFIG, "me", ["attention", "hidden"])
+    run = client.submit(CONFIG, "me", ["attention", "hidden_states"])
     work(Workshop(client.store), finished(client.store, run))
     assert the_run(client.store, run).status == "done"
     assert client.store.steps(run, "view:attention") == []
@@ -723,16 +725,16 @@ def test_a_moment_is_looked_at_again_with_another_lens_or_input(client: Client) 
         trainer.load_weights(weights(store, run, step))
         expected = views.LENSES["gradients"].look(trainer.model, batch, trainer.task)
         np.testing.assert_array_equal(record_.norms, np.float32(expected.norms))
-    own = ask(workshop, run, 41, "hidden", "0.5* 0.1 0.25* 0.3")
+    own = ask(workshop, run, 41, "hidden_states", "0.5* 0.1 0.25* 0.3")
     assert own.states.shape == (1, 4, 5)
     with pytest.raises(ValueError, match="marked"):
-        ask(workshop, run, 41, "hidden", "0.5 0.1")
+        ask(workshop, run, 41, "hidden_states", "0.5 0.1")
     with pytest.raises(ValueError, match="attention"):
         ask(workshop, run, 41, "attention")
     with pytest.raises(ValueError, match="not recorded"):
-        ask(workshop, run, 9999, "hidden")
+        ask(workshop, run, 9999, "hidden_states")
     with pytest.raises(ValueError, match="deleted"):
-        ask(workshop, "nothing", 3, "hidden")
+        ask(workshop, "nothing", 3, "hidden_states")
 
 
 def test_a_run_that_trains_is_looked_at_as_it_is_now_and_trains_on_unchanged(client: Client) -> None:
@@ -753,7 +755,7 @@ def test_a_run_that_trains_is_looked_at_as_it_is_now_and_trains_on_unchanged(cli
 
 def test_a_tape_is_filled_with_a_lens_that_nobody_thought_of(client: Client) -> None:
     store = client.store
-    run = client.submit(CONFIG, "me", ["hidden"])
+    run = client.submit(CONFIG, "me", ["hidden_states"])
     workshop = Workshop(store)
     work(workshop, finished(store, run))
     client.fill(run, "gradients")
@@ -769,7 +771,7 @@ def test_a_tape_is_filled_with_a_lens_that_nobody_thought_of(client: Client) -> 
 
 def test_a_few_moments_can_be_filled_in_first_and_the_others_later(client: Client) -> None:
     store = client.store
-    run = client.submit(CONFIG, "me", ["hidden"])
+    run = client.submit(CONFIG, "me", ["hidden_states"])
     list(record(store, run))
     kept = client.snapshots(run)
     assert len(kept) > 5
@@ -812,7 +814,7 @@ def until(ready: Callable[[], bool], seconds: float = 60) -> None:
 def test_killed_with_9_a_run_goes_on_bit_for_bit(client: Client) -> None:
     store = client.store
     config = replace(CONFIG, steps=1201)
-    run = client.submit(config, "me", ["hidden"])
+    run = client.submit(config, "me", ["hidden_states"])
     worker = start(store.folder)
     try:
         wait(store, lambda: the_run(store, run).step >= 29)

@@ -7,7 +7,7 @@ import numpy as np
 from benchmarks.claims.claim import Answer, Answers, Claim, at_most, within
 from benchmarks.claims.experiments import Experiment
 from benchmarks.claims.lab import Lab, Run
-from explainer.records import ROLES
+from explainer.theory.head_roles import ROLES
 
 ACCURACY = "accuracy within the repetition"
 

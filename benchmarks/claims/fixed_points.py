@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.claims.claim import Answer, Answers, Claim, exactly, within
 from benchmarks.claims.experiments import Experiment
 from benchmarks.claims.lab import Lab
-from explainer.records import FixedPointsRecord
+from explainer.lenses.fixed_points.record import FixedPointsRecord
 
 
 def _record(lab: Lab, asked: Experiment, step: int, **fields: object) -> FixedPointsRecord:

@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.claims.claim import Answer, Answers, Claim, within
 from benchmarks.claims.experiments import Experiment
 from benchmarks.claims.lab import Lab
-from explainer.records import GatesRecord
+from explainer.lenses.gates.record import GatesRecord
 
 DEPTH, QUOTES, WORD = "bracket depth", "inside quotes", "characters since a blank"
 LINE = "characters since the line began"

@@ -9,15 +9,15 @@ import numpy as np
 from benchmarks.claims.claim import Answer, Answers, Claim, at_least, at_most, within
 from benchmarks.claims.experiments import Experiment
 from benchmarks.claims.lab import Lab, Run
-from explainer.records import SCORES
+from explainer.lenses.heads.record import SCORES
 from explainer.theory.phase import PhaseChange, phase_change
 
-LEAST = 0.1  # of a score's scale; see figures.biography_notes
+LEAST = 0.1  # of a score's scale; see lenses.heads.notes
 
 
 def score(run: Run, name: str, step: int = 800, text: str = "") -> np.ndarray:
     """A score of every head, (L, H)."""
-    scores: np.ndarray = run.look("biography", step, text).scores[SCORES.index(name)]
+    scores: np.ndarray = run.look("heads", step, text).scores[SCORES.index(name)]
     return scores
 
 
@@ -38,7 +38,7 @@ def changes(run: Run, name: str) -> list[PhaseChange]:
 
 def loss_change(run: Run) -> PhaseChange | None:
     """That of the loss on the looked-at batch."""
-    losses = np.array([run.look("biography", step).loss for step in run.steps])
+    losses = np.array([run.look("heads", step).loss for step in run.steps])
     return phase_change(run.steps, losses, LEAST * losses[0])
 
 
@@ -64,10 +64,10 @@ SHORT = "0 3 1 2 0 3 1 2 0 3"
 ANSWERS: Answers = {
     1: Answer(
         claims=(
-            Claim("the loss is [1.40]", lambda lab, asked: _two_layers(lab, asked).look("biography").loss, within(0.02)),
+            Claim("the loss is [1.40]", lambda lab, asked: _two_layers(lab, asked).look("heads").loss, within(0.02)),
             Claim("about [3] higher", lambda lab, asked: _missed(lab, asked)[0, 0]),
             Claim("(ln 32 = [3.47])", lambda lab, asked: math.log(32)),
-            Claim("worse than guessing", lambda lab, asked: _two_layers(lab, asked).look("biography").loss + _missed(lab, asked)[0, 0] > math.log(32)),
+            Claim("worse than guessing", lambda lab, asked: _two_layers(lab, asked).look("heads").loss + _missed(lab, asked)[0, 0] > math.log(32)),
             Claim("less than [0.3] higher", lambda lab, asked: _missed(lab, asked)[1, 1:4].max(), at_most),
         ),
         given={
@@ -85,8 +85,8 @@ ANSWERS: Answers = {
                 lambda lab, asked: [score(_two_layers(lab, asked), "positional", step)[1, 2] for step in (35, 72)],
                 within(0.1),
             ),
-            Claim("At step 97 the loss is still [3.40]", lambda lab, asked: _two_layers(lab, asked).look("biography", 97).loss, within(0.02)),
-            Claim("of [3.49]", lambda lab, asked: _two_layers(lab, asked).look("biography", 0).loss, within(0.01)),
+            Claim("At step 97 the loss is still [3.40]", lambda lab, asked: _two_layers(lab, asked).look("heads", 97).loss, within(0.02)),
+            Claim("of [3.49]", lambda lab, asked: _two_layers(lab, asked).look("heads", 0).loss, within(0.01)),
             Claim("both between steps [209] and [265]", _together, within(10)),
             Claim(
                 "they sharpen from step 112 on (entropy)",
@@ -113,7 +113,7 @@ ANSWERS: Answers = {
         claims=(
             Claim("Not of the loss", lambda lab, asked: loss_change(lab.run(asked.config)) is None),
             Claim("nor of the induction score", lambda lab, asked: not changes(lab.run(asked.config), "prefix_matching")),
-            Claim("falls to [2.6]", lambda lab, asked: lab.run(asked.config).look("biography").loss, within(0.1)),
+            Claim("falls to [2.6]", lambda lab, asked: lab.run(asked.config).look("heads").loss, within(0.1)),
             Claim("no head's score passes [0.1]", lambda lab, asked: score(lab.run(asked.config), "prefix_matching").max(), at_most),
             Claim(
                 "is [0.4] to [1.0] higher",

@@ -14,7 +14,7 @@ SOLVED = 0.01  # validation loss
 
 def _jumps(lab: Lab, asked: Experiment, step: int) -> tuple[float, float]:
     """The smaller stride of the two at starred numbers, and the median stride, at a step of training."""
-    record = lab.run(asked.config).look("hidden", step)
+    record = lab.run(asked.config).look("hidden_states", step)
     strides = np.linalg.norm(np.diff(record.states[-1], axis=0), axis=1)
     starred = [at for at, token in enumerate(record.tokens) if "*" in token and at > 0]
     return float(min(strides[at - 1] for at in starred)), float(np.median(strides))

@@ -7,8 +7,8 @@ import numpy as np
 from benchmarks.claims.claim import Answer, Answers, Claim, about, at_least, at_most, magnitude, within
 from benchmarks.claims.experiments import Experiment
 from benchmarks.claims.lab import Lab
-from explainer.figures.jacobian_notes import fails_from
-from explainer.records import JacobianRecord
+from explainer.lenses.jacobian.notes import fails_from
+from explainer.lenses.jacobian.record import JacobianRecord
 
 
 def _plain(lab: Lab, asked: Experiment, step: int = 0) -> JacobianRecord:

@@ -7,7 +7,7 @@ import numpy as np
 from benchmarks.claims.claim import Answer, Answers, Claim, at_least, at_most, within
 from benchmarks.claims.experiments import Experiment
 from benchmarks.claims.lab import Lab
-from explainer.records import LayersRecord
+from explainer.lenses.layers.record import LayersRecord
 
 
 def _after(lab: Lab, asked: Experiment, text: str = "", step: int = 800) -> LayersRecord:

@@ -7,7 +7,7 @@ import math
 from benchmarks.claims.claim import Answer, Answers, Claim, about, at_least, at_most, within
 from benchmarks.claims.experiments import Experiment
 from benchmarks.claims.lab import Lab, Run
-from explainer.records import SurgeryRecord
+from explainer.lenses.surgery.record import SurgeryRecord
 from explainer.theory.baselines import adding_constant
 
 LSTM = {"model": "lstm"}

@@ -15,10 +15,10 @@ from typing import Any
 import orjson
 from plotly.offline import get_plotlyjs
 
+from explainer.charts.panel import Panel, Reel, fill, reading_at, unclickable
+from explainer.charts.source import mark
+from explainer.charts.subject import subject
 from explainer.figures import CONTEXTS, PANELS, Notes
-from explainer.figures.panel import Panel, Reel, fill, reading_at, unclickable
-from explainer.figures.source import mark
-from explainer.figures.subject import subject
 from explainer.headless.view import View
 from explainer.player.annotate import Annotator, joined
 from explainer.player.assets import joined as joined_modules

@@ -1,45 +1,33 @@
-"""Lenses: pure functions (model, batch, task) -> record. A new one is a file here and a line in `LENSES`."""
+"""Lenses: pure functions (model, batch, task) -> record. A new one is a folder here and a line in `NAMES`. No torch."""
 
 from __future__ import annotations
 
-from explainer.lenses import (
-    attention,
-    beyond,
-    biography,
-    cell,
-    fixed_points,
-    gates,
-    gradients,
-    hidden,
-    jacobian,
-    layers,
-    microscope,
-    pattern,
-    positions,
-    reach,
-    surgery,
-)
+from importlib import import_module
+
 from explainer.lenses.lens import Lens
 
-__all__ = ["LENSES", "Lens"]
+__all__ = ["LENSES", "Lens", "shown"]
 
-LENSES: dict[str, Lens] = {
-    module.LENS.name: module.LENS
-    for module in (
-        hidden,
-        gradients,
-        attention,
-        positions,
-        gates,
-        microscope,
-        jacobian,
-        fixed_points,
-        pattern,
-        biography,
-        cell,
-        layers,
-        reach,
-        beyond,
-        surgery,
-    )
-}
+NAMES = (
+    "hidden_states",
+    "gradients",
+    "attention",
+    "positions",
+    "gates",
+    "microscope",
+    "jacobian",
+    "fixed_points",
+    "pattern",
+    "heads",
+    "attention_cell",
+    "layers",
+    "reach",
+    "beyond_the_length",
+    "surgery",
+)
+LENSES: dict[str, Lens] = {name: import_module(f"{__name__}.{name}").LENS for name in NAMES}
+
+
+def shown() -> list[str]:
+    """The lenses that pages and files have sentences for."""
+    return [name for name, lens in LENSES.items() if lens.notes]

@@ -1,26 +1,26 @@
-"""What a lens is, and what every lens promises.
+"""What a lens is: an entry of the registry, without torch. Its files are loaded as they are asked for.
 
-A lens is a pure function of a model, a batch and a task. It leaves the model as it found it:
-weights, `.grad`, train or eval mode, and the state of torch's random numbers.
+| file | what is in it |
+|---|---|
+| `record` | a frozen dataclass of numpy arrays: what it saw |
+| `look` | how it looks, the only file with torch: `look`, and `answer` or `operate` if it has them |
+| `notes` | sentences and derived arrays: `notes`, and `context` or `history` if it has them |
+| `panels` | its figures: `panels`, all of them for one run, and what a page chooses among |
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 
-import numpy as np
-import torch
-from jaxtyping import Float
-from torch import nn
-
 from explainer.config import RunConfig
-from explainer.models import SequenceModel
-from explainer.surgery import Surgery
-from explainer.tasks.base import Batch, Task
-from explainer.theory.look_sizes import NUMBERS, backward_numbers, rows_held
+from explainer.theory.look_costs import Work
+from explainer.theory.look_sizes import Sizes
 
 
 @dataclass(frozen=True)
@@ -28,69 +28,72 @@ class Lens:
     """An entry of the registry.
 
     Attributes:
-        name: its key, and that of its record in `records.RECORDS`.
-        look: (model, batch, task) -> record.
+        name: its key.
+        record: the class of what it saw.
         suits: whether a run of this configuration has what the lens looks at.
-        answer: (model, question, task) -> record, of a lens whose viewer asks something else than "what do you do
-            with this input?"; raises ValueError for a question that can't be read.
-        operate: (model, batch, task, surgery) -> record, for a lens that shows what a surgery does.
+        peak: bytes that a look holds at once, beside the model's weights and `costs.LEAST`.
+        view: bytes of its record on a tape, beside `costs.LEAST_VIEW`.
+        work: how much of each kind of work a look is (see `theory.look_costs`).
+        prices: seconds of a unit of each kind of work.
+        levels: arrays of values in [0, 1] that a view has in 256 levels (see `runs.tape`).
+        wide: arrays that a large view has in 65,535 levels.
+        asks: whether its viewer asks something else than "what do you do with this input?".
+        package: where its files are; "" for the folder of its name here.
     """
 
     name: str
-    look: Callable[[SequenceModel, Batch, Task], Any]
+    record: type
     suits: Callable[[RunConfig], bool]
-    answer: Callable[[SequenceModel, str, Task], Any] | None = None
-    operate: Callable[[SequenceModel, Batch, Task, Surgery], Any] | None = None
+    peak: Callable[[Sizes], int]
+    view: Callable[[Sizes], int]
+    work: Callable[[Sizes], Work]
+    prices: Mapping[str, float]
+    levels: tuple[str, ...] = ()
+    wide: tuple[str, ...] = ()
+    asks: bool = False
+    package: str = ""
+
+    def _of(self, file: str, name: str) -> Any:
+        """What one of its files calls so; None where there is no such file, or nothing of that name in it."""
+        return getattr(_module(f"{self.package or f'{__package__}.{self.name}'}.{file}"), name, None)
+
+    @property
+    def look(self) -> Callable[..., Any]:
+        """(model, batch, task) -> record."""
+        look: Callable[..., Any] = self._of("look", "look")
+        return look
+
+    @property
+    def answer(self) -> Callable[..., Any] | None:
+        """(model, question, task) -> record, of a lens with questions of its own; raises ValueError for one that can't be read."""
+        return self._of("look", "answer")  # type: ignore[no-any-return]
+
+    @property
+    def operate(self) -> Callable[..., Any] | None:
+        """(model, batch, task, surgery) -> record, of a lens that shows what a surgery does."""
+        return self._of("look", "operate")  # type: ignore[no-any-return]
+
+    @property
+    def notes(self) -> Callable[..., Any] | None:
+        """(record, moment) -> `charts.panel.Notes`: sentences and derived arrays of one record."""
+        return self._of("notes", "notes")  # type: ignore[no-any-return]
+
+    @property
+    def context(self) -> Callable[..., Any] | None:
+        """(records of a tape, the basis before) -> arrays, of a lens that needs some over the whole tape."""
+        return self._of("notes", "context")  # type: ignore[no-any-return]
+
+    @property
+    def history(self) -> Callable[..., Any] | None:
+        """(records, steps, `subject`) -> `charts.panel.Notes`, of a lens that has something to say about a whole tape."""
+        return self._of("notes", "history")  # type: ignore[no-any-return]
+
+    @property
+    def panels(self) -> Callable[..., Any] | None:
+        """(`subject`, theme) -> all figures of the lens for one run, where no page chooses among them: for files."""
+        return self._of("panels", "panels")  # type: ignore[no-any-return]
 
 
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """The model in eval mode (no dropout, so no random numbers); afterwards each module as it was."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
-
-
-def affordable_rows(config: RunConfig, T: int, most: int) -> int:
-    """How many of at most `most` sequences of length T a look may take (at least one).
-
-    An observed Transformer holds every attention weight, B L H T^2 numbers.
-    """
-    if not config.network.roles.attention:
-        return most
-    return rows_held(config, T, most)
-
-
-def differentiable_rows(config: RunConfig, T: int, most: int) -> int:
-    """How many of at most `most` sequences of length T a backward pass through an observed model may take (at least one)."""
-    most = affordable_rows(config, T, most)
-    return max(1, min(most, NUMBERS // backward_numbers(config, T)))
-
-
-def first_rows(batch: Batch, rows: int) -> Batch:
-    """The first `rows` sequences of a batch (all, if it has fewer)."""
-    return batch.each(lambda tensor: tensor[:rows])
-
-
-def check_counts(batch: Batch) -> None:
-    """Refuse a batch without a loss.
-
-    Raises:
-        ValueError: no position of it counts (a text of one character).
-    """
-    if not batch.mask.any():
-        raise ValueError("This input leaves nothing to predict, so there is no loss. Give at least two steps.")
-
-
-def as_float32(values: Float[np.ndarray, ...]) -> Float[np.ndarray, ...]:
-    """Infinite where float32, in which a model computes and a tape keeps values, has no number so large."""
-    return np.where(values > np.finfo(np.float32).max, np.inf, values)
-
-
-def model_device(model: nn.Module) -> torch.device:
-    """Where a model's weights are."""
-    return next(model.parameters()).device
+@cache
+def _module(name: str) -> ModuleType | None:
+    return import_module(name) if find_spec(name) else None

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from explainer.config import RunConfig
-from explainer.lenses.lens import evaluating
+from explainer.lenses.look import evaluating
 from explainer.models import Residual, SequenceModel, observe
 from explainer.models.pieces import give_way
 from explainer.theory.look_sizes import CHUNK, maps_fit

@@ -156,7 +156,7 @@ def operated(model: SequenceModel, surgery: Surgery) -> Iterator[None]:
     """Inside, `model` computes with this surgery, after the one that it has already; then as before.
 
     Raises:
-        ValueError: the surgery has a swap, which is of two inputs (see `lenses.surgery`).
+        ValueError: the surgery has a swap, which is of two inputs (see `lenses.surgery.look`).
     """
     surgery.check_trainable()
     before = model.surgery

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from explainer.charts.panel import Frame, Reel, labels_of
+from explainer.charts.subject import network, subject
 from explainer.config import OTHER
 from explainer.figures import CONTEXTS, HISTORIES, NOTES, Moment, Notes
-from explainer.figures.panel import Frame, Reel, labels_of
-from explainer.figures.subject import network, subject
 from explainer.player.kept import Kept
 from explainer.records import to_arrays
 from explainer.runs.moments import ask_to_fill, lacking

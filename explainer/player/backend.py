@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
-from explainer.figures.panel import Frame, Reel
+from explainer.charts.panel import Frame, Reel
 from explainer.lessons import LESSONS
 from explainer.player.access import owner, viewer
 from explainer.player.annotate import Annotator

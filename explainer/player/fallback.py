@@ -8,9 +8,9 @@ from typing import Any
 
 import streamlit as st
 
-from explainer.figures.panel import Panel, Reel, fill, reading_at, unclickable
-from explainer.figures.source import mark, steps_in_words, steps_shown
-from explainer.figures.subject import network
+from explainer.charts.panel import Panel, Reel, fill, reading_at, unclickable
+from explainer.charts.source import mark, steps_in_words, steps_shown
+from explainer.charts.subject import network
 from explainer.player.backend import annotator, answers_of, reels_of, runs_of, store
 from explainer.player.link import copy_link, zooms_of
 from explainer.player.numbers import numbers_row

@@ -15,11 +15,11 @@ from typing import Any
 import orjson
 import streamlit as st
 
+from explainer.charts.compare import labels
+from explainer.charts.panel import Panel
+from explainer.charts.source import KINDS
+from explainer.charts.theme import DIVERGING
 from explainer.config import ASKED_CHARACTERS
-from explainer.figures.compare import labels
-from explainer.figures.panel import Panel
-from explainer.figures.source import KINDS
-from explainer.figures.theme import DIVERGING
 from explainer.player.access import passed_on
 from explainer.player.assets import PLAYER_ROUTE, PLOTLY_ROUTE, joined
 from explainer.player.backend import runs_of

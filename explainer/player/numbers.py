@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import streamlit as st
 
-from explainer.figures.panel import Panel, Reel, mosaic_cell, reel_at
+from explainer.charts.panel import Panel, Reel, mosaic_cell, reel_at
 from explainer.player.assets import joined
 
 HERE = Path(__file__).parent

@@ -7,7 +7,7 @@ from dataclasses import fields
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from explainer.figures.panel import Kind, Panel, Reading, Slot
+from explainer.charts.panel import Kind, Panel, Reading, Slot
 from explainer.player.assets import MODULES
 
 FILE = MODULES / "panel.d.ts"
@@ -19,7 +19,7 @@ SENT: Mapping[str, str | None] = {
     "click": "click: Record<string, any> | null",
     "hint": None,
 }
-HEAD = """// Made from figures/panel.py by `python -m explainer.player.typed`. Do not edit.
+HEAD = """// Made from charts/panel.py by `python -m explainer.player.typed`. Do not edit.
 
 /** An array that comes with a panel: float32, little-endian, in base64. */
 export interface Packed {

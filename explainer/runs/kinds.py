@@ -24,7 +24,7 @@ from explainer.runs.tape import VIEW, decode_view
 from explainer.surgery import Surgery
 
 KEPT = 32  # texts and series of which it is kept what training shows, some 30 kB each
-OWN_QUESTIONS = frozenset({"pattern", "beyond"})
+OWN_QUESTIONS = frozenset({"pattern", "beyond_the_length"})
 """Lenses whose question is no input of the length of training."""
 
 _known: OrderedDict[str, Seen] = OrderedDict()

@@ -258,7 +258,7 @@ class Ledger(Database):
         """Chunks with numbers above `after`, in order.
 
         Args:
-            kinds: only these, for example ("metrics", "view:hidden").
+            kinds: only these, for example ("metrics", "view:hidden_states").
             limit: at most so many.
         """
         return [Chunk(*row) for row in self._after("body", run, after, kinds, limit)]

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from explainer.lenses.costs import look_bytes
 from explainer.records import RECORDS
 from explainer.runs.rows import Run
 from explainer.runs.store import Store
 from explainer.runs.tape import VIEW, Grid
-from explainer.theory.look_sizes import look_bytes
 
 FEWEST = 40
 """Moments of a run with as many steps; of a shorter one, all."""

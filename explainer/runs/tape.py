@@ -41,7 +41,7 @@ Arrays = dict[str, np.ndarray]
 QUANTISED = {"attention": ("weights",), "gates": ("gates",)}
 """Arrays of values in [0, 1] that are sent in 256 levels: a quarter of the bytes, off by 1/510 of the largest."""
 WIDE = {
-    "hidden": ("states",),
+    "hidden_states": ("states",),
     "layers": ("rollout", "last"),
     "positions": ("kernel",),
     "cell": ("query", "key", "value"),

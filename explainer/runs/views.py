@@ -14,6 +14,7 @@ import numpy as np
 
 from explainer.config import RunConfig
 from explainer.lenses import LENSES
+from explainer.lenses.costs import look_bytes
 from explainer.limits import limits
 from explainer.models.pieces import waited
 from explainer.runs.memory import give_back_freed, large_given_back, resident_bytes
@@ -21,7 +22,6 @@ from explainer.runs.moments import RATIO, VIEW_BYTES, VIEWS, moments, spread, vi
 from explainer.runs.store import Draft, Run, Store
 from explainer.runs.tape import VIEW, Grid, encode_view, event
 from explainer.tasks.base import Batch
-from explainer.theory.look_sizes import look_bytes
 from explainer.training import Trainer
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from explainer.figures.theme import FAMILY_NAMES
+from explainer.charts.theme import FAMILY_NAMES
 
 MOST = 4
 

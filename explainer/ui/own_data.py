@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from explainer.charts.subject import repeated_words
 from explainer.config import RunConfig
 from explainer.data import (
     ENCODINGS,
@@ -26,7 +27,6 @@ from explainer.data import (
     repeated_share,
     short_name,
 )
-from explainer.figures.subject import repeated_words
 from explainer.limits import limits, refuse_if_too_big
 from explainer.player.access import owner
 from explainer.player.backend import client

@@ -10,8 +10,8 @@ from typing import Any
 import streamlit as st
 from streamlit import config
 
+from explainer.charts.own_series import own_series_figure
 from explainer.data import ENCODINGS, Series
-from explainer.figures.own_series import own_series_figure
 from explainer.tables import DECIMALS, LEFT_OUT, LONGEST_GAP, ORDERS, SEPARATORS, THOUSANDS, Options, Understanding
 from explainer.tables.process import most_bytes, read_table
 from explainer.words import OF_DATA, literal, marked

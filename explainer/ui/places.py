@@ -71,7 +71,7 @@ LESSON_PLACES = (
         "Hidden states",
         "memory",
         "What does a recurrent network remember?",
-        "hidden",
+        "hidden_states",
         STEPPED,
         group="Memory",
     ),
@@ -140,7 +140,7 @@ LESSON_PLACES = (
         "Heads",
         "timeline",
         "When do heads form?",
-        "biography",
+        "heads",
         ATTENDING,
         group="Transformers",
     ),
@@ -170,7 +170,7 @@ LESSON_PLACES = (
         "Beyond the length",
         "straighten",
         "Which encoding reads beyond its training length?",
-        "beyond",
+        "beyond_the_length",
         ATTENDING,
         group="Transformers",
     ),
@@ -281,9 +281,9 @@ def places_for(config: RunConfig, lenses: Sequence[str] = ()) -> list[Place]:
         place
         for place in LESSON_PLACES
         if config.model in place.models
-        and (place.lens not in ("attention", "biography", "layers", "surgery") or config.layers > 0)
+        and (place.lens not in ("attention", "heads", "layers", "surgery") or config.layers > 0)
         and (place.lens != "fixed_points" or (config.layers == 1 and config.network.state_size <= MOST_SEARCHED))
         and (place.lens != "jacobian" or config.network.state_size <= MOST_STATE)
-        and (place.lens != "beyond" or config.problem.windows)
+        and (place.lens != "beyond_the_length" or config.problem.windows)
     ]
     return sorted(fitting, key=lambda place: place.lens not in lenses)

@@ -13,11 +13,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from explainer.charts.compare import differing
+from explainer.charts.rates import rates_words
+from explainer.charts.subject import network
 from explainer.config import OTHER, RunConfig
 from explainer.data.alphabet import percent
-from explainer.figures.compare import differing
-from explainer.figures.rates import rates_words
-from explainer.figures.subject import network
 from explainer.player.access import owner, query_of
 from explainer.player.backend import annotator, client
 from explainer.runs.again import learns_own

@@ -12,8 +12,8 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from explainer.charts.rates import rates_words
 from explainer.config import KNOBS, RunConfig
-from explainer.figures.rates import rates_words
 from explainer.runs.store import Run
 from explainer.ui.controls import LABELS, OF_A_BRANCH
 from explainer.ui.run_table import branch, data_name, network, task, told

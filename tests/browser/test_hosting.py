@@ -207,7 +207,9 @@ def test_another_site_may_not_show_the_app_in_a_frame_unless_it_is_listed(app: s
         page.evaluate(f"document.querySelector('iframe').src = '{app}/gates'")
 
 
-@pytest.mark.parametrize("path", ["/gates", "/api/tape/lesson-hidden?lenses=hidden", "/api/nothing", "/_stcore/health"])
+@pytest.mark.parametrize(
+    "path", ["/gates", "/api/tape/lesson-hidden?lenses=hidden_states", "/api/nothing", "/_stcore/health"]
+)
 def test_every_answer_carries_the_headers(app: str, path: str) -> None:
     request = urllib.request.Request(f"{app}{path}", headers={"Accept": "text/html", "Cookie": "a/b=1; c,d=2"})
     with urllib.request.urlopen(request) as answer:
@@ -277,7 +279,7 @@ def test_without_our_routes_numbers_are_given_and_a_link_to_a_figure_opens_it_as
         page.get_by_role("button", name="Hidden state h, unit by unit").click()
     assert download.value.suggested_filename == "hidden-states-states-397.csv"
     rows = rows_of(download.value)
-    states = recorded(tmp_path, "lesson-hidden", "hidden", 397)["states"][0]
+    states = recorded(tmp_path, "lesson-hidden", "hidden_states", 397)["states"][0]
     x, _, y, value = rows[0]
     assert [np.float32(row[value]) for row in rows] == [states[int(row[x]), int(row[y])] for row in rows]
     assert len(rows) == states.size

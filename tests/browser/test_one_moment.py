@@ -85,7 +85,7 @@ def test_what_is_out_of_sight_follows_when_playing_stops(app: str, visit: Visit)
 def test_a_view_of_another_step_says_so_beside_its_title(app: str, visit: Visit, tmp_path: Path) -> None:
     store = Store(tmp_path)
     load_tape(store, PROJECT / "tapes" / "lesson-hidden.tape")
-    kept = store.steps("lesson-hidden", VIEW + "hidden")
+    kept = store.steps("lesson-hidden", VIEW + "hidden_states")
     wanted = next(step for step in range(100, 700) if step not in kept)
     before = max(step for step in kept if step <= wanted)
     page = visit(f"{app}/hidden-states?step={wanted}")

@@ -13,10 +13,10 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-from explainer.figures.hidden import output_panel, path_panel, states_panel
-from explainer.figures.panel import fill
-from explainer.figures.subject import subject
-from explainer.figures.theme import DIVERGING
+from explainer.charts.panel import fill
+from explainer.charts.subject import subject
+from explainer.charts.theme import DIVERGING
+from explainer.lenses.hidden_states.panels import output_panel, path_panel, states_panel
 from explainer.player.annotate import Annotator
 from explainer.runs.store import Store
 from explainer.runs.tape_file import load_tape
@@ -290,12 +290,12 @@ def test_a_shared_address_shows_the_same_run_at_the_same_step(app: str, visit: V
 
 
 def test_the_picture_is_what_python_fills_in(app: str, visit: Visit, tmp_path: Path) -> None:
-    """The player's own filling of slots against `figures.panel.fill`, on the tape that ships."""
+    """The player's own filling of slots against `charts.panel.fill`, on the tape that ships."""
     store = Store(tmp_path)
     run = store.run(load_tape(store, PROJECT / "tapes" / "lesson-hidden.tape"))
     assert run is not None
-    reel = Annotator(store).reel(run, ["hidden"])
-    step = store.steps(run.id, "view:hidden")[31]
+    reel = Annotator(store).reel(run, ["hidden_states"])
+    step = store.steps(run.id, "view:hidden_states")[31]
     page = visit(f"{app}/hidden-states?step={step}")
     plotted(page)
     wait_for_step(page, f"step == {step}")

@@ -94,7 +94,7 @@ def test_a_picture_carries_its_title_its_sentence_and_the_step(
 
 
 def test_the_numbers_are_those_of_the_tape(app: str, visit: Visit, tmp_path: Path) -> None:
-    view = recorded(tmp_path / "hidden", "lesson-hidden", "hidden", 700)
+    view = recorded(tmp_path / "hidden", "lesson-hidden", "hidden_states", 700)
     page = visit(f"{app}/hidden-states?step=700")
     plotted(page)
     wait_for_step(page, "step == 700")

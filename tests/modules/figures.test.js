@@ -106,7 +106,7 @@ function tape(status, frames, question = "") {
 }
 
 test("a sentence says where its numbers come from, of which step", () => {
-  const panel = { source: "", slots: [{ kind: "frame", lens: "hidden" }, { kind: "own" }], readings: [] };
+  const panel = { source: "", slots: [{ kind: "frame", lens: "hidden_states" }, { kind: "own" }], readings: [] };
   const words = (each, step, spec = panel) => sourceOf(spec, viewsOf(spec, [each], step, {}), false).words;
   const frames = [{ step: 0 }, { step: 5 }];
   assert.equal(words(tape("done", frames), 5), "recorded · step 5 · GRU");

@@ -43,8 +43,8 @@ test("every kind of number is read, levels by their scale in 32 bits", () => {
 });
 
 function tapeOf(...steps) {
-  const tape = new Tape({ id: "run", lenses: ["hidden"] });
-  const chunks = steps.map((step) => ({ kind: "view:hidden", lens: "hidden", step, readings: {} }));
+  const tape = new Tape({ id: "run", lenses: ["hidden_states"] });
+  const chunks = steps.map((step) => ({ kind: "view:hidden_states", lens: "hidden_states", step, readings: {} }));
   const views = steps.map((step) => ({ arrays: { h: row("F32", new Float32Array([step])) } }));
   tape.take(readParts(answer({ text: { header: JSON.stringify({ status: "running", after: 9, snapshots: [0, 10], chunks }) } }, ...views)));
   return tape;
@@ -53,7 +53,7 @@ function tapeOf(...steps) {
 test("views lie in the order of their steps, and one of the same step takes the other's place", () => {
   const tape = tapeOf(4, 0, 9, 4);
   assert.deepEqual(tape.frames.hidden.map((frame) => frame.step), [0, 4, 9]);
-  assert.deepEqual([-1, 0, 3, 4, 8, 9, 99].map((step) => tape.at("hidden", step).step), [0, 0, 0, 4, 4, 9, 9]);
+  assert.deepEqual([-1, 0, 3, 4, 8, 9, 99].map((step) => tape.at("hidden_states", step).step), [0, 0, 0, 4, 4, 9, 9]);
   assert.equal(tape.at("gates", 4), undefined);
   assert.ok(tape.live);
   assert.equal(tape.after, 9);
@@ -69,11 +69,11 @@ test("metrics are joined, whatever they are called in chunks", () => {
 test("an answer stands in the place of the tape's views as long as the question does, the last one before the step", () => {
   const tape = tapeOf(0, 5);
   const answers = [3, 6].map((step) => ({ step, asked: true }));
-  tape.answers.set("hidden", answers);
-  assert.equal(tape.at("hidden", 6).asked, undefined);
-  assert.deepEqual(tape.asked("hidden"), []);
+  tape.answers.set("hidden_states", answers);
+  assert.equal(tape.at("hidden_states", 6).asked, undefined);
+  assert.deepEqual(tape.asked("hidden_states"), []);
   tape.input = "0.5 0.25*";
-  assert.deepEqual([0, 5, 6].map((step) => tape.at("hidden", step).step), [3, 3, 6]);
-  assert.deepEqual(tape.asked("hidden"), answers);
+  assert.deepEqual([0, 5, 6].map((step) => tape.at("hidden_states", step).step), [3, 3, 6]);
+  assert.deepEqual(tape.asked("hidden_states"), answers);
   assert.deepEqual([-1, 0, 9, 10, 99].map((step) => tape.kept(step)), [0, 0, 0, 10, 10]);
 });

@@ -1,4 +1,4 @@
-// Made from figures/panel.py by `python -m explainer.player.typed`. Do not edit.
+// Made from charts/panel.py by `python -m explainer.player.typed`. Do not edit.
 
 /** An array that comes with a panel: float32, little-endian, in base64. */
 export interface Packed {

@@ -1,4 +1,4 @@
-// Filling a figure: places in plotly's JSON that a moment's arrays fill, as `fill` in figures/panel.py does it.
+// Filling a figure: places in plotly's JSON that a moment's arrays fill, as `fill` in charts/panel.py does it.
 
 /** @import { Figure, List, Packed, Panel, Selection, Slot, Tensor, Values } from "./types.js" */
 /** @import { Tape } from "./tape.js" */

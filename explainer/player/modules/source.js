@@ -1,4 +1,4 @@
-// Where a panel's numbers come from: the same words as in figures/source.py, which has them for files and for the page without routes.
+// Where a panel's numbers come from: the same words as in charts/source.py, which has them for files and for the page without routes.
 
 import { tapeOf } from "./slots.js";
 /** @import { Frame, Panel, Selection } from "./types.js" */

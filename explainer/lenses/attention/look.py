@@ -1,0 +1,50 @@
+"""Attention: which tokens look at which, and what kind of head each one is.
+
+The scores are those of Olsson et al. 2022 (In-context learning and induction heads): a
+previous-token head below and a prefix-matching head above make an induction circuit. What they are by
+chance is in `lenses.head_scores`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from explainer.lenses.attention.record import AttentionRecord
+from explainer.lenses.head_scores import SHUFFLED, marked, mean_weight, shuffling
+from explainer.lenses.look import affordable_rows, first_rows
+from explainer.lenses.maps import attention_maps, by_head, pooled
+from explainer.models import SequenceModel
+from explainer.tasks.base import Batch, Task
+from explainer.theory.look_sizes import pooling
+
+
+def look(model: SequenceModel, batch: Batch, task: Task) -> AttentionRecord:
+    """The maps of the batch's first sequence, and the scores of the heads over the batch."""
+    config, T = task.config, batch.x.shape[1]
+    looked_at = first_rows(batch, affordable_rows(config, T, most=len(batch.x)))
+    keys = marked(looked_at)
+    broken = shuffling(looked_at, keys, affordable_rows(config, T, most=SHUFFLED))
+    cell = pooling(config.layers, config.network.sites, T)
+    found: dict[str, dict[int, list[Tensor]]] = {}
+    shuffled = attention_maps(model, broken.x, config)
+    for (layer, _, weights), others in zip(attention_maps(model, looked_at.x, config), shuffled, strict=True):
+        scores = {
+            "weights": weights[0] if cell == 1 else pooled(weights[0], cell),
+            **{name: mean_weight(weights, each) for name, each in keys.items()},
+            "chance": broken.levels(weights, others.weights).T,
+            "entropy": torch.special.entr(weights).sum(-1).mean((0, 2)),
+        }
+        for name, values in scores.items():
+            found.setdefault(name, {}).setdefault(layer, []).append(values)
+    arrays = {name: by_head(parts).float().cpu().numpy() for name, parts in found.items()}
+    return AttentionRecord(
+        weights=arrays["weights"],
+        tokens=tuple(task.axis(batch)),
+        previous_token=arrays["previous_token"],
+        prefix_matching=arrays["prefix_matching"],
+        duplicate_token=arrays["duplicate_token"],
+        chance=np.moveaxis(arrays["chance"], 2, 0),
+        entropy=arrays["entropy"],
+    )

@@ -1,0 +1,35 @@
+"""One cell of the attention maps, written out: a question of the page Attention."""
+
+from __future__ import annotations
+
+from explainer.config import RunConfig
+from explainer.lenses.attention_cell.record import AttentionCellRecord
+from explainer.lenses.lens import Lens
+from explainer.theory.look_costs import passes
+from explainer.theory.look_sizes import Sizes, halved_if_large, labels, maps_fit
+from explainer.theory.sizes import BYTES
+
+PRICES = {"blocks": 0.00048, "flops": 3.1e-11, "look": 2.7e-05, "maps": 5.4e-09}  # fmt: skip
+
+
+def suits(config: RunConfig) -> bool:
+    """A Transformer with heads."""
+    return bool(config.network.roles.attention)
+
+
+def _view(z: Sizes) -> int:
+    heads = z.L * z.H if maps_fit(z.config, z.T) else 1
+    parts = BYTES * heads * z.T * 3 * (z.D // z.H)
+    return halved_if_large(BYTES * heads * z.T**2 + parts + 8 * z.T, parts) + labels(z)
+
+
+LENS = Lens(
+    "attention_cell",
+    AttentionCellRecord,
+    suits=suits,
+    peak=lambda z: z.passing(1) + 2 * z.held_maps(1) + z.kept(1, 6 * z.L * z.D),
+    view=_view,
+    work=lambda z: passes(z, 1, 2),
+    prices=PRICES,
+    wide=("query", "key", "value"),
+)

@@ -1,0 +1,46 @@
+"""What the lens `attention_cell` saw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+
+@dataclass(frozen=True, eq=False)
+class AttentionCellRecord:
+    """What the cells of one sequence's attention maps are computed from.
+
+    Attributes:
+        query: q_t of each head, `key` and `value` likewise; turned, where positions are rotary.
+        weights: as the model has them; rows sum to 1.
+        slopes: of ALiBi for each head (0: none).
+        places: the position that each token is given: its own, unless they are shuffled.
+        silent: the heads that are off: what they read is replaced by zeros.
+        positions: the scheme, one of `config.POSITIONS`.
+        tokens: what the model read, as labels.
+        layer: the first that the arrays have, from 0: of long sequences in many heads they have a single one.
+        head: likewise.
+    """
+
+    query: Float[np.ndarray, "L H T K"]
+    key: Float[np.ndarray, "L H T K"]
+    value: Float[np.ndarray, "L H T K"]
+    weights: Float[np.ndarray, "L H T T"]
+    slopes: Float[np.ndarray, " H"]
+    places: Int[np.ndarray, " T"]
+    silent: Bool[np.ndarray, "L H"]
+    positions: str
+    tokens: tuple[str, ...]
+    layer: int = 0
+    head: int = 0
+
+    def __post_init__(self) -> None:
+        L, H, T, _ = self.query.shape
+        assert self.places.shape == (T,), self.places.shape
+        assert self.silent.shape == (L, H), self.silent.shape
+        assert self.key.shape == self.value.shape == self.query.shape, (self.key.shape, self.value.shape)
+        assert self.weights.shape == (L, H, T, T), self.weights.shape
+        assert self.slopes.shape == (H,), self.slopes.shape
+        assert len(self.tokens) == T, len(self.tokens)

@@ -1,0 +1,27 @@
+"""Gradients: how much of a late loss arrives at each earlier time step, and at each parameter."""
+
+from __future__ import annotations
+
+from explainer.lenses.gradients.record import GradientsRecord
+from explainer.lenses.lens import Lens
+from explainer.theory.look_costs import Work, added, passes
+from explainer.theory.look_sizes import Sizes, differentiable
+from explainer.theory.sizes import BYTES, parameter_count
+
+PRICES = {"blocks": 0.00023, "cubes": 9.1e-10, "flops": 5.4e-11, "look": 0.0011, "maps": 8.5e-09, "steps": 3.6e-05}  # fmt: skip
+
+
+def _work(z: Sizes) -> Work:
+    plain = z.network.plain
+    return added(passes(z, differentiable(z, 8), 3), {"cubes": float(z.D**3 * plain)})
+
+
+LENS = Lens(
+    "gradients",
+    GradientsRecord,
+    suits=lambda config: True,
+    peak=lambda z: z.backward(differentiable(z, 8)) + BYTES * parameter_count(z.config, z.inputs, z.V),
+    view=lambda z: BYTES * 2 * z.T + 150 * (z.L + 1),
+    work=_work,
+    prices=PRICES,
+)

@@ -1,0 +1,34 @@
+"""Heads: when each came to look at what it looks at, and what the loss would be without it."""
+
+from __future__ import annotations
+
+from explainer.config import RunConfig
+from explainer.lenses.heads.record import HeadsRecord
+from explainer.lenses.lens import Lens
+from explainer.theory.look_costs import SECOND, SHUFFLED, Work, added, passes
+from explainer.theory.look_sizes import Sizes, attention_peak
+from explainer.theory.sizes import BYTES
+
+PRICES = {"blocks": 0.00073, "flops": 3.7e-11, "look": 0.0054, "maps": 1e-08, "outputs": 8e-08}  # fmt: skip
+
+
+def suits(config: RunConfig) -> bool:
+    """A Transformer with heads."""
+    return bool(config.network.roles.attention)
+
+
+def _work(z: Sizes) -> Work:
+    knocked_out = z.L * z.H
+    rows = max(1, min(z.rows(z.B), int(SECOND // (z.flops_a_token(z.T) * z.T * (2 + knocked_out)))))
+    return added(passes(z, rows, 2 + knocked_out / 2), passes(z, z.rows(min(SHUFFLED, rows))))
+
+
+LENS = Lens(
+    "heads",
+    HeadsRecord,
+    suits=suits,
+    peak=attention_peak,
+    view=lambda z: 11 * BYTES * z.L * z.H,
+    work=_work,
+    prices=PRICES,
+)

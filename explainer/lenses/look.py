@@ -1,0 +1,103 @@
+"""What every look does, and what it promises.
+
+A lens is a pure function of a model, a batch and a task. It leaves the model as it found it:
+weights, `.grad`, train or eval mode, and the state of torch's random numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from explainer.config import RunConfig
+from explainer.tasks.base import Batch, Task
+from explainer.theory.look_sizes import NUMBERS, backward_numbers, rows_held
+
+DIFFERENTIATED = 8
+"""Sequences of the batch that are differentiated: the mean over them is steady, and a look stays quick."""
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """The model in eval mode (no dropout, so no random numbers); afterwards each module as it was."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def affordable_rows(config: RunConfig, T: int, most: int) -> int:
+    """How many of at most `most` sequences of length T a look may take (at least one).
+
+    An observed Transformer holds every attention weight, B L H T^2 numbers.
+    """
+    if not config.network.roles.attention:
+        return most
+    return rows_held(config, T, most)
+
+
+def differentiable_rows(config: RunConfig, T: int, most: int) -> int:
+    """How many of at most `most` sequences of length T a backward pass through an observed model may take (at least one)."""
+    most = affordable_rows(config, T, most)
+    return max(1, min(most, NUMBERS // backward_numbers(config, T)))
+
+
+def first_rows(batch: Batch, rows: int) -> Batch:
+    """The first `rows` sequences of a batch (all, if it has fewer)."""
+    return batch.each(lambda tensor: tensor[:rows])
+
+
+def check_counts(batch: Batch) -> None:
+    """Refuse a batch without a loss.
+
+    Raises:
+        ValueError: no position of it counts (a text of one character).
+    """
+    if not batch.mask.any():
+        raise ValueError("This input leaves nothing to predict, so there is no loss. Give at least two steps.")
+
+
+def as_float32(values: Float[np.ndarray, ...]) -> Float[np.ndarray, ...]:
+    """Infinite where float32, in which a model computes and a tape keeps values, has no number so large."""
+    return np.where(values > np.finfo(np.float32).max, np.inf, values)
+
+
+def model_device(model: nn.Module) -> torch.device:
+    """Where a model's weights are."""
+    return next(model.parameters()).device
+
+
+def filled_of(batch: Batch) -> Bool[np.ndarray, " positions"]:
+    """Where the right answer of a batch's first sequence was filled in; empty where none was."""
+    filled = None if batch.filled is None else batch.filled[0].cpu().numpy()
+    return filled if filled is not None and filled.any() else np.zeros(0, bool)
+
+
+def where_known(values: Float[Tensor, "*shape T"], known: Bool[Tensor, " T"]) -> Float[np.ndarray, "*shape T"]:
+    """What was found by the right answer, NaN where nobody knows that."""
+    found: Float[np.ndarray, "*shape T"] = torch.where(known, values, torch.nan).cpu().numpy()
+    return found
+
+
+def gradient_point(config: RunConfig) -> str:
+    """The observation point whose gradient is followed through time: the top layer's state, or what enters the first block."""
+    roles = config.network.roles
+    return roles.entered[0] if roles.entered else roles.states[-1]
+
+
+def summed_losses(task: Task, output: Float[Tensor, "B T V"], batch: Batch) -> Float[np.ndarray, " B"]:
+    """Of each sequence, the sum of the loss over the positions that count."""
+    return torch.where(batch.mask, task.loss_per_position(output, batch), 0.0).sum(-1).double().cpu().numpy()
+
+
+def counted(batch: Batch) -> Float[np.ndarray, " B"]:
+    """Of each sequence, how many positions count."""
+    return batch.mask.sum(-1).double().cpu().numpy()

@@ -1,0 +1,31 @@
+"""The microscope: how much of every loss arrives at every earlier moment."""
+
+from __future__ import annotations
+
+from explainer.lenses.lens import Lens
+from explainer.lenses.microscope.record import MicroscopeRecord
+from explainer.theory.look_costs import passes
+from explainer.theory.look_sizes import NUMBERS, Sizes, backward_numbers, losses_followed
+from explainer.theory.sizes import BYTES
+
+PRICES = {"blocks": 0.00029, "flops": 1.2e-11, "look": 0.00036, "maps": 4.2e-09, "numbers": 4.6e-09, "outputs": 2.5e-09, "steps": 2.5e-05, "stream": 5.9e-09}  # fmt: skip
+
+
+def _view(z: Sizes) -> int:
+    P, gates = losses_followed(z), len(z.network.gates)
+    return BYTES * max(1, z.L) * (_ways(z) * P * P + gates * P) + 13 * P
+
+
+def _ways(z: Sizes) -> int:
+    return 4 if z.network.roles.carried else 1
+
+
+LENS = Lens(
+    "microscope",
+    MicroscopeRecord,
+    suits=lambda config: True,
+    peak=lambda z: z.backward(max(1, min(losses_followed(z), NUMBERS // backward_numbers(z.config, z.T)))),
+    view=_view,
+    work=lambda z: passes(z, losses_followed(z), 3),
+    prices=PRICES,
+)

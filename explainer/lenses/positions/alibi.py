@@ -1,0 +1,296 @@
+"""ALiBi: the bias of each head, its slope, and what is left of attention when every key scores the same."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from explainer.charts.panel import Panel, Slot, at_moment
+from explainer.charts.theme import SEQUENTIAL, colour_bar, ink, layout, shades
+from explainer.lenses.positions.order import here, places, rounded
+from explainer.theory.encodings import alibi_bias, alibi_slopes, alibi_weights
+from explainer.theory.ties import first_largest, first_smallest
+
+SMALL = 24  # positions of a small map, at most
+ENDS = 30.0  # a bias below -30 is a factor below 1e-13: the colours end there
+
+
+def panels(T: int, H: int, head: int, theme: str) -> list[Panel]:
+    """All figures of H heads, `head` (from 0) the chosen one. The scan is the query's position.
+
+    Raises:
+        ValueError: H is below 1.
+    """
+    slope = float(alibi_slopes(H)[head])
+    return [
+        bias_panel(T, H, head, theme),
+        weights_panel(T, head, slope, theme),
+        maps_panel(T, H, theme),
+        lines_panel(T, H, head, theme),
+        slopes_panel(H, head, theme),
+    ]
+
+
+def bias_panel(T: int, H: int, head: int, theme: str) -> Panel:
+    """The bias of the chosen head: query i downwards, key j across, nothing for the future."""
+    at = places(T)
+    bias = alibi_bias(H, T)[head][np.ix_(at, at)]
+    heat = {
+        "type": "heatmap",
+        "x": at.tolist(),
+        "y": at.tolist(),
+        "colorscale": SEQUENTIAL,
+        "zmin": -min(ENDS, max(alibi_slopes(H)[head] * (T - 1), 1e-9)),
+        "zmax": 0,
+        "colorbar": colour_bar("bias"),
+        "hoverongaps": False,
+        "hovertemplate": "query %{y}, key %{x}<br>bias = %{z:.4f}<extra></extra>",
+    }
+    line = {**here(theme), "xref": "paper", "x0": 0, "x1": 1, "yref": "y"}
+    return Panel(
+        id="alibi-bias",
+        title=f"Bias added to the scores of head {head + 1}",
+        figure={
+            "data": [heat],
+            "layout": layout(
+                theme,
+                xaxis={"title": {"text": "position j of the key"}},
+                yaxis={"title": {"text": "position i of the query"}, "autorange": "reversed"},
+                shapes=[line],
+            ),
+        },
+        slots=(
+            Slot("data.0.z", "own", name="bias"),
+            Slot("layout.shapes.0.y0", "step"),
+            Slot("layout.shapes.0.y1", "step"),
+        ),
+        arrays={"bias": np.where(np.isfinite(bias), bias, np.nan)},
+        reading=bias_reading(T, head, float(alibi_slopes(H)[head])),
+        span=5,
+        height=290,
+    )
+
+
+def weights_panel(T: int, head: int, slope: float, theme: str) -> Panel:
+    """Attention of query i = p of the chosen head when all keys score the same."""
+    at = places(T)
+    weights = alibi_weights(slope, T)
+    colour = shades(theme, 3)[1]
+    bars = {
+        "type": "scatter",
+        "mode": "lines",
+        "line": {"color": colour, "width": 2.5},
+        "fill": "tozeroy",
+        "x": at.tolist(),
+        "hovertemplate": "key %{x}<br>weight %{y:.4f}<extra></extra>",
+    }
+    return Panel(
+        id="alibi-weights",
+        title=f"Head {head + 1}: attention of the query at p, if every key scored the same",
+        figure={
+            "data": [bars],
+            "layout": layout(
+                theme,
+                xaxis={"title": {"text": "position j of the key"}},
+                yaxis={"title": {"text": "weight"}},
+                shapes=[here(theme)],
+            ),
+        },
+        slots=(
+            Slot("data.0.y", "own", name="weights", index=("place",)),
+            *at_moment(),
+        ),
+        arrays={"weights": weights[np.ix_(at, at)]},
+        reading=weights_reading(T, slope),
+        span=7,
+        height=290,
+    )
+
+
+def maps_panel(T: int, H: int, theme: str) -> Panel:
+    """e^bias of every head as small maps: by how much a far key counts less."""
+    slopes = alibi_slopes(H)
+    stride = -(-T // SMALL)
+    at = list(range(0, T, stride))
+    factors = np.exp(alibi_bias(H, T)[:, ::stride, ::stride])
+    across = min(H, 4 if H <= 8 else 6)
+    down = -(-H // across)
+    wide, tall = 1 / across, 1 / down
+    data: list[dict[str, Any]] = []
+    axes: dict[str, Any] = {}
+    notes: list[dict[str, Any]] = []
+    for head in range(H):
+        name = "" if head == 0 else str(head + 1)
+        left, top = (head % across) * wide, 1 - (head // across) * tall
+        domain = [top - 0.96 * tall, top - 0.14 * tall]
+        axes[f"xaxis{name}"] = {"visible": False, "domain": [left, left + 0.9 * wide], "anchor": f"y{name}"}
+        axes[f"yaxis{name}"] = {"visible": False, "domain": domain, "anchor": f"x{name}", "autorange": "reversed"}
+        table = np.where(np.tri(len(at), dtype=bool), factors[head], np.nan)
+        data.append(
+            {
+                "type": "heatmap",
+                "xaxis": f"x{name}",
+                "yaxis": f"y{name}",
+                "x": at,
+                "y": at,
+                "z": [[None if math.isnan(value) else value for value in row] for row in rounded(table)],
+                "zmin": 0,
+                "zmax": 1,
+                "colorscale": SEQUENTIAL,
+                "showscale": head == 0,
+                "colorbar": colour_bar("e^bias"),
+                "hoverongaps": False,
+                "hovertemplate": f"head {head + 1}, query %{{y}}, key %{{x}}<br>e^bias = %{{z:.4f}}<extra></extra>",
+            }
+        )
+        notes.append(
+            {
+                "xref": "paper",
+                "yref": "paper",
+                "x": left + 0.45 * wide,
+                "xanchor": "center",
+                "y": top - 0.14 * tall,
+                "yanchor": "bottom",
+                "showarrow": False,
+                "text": f"{head + 1}: {fraction(slopes[head])}",
+                "font": {"size": 11, "color": ink(theme).muted},
+            }
+        )
+    return Panel(
+        id="alibi-maps",
+        title="All heads and slopes: what the bias multiplies a weight by",
+        figure={
+            "data": data,
+            "layout": layout(theme, **axes, annotations=notes, margin={"l": 8, "r": 8, "t": 4, "b": 4}),
+        },
+        reading=maps_reading(T, slopes),
+        span=5,
+        height=270,
+    )
+
+
+def lines_panel(T: int, H: int, head: int, theme: str) -> Panel:
+    """Bias against distance, a line for each head, as far as it matters."""
+    data = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": [0, min(T - 1.0, ENDS / slope)],
+            "y": [0, -min(slope * (T - 1), ENDS)],
+            "name": f"head {number + 1}",
+            "line": {"color": colour, "width": 4 if number == head else 1.5},
+            "hovertemplate": f"head {number + 1}, slope {fraction(slope)}<br>%{{x}} back: %{{y:.4f}}<extra></extra>",
+        }
+        for number, (slope, colour) in enumerate(zip(alibi_slopes(H).tolist(), shades(theme, H), strict=True))
+    ]
+    return Panel(
+        id="alibi-lines",
+        title="Bias against distance, head by head",
+        figure={
+            "data": data,
+            "layout": layout(
+                theme,
+                xaxis={"title": {"text": "distance i − j"}},
+                yaxis={"title": {"text": "bias"}},
+            ),
+        },
+        reading=lines_reading(T, head, float(alibi_slopes(H)[head])),
+        span=4,
+        height=270,
+    )
+
+
+def slopes_panel(H: int, head: int, theme: str) -> Panel:
+    """The slope of each head on a logarithmic axis."""
+    slopes = alibi_slopes(H)
+    ticks = sorted(slopes.tolist())[:: -(-H // 8)]
+    chosen = [14 if number == head else 8 for number in range(H)]
+    points = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": list(range(1, H + 1)),
+        "y": slopes.tolist(),
+        "text": [fraction(slope) for slope in slopes],
+        "marker": {"color": shades(theme, H), "size": chosen},
+        "hovertemplate": "head %{x}<br>slope %{text}<extra></extra>",
+    }
+    return Panel(
+        id="alibi-slopes",
+        title="Slopes",
+        figure={
+            "data": [points],
+            "layout": layout(
+                theme,
+                xaxis={"title": {"text": "head"}, "dtick": 1 if H <= 8 else 2},
+                yaxis={
+                    "title": {"text": "slope"},
+                    "type": "log",
+                    "tickmode": "array",
+                    "tickvals": ticks,
+                    "ticktext": [fraction(slope) for slope in ticks],
+                },
+            ),
+        },
+        reading=slopes_reading(slopes),
+        span=3,
+        height=270,
+    )
+
+
+def fraction(slope: float) -> str:
+    """A slope as it is known: "1/8" for a power of two, else three digits."""
+    exact = Fraction(float(slope))
+    return f"1/{exact.denominator}" if exact.numerator == 1 and exact.denominator <= 2**16 else f"{slope:.3g}"
+
+
+def bias_reading(T: int, head: int, slope: float) -> str:
+    """One sentence on the chosen head's bias."""
+    if T == 1:
+        return f"Head {head + 1} has slope {fraction(slope)}; one position has no distance."
+    return (
+        f"Head {head + 1} takes {fraction(slope)} off a score for each position of distance: "
+        f"{slope:.3g} for the neighbour, {slope * (T - 1):.3g} from end to end. Keys after the query are masked."
+    )
+
+
+def weights_reading(T: int, slope: float) -> str:
+    """One sentence on how far the last query of the chosen head sees."""
+    nearest = np.cumsum(alibi_weights(slope, T)[-1][::-1])
+    half = int((nearest < 0.5).sum()) + 1
+    return (
+        f"From the last position, half of the weight is on the nearest {half} of {T} "
+        f"{'key' if T == 1 else 'keys'}, {nearest[0]:.0%} on the position itself."
+    )
+
+
+def maps_reading(T: int, slopes: Float[np.ndarray, " H"]) -> str:
+    """One sentence on the heads with the shortest and the longest sight."""
+    steep, flat = first_largest(slopes), first_smallest(slopes)
+    if len(slopes) == 1:
+        return f"One head: at distance {T - 1} a weight is multiplied by {math.exp(-slopes[0] * (T - 1)):.2g}."
+    return (
+        f"At distance {T - 1} a weight is multiplied by {math.exp(-slopes[flat] * (T - 1)):.2g} in head {flat + 1}, "
+        f"the flattest, and by {math.exp(-slopes[steep] * (T - 1)):.1g} in head {steep + 1}, the steepest."
+    )
+
+
+def lines_reading(T: int, head: int, slope: float) -> str:
+    """One sentence on the distance at which the chosen head's factor halves."""
+    return (
+        f"In head {head + 1} a weight halves with every {math.log(2) / slope:.3g} positions of distance (ln 2 / slope)."
+    )
+
+
+def slopes_reading(slopes: Float[np.ndarray, " H"]) -> str:
+    """One sentence on the row of slopes."""
+    if len(slopes) == 1:
+        return f"One head, slope {fraction(slopes[0])}."
+    power = len(slopes) & (len(slopes) - 1) == 0
+    rule = (
+        "a geometric row" if power else "the row for the next lower power of two, then every other one of the row above"
+    )
+    return f"From {fraction(slopes.max())} to {fraction(slopes.min())}: {rule}. None of them is learnt."

@@ -1,0 +1,45 @@
+"""Positions: the table that a Transformer adds to its embeddings, and how far its heads look."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from explainer.families import Attending
+from explainer.lenses.look import affordable_rows, first_rows
+from explainer.lenses.maps import attention_maps, by_head
+from explainer.lenses.positions.record import PositionsRecord
+from explainer.models import Residual, SequenceModel
+from explainer.tasks.base import Batch, Task
+from explainer.theory.encodings import dot_kernel
+
+
+@torch.no_grad()
+def look(model: SequenceModel, batch: Batch, task: Task) -> PositionsRecord:
+    """The table over all positions of training, and the attention by distance on the batch."""
+    assert isinstance(model, Residual), type(model)
+    config = task.config
+    added = model.placed(config.total_length).table(config.total_length)
+    table = np.zeros((0, 0), dtype=np.float32) if added is None else added.float().cpu().numpy().copy()
+    found: dict[int, list[Tensor]] = {}
+    if config.layers:
+        looked_at = first_rows(batch, affordable_rows(config, batch.x.shape[1], most=len(batch.x)))
+        for layer, _, weights in attention_maps(model, looked_at.x, config):
+            found.setdefault(layer, []).append(weight_by_distance(weights))
+    return PositionsRecord(
+        kind=config.part(Attending).positions,
+        table=table,
+        kernel=dot_kernel(table, normalised=True).astype(np.float32),
+        distance=by_head(found).cpu().numpy()
+        if found
+        else np.zeros((0, config.network.sites, batch.x.shape[1]), np.float32),
+    )
+
+
+def weight_by_distance(weights: Float[Tensor, "B H T T"]) -> Float[Tensor, "H T"]:
+    """[h, d]: mean weight of a query on the key d tokens before it, over the queries that have one."""
+    mean = weights.mean(0)
+    T = mean.shape[-1]
+    return torch.stack([mean.diagonal(-d, -2, -1).mean(-1) for d in range(T)], dim=-1)

@@ -1,0 +1,249 @@
+"""What every encoding of order is shown by: a map over positions, curves, and the score against the offset.
+
+A scan moves through the positions p; each figure marks where it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+
+from explainer.charts.panel import Panel, Slot, at_moment
+from explainer.charts.theme import DIVERGING, SEQUENTIAL, colour_bar, ink, layout, shades, upright
+from explainer.theory.encodings import offset_range
+
+PLACES = 171
+"""Most positions of a picture. At T = 512 it has every third, still two in each turn of the fastest wave."""
+
+WAVES = 4  # pairs that are drawn one by one
+
+
+def places(T: int) -> Int[np.ndarray, " places"]:
+    """The positions that a picture of T shows: all, or every second or third."""
+    return np.arange(0, T, -(-T // PLACES))
+
+
+def spread(first: int, last: int, count: int = WAVES) -> list[int]:
+    """At most `count` different whole numbers from `first` to `last`, evenly spaced."""
+    return sorted({round(each) for each in np.linspace(first, last, count)})
+
+
+def rounded(array: NDArray[Any]) -> list[Any]:
+    """An array as a short list for a figure's JSON."""
+    return list(np.round(np.asarray(array, dtype=np.float64), 5).tolist())
+
+
+def here(theme: str) -> dict[str, Any]:
+    """An upright line at the position of the scan: the first shape of a figure."""
+    return upright(color=ink(theme).text, width=1.5, dash="dot")
+
+
+def map_panel(
+    id: str,
+    title: str,
+    table: Float[np.ndarray, "places rows"],
+    at: Int[np.ndarray, " places"],
+    theme: str,
+    *,
+    limits: tuple[float, float],
+    reading: str,
+    names: tuple[str, str, str] = ("position p", "dimension", "value"),
+    rows: Int[np.ndarray, " rows"] | None = None,
+    span: int = 5,
+    height: int = 270,
+) -> Panel:
+    """A table over positions as a map, with a line at the scan's place.
+
+    Args:
+        limits: ends of the colours, which are diverging if zero is in the middle.
+        names: of the axis of positions, of the rows, and of the colour.
+        rows: numbers of the rows, which then run downwards (a table of scores); default, upwards from 0.
+    """
+    across, down, value = names
+    heat = {
+        "type": "heatmap",
+        "x": at.tolist(),
+        "colorscale": DIVERGING if limits[0] == -limits[1] else SEQUENTIAL,
+        "zmin": limits[0],
+        "zmax": limits[1],
+        "colorbar": colour_bar(value),
+        "hovertemplate": f"{across} = %{{x}}, {down} %{{y}}<br>{value} = %{{z:.4f}}<extra></extra>",
+    }
+    yaxis: dict[str, Any] = {"title": {"text": down}}
+    if rows is not None:
+        heat["y"] = rows.tolist()
+        yaxis["autorange"] = "reversed"
+    return Panel(
+        id=id,
+        title=title,
+        figure={
+            "data": [heat],
+            "layout": layout(theme, xaxis={"title": {"text": across}}, yaxis=yaxis, shapes=[here(theme)]),
+        },
+        slots=(Slot("data.0.z", "own", name="table"), *at_moment()),
+        arrays={"table": np.ascontiguousarray(table.T)},
+        reading=reading,
+        span=span,
+        height=height,
+    )
+
+
+def offset_panel(
+    id: str,
+    title: str,
+    scores: Float[np.ndarray, "T T"],
+    theme: str,
+    *,
+    name: str,
+    reading: str,
+    count: int | None = None,
+    span: int = 4,
+    height: int = 270,
+) -> Panel:
+    """Scores against the offset m - n: those with position n = p, and the range over all positions.
+
+    Where a score depends on the offset only, the curve slides along and the range is a line.
+
+    Args:
+        scores: [m, n].
+        name: of a score.
+        count: how many of `places` the scan has; default, all.
+    """
+    at = places(len(scores))
+    dark, colour, _ = shades(theme, 3)
+    at_p = {
+        "type": "scatter",
+        "mode": "lines",
+        "x0": 0,
+        "dx": int(at[1] - at[0]) if len(at) > 1 else 1,
+        "line": {"color": colour, "width": 4},
+        "opacity": 0.75,
+        "name": "with position p",
+        "hovertemplate": f"offset %{{x}}<br>{name} = %{{y:.4f}}<extra></extra>",
+    }
+    return Panel(
+        id=id,
+        title=title,
+        figure={
+            "data": [*_band(scores, dark), at_p],
+            "layout": layout(
+                theme,
+                xaxis={"title": {"text": "offset m − n"}},
+                yaxis={"title": {"text": name}},
+                showlegend=True,
+            ),
+        },
+        slots=(
+            Slot("data.2.x0", "own", name="start", index=("place",)),
+            Slot("data.2.y", "own", name="columns", index=("place",)),
+        ),
+        arrays={"start": -at[:count], "columns": np.ascontiguousarray(scores[np.ix_(at, at[:count])].T)},
+        reading=reading,
+        span=span,
+        height=height,
+    )
+
+
+def _band(scores: Float[np.ndarray, "T T"], colour: str) -> list[dict[str, Any]]:
+    """The range of the scores at each offset, as two lines with a filling between them."""
+    low, _, high = offset_range(scores)
+    offsets = list(range(1 - len(scores), len(scores)))
+    edge = {"type": "scatter", "mode": "lines", "x": offsets, "line": {"color": colour, "width": 1.2}}
+    hover = "offset %{{x}}: {} %{{y:.4f}}<extra></extra>"
+    named = {"fill": "tonexty", "name": "least to most, over all positions"}
+    return [
+        {**edge, "y": rounded(low), "showlegend": False, "hovertemplate": hover.format("least")},
+        {**edge, "y": rounded(high), **named, "hovertemplate": hover.format("most")},
+    ]
+
+
+def curves_panel(
+    id: str,
+    title: str,
+    curves: Float[np.ndarray, "curves T"],
+    names: Sequence[str],
+    theme: str,
+    *,
+    at: Int[np.ndarray, " places"],
+    reading: str,
+    dashes: Sequence[str] = (),
+    colours: Sequence[str] = (),
+    axes: tuple[str, str] = ("position p", "value"),
+    span: int = 5,
+    height: int = 270,
+) -> Panel:
+    """Curves over the positions, with a point on each at the scan's place.
+
+    Args:
+        at: the places of the scan.
+        dashes: of the lines; default, solid.
+        colours: of the lines; default, one shade each.
+        axes: names of the axes.
+    """
+    colours, dashes = colours or shades(theme, len(names)), dashes or ["solid"] * len(names)
+    data = [_curve(*drawn) for drawn in zip(curves, names, colours, dashes, strict=True)]
+    points = {
+        "type": "scatter",
+        "mode": "markers",
+        "showlegend": False,
+        "hovertemplate": "%{x}: %{y:.4f}<extra></extra>",
+    }
+    data.append(points | {"marker": {"color": list(colours), "size": 9}})
+    across, up = axes
+    return Panel(
+        id=id,
+        title=title,
+        figure={
+            "data": data,
+            "layout": layout(
+                theme,
+                xaxis={"title": {"text": across}},
+                yaxis={"title": {"text": up}},
+                shapes=[here(theme)],
+                showlegend=True,
+            ),
+        },
+        slots=(
+            *at_moment(),
+            Slot(f"data.{len(names)}.x", "own", name="across", index=("place",)),
+            Slot(f"data.{len(names)}.y", "own", name="up", index=("place",)),
+        ),
+        arrays={"across": np.repeat(at[:, None], len(names), axis=1), "up": np.ascontiguousarray(curves[:, at].T)},
+        reading=reading,
+        span=span,
+        height=height,
+    )
+
+
+def _curve(curve: Float[np.ndarray, " T"], name: str, colour: str, dash: str) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": list(range(len(curve))),
+        "y": rounded(curve),
+        "name": name,
+        "line": {"color": colour, "width": 2 if dash == "solid" else 1.4, "dash": dash},
+        "showlegend": dash == "solid",
+        "hovertemplate": f"{name}<br>%{{x}}: %{{y:.4f}}<extra></extra>",
+    }
+
+
+def waves_reading(T: int, shown: list[int], lengths: Float[np.ndarray, " D"]) -> str:
+    """One sentence on how often the shown pairs turn within the sequence."""
+    turns = [f"pair {pair}: {(T - 1) / lengths[2 * pair]:.3g}" for pair in shown]
+    return f"Turns from the first position to the last: {', '.join(turns)}."
+
+
+def spoken(value: float) -> str:
+    """A wavelength or an error for people: "6.28", "54,410", "4.7e8", "2e-13"."""
+    size = abs(value)
+    if size == 0 or 1e-3 <= size < 100:
+        return f"{value:.3g}"
+    if 100 <= size < 1e6:
+        return f"{value:,.0f}"
+    digits, exponent = f"{value:.1e}".split("e")
+    return f"{digits.removesuffix('.0')}e{int(exponent)}"

@@ -1,0 +1,268 @@
+"""The sinusoidal table: as a map, as waves, as hands of clocks; its dot products; and what the usual bugs break."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from explainer.charts.panel import Panel, Slot
+from explainer.charts.theme import ink, layout, shades
+from explainer.lenses.positions.order import (
+    curves_panel,
+    map_panel,
+    offset_panel,
+    places,
+    spoken,
+    spread,
+    waves_reading,
+)
+from explainer.theory.encodings import dot_kernel, offset_error, sinusoidal, sinusoidal_bug, still_share, wavelengths
+
+CODES: Mapping[str, str] = {
+    "correct": "correct",
+    "double_step": "doubled exponent",
+    "other_exponent": "doubled, cosine differs",
+}
+"""The ways to compute the table, and what they are called."""
+
+EXACT = 1e-9  # differences of products below it are rounding
+
+
+def table_of(T: int, D: int, base: float, code: str) -> Float[np.ndarray, "T D"]:
+    """The table as one of `CODES` computes it.
+
+    Raises:
+        ValueError: D is odd, base is not above 1, or an unknown code.
+    """
+    return sinusoidal(T, D, base) if code == "correct" else sinusoidal_bug(T, D, base, code)
+
+
+def panels(T: int, D: int, base: float, code: str, pairs: tuple[int, int], theme: str) -> list[Panel]:
+    """All figures of one table.
+
+    Args:
+        T: positions.
+        D: width.
+        base: of the frequencies.
+        code: one of `CODES`.
+        pairs: first and last of the few that are drawn one by one.
+        theme: light or dark.
+    """
+    table = table_of(T, D, base, code)
+    G, at, shown = dot_kernel(table), places(T), spread(*pairs)
+    lengths = _wavelengths(D, base, code)
+    return [
+        map_panel(
+            "sinusoidal-table",
+            "The table PE: one column for each position",
+            table[at],
+            at,
+            theme,
+            limits=(-1.0, 1.0),
+            names=("position p", "dimension", "PE"),
+            reading=table_reading(T, lengths, still_share(table)),
+        ),
+        map_panel(
+            "sinusoidal-kernel",
+            "Dot products ⟨PE(m), PE(n)⟩",
+            G[np.ix_(at, at)],
+            at,
+            theme,
+            limits=(float(G.min()), float(G.max())),
+            names=("position n", "position m", "dot product"),
+            rows=at,
+            reading=kernel_reading(G),
+            span=3,
+        ),
+        offset_panel(
+            "sinusoidal-offset",
+            "The same against the offset",
+            G,
+            theme,
+            name="dot product",
+            reading=offset_reading(offset_error(table)),
+        ),
+        curves_panel(
+            "sinusoidal-waves",
+            "Some of its pairs as curves: sine solid, cosine dotted",
+            np.concatenate([table.T[[2 * pair, 2 * pair + 1]] for pair in shown]),
+            [name for pair in shown for name in (f"pair {pair}", f"pair {pair}, cosine")],
+            theme,
+            at=at,
+            dashes=["solid", "dot"] * len(shown),
+            colours=[colour for colour in shades(theme, len(shown)) for _ in range(2)],
+            axes=("position p", "PE"),
+            reading=waves_reading(T, shown, lengths),
+        ),
+        hands_panel(table, shown, theme),
+        wavelength_panel(T, D, base, code, theme),
+    ]
+
+
+def hands_panel(table: Float[np.ndarray, "T D"], shown: list[int], theme: str) -> Panel:
+    """The same pairs as hands of clocks at position p: across the cosine, up the sine."""
+    at = places(len(table))
+    hands = np.zeros((len(at), len(shown), 2, 2))  # [place, pair, cos | sin, centre | tip]
+    for number, pair in enumerate(shown):
+        hands[:, number, 0, 1], hands[:, number, 1, 1] = table[at, 2 * pair + 1], table[at, 2 * pair]
+    data = [
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": f"pair {pair}",
+            "line": {"color": colour, "width": 3},
+            "marker": {"size": [0, 9], "opacity": 1},
+            "hovertemplate": f"pair {pair}<br>cos %{{x:.4f}}, sin %{{y:.4f}}<extra></extra>",
+        }
+        for pair, colour in zip(shown, shades(theme, len(shown)), strict=True)
+    ]
+    circle = {"type": "circle", "x0": -1, "x1": 1, "y0": -1, "y1": 1, "line": {"color": ink(theme).line, "width": 1}}
+    return Panel(
+        id="sinusoidal-hands",
+        title="The same pairs as hands, at position p",
+        figure={
+            "data": data,
+            "layout": layout(
+                theme,
+                xaxis={"title": {"text": "cosine"}, "range": [-1.15, 1.15], "constrain": "domain"},
+                yaxis={"title": {"text": "sine"}, "range": [-1.15, 1.15], "scaleanchor": "x", "constrain": "domain"},
+                shapes=[circle],
+            ),
+        },
+        slots=tuple(
+            Slot(f"data.{number}.{axis}", "own", name="hands", index=("place", number, which))
+            for number in range(len(shown))
+            for which, axis in enumerate("xy")
+        ),
+        arrays={"hands": hands},
+        reading=hands_reading(table),
+        span=3,
+        height=270,
+    )
+
+
+def wavelength_panel(T: int, D: int, base: float, code: str, theme: str) -> Panel:
+    """How many positions each dimension takes for one turn, beside the right table's, and T."""
+    dark, _, colour = shades(theme, 3)
+    shade = ink(theme)
+    dimensions = list(range(D))
+
+    def line(kind: str, name: str, colour: str, width: float, dash: str) -> dict[str, Any]:
+        return {
+            "type": "scatter",
+            "mode": "lines",
+            "x": dimensions,
+            "y": _wavelengths(D, base, kind).tolist(),
+            "name": name,
+            "line": {"color": colour, "width": width, "dash": dash},
+            "hovertemplate": f"{name}<br>dimension %{{x}}: %{{y:.5g}} positions<extra></extra>",
+        }
+
+    data = [line("correct", "correct", dark, 2.5, "solid")]
+    if code != "correct":
+        data.append(line(code, CODES[code], colour, 2.5, "dot"))
+    data.append(
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": [0, D - 1],
+            "y": [T, T],
+            "name": f"T = {T}",
+            "line": {"color": shade.muted, "width": 1.2, "dash": "dash"},
+            "hovertemplate": "T = %{y} positions<extra></extra>",
+        }
+    )
+    return Panel(
+        id="sinusoidal-wavelengths",
+        title="Wavelength of each dimension",
+        figure={
+            "data": data,
+            "layout": layout(
+                theme,
+                xaxis={"title": {"text": "dimension"}},
+                yaxis={"title": {"text": "positions"}, "type": "log", "exponentformat": "power"},
+                showlegend=True,
+            ),
+        },
+        reading=wavelength_reading(T, _wavelengths(D, base, code)),
+        span=4,
+        height=270,
+    )
+
+
+def verdict(T: int, D: int, base: float, code: str) -> str:
+    """What a way to compute the table breaks, in three numbers beside those of the right table."""
+    right, table = table_of(T, D, base, "correct"), table_of(T, D, base, code)
+    numbers = (
+        ("largest difference between products at one offset", _error(offset_error(table)), _error(offset_error(right))),
+        (
+            "longest wavelength",
+            spoken(_wavelengths(D, base, code).max()),
+            spoken(_wavelengths(D, base, "correct").max()),
+        ),
+        ("dimensions that hardly move", f"{still_share(table):.0%}", f"{still_share(right):.0%}"),
+    )
+    if code == "correct":
+        return "; ".join(f"{name} {value}" for name, value, _ in numbers) + "."
+    return "; ".join(f"{name} {value} (correct: {other})" for name, value, other in numbers) + "."
+
+
+def table_reading(T: int, lengths: Float[np.ndarray, " D"], still: float) -> str:
+    """One sentence on wavelengths and on how much of the table moves at all."""
+    return (
+        f"{len(lengths)} dimensions with wavelengths from {spoken(lengths.min())} to {spoken(lengths.max())} positions; "
+        f"{still:.0%} of them hardly move over {T} {'position' if T == 1 else 'positions'} (standard deviation below 0.001)."
+    )
+
+
+def kernel_reading(G: Float[np.ndarray, "T T"]) -> str:
+    """One sentence on a position's product with itself, its neighbour and the farthest one."""
+    own = G.diagonal()
+    low, high = own.min(), own.max()
+    if high - low < EXACT:
+        sentence = f"A position's product with itself is {low:.4g}, wherever it stands"
+    else:
+        sentence = f"A position's product with itself is anything from {low:.3g} to {high:.3g}"
+    if len(G) == 1:
+        return sentence + "."
+    return f"{sentence}; position 0 has {G[0, 1]:.3g} with the next one and {G[0, -1]:.3g} with position {len(G) - 1}."
+
+
+def offset_reading(error: float) -> str:
+    """One sentence on whether the dot product is a function of the offset alone."""
+    if error < EXACT:
+        return (
+            "The curve slides and keeps its shape: the product depends on the offset m − n only "
+            f"(largest difference at one offset: {_error(error)})."
+        )
+    return (
+        f"At one and the same offset the product differs by up to {spoken(error)}: it depends on where the pair stands."
+    )
+
+
+def hands_reading(table: Float[np.ndarray, "T D"]) -> str:
+    """One sentence on the length of the hands: one, where sine and cosine share a frequency."""
+    length = np.hypot(table[:, 0::2], table[:, 1::2])
+    if np.abs(length - 1).max() < EXACT:
+        return "Every hand has length 1: k positions further is the same turn, wherever one starts."
+    return (
+        f"The hands are between {length.min():.2f} and {length.max():.2f} long: "
+        "sine and cosine disagree, and no turn leads from one position to the next."
+    )
+
+
+def wavelength_reading(T: int, lengths: Float[np.ndarray, " D"]) -> str:
+    """One sentence on how many dimensions complete a turn."""
+    whole = int((lengths <= T).sum())
+    return f"{whole} of {len(lengths)} dimensions complete a turn within T = {T}; the slowest takes {spoken(lengths.max())}."
+
+
+def _wavelengths(D: int, base: float, code: str) -> Float[np.ndarray, " D"]:
+    return wavelengths(D, base, None if code == "correct" else code)
+
+
+def _error(error: float) -> str:
+    return "0" if error == 0 else spoken(error) if error >= EXACT else f"0, but for rounding ({spoken(error)})"

@@ -1,0 +1,27 @@
+"""What the lens `reach` saw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+
+@dataclass(frozen=True, eq=False)
+class ReachRecord:
+    """How much of the last loss arrives at the state of each time step.
+
+    Attributes:
+        norms: mean over the sequences of ||dL*/ds_t||_2 in the top layer, L* being the loss at the last
+            position that counts, s = h, of an LSTM (h, c); for a Transformer the residual stream that
+            enters the first block. Zero after that position.
+        last: the position of L*.
+    """
+
+    norms: Float[np.ndarray, " T"]
+    last: int
+
+    def __post_init__(self) -> None:
+        assert self.norms.ndim == 1, self.norms.shape
+        assert 0 <= self.last < len(self.norms), self.last

@@ -1,0 +1,35 @@
+"""Surgery: what a network does without a part, or with another memory."""
+
+from __future__ import annotations
+
+from explainer.lenses.lens import Lens
+from explainer.lenses.surgery.record import SurgeryRecord
+from explainer.theory.look_costs import Work, added, passes
+from explainer.theory.look_sizes import Sizes, labels, sites_followed
+from explainer.theory.sizes import BYTES
+
+PRICES = {"blocks": 0.00043, "flops": 1e-11, "look": 0.0035, "maps": 5e-09, "numbers": 7.3e-09, "outputs": 8.8e-09, "steps": 9.5e-07, "stream": 8.1e-09}  # fmt: skip
+
+
+def _peak(z: Sizes) -> int:
+    copies = BYTES * 2**23 if z.recurrent else 2 * BYTES * 2**23  # passes without each unit or head
+    sites = sites_followed(z)
+    screened, checked = (min(128, z.forward_rows(sites + 1)), z.forward_rows(4)) if z.B > 1 else (1, 1)
+    return max(z.passing(checked), min(copies, z.passing(sites * screened)), z.passing(2))
+
+
+def _work(z: Sizes) -> Work:
+    sites = sites_followed(z)
+    screened, checked = (min(128, z.forward_rows(sites + 1)), z.forward_rows(4)) if z.B > 1 else (1, 1)
+    return added(passes(z, screened, sites + 1), passes(z, checked, 4), passes(z, 1, 3))
+
+
+LENS = Lens(
+    "surgery",
+    SurgeryRecord,
+    suits=lambda config: config.layers > 0,
+    peak=_peak,
+    view=lambda z: 16 * sites_followed(z) + 21 * z.T + labels(z, 4),
+    work=_work,
+    prices=PRICES,
+)
