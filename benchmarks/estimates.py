@@ -1,7 +1,7 @@
 """Estimates: random runs within the host's limits, each whole in a process of its own, against what was expected of it.
 
 `python -m benchmarks estimates` measures; `python -m benchmarks.estimates --calibrate` prints `theory.costs.PRICES` anew,
-fitted to updates on this machine, and `--calibrate-looks` prints `theory.look_costs.LOOK_PRICES`. Processor time is counted,
+fitted to updates on this machine, and `--calibrate-looks` prints each lens's `PRICES`. Processor time is counted,
 which a busy machine changes least.
 """
 
@@ -283,8 +283,8 @@ def look_times(sample: Sample) -> dict[str, float]:
 def calibrate_looks(count: int) -> None:
     """Print prices that fit looks through each lens at so many random networks."""
     from benchmarks.prices import fitted
+    from explainer.lenses import LENSES
     from explainer.lenses.costs import look_work
-    from explainer.theory.look_costs import LOOK_PRICES
 
     rows: dict[str, list[tuple[Mapping[str, float], float]]] = {}
     for sample in draw(count, SEED + 2):
@@ -294,7 +294,7 @@ def calibrate_looks(count: int) -> None:
             say(f"calibrating: {lens} {took:.4f} s {sample.config.to_query()} {json.dumps(work)}")
     for lens, each in sorted(rows.items()):
         kinds = sorted({kind for work, _ in each for kind in work})
-        first = {kind: LOOK_PRICES.get(lens, {}).get(kind, 1e-9) for kind in kinds}
+        first = {kind: LENSES[lens].prices.get(kind, 1e-9) for kind in kinds}
         print(json.dumps({lens: fitted(each, first)}))
 
 

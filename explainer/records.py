@@ -1,6 +1,6 @@
-"""What a lens saw: frozen records of numpy arrays, without torch.
+"""What a lens saw (`lenses.<name>.record`) as named arrays and texts, and back, without torch.
 
-Each record is one dataclass of arrays, numbers, and labels (tuples of text). A field that does
+A record is a frozen dataclass of arrays, numbers, and labels (tuples of text). A field that does
 not apply to a run is empty: an array of size 0 or `()`. Values that overflowed in the model
 stay in the record as NaN or infinity, so that a chart can show where it happened.
 
@@ -17,46 +17,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from explainer.lenses.attention.record import AttentionRecord
-from explainer.lenses.attention_cell.record import AttentionCellRecord
-from explainer.lenses.beyond_the_length.record import BeyondTheLengthRecord
-from explainer.lenses.fixed_points.record import FixedPointsRecord
-from explainer.lenses.gates.record import GatesRecord
-from explainer.lenses.gradients.record import GradientsRecord
-from explainer.lenses.heads.record import HeadsRecord
-from explainer.lenses.hidden_states.record import HiddenStatesRecord
-from explainer.lenses.jacobian.record import JacobianRecord
-from explainer.lenses.layers.record import LayersRecord
-from explainer.lenses.microscope.record import MicroscopeRecord
-from explainer.lenses.pattern.record import PatternRecord
-from explainer.lenses.positions.record import PositionsRecord
-from explainer.lenses.reach.record import ReachRecord
-from explainer.lenses.surgery.record import SurgeryRecord
-
 Record = TypeVar("Record")
 
 DTYPES = {"Float": "f", "Int": "iu", "Bool": "b"}
 """Of each of jaxtyping's names, the kinds of numpy's."""
-
-
-RECORDS: dict[str, type] = {
-    "hidden_states": HiddenStatesRecord,
-    "gradients": GradientsRecord,
-    "attention": AttentionRecord,
-    "positions": PositionsRecord,
-    "gates": GatesRecord,
-    "microscope": MicroscopeRecord,
-    "jacobian": JacobianRecord,
-    "fixed_points": FixedPointsRecord,
-    "pattern": PatternRecord,
-    "heads": HeadsRecord,
-    "attention_cell": AttentionCellRecord,
-    "layers": LayersRecord,
-    "reach": ReachRecord,
-    "beyond_the_length": BeyondTheLengthRecord,
-    "surgery": SurgeryRecord,
-}
-"""The record of each lens."""
 
 
 def to_arrays(record: object) -> tuple[dict[str, np.ndarray], dict[str, str]]:

@@ -29,10 +29,10 @@ from urllib.parse import quote
 from starlette.applications import Starlette
 from starlette.types import Message
 
+from explainer.lenses import LENSES
 from explainer.player.annotate import Annotator
 from explainer.player.assets import PLOTLY_ROUTE
 from explainer.player.routes import routes
-from explainer.records import RECORDS
 from explainer.runs.looking import Looker
 from explainer.runs.store import Store
 from explainer.runs.tape_file import load_shipped
@@ -112,13 +112,13 @@ class Grammar:
 
     def _tape(self) -> list[tuple[str, str]]:
         count = self.random.choice((1, 1, 2, 5, 400))
-        lenses = ",".join(self._or_wild(self.random.choice(list(RECORDS)), 0.1) for _ in range(count))
+        lenses = ",".join(self._or_wild(self.random.choice(list(LENSES)), 0.1) for _ in range(count))
         after = self._or_wild(str(self.random.choice((-1, 0, 3, 40, 10**6))), 0.2)
         return [("lenses", lenses), ("after", after), ("context", self._or_wild("hidden=whole-9", 0.5))]
 
     def _look(self, run: str) -> list[tuple[str, str]]:
         step = self._or_wild(str(self.random.choice(self.steps.get(run) or [0])), 0.1)
-        lens = self._or_wild(self.random.choice(list(RECORDS)), 0.05)
+        lens = self._or_wild(self.random.choice(list(LENSES)), 0.05)
         asked = [("lens", lens), ("step", step)]
         if self.random.random() < 0.5:
             asked.append(("input", self._or_wild(self.random.choice(INPUTS), 0.2)))
@@ -279,7 +279,7 @@ async def ask_all(
 
 
 def fuzz(
-    store: Store, count: int, seed: int, patience: float = PATIENCE, lenses: Collection[str] = tuple(RECORDS)
+    store: Store, count: int, seed: int, patience: float = PATIENCE, lenses: Collection[str] = tuple(LENSES)
 ) -> Result:
     """Put `count` random questions to the routes over a store; half of them while nobody answers looks.
 
@@ -304,12 +304,12 @@ def every_look(store: Store, patience: float = 60.0) -> Result:
     for run in store.runs():
         step = store.steps(run.id, "weights")[-1]
         cut = "layer 1 head 1 off" if run.config.model == "transformer" else "layer 1 unit 0 = 0"
-        for lens in RECORDS:
+        for lens in LENSES:
             for text in ("", own.get(run.config.task, "the king and")):
                 for surgery in ("", cut):
                     query = f"lens={lens}&step={step}&input={quote(text)}&surgery={quote(surgery)}"
                     questions.append(Question("GET", f"/api/look/{run.id}", query.encode(), ()))
-    with answering(store, tuple(RECORDS)) as present:
+    with answering(store, tuple(LENSES)) as present:
         present.set()
         on_a_loop(ask_all(app, questions, str(store.folder), result, together=2))
     return result

@@ -22,7 +22,7 @@ from streamlit.testing.v1 import AppTest
 from explainer import player
 from explainer.charts.panel import Kind, Panel, Reel, fill, slot_value
 from explainer.charts.subject import subject
-from explainer.figures import PANELS
+from explainer.lenses import LENSES, shown
 from explainer.player import Track, backend
 from explainer.player.assets import MODULES
 from explainer.player.mount import Scan
@@ -97,10 +97,12 @@ def recorded(store: Store) -> list[Scene]:
     found = []
     for run in store.runs():
         about = subject(run.config, run.meta)
-        for lens in PANELS:
+        for lens in shown():
             if store.steps(run.id, VIEW + lens):
                 choices = dict.fromkeys(("layer", "head"), 2)
-                found.append(Scene(f"{run.id} {lens}", PANELS[lens](about, "light"), [Track(run.id, (lens,))], choices))
+                found.append(
+                    Scene(f"{run.id} {lens}", LENSES[lens].panels(about, "light"), [Track(run.id, (lens,))], choices)
+                )
     return found
 
 
@@ -217,7 +219,7 @@ def test_node_fills_every_slot_of_every_page_and_lens_as_python_does(
     assert not found, f"{len(found)} of {len(ours)} figures differ\n" + "\n".join(found[:20])
     assert kinds == set(get_args(Kind))
     lenses = {lens for scene in scenes for track in scene.tracks for lens in track.lenses}
-    assert lenses == set(PANELS)
+    assert lenses == set(shown())
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,6 @@ from explainer.charts import theme as order_theme
 from explainer.charts.panel import Frame, Moment, Panel, Reel, fill, packed, reading_at
 from explainer.charts.subject import subject
 from explainer.config import RunConfig
-from explainer.figures import CONTEXTS, NOTES, PANELS
 from explainer.lenses import LENSES
 from explainer.lenses.positions import alibi, order, rotary, sinusoidal
 from explainer.lenses.positions import notes as positions_notes
@@ -299,10 +298,10 @@ def reel_of(records: Sequence[PositionsRecord], config: RunConfig) -> tuple[Reel
     run = subject(config, {})
     frames = []
     for number, record in enumerate(records):
-        notes = NOTES["positions"](record, Moment(run, 10 * number))
+        notes = LENSES["positions"].notes(record, Moment(run, 10 * number))
         arrays, _ = to_arrays(record)
         frames.append(Frame(10 * number, {**arrays, **notes.arrays}, dict(notes.labels), notes.readings))
-    return Reel({"positions": frames}, {}, {"positions": CONTEXTS["positions"](records, None)}), run
+    return Reel({"positions": frames}, {}, {"positions": LENSES["positions"].context(records, None)}), run
 
 
 @pytest.mark.parametrize("layers", [0, 1, 2])
@@ -320,7 +319,7 @@ def test_the_panels_draw_what_the_lens_saw_of_a_real_model(kind: str, layers: in
             parameter.mul_(1.5)
     second = LENSES["positions"].look(model, batch, task)
     reel, run = reel_of([first, second], config)
-    panels = by_id(PANELS["positions"](run, "light"))
+    panels = by_id(LENSES["positions"].panels(run, "light"))
     assert ("positions-distance" in panels) == (layers > 0)
     for panel in panels.values():
         go.Figure(fill(panel, [reel], 10, {"layer": 1}))
@@ -412,10 +411,10 @@ def test_tables_at_the_extremes_have_sentences_and_pictures(table: np.ndarray, s
     record = record_of(table)
     config = LESSONS["lesson-positions"].config
     reel, run = reel_of([record], config)
-    for panel in PANELS["positions"](run, "dark"):
+    for panel in LENSES["positions"].panels(run, "dark"):
         go.Figure(fill(panel, [reel], 0, {"layer": 0}))
         assert "nan" not in reading_at(panel, [reel], 0, {"layer": 0}).lower()
-    path = next(panel for panel in PANELS["positions"](run, "dark") if panel.id == "positions-path")
+    path = next(panel for panel in LENSES["positions"].panels(run, "dark") if panel.id == "positions-path")
     assert said in reading_at(path, [reel], 0)
 
 
@@ -428,10 +427,10 @@ def test_a_scheme_without_a_table_says_what_it_does_instead() -> None:
 def test_the_plane_of_a_growing_tape_does_not_flip() -> None:
     draws = np.random.default_rng(3)
     records = [record_of(draws.normal(size=(T, D)) * scale) for scale in (0.1, 1.0)]
-    first = CONTEXTS["positions"](records[:1], None)
-    again = CONTEXTS["positions"](records, first["basis"])
+    first = LENSES["positions"].context(records[:1], None)
+    again = LENSES["positions"].context(records, first["basis"])
     assert all(float(row @ before) >= 0 for row, before in zip(again["basis"], first["basis"], strict=True))
-    flipped = CONTEXTS["positions"](records, -again["basis"])
+    flipped = LENSES["positions"].context(records, -again["basis"])
     np.testing.assert_allclose(flipped["basis"], -again["basis"], atol=1e-6)
 
 

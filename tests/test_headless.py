@@ -22,11 +22,10 @@ import explainer.headless.tapes as tapes_module
 import explainer.headless.train as train_module
 from explainer.__main__ import main, make_parser
 from explainer.config import KNOBS, RunConfig
-from explainer.figures import HISTORIES, NOTES, PANELS
-from explainer.lenses import LENSES
+from explainer.lenses import LENSES, shown
 from explainer.lessons import LESSONS, Lesson
 from explainer.limits import Limits
-from explainer.records import RECORDS, to_arrays
+from explainer.records import to_arrays
 from explainer.runs.claim import Claim
 from explainer.runs.recorder import FINAL_BATCHES
 from explainer.runs.store import Store
@@ -376,16 +375,16 @@ def test_json_has_what_the_lens_sees_in_the_model_of_that_step(
         np.testing.assert_allclose(given, np.where(np.isfinite(array), array, np.nan), rtol=1e-6, atol=0)
     for name, value in text.items():
         assert answer["record"][name] == json.loads(value)
-    panels = panels_of(recorded[model], lens) if lens in PANELS else []
+    panels = panels_of(recorded[model], lens) if lens in shown() else []
     # One moment can't say these, and the table's is for an own input alone.
-    of_the_tape = {"change", "loss_change", "table"} if lens in HISTORIES else set()
+    of_the_tape = {"change", "loss_change", "table"} if LENSES[lens].history else set()
     assert {reading.name for panel in panels for reading in panel.readings} <= {*answer["readings"], *of_the_tape}
 
 
 def panels_of(run: Any, lens: str) -> list[Any]:
     from explainer.charts.subject import subject
 
-    return PANELS[lens](subject(run.config, run.meta), "light")
+    return LENSES[lens].panels(subject(run.config, run.meta), "light")
 
 
 def test_the_nearest_kept_moment_is_looked_at(look: Ask, recorded: dict[str, Any]) -> None:
@@ -462,7 +461,7 @@ def parts_of(page: str) -> tuple[str, list[dict[str, Any]]]:
 
 @pytest.mark.parametrize(
     ("model", "lens"),
-    [(model, lens) for model, lens in SUITED if lens in PANELS],
+    [(model, lens) for model, lens in SUITED if lens in shown()],
 )
 def test_the_file_holds_every_figure_with_its_reading(
     look: Ask, recorded: dict[str, Any], tmp_path: Path, model: str, lens: str
@@ -513,8 +512,7 @@ def test_text_from_a_user_is_no_markup_in_the_file(ask: Ask, tmp_path: Path) -> 
 
 
 def test_every_lens_with_sentences_has_figures() -> None:
-    assert set(PANELS) == set(NOTES)
-    assert set(NOTES) <= set(LENSES) == set(RECORDS)
+    assert {name for name, lens in LENSES.items() if lens.panels} == set(shown())
 
 
 # -- tapes ------------------------------------------------------------------------------------

@@ -18,12 +18,10 @@ from explainer.lenses.heads import look as biography
 from explainer.lenses.microscope import look as microscope
 from explainer.lenses.pattern import look as pattern
 from explainer.lenses.surgery import look as surgery
-from explainer.records import RECORDS
 from explainer.runs.inputs import training_inputs
 from explainer.runs.views import view_batch
 from explainer.tasks.make import make_task
 from explainer.theory import look_costs, probes
-from explainer.theory.look_costs import LOOK_PRICES
 from explainer.theory.look_sizes import Sizes, losses_followed, sites_followed
 from explainer.training import Trainer
 
@@ -74,7 +72,7 @@ def test_sequences_and_sites_are_those_that_the_lenses_follow(config: RunConfig)
     assert z.rows(z.B) == lens.affordable_rows(config, z.T, most=z.B)
 
 
-@pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.parametrize("name", LENSES)
 def test_every_lens_has_prices_for_the_work_of_its_looks(name: str) -> None:
     suiting = [
         config
@@ -88,12 +86,12 @@ def test_every_lens_has_prices_for_the_work_of_its_looks(name: str) -> None:
         work = look_work(config, name, inputs, outputs)
         assert all(amount >= 0 for amount in work.values()), (work, config)
         assert look_seconds(config, name, inputs, outputs) == pytest.approx(
-            sum(LOOK_PRICES[name].get(kind, 0.0) * amount for kind, amount in work.items())
+            sum(LENSES[name].prices.get(kind, 0.0) * amount for kind, amount in work.items())
         )
         assert look_seconds(config, name, inputs, outputs) > 0
         kinds |= work.keys()
-    assert LOOK_PRICES[name].keys() <= kinds
-    assert all(price > 0 for price in LOOK_PRICES[name].values())
+    assert LENSES[name].prices.keys() <= kinds
+    assert all(price > 0 for price in LENSES[name].prices.values())
 
 
 def test_a_forecast_is_looked_at_in_all_its_validation_windows_whatever_the_batch() -> None:

@@ -233,7 +233,7 @@ def test_a_moment_that_a_lens_cannot_cope_with_is_passed_over(store: Store, monk
             raise RuntimeError("blind")
         return look(*given)
 
-    monkeypatch.setitem(looking.LENSES, "hidden_states", replace(looking.LENSES["hidden_states"], look=third_fails))
+    monkeypatch.setattr("explainer.lenses.hidden_states.look.look", third_fails)
     work(Workshop(store), idle(store, run))
     assert len(store.steps(run, "weights")) - len(seen(store, run)) == 1
 
@@ -286,7 +286,7 @@ def looked_at(store: Store, monkeypatch: pytest.MonkeyPatch, update: float, look
         return real(*given)
 
     monkeypatch.setattr(views.time, "perf_counter", clock)
-    monkeypatch.setitem(views.LENSES, "hidden_states", replace(views.LENSES["hidden_states"], look=timed))
+    monkeypatch.setattr("explainer.lenses.hidden_states.look.look", timed)
     viewer = Recorder(store, run, trainer, Pace()).viewer
     drafts = viewer.look()
     for step in range(1, 311):

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from explainer.charts.panel import Moment
 from explainer.charts.subject import subject
 from explainer.config import RunConfig
 from explainer.data import SUNSPOTS
-from explainer.figures import NOTES, Moment
 from explainer.lenses import LENSES
 from explainer.models import SequenceModel, build
 from explainer.runs.active import describe
@@ -100,7 +100,7 @@ def test_after_the_last_token_no_layer_has_a_loss(config: RunConfig) -> None:
     record = LENSES["layers"].look(model, batch, task)
     assert np.isnan(record.losses[:, -1]).all()
     assert np.isfinite(record.losses[:, :-1]).all()
-    labels = NOTES["layers"](record, moment(config)).labels
+    labels = LENSES["layers"].notes(record, moment(config)).labels
     assert labels["said_2"][-1].endswith("what is right is not known")
     assert "not known" not in labels["said_2"][-2]
     assert labels["inks_2"][-1] not in labels["inks_2"][:-1]  # neither of the two that are for a tile
@@ -143,6 +143,6 @@ def moment(config: RunConfig) -> Moment:
 
 def notes(lens: str, config: RunConfig, record: object) -> str:
     """The sentence under the output."""
-    found = NOTES[lens](record, moment(config)).readings["output"]
+    found = LENSES[lens].notes(record, moment(config)).readings["output"]
     assert isinstance(found, str)
     return found

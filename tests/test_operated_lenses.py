@@ -22,12 +22,11 @@ from explainer.charts.panel import Frame, Moment, Reel, fill, labels_of, reading
 from explainer.charts.subject import subject
 from explainer.config import MODELS, RunConfig
 from explainer.families.attending import POSITIONS
-from explainer.figures import CONTEXTS, HISTORIES, NOTES, PANELS
 from explainer.lenses import LENSES
 from explainer.lenses.attention_cell.panels import cell_of, check, lines
 from explainer.models import SequenceModel, build
 from explainer.models.transformer import Transformer
-from explainer.records import RECORDS, to_arrays
+from explainer.records import to_arrays
 from explainer.tasks.base import Batch, Task
 from explainer.tasks.make import make_task
 from tests.families import RECURRENT
@@ -448,21 +447,21 @@ ORACLES: Mapping[str, Callable[[Any, Seen], None]] = {
 
 def shown(name: str, record: Any, config: RunConfig, edges: bool = False) -> list[str]:
     """All sentences of a record, after making its notes and filling every panel; `edges`: plotly reads them, too."""
-    assert type(record) is RECORDS[name]
+    assert type(record) is LENSES[name].record
     arrays, text = to_arrays(record)
-    if name not in NOTES:
+    if LENSES[name].notes is None:
         return []
     run = subject(config, {})
-    notes = NOTES[name](record, Moment(run, 7))
+    notes = LENSES[name].notes(record, Moment(run, 7))
     frame = Frame(7, {**arrays, **notes.arrays}, {**labels_of(text), **notes.labels}, notes.readings)
-    contexts = {name: CONTEXTS[name]([record])} if name in CONTEXTS else {}
+    contexts = {name: LENSES[name].context([record])} if LENSES[name].context else {}
     words: dict[str, Any] = {}
-    if name in HISTORIES:
-        history = HISTORIES[name]([record], [7], run)
+    if LENSES[name].history:
+        history = LENSES[name].history([record], [7], run)
         contexts[name] = {**contexts.get(name, {}), **history.arrays}
         words[name] = history.readings
     reel = Reel({name: [frame]}, contexts=contexts, words=words)
-    panels = PANELS[name](run, "dark")
+    panels = LENSES[name].panels(run, "dark")
     for panel in panels:
         figure = fill(panel, [reel], 7)
         if edges:

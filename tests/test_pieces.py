@@ -167,7 +167,7 @@ def test_while_one_run_is_looked_at_the_other_trains(store: Store, monkeypatch: 
                 break
         return look(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setitem(LENSES, "attention", LENSES["attention"].__class__("attention", slow, lambda config: True))  # type: ignore[arg-type]
+    monkeypatch.setattr("explainer.lenses.attention.look.look", slow)
     run = client.submit(LARGE, "you", ["attention"])
     turns(workshop, lambda: bool(steps))
     assert trainer.step > steps[0] + 2, steps
@@ -192,7 +192,7 @@ def test_a_run_obeys_in_the_midst_of_a_look(
             raise AssertionError("nobody came for it")
         return look(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setitem(LENSES, "attention", LENSES["attention"].__class__("attention", endless, lambda config: True))  # type: ignore[arg-type]
+    monkeypatch.setattr("explainer.lenses.attention.look.look", endless)
     run = client.submit(LARGE, "you", ["attention"])
     workshop = Workshop(store)
     turns(workshop, lambda: status(store, run) == then)
@@ -217,7 +217,7 @@ def test_a_look_is_answered_in_the_midst_of_another(store: Store, monkeypatch: p
         quick_done.append(answered is not None and answered.status == "done")
         return look(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setitem(LENSES, "attention", LENSES["attention"].__class__("attention", heavy, lambda config: True))  # type: ignore[arg-type]
+    monkeypatch.setattr("explainer.lenses.attention.look.look", heavy)
     asked = store.ask(run, 0, "attention", "")
 
     def answered() -> bool:

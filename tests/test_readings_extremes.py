@@ -16,7 +16,6 @@ from explainer.charts.panel import Moment
 from explainer.charts.subject import subject
 from explainer.config import RunConfig
 from explainer.data import digest
-from explainer.figures import NOTES
 from explainer.lenses import LENSES
 from explainer.lenses.hidden_states import notes as hidden_notes
 from explainer.models import build
@@ -63,7 +62,7 @@ def test_every_reading_is_a_sentence_of_plain_numbers(model: str, setting: dict[
         if LENSES[name].suits(config):
             with np.errstate(over="ignore", invalid="ignore"):
                 record = LENSES[name].look(network, batch, task)
-            for said in sentences(NOTES[name](record, Moment(subject(config, {}), 0)).readings):
+            for said in sentences(LENSES[name].notes(record, Moment(subject(config, {}), 0)).readings):
                 check(said)
 
 
@@ -81,7 +80,7 @@ def test_it_is_so_whatever_a_record_holds(name: str, seed: int) -> None:
             filled = random.choice([np.nan, np.inf, -np.inf, 0, 1, 1e-12, 1e30, -1e30])
             changed = replace(record, **{each.name: np.full_like(value, filled)})
             with np.errstate(over="ignore", invalid="ignore"):
-                made = NOTES[name](changed, Moment(subject(config, {}), 3))
+                made = LENSES[name].notes(changed, Moment(subject(config, {}), 3))
             for said in sentences(made.readings):
                 check(said)
 
@@ -94,7 +93,7 @@ def test_weights_that_are_not_numbers_are_named_as_the_reason() -> None:
         for weight in network.parameters():
             weight.fill_(torch.nan)
     record = LENSES["gates"].look(network, task.batch(0, "validation"), task)
-    readings = NOTES["gates"](record, Moment(subject(config, {}), 0)).readings
+    readings = LENSES["gates"].notes(record, Moment(subject(config, {}), 0)).readings
     for name in ("gates", "memory", "tracking", "probes"):
         for said in sentences({name: readings[name]}):
             assert "not finite" in said or "not a finite number" in said

@@ -19,7 +19,6 @@ from explainer.charts.dial import KINDS, dial_reading, turn
 from explainer.charts.panel import Moment
 from explainer.charts.subject import subject
 from explainer.config import MODELS, RunConfig
-from explainer.figures import NOTES
 from explainer.lenses import LENSES
 from explainer.lenses.fixed_points import notes as fixed_point_notes
 from explainer.lenses.fixed_points.record import FixedPointsRecord
@@ -101,7 +100,7 @@ def test_every_reading_of_a_wild_network(model: str, length: int, layers: int, w
         if LENSES[name].suits(config):
             with np.errstate(over="ignore", invalid="ignore"):
                 record = LENSES[name].look(network, batch, task)
-            readings = NOTES[name](record, Moment(subject(config, {}), 0)).readings
+            readings = LENSES[name].notes(record, Moment(subject(config, {}), 0)).readings
             for said in sentences(readings):
                 check(said)
             if name == "gradients" and wild == "not a number":

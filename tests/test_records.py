@@ -7,6 +7,7 @@ from dataclasses import FrozenInstanceError, fields, replace
 import numpy as np
 import pytest
 
+from explainer.lenses import LENSES
 from explainer.lenses.attention.record import AttentionRecord
 from explainer.lenses.attention_cell.record import AttentionCellRecord
 from explainer.lenses.beyond_the_length.record import BeyondTheLengthRecord
@@ -22,7 +23,7 @@ from explainer.lenses.pattern.record import PatternRecord
 from explainer.lenses.positions.record import PositionsRecord
 from explainer.lenses.reach.record import ReachRecord
 from explainer.lenses.surgery.record import SurgeryRecord
-from explainer.records import RECORDS, from_arrays, to_arrays
+from explainer.records import from_arrays, to_arrays
 
 T, N, L, H, P, D = 11, 5, 2, 3, 7, 13
 TOKENS = tuple("ab<i>\n\"'\\€ …")[:T]
@@ -202,13 +203,13 @@ EXAMPLES = {
 }
 
 
-@pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.parametrize("name", LENSES)
 def test_a_record_comes_back_from_arrays_as_it_was(name: str) -> None:
     record = EXAMPLES[name]
     arrays, text = to_arrays(record)
     assert all(isinstance(array, np.ndarray) and array.dtype != object for array in arrays.values())
     assert all(isinstance(value, str) for value in text.values())
-    back: object = from_arrays(RECORDS[name], {**arrays, "of another record": NONE}, text)
+    back: object = from_arrays(LENSES[name].record, {**arrays, "of another record": NONE}, text)
     assert type(back) is type(record)
     for item in fields(record):  # type: ignore[arg-type]
         before, after = getattr(record, item.name), getattr(back, item.name)

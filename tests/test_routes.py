@@ -18,7 +18,7 @@ import pytest
 from starlette.applications import Starlette
 
 from explainer.config import RunConfig
-from explainer.figures import NOTES
+from explainer.lenses import LENSES
 from explainer.lenses.attention.record import AttentionRecord
 from explainer.player import annotate
 from explainer.player.annotate import Annotator, of_its_own, thinned
@@ -531,13 +531,13 @@ def test_twelve_who_ask_at_once_have_each_view_annotated_once(
 ) -> None:
     add_run(own_store, [attention_view(600_000, seed) for seed in range(3)])
     app, asked = app_over(own_store), []
-    real = NOTES["attention"]
+    real = LENSES["attention"].notes
 
     def counted(record: Any, moment: Any) -> Any:
         asked.append(moment.step)
         return real(record, moment)
 
-    monkeypatch.setattr(annotate, "NOTES", {**NOTES, "attention": counted})
+    monkeypatch.setattr("explainer.lenses.attention.notes.notes", counted)
 
     async def all_of_them() -> list[bytes]:
         async with browser(app) as client:

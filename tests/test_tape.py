@@ -23,6 +23,7 @@ from hypothesis.extra import numpy as arrays_of
 
 from explainer.config import RunConfig
 from explainer.data import data_digest, default_text, digest, respelled
+from explainer.lenses import LENSES
 from explainer.lenses.attention.record import AttentionRecord
 from explainer.lenses.attention_cell.record import AttentionCellRecord
 from explainer.lenses.beyond_the_length.record import BeyondTheLengthRecord
@@ -38,7 +39,6 @@ from explainer.lenses.pattern.record import PatternRecord
 from explainer.lenses.positions.record import PositionsRecord
 from explainer.lenses.reach.record import ReachRecord
 from explainer.lenses.surgery.record import SurgeryRecord
-from explainer.records import RECORDS
 from explainer.runs import tape, tape_file
 from explainer.runs.active import make_trainer
 from explainer.runs.packing import LAYOUTS, arranged, compress, decompress, pack, restored, unpack
@@ -241,16 +241,16 @@ def test_other_bytes_are_refused(body: bytes) -> None:
 
 
 def test_there_is_a_sample_of_every_record() -> None:
-    assert SAMPLES.keys() == RECORDS.keys()
+    assert SAMPLES.keys() == LENSES.keys()
 
 
-@pytest.mark.parametrize("lens", RECORDS)
+@pytest.mark.parametrize("lens", LENSES)
 def test_a_view_comes_back_as_its_record(lens: str) -> None:
     record = SAMPLES[lens]
     back = tape.decode_view(lens, tape.encode_view(lens, record))
-    assert type(back) is RECORDS[lens]
+    assert type(back) is LENSES[lens].record
     for name, value in vars(record).items():
-        if name in tape.QUANTISED.get(lens, ()):
+        if name in LENSES[lens].levels:
             found = getattr(back, name)
             assert np.abs(found - value).max() <= value.max() / 510 * 1.001, "half of one of 255 levels"
             assert found.dtype == np.float32

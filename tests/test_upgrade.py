@@ -16,10 +16,10 @@ from streamlit.testing.v1 import AppTest
 from explainer import upgrade
 from explainer.config import KNOBS, RunConfig
 from explainer.headless.request import requested
+from explainer.lenses import LENSES as REGISTERED
 from explainer.lenses.hidden_states.record import HiddenStatesRecord
 from explainer.player.annotate import Annotator
 from explainer.player.answers import look_answer, tape_answer
-from explainer.records import RECORDS
 from explainer.runs.again import training_words
 from explainer.runs.client import Client
 from explainer.runs.database import FILE
@@ -149,7 +149,7 @@ class Hotter(HiddenStatesRecord):
 def test_a_view_from_before_a_field_is_read_drawn_and_sent_in_todays_form(
     kept: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(RECORDS, "hidden_states", Hotter)
+    monkeypatch.setitem(REGISTERED, "hidden_states", replace(REGISTERED["hidden_states"], record=Hotter))
     step = ("heat", lambda values: {**values, "heat": np.array(float(np.abs(values["states"]).max()))})
     monkeypatch.setattr(upgrade, "CHUNKS", {"view:hidden_states": (step,)})
     (chunk, *_) = kept.chunks(VICTIM, kinds=("view:hidden_states",))

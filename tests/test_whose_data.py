@@ -16,8 +16,8 @@ from streamlit.testing.v1 import AppTest
 
 from explainer.config import TASKS, RunConfig
 from explainer.data import digest
-from explainer.figures import NOTES
 from explainer.lenses import LENSES
+from explainer.lenses import shown as shown_lenses
 from explainer.player.access import OWNER_COOKIE
 from explainer.player.annotate import Annotator
 from explainer.player.assets import PLAYER_ROUTE, PLOTLY_ROUTE
@@ -51,7 +51,7 @@ def interface(store: Store) -> None:
 def trained(store: Store, name: str, owner: str = ANNE) -> str:
     """A network that has learnt Anne's text, as the worker trains it."""
     config = NETWORKS[name]
-    lenses = [lens for lens in NOTES if LENSES[lens].suits(config)]
+    lenses = [lens for lens in shown_lenses() if LENSES[lens].suits(config)]
     run = Client(store).submit(config, owner, lenses, data=TEXT)
     with closing(record(store, run)) as steps:
         assert sum(1 for _ in steps) == config.steps
@@ -257,13 +257,13 @@ def test_a_route_answers_the_owner_and_who_has_the_key(
     browser: Get, store: Store, runs: dict[str, str], path: str
 ) -> None:
     run, client = runs["lstm"], Client(store)
-    for lens in NOTES:
+    for lens in shown_lenses():
         absent = asked(browser, path, "0" * 16, lens, BEN)
         denied = asked(browser, path, run, lens, BEN)
         assert denied.status_code == absent.status_code >= 400
         assert denied.text == absent.text.replace("0" * 16, run), "it doesn't tell whether there is one"
         assert asked(browser, path, run, lens).text == denied.text, "nor to a browser without a name"
-    opened = {lens for lens in NOTES if asked(browser, path, run, lens, ANNE).status_code == 200}
+    opened = {lens for lens in shown_lenses() if asked(browser, path, run, lens, ANNE).status_code == 200}
     assert {"hidden_states", "gates"} <= opened
     assert SIGN in asked(browser, path, run, "hidden_states", ANNE).text, "what there is to hide"
     assert asked(browser, path, run, "hidden_states", "", key=ANNE).status_code == 200, "a session without a cookie"

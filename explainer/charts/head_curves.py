@@ -1,4 +1,4 @@
-"""The biography of attention heads: their scores against the training step, those of other runs beside.
+"""What curves of attention heads share: several runs against the training step, the loss, the moment, the colours.
 
 The first run is drawn head by head; of each further one, such as a control with one layer, only its
 strongest head: what it can't do, none of its heads can.

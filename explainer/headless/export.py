@@ -15,11 +15,11 @@ from typing import Any
 import orjson
 from plotly.offline import get_plotlyjs
 
-from explainer.charts.panel import Panel, Reel, fill, reading_at, unclickable
+from explainer.charts.panel import Notes, Panel, Reel, fill, reading_at, unclickable
 from explainer.charts.source import mark
 from explainer.charts.subject import subject
-from explainer.figures import CONTEXTS, PANELS, Notes
 from explainer.headless.view import View
+from explainer.lenses import LENSES
 from explainer.player.annotate import Annotator, joined
 from explainer.player.assets import joined as joined_modules
 from explainer.runs.again import command, training_words
@@ -120,7 +120,7 @@ def page_of(view: View, notes: Notes, annotator: Annotator, selection: Mapping[s
     """
     run, config = view.run, view.run.config
     about = subject(config, run.meta)
-    panels = PANELS[view.lens](about, THEME)
+    panels = LENSES[view.lens].panels(about, THEME)
     reels = [reel_of(view, notes, annotator)]
     figures, captions = [], []
     for number, panel in enumerate(panels):
@@ -202,8 +202,9 @@ def reel_of(view: View, notes: Notes, annotator: Annotator) -> Reel:
     ours = joined(view.step, view.record, notes)
     tape = annotator.reel(view.run, [view.lens])
     contexts = dict(tape.contexts)
-    if view.lens in CONTEXTS and not contexts.get(view.lens):
-        contexts[view.lens] = CONTEXTS[view.lens]([view.record])
+    context = LENSES[view.lens].context
+    if context and not contexts.get(view.lens):
+        contexts[view.lens] = context([view.record])
     if view.given:
         return replace(tape, answers={view.lens: ours}, contexts=contexts)
     others = [frame for frame in tape.frames[view.lens] if frame.step != view.step]

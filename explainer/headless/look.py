@@ -8,11 +8,11 @@ from pathlib import Path
 
 import orjson
 
+from explainer.charts.panel import Notes
 from explainer.config import RunConfig
-from explainer.figures import PANELS, Notes
 from explainer.headless.view import View, notes_of, view_of
+from explainer.lenses import LENSES
 from explainer.player.annotate import Annotator
-from explainer.records import RECORDS
 from explainer.runs.store import Listing, Run, Store, default_path
 from explainer.runs.tape_file import load_shipped
 
@@ -32,7 +32,7 @@ def look_at(
 
     Args:
         run: its id.
-        lens: a name in `records.RECORDS`.
+        lens: a name in `LENSES`.
         step: default, the last one.
         given: the user's own input; "" for the tape's batch.
         selection: the layer and the head that figures show, counted from 1.
@@ -46,13 +46,13 @@ def look_at(
     Raises:
         ValueError: there is no such run, moment or lens, the input can't be read, or the file can't be written.
     """
-    if lens not in RECORDS:
-        raise ValueError(f"lens = {lens[:40]!r} is not known. Choose one of: {', '.join(RECORDS)}.")
+    if lens not in LENSES:
+        raise ValueError(f"lens = {lens[:40]!r} is not known. Choose one of: {', '.join(LENSES)}.")
     store = Store(folder or default_path())
     found = _run(store, run)
     chosen = _from_zero(found.config, selection or {})
     view = view_of(store, found, lens, step, given)
-    if lens not in PANELS and not (as_json and html is None):
+    if LENSES[lens].panels is None and not (as_json and html is None):
         raise ValueError(f"The lens {lens!r} has no figures. Ask for --json.")
     annotator = Annotator(store)
     notes = notes_of(view, annotator)

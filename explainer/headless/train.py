@@ -18,9 +18,8 @@ from typing import Any
 import orjson
 
 from explainer.config import RunConfig
-from explainer.figures import NOTES
 from explainer.headless.progress import Progress
-from explainer.lenses import LENSES
+from explainer.lenses import LENSES, shown
 from explainer.runs.active import record
 from explainer.runs.claim import Taken
 from explainer.runs.client import Client
@@ -63,7 +62,7 @@ def train_run(
     """
     store = Store(folder or default_path())
     client = Client(store)
-    lenses = [name for name in NOTES if LENSES[name].suits(config)]  # all that pages can show of it
+    lenses = [name for name in shown() if LENSES[name].suits(config)]  # all that pages can show of it
     progress = Progress(config.steps, sys.stdout)
     with interruptions() as told:
         run = client.submit(config, OWNER, lenses, data, name=name, how=how, rates=rates)

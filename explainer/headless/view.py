@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from explainer.figures import NOTES, Notes
+from explainer.charts.panel import Notes
+from explainer.lenses import LENSES
 from explainer.player.annotate import Annotator
 from explainer.runs.kinds import said_of
 from explainer.runs.store import Run, Store
@@ -56,6 +57,6 @@ def view_of(store: Store, run: Run, lens: str, step: int | None = None, given: s
 
 def notes_of(view: View, annotator: Annotator) -> Notes:
     """The sentences and derived arrays that pages show with the record; none for a lens that no page has."""
-    if view.lens not in NOTES:
+    if LENSES[view.lens].notes is None:
         return Notes()
     return annotator.notes_of(view.run, view.step, view.lens, view.record, bool(view.given))

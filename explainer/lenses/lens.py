@@ -1,12 +1,4 @@
-"""What a lens is: an entry of the registry, without torch. Its files are loaded as they are asked for.
-
-| file | what is in it |
-|---|---|
-| `record` | a frozen dataclass of numpy arrays: what it saw |
-| `look` | how it looks, the only file with torch: `look`, and `answer` or `operate` if it has them |
-| `notes` | sentences and derived arrays: `notes`, and `context` or `history` if it has them |
-| `panels` | its figures: `panels`, all of them for one run, and what a page chooses among |
-"""
+"""What a lens is: an entry of the registry, without torch. Its files are loaded as they are asked for."""
 
 from __future__ import annotations
 
@@ -23,9 +15,28 @@ from explainer.theory.look_costs import Work
 from explainer.theory.look_sizes import Sizes
 
 
+@cache
+def _module(name: str) -> ModuleType | None:
+    return import_module(name) if find_spec(name) else None
+
+
+def _of(file: str, name: str = "") -> Any:
+    """An attribute of a lens: what one of its files calls so; None without such a file, or without that in it."""
+    return property(
+        lambda lens: getattr(_module(f"{lens.package or f'{__package__}.{lens.name}'}.{file}"), name or file, None)
+    )
+
+
 @dataclass(frozen=True)
 class Lens:
-    """An entry of the registry.
+    """An entry of the registry: what follows without its files, and what lies in them.
+
+    | file | what is in it |
+    |---|---|
+    | `record` | a frozen dataclass of numpy arrays |
+    | `look`, with torch | `look`: (model, batch, task) -> record. `answer`: (model, question, task) -> record, or a ValueError for what can't be read. `operate`: (model, batch, task, surgery) -> record |
+    | `notes` | `notes`: (record, moment) -> sentences and derived arrays. `context`: (records of a tape, the basis before) -> arrays. `history`: (records, steps, `subject`) -> notes |
+    | `panels` | `panels`: (`subject`, theme) -> all figures for one run, where no page chooses among them |
 
     Attributes:
         name: its key.
@@ -53,47 +64,10 @@ class Lens:
     asks: bool = False
     package: str = ""
 
-    def _of(self, file: str, name: str) -> Any:
-        """What one of its files calls so; None where there is no such file, or nothing of that name in it."""
-        return getattr(_module(f"{self.package or f'{__package__}.{self.name}'}.{file}"), name, None)
-
-    @property
-    def look(self) -> Callable[..., Any]:
-        """(model, batch, task) -> record."""
-        look: Callable[..., Any] = self._of("look", "look")
-        return look
-
-    @property
-    def answer(self) -> Callable[..., Any] | None:
-        """(model, question, task) -> record, of a lens with questions of its own; raises ValueError for one that can't be read."""
-        return self._of("look", "answer")  # type: ignore[no-any-return]
-
-    @property
-    def operate(self) -> Callable[..., Any] | None:
-        """(model, batch, task, surgery) -> record, of a lens that shows what a surgery does."""
-        return self._of("look", "operate")  # type: ignore[no-any-return]
-
-    @property
-    def notes(self) -> Callable[..., Any] | None:
-        """(record, moment) -> `charts.panel.Notes`: sentences and derived arrays of one record."""
-        return self._of("notes", "notes")  # type: ignore[no-any-return]
-
-    @property
-    def context(self) -> Callable[..., Any] | None:
-        """(records of a tape, the basis before) -> arrays, of a lens that needs some over the whole tape."""
-        return self._of("notes", "context")  # type: ignore[no-any-return]
-
-    @property
-    def history(self) -> Callable[..., Any] | None:
-        """(records, steps, `subject`) -> `charts.panel.Notes`, of a lens that has something to say about a whole tape."""
-        return self._of("notes", "history")  # type: ignore[no-any-return]
-
-    @property
-    def panels(self) -> Callable[..., Any] | None:
-        """(`subject`, theme) -> all figures of the lens for one run, where no page chooses among them: for files."""
-        return self._of("panels", "panels")  # type: ignore[no-any-return]
-
-
-@cache
-def _module(name: str) -> ModuleType | None:
-    return import_module(name) if find_spec(name) else None
+    look = _of("look")
+    answer = _of("look", "answer")
+    operate = _of("look", "operate")
+    notes = _of("notes")
+    context = _of("notes", "context")
+    history = _of("notes", "history")
+    panels = _of("panels")

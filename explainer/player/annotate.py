@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.charts.panel import Frame, Reel, labels_of
+from explainer.charts.panel import Frame, Moment, Notes, Reel, labels_of
 from explainer.charts.subject import network, subject
 from explainer.config import OTHER
-from explainer.figures import CONTEXTS, HISTORIES, NOTES, Moment, Notes
+from explainer.lenses import LENSES
 from explainer.player.kept import Kept
 from explainer.records import to_arrays
 from explainer.runs.moments import ask_to_fill, lacking
@@ -98,7 +98,7 @@ class Annotator:
         Args:
             asked: it is of the viewer's own input.
         """
-        notes = NOTES[lens](record, Moment(subject(run.config, run.meta), step, self.metrics(run), asked))
+        notes: Notes = LENSES[lens].notes(record, Moment(subject(run.config, run.meta), step, self.metrics(run), asked))
         return _with_unknown(notes, record) if asked and run.meta.get("rare") else notes
 
     def context(self, run: Run, lens: str) -> tuple[str, dict[str, NDArray[Any]]]:
@@ -107,7 +107,8 @@ class Annotator:
         While a tape grows they are computed anew each time its views have doubled in number,
         and once more at its end.
         """
-        if lens not in CONTEXTS and lens not in HISTORIES:
+        context, history = LENSES[lens].context, LENSES[lens].history
+        if context is None and history is None:
             return "", {}
         count = len(self.store.steps(run.id, VIEW + lens))
         if count == 0:
@@ -123,11 +124,11 @@ class Annotator:
                 return "", {}
             steps, records = zip(*seen, strict=True)
             previous = known[1].get("basis") if known else None
-            arrays = CONTEXTS[lens](records, previous) if lens in CONTEXTS else {}
-            if lens in HISTORIES:
-                history = HISTORIES[lens](records, steps, subject(run.config, run.meta))
-                derived.words[lens] = history.readings
-                arrays |= history.arrays
+            arrays = context(records, previous) if context else {}
+            if history:
+                told = history(records, steps, subject(run.config, run.meta))
+                derived.words[lens] = told.readings
+                arrays |= told.arrays
             derived.contexts[lens] = (version, arrays)
             return derived.contexts[lens]
 

@@ -16,8 +16,8 @@ from typing import Any
 import orjson
 
 from explainer import upgrade
+from explainer.charts.panel import Notes
 from explainer.charts.subject import network
-from explainer.figures import Notes
 from explainer.player.annotate import Annotator, in_words
 from explainer.runs.kinds import said_of
 from explainer.runs.rows import Piece, Run

@@ -21,7 +21,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from explainer.config import ASKED_CHARACTERS
-from explainer.figures import NOTES
+from explainer.lenses import shown
 from explainer.player.access import OWNER_COOKIE, seen
 from explainer.player.annotate import Annotator
 from explainer.player.answers import PIECE_BYTES, Answer, Looked, look_answer, squeezed
@@ -161,8 +161,8 @@ class _Question:
         Raises:
             ValueError: it can't be asked; the sentence has the way out.
         """
-        if self.lens not in NOTES:
-            raise ValueError(f"Unknown lens {self.lens[:40]!r}. Choose one of: {', '.join(NOTES)}.")
+        if self.lens not in shown():
+            raise ValueError(f"Unknown lens {self.lens[:40]!r}. Choose one of: {', '.join(shown())}.")
         surgery = Surgery.from_text(self.surgery)
         step = reader.snapshot_before(run.id, self.step)
         return step, reader.put(run.id, step, self.lens, self.text, surgery, asker=self.visitor)
@@ -202,7 +202,7 @@ def _visitor(request: Request) -> str:
 
 def _lenses(text: str) -> tuple[str, ...]:
     """The lenses of a comma-separated list, each once."""
-    return tuple(dict.fromkeys(lens for lens in text.split(",") if lens in NOTES))
+    return tuple(dict.fromkeys(lens for lens in text.split(",") if lens in shown()))
 
 
 def _whole(text: str | None, otherwise: int) -> int:

@@ -18,14 +18,13 @@ from explainer.data import (
     seen_of,
     typed_examples,
 )
+from explainer.lenses import LENSES
 from explainer.runs.rows import Run
 from explainer.runs.store import Store
 from explainer.runs.tape import VIEW, decode_view
 from explainer.surgery import Surgery
 
 KEPT = 32  # texts and series of which it is kept what training shows, some 30 kB each
-OWN_QUESTIONS = frozenset({"pattern", "beyond_the_length"})
-"""Lenses whose question is no input of the length of training."""
 
 _known: OrderedDict[str, Seen] = OrderedDict()
 _lock = threading.Lock()
@@ -48,7 +47,7 @@ def said_of(store: Store, run: Run, lens: str, text: str, surgery: Surgery | Non
         text: an input that the run has read, or "".
         surgery: what is done to it meanwhile; a memory that is swapped may be that of another input of the viewer's.
     """
-    if lens in OWN_QUESTIONS:
+    if LENSES[lens].asks:
         return ""
     swap = surgery.swap if surgery else None
     inputs = [(text, None), *([(swap.donor, swap.step)] if swap else [])]

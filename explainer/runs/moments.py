@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from explainer.lenses import LENSES
 from explainer.lenses.costs import look_bytes
-from explainer.records import RECORDS
 from explainer.runs.rows import Run
 from explainer.runs.store import Store
 from explainer.runs.tape import VIEW, Grid
@@ -63,7 +63,7 @@ def lacking(store: Store, run: Run, lens: str) -> list[int]:
     """
     kept = store.steps(run.id, "weights")
     seen = set(store.steps(run.id, VIEW + lens))
-    if seen.issuperset(kept) or lens not in RECORDS or "inputs" not in run.meta:
+    if seen.issuperset(kept) or lens not in LENSES or "inputs" not in run.meta:
         return []
     places = view_places(look_bytes(run.config, lens, run.meta["inputs"], run.meta["outputs"]).view)
     missing = [step for step in spread(kept, places) if step not in seen]

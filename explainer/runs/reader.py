@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from explainer.lenses import LENSES
 from explainer.limits import limits
-from explainer.records import RECORDS
 from explainer.runs.store import Chunk, Listing, Piece, Run, Store, WorkerState
 from explainer.runs.tape import LARGEST_VIEW, VIEW, decode_view
 from explainer.runs.viewer import Viewer
@@ -220,5 +220,5 @@ def _refuse_larger(size: int) -> None:
 
 
 def check_lens(lens: str) -> None:
-    if lens not in RECORDS:
-        raise ValueError(f"Unknown lens {lens[:40]!r}. Choose one of: {', '.join(RECORDS)}.")
+    if lens not in LENSES:
+        raise ValueError(f"Unknown lens {lens[:40]!r}. Choose one of: {', '.join(LENSES)}.")

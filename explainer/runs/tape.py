@@ -32,21 +32,12 @@ import numpy as np
 import safetensors.numpy
 
 from explainer import upgrade
-from explainer.records import RECORDS, from_arrays, to_arrays
+from explainer.lenses import LENSES
+from explainer.records import from_arrays, to_arrays
 from explainer.runs.rows import Draft
 from explainer.theory.look_sizes import WIDE_VIEW
 
 Arrays = dict[str, np.ndarray]
-
-QUANTISED = {"attention": ("weights",), "gates": ("gates",)}
-"""Arrays of values in [0, 1] that are sent in 256 levels: a quarter of the bytes, off by 1/510 of the largest."""
-WIDE = {
-    "hidden_states": ("states",),
-    "layers": ("rollout", "last"),
-    "positions": ("kernel",),
-    "cell": ("query", "key", "value"),
-}
-"""Arrays that a view of more than `WIDE_VIEW` bytes has in 65,535 levels: half of the bytes, off by 1/65,534 of the largest."""
 
 VIEW = "view:"
 
@@ -133,10 +124,10 @@ def encode_view(lens: str, record: object) -> bytes:
         if array.ndim > 0 and array.dtype == np.float64:
             arrays[name] = array.astype(np.float32)
     levels: dict[str, type[np.unsignedinteger[Any] | np.signedinteger[Any]]] = dict.fromkeys(
-        QUANTISED.get(lens, ()), np.uint8
+        LENSES[lens].levels, np.uint8
     )
     if sum(array.nbytes for array in arrays.values()) > WIDE_VIEW:
-        levels |= dict.fromkeys(WIDE.get(lens, ()), np.int16)
+        levels |= dict.fromkeys(LENSES[lens].wide, np.int16)
     for name, kind in levels.items():
         largest, most = float(np.abs(arrays[name]).max(initial=0.0)), np.iinfo(kind).max
         if math.isfinite(largest) and largest > 0:
@@ -160,10 +151,10 @@ def read_record(lens: str, arrays: Mapping[str, np.ndarray], text: Mapping[str, 
     Raises:
         ValueError: an unknown lens, or fields that are no record of it.
     """
-    if lens not in RECORDS:
+    if lens not in LENSES:
         raise ValueError(f"there is no lens {lens[:40]!r} in this version")
     try:
-        return from_arrays(RECORDS[lens], arrays, text)
+        return from_arrays(LENSES[lens].record, arrays, text)
     except KeyError as error:
         why = f"it lacks {error}"
     except AssertionError:
