@@ -23,6 +23,15 @@ Values = dict[str, Any]
 Step = tuple[str, Callable[[Values], Values]]
 
 FORMAT = "format"
+LENSES: Mapping[str, str] = {
+    "hidden": "hidden_states",
+    "biography": "heads",
+    "beyond": "beyond_the_length",
+    "cell": "attention_cell",
+}
+"""Lenses by the names that they had before those of their pages, in stores, files, questions and commands. As a migration: what gets another name later is another table."""
+PAGES: Mapping[str, str] = {"extrapolation": "beyond-the-length", "horizon": "memory-horizon"}
+"""Pages by addresses that they had; the app leads on to those that they have, with all that an address holds."""
 
 
 class Newer(ValueError):
@@ -44,11 +53,40 @@ CONFIG: Sequence[Step] = (
     ("every field is written out", _all_fields),
     ("a run has the fields of its parts only", _as_it_is),
 )
+
+
+def lens_of(name: str) -> str:
+    """A lens by today's name."""
+    return LENSES.get(name, name)
+
+
+def _lenses_of_a_tape(values: Values) -> Values:
+    kinds = [[f"view:{lens_of(kind[5:])}" if kind[:5] == "view:" else kind, *rule] for kind, *rule in values["kinds"]]
+    return {**values, "kinds": kinds, "lenses": [lens_of(lens) for lens in values["lenses"]]}
+
+
+def _lenses_of_a_sweep(values: Values) -> Values:
+    """Of "number/first or last/lens/field" the lens, in arrays and in the texts of each run."""
+
+    def renamed(named: Mapping[str, Any]) -> Values:
+        return {
+            "/".join(lens_of(part) if at == 2 else part for at, part in enumerate(name.split("/"))): value
+            for name, value in named.items()
+        }
+
+    runs = [{**run, "texts": renamed(run["texts"])} for run in values["runs"]]
+    return {**values, "runs": runs, "arrays": renamed(values["arrays"])}
+
+
 SWEEP: Sequence[Step] = ()
 CHUNKS: Mapping[str, Sequence[Step]] = {}
-"""By kind, such as "view:hidden", "weights" or "checkpoint"; a step is given arrays by name, and texts, which are JSON."""
-TAPE_FILE: Sequence[Step] = (("chunks lie in a table", lambda values: _gone("Make the tapes again.")),)
-SWEEP_FILE: Sequence[Step] = ()
+"""By kind, such as "view:hidden_states", "weights" or "checkpoint"; a step is given arrays by name, and texts, which are JSON."""
+TAPE_FILE: Sequence[Step] = (
+    ("chunks lie in a table", lambda values: _gone("Make the tapes again.")),
+    ("lenses have the names of their pages", _lenses_of_a_tape),
+)
+SWEEP_FILE: Sequence[Step] = (("lenses have the names of their pages", _lenses_of_a_sweep),)
+"""With the file's arrays as `arrays`."""
 SETTINGS: Sequence[Step] = ()
 """Of texts by name, as addresses have them; of an address with its page's path as `page`."""
 

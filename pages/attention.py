@@ -157,7 +157,6 @@ def with_control(config: RunConfig) -> list[RunConfig]:
 
 open_lesson(
     lesson,
-    "Which tokens look at which?",
     "In a Transformer every token reads from those before it, and each **head** learns from which. Here are all heads, "
     "from before the first step of training to the last.",
 )
@@ -178,7 +177,6 @@ else:
     st.info("Nothing is recorded yet. Press Train.")
 
 words_below(
-    "attention",
     "attention",
     explain=explain(runs[0].config if runs else lesson.base),
     math=MATH,

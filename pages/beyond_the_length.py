@@ -142,7 +142,7 @@ EXPERIMENTS = (
 )
 
 page = SweepPage(
-    key="extrapolation",
+    key="beyond-the-length",
     lesson="lesson-beyond",
     listed=(
         Listed("seed", "seeds", "Seeds"),
@@ -157,7 +157,7 @@ EXAMPLE = "a paragraph in plain letters, longer than T, up to 8T characters"
 RECORDED = (
     "The recorded sweep keeps no weights, so its networks can't be asked. Press **Train** to make networks that can: with one seed "
     "it takes about a minute. Or open a single Transformer that learns a text from the page Runs.",
-    "extrapolation?seeds=0",
+    "beyond-the-length?seeds=0",
 )
 
 
@@ -176,7 +176,7 @@ def draw(outcomes: Sequence[Outcome]) -> None:
         return
     done = sum(outcome.done for outcome in outcomes)
     source = f"recorded · last step · {done} of {len(runs)} runs"
-    play(sourced(page_panels(runs, theme()), source), key="extrapolation", link=True, shown=shown_of(page))
+    play(sourced(page_panels(runs, theme()), source), key="beyond-the-length", link=True, shown=shown_of(page))
 
 
 @st.fragment
@@ -193,11 +193,17 @@ def own_text(shown: StoredSweep | None) -> None:
         ]
         if runs:
             source = f"computed now · your input · last step · {len(runs)} runs"
-            play(sourced(passage.panels(runs, text, theme()), source), key="extrapolation-answers")
+            play(sourced(passage.panels(runs, text, theme()), source), key="beyond-the-length-answers")
         refusals(asked, lambda outcome: name_of(page, outcome.config))
 
     own_input(
-        "extrapolation", "Ask with a text of your own", long_examples(outcomes), outcomes, RECORDED, answers, EXAMPLE
+        "beyond-the-length",
+        "Ask with a text of your own",
+        long_examples(outcomes),
+        outcomes,
+        RECORDED,
+        answers,
+        EXAMPLE,
     )
 
 
@@ -218,19 +224,18 @@ def one_run() -> Run | None:
 
 open_sweep(
     page,
-    "Which encoding reads beyond its training length?",
     "A Transformer learns a text in windows of T characters. Then it is given windows of 2T, 4T and 8T, and judged by the last quarter, where it "
     "has the most to go by. All that differs between the curves is how it is told the **order** of its tokens.",
 )
 run = one_run()
 if run is not None:
     st.header(literal(f"One run: {title(run.config, data_name(run))}"), anchor=False)
-    share_control("extrapolation", [run])
+    share_control("beyond-the-length", [run])
     says_whose([run])
     play(
         panels(subject(run.config, run.meta), theme()),
         [Track(run.id, ("beyond_the_length",))],
-        key="beyond_the_length",
+        key="beyond-the-length-run",
         ask=[" ".join(passage.split()) for passage in passages_of(client().store, run, 8)],
         heading=3,
     )
@@ -240,8 +245,7 @@ if run is None:  # whose own box is below its pictures
     own_text(shown)
 
 words_below(
-    "extrapolation",
-    "extrapolation",
+    "beyond-the-length",
     explain=explain(shown.sweep if shown is not None else page.sweep, shown is None, run.config if run else None),
     math=MATH,
     code=[

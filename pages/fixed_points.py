@@ -157,7 +157,6 @@ def searchable(config: RunConfig) -> Sequence[RunConfig]:
 
 open_lesson(
     lesson,
-    "Where does memory live?",
     "Switch the input of a network off, and look where its state **stays**. What it must not forget while nothing comes in needs such a "
     "place. Here they are at every step of training, with the saddles between them, and the path of one sequence.",
 )
@@ -178,7 +177,6 @@ else:
 
 model = runs[0].config.model if runs else lesson.base.model
 words_below(
-    "fixed-points",
     "fixed-points",
     explain=explain(runs[0].config if runs else lesson.base),
     math=MATH,

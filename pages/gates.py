@@ -125,7 +125,6 @@ lesson = Lesson(
 )
 open_lesson(
     lesson,
-    "What do the gates do?",
     "An LSTM and a GRU decide at every step, unit by unit, what to keep and what to write. Here are these decisions, "
     "how long they make a unit remember, and what it keeps track of.",
 )
@@ -220,7 +219,6 @@ def elsewhere(run: Run) -> None:
 
 asked = st.container()  # filled last: its answer comes from the worker, and nothing on the page has to wait for that
 words_below(
-    "gates",
     "gates",
     explain=explain(runs[0].config if runs else lesson.base),
     math=MATH,

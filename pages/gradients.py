@@ -224,7 +224,6 @@ def dial() -> None:
 
 open_lesson(
     lesson,
-    "Why does an RNN forget?",
     "To learn from what it read long ago, a network must carry the **gradient** of a late loss back through every "
     "step in between. Each step multiplies it, so over many steps it vanishes or explodes. Here it is, measured "
     "in networks that learn from the same batches: gates learn to let it through.",
@@ -253,7 +252,6 @@ st.header("Turn the dial", anchor=False)
 dial()
 
 words_below(
-    "gradients",
     "gradients",
     explain=explain([run.config for run in runs] or [lesson.base.but(model=name) for name in lesson.networks]),
     math=MATH,

@@ -156,7 +156,6 @@ def with_control(config: RunConfig) -> list[RunConfig]:
 
 open_lesson(
     lesson,
-    "When do heads form?",
     "At first every head of a Transformer spreads its attention evenly. Some find a role, often **all at once**. Here is the life of each: "
     "what it looks at, how far and how sharply, and what the network would be without it.",
 )
@@ -175,7 +174,6 @@ else:
     st.info("Nothing is recorded yet. Press Train.")
 
 words_below(
-    "heads",
     "heads",
     explain=explain(runs[0].config if runs else lesson.base),
     math=MATH,

@@ -92,7 +92,7 @@ EXPERIMENTS = (
 
 
 lesson = Lesson(
-    key="hidden_states",
+    key="hidden-states",
     base=LESSONS["lesson-hidden"].config,
     shipped=("lesson-hidden",),
     lenses=("hidden_states",),
@@ -101,7 +101,6 @@ lesson = Lesson(
 )
 open_lesson(
     lesson,
-    "What does a recurrent network remember?",
     "A recurrent network reads a sequence one step at a time and keeps a single vector, its **hidden state**. "
     "Here is that vector, unit by unit, while the network learns what is worth keeping.",
 )
@@ -117,7 +116,7 @@ if runs:
             loss_panel([run], look, "hidden_states"),
         ],
         tracks(lesson, runs),
-        key="hidden_states",
+        key="hidden-states",
         selections={"layer": ("Layer", runs[0].config.layers)},
         ask=example_inputs(runs[0]),
     )
@@ -125,7 +124,6 @@ else:
     st.info("Nothing is recorded yet. Press Train.")
 
 words_below(
-    "hidden_states",
     "hidden-states",
     explain=explain(runs[0].config if runs else lesson.base),
     math=MATH,

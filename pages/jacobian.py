@@ -143,7 +143,6 @@ def small_enough(config: RunConfig) -> Sequence[RunConfig]:
 
 open_lesson(
     lesson,
-    "When does theory fail?",
     "A linear network's gradient changes by a fixed factor at each step back: the **spectral radius** of its matrix. Real "
     "networks bend, saturate and open gates. Here is the matrix of each of their steps, and what theory makes of it, beside what is measured.",
 )
@@ -167,7 +166,6 @@ st.header("A matrix that grows before it decays", anchor=False)
 play(sourced(preset_panels(theme()), MATRIX), key="preset", heading=3)
 
 words_below(
-    "jacobian",
     "jacobian",
     explain=explain([run.config for run in shown_runs] or [lesson.base.but(model=name) for name in lesson.networks]),
     math=MATH,

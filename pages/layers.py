@@ -91,7 +91,6 @@ lesson = Lesson(
 
 open_lesson(
     lesson,
-    "What does each layer know?",
     "A Transformer builds its answer layer by layer. What would it say if it **stopped early**? And how much of each input token has reached "
     "a position by then?",
 )
@@ -107,7 +106,6 @@ else:
     st.info("Nothing is recorded yet, or this model has no layers. Press Train.")
 
 words_below(
-    "layers",
     "layers",
     explain=explain(runs[0].config if runs else lesson.base),
     math=MATH,

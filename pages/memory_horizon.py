@@ -132,7 +132,7 @@ SCORES = {"loss": "Loss that is gone", "right": "Right answers"}
 RIGHT = {"copy": "recall accuracy", "adding": f"answers within {ADDING_TOLERANCE}"}
 
 page = SweepPage(
-    key="horizon",
+    key="memory-horizon",
     lesson="lesson-horizon",
     listed=(
         Listed("length", "lengths", "Lengths T"),
@@ -171,7 +171,7 @@ def scored(outcome: Outcome, score: str) -> float:
 RECORDED = (
     "The recorded sweep keeps no weights, so its networks can't be asked. Press **Train** to make networks that can: with the lengths "
     "5, 10, 20 and 300 steps it takes a quarter of a minute.",
-    "horizon?lengths=5,10,20&steps=300",
+    "memory-horizon?lengths=5,10,20&steps=300",
 )
 
 
@@ -195,12 +195,12 @@ def own_sequence(shown: StoredSweep | None) -> None:
         ]
         if found:
             source = f"computed now · your input · before and after training · {len(found)} runs"
-            play(sourced(figures.panels(found, theme()), source), key="horizon-answers")
+            play(sourced(figures.panels(found, theme()), source), key="memory-horizon-answers")
         what_differs(asked, text)
         refusals(asked, lambda outcome: name_of(page, outcome.config))
 
     examples = common_examples([outcome.config for outcome in outcomes] or page.sweep.configs)
-    own_input("horizon", "Ask with a sequence of your own", examples, outcomes, RECORDED, answers)
+    own_input("memory-horizon", "Ask with a sequence of your own", examples, outcomes, RECORDED, answers)
 
 
 def draw(outcomes: Sequence[Outcome]) -> None:
@@ -225,12 +225,11 @@ def draw(outcomes: Sequence[Outcome]) -> None:
     done = sum(outcome.done for outcome in outcomes)
     charts = page_panels(memories(outcomes, score), theme(), axis, baseline, name)
     source = f"recorded · first and last step · {done} of {len(outcomes)} runs"
-    play(sourced(charts, source), key="horizon", link=True, shown=shown_of(page))
+    play(sourced(charts, source), key="memory-horizon", link=True, shown=shown_of(page))
 
 
 open_sweep(
     page,
-    "How far back can it remember?",
     "Each network learns the same task again and again, each time with a longer sequence, and so a longer **lag** between what it reads and what it "
     "has to say. "
     "Where does it stop learning, and could its gradient before training have told us?",
@@ -240,8 +239,7 @@ board(page, shown, draw)
 own_sequence(shown)
 
 words_below(
-    "horizon",
-    "horizon",
+    "memory-horizon",
     explain=explain(shown.sweep.base if shown is not None else page.sweep.base, recorded=shown is None),
     math=MATH,
     code=[

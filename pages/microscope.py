@@ -114,7 +114,6 @@ lesson = Lesson(
 )
 open_lesson(
     lesson,
-    "Which loss reaches which moment?",
     "A network can only learn from a moment that a later **loss** still reaches with its gradient. Here is that gradient "
     "for every loss and every moment before it, at each step of training: how far each network hears, and along which way.",
 )
@@ -133,7 +132,6 @@ else:
     st.info("Nothing is recorded yet. Press Train.")
 
 words_below(
-    "microscope",
     "microscope",
     explain=explain([run.config for run in runs] or [lesson.base.but(model=name) for name in lesson.networks]),
     math=MATH,

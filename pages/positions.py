@@ -237,7 +237,7 @@ def reads_on() -> str:
     runs = [
         Trained(each.config["positions"], each.config.seed, each.last.get("beyond_the_length")) for each in outcomes
     ]
-    where = f"[Which encoding reads beyond its training length?]({address('extrapolation')})"
+    where = f"[Which encoding reads beyond its training length?]({address('beyond-the-length')})"
     said = f"The loss of a window's last quarter, in the {len(runs)} runs of {where}: {literal(length_reading(runs))}"
     return marked(said, f"recorded · last step · {len(runs)} runs") if runs else ""
 
@@ -347,7 +347,6 @@ if st.session_state.get(ENTERED, False):  # before `open_lesson`, which takes no
     st.session_state["positions:first"] = "learned" if "run" in st.query_params else "sinusoidal"
 open_lesson(
     lesson,
-    "How does a Transformer know the order?",
     "Attention treats its input as a set. Four ways to tell it which token stands where: **add** a vector for each "
     "position (fixed or learned), **turn** queries and keys, or **hold scores back** by distance.",
 )
@@ -385,7 +384,6 @@ else:
         st.info("Nothing is recorded yet. Press Train.")
 
 words_below(
-    "positions",
     "positions",
     explain=explain(encoding, config or lesson.base),
     math=MATH[encoding],

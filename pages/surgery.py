@@ -172,7 +172,6 @@ else:
     )
 words_below(
     "surgery",
-    "surgery",
     explain=explain(run.config if run is not None else LESSONS[SHIPPED[0]].config),
     math=MATH,
     code=[

@@ -135,7 +135,7 @@ def trained(store: Store, base: RunConfig, **axes: tuple[Any, ...]) -> str:
 
 
 def opened(page: str, **query: str) -> AppTest:
-    app = AppTest.from_file(str(PROJECT / "pages" / f"{page}.py"), default_timeout=60)
+    app = AppTest.from_file(str(PROJECT / "pages" / f"{page.replace('-', '_')}.py"), default_timeout=60)
     for name, value in query.items():
         app.query_params[name] = value
     app.run()
@@ -180,9 +180,9 @@ def test_what_cannot_be_read_is_a_sentence_in_its_place(worked: Store) -> None:
 
 def test_the_horizon_page_answers_an_own_sequence_that_the_address_has(worked: Store) -> None:
     number = trained(worked, ADDING, length=(5, 7), model=("rnn", "gru"))
-    app = opened("horizon", sweep=number, input="0.1* 0.2* " + "0.3 " * 39)
+    app = opened("memory-horizon", sweep=number, input="0.1* 0.2* " + "0.3 " * 39)
     assert not app.warning
-    assert app.text_area(key="horizon-own").value.startswith("0.1*")
+    assert app.text_area(key="memory-horizon-own").value.startswith("0.1*")
     notes = [each.value.replace("\\", "") for each in app.caption]
     assert any("T = 5" in note and "Give 2 to 40" in note for note in notes)
     for text, way_out in (
@@ -192,29 +192,29 @@ def test_the_horizon_page_answers_an_own_sequence_that_the_address_has(worked: S
         ("9" * 10_000, "10,000 characters are too many. Give at most 2,000."),
         ("1\0* 2*", "is not a number"),
     ):
-        app.text_area(key="horizon-own").set_value(text).run()
+        app.text_area(key="memory-horizon-own").set_value(text).run()
         assert not app.exception
         assert [way_out in each.value.replace("\\", "") for each in app.warning] == [True], text
-    app.text_area(key="horizon-own").set_value("  ").run()
+    app.text_area(key="memory-horizon-own").set_value("  ").run()
     assert not app.warning
     assert "input" not in app.query_params
 
 
 def test_one_example_is_of_the_kind_of_every_length_and_what_is_not_is_said_of_each(worked: Store) -> None:
     number = trained(worked, ADDING, length=(5, 7))
-    app = opened("horizon", sweep=number, input="0.3* 0.8*")
+    app = opened("memory-horizon", sweep=number, input="0.3* 0.8*")
     notes = [each.value.replace("\\", "") for each in app.caption]
     for length in (5, 7):
         assert any(
             f"Trained at T = {length}: Unlike in training, your input has 2 numbers instead of {length}:" in note
             for note in notes
         )
-    app.button(key="horizon-own-example").click().run()
+    app.button(key="memory-horizon-own-example").click().run()
     assert not app.exception
-    assert "…" in app.text_area(key="horizon-own").value
+    assert "…" in app.text_area(key="memory-horizon-own").value
     notes = [each.value.replace("\\", "") for each in app.caption]
     assert not any("Unlike" in note for note in notes)
-    typed = len(app.text_area(key="horizon-own").value.split()) - 1
+    typed = len(app.text_area(key="memory-horizon-own").value.split()) - 1
     for length in (5, 7):
         stands = f"{length - typed} number{'s' * (length - typed != 1)}"
         said = f"Trained at T = {length}: “…” stands for {stands}, drawn as in training."
@@ -224,14 +224,14 @@ def test_one_example_is_of_the_kind_of_every_length_and_what_is_not_is_said_of_e
 def test_a_sweep_of_which_nothing_has_ended_says_so(worked: Store) -> None:
     sweep = Sweep(base=ADDING, axes=(("length", (5, 7)),))
     number = backend.client().submit_sweep(sweep, "me", ["reach"])
-    app = opened("horizon", sweep=number, input="0.3* 0.5*")
+    app = opened("memory-horizon", sweep=number, input="0.3* 0.5*")
     assert any("No network of this sweep has ended yet" in each.value for each in app.caption)
     assert not app.text_area
 
 
 def test_answers_are_drawn_where_routes_cannot_be_reached(worked: Store) -> None:
     number = trained(worked, ADDING, length=(5, 7))
-    app = AppTest.from_file(str(PROJECT / "pages" / "horizon.py"), default_timeout=60)
+    app = AppTest.from_file(str(PROJECT / "pages" / "memory_horizon.py"), default_timeout=60)
     app.session_state["routes_unreachable"] = True
     app.query_params["sweep"], app.query_params["input"] = number, "0.3 0.5* 0.1 0.8*"
     app.run()
@@ -244,16 +244,16 @@ def test_the_page_about_lengths_answers_an_own_text_under_every_encoding(worked:
         task="text", model="transformer", length=13, width=12, heads=3, layers=1, batch=3, steps=2, warmup=1
     )
     number = trained(worked, base, positions=("learned", "alibi"))
-    app = opened("extrapolation", sweep=number, input="The value of a name is bound.")
+    app = opened("beyond-the-length", sweep=number, input="The value of a name is bound.")
     assert not app.warning
-    assert app.text_area(key="extrapolation-own").value == "The value of a name is bound."
-    app.text_area(key="extrapolation-own").set_value("a€").run()
+    assert app.text_area(key="beyond-the-length-own").value == "The value of a name is bound."
+    app.text_area(key="beyond-the-length-own").set_value("a€").run()
     assert "'€' is not in the text that this model learns from" in app.warning[0].value.replace("\\", "")
-    app.text_area(key="extrapolation-own").set_value("a" * 106).run()
+    app.text_area(key="beyond-the-length-own").set_value("a" * 106).run()
     assert "106 characters can't be read. Give 2 to 105" in app.warning[0].value.replace("\\", "")
 
 
-@pytest.mark.parametrize("page", ["horizon", "extrapolation"])
+@pytest.mark.parametrize("page", ["memory-horizon", "beyond-the-length"])
 def test_the_recorded_sweep_says_why_it_cannot_be_asked_and_what_to_do(page: str, worked: Store) -> None:
     app = opened(page, input="0.3* 0.5*")
     assert any("keeps no weights" in each.value and "Press **Train**" in each.value for each in app.markdown)

@@ -153,7 +153,7 @@ def test_an_address_leads_to_the_runs_that_the_page_would_train() -> None:
     assert runs_of("gates", 3) == (gradients["lesson-text"],)
     assert runs_of("heads", 4) == (replace(gradients["lesson-attention"], norm="pre"),)
     sweep = SWEEPS["lesson-horizon"].sweep
-    short = runs_of("horizon", 3)
+    short = runs_of("memory_horizon", 3)
     assert {config.length for config in short} == {5, 10, 20}
     assert {config.model for config in short} == {"rnn", "lstm", "gru"}
     assert all(replace(config, length=80, model="gru", steps=800) == sweep.base for config in short)

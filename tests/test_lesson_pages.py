@@ -17,7 +17,7 @@ from explainer.ui.places import LESSON_PLACES, PLACES, Place
 
 PROJECT = Path(__file__).resolve().parents[1]
 #: Without those where Train belongs to one encoding, to a sweep (see test_sweep_pages.py), or goes on from a run.
-ELSEWHERE = ("positions", "horizon", "extrapolation", "surgery")
+ELSEWHERE = ("positions", "memory-horizon", "beyond-the-length", "surgery")
 TRAINING = [place for place in LESSON_PLACES if place.path not in ELSEWHERE]
 
 
@@ -51,7 +51,7 @@ def test_a_lesson_has_its_question_and_its_four_tabs(place: Place) -> None:
 @pytest.mark.parametrize("place", TRAINING, ids=lambda place: place.file)
 def test_train_asks_for_runs_that_the_address_then_names(place: Place, store: Store) -> None:
     app = opened(place, seed="977")
-    app.get_by_key(f"{place.lens if place.lens in ('hidden', 'gates') else place.path}-train").click().run()
+    app.get_by_key(f"{place.path}-train").click().run()
     assert not app.exception
     asked = store.runs("queued")
     assert asked
@@ -116,5 +116,5 @@ def test_no_page_waits_for_views_of_the_lessons_that_it_opens_with(
         assert run is not None
         for lens in track.lenses:
             assert {0, run.step} <= set(store.steps(run.id, VIEW + lens)), (run.id, lens)
-    without = ("positions", "horizon", "extrapolation")  # a formula, and sweeps
+    without = ("positions", "memory-horizon", "beyond-the-length")  # a formula, and sweeps
     assert bool(shown) == (place.path not in without)

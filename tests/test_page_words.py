@@ -102,13 +102,13 @@ def shown() -> Iterator[tuple[str, RunConfig, set[str], str]]:
                 yield name, config, set(chosen), explain(name)([replace(config, model=model) for model in chosen])
     for task in ("adding", "copy"):
         config = RunConfig(task=task, length=20)
-        yield "horizon", config, {"lstm", "gru"}, explain("horizon")(config, recorded=False)
+        yield "memory_horizon", config, {"lstm", "gru"}, explain("memory_horizon")(config, recorded=False)
     recorded = SWEEPS["lesson-horizon"].sweep.base
-    yield "horizon", recorded, {"rnn", "lstm", "gru"}, explain("horizon")(recorded, recorded=True)
+    yield "memory_horizon", recorded, {"rnn", "lstm", "gru"}, explain("memory_horizon")(recorded, recorded=True)
     beyond = SWEEPS["lesson-beyond"].sweep
     one = RunConfig(task="text", model="transformer", length=24)
     for told, alone in product((False, True), (None, one)):
-        yield "extrapolation", beyond.base, {"transformer"}, explain("extrapolation")(beyond, told, alone)
+        yield "beyond_the_length", beyond.base, {"transformer"}, explain("beyond_the_length")(beyond, told, alone)
 
 
 SHOWN = list(shown())
@@ -140,15 +140,15 @@ def test_no_text_has_a_word_of_another_task() -> None:
 
 def test_each_text_says_what_the_run_learns() -> None:
     for name, config, _, text in SHOWN:
-        if name != "extrapolation":  # it has one task, which its first paragraph names
+        if name != "beyond_the_length":  # it has one task, which its first paragraph names
             words = words_of(config)
             assert words.name in text, (name, config.task)
-            assert name == "horizon" or words.asks in text, (name, config.task)  # its runs have several lengths
+            assert name == "memory_horizon" or words.asks in text, (name, config.task)  # its runs have several lengths
             assert re.search(OF_TASK[config.task], text), (name, config.task)
 
 
 #: What a page may say of a family that it does not show, since it explains a choice or a comparison.
-SAID_ANYWAY = {"horizon": set(MODELS)}
+SAID_ANYWAY = {"memory_horizon": set(MODELS)}
 
 
 def test_no_text_has_a_word_of_a_network_that_is_not_shown() -> None:
@@ -217,7 +217,7 @@ def test_what_a_factor_leaves_is_that_of_this_length(length: int) -> None:
 
 @pytest.mark.parametrize(("task", "lag"), [("adding", 19 - sum(range(10)) / 10), ("copy", 20 + 10)])
 def test_the_lag_of_a_typed_twenty(task: str, lag: float) -> None:
-    assert f"{lag:g} steps" in explain("horizon")(RunConfig(task=task, length=7), recorded=False)
+    assert f"{lag:g} steps" in explain("memory_horizon")(RunConfig(task=task, length=7), recorded=False)
 
 
 def test_copy_memory_counts_as_its_task_does() -> None:
@@ -300,7 +300,7 @@ def test_a_page_explains_the_run_of_its_address(
     below: list[dict[str, Any]] = []
     monkeypatch.setattr(tabs, "words_below", lambda *args, **given: below.append(given))
     name = place.file.removesuffix(".py")
-    task = "text" if name == "extrapolation" else "forecast"
+    task = "text" if name == "beyond_the_length" else "forecast"
     model = "transformer" if "transformer" in place.models and len(place.models) != len(MODELS) else "lstm"
     run = queued(lessons, RunConfig(task=task, model=model, length=11, layers=1, width=8, steps=3))
     app = AppTest.from_file(str(PAGES / place.file), default_timeout=60)
@@ -312,7 +312,7 @@ def test_a_page_explains_the_run_of_its_address(
     (given,) = below
     own = backend.client().run(run)
     assert own is not None
-    if name != "extrapolation":
+    if name != "beyond_the_length":
         assert words_of(own.config).asks in given["explain"]
     said = [each.value for each in app.markdown if "Where else" not in each.value]
     assert not [found for text in said for found in foreign(text, OF_TASK, [task])]

@@ -211,7 +211,8 @@ def test_networks_chosen_otherwise_grey(shown: list[Shown]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "query"), [("horizon", {"lengths": "5,10", "networks": "rnn"}), ("extrapolation", {"seeds": "977"})]
+    ("path", "query"),
+    [("memory-horizon", {"lengths": "5,10", "networks": "rnn"}), ("beyond-the-length", {"seeds": "977"})],
 )
 def test_a_sweep_asked_for_otherwise_greys_and_leads_back(path: str, query: dict[str, str], shown: list[Shown]) -> None:
     app = opened(path, **query)
@@ -359,7 +360,7 @@ def test_a_link_to_what_is_recorded_trains_nothing(shown: list[Shown], lessons: 
 
 def test_a_link_starts_a_whole_sweep(shown: list[Shown], lessons: Store) -> None:
     query = {"lengths": "5,7", "networks": "gru", "steps": "3", "seed": "977"}
-    opened("horizon", **query, start=tickets.TICKETS.issue("me", "horizon", query))
+    opened("memory-horizon", **query, start=tickets.TICKETS.issue("me", "memory-horizon", query))
     assert queued(lessons) == [977, 977]
     assert not shown[-1].stale
 

@@ -27,7 +27,7 @@ OPENED = [
     ("positions", "positions.py", {"encoding": "Rotary"}),
     ("positions", "positions.py", {"encoding": "ALiBi"}),
     ("attention", "attention.py", {"cell": "1,2,11,5"}),
-    ("extrapolation", "extrapolation.py", {"run": "lesson-positions"}),
+    ("beyond-the-length", "beyond_the_length.py", {"run": "lesson-positions"}),
     ("runs", "runs.py", {"run": "lesson-hidden,lesson-attention"}),
 ]
 

@@ -16,10 +16,10 @@ from explainer.runs.tape_file import SHIPPED, load_tape
 from explainer.sweep import Sweep
 
 PROJECT = Path(__file__).resolve().parents[1]
-PAGES = {"horizon": "lesson-horizon", "extrapolation": "lesson-beyond"}
+PAGES = {"memory-horizon": "lesson-horizon", "beyond-the-length": "lesson-beyond"}
 SMALL = {
-    "horizon": {"lengths": "7,5", "networks": "gru,rnn", "steps": "3", "seed": "977"},
-    "extrapolation": {"seeds": "977,978", "encodings": "alibi,none", "steps": "3", "warmup": "1", "length": "16"},
+    "memory-horizon": {"lengths": "7,5", "networks": "gru,rnn", "steps": "3", "seed": "977"},
+    "beyond-the-length": {"seeds": "977,978", "encodings": "alibi,none", "steps": "3", "warmup": "1", "length": "16"},
 }
 
 
@@ -29,7 +29,7 @@ def interface(store: Store) -> None:
 
 
 def opened(name: str, **query: str) -> AppTest:
-    app = AppTest.from_file(str(PROJECT / "pages" / f"{name}.py"), default_timeout=60)
+    app = AppTest.from_file(str(PROJECT / "pages" / f"{name.replace('-', '_')}.py"), default_timeout=60)
     for key, value in query.items():
         app.query_params[key] = value
     return app.run()
@@ -82,7 +82,7 @@ def test_train_asks_for_every_run_and_the_address_names_the_sweep(name: str, sto
 
 
 def test_the_axes_are_in_the_order_of_the_page_and_sorted(store: Store) -> None:
-    found = store.sweep(address(started("horizon"), "sweep"))
+    found = store.sweep(address(started("memory-horizon"), "sweep"))
     assert found is not None
     assert found.sweep.axes == (("length", (5, 7)), ("model", ("rnn", "gru")))
 
@@ -113,21 +113,21 @@ def test_an_address_shows_the_sweep_to_others_who_cannot_stop_it(name: str, stor
 
 
 def test_a_sweep_with_a_missing_run_opens_and_says_so(store: Store) -> None:
-    app = started("horizon")
+    app = started("memory-horizon")
     found = store.sweep(address(app, "sweep"))
     assert found is not None
     store.delete(found.runs[1])
     for run in (found.runs[0], *found.runs[2:]):
         store.set_status(run, "stopped")
-    app = opened("horizon", sweep=found.id)
+    app = opened("memory-horizon", sweep=found.id)
     assert not app.exception
-    assert app.button(key="horizon-train").label == "Go on"
+    assert app.button(key="memory-horizon-train").label == "Go on"
 
 
 def test_an_unknown_sweep_gets_a_sentence_and_its_settings() -> None:
-    app = opened("horizon", sweep="f" * 16, lengths="7,9")
+    app = opened("memory-horizon", sweep="f" * 16, lengths="7,9")
     assert "is not here" in app.warning[0].value.replace("\\", "")
-    assert app.text_input(key="horizon.lengths").value == "7, 9"
+    assert app.text_input(key="memory-horizon.lengths").value == "7, 9"
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_an_unknown_sweep_gets_a_sentence_and_its_settings() -> None:
     ],
 )
 def test_an_address_that_cannot_be_gets_a_sentence(query: dict[str, str], said: str) -> None:
-    app = opened("horizon", **query)
+    app = opened("memory-horizon", **query)
     assert not app.exception
     assert said in app.warning[0].value.replace("\\", "")
 
@@ -150,25 +150,25 @@ def test_an_address_that_cannot_be_gets_a_sentence(query: dict[str, str], said: 
     [("5, five", "whole number"), ("", "No value of length"), ("5 5", "twice"), ("1000 1024", "would train for about")],
 )
 def test_what_is_typed_wrong_gets_a_sentence_and_no_train(text: str, said: str) -> None:
-    app = opened("horizon", steps="20000")
-    app.text_input(key="horizon.lengths").set_value(text).run()
+    app = opened("memory-horizon", steps="20000")
+    app.text_input(key="memory-horizon.lengths").set_value(text).run()
     assert not app.exception
     assert said in app.error[0].value.replace("\\", "")
-    assert app.button(key="horizon-train").disabled
+    assert app.button(key="memory-horizon-train").disabled
 
 
 def test_a_sweep_of_the_whole_queue_is_refused_in_a_sentence(store: Store) -> None:
-    app = opened("horizon", **SMALL["horizon"])
+    app = opened("memory-horizon", **SMALL["memory-horizon"])
     app.session_state["owner"] = "me"
     for seed in range(4):
         config = replace(SWEEPS["lesson-horizon"].sweep.base, seed=seed)
         backend.client().submit_sweep(Sweep(base=config, axes=(("width", (3, 5)),)), "me")
-    app.button(key="horizon-train").click().run()
+    app.button(key="memory-horizon-train").click().run()
     assert "wait or are paused already" in app.error[0].value
 
 
 def test_both_scores_can_be_chosen() -> None:
-    app = opened("horizon")
+    app = opened("memory-horizon")
     app.get_by_key("horizon-score").set_value("right").run()
     assert not app.exception
     assert app.get_by_key("horizon-score").value == "right"
@@ -177,20 +177,20 @@ def test_both_scores_can_be_chosen() -> None:
 def test_any_transformer_on_a_text_can_be_looked_at_and_others_get_a_sentence(store: Store) -> None:
     for name in ("lesson-positions", "lesson-attention"):
         load_tape(store, SHIPPED / f"{name}.tape")
-    app = opened("extrapolation", run="lesson-positions")
+    app = opened("beyond-the-length", run="lesson-positions")
     assert not app.exception
     assert "One run: Transformer, 2 blocks, width 24" in app.header[0].value.replace("\\", "")
-    other = opened("extrapolation", run="lesson-attention")
+    other = opened("beyond-the-length", run="lesson-attention")
     assert not other.exception
     assert "the run of the address is none" in other.warning[0].value
     assert not other.header
 
 
 def test_a_run_that_failed_is_named(store: Store) -> None:
-    app = started("horizon")
+    app = started("memory-horizon")
     found = store.sweep(address(app, "sweep"))
     assert found is not None
     store.set_status(found.runs[0], "running")
     store.set_status(found.runs[0], "diverged")
-    app = opened("horizon", sweep=found.id)
+    app = opened("memory-horizon", sweep=found.id)
     assert any("RNN" in caption.value and "diverged" in caption.value for caption in app.caption)

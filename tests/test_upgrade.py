@@ -341,7 +341,7 @@ def test_a_sweep_is_refused_with_its_reason_and_can_be_asked_for_again(kept: Sto
         with pytest.raises(ValueError, match=r"not a sweep|newer version") as caught:
             kept.sweep(number)
         assert why in str(caught.value)
-        page = AppTest.from_file(str(PAGES / "horizon.py"), default_timeout=60)
+        page = AppTest.from_file(str(PAGES / "memory_horizon.py"), default_timeout=60)
         page.query_params["sweep"] = number
         page.run()
         assert not page.exception

@@ -24,7 +24,7 @@ from benchmarks.claims.claim import Answers, Row
 from benchmarks.claims.experiments import experiments, pages
 
 PROCESSES = 2
-SLOW = ("horizon", "extrapolation", "attention", "heads", "gates", "surgery", "layers")
+SLOW = ("memory_horizon", "beyond_the_length", "attention", "heads", "gates", "surgery", "layers")
 """Pages whose runs take longest: they come first, so that both processes end at about the same time."""
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import orjson
 
+from explainer import upgrade
 from explainer.charts.panel import Notes
 from explainer.config import RunConfig
 from explainer.headless.view import View, notes_of, view_of
@@ -46,6 +47,7 @@ def look_at(
     Raises:
         ValueError: there is no such run, moment or lens, the input can't be read, or the file can't be written.
     """
+    lens = upgrade.lens_of(lens)
     if lens not in LENSES:
         raise ValueError(f"lens = {lens[:40]!r} is not known. Choose one of: {', '.join(LENSES)}.")
     store = Store(folder or default_path())

@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from explainer import upgrade
 from explainer.config import ASKED_CHARACTERS
 from explainer.lenses import shown
 from explainer.player.access import OWNER_COOKIE, seen
@@ -152,7 +153,7 @@ class _Question:
     def __init__(self, request: Request) -> None:
         asked = request.query_params
         self.visitor = _visitor(request)
-        self.lens, self.step = asked.get("lens", ""), _whole(asked.get("step"), 0)
+        self.lens, self.step = upgrade.lens_of(asked.get("lens", "")), _whole(asked.get("step"), 0)
         self.surgery, self.text = asked.get("surgery", ""), asked.get("input", "")[:ASKED_CHARACTERS]
 
     def put(self, reader: Reader, run: Run) -> tuple[int, Piece | int]:
@@ -202,7 +203,8 @@ def _visitor(request: Request) -> str:
 
 def _lenses(text: str) -> tuple[str, ...]:
     """The lenses of a comma-separated list, each once."""
-    return tuple(dict.fromkeys(lens for lens in text.split(",") if lens in shown()))
+    known = shown()
+    return tuple(dict.fromkeys(lens for lens in map(upgrade.lens_of, text.split(",")) if lens in known))
 
 
 def _whole(text: str | None, otherwise: int) -> int:

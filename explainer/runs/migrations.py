@@ -10,6 +10,8 @@ import sqlite3
 import time
 from collections.abc import Sequence
 
+from explainer import upgrade
+
 Migration = tuple[str, tuple[str, ...]]
 
 REDEFINED = ("hidden", "fixed_points", "gates", "attention", "biography", "beyond", "surgery")
@@ -195,6 +197,20 @@ MIGRATIONS: tuple[Migration, ...] = (
                 ) WHERE json_extract(said, '$.kind') = 'lr'
             ) || CASE WHEN meta = '{}' THEN '}' ELSE ', ' || SUBSTR(meta, 2) END
             WHERE altered = 1 AND meta LIKE '{%}'""",
+        ),
+    ),
+    (
+        "lenses have the names of their pages",
+        tuple(
+            statement
+            for old, new in upgrade.LENSES.items()
+            for statement in (
+                f"UPDATE chunks SET kind = 'view:{new}' WHERE kind = 'view:{old}'",
+                f"UPDATE looks SET lens = '{new}' WHERE lens = '{old}'",
+                f"UPDATE watching SET lens = '{new}' WHERE lens = '{old}'",
+                f"UPDATE commands SET value = '{new}' WHERE kind = 'fill' AND value = '{old}'",
+                f"""UPDATE runs SET lenses = REPLACE(lenses, '"{old}"', '"{new}"')""",
+            )
         ),
     ),
 )

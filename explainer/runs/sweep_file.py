@@ -73,14 +73,14 @@ def load_outcomes(path: Path) -> tuple[Sweep, list[Outcome]]:
         name, _, form = str(row[upgrade.FORMAT]).rpartition(" ")
         if name != NAME:
             raise ValueError(f"its format is {row[upgrade.FORMAT]!r}, and this version reads {FORMAT!r}")
-        row = upgrade.upgraded({**row, upgrade.FORMAT: form}, upgrade.SWEEP_FILE, "It")
+        row = upgrade.upgraded({**row, "arrays": arrays, upgrade.FORMAT: form}, upgrade.SWEEP_FILE, "It")
         sweep = Sweep.from_json(row["sweep"])
         outcomes = [
             Outcome(
                 config=config,
                 **_checked(run),
-                first=_records(f"{number:03d}/first/", run["texts"], arrays),
-                last=_records(f"{number:03d}/last/", run["texts"], arrays),
+                first=_records(f"{number:03d}/first/", run["texts"], row["arrays"]),
+                last=_records(f"{number:03d}/last/", run["texts"], row["arrays"]),
             )
             for number, (config, run) in enumerate(zip(sweep.configs, row["runs"], strict=True))
         ]

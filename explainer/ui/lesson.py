@@ -21,7 +21,7 @@ from explainer.ui.comparing import compare_control
 from explainer.ui.controls import chosen, control, control_width, fill_controls, more_controls, state_key
 from explainer.ui.networks import choose_networks, networks, networks_from_address, set_networks
 from explainer.ui.own_data import Given, adopt, own_data, refusal
-from explainer.ui.places import ENTERED
+from explainer.ui.places import ENTERED, question_of
 from explainer.ui.recordings import recorded_runs
 from explainer.ui.run_table import data_name, network, title
 from explainer.ui.sharing import forget_key, says_whose, share_control, shared_with_me
@@ -42,7 +42,7 @@ class Lesson:
     """One page's identity.
 
     Attributes:
-        key: prefix of its state.
+        key: prefix of its state, and its address.
         base: its configuration when nothing is asked for.
         shipped: the recorded runs that it opens with.
         lenses: whose views it shows, the first one setting the pace.
@@ -61,9 +61,9 @@ class Lesson:
     networks: tuple[str, ...] = ()
 
 
-def open_lesson(lesson: Lesson, question: str, paragraph: str) -> None:
-    """Title, paragraph, and the state that the address asks for: on the first visit, or by a link to another run."""
-    st.title(question, anchor=False)
+def open_lesson(lesson: Lesson, paragraph: str) -> None:
+    """The page's question, a paragraph, and the state that the address asks for: on the first visit, or by a link to another run."""
+    st.title(question_of(lesson.key), anchor=False)
     st.markdown(paragraph)
     state = st.session_state
     linked = state.pop(ENTERED, False) and "run" in st.query_params

@@ -12,8 +12,8 @@ import streamlit as st
 from explainer import upgrade
 from explainer.config import KNOBS, MODELS, RunConfig
 from explainer.families import FAMILIES
+from explainer.lenses import LENSES
 from explainer.player.mount import base_path
-from explainer.theory.followed import MOST_SEARCHED, MOST_STATE
 
 STEPPED = tuple(name for name, family in FAMILIES.items() if family().roles.steps)
 GATED = tuple(name for name, family in FAMILIES.items() if family.gates)
@@ -28,164 +28,72 @@ ENTERED = "entered"
 
 @dataclass(frozen=True)
 class Place:
-    """One page.
+    """One page. Its name is that of its file in `pages/`, its address, its title, and the lens whose views it shows.
 
     Attributes:
-        file: in `pages/`.
-        path: its address, "" for the first page.
-        title: in the navigation.
+        name: such as "hidden_states".
         icon: a Material symbol.
         question: what it answers; also its tooltip.
-        lens: whose views it shows, "" for a page that is not about one run.
-        models: the families whose runs it shows.
         group: where it stands in the navigation.
+        models: the families whose runs it shows; () for a page that is not about one run.
     """
 
-    file: str
-    path: str
-    title: str
+    name: str
     icon: str
     question: str
-    lens: str = ""
-    models: tuple[str, ...] = ()
     group: str = ""
+    models: tuple[str, ...] = ()
+
+    @property
+    def file(self) -> str:
+        """In `pages/`."""
+        return f"{self.name}.py"
+
+    @property
+    def path(self) -> str:
+        """Its address, "" for the first page."""
+        return "" if self.name == "home" else self.name.replace("_", "-")
+
+    @property
+    def title(self) -> str:
+        """In the navigation."""
+        return self.name.replace("_", " ").capitalize()
+
+    @property
+    def lens(self) -> str:
+        """Whose views it shows, "" for a page without a lens of its name."""
+        return self.name if self.name in LENSES else ""
 
     def page(self) -> st.Page:
         """The page as Streamlit's navigation and links know it."""
-        return st.Page(
-            PAGES / self.file,
-            title=self.title,
-            icon=f":material/{self.icon}:",
-            url_path=self.path,
-            default=not self.path,
-            help=self.question,
-        )
+        icon = f":material/{self.icon}:"
+        path = PAGES / self.file
+        return st.Page(path, title=self.title, icon=icon, url_path=self.path, default=not self.path, help=self.question)
 
 
-HOME = Place("home.py", "", "Home", "home", "What is this, and where do I begin?")
-RUNS = Place("runs.py", "runs", "Runs", "list", "What ran here, and how do two runs compare?", group="Workbench")
+HOME = Place("home", "home", "What is this, and where do I begin?")
+RUNS = Place("runs", "list", "What ran here, and how do two runs compare?", "Workbench")
 LESSON_PLACES = (
-    Place(
-        "hidden_states.py",
-        "hidden-states",
-        "Hidden states",
-        "memory",
-        "What does a recurrent network remember?",
-        "hidden_states",
-        STEPPED,
-        group="Memory",
-    ),
-    Place("gates.py", "gates", "Gates", "door_sliding", "What do the gates do?", "gates", GATED, group="Memory"),
-    Place(
-        "fixed_points.py",
-        "fixed-points",
-        "Fixed points",
-        "adjust",
-        "Where does memory live?",
-        "fixed_points",
-        STEPPED,
-        group="Memory",
-    ),
-    Place(
-        "horizon.py",
-        "horizon",
-        "Memory horizon",
-        "sensors",
-        "How far back can it remember?",
-        group="Memory",
-    ),
-    Place(
-        "gradients.py",
-        "gradients",
-        "Gradients",
-        "trending_down",
-        "Why does an RNN forget?",
-        "gradients",
-        MODELS,
-        group="Gradients",
-    ),
-    Place(
-        "microscope.py",
-        "microscope",
-        "Microscope",
-        "biotech",
-        "Which loss reaches which moment?",
-        "microscope",
-        MODELS,
-        group="Gradients",
-    ),
-    Place(
-        "jacobian.py",
-        "jacobian",
-        "Jacobian",
-        "donut_large",
-        "When does theory fail?",
-        "jacobian",
-        STEPPED,
-        group="Gradients",
-    ),
-    Place(
-        "attention.py",
-        "attention",
-        "Attention",
-        "grid_on",
-        "Which tokens look at which?",
-        "attention",
-        ATTENDING,
-        group="Transformers",
-    ),
-    Place(
-        "heads.py",
-        "heads",
-        "Heads",
-        "timeline",
-        "When do heads form?",
-        "heads",
-        ATTENDING,
-        group="Transformers",
-    ),
-    Place(
-        "layers.py",
-        "layers",
-        "Layers",
-        "layers",
-        "What does each layer know?",
-        "layers",
-        ATTENDING,
-        group="Transformers",
-    ),
-    Place(
-        "positions.py",
-        "positions",
-        "Positions",
-        "format_list_numbered",
-        "How does a Transformer know the order?",
-        "positions",
-        ATTENDING,
-        group="Transformers",
-    ),
-    Place(
-        "extrapolation.py",
-        "extrapolation",
-        "Beyond the length",
-        "straighten",
-        "Which encoding reads beyond its training length?",
-        "beyond_the_length",
-        ATTENDING,
-        group="Transformers",
-    ),
-    Place(
-        "surgery.py",
-        "surgery",
-        "Surgery",
-        "surgical",
-        "What if I break it?",
-        "surgery",
-        MODELS,
-        group="Workbench",
-    ),
-)
+    Place("hidden_states", "memory", "What does a recurrent network remember?", "Memory", STEPPED),
+    Place("gates", "door_sliding", "What do the gates do?", "Memory", GATED),
+    Place("fixed_points", "adjust", "Where does memory live?", "Memory", STEPPED),
+    Place("memory_horizon", "sensors", "How far back can it remember?", "Memory"),
+    Place("gradients", "trending_down", "Why does an RNN forget?", "Gradients", MODELS),
+    Place("microscope", "biotech", "Which loss reaches which moment?", "Gradients", MODELS),
+    Place("jacobian", "donut_large", "When does theory fail?", "Gradients", STEPPED),
+    Place("attention", "grid_on", "Which tokens look at which?", "Transformers", ATTENDING),
+    Place("heads", "timeline", "When do heads form?", "Transformers", ATTENDING),
+    Place("layers", "layers", "What does each layer know?", "Transformers", ATTENDING),
+    Place("positions", "format_list_numbered", "How does a Transformer know the order?", "Transformers", ATTENDING),
+    Place("beyond_the_length", "straighten", "Which encoding reads beyond its training length?", "Transformers", ATTENDING),
+    Place("surgery", "surgical", "What if I break it?", "Workbench", MODELS),
+)  # fmt: skip
 PLACES = (HOME, *LESSON_PLACES, RUNS)
+
+
+def question_of(path: str) -> str:
+    """What the page of this address answers."""
+    return next(place.question for place in PLACES if place.path == path)
 
 
 def grouped(places: Sequence[Place]) -> dict[str, list[Place]]:
@@ -277,13 +185,5 @@ def places_for(config: RunConfig, lenses: Sequence[str] = ()) -> list[Place]:
         config: the run's.
         lenses: whose views are on its tape.
     """
-    fitting = [
-        place
-        for place in LESSON_PLACES
-        if config.model in place.models
-        and (place.lens not in ("attention", "heads", "layers", "surgery") or config.layers > 0)
-        and (place.lens != "fixed_points" or (config.layers == 1 and config.network.state_size <= MOST_SEARCHED))
-        and (place.lens != "jacobian" or config.network.state_size <= MOST_STATE)
-        and (place.lens != "beyond_the_length" or config.problem.windows)
-    ]
+    fitting = [place for place in LESSON_PLACES if config.model in place.models and LENSES[place.lens].suits(config)]
     return sorted(fitting, key=lambda place: place.lens not in lenses)

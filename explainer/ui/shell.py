@@ -6,16 +6,22 @@ from pathlib import Path
 
 import streamlit as st
 
+from explainer import upgrade
 from explainer.runs.store import StoreError
 from explainer.ui.lesson import theme
 from explainer.ui.notices import show_notices
-from explainer.ui.places import PLACES, enter, grouped, mark_address
+from explainer.ui.places import PAGES, PLACES, enter, grouped, mark_address
 from explainer.words import literal
 
 HERE = Path(__file__).parent
 st.set_page_config(page_title="Unrolled", page_icon=str(HERE / "icon.svg"), layout="wide")
 groups = {group: [place.page() for place in places] for group, places in grouped(PLACES).items()}
+moved = {old: place for old, new in upgrade.PAGES.items() for place in PLACES if place.path == new}
+groups[""] += [st.Page(PAGES / place.file, url_path=old, visibility="hidden") for old, place in moved.items()]
 page = st.navigation(groups, position="top")
+if page.url_path in moved:
+    query = {name: st.query_params.get_all(name) for name in st.query_params}
+    st.switch_page(moved[page.url_path].page(), query_params=query)
 st.set_page_config(
     page_title=f"{page.title} · Unrolled" if page.url_path else "Unrolled: watch networks learn, from the inside"
 )

@@ -26,7 +26,7 @@ from explainer.runs.sweep_file import load_outcomes, shipped
 from explainer.sweep import Sweep, values_from_text
 from explainer.ui.controls import CHOICE_NAMES, chosen, control, control_width, fill_controls, more_controls, state_key
 from explainer.ui.notices import in_sentences
-from explainer.ui.places import ENTERED
+from explainer.ui.places import ENTERED, question_of
 from explainer.ui.shown import say_otherwise, setting
 from explainer.ui.task_words import label_of
 from explainer.ui.tickets import ticket_used
@@ -57,7 +57,7 @@ class SweepPage:
     """One page's identity.
 
     Attributes:
-        key: prefix of its state.
+        key: prefix of its state, and its address.
         lesson: the recorded sweep that it opens with; its base is that of the controls.
         listed: the axes, the last one turning fastest.
         row: fields in the control row.
@@ -96,9 +96,9 @@ def recorded(lesson: str) -> list[Outcome]:
         return []
 
 
-def open_sweep(page: SweepPage, question: str, paragraph: str) -> None:
-    """Title, paragraph, and the state that the address asks for: on the first visit, or by a link to another sweep."""
-    st.title(question, anchor=False)
+def open_sweep(page: SweepPage, paragraph: str) -> None:
+    """The page's question, a paragraph, and the state that the address asks for: on the first visit, or by a link to another sweep."""
+    st.title(question_of(page.key), anchor=False)
     st.markdown(paragraph)
     state = st.session_state
     linked = state.pop(ENTERED, False) and "sweep" in st.query_params

@@ -36,7 +36,6 @@ class Experiment:
 
 
 def words_below(
-    key: str,
     page: str,
     *,
     explain: str,
@@ -48,7 +47,6 @@ def words_below(
     """The four tabs; only the open one is computed.
 
     Args:
-        key: of the page.
         page: its name in an address ("hidden-states").
         explain: Markdown.
         math: Markdown with formulas.
@@ -57,7 +55,7 @@ def words_below(
         again: the run on the page, for the script that repeats it; its configuration where it has not run yet.
     """
     names = ["Explain", "Math", "Code", "Try"]
-    tabs = st.tabs(names, key=f"{key}-tabs", on_change="rerun")
+    tabs = st.tabs(names, key=f"{page}-tabs", on_change="rerun")
     if tabs[0].open:
         tabs[0].markdown(explain)
     if tabs[1].open:

@@ -23,7 +23,7 @@ STREAMLITS = {
     ("region", ':is(#stFloatingOverlayPortal, [data-floating-ui-portal]):has([role="tooltip"])'): "So is the help of a button that the mouse is over.",
     ("aria-dialog-name", '[data-testid="stToast"]'): "A toast is an alertdialog that is named by a title which st.toast has no way to give.",
 }  # fmt: skip
-WITHOUT_PLAY = {"horizon", "extrapolation", "runs"}
+WITHOUT_PLAY = {"memory-horizon", "beyond-the-length", "runs"}
 """Pages where nothing moves in time."""
 TABS = 10
 

@@ -102,8 +102,8 @@ ADDRESSES = {
     "hidden-states?task=": "is not known",
     "hidden-states?seed=": "must be",
     "attention?positions=": "is not known",
-    "horizon?lengths=": "can't be",
-    "horizon?networks=": "is not known",
+    "memory-horizon?lengths=": "can't be",
+    "memory-horizon?networks=": "is not known",
     "surgery?surgery=": "can't be",
 }
 

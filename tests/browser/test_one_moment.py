@@ -24,7 +24,7 @@ FRAMES = 50
 MOVING = [
     *(place.path for place in PLACES if place.path not in STILL),
     "positions?encoding=Learned",
-    "extrapolation?run=lesson-positions&step=0",  # it has three moments, which are over soon
+    "beyond-the-length?run=lesson-positions&step=0",  # it has three moments, which are over soon
 ]
 
 #: The moments that a player's bar and its figures in sight show, in each of many frames of the screen, and of three moments, from Play on.

@@ -31,15 +31,15 @@ LESSONS = (
     "microscope",
     "jacobian",
     "fixed-points",
-    "horizon",
+    "memory-horizon",
     "surgery",
     "attention",
     "heads",
     "layers",
     "positions",
-    "extrapolation",
+    "beyond-the-length",
 )
-STILL = ("horizon", "extrapolation", "runs")
+STILL = ("memory-horizon", "beyond-the-length", "runs")
 """Of sweeps, and of the list; what moves is opened in test_one_moment.py."""
 DARK = ("hidden-states", "attention", "positions")
 #: Small runs that go on for as long as a test watches them; no two alike, since who asks for the same one shares it.
@@ -215,8 +215,8 @@ def test_a_run_that_diverges_at_once_says_so_in_sight_and_leaves_nothing_to_stop
 @pytest.mark.parametrize(
     ("name", "query"),
     [
-        ("horizon", "lengths=5,7&networks=gru&steps=60&seed=41"),
-        ("extrapolation", "seeds=41&encodings=alibi,none&steps=20&warmup=1&length=16"),
+        ("memory-horizon", "lengths=5,7&networks=gru&steps=60&seed=41"),
+        ("beyond-the-length", "seeds=41&encodings=alibi,none&steps=20&warmup=1&length=16"),
     ],
 )
 def test_a_sweep_trains_in_sight_from_nothing_on(
