@@ -1,15 +1,10 @@
 """Which tokens look at which?"""
 
-import streamlit as st
-
 from explainer.charts.subject import subject
 from explainer.config import RunConfig
 from explainer.lenses.attention.panels import page_panels, selections
-from explainer.lessons import LESSONS
-from explainer.player import play
 from explainer.ui.attention_cell import cell_section
-from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
-from explainer.ui.places import ATTENDING
+from explainer.ui.lesson import Lesson, no_layers, open_lesson, show, theme, transport, with_control
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import words_of
 
@@ -134,25 +129,11 @@ EXPERIMENTS = (
 
 lesson = Lesson(
     key="attention",
-    base=LESSONS["lesson-attention"].config,
     shipped=("lesson-attention", "lesson-attention-one-layer"),
-    lenses=("attention",),
     row=("task", "layers", "positions", "lr"),
-    choices={"model": ATTENDING},
 )
 INDUCTION = {"layer": 1, "head": 2}
 """The head that the page opens with: in the recorded run the strongest induction head."""
-
-
-def with_control(config: RunConfig) -> list[RunConfig]:
-    """The run, and beside it the same with one layer, which sees the same batches.
-
-    Raises:
-        ValueError: a model without blocks.
-    """
-    if config.layers == 0:
-        raise ValueError("layers = 0 leaves no attention to look at. Choose 1 to 6.")
-    return [config] if config.layers == 1 else [config, config.but(layers=1)]
 
 
 open_lesson(
@@ -160,21 +141,11 @@ open_lesson(
     "In a Transformer every token reads from those before it, and each **head** learns from which. Here are all heads, "
     "from before the first step of training to the last.",
 )
-runs = transport(lesson, with_control)
-runs = [run for run in runs if run.config.layers > 0]
+runs = transport(lesson, with_control, no_layers)
 if runs:
     shown = [subject(run.config, run.meta) for run in runs]
-    picked = play(
-        page_panels(shown, theme()),
-        tracks(lesson, runs),
-        key="attention",
-        selections=selections(shown[0]),
-        start=INDUCTION,
-        ask=example_inputs(runs[0]),
-    )
+    picked = show(lesson, runs, page_panels(shown, theme()), selections=selections(shown[0]), start=INDUCTION)
     cell_section("attention", runs[0], picked, INDUCTION)
-else:
-    st.info("Nothing is recorded yet. Press Train.")
 
 words_below(
     "attention",

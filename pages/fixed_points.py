@@ -1,17 +1,10 @@
 """Where does memory live?"""
 
-from collections.abc import Sequence
-
-import streamlit as st
-
 from explainer.charts.subject import subject
 from explainer.config import RunConfig
 from explainer.lenses.fixed_points.panels import panels, selections
-from explainer.lessons import LESSONS
-from explainer.player import play
 from explainer.theory.followed import MOST_SEARCHED
-from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
-from explainer.ui.places import STEPPED
+from explainer.ui.lesson import Lesson, open_lesson, show, theme, transport
 from explainer.ui.source import cells_of, is_there
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import shape_of_memories, words_of
@@ -122,14 +115,7 @@ def jacobian_of(step: str) -> list[tuple[str, str]]:
     return [closed if is_there(*closed) else ("lenses/jacobian/look.py", "jacobians")]
 
 
-lesson = Lesson(
-    key="fixed-points",
-    base=LESSONS["lesson-flipflop"].config,
-    shipped=("lesson-flipflop",),
-    lenses=("fixed_points",),
-    row=("task", "model", "width", "lr", "seed"),
-    choices={"model": STEPPED},
-)
+lesson = Lesson(key="fixed-points", shipped=("lesson-flipflop",), row=("task", "model", "width", "lr", "seed"))
 
 
 def obstacle(config: RunConfig) -> str:
@@ -144,36 +130,15 @@ def obstacle(config: RunConfig) -> str:
     return ""
 
 
-def searchable(config: RunConfig) -> Sequence[RunConfig]:
-    """The run, if its fixed points can be searched for.
-
-    Raises:
-        ValueError: they can't.
-    """
-    if trouble := obstacle(config):
-        raise ValueError(trouble)
-    return [config]
-
-
 open_lesson(
     lesson,
     "Switch the input of a network off, and look where its state **stays**. What it must not forget while nothing comes in needs such a "
     "place. Here they are at every step of training, with the saddles between them, and the path of one sequence.",
 )
-runs = transport(lesson, searchable)
-if runs and not obstacle(runs[0].config):
+runs = transport(lesson, obstacle=obstacle)
+if runs:
     run = subject(runs[0].config, runs[0].meta)
-    play(
-        panels(run, theme()),
-        tracks(lesson, runs),
-        key="fixed-points",
-        selections=selections(run),
-        ask=example_inputs(runs[0]),
-    )
-elif runs:
-    st.info(obstacle(runs[0].config))
-else:
-    st.info("Nothing is recorded yet. Press Train.")
+    show(lesson, runs, panels(run, theme()), selections=selections(run))
 
 model = runs[0].config.model if runs else lesson.base.model
 words_below(

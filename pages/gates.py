@@ -9,13 +9,12 @@ from explainer.charts.subject import network, subject
 from explainer.config import RunConfig
 from explainer.lenses.gates.panels import gates_panel, memory_panel, probe_panel, tracking_panel
 from explainer.lenses.pattern import panels as pattern
-from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.player.backend import annotator, client, runs_of
 from explainer.runs.store import Run
 from explainer.theory.variables import called
-from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
-from explainer.ui.places import GATED, address
+from explainer.ui.lesson import Lesson, example_inputs, open_lesson, show, theme, transport
+from explainer.ui.places import address
 from explainer.ui.source import cells_of
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import rules_of, words_of
@@ -115,14 +114,7 @@ WORKER_STARTS = 20.0  # seconds, on a small host
 READER = "lesson-text"
 """Whose units the pattern below is looked for in when the network on the page reads no text."""
 
-lesson = Lesson(
-    key="gates",
-    base=LESSONS["lesson-hidden"].config,
-    shipped=("lesson-hidden",),
-    lenses=("gates",),
-    row=("task", "model", "width", "lr", "seed"),
-    choices={"model": tuple(reversed(GATED))},
-)
+lesson = Lesson(key="gates", shipped=("lesson-hidden",), row=("task", "model", "width", "lr", "seed"))
 open_lesson(
     lesson,
     "An LSTM and a GRU decide at every step, unit by unit, what to keep and what to write. Here are these decisions, "
@@ -133,7 +125,9 @@ if runs:
     config = runs[0].config
     run = subject(config, runs[0].meta)
     look = theme()
-    play(
+    show(
+        lesson,
+        runs,
         [
             gates_panel(run, look),
             memory_panel(run, look),
@@ -141,18 +135,13 @@ if runs:
             probe_panel(run, look),
             loss_panel([run], look, "gates", span=12),
         ],
-        tracks(lesson, runs),
-        key="gates",
         selections={
             "gate": ("Gate", [f"{name.capitalize()} gate" for name in config.network.settable]),
             "layer": ("Layer", config.layers),
             "variable": ("Variable", [called(name) for name in config.problem.variables]),
         },
         start={"gate": [f"{name} gate" for name in config.network.settable].index(keeper(config))},
-        ask=example_inputs(runs[0]),
     )
-else:
-    st.info("Nothing is recorded yet. Press Train.")
 
 
 @st.fragment

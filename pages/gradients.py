@@ -9,7 +9,7 @@ from explainer.charts.curves import loss_panel
 from explainer.charts.dial import KINDS, dial_panel, turn
 from explainer.charts.source import MATRIX, sourced
 from explainer.charts.subject import subjects
-from explainer.config import MODELS, RunConfig
+from explainer.config import RunConfig
 from explainer.lenses.gradients.panels import (
     clipping_panel,
     factor_panel,
@@ -17,9 +17,8 @@ from explainer.lenses.gradients.panels import (
     selections,
     through_time_panel,
 )
-from explainer.lessons import LESSONS
 from explainer.player import play
-from explainer.ui.lesson import Lesson, example_inputs, open_lesson, state_key, theme, tracks, transport
+from explainer.ui.lesson import Lesson, open_lesson, show, state_key, theme, transport
 from explainer.ui.source import cells_of
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import words_of
@@ -155,17 +154,10 @@ EXPERIMENTS = (
     ),
 )
 
-
-SHIPPED = ("lesson-gradients-rnn", "lesson-gradients-lstm", "lesson-gradients-gru")
-
 lesson = Lesson(
     key="gradients",
-    base=LESSONS["lesson-gradients-rnn"].config,
-    shipped=SHIPPED,
-    lenses=("gradients",),
+    shipped=("lesson-gradients-rnn", "lesson-gradients-lstm", "lesson-gradients-gru"),
     row=("task", "length", "lr"),
-    choices={"model": MODELS},
-    networks=tuple(LESSONS[name].config.model for name in SHIPPED),
 )
 
 
@@ -232,7 +224,9 @@ runs = transport(lesson)
 if runs:
     shown = subjects([(run.id, run.config, run.meta) for run in runs])
     look = theme()
-    play(
+    show(
+        lesson,
+        runs,
         [
             through_time_panel(shown, look),
             factor_panel(shown, look),
@@ -240,13 +234,8 @@ if runs:
             clipping_panel(shown, look),
             parameters_panel(shown, look),
         ],
-        tracks(lesson, runs),
-        key="gradients",
         selections=selections(shown),
-        ask=example_inputs(runs[0]),
     )
-else:
-    st.info("Nothing is recorded yet. Press Train.")
 
 st.header("Turn the dial", anchor=False)
 dial()

@@ -1,14 +1,9 @@
 """When do heads form?"""
 
-import streamlit as st
-
 from explainer.charts.subject import subject
 from explainer.config import RunConfig
 from explainer.lenses.heads.panels import page_panels, selections
-from explainer.lessons import LESSONS
-from explainer.player import play
-from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
-from explainer.ui.places import ATTENDING
+from explainer.ui.lesson import Lesson, no_layers, open_lesson, show, theme, transport, with_control
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import words_of
 
@@ -102,12 +97,7 @@ $r$-fold apart: a quarter for $r = 2$. So no exponential approach is ever taken 
 """
 
 lesson = Lesson(
-    key="heads",
-    base=LESSONS["lesson-attention"].config,
-    shipped=("lesson-attention", "lesson-attention-one-layer"),
-    lenses=("heads",),
-    row=("task", "layers", "positions", "lr"),
-    choices={"model": ATTENDING},
+    key="heads", shipped=("lesson-attention", "lesson-attention-one-layer"), row=("task", "layers", "positions", "lr")
 )
 START = {"score": 0, "layer": 1, "head": 2}
 """The head that the page opens with: in the recorded run the strongest induction head."""
@@ -143,35 +133,15 @@ EXPERIMENTS = (
 )
 
 
-def with_control(config: RunConfig) -> list[RunConfig]:
-    """The run, and beside it the same with one layer, which sees the same batches.
-
-    Raises:
-        ValueError: a model without blocks.
-    """
-    if config.layers == 0:
-        raise ValueError("layers = 0 leaves no head to tell of. Choose 1 to 6.")
-    return [config] if config.layers == 1 else [config, config.but(layers=1)]
-
-
 open_lesson(
     lesson,
     "At first every head of a Transformer spreads its attention evenly. Some find a role, often **all at once**. Here is the life of each: "
     "what it looks at, how far and how sharply, and what the network would be without it.",
 )
-runs = [run for run in transport(lesson, with_control) if run.config.layers > 0]
+runs = transport(lesson, with_control, no_layers)
 if runs:
     shown = [subject(run.config, run.meta) for run in runs]
-    play(
-        page_panels(shown, theme()),
-        tracks(lesson, runs),
-        key="heads",
-        selections=selections(shown[0]),
-        start=START,
-        ask=example_inputs(runs[0]),
-    )
-else:
-    st.info("Nothing is recorded yet. Press Train.")
+    show(lesson, runs, page_panels(shown, theme()), selections=selections(shown[0]), start=START)
 
 words_below(
     "heads",

@@ -1,15 +1,9 @@
 """What does a recurrent network remember?"""
 
-import streamlit as st
-
-from explainer.charts.curves import loss_panel
 from explainer.charts.subject import subject
 from explainer.config import RunConfig
-from explainer.lenses.hidden_states.panels import output_panel, path_panel, states_panel
-from explainer.lessons import LESSONS
-from explainer.player import play
-from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
-from explainer.ui.places import STEPPED
+from explainer.lenses.hidden_states.panels import panels
+from explainer.ui.lesson import Lesson, open_lesson, show, theme, transport
 from explainer.ui.source import cells_of
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import words_of
@@ -90,15 +84,7 @@ EXPERIMENTS = (
     ),
 )
 
-
-lesson = Lesson(
-    key="hidden-states",
-    base=LESSONS["lesson-hidden"].config,
-    shipped=("lesson-hidden",),
-    lenses=("hidden_states",),
-    row=("task", "model", "width", "lr", "seed"),
-    choices={"model": STEPPED},
-)
+lesson = Lesson(key="hidden-states", shipped=("lesson-hidden",), row=("task", "model", "width", "lr", "seed"))
 open_lesson(
     lesson,
     "A recurrent network reads a sequence one step at a time and keeps a single vector, its **hidden state**. "
@@ -107,21 +93,7 @@ open_lesson(
 runs = transport(lesson)
 if runs:
     run = subject(runs[0].config, runs[0].meta)
-    look = theme()
-    play(
-        [
-            states_panel(run, look),
-            path_panel(run, look),
-            output_panel(run, look),
-            loss_panel([run], look, "hidden_states"),
-        ],
-        tracks(lesson, runs),
-        key="hidden-states",
-        selections={"layer": ("Layer", runs[0].config.layers)},
-        ask=example_inputs(runs[0]),
-    )
-else:
-    st.info("Nothing is recorded yet. Press Train.")
+    show(lesson, runs, panels(run, theme()), selections={"layer": ("Layer", runs[0].config.layers)})
 
 words_below(
     "hidden-states",

@@ -8,12 +8,11 @@ from explainer.charts.source import MATRIX, sourced
 from explainer.charts.subject import subjects
 from explainer.config import RunConfig
 from explainer.families import FAMILIES
+from explainer.lenses import LENSES
 from explainer.lenses.jacobian.panels import page_panels, preset_panels, selections
-from explainer.lessons import LESSONS
 from explainer.player import play
 from explainer.theory.followed import MOST_STATE
-from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
-from explainer.ui.places import STEPPED
+from explainer.ui.lesson import Lesson, open_lesson, show, theme, transport
 from explainer.ui.source import cells_of
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import words_of
@@ -112,17 +111,10 @@ EXPERIMENTS = (
     ),
 )
 
-
-SHIPPED = ("lesson-microscope-rnn", "lesson-microscope-lstm", "lesson-microscope-gru")
-
 lesson = Lesson(
     key="jacobian",
-    base=LESSONS["lesson-microscope-rnn"].config,
-    shipped=SHIPPED,
-    lenses=("jacobian",),
+    shipped=("lesson-microscope-rnn", "lesson-microscope-lstm", "lesson-microscope-gru"),
     row=("task", "length", "width", "lr"),
-    choices={"model": STEPPED},
-    networks=tuple(LESSONS[name].config.model for name in SHIPPED),
 )
 
 
@@ -141,40 +133,36 @@ def small_enough(config: RunConfig) -> Sequence[RunConfig]:
     return [config]
 
 
+def obstacle(config: RunConfig) -> str:
+    """Why the Jacobians of a network can't be taken apart; "" if they can."""
+    if LENSES["jacobian"].suits(config):
+        return ""
+    return f"The state of this network has more than {MOST_STATE} numbers: too many to take its Jacobians apart here."
+
+
 open_lesson(
     lesson,
     "A linear network's gradient changes by a fixed factor at each step back: the **spectral radius** of its matrix. Real "
     "networks bend, saturate and open gates. Here is the matrix of each of their steps, and what theory makes of it, beside what is measured.",
 )
-runs = transport(lesson, small_enough)
-shown_runs = [run for run in runs if run.config.network.state_size <= MOST_STATE]
-if shown_runs:
-    shown = subjects([(run.id, run.config, run.meta) for run in shown_runs])
-    play(
-        page_panels(shown, theme()),
-        tracks(lesson, shown_runs),
-        key="jacobian",
-        selections=selections(shown),
-        ask=example_inputs(shown_runs[0]),
-    )
-elif runs:
-    st.info(f"The state of this network has more than {MOST_STATE} numbers: too many to take its Jacobians apart here.")
-else:
-    st.info("Nothing is recorded yet. Press Train.")
+runs = transport(lesson, small_enough, obstacle)
+if runs:
+    shown = subjects([(run.id, run.config, run.meta) for run in runs])
+    show(lesson, runs, page_panels(shown, theme()), selections=selections(shown))
 
 st.header("A matrix that grows before it decays", anchor=False)
 play(sourced(preset_panels(theme()), MATRIX), key="preset", heading=3)
 
 words_below(
     "jacobian",
-    explain=explain([run.config for run in shown_runs] or [lesson.base.but(model=name) for name in lesson.networks]),
+    explain=explain([run.config for run in runs] or [lesson.base.but(model=name) for name in lesson.networks]),
     math=MATH,
     code=[
         ("lenses/jacobian/look.py", "jacobians"),
         ("lenses/jacobian/look.py", "products_back"),
         ("lenses/jacobian/look.py", "per_step"),
-        *cells_of(run.config.model for run in shown_runs),
+        *cells_of(run.config.model for run in runs),
     ],
     experiments=EXPERIMENTS,
-    again=shown_runs[0] if shown_runs else None,
+    again=runs[0] if runs else None,
 )

@@ -1,14 +1,9 @@
 """What does each layer know?"""
 
-import streamlit as st
-
 from explainer.charts.subject import subject
 from explainer.config import RunConfig
 from explainer.lenses.layers.panels import panels
-from explainer.lessons import LESSONS
-from explainer.player import play
-from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
-from explainer.ui.places import ATTENDING
+from explainer.ui.lesson import Lesson, no_layers, open_lesson, show, theme, transport
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import words_of
 
@@ -80,30 +75,15 @@ EXPERIMENTS = (
     ),
 )
 
-lesson = Lesson(
-    key="layers",
-    base=LESSONS["lesson-attention"].config,
-    shipped=("lesson-attention",),
-    lenses=("layers",),
-    row=("task", "layers", "positions", "lr"),
-    choices={"model": ATTENDING},
-)
-
+lesson = Lesson(key="layers", shipped=("lesson-attention",), row=("task", "layers", "positions", "lr"))
 open_lesson(
     lesson,
     "A Transformer builds its answer layer by layer. What would it say if it **stopped early**? And how much of each input token has reached "
     "a position by then?",
 )
-runs = [run for run in transport(lesson) if run.config.layers > 0]
+runs = transport(lesson, obstacle=no_layers)
 if runs:
-    play(
-        panels(subject(runs[0].config, runs[0].meta), theme()),
-        tracks(lesson, runs[:1]),
-        key="layers",
-        ask=example_inputs(runs[0]),
-    )
-else:
-    st.info("Nothing is recorded yet, or this model has no layers. Press Train.")
+    show(lesson, runs[:1], panels(subject(runs[0].config, runs[0].meta), theme()))
 
 words_below(
     "layers",

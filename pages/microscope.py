@@ -2,14 +2,10 @@
 
 from collections.abc import Sequence
 
-import streamlit as st
-
 from explainer.charts.subject import subjects
-from explainer.config import MODELS, RunConfig
+from explainer.config import RunConfig
 from explainer.lenses.microscope.panels import page_panels, selections
-from explainer.lessons import LESSONS
-from explainer.player import play
-from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
+from explainer.ui.lesson import Lesson, open_lesson, show, theme, transport
 from explainer.ui.source import cells_of
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import words_of
@@ -100,17 +96,10 @@ EXPERIMENTS = (
     ),
 )
 
-
-SHIPPED = ("lesson-microscope-rnn", "lesson-microscope-lstm", "lesson-microscope-gru")
-
 lesson = Lesson(
     key="microscope",
-    base=LESSONS["lesson-microscope-rnn"].config,
-    shipped=SHIPPED,
-    lenses=("microscope",),
+    shipped=("lesson-microscope-rnn", "lesson-microscope-lstm", "lesson-microscope-gru"),
     row=("task", "length", "lr"),
-    choices={"model": MODELS},
-    networks=tuple(LESSONS[name].config.model for name in SHIPPED),
 )
 open_lesson(
     lesson,
@@ -120,16 +109,7 @@ open_lesson(
 runs = transport(lesson)
 if runs:
     shown = subjects([(run.id, run.config, run.meta) for run in runs])
-    play(
-        page_panels(shown, theme()),
-        tracks(lesson, runs),
-        key="microscope",
-        selections=selections(shown),
-        start={"network": len(shown) - 1},
-        ask=example_inputs(runs[0]),
-    )
-else:
-    st.info("Nothing is recorded yet. Press Train.")
+    show(lesson, runs, page_panels(shown, theme()), selections=selections(shown), start={"network": len(shown) - 1})
 
 words_below(
     "microscope",

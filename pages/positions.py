@@ -9,10 +9,9 @@ from explainer.lenses.beyond_the_length.notes import Trained, length_reading
 from explainer.lenses.positions import alibi, rotary, sinusoidal
 from explainer.lenses.positions import panels as positions
 from explainer.lenses.positions.order import places
-from explainer.lessons import LESSONS
 from explainer.player import Scan, play
-from explainer.ui.lesson import Lesson, example_inputs, open_lesson, theme, tracks, transport
-from explainer.ui.places import ATTENDING, ENTERED, address
+from explainer.ui.lesson import Lesson, open_lesson, show, theme, transport
+from explainer.ui.places import ENTERED, address
 from explainer.ui.sweeping import recorded
 from explainer.ui.tabs import Experiment, words_below
 from explainer.ui.task_words import words_of
@@ -252,14 +251,7 @@ def explain(encoding: str, config: RunConfig) -> str:
     return EXPLAIN[encoding].replace("TASK", f"This network learns {words.name}. {words.asks} {LEARNS[config.task]}")
 
 
-lesson = Lesson(
-    key="positions",
-    base=LESSONS["lesson-positions"].config,
-    shipped=("lesson-positions",),
-    lenses=("positions",),
-    row=("task", "width", "layers", "lr", "seed"),
-    choices={"model": ATTENDING},
-)
+lesson = Lesson(key="positions", shipped=("lesson-positions",), row=("task", "width", "layers", "lr", "seed"))
 
 
 def slide(label: str, options: tuple[int, ...], value: int, key: str) -> int:
@@ -373,15 +365,13 @@ else:
     if runs:
         shown = runs[0]
         config = shown.config
-        play(
+        show(
+            lesson,
+            runs,
             positions.panels(subject(config, runs[0].meta), theme()),
-            tracks(lesson, runs),
-            key="positions",
             selections={"layer": ("Layer", config.layers)},
-            ask=example_inputs(runs[0]) if config.layers else None,
+            asks=config.layers > 0,
         )
-    else:
-        st.info("Nothing is recorded yet. Press Train.")
 
 words_below(
     "positions",

@@ -7,7 +7,6 @@ from explainer.theory.look_costs import Work
 from explainer.theory.look_sizes import Looked, LookSize, Sizes
 
 LEAST = 300_000  # bytes that any look takes: labels, small arrays
-
 LEAST_VIEW = 600
 
 

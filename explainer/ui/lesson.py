@@ -6,22 +6,27 @@ shown), and `step` and selections, which the player writes by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import streamlit as st
 
-from explainer.config import KNOBS, MODELS, RunConfig
+from explainer import player
+from explainer.charts.panel import Panel
+from explainer.config import KNOBS, RunConfig
+from explainer.lessons import LESSONS
 from explainer.player import Shown, Track
 from explainer.player.access import owner
 from explainer.player.backend import client, runs_of, why_not
+from explainer.player.mount import Selections
 from explainer.runs.kinds import examples_of
 from explainer.runs.store import Run
 from explainer.ui.comparing import compare_control
 from explainer.ui.controls import chosen, control, control_width, fill_controls, more_controls, state_key
 from explainer.ui.networks import choose_networks, networks, networks_from_address, set_networks
 from explainer.ui.own_data import Given, adopt, own_data, refusal
-from explainer.ui.places import ENTERED, question_of
+from explainer.ui.places import ENTERED, place_at
 from explainer.ui.recordings import recorded_runs
 from explainer.ui.run_table import data_name, network, title
 from explainer.ui.sharing import forget_key, says_whose, share_control, shared_with_me
@@ -43,27 +48,40 @@ class Lesson:
 
     Attributes:
         key: prefix of its state, and its address.
-        base: its configuration when nothing is asked for.
         shipped: the recorded runs that it opens with.
-        lenses: whose views it shows, the first one setting the pace.
         row: fields in the control row.
-        choices: the choices of a field that fit this page; a field with one choice has no control.
-        networks: what one press of Train starts at once, on the same batches; () for the one of
-            the control `model`. Their choices are those of `model`.
     """
 
     key: str
-    base: RunConfig
     shipped: tuple[str, ...]
-    lenses: tuple[str, ...]
     row: tuple[str, ...]
-    choices: dict[str, tuple[str, ...]]
-    networks: tuple[str, ...] = ()
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """What one press of Train starts at once, on the same batches: the families of its recorded runs where they are
+        several; () for the one of the control `model`."""
+        found = tuple(dict.fromkeys(LESSONS[name].config.model for name in self.shipped))
+        return found if len(found) > 1 else ()
+
+    @property
+    def base(self) -> RunConfig:
+        """Its configuration when nothing is asked for."""
+        return LESSONS[self.shipped[0]].config
+
+    @property
+    def lens(self) -> str:
+        """Whose views it shows."""
+        return place_at(self.key).lens
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The families that it can show; where there is one, there is no control."""
+        return place_at(self.key).models
 
 
 def open_lesson(lesson: Lesson, paragraph: str) -> None:
     """The page's question, a paragraph, and the state that the address asks for: on the first visit, or by a link to another run."""
-    st.title(question_of(lesson.key), anchor=False)
+    st.title(place_at(lesson.key).question, anchor=False)
     st.markdown(paragraph)
     state = st.session_state
     linked = state.pop(ENTERED, False) and "run" in st.query_params
@@ -82,7 +100,7 @@ def open_lesson(lesson: Lesson, paragraph: str) -> None:
 def _read_address(lesson: Lesson) -> None:
     asked = [run for run in st.query_params.get("run", "").split(",") if run][:6]
     here = runs_of(asked)
-    found = [run for run in here if run.config.model in lesson.choices.get("model", MODELS)]
+    found = [run for run in here if run.config.model in lesson.models]
     state = st.session_state
     state[f"{lesson.key}:runs"] = [run.id for run in found]
     config = found[0].config if found else lesson.base
@@ -91,14 +109,14 @@ def _read_address(lesson: Lesson) -> None:
         if lesson.networks:
             named = st.query_params.get("networks", st.query_params.get("model", ""))
             named = named or ",".join(run.config.model for run in found) or ",".join(lesson.networks)
-            networks_from_address(lesson.key, named, lesson.choices["model"])
+            networks_from_address(lesson.key, named, lesson.models)
     except ValueError as error:
         state[f"{lesson.key}:trouble"] = f"The address asks for what can't be: {error}"
     state[f"{lesson.key}:config"] = config
     if len(found) < len(here):
         state[f"{lesson.key}:trouble"] = (
             "This page can't look into every network of the address; "
-            f"it shows those of the families {', '.join(lesson.choices['model'])}."
+            f"it shows those of the families {', '.join(lesson.models)}."
         )
     if len(here) < len(asked):
         state[f"{lesson.key}:runs"] = []
@@ -109,13 +127,16 @@ def _read_address(lesson: Lesson) -> None:
 
 
 def transport(
-    lesson: Lesson, configure: Callable[[RunConfig], Sequence[RunConfig]] = lambda config: [config]
+    lesson: Lesson,
+    configure: Callable[[RunConfig], Sequence[RunConfig]] = lambda config: [config],
+    obstacle: Callable[[RunConfig], str] = lambda config: "",
 ) -> list[Run]:
-    """The row of controls with Train, Pause, One step and Stop; returns the runs to show.
+    """The row of controls with Train, Pause, One step and Stop; returns the runs to show, or says that there are none.
 
     Args:
         lesson: the page.
         configure: the runs that one press of Train asks for, from the controls' configuration.
+        obstacle: why the page can't look into such a run, with the way out; "" where it can.
     """
     key, state = lesson.key, st.session_state
     shown = _shown(lesson)
@@ -125,20 +146,22 @@ def transport(
         models, unchosen = _networks(lesson)
         for name in lesson.row:
             with st.container(width=control_width(name)):
-                control(key, name, choices=lesson.choices.get(name))
-        fixed = [name for name, choices in lesson.choices.items() if len(choices) == 1]
+                control(key, name, choices=lesson.models if name == "model" else None)
+        fixed = ("model",) if len(lesson.models) == 1 else ()
         more_controls(key, {}, (*lesson.row, *fixed), models)
         given = own_data(key)
         asked: list[RunConfig] = []
         try:
             config = chosen(key, lesson.base)
-            trouble = unchosen or refusal(config, given, lesson.lenses)
+            trouble = unchosen or refusal(config, given, (lesson.lens,))
             asked = [each.but(model=model) for each in configure(config) for model in models or (each.model,)]
         except ValueError as error:
             trouble = str(error)
+        if why := next((said for each in asked if (said := obstacle(each))), ""):
+            trouble, asked = why, []
         if asked and not unchosen and not mine and _asks_otherwise(lesson, asked, shown):
             shown = _play_recorded(lesson, asked) or shown
-        compare_control(key, shown, lesson.choices.get("model", MODELS))
+        compare_control(key, shown, lesson.models)
         label = "Train again" if any(run.status == "stopped" and not run.altered for run in shown) else "Train"
         starts = state.pop(f"{key}:start", False) and not trouble and _asks_otherwise(lesson, asked, shown)
         pressed = st.button(
@@ -160,7 +183,10 @@ def transport(
         _write_address(lesson, config)
     _say_what_is_shown(lesson, [] if unchosen else asked, shown, "" if trouble else "press Train")
     state[f"{key}:config"] = config or state[f"{key}:config"]
-    return shown
+    fitting = [run for run in shown if not obstacle(run.config)]
+    if not fitting:
+        st.info(obstacle(shown[0].config) if shown else "Nothing is recorded yet. Press Train.")
+    return fitting
 
 
 def _shown(lesson: Lesson) -> list[Run]:
@@ -220,7 +246,7 @@ def _networks(lesson: Lesson) -> tuple[tuple[str, ...], str]:
     if not lesson.networks:
         return (), ""
     try:
-        models = choose_networks(lesson.key, lesson.choices["model"], lesson.networks)
+        models = choose_networks(lesson.key, lesson.models, lesson.networks)
     except ValueError as error:
         return (), str(error)
     st.session_state[state_key(lesson.key, "model")] = models[0]
@@ -235,7 +261,7 @@ def _train(lesson: Lesson, configs: Sequence[RunConfig], given: Given | None) ->
             for each in configs:
                 own = given if given is not None and each.data else Given("")
                 ids.append(
-                    client().submit(each, owner(), lesson.lenses, data=own.body or None, name=own.name, how=own.how)
+                    client().submit(each, owner(), (lesson.lens,), data=own.body or None, name=own.name, how=own.how)
                 )
     except ValueError as error:
         return str(error)
@@ -332,13 +358,36 @@ def _write_address(lesson: Lesson, config: RunConfig) -> None:
         st.query_params.update(wanted)
 
 
+def no_layers(config: RunConfig) -> str:
+    """Why a page about attention has nothing to look at."""
+    return "" if config.layers else "layers = 0 leaves no attention to look at. Choose 1 to 6."
+
+
+def with_control(config: RunConfig) -> list[RunConfig]:
+    """The run, and beside it the same with one layer, which sees the same batches."""
+    return [config] if config.layers == 1 else [config, config.but(layers=1)]
+
+
+def show(
+    lesson: Lesson,
+    runs: Sequence[Run],
+    panels: Sequence[Panel],
+    selections: Selections | None = None,
+    start: Mapping[str, int] | None = None,
+    asks: bool = True,
+) -> dict[str, Any] | None:
+    """Play the page's tapes (see `player.mount.play`), if it `asks` with a box for an own input."""
+    examples = example_inputs(runs[0]) if asks else None
+    return player.play(panels, tracks(lesson, runs), key=lesson.key, selections=selections, start=start, ask=examples)
+
+
 def tracks(lesson: Lesson, runs: Sequence[Run]) -> list[Track]:
     """The tapes of the page, for the player."""
     shown = Shown(in_words(runs), bool(st.session_state.get(f"{lesson.key}:stale"))) if runs else None
     return [
         Track(
             run.id,
-            lesson.lenses,
+            (lesson.lens,),
             run.status in LIVE,
             None if number else shown,
             title(run.config, data_name(run)),

@@ -91,9 +91,9 @@ LESSON_PLACES = (
 PLACES = (HOME, *LESSON_PLACES, RUNS)
 
 
-def question_of(path: str) -> str:
-    """What the page of this address answers."""
-    return next(place.question for place in PLACES if place.path == path)
+def place_at(path: str) -> Place:
+    """The page of this address."""
+    return next(place for place in PLACES if place.path == path)
 
 
 def grouped(places: Sequence[Place]) -> dict[str, list[Place]]:

@@ -10,13 +10,13 @@ from explainer import upgrade
 from explainer.runs.store import StoreError
 from explainer.ui.lesson import theme
 from explainer.ui.notices import show_notices
-from explainer.ui.places import PAGES, PLACES, enter, grouped, mark_address
+from explainer.ui.places import PAGES, PLACES, enter, grouped, mark_address, place_at
 from explainer.words import literal
 
 HERE = Path(__file__).parent
 st.set_page_config(page_title="Unrolled", page_icon=str(HERE / "icon.svg"), layout="wide")
 groups = {group: [place.page() for place in places] for group, places in grouped(PLACES).items()}
-moved = {old: place for old, new in upgrade.PAGES.items() for place in PLACES if place.path == new}
+moved = {old: place_at(new) for old, new in upgrade.PAGES.items()}
 groups[""] += [st.Page(PAGES / place.file, url_path=old, visibility="hidden") for old, place in moved.items()]
 page = st.navigation(groups, position="top")
 if page.url_path in moved:

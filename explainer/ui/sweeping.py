@@ -26,7 +26,7 @@ from explainer.runs.sweep_file import load_outcomes, shipped
 from explainer.sweep import Sweep, values_from_text
 from explainer.ui.controls import CHOICE_NAMES, chosen, control, control_width, fill_controls, more_controls, state_key
 from explainer.ui.notices import in_sentences
-from explainer.ui.places import ENTERED, question_of
+from explainer.ui.places import ENTERED, place_at
 from explainer.ui.shown import say_otherwise, setting
 from explainer.ui.task_words import label_of
 from explainer.ui.tickets import ticket_used
@@ -98,7 +98,7 @@ def recorded(lesson: str) -> list[Outcome]:
 
 def open_sweep(page: SweepPage, paragraph: str) -> None:
     """The page's question, a paragraph, and the state that the address asks for: on the first visit, or by a link to another sweep."""
-    st.title(question_of(page.key), anchor=False)
+    st.title(place_at(page.key).question, anchor=False)
     st.markdown(paragraph)
     state = st.session_state
     linked = state.pop(ENTERED, False) and "sweep" in st.query_params

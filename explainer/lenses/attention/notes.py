@@ -22,7 +22,6 @@ from explainer.words import listed
 SCORES = {"previous_token": "previous-token score", "prefix_matching": "induction score"}
 
 TICKS = 32  # tokens on an axis, at most
-
 LONGEST_TICK = 5  # characters of one; a longer token is only in the hover label
 
 

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from explainer.config import RunConfig
 from explainer.lenses.attention_cell.record import AttentionCellRecord
 from explainer.lenses.lens import Lens
 from explainer.theory.look_costs import passes
 from explainer.theory.look_sizes import Sizes, halved_if_large, labels, maps_fit
 from explainer.theory.sizes import BYTES
-
-PRICES = {"blocks": 0.00048, "flops": 3.1e-11, "look": 2.7e-05, "maps": 5.4e-09}  # fmt: skip
-
-
-def suits(config: RunConfig) -> bool:
-    """A Transformer with heads."""
-    return bool(config.network.roles.attention)
 
 
 def _view(z: Sizes) -> int:
@@ -24,12 +16,9 @@ def _view(z: Sizes) -> int:
 
 
 LENS = Lens(
-    "attention_cell",
-    AttentionCellRecord,
-    suits=suits,
-    peak=lambda z: z.passing(1) + 2 * z.held_maps(1) + z.kept(1, 6 * z.L * z.D),
-    view=_view,
+    "attention_cell", AttentionCellRecord, suits=lambda config: bool(config.network.roles.attention),
+    peak=lambda z: z.passing(1) + 2 * z.held_maps(1) + z.kept(1, 6 * z.L * z.D), view=_view,
     work=lambda z: passes(z, 1, 2),
-    prices=PRICES,
+    prices={"blocks": 0.00048, "flops": 3.1e-11, "look": 2.7e-05, "maps": 5.4e-09},
     wide=("query", "key", "value"),
-)
+)  # fmt: skip

@@ -9,8 +9,6 @@ from explainer.theory.look_costs import SECOND, Work, added, passes
 from explainer.theory.look_sizes import CHUNK, Sizes
 from explainer.theory.sizes import BYTES
 
-PRICES = {"look": 0.005, "blocks": 0.0005, "flops": 2.5e-11, "maps": 4e-09, "outputs": 2e-08}  # fmt: skip
-
 
 def _peak(z: Sizes) -> int:
     longest = 8 * z.T if z.positions != "learned" else z.T
@@ -32,12 +30,8 @@ def _work(z: Sizes) -> Work:
 
 
 LENS = Lens(
-    "beyond_the_length",
-    BeyondTheLengthRecord,
-    suits=lambda config: isinstance(config.network, Attending) and config.problem.windows,
-    peak=_peak,
-    view=lambda z: 1_600,
-    work=_work,
-    prices=PRICES,
+    "beyond_the_length", BeyondTheLengthRecord, suits=lambda config: isinstance(config.network, Attending) and config.problem.windows,
+    peak=_peak, view=lambda z: 1_600, work=_work,
+    prices={"look": 0.005, "blocks": 0.0005, "flops": 2.5e-11, "maps": 4e-09, "outputs": 2e-08},
     asks=True,
-)
+)  # fmt: skip

@@ -8,8 +8,6 @@ from explainer.theory.look_costs import COMPONENTS, FEWEST_TRACKED, MOST_TRACKED
 from explainer.theory.look_sizes import Sizes, labels
 from explainer.theory.sizes import BYTES
 
-PRICES = {"cubes": 1.2e-09, "flops": 2.7e-11, "look": 0.0019, "outputs": 6.6e-09, "read": 1.5e-08, "squares": 9.5e-11, "steps": 3e-05}  # fmt: skip
-
 
 def _peak(z: Sizes) -> int:
     N, kinds = z.D, z.settable
@@ -34,12 +32,7 @@ def _work(z: Sizes) -> Work:
 
 
 LENS = Lens(
-    "gates",
-    GatesRecord,
-    suits=lambda config: config.network.keeper is not None,
-    peak=_peak,
-    view=_view,
-    work=_work,
-    prices=PRICES,
+    "gates", GatesRecord, suits=lambda config: config.network.keeper is not None, peak=_peak, view=_view, work=_work,
+    prices={"cubes": 1.2e-09, "flops": 2.7e-11, "look": 0.0019, "outputs": 6.6e-09, "read": 1.5e-08, "squares": 9.5e-11, "steps": 3e-05},
     levels=("gates",),
-)
+)  # fmt: skip

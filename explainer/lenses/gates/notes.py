@@ -15,11 +15,8 @@ from explainer.theory.ties import first_largest, first_smallest
 from explainer.theory.variables import called
 
 COLUMNS = 16  # tokens in a row, and rows; a longer sequence has wider rows
-
 STRONG = 0.6  # |h| from which a cell is so dark that the word on it is white
-
 LONGEST = 1e4  # a time constant that is drawn at the edge when it is longer
-
 SURE = 3  # standard errors from which a difference counts; they are somewhat too small (`theory.probes.ratio`)
 
 

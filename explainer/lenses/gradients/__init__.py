@@ -8,8 +8,6 @@ from explainer.theory.look_costs import Work, added, passes
 from explainer.theory.look_sizes import Sizes, differentiable
 from explainer.theory.sizes import BYTES, parameter_count
 
-PRICES = {"blocks": 0.00023, "cubes": 9.1e-10, "flops": 5.4e-11, "look": 0.0011, "maps": 8.5e-09, "steps": 3.6e-05}  # fmt: skip
-
 
 def _work(z: Sizes) -> Work:
     plain = z.network.plain
@@ -17,11 +15,8 @@ def _work(z: Sizes) -> Work:
 
 
 LENS = Lens(
-    "gradients",
-    GradientsRecord,
-    suits=lambda config: True,
+    "gradients", GradientsRecord, suits=lambda config: True,
     peak=lambda z: z.backward(differentiable(z, 8)) + BYTES * parameter_count(z.config, z.inputs, z.V),
-    view=lambda z: BYTES * 2 * z.T + 150 * (z.L + 1),
-    work=_work,
-    prices=PRICES,
-)
+    view=lambda z: BYTES * 2 * z.T + 150 * (z.L + 1), work=_work,
+    prices={"blocks": 0.00023, "cubes": 9.1e-10, "flops": 5.4e-11, "look": 0.0011, "maps": 8.5e-09, "steps": 3.6e-05},
+)  # fmt: skip

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from explainer.config import RunConfig
 from explainer.lenses.heads.record import HeadsRecord
 from explainer.lenses.lens import Lens
 from explainer.theory.look_costs import SECOND, SHUFFLED, Work, added, passes
 from explainer.theory.look_sizes import Sizes, attention_peak
 from explainer.theory.sizes import BYTES
-
-PRICES = {"blocks": 0.00073, "flops": 3.7e-11, "look": 0.0054, "maps": 1e-08, "outputs": 8e-08}  # fmt: skip
-
-
-def suits(config: RunConfig) -> bool:
-    """A Transformer with heads."""
-    return bool(config.network.roles.attention)
 
 
 def _work(z: Sizes) -> Work:
@@ -24,11 +16,6 @@ def _work(z: Sizes) -> Work:
 
 
 LENS = Lens(
-    "heads",
-    HeadsRecord,
-    suits=suits,
-    peak=attention_peak,
-    view=lambda z: 11 * BYTES * z.L * z.H,
-    work=_work,
-    prices=PRICES,
-)
+    "heads", HeadsRecord, suits=lambda config: bool(config.network.roles.attention), peak=attention_peak, view=lambda z: 11 * BYTES * z.L * z.H, work=_work,
+    prices={"blocks": 0.00073, "flops": 3.7e-11, "look": 0.0054, "maps": 1e-08, "outputs": 8e-08},
+)  # fmt: skip

@@ -18,9 +18,7 @@ from explainer.theory.pca import aligned, principal_axes, project
 from explainer.theory.ties import first_largest, first_smallest
 
 SAMPLES = 4000  # states that the basis is fitted on, at most
-
 READ_BEFORE = 12  # tokens that a forecast of the next one is told with, at most
-
 SATURATED = 0.95  # |h| of a tanh state above which its derivative 1 - h^2 is under a tenth
 
 

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from explainer.config import RunConfig
 from explainer.lenses.layers.record import LayersRecord
 from explainer.lenses.lens import Lens
 from explainer.theory.look_costs import Work, added, passes
 from explainer.theory.look_sizes import LABEL, Sizes, halved_if_large, labels
 from explainer.theory.sizes import BYTES
-
-PRICES = {"blocks": 0.00039, "flops": 1.9e-10, "look": 0.0006, "maps": 6.9e-09, "outputs": 8.3e-09}  # fmt: skip
-
-
-def suits(config: RunConfig) -> bool:
-    """A network with a residual stream and attention on it."""
-    return bool(config.network.roles.attention)
 
 
 def _view(z: Sizes) -> int:
@@ -27,12 +19,9 @@ def _work(z: Sizes) -> Work:
 
 
 LENS = Lens(
-    "layers",
-    LayersRecord,
-    suits=suits,
+    "layers", LayersRecord, suits=lambda config: bool(config.network.roles.attention),
     peak=lambda z: z.passing(1) + z.kept(1, (z.L + 1) * (z.D + 2 * z.V)) + 2 * z.held_maps(1) + 40 * z.T**2,
-    view=_view,
-    work=_work,
-    prices=PRICES,
+    view=_view, work=_work,
+    prices={"blocks": 0.00039, "flops": 1.9e-10, "look": 0.0006, "maps": 6.9e-09, "outputs": 8.3e-09},
     wide=("rollout", "last"),
-)
+)  # fmt: skip

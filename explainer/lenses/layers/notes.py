@@ -13,9 +13,7 @@ from explainer.lenses.layers.record import LayersRecord
 from explainer.theory.ties import first_largest
 
 TICKS = 24  # tokens on an axis, at most
-
 RIGHT = "right answer"  # the row above the layers
-
 NEXT = {"repeat": "symbol", "text": "character", "forecast": "value"}  # of tasks whose right answer is what comes next
 
 

@@ -8,8 +8,6 @@ from explainer.theory.look_costs import passes
 from explainer.theory.look_sizes import NUMBERS, Sizes, backward_numbers, losses_followed
 from explainer.theory.sizes import BYTES
 
-PRICES = {"blocks": 0.00029, "flops": 1.2e-11, "look": 0.00036, "maps": 4.2e-09, "numbers": 4.6e-09, "outputs": 2.5e-09, "steps": 2.5e-05, "stream": 5.9e-09}  # fmt: skip
-
 
 def _view(z: Sizes) -> int:
     P, gates = losses_followed(z), len(z.network.gates)
@@ -21,11 +19,8 @@ def _ways(z: Sizes) -> int:
 
 
 LENS = Lens(
-    "microscope",
-    MicroscopeRecord,
-    suits=lambda config: True,
+    "microscope", MicroscopeRecord, suits=lambda config: True,
     peak=lambda z: z.backward(max(1, min(losses_followed(z), NUMBERS // backward_numbers(z.config, z.T)))),
-    view=_view,
-    work=lambda z: passes(z, losses_followed(z), 3),
-    prices=PRICES,
-)
+    view=_view, work=lambda z: passes(z, losses_followed(z), 3),
+    prices={"blocks": 0.00029, "flops": 1.2e-11, "look": 0.00036, "maps": 4.2e-09, "numbers": 4.6e-09, "outputs": 2.5e-09, "steps": 2.5e-05, "stream": 5.9e-09},
+)  # fmt: skip

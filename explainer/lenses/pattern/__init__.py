@@ -8,20 +8,15 @@ from explainer.theory.look_costs import SEARCHED, Work
 from explainer.theory.look_sizes import LABEL, SEARCHED_NUMBERS, Sizes, labels
 from explainer.theory.sizes import BYTES
 
-PRICES = {"flops": 6.6e-11, "look": 1.4e-05, "numbers": 7.5e-09, "steps": 1.5e-05}  # fmt: skip
-
 
 def _work(z: Sizes) -> Work:
     return {"steps": float(z.T * z.L), "flops": SEARCHED * z.flops_a_token(z.T), "numbers": float(SEARCHED * z.D * z.L)}
 
 
 LENS = Lens(
-    "pattern",
-    PatternRecord,
-    suits=lambda config: config.problem.windows and config.network.roles.steps,
+    "pattern", PatternRecord, suits=lambda config: config.problem.windows and config.network.roles.steps,
     peak=lambda z: BYTES * (min(2**14, SEARCHED_NUMBERS // z.D) * (3 * z.D + z.inputs) + 2**12 * z.D),
-    view=lambda z: 14 * 42 * (BYTES + LABEL) + BYTES * z.T + labels(z),
-    work=_work,
-    prices=PRICES,
+    view=lambda z: 14 * 42 * (BYTES + LABEL) + BYTES * z.T + labels(z), work=_work,
+    prices={"flops": 6.6e-11, "look": 1.4e-05, "numbers": 7.5e-09, "steps": 1.5e-05},
     asks=True,
-)
+)  # fmt: skip

@@ -12,9 +12,7 @@ from explainer.lenses.pattern.record import PatternRecord
 from explainer.words import counted, listed
 
 COLUMNS = 48  # characters of a row of the viewer's text
-
 FEW = 1.0  # stretches by chance; of fewer no ratio is told
-
 NAMED = 8  # units that are named one by one
 
 

@@ -9,8 +9,6 @@ from explainer.theory.look_costs import added, passes
 from explainer.theory.look_sizes import Sizes, halved_if_large
 from explainer.theory.sizes import BYTES
 
-PRICES = {"blocks": 0.00035, "flops": 1.5e-11, "look": 1.3e-12, "maps": 3.7e-08, "outputs": 1.2e-08}  # fmt: skip
-
 
 def _view(z: Sizes) -> int:
     tabled = z.positions in ("learned", "sinusoidal")
@@ -19,12 +17,10 @@ def _view(z: Sizes) -> int:
 
 
 LENS = Lens(
-    "positions",
-    PositionsRecord,
-    suits=lambda config: isinstance(config.network, Attending),
+    "positions", PositionsRecord, suits=lambda config: isinstance(config.network, Attending),
     peak=lambda z: (z.passing(z.rows(z.B)) if z.attends else 0) + 2 * z.held_maps(z.rows(z.B)) + 20 * z.T**2,
     view=_view,
     work=lambda z: added(passes(z, z.rows(z.B)), {"each": float(z.T * max(1, z.L)), "squares": float(z.T**2)}),
-    prices=PRICES,
+    prices={"blocks": 0.00035, "flops": 1.5e-11, "look": 1.3e-12, "maps": 3.7e-08, "outputs": 1.2e-08},
     wide=("kernel",),
-)
+)  # fmt: skip

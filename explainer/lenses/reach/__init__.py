@@ -1,22 +1,13 @@
 """How far back the gradient reaches: for the page Memory horizon."""
 
-from __future__ import annotations
-
 from explainer.lenses.lens import Lens
 from explainer.lenses.reach.record import ReachRecord
 from explainer.theory.look_costs import passes
 from explainer.theory.look_sizes import differentiable
 from explainer.theory.sizes import BYTES
 
-PRICES = {"blocks": 0.00032, "flops": 2.1e-11, "look": 0.0003, "maps": 8.1e-09, "numbers": 7.7e-09, "outputs": 2.9e-09, "steps": 2.5e-05}  # fmt: skip
-
-
 LENS = Lens(
-    "reach",
-    ReachRecord,
-    suits=lambda config: True,
-    peak=lambda z: z.backward(differentiable(z, 8)),
-    view=lambda z: BYTES * z.T,
-    work=lambda z: passes(z, differentiable(z, 8), 2),
-    prices=PRICES,
-)
+    "reach", ReachRecord, suits=lambda config: True, peak=lambda z: z.backward(differentiable(z, 8)),
+    view=lambda z: BYTES * z.T, work=lambda z: passes(z, differentiable(z, 8), 2),
+    prices={"blocks": 0.00032, "flops": 2.1e-11, "look": 0.0003, "maps": 8.1e-09, "numbers": 7.7e-09, "outputs": 2.9e-09, "steps": 2.5e-05},
+)  # fmt: skip

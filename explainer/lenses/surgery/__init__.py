@@ -8,8 +8,6 @@ from explainer.theory.look_costs import Work, added, passes
 from explainer.theory.look_sizes import Sizes, labels, sites_followed
 from explainer.theory.sizes import BYTES
 
-PRICES = {"blocks": 0.00043, "flops": 1e-11, "look": 0.0035, "maps": 5e-09, "numbers": 7.3e-09, "outputs": 8.8e-09, "steps": 9.5e-07, "stream": 8.1e-09}  # fmt: skip
-
 
 def _peak(z: Sizes) -> int:
     copies = BYTES * 2**23 if z.recurrent else 2 * BYTES * 2**23  # passes without each unit or head
@@ -25,11 +23,7 @@ def _work(z: Sizes) -> Work:
 
 
 LENS = Lens(
-    "surgery",
-    SurgeryRecord,
-    suits=lambda config: config.layers > 0,
-    peak=_peak,
-    view=lambda z: 16 * sites_followed(z) + 21 * z.T + labels(z, 4),
-    work=_work,
-    prices=PRICES,
-)
+    "surgery", SurgeryRecord, suits=lambda config: config.layers > 0, peak=_peak,
+    view=lambda z: 16 * sites_followed(z) + 21 * z.T + labels(z, 4), work=_work,
+    prices={"blocks": 0.00043, "flops": 1e-11, "look": 0.0035, "maps": 5e-09, "numbers": 7.3e-09, "outputs": 8.8e-09, "steps": 9.5e-07, "stream": 8.1e-09},
+)  # fmt: skip
