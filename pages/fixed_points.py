@@ -112,7 +112,7 @@ EXPERIMENTS = (
 def jacobian_of(step: str) -> list[tuple[str, str]]:
     """Where the Jacobian of a cell's step is: in closed form, or by autograd."""
     closed = ("lenses/fixed_points/cell_jacobians.py", f"_{step.removesuffix('_cell')}")
-    return [closed if is_there(*closed) else ("lenses/jacobian/look.py", "jacobians")]
+    return [closed if is_there(*closed) else ("models/operated_cell.py", "jacobians")]
 
 
 lesson = Lesson(key="fixed-points", shipped=("lesson-flipflop",), row=("task", "model", "width", "lr", "seed"))

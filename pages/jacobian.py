@@ -158,7 +158,7 @@ words_below(
     explain=explain([run.config for run in runs] or [lesson.base.but(model=name) for name in lesson.networks]),
     math=MATH,
     code=[
-        ("lenses/jacobian/look.py", "jacobians"),
+        ("models/operated_cell.py", "jacobians"),
         ("lenses/jacobian/look.py", "products_back"),
         ("lenses/jacobian/look.py", "per_step"),
         *cells_of(run.config.model for run in runs),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatch
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
@@ -49,7 +50,7 @@ def rules_of(document: str) -> dict[str, Rule]:
 RULES = rules_of((PROJECT / "docs" / "design.md").read_text())
 HEAVY = {"torch", "pandas"}
 APART = [name for name in RULES if "." in name]
-"""Modules of other processes than the interface's."""
+"""Modules of other processes than the interface's; `*` is any name."""
 
 
 def imports_of(path: Path, *, types: bool = False) -> set[str]:
@@ -83,15 +84,16 @@ def place_of(path: Path, package: Path = PACKAGE) -> tuple[str, str]:
 def breaches(path: Path, package: Path = PACKAGE) -> list[str]:
     """Sentences about imports of a file that its part may not have."""
     module, part = place_of(path, package)
-    rule = RULES.get(module, RULES[part]) if part != "pages" else RULES[part]
+    rule = next((rule for name, rule in RULES.items() if "." in name and fnmatch(module, name)), RULES[part])
     said = []
     for name in sorted(imports_of(path)):
         root, *rest = name.split(".")
         if root == "explainer":
-            apart = [other for other in APART if f"{'.'.join(rest)}.".startswith(f"{other}.")]
+            names = {".".join(rest[:count]) for count in range(2, len(rest) + 1)}
+            apart = [RULES[other] for other in APART if any(fnmatch(name, other) for name in names)]
             if rest[0] not in {*rule.ours, part}:
                 said.append(f"{module} imports explainer.{rest[0]}")
-            elif any((RULES[other].others & HEAVY) - rule.others for other in apart):
+            elif any((other.others & HEAVY) - rule.others for other in apart):
                 said.append(f"{module} imports {'.'.join(rest)} of another process")
         elif root not in sys.stdlib_module_names and root not in rule.others:
             said.append(f"{module} imports {root}")
@@ -119,6 +121,19 @@ def circle(graph: Mapping[str, Iterable[str]]) -> list[str]:
     return []
 
 
+def test_no_lens_imports_from_the_folder_of_another() -> None:
+    folders = {path.parent.name for path in (PACKAGE / "lenses").glob("*/look.py")}
+    assert len(folders) >= 15
+    others = {
+        (str(path.relative_to(PACKAGE)), name)
+        for path in FILES
+        if path.parent.name in folders
+        for name in imports_of(path, types=True)
+        if name.startswith("explainer.lenses.") and name.split(".")[2] in folders - {path.parent.name}
+    }
+    assert others == set()
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PROJECT)))
 def test_a_part_imports_only_what_it_may(path: Path) -> None:
     assert breaches(path) == []
@@ -129,7 +144,14 @@ def test_a_part_imports_only_what_it_may(path: Path) -> None:
     [
         ("ui", "import torch", "ui.new imports torch"),
         ("models", "from explainer.runs.store import Store", "models.new imports explainer.runs"),
-        ("figures", "def late():\n    import streamlit", "figures.new imports streamlit"),
+        ("charts", "def late():\n    import streamlit", "charts.new imports streamlit"),
+        ("lenses", "import torch", "lenses.new imports torch"),
+        ("lenses", "from explainer.models import build", "lenses.new imports explainer.models"),
+        (
+            "ui",
+            "from explainer.lenses.gates.look import look",
+            "ui.new imports lenses.gates.look.look of another process",
+        ),
         ("ui", "from explainer.runs.worker import main", "ui.new imports runs.worker.main of another process"),
         (
             "ui",
@@ -209,10 +231,10 @@ def test_the_interface_process_loads_neither_torch_nor_pandas() -> None:
         "app",
         *(
             f"explainer.{part}"
-            for part in ("ui.shell", "ui.lesson", "ui.own_series", "player.routes", "figures", "runs.client")
+            for part in ("ui.shell", "ui.lesson", "ui.own_series", "player.routes", "lenses.costs", "runs.client")
         ),
     ]
     loaded = [name for name in modules if name not in ("app", "explainer.ui.shell")]
-    code = f"import sys; import {', '.join(loaded)}; print({{'torch', 'pandas', 'pyarrow'}} & {{*sys.modules}})"
+    code = f"import sys; import {', '.join(loaded)}; explainer.lenses.shown(); print({{'torch', 'pandas', 'pyarrow'}} & {{*sys.modules}})"
     result = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "set()", result.stderr

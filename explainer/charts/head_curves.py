@@ -15,10 +15,9 @@ from explainer.charts.rates import AXIS, rate_marks
 from explainer.charts.references import in_unit, reference_lines, shared_references
 from explainer.charts.theme import FAMILY_COLOURS, ink, layout, plain, shades, upright
 
-MOST_LINES = 32  # with more heads than this, a line is the strongest head of its layer
-
 Runs = Sequence[Mapping[str, Any]]
 
+MOST_LINES = 32  # with more heads than this, a line is the strongest head of its layer
 METRICS = {"repeat": "accuracy within the repetition", "copy": "recall accuracy", "text": "accuracy"}
 """What says more about a task than its loss does: a series of its validation. For numbers the loss says it all."""
 

@@ -10,6 +10,7 @@ this one: of an operated model the weights alone do not say what the network doe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -69,3 +70,16 @@ class OperatedCell:
         for unit, value in self.held.units.items():
             h[:, unit] = value
         return (h, *[torch.zeros_like(h)] * (self.cell.states - 1))
+
+
+def jacobians(
+    cell: OperatedCell, inputs: Float[Tensor, "S F"], states: Sequence[Float[Tensor, "S N"]]
+) -> Float[Tensor, "S M M"]:
+    """J[s, i, j] = d (state after)_i / d (state before)_j of one step of a cell, for each of S steps at once."""
+    with torch.enable_grad():
+        before = tuple(state.detach().requires_grad_() for state in states)
+        after = torch.cat(cell.step(inputs.detach(), before), dim=-1)
+        S, M = after.shape
+        each = torch.eye(M, dtype=after.dtype, device=after.device)[:, None].expand(M, S, M)
+        rows = torch.autograd.grad(after, before, each, is_grads_batched=True, materialize_grads=True)
+    return torch.cat(rows, dim=-1).transpose(0, 1)

@@ -144,11 +144,7 @@ def transport(
     config: RunConfig | None = None
     with st.container(horizontal=True, vertical_alignment="bottom", key=f"{key}-controls"):
         models, unchosen = _networks(lesson)
-        for name in lesson.row:
-            with st.container(width=control_width(name)):
-                control(key, name, choices=lesson.models if name == "model" else None)
-        fixed = ("model",) if len(lesson.models) == 1 else ()
-        more_controls(key, {}, (*lesson.row, *fixed), models)
+        _controls(lesson, models)
         given = own_data(key)
         asked: list[RunConfig] = []
         try:
@@ -187,6 +183,15 @@ def transport(
     if not fitting:
         st.info(obstacle(shown[0].config) if shown else "Nothing is recorded yet. Press Train.")
     return fitting
+
+
+def _controls(lesson: Lesson, models: Sequence[str]) -> None:
+    """Those of the row, and behind More all others."""
+    for name in lesson.row:
+        with st.container(width=control_width(name)):
+            control(lesson.key, name, choices=lesson.models if name == "model" else None)
+    fixed = ("model",) if len(lesson.models) == 1 else ()
+    more_controls(lesson.key, {}, (*lesson.row, *fixed), models)
 
 
 def _shown(lesson: Lesson) -> list[Run]:

@@ -1,6 +1,6 @@
 """Attention: the maps of all heads at once, the chosen one large, and what each head is like, in words.
 
-The curves of the heads over training are in `heads`, their numbers and sentences in `head_notes`.
+What curves of heads share is in `charts.head_curves`, their numbers and sentences are in `notes`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The Jacobian of each cell's step with respect to its state, in closed form, for many states at once.
 
-Of an operated cell a held unit's row is 0, and so is the slope of a held gate. Autograd gives the same numbers (`lenses.jacobian.look.jacobians`) at many times the cost; a search for fixed
+Of an operated cell a held unit's row is 0, and so is the slope of a held gate. Autograd gives the same numbers (`models.operated_cell.jacobians`) at many times the cost; a search for fixed
 points needs thousands of them.
 
     s    state, h or of an LSTM (h, c), M numbers     (S, M)
@@ -18,11 +18,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from explainer.lenses.jacobian.look import jacobians
 from explainer.models import cells
 from explainer.models.cells import State
 from explainer.models.observe import Point, unwatched
-from explainer.models.operated_cell import OperatedCell
+from explainer.models.operated_cell import OperatedCell, jacobians
 
 
 class Step(NamedTuple):

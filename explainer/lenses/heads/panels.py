@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from explainer.charts import head_curves as heads
+from explainer.charts import head_curves as curves
 from explainer.charts.panel import Panel, Reading, Slot, at_moment
 from explainer.charts.theme import FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, layout, plain, shades
 from explainer.lenses.heads.notes import LIFE, NAMES
@@ -84,7 +84,7 @@ def lines_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 260) -> 
 
     for layer, colour in enumerate(shades(theme, L)):
         thin = {"color": colour, "width": 1.3}
-        if L * H > heads.MOST_LINES:
+        if L * H > curves.MOST_LINES:
             line(0, "by_layer", (layer,), f"layer {layer + 1}, the highest of its heads", line=thin)
             continue
         for head in range(H):
@@ -106,8 +106,8 @@ def lines_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 260) -> 
                 xaxis=_steps_axis(),
                 yaxis={"nticks": 6},
                 **BAND_AXIS,
-                shapes=[heads.moment_line(theme)],
-                annotations=[heads.key(runs, theme)],
+                shapes=[curves.moment_line(theme)],
+                annotations=[curves.key(runs, theme)],
                 margin={"l": 54, "r": 8, "t": 20, "b": 40},
             ),
         },
@@ -154,7 +154,7 @@ def table_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 260) -> 
                     "title": {"text": "layer and head"},
                     **({} if few else {"tickmode": "array", "tickvals": names[:: run["heads"]]}),
                 },
-                shapes=[heads.moment_line(theme), frame],
+                shapes=[curves.moment_line(theme), frame],
                 margin={"l": 62, "r": 14, "t": 20, "b": 40},
             ),
         },
@@ -209,9 +209,9 @@ def life_panel(run: Mapping[str, Any], theme: str, *, span: int = 5, height: int
                 theme,
                 xaxis=_steps_axis(),
                 yaxis={"title": {"text": "score"}, "range": [0, 1.02], "nticks": 5},
-                shapes=[heads.moment_line(theme)],
+                shapes=[curves.moment_line(theme)],
                 showlegend=True,
-                legend=heads.small_legend(),
+                legend=curves.small_legend(),
             ),
         },
         slots=tuple(slots),
@@ -282,7 +282,7 @@ def knock_out_panel(run: Mapping[str, Any], theme: str, *, span: int = 3, height
 
 def loss_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 230) -> Panel:
     """The loss of every run, and where the first one's changes phase; dots: on the viewer's own input."""
-    panel = heads.loss_panel(runs, theme, LENS, span=span, height=height)
+    panel = curves.loss_panel(runs, theme, LENS, span=span, height=height)
     band, slots = _band("loss_band", (), trace=len(panel.figure["data"]))
     data = [*panel.figure["data"], band]
     dots = []

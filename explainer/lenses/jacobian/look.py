@@ -10,7 +10,7 @@ The algebra is torch's, in float64 on the CPU: it keeps to the threads that the 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ from torch.nn.functional import embedding
 from explainer.lenses.jacobian.record import JacobianRecord
 from explainer.lenses.look import as_float32, check_counts, evaluating, first_rows
 from explainer.models import Recurrent, SequenceModel, observe
-from explainer.models.operated_cell import OperatedCell
+from explainer.models.operated_cell import OperatedCell, jacobians
 from explainer.tasks.base import Batch, Task
 from explainer.theory.followed import horizon, moments
 
@@ -109,19 +109,6 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> JacobianRecord:
             last=last,
             tokens=tuple(task.axis(batch)),
         )
-
-
-def jacobians(
-    cell: OperatedCell, inputs: Float[Tensor, "S F"], states: Sequence[Float[Tensor, "S N"]]
-) -> Float[Tensor, "S M M"]:
-    """J[s, i, j] = d (state after)_i / d (state before)_j of one step of a cell, for each of S steps at once."""
-    with torch.enable_grad():
-        before = tuple(state.detach().requires_grad_() for state in states)
-        after = torch.cat(cell.step(inputs.detach(), before), dim=-1)
-        S, M = after.shape
-        each = torch.eye(M, dtype=after.dtype, device=after.device)[:, None].expand(M, S, M)
-        rows = torch.autograd.grad(after, before, each, is_grads_batched=True, materialize_grads=True)
-    return torch.cat(rows, dim=-1).transpose(0, 1)
 
 
 def products_back(J: Float[Tensor, "K M M"]) -> list[Product]:
