@@ -28,7 +28,12 @@ def listed(parts: Sequence[str], last: str = "and") -> str:
 
 def counted(count: int, noun: str) -> str:
     """A whole number and what it counts, whose plural ends in s: 1 step, 12,000 steps."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,} {plural(count, noun)}"
+
+
+def plural(count: int, noun: str) -> str:
+    """The noun alone, as it stands after the number."""
+    return noun if count == 1 else f"{noun}s"
 
 
 def literal(text: str) -> str:

@@ -7,7 +7,7 @@ from explainer.charts.panel import Reel, still
 from explainer.charts.source import sourced
 from explainer.charts.subject import network, subject
 from explainer.config import RunConfig
-from explainer.lenses.gates.panels import gates_panel, memory_panel, probe_panel, tracking_panel
+from explainer.lenses.gates.panels import panels
 from explainer.lenses.pattern import panels as pattern
 from explainer.player import play
 from explainer.player.backend import annotator, client, runs_of
@@ -124,17 +124,10 @@ runs = transport(lesson)
 if runs:
     config = runs[0].config
     run = subject(config, runs[0].meta)
-    look = theme()
     show(
         lesson,
         runs,
-        [
-            gates_panel(run, look),
-            memory_panel(run, look),
-            tracking_panel(run, look),
-            probe_panel(run, look),
-            loss_panel([run], look, "gates", span=12),
-        ],
+        [*panels(run, theme()), loss_panel([run], theme(), "gates", span=12)],
         selections={
             "gate": ("Gate", [f"{name.capitalize()} gate" for name in config.network.settable]),
             "layer": ("Layer", config.layers),

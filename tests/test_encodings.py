@@ -28,14 +28,6 @@ def test_sinusoidal_rows_have_squared_norm_of_half_the_width() -> None:
     np.testing.assert_allclose((encodings.sinusoidal(T, D) ** 2).sum(1), D / 2, rtol=1e-14)
 
 
-@given(k=st.integers(-50, 50))
-def test_a_shift_is_one_rotation_for_all_positions(k: int) -> None:
-    table = encodings.sinusoidal(T + 100, D)
-    M = encodings.shift_matrix(k, D)
-    np.testing.assert_allclose(table[50 : 50 + T] @ M.T, table[50 + k : 50 + k + T], atol=1e-12)
-    np.testing.assert_allclose(M @ M.T, np.eye(D), atol=1e-14)
-
-
 def test_the_dot_product_depends_on_the_offset_only() -> None:
     assert encodings.offset_error(encodings.sinusoidal(512, 128)) < 1e-12
 

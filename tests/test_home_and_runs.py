@@ -88,7 +88,7 @@ def test_a_link_to_a_run_opens_it_on_a_page_that_was_open_before(store: Store) -
         app.query_params["run"] = run
         app.run()
         assert not app.exception
-        assert app.session_state["hidden.width"] == width
+        assert app.session_state["hidden-states.width"] == width
         app.switch_page("../../pages/home.py")
         app.query_params.clear()
         app.run()

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from explainer import upgrade
 from explainer.config import RunConfig
+from explainer.lenses import LENSES
 from explainer.runs.client import Client
 from explainer.runs.database import FILE
 from explainer.runs.store import Store
@@ -67,6 +69,11 @@ def test_every_configuration_has_its_id(version: Path) -> None:
         assert RunConfig.from_query(config.to_query()).run_id() == number
 
 
+def kind_of(kind: str) -> str:
+    """The kind of a view by its lens's name of today."""
+    return VIEW + upgrade.lens_of(kind.removeprefix(VIEW))
+
+
 def test_every_run_is_there_with_its_id_and_its_numbers(version: Path, kept: Store) -> None:
     wanted = expected(version)
     assert {run.id for run in kept.runs()} == set(wanted)
@@ -75,7 +82,7 @@ def test_every_run_is_there_with_its_id_and_its_numbers(version: Path, kept: Sto
         assert not found.unreadable, found.message
         assert found.config.run_id(found.data) == run
         now = json.loads(json.dumps(told(kept, run)))
-        views, had = now.pop("views"), was.pop("views")
+        views, had = now.pop("views"), {kind_of(kind): fields for kind, fields in was.pop("views").items()}
         assert now == {name: value for name, value in was.items() if name != "name"}
         assert views.keys() == had.keys()
         for kind, fields in had.items():
@@ -88,6 +95,8 @@ def test_what_hangs_on_the_runs_is_there(version: Path, kept: Store) -> None:
     assert sweep is not None
     assert sweep.sweep.sweep_id() == sweep.id
     assert [config.run_id() for config in sweep.sweep.configs] == list(sweep.runs)
+    assert {lens for (lens,) in kept.read("SELECT lens FROM looks")} == {"hidden_states", "surgery"}
+    assert {lens for run in kept.runs() for lens in run.lenses} <= LENSES.keys()
     for number, lens in kept.read("SELECT id, lens FROM looks"):
         decode_view(lens, kept.look_part(number, 0, kept.look_state(number)[2]))  # type: ignore[index]
     (key,) = kept.keys_of(named["on own text"])

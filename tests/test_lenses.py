@@ -25,7 +25,7 @@ from explainer.models.transformer import Transformer
 from explainer.records import from_arrays, to_arrays
 from explainer.tasks.base import Batch, Task
 from explainer.tasks.make import make_task
-from explainer.theory.look_sizes import MAPS
+from explainer.theory.looks import MAPS
 
 T, B, D, H = 11, 5, 20, 5  # heads of size 4: rotary positions turn pairs
 TASKS = ("adding", "repeat")

@@ -75,7 +75,7 @@ def test_another_run_on_the_task_can_be_compared_and_what_differs_is_listed(stor
     place = next(place for place in LESSON_PLACES if place.lens == "hidden_states")
     app = opened(place, against="lesson-gradients-gru")
     assert not app.exception
-    chosen = app.selectbox(key="hidden:against")
+    chosen = app.selectbox(key="hidden-states:against")
     assert chosen.value == "lesson-gradients-gru"
     assert any("| Length T | 30 | 50 |" in each.value for each in app.markdown)
     chosen.select(None).run()

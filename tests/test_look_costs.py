@@ -21,8 +21,8 @@ from explainer.lenses.surgery import look as surgery
 from explainer.runs.inputs import training_inputs
 from explainer.runs.views import view_batch
 from explainer.tasks.make import make_task
-from explainer.theory import look_costs, probes
-from explainer.theory.look_sizes import Sizes, losses_followed, sites_followed
+from explainer.theory import looks, probes
+from explainer.theory.looks import Sizes, losses_followed, sites_followed
 from explainer.training import Trainer
 
 GRU = RunConfig(task="adding", model="gru", length=23, width=13, batch=7)
@@ -44,16 +44,16 @@ def sizes_of(config: RunConfig) -> Sizes:
 
 
 def test_what_lenses_take_is_what_is_counted() -> None:
-    assert look_costs.SECOND == biography.FLOPS == microscope.FLOPS == beyond.FLOPS / 1.5
-    assert look_costs.SHUFFLED == chance.SHUFFLED
-    assert look_costs.SEARCHED == pattern.SEARCHED
-    assert (look_costs.TRACKED, look_costs.FEWEST_TRACKED, look_costs.MOST_TRACKED) == (
+    assert looks.SECOND == biography.FLOPS == microscope.FLOPS == beyond.FLOPS / 1.5
+    assert looks.SHUFFLED == chance.SHUFFLED
+    assert looks.SEARCHED == pattern.SEARCHED
+    assert (looks.TRACKED, looks.FEWEST_TRACKED, looks.MOST_TRACKED) == (
         gates.POSITIONS,
         gates.LEAST_SEQUENCES,
         gates.MOST_SEQUENCES,
     )
-    assert look_costs.COMPONENTS == probes.MOST_COMPONENTS
-    assert (look_costs.STARTS, look_costs.FEWEST_STARTS, look_costs.START_NUMBERS) == (
+    assert looks.COMPONENTS == probes.MOST_COMPONENTS
+    assert (looks.STARTS, looks.FEWEST_STARTS, looks.START_NUMBERS) == (
         fixed_points.STARTS,
         fixed_points.FEWEST_STARTS,
         fixed_points.START_NUMBERS,

@@ -30,9 +30,9 @@ from explainer.runs.memory import resident_bytes
 from explainer.runs.tape import LARGEST_VIEW, decode_view, encode_view
 from explainer.runs.views import room_for, view_batch
 from explainer.tasks.make import make_task
-from explainer.theory import look_sizes
+from explainer.theory import looks
 from explainer.theory.attention_cell import asked_head, head_question
-from explainer.theory.look_sizes import MAPS, maps_fit, pooling
+from explainer.theory.looks import MAPS, maps_fit, pooling
 from explainer.training import Trainer
 from tests.wild import shaken
 
@@ -348,4 +348,4 @@ def test_where_nobody_wants_the_maps_of_a_long_sequence_they_are_not_made(
     assert fused
     torch.testing.assert_close(seen["output"], expected, rtol=1e-4, atol=1e-5)
     assert maps_fit(task.config, x.shape[1])
-    assert look_sizes.CHUNK < MAPS
+    assert looks.CHUNK < MAPS

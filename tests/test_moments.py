@@ -27,7 +27,7 @@ from explainer.runs.tape import VIEW, decode_view
 from explainer.runs.views import SWEEP_PACE, Pace, Viewer
 from explainer.runs.workshop import Workshop
 from explainer.theory.costs import kept_moments
-from explainer.theory.look_sizes import LookSize
+from explainer.theory.looks import LookSize
 from explainer.training import Trainer
 from tests.turns import the_run, work
 

@@ -156,11 +156,11 @@ def test_every_page_opens_in_agreement_and_says_what_it_shows(place: Place, show
 
 def test_a_changed_knob_greys_and_the_same_knob_back_does_not(shown: list[Shown], lessons: Store) -> None:
     app = opened("hidden-states")
-    app.number_input(key="hidden.width").set_value(33).run()
+    app.number_input(key="hidden-states.width").set_value(33).run()
     assert shown[-1].stale
     assert "GRU, 32 units" in otherwise(app)[0]
     assert "GRU, 33 units" in otherwise(app)[0]
-    app.number_input(key="hidden.width").set_value(32).run()
+    app.number_input(key="hidden-states.width").set_value(32).run()
     assert not shown[-1].stale
     assert otherwise(app) == []
     assert lessons.runs("queued") == [], "nothing was started"
@@ -190,15 +190,15 @@ def test_a_recording_of_just_what_is_asked_for_plays_at_once(shown: list[Shown])
     app = opened("hidden-states", length=str(lesson.length), steps=str(lesson.steps))
     assert app.query_params["run"] in ("lesson-gradients-gru", ["lesson-gradients-gru"])
     assert not shown[-1].stale
-    app.number_input(key="hidden.length").set_value(30).run()
-    app.number_input(key="hidden.steps").set_value(700).run()
+    app.number_input(key="hidden-states.length").set_value(30).run()
+    app.number_input(key="hidden-states.steps").set_value(700).run()
     assert "run" not in app.query_params, "the page's own recording again"
     assert not shown[-1].stale
 
 
 def test_controls_that_contradict_each_other_grey_too(shown: list[Shown]) -> None:
     app = opened("hidden-states")
-    app.number_input(key="hidden.layers").set_value(5).run()
+    app.number_input(key="hidden-states.layers").set_value(5).run()
     assert app.error
     assert shown[-1].stale
     assert "can't be trained" in otherwise(app)[0].replace("\\", "")
@@ -269,7 +269,7 @@ def test_a_rate_set_while_an_own_run_trains_acts_and_is_no_disagreement(shown: l
     training = mine(lessons)
     app = opened("hidden-states", run=training.id)
     assert lessons.commands() == [], "opening it sets nothing"
-    app.select_slider(key="hidden.lr").set_value(0.01).run()
+    app.select_slider(key="hidden-states.lr").set_value(0.01).run()
     assert [(each.run, each.kind, float(each.value)) for each in lessons.commands()] == [(training.id, "lr", 0.01)]
     assert not shown[-1].stale
     toast = app.toast[0].value.replace("\\", "")
@@ -282,7 +282,7 @@ def test_a_rate_of_another_run_is_not_taken_for_a_change(shown: list[Shown], les
     app.query_params["run"] = second.id
     app.session_state["entered"] = True
     app.run()
-    assert app.select_slider(key="hidden.lr").value == 0.01
+    assert app.select_slider(key="hidden-states.lr").value == 0.01
     assert lessons.commands() == []
 
 
@@ -290,7 +290,7 @@ def test_a_run_of_others_does_not_follow_and_greys(shown: list[Shown], lessons: 
     training = mine(lessons)
     lessons.change(training.id, owner="you")
     app = opened("hidden-states", run=training.id)
-    app.select_slider(key="hidden.lr").set_value(0.01).run()
+    app.select_slider(key="hidden-states.lr").set_value(0.01).run()
     assert lessons.commands() == []
     assert shown[-1].stale
 
@@ -298,7 +298,7 @@ def test_a_run_of_others_does_not_follow_and_greys(shown: list[Shown], lessons: 
 def test_what_trains_is_not_left_for_a_recording_unasked(shown: list[Shown], lessons: Store) -> None:
     training = mine(lessons)
     app = opened("hidden-states", run=training.id)
-    app.number_input(key="hidden.seed").set_value(0).run()
+    app.number_input(key="hidden-states.seed").set_value(0).run()
     assert app.query_params["run"] in (training.id, [training.id])
     assert shown[-1].stale
     next(button for button in app.button if button.label.startswith("Show the recording")).click().run()

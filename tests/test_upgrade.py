@@ -28,7 +28,7 @@ from explainer.runs.rows import META, Run
 from explainer.runs.store import Store
 from explainer.runs.sweep_file import load_outcomes, save_outcomes
 from explainer.runs.tape import VIEW, decode, decode_view, encode, encode_view, in_form, read_chunk
-from explainer.runs.tape_file import FORMAT, load_tape
+from explainer.runs.tape_file import load_tape
 from explainer.runs.viewer import Viewer
 from explainer.runs.workshop import Workshop
 from explainer.sweep import Sweep
@@ -228,7 +228,7 @@ def test_what_a_newer_version_wrote_says_so(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=rf"The command was {NEWER}"):
         requested({}, ["format=2"])
     store, path = Store(tmp_path / "fresh"), tmp_path / "new.tape"
-    path.write_bytes((KEPT_NOW / TAPE).read_bytes().replace(FORMAT.encode(), b"unrolled tape 77", 1))
+    path.write_bytes((KEPT_NOW / TAPE).read_bytes().replace(b"unrolled tape 2", b"unrolled tape 77", 1))
     with pytest.raises(ValueError, match=rf"new\.tape: It was {NEWER}.*format is 77"):
         load_tape(store, path)
     store.close()

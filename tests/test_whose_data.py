@@ -400,7 +400,7 @@ def test_an_owner_makes_a_link_and_takes_it_back(store: Store) -> None:
     app = opened(ANNE, run=run)
     assert "can read your text through it" in said(app)
     assert not [each for each in app.code if "key=" in each.value]
-    app.button(key="hidden-link").click().run()
+    app.button(key="hidden-states-link").click().run()
     (link,) = [each.value for each in app.code if "key=" in each.value]
     (key,) = store.keys_of(run)
     assert f"run={run}" in link
@@ -408,8 +408,12 @@ def test_an_owner_makes_a_link_and_takes_it_back(store: Store) -> None:
     guest = opened(BEN, run=run, key=key)
     assert "Shared with you by a link" in said(guest)
     assert not guest.error
-    assert not [button for button in guest.button if button.key in ("hidden-link", "hidden-unshare", "hidden-stop")]
-    app.button(key="hidden-unshare").click().run()
+    assert not [
+        button
+        for button in guest.button
+        if button.key in ("hidden-states-link", "hidden-states-unshare", "hidden-states-stop")
+    ]
+    app.button(key="hidden-states-unshare").click().run()
     assert store.keys_of(run) == []
     assert "Shared with you" not in said(guest.run())
 
@@ -420,12 +424,12 @@ def test_looking_at_a_shared_run_beside_another_shares_nothing_more(store: Store
     client.share([first], ANNE)
     app = opened(ANNE, run=f"{first},{second}")
     assert store.keys_of(second) == []
-    assert {"hidden-link", "hidden-unshare"} <= {button.key for button in app.button}
-    app.button(key="hidden-link").click().run()
+    assert {"hidden-states-link", "hidden-states-unshare"} <= {button.key for button in app.button}
+    app.button(key="hidden-states-link").click().run()
     assert len(store.keys_of(first)) == 2
     assert len(store.keys_of(second)) == 1
 
 
 def test_a_run_on_the_default_data_has_no_share_button(store: Store) -> None:
     run = Client(store).submit(NETWORKS["lstm"], ANNE)
-    assert not [button for button in opened(ANNE, run=run).button if button.key == "hidden-link"]
+    assert not [button for button in opened(ANNE, run=run).button if button.key == "hidden-states-link"]

@@ -53,3 +53,8 @@ def said(score: Score) -> str:
 def uniform_entropy(T: int) -> float:
     """Entropy of a head that looks evenly at all it may: the mean of ln(t + 1) over t = 0 … T-1, in nats."""
     return math.lgamma(T + 1) / T
+
+
+def with_article(role: str) -> str:
+    """ "an induction head"."""
+    return f"{'an' if role[0] in 'aeiou' else 'a'} {role}"

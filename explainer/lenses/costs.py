@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from explainer.lenses import LENSES
-from explainer.theory.look_costs import Work
-from explainer.theory.look_sizes import Looked, LookSize, Sizes
+from explainer.theory.looks import Looked, LookSize, Sizes, Work
 
 LEAST = 300_000  # bytes that any look takes: labels, small arrays
 LEAST_VIEW = 600
@@ -26,16 +25,7 @@ def look_bytes(config: Looked, lens: str, inputs: int, outputs: int) -> LookSize
 
 
 def look_seconds(config: Looked, lens: str, inputs: int, outputs: int) -> float:
-    """Time of one look through a lens at a run's own sequences, on the processor.
-
-    Args:
-        lens: a name in `LENSES`.
-        inputs: V for tokens, F for numbers (see `runs.inputs.training_inputs`).
-        outputs: V, or how many numbers are said at each step.
-
-    Raises:
-        KeyError: no lens of this name.
-    """
+    """Time of one look through a lens at a run's own sequences, on the processor; the arguments are those of `look_bytes`."""
     prices = LENSES[lens].prices
     return sum(prices.get(name, 0.0) * amount for name, amount in look_work(config, lens, inputs, outputs).items())
 

@@ -11,8 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from explainer.config import RunConfig
-from explainer.theory.look_costs import Work
-from explainer.theory.look_sizes import Sizes
+from explainer.theory.looks import Sizes, Work
 
 
 @cache
@@ -44,7 +43,7 @@ class Lens:
         suits: whether a run of this configuration has what the lens looks at.
         peak: bytes that a look holds at once, beside the model's weights and `costs.LEAST`.
         view: bytes of its record on a tape, beside `costs.LEAST_VIEW`.
-        work: how much of each kind of work a look is (see `theory.look_costs`).
+        work: how much of each kind of work a look is (see `theory.looks`).
         prices: seconds of a unit of each kind of work.
         levels: arrays of values in [0, 1] that a view has in 256 levels (see `runs.tape`).
         wide: arrays that a large view has in 65,535 levels.

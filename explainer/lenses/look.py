@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from explainer.config import RunConfig
 from explainer.tasks.base import Batch, Task
-from explainer.theory.look_sizes import NUMBERS, backward_numbers, rows_held
+from explainer.theory.looks import NUMBERS, backward_numbers, rows_held
 
 DIFFERENTIATED = 8
 """Sequences of the batch that are differentiated: the mean over them is steady, and a look stays quick."""

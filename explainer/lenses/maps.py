@@ -18,7 +18,7 @@ from explainer.config import RunConfig
 from explainer.lenses.look import evaluating
 from explainer.models import Residual, SequenceModel, observe
 from explainer.models.pieces import give_way
-from explainer.theory.look_sizes import CHUNK, maps_fit
+from explainer.theory.looks import CHUNK, maps_fit
 
 Input = Tensor
 

@@ -35,7 +35,7 @@ from explainer import upgrade
 from explainer.lenses import LENSES
 from explainer.records import from_arrays, to_arrays
 from explainer.runs.rows import Draft
-from explainer.theory.look_sizes import WIDE_VIEW
+from explainer.theory.looks import WIDE_VIEW
 
 Arrays = dict[str, np.ndarray]
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from explainer.families.base import Work
-from explainer.theory.look_sizes import FORECAST_WINDOWS, MAPS, LookSize
+from explainer.theory.looks import FORECAST_WINDOWS, MAPS, LookSize
 from explainer.theory.sizes import BYTES, Architecture, flops_per_step, parameter_count
 
 PROCESS_BYTES = 3_000_000
@@ -182,7 +182,7 @@ def looking_seconds(
     Args:
         updates: their seconds.
         looks: the lenses' sizes, that of the page's own lens first.
-        each: seconds of a look through each (`theory.look_costs`).
+        each: seconds of a look through each (`theory.looks`).
         weights: bytes of the network's; with these, the page's own lens sees all kept moments for which its share was too small.
     """
     seconds = LOOK_SHARE * updates * bool(looks) + 2 * sum(each) + sum(each[:1]) * (LOOKS_AT_ONCE - 2)

@@ -60,21 +60,6 @@ def wavelengths(D: int, base: float = 10_000.0, kind: str | None = None) -> Floa
     return 2 * np.pi / np.stack([sines, cosines], axis=1).reshape(D)
 
 
-def shift_matrix(k: int | float, D: int, base: float = 10_000.0) -> Float[np.ndarray, "D D"]:
-    """M_k with PE(p+k) = M_k PE(p) for every p: a rotation of each pair by k omega_i.
-
-    [sin(p+k)w]   [ cos kw  sin kw] [sin pw]
-    [cos(p+k)w] = [-sin kw  cos kw] [cos pw]
-    """
-    angles = k * _frequencies(D, base)[0]
-    even = np.arange(0, D, 2)
-    M = np.zeros((D, D))
-    M[even, even] = M[even + 1, even + 1] = np.cos(angles)
-    M[even, even + 1] = np.sin(angles)
-    M[even + 1, even] = -np.sin(angles)
-    return M
-
-
 def dot_kernel(table: Float[np.ndarray, "T D"], *, normalised: bool = False) -> Float[np.ndarray, "T T"]:
     """G[m, n] = <PE(m), PE(n)>; normalised, the cosine of the angle between them (0 for a zero row)."""
     table = np.asarray(table, dtype=np.float64)

@@ -16,7 +16,7 @@ from explainer.player.backend import client
 from explainer.player.mount import play
 from explainer.runs.store import Run
 from explainer.theory.attention_cell import head_question
-from explainer.theory.look_sizes import maps_fit, pooling
+from explainer.theory.looks import maps_fit, pooling
 from explainer.ui.lesson import theme
 from explainer.words import literal, marked
 

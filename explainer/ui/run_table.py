@@ -25,7 +25,7 @@ from explainer.runs.sharing import is_private
 from explainer.runs.store import Run
 from explainer.ui.controls import CHOICE_NAMES, LABELS
 from explainer.ui.places import address, places_for
-from explainer.words import literal
+from explainer.words import literal, plural
 
 UNKNOWN = "–"
 
@@ -68,7 +68,7 @@ def filled(run: Run) -> str:
     count = run.meta.get("filled")
     if not count:
         return ""
-    return f"Of its series {count:,} {_plural(count, 'value')} {'was' if count == 1 else 'were'} missing, and filled in on straight lines."
+    return f"Of its series {count:,} {plural(count, 'value')} {'was' if count == 1 else 'were'} missing, and filled in on straight lines."
 
 
 def label(run: Run) -> str:
@@ -214,7 +214,7 @@ def ago(seconds: float) -> str:
     for length, unit in ((86400, "day"), (3600, "h"), (60, "min")):
         count = int(seconds // length)
         if count >= 1:
-            return f"{count} {_plural(count, unit) if unit == 'day' else unit} ago"
+            return f"{count} {plural(count, unit) if unit == 'day' else unit} ago"
     return "just now"
 
 
@@ -245,7 +245,3 @@ def told(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     return f"{value:g}" if isinstance(value, float) else CHOICE_NAMES.get(value, str(value))
-
-
-def _plural(count: int, word: str) -> str:
-    return word if count == 1 else f"{word}s"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from explainer.config import KNOBS, RunConfig
 from explainer.theory.baselines import RECALLED
 from explainer.theory.variables import called, variables
-from explainer.words import listed
+from explainer.words import listed, plural
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def _flipflop(config: RunConfig) -> TaskWords:
         asks=f"{_count(bits).capitalize()} {'bit has' if bits == 1 else 'bits each have'} an input that is silent most of the time and now "
         "and then says +1 or −1 (a pulse), and an output that must go on saying the last of these.",
         token="step",
-        answers=f"the {_plural('bit', bits)}",
+        answers=f"the {plural(bits, 'bit')}",
         memory=f"One of {_power(bits)} memories has to be kept while nothing comes in.",
         states="Once that is learnt, columns between two pulses are alike, and the state jumps where a pulse flips a bit",
         counted="every step counts",
@@ -146,10 +146,6 @@ def _count(number: int) -> str:
     """Small numbers as words."""
     words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
     return words[number] if number < len(words) else f"{number:,}"
-
-
-def _plural(word: str, number: int) -> str:
-    return word if number == 1 else f"{word}s"
 
 
 def _power(bits: int) -> str:

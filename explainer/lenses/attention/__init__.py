@@ -2,8 +2,7 @@
 
 from explainer.lenses.attention.record import AttentionRecord
 from explainer.lenses.lens import Lens
-from explainer.theory.look_costs import SHUFFLED, added, passes
-from explainer.theory.look_sizes import attention_peak, labels
+from explainer.theory.looks import SHUFFLED, added, attention_peak, labels, passes
 from explainer.theory.sizes import BYTES
 
 LENS = Lens(

@@ -17,7 +17,7 @@ from explainer.lenses.look import affordable_rows, first_rows
 from explainer.lenses.maps import attention_maps, by_head, pooled
 from explainer.models import SequenceModel
 from explainer.tasks.base import Batch, Task
-from explainer.theory.look_sizes import pooling
+from explainer.theory.looks import pooling
 
 
 def look(model: SequenceModel, batch: Batch, task: Task) -> AttentionRecord:

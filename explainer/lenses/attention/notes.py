@@ -12,7 +12,17 @@ from numpy.typing import NDArray
 
 from explainer.charts.curves import loss_reading
 from explainer.charts.head_curves import metric_of
-from explainer.charts.head_roles import CALLED, RULE, STRONG, Score, no_role, role_among, said, uniform_entropy
+from explainer.charts.head_roles import (
+    CALLED,
+    RULE,
+    STRONG,
+    Score,
+    no_role,
+    role_among,
+    said,
+    uniform_entropy,
+    with_article,
+)
 from explainer.charts.panel import Moment, Notes, mosaic_cell
 from explainer.lenses.attention.record import AttentionRecord
 from explainer.theory.head_roles import ROLES as ORDER
@@ -95,7 +105,9 @@ def heads_reading(record: AttentionRecord) -> str:
     named = [f"{count} {name}{'s' if count > 1 else ''}" for count, name in counts if count]
     if L * H == 1:
         scores = scores_of(record, 0, 0)
-        known = f"is {_article(CALLED[roles[0][0]][1])} ({said(roles[0][1])})" if roles[0] else f"has {no_role(scores)}"
+        known = (
+            f"is {with_article(CALLED[roles[0][0]][1])} ({said(roles[0][1])})" if roles[0] else f"has {no_role(scores)}"
+        )
         return f"The only head {known}; its entropy is {_nats(record, 0, 0):.2f} nats."
     sentence = listed(named) or "none has a role"
     return f"Of {L * H} heads: {sentence} ({RULE}). {_spread(record)}{pooled_reading(record)}"
@@ -122,7 +134,7 @@ def map_reading(record: AttentionRecord, layer: int, head: int) -> str:
     t, s = (int(at) for at in np.unravel_index(first_largest(_past(weights)), weights.shape))
     scores = scores_of(record, layer, head)
     role = role_among(scores)
-    known = f", {_article(CALLED[role[0]][1])} ({said(role[1])})" if role else ""
+    known = f", {with_article(CALLED[role[0]][1])} ({said(role[1])})" if role else ""
     if role is None and any(score >= STRONG for score, _ in scores.values()):
         known = f", {no_role(scores)}"
     if len(record.tokens) == 1:
@@ -192,10 +204,6 @@ def _past(weights: Float[np.ndarray, "T T"]) -> Float[np.ndarray, "T T"]:
     past = weights.copy()
     past[0] = -1 if len(weights) > 1 else past[0]
     return past
-
-
-def _article(words: str) -> str:
-    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
 
 
 def notes(record: AttentionRecord, moment: Moment) -> Notes:

@@ -48,5 +48,5 @@ class AttentionRecord:
 
     @property
     def cell(self) -> int:
-        """How many positions share a row, and a column, of the maps (see `theory.look_sizes.pooling`)."""
+        """How many positions share a row, and a column, of the maps (see `theory.looks.pooling`)."""
         return -(-len(self.tokens) // self.weights.shape[2])

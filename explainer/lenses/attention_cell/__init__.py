@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from explainer.lenses.attention_cell.record import AttentionCellRecord
 from explainer.lenses.lens import Lens
-from explainer.theory.look_costs import passes
-from explainer.theory.look_sizes import Sizes, halved_if_large, labels, maps_fit
+from explainer.theory.looks import Sizes, halved_if_large, labels, maps_fit, passes
 from explainer.theory.sizes import BYTES
 
 

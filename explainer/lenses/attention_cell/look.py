@@ -17,7 +17,7 @@ from explainer.models.operate import order
 from explainer.models.positions import alibi_slopes
 from explainer.tasks.base import Batch, Task
 from explainer.theory.attention_cell import asked_head
-from explainer.theory.look_sizes import maps_fit
+from explainer.theory.looks import maps_fit
 
 PARTS = ("query", "key", "value")
 

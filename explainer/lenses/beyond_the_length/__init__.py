@@ -5,8 +5,7 @@ from __future__ import annotations
 from explainer.families import Attending
 from explainer.lenses.beyond_the_length.record import BeyondTheLengthRecord
 from explainer.lenses.lens import Lens
-from explainer.theory.look_costs import SECOND, Work, added, passes
-from explainer.theory.look_sizes import CHUNK, Sizes
+from explainer.theory.looks import CHUNK, SECOND, Sizes, Work, added, passes
 from explainer.theory.sizes import BYTES
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from explainer.lenses.gates.record import GatesRecord
 from explainer.lenses.lens import Lens
-from explainer.theory.look_costs import COMPONENTS, FEWEST_TRACKED, MOST_TRACKED, TRACKED, Work, added, passes
-from explainer.theory.look_sizes import Sizes, labels
+from explainer.theory.looks import COMPONENTS, FEWEST_TRACKED, MOST_TRACKED, Sizes, TRACKED, Work, added, labels, passes
 from explainer.theory.sizes import BYTES
 
 

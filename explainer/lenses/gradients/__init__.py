@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from explainer.lenses.gradients.record import GradientsRecord
 from explainer.lenses.lens import Lens
-from explainer.theory.look_costs import Work, added, passes
-from explainer.theory.look_sizes import Sizes, differentiable
+from explainer.theory.looks import Sizes, Work, added, differentiable, passes
 from explainer.theory.sizes import BYTES, parameter_count
 
 

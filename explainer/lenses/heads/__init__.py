@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from explainer.lenses.heads.record import HeadsRecord
 from explainer.lenses.lens import Lens
-from explainer.theory.look_costs import SECOND, SHUFFLED, Work, added, passes
-from explainer.theory.look_sizes import Sizes, attention_peak
+from explainer.theory.looks import SECOND, SHUFFLED, Sizes, Work, added, attention_peak, passes
 from explainer.theory.sizes import BYTES
 
 

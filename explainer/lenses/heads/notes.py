@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from explainer.charts.curves import training_trend, validation_trend
 from explainer.charts.errors import TOLD, plus_minus, told
-from explainer.charts.head_roles import CALLED, STRONG, no_role, role_among, said, uniform_entropy
+from explainer.charts.head_roles import CALLED, STRONG, no_role, role_among, said, uniform_entropy, with_article
 from explainer.charts.panel import Moment, Notes
 from explainer.lenses.heads.record import SCORES, HeadsRecord
 from explainer.theory.head_roles import ROLES as ORDER
@@ -193,7 +193,7 @@ def life_reading(record: HeadsRecord, layer: int, head: int, asked: bool = False
     none = no_role(known)
     if untold and not any(score >= STRONG for score, _ in known.values()):
         none = f"no role that can be told here, for {UNKNOWN[untold[0]]}"
-    told_role = f"{_article(CALLED[role[0]][1])} ({said(role[1])})" if role else none
+    told_role = f"{with_article(CALLED[role[0]][1])} ({said(role[1])})" if role else none
     entropy, even = max(0.0, scores["entropy"]), uniform_entropy(record.length)
     loss = scores["knocked_out"]
     worth = (
@@ -340,7 +340,3 @@ def _by(difference: float, error: float) -> str:
     if not told(difference, error):
         return f"changed by no more than its error ({plus_minus(difference, error, sign=True)})"
     return f"{plus_minus(abs(difference), error)} {'higher' if difference > 0 else 'lower'}"
-
-
-def _article(words: str) -> str:
-    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"

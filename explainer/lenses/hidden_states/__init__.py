@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from explainer.lenses.hidden_states.record import HiddenStatesRecord
 from explainer.lenses.lens import Lens
-from explainer.theory.look_costs import passes
-from explainer.theory.look_sizes import Sizes, halved_if_large, labels
+from explainer.theory.looks import Sizes, halved_if_large, labels, passes
 from explainer.theory.sizes import BYTES
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from explainer.lenses.jacobian.record import JacobianRecord
 from explainer.lenses.lens import Lens
 from explainer.theory.followed import MOST_STATE, horizon, moments
-from explainer.theory.look_costs import Work, added, passes
-from explainer.theory.look_sizes import Sizes, labels
+from explainer.theory.looks import Sizes, Work, added, labels, passes
 from explainer.theory.sizes import BYTES
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from explainer.lenses.layers.record import LayersRecord
 from explainer.lenses.lens import Lens
-from explainer.theory.look_costs import Work, added, passes
-from explainer.theory.look_sizes import LABEL, Sizes, halved_if_large, labels
+from explainer.theory.looks import LABEL, Sizes, Work, added, halved_if_large, labels, passes
 from explainer.theory.sizes import BYTES
 
 

@@ -18,7 +18,7 @@ from explainer.lenses.look import evaluating, first_rows, where_known
 from explainer.lenses.maps import attention_maps, tensor
 from explainer.models import Residual, SequenceModel, observe
 from explainer.tasks.base import Batch, Task
-from explainer.theory.look_sizes import maps_fit
+from explainer.theory.looks import maps_fit
 from explainer.theory.rollout import heads_mean, passed_on, rollout
 
 

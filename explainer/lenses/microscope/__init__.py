@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from explainer.lenses.lens import Lens
 from explainer.lenses.microscope.record import MicroscopeRecord
-from explainer.theory.look_costs import passes
-from explainer.theory.look_sizes import NUMBERS, Sizes, backward_numbers, losses_followed
+from explainer.theory.looks import NUMBERS, Sizes, backward_numbers, losses_followed, passes
 from explainer.theory.sizes import BYTES
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from explainer.lenses.lens import Lens
 from explainer.lenses.pattern.record import PatternRecord
-from explainer.theory.look_costs import SEARCHED, Work
-from explainer.theory.look_sizes import LABEL, SEARCHED_NUMBERS, Sizes, labels
+from explainer.theory.looks import LABEL, SEARCHED, SEARCHED_NUMBERS, Sizes, Work, labels
 from explainer.theory.sizes import BYTES
 
 

@@ -23,7 +23,7 @@ from explainer.models import Recurrent, SequenceModel
 from explainer.models.pieces import give_way
 from explainer.tasks.base import Batch, Task
 from explainer.tasks.text.draw import Text
-from explainer.theory.look_sizes import SEARCHED_NUMBERS
+from explainer.theory.looks import SEARCHED_NUMBERS
 from explainer.theory.patterns import around, excess, expected, held, pattern, places
 
 SEARCHED = 2**14  # characters of the validation text

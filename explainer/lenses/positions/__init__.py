@@ -5,8 +5,7 @@ from __future__ import annotations
 from explainer.families import Attending
 from explainer.lenses.lens import Lens
 from explainer.lenses.positions.record import PositionsRecord
-from explainer.theory.look_costs import added, passes
-from explainer.theory.look_sizes import Sizes, halved_if_large
+from explainer.theory.looks import Sizes, added, halved_if_large, passes
 from explainer.theory.sizes import BYTES
 
 

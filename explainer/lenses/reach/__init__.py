@@ -2,8 +2,7 @@
 
 from explainer.lenses.lens import Lens
 from explainer.lenses.reach.record import ReachRecord
-from explainer.theory.look_costs import passes
-from explainer.theory.look_sizes import differentiable
+from explainer.theory.looks import differentiable, passes
 from explainer.theory.sizes import BYTES
 
 LENS = Lens(

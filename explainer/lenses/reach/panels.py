@@ -19,7 +19,7 @@ from explainer.charts.panel import Panel
 from explainer.charts.theme import FAMILY_COLOURS, FAMILY_NAMES, FAMILY_SYMBOLS, ink, layout, level, level_name
 from explainer.lenses.reach.record import ReachRecord
 from explainer.theory.jacobian import gradient_horizon
-from explainer.words import listed
+from explainer.words import counted, listed
 
 SHARE = 0.01
 SIZES = (16, 11, 7, 5, 4)  # where networks stand on one point, all of them are seen
@@ -370,15 +370,11 @@ def trained_reading(memories: Sequence[Memory], baseline: float) -> str:
     reaching = [memory for memory in seen if horizon_after(memory) >= memory.lag]
     short = [memory for memory in seen if horizon_after(memory) < memory.lag]
     counts = [
-        f"{sum(is_learnt(memory, baseline) for memory in group)} of {len(group)} {_plural(len(group))} whose gradient {what}"
+        f"{sum(is_learnt(memory, baseline) for memory in group)} of {counted(len(group), 'run')} whose gradient {what}"
         for group, what in ((reaching, "reaches the lag"), (short, "does not"))
         if group
     ]
     return f"Learnt: {', and '.join(counts)}."
-
-
-def _plural(count: int) -> str:
-    return "run" if count == 1 else "runs"
 
 
 def _steps(reach: float) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from explainer.lenses.lens import Lens
 from explainer.lenses.surgery.record import SurgeryRecord
-from explainer.theory.look_costs import Work, added, passes
-from explainer.theory.look_sizes import Sizes, labels, sites_followed
+from explainer.theory.looks import Sizes, Work, added, labels, passes, sites_followed
 from explainer.theory.sizes import BYTES
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from explainer.charts.curves import loss_reading
+from explainer.charts.curves import loss_reading, spoken
 from explainer.charts.errors import SURE, TOLD, plus_minus, told
 from explainer.charts.own_series import filled_points, filled_reading
 from explainer.charts.panel import Moment, Notes
@@ -106,11 +106,11 @@ def change(record: SurgeryRecord) -> str:
     `charts.errors`), and never for a single sequence.
     """
     before, after, error = record.loss, record.operated_loss, record.operated_error
-    ends = f"from {_short(before)} to {_short(after)}"
+    ends = f"from {spoken(before)} to {spoken(after)}"
     if not (math.isfinite(before) and math.isfinite(after)):
         return f"the loss goes {ends}"
     if before == after:
-        return f"the loss stays at {_short(before)}"
+        return f"the loss stays at {spoken(before)}"
     if math.isfinite(error) and not told(after - before, error):
         return f"the loss changes by {plus_minus(after - before, error, sign=True)}, within two standard errors of no change, {ends}"
     said = f"the loss {'rises' if after > before else 'falls'} by {plus_minus(abs(after - before), error)}, {ends}"
@@ -135,7 +135,7 @@ def _moved(record: SurgeryRecord) -> str:
     most = first_largest(moved)
     if record.guesses:
         return f"the output moves most at t = {most}, where {100 * moved[most]:.3g}% of the probability goes elsewhere"
-    return f"the output moves most at t = {most}, by {_short(moved[most])}"
+    return f"the output moves most at t = {most}, by {spoken(moved[most])}"
 
 
 def worth_reading(record: SurgeryRecord, sites: Sites, layers: int) -> str:
@@ -199,10 +199,10 @@ def losses_reading(record: SurgeryRecord) -> str:
     up, down = first_largest(difference), first_largest(-difference)
 
     def told(place: int) -> str:
-        return f"at t = {counted[place]}, from {_short(before[place])} to {_short(after[place])}"
+        return f"at t = {counted[place]}, from {spoken(before[place])} to {spoken(after[place])}"
 
     if len(counted) == 1:
-        return f"One token counts, t = {counted[0]}: its loss goes from {_short(before[0])} to {_short(after[0])}."
+        return f"One token counts, t = {counted[0]}: its loss goes from {spoken(before[0])} to {spoken(after[0])}."
     parts = [f"rises most {told(up)}"] if difference[up] > 0 else []
     parts += [f"falls most {told(down)}"] if difference[down] < 0 else []
     return f"Token by token, the loss {' and '.join(parts)}."
@@ -211,7 +211,3 @@ def losses_reading(record: SurgeryRecord) -> str:
 def _tick(site: Unit | Head, layers: int) -> str:
     place = site.head + 1 if isinstance(site, Head) else site.unit
     return str(place) if layers == 1 else f"{site.layer + 1}·{place}"
-
-
-def _short(value: float) -> str:
-    return f"{value:.3g}" if math.isfinite(value) else "not a finite number"

@@ -1,12 +1,17 @@
-"""What a look takes, before it begins: the most bytes that it holds at once, and the bytes of what it leaves on a tape.
+"""What a look takes, before it begins: the most bytes that it holds at once, the bytes of what it leaves on a tape, and time.
 
-No torch: the interface and the estimate of a run ask, too. Upper estimates of what the lenses do (`explainer.lenses`), which cut
-into chunks what would be larger than the constants here; `tests/test_look_sizes.py` holds both against what is measured.
+No torch: the interface and the estimate of a run ask, too. Bytes are upper estimates of what the lenses do (`explainer.lenses`), which cut
+into chunks what would be larger than the constants here; `tests/test_look_sizes.py` holds both against what is measured. Time is
+kinds of work at measured prices, like that of an update (`theory.costs`): passes of some sequences through the model, unrolled step
+by step where it is recurrent, and what a lens does with what it saw. Prices are seconds on one thread of a server's CPU, fitted to looks
+at random networks by `python -m benchmarks.estimates --calibrate-looks`.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from explainer.families import Attending
@@ -28,6 +33,15 @@ WIDE_VIEW = 2**22
 FORECAST_WINDOWS = 60
 """Windows of a series in a batch of validation, whatever the batch of training."""
 LABEL = 8  # bytes of a label in a view, with its quotes and comma
+
+Work = Mapping[str, float]
+SECOND = 2e10
+"""Floating-point operations of a second, which some lenses count from."""
+SHUFFLED = 32
+SEARCHED = 2**14
+TRACKED, FEWEST_TRACKED, MOST_TRACKED = 2**14, 16, 256
+COMPONENTS = 256
+STARTS, FEWEST_STARTS, START_NUMBERS = 1024, 128, 2**14
 
 
 class LookSize(NamedTuple):
@@ -200,3 +214,23 @@ def attention_peak(z: Sizes) -> int:
 def differentiable(z: Sizes, most: int) -> int:
     """Sequences of at most `most` that a pass with a backward one takes (see `lenses.look.differentiable_rows`)."""
     return max(1, min(z.rows(min(most, z.B)), NUMBERS // backward_numbers(z.config, z.T)))
+
+
+def passes(z: Sizes, sequences: float, times: float = 1.0, T: int = 0) -> Counter[str]:
+    """The work of so many passes of so many sequences of T steps, the run's own if 0."""
+    T, L = T or z.T, max(1, z.L)
+    rows = sequences * times * T
+    work = {"outputs": rows * z.V, "flops": rows * z.flops_a_token(T)}
+    if z.recurrent:
+        return Counter(
+            work | {"steps": T * L * times * z.network.unrolled, "numbers": rows * L * z.network.products * z.D}
+        )
+    maps = sequences * times * z.L * z.H * T * T
+    return Counter(work | {"blocks": L * times, "stream": rows * L * z.D, "maps": maps})
+
+
+def added(*works: Mapping[str, float]) -> Work:
+    total: Counter[str] = Counter()
+    for work in works:
+        total.update(work)
+    return total
