@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import parse_qs, urlparse
 
 import numpy as np
 import pytest
@@ -398,6 +399,25 @@ def test_a_text_from_a_user_is_never_markup(app: str, visit: Visit) -> None:
     plotted(page)
     expect(page.get_by_text("is not known", exact=False)).to_be_visible()
     assert page.evaluate("window.hacked") is None
+
+
+@pytest.mark.parametrize(
+    ("former", "path", "query"),
+    [
+        ("horizon", "memory-horizon", "lengths=5,7&networks=gru&horizon-score=right"),
+        ("extrapolation", "beyond-the-length", "seeds=41&encodings=alibi,none&steps=20&note=a%26b"),
+    ],
+)
+def test_an_address_of_before_leads_on_with_all_that_it_holds(
+    app: str, visit: Visit, former: str, path: str, query: str
+) -> None:
+    page = visit(f"{app}/{former}?{query}")
+    page.wait_for_url(re.compile(f"/{path}[?]"))
+    plotted(page)
+    assert parse_qs(query).items() <= parse_qs(urlparse(page.url).query).items()
+    page.go_back()
+    page.goto(f"{app}/{former}")
+    page.wait_for_url(re.compile(f"/{path}$"))
 
 
 @pytest.mark.parametrize(
