@@ -61,6 +61,8 @@ def lens_of(name: str) -> str:
 
 
 def _lenses_of_a_tape(values: Values) -> Values:
+    if not isinstance(values["kinds"], list) or not isinstance(values["lenses"], list):
+        raise TypeError("kinds and lenses are lists")
     kinds = [[f"view:{lens_of(kind[5:])}" if kind[:5] == "view:" else kind, *rule] for kind, *rule in values["kinds"]]
     return {**values, "kinds": kinds, "lenses": [lens_of(lens) for lens in values["lenses"]]}
 

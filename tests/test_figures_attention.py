@@ -242,7 +242,7 @@ def test_the_curves_are_the_scores_of_every_head_and_of_the_controls_strongest(t
 
 def test_with_many_heads_a_line_is_the_strongest_of_its_layer(tapes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     runs, reels, records = tapes
-    monkeypatch.setattr(heads, "MOST_LINES", L * H - 1)
+    monkeypatch.setattr(heads_panels, "MOST_LINES", L * H - 1)
     lines = trace_at(heads_panels.score_panel(runs, "light", "previous_token"), reels, 0)
     expected = np.array([record.previous_token.max(axis=1) for record in records[0]])
     assert len(lines) == L + 3
@@ -265,10 +265,12 @@ def test_accuracy_and_loss_are_those_on_the_tape(tapes: Any) -> None:
         "Transformer, 2 blocks: accuracy within the repetition 0.3 at step 3 (guessing any symbol"
     )
     assert "Transformer, 1 block: accuracy" in reading_at(panel, reels, 3)
-    losses = trace_at(heads.loss_panel(runs, "light"), reels, 3)
+    losses = trace_at(heads.loss_panel(runs, "light", "attention"), reels, 3)
     np.testing.assert_allclose(losses[1]["y"], [2.9, 2.8, 2.7, 2.6, 2.5], rtol=1e-6)
     np.testing.assert_allclose(losses[2]["y"], reels[0].metrics["loss"])
-    assert reading_at(heads.loss_panel(runs, "light"), reels, 0).startswith("Transformer, 2 blocks: no step taken yet.")
+    assert reading_at(heads.loss_panel(runs, "light", "attention"), reels, 0).startswith(
+        "Transformer, 2 blocks: no step taken yet."
+    )
 
 
 def test_the_panels_of_a_page_do_not_change_when_a_waiting_run_begins() -> None:

@@ -20,7 +20,7 @@ from explainer.charts.subject import subject
 from explainer.config import RunConfig
 from explainer.families.attending import POSITIONS
 from explainer.lenses import LENSES
-from explainer.lenses.heads import look as biography
+from explainer.lenses.heads import look as heads_look
 from explainer.lenses.heads import notes as words
 from explainer.lenses.heads import panels as figures
 from explainer.lenses.heads.record import SCORES, HeadsRecord
@@ -126,7 +126,7 @@ def test_hand_made_patterns_have_the_scores_that_they_are_made_for() -> None:
         for t in range(T):
             scattered[b, t, b % (t + 1)] = 1
     weights = torch.stack([previous.expand(B, T, T), itself.expand(B, T, T), even.expand(B, T, T), scattered], dim=1)
-    positional, distance = biography.positional(weights).tolist(), biography.distance(weights).tolist()
+    positional, distance = heads_look.positional(weights).tolist(), heads_look.distance(weights).tolist()
     assert positional[:3] == pytest.approx([1, 1, 1])
     # At t >= B - 1 all B sequences look at different keys: 1/B of each row is the mean's.
     rows = [max(np.bincount([b % (t + 1) for b in range(B)])) for t in range(T)]
@@ -135,7 +135,7 @@ def test_hand_made_patterns_have_the_scores_that_they_are_made_for() -> None:
     assert distance == pytest.approx(
         [(T - 1) / T, 0, (T - 1) / 4, np.mean([t - b % (t + 1) for t in range(T) for b in range(B)])]
     )
-    assert math.isnan(float(biography.positional(weights[:1])[0])), "one sequence has nothing to be compared with"
+    assert math.isnan(float(heads_look.positional(weights[:1])[0])), "one sequence has nothing to be compared with"
 
 
 def test_the_scores_are_those_of_the_attention_lens() -> None:
@@ -167,9 +167,9 @@ def test_the_error_of_a_knock_out_is_that_of_a_loop_over_the_sequences() -> None
 
 def test_a_large_model_is_looked_at_on_fewer_sequences() -> None:
     _, batch, task = setting()
-    assert biography.rows(task, batch) == B
+    assert heads_look.rows(task, batch) == B
     wide = make_task(RunConfig(task="repeat", model="transformer", length=256, width=256, layers=6, heads=8, batch=32))
-    few = biography.rows(wide, wide.batch(0))
+    few = heads_look.rows(wide, wide.batch(0))
     assert 1 <= few < 4
 
 

@@ -14,7 +14,7 @@ from explainer.lenses.beyond_the_length import look as beyond
 from explainer.lenses.costs import look_seconds, look_work
 from explainer.lenses.fixed_points import look as fixed_points
 from explainer.lenses.gates import look as gates
-from explainer.lenses.heads import look as biography
+from explainer.lenses.heads import look as heads
 from explainer.lenses.microscope import look as microscope
 from explainer.lenses.pattern import look as pattern
 from explainer.lenses.surgery import look as surgery
@@ -44,7 +44,7 @@ def sizes_of(config: RunConfig) -> Sizes:
 
 
 def test_what_lenses_take_is_what_is_counted() -> None:
-    assert looks.SECOND == biography.FLOPS == microscope.FLOPS == beyond.FLOPS / 1.5
+    assert looks.SECOND == heads.FLOPS == microscope.FLOPS == beyond.FLOPS / 1.5
     assert looks.SHUFFLED == chance.SHUFFLED
     assert looks.SEARCHED == pattern.SEARCHED
     assert (looks.TRACKED, looks.FEWEST_TRACKED, looks.MOST_TRACKED) == (

@@ -52,7 +52,7 @@ function tapeOf(...steps) {
 
 test("views lie in the order of their steps, and one of the same step takes the other's place", () => {
   const tape = tapeOf(4, 0, 9, 4);
-  assert.deepEqual(tape.frames.hidden.map((frame) => frame.step), [0, 4, 9]);
+  assert.deepEqual(tape.frames.hidden_states.map((frame) => frame.step), [0, 4, 9]);
   assert.deepEqual([-1, 0, 3, 4, 8, 9, 99].map((step) => tape.at("hidden_states", step).step), [0, 0, 0, 4, 4, 9, 9]);
   assert.equal(tape.at("gates", 4), undefined);
   assert.ok(tape.live);
