@@ -404,8 +404,8 @@ def test_a_text_from_a_user_is_never_markup(app: str, visit: Visit) -> None:
 @pytest.mark.parametrize(
     ("former", "path", "query"),
     [
-        ("horizon", "memory-horizon", "lengths=5,7&networks=gru&horizon-score=right"),
-        ("extrapolation", "beyond-the-length", "seeds=41&encodings=alibi,none&steps=20&note=a%26b"),
+        ("horizon", "memory-horizon", "lengths=5,7&networks=gru&horizon-score=Right+answers"),
+        ("extrapolation", "beyond-the-length", "seeds=41&encodings=none,alibi&steps=20&warmup=1&length=16&note=a%26b"),
     ],
 )
 def test_an_address_of_before_leads_on_with_all_that_it_holds(
