@@ -9,7 +9,6 @@ from typing import Any
 from explainer.charts.compare import labels
 from explainer.config import RunConfig
 from explainer.surgery import Surgery
-from explainer.words import plural
 
 MOST_REPEATED = 0.01
 """Share of the validation text that may stand in training without a word about it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from explainer.lenses.fixed_points.record import FixedPointsRecord
 from explainer.lenses.lens import Lens
 from explainer.theory.followed import MOST_SEARCHED
-from explainer.theory.looks import FEWEST_STARTS, STARTS, START_NUMBERS, Sizes, Work, added, labels, passes
+from explainer.theory.looks import FEWEST_STARTS, START_NUMBERS, STARTS, Sizes, Work, added, labels, passes
 from explainer.theory.sizes import BYTES
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from explainer.lenses.gates.record import GatesRecord
 from explainer.lenses.lens import Lens
-from explainer.theory.looks import COMPONENTS, FEWEST_TRACKED, MOST_TRACKED, Sizes, TRACKED, Work, added, labels, passes
+from explainer.theory.looks import COMPONENTS, FEWEST_TRACKED, MOST_TRACKED, TRACKED, Sizes, Work, added, labels, passes
 from explainer.theory.sizes import BYTES
 
 
