@@ -17,17 +17,16 @@ from explainer.families import FAMILIES, Family
 from explainer.parts import Part, Values, as_text, checked, from_text, knob
 from explainer.recipes import OPTIMIZERS, SCHEDULES
 from explainer.surgery import Surgery
+from explainer.tasks import DEFAULT, OfData, Problem
 from explainer.tasks import TASKS as _TASKS
-from explainer.tasks import OfData, Problem
 
 P = TypeVar("P", bound=Part)
 TASKS = tuple(_TASKS)
 MODELS = tuple(FAMILIES)
-OTHER = "\ufffd"
-"""The sign for all characters of a text that have none of their own (see `data.alphabet`)."""
-
-ASKED_CHARACTERS = 2000
-"""Of a viewer's own input to a run, at most: an address holds it."""
+LONGEST = 8
+"""Times T that an own input may be long, in a network that can read on."""
+MOST_LONGER = 1024
+"""Steps of an input that is longer than T, at most: what the longest run may have."""
 
 
 def _part(
@@ -64,7 +63,7 @@ class RunConfig(Part):
             fields contradict each other. The sentence names the field, the value and the way out.
     """
 
-    problem: Problem = _part("task", "adding", _TASKS, "task", "what is to be learnt", "Task", Problem)
+    problem: Problem = _part("task", DEFAULT, _TASKS, "task", "what is to be learnt", "Task", Problem)
     network: Family = _part("model", families.DEFAULT, FAMILIES, "model", "family of the network", "Network", Family)
     surgery: str = knob(
         "",
@@ -196,6 +195,17 @@ class RunConfig(Part):
     def has_tokens(self) -> bool:
         """Whether inputs are tokens of a vocabulary (else real numbers)."""
         return self.problem.has_tokens
+
+    @property
+    def says_tokens(self) -> bool:
+        """Whether outputs are tokens of a vocabulary (else real numbers)."""
+        return self.problem.says_tokens
+
+    @property
+    def longest_input(self) -> int:
+        """Steps of an own input, at most: T where positions are learned, for there is no row beyond; else up to 8T, and 1,024."""
+        T = self.total_length
+        return max(T, min(LONGEST * T, MOST_LONGER)) if self.network.reads_on else T
 
     @property
     def data(self) -> str:

@@ -6,12 +6,11 @@ from explainer.lenses.attention.panels import page_panels, selections
 from explainer.ui.attention_cell import cell_section
 from explainer.ui.lesson import Lesson, no_layers, open_lesson, show, theme, transport, with_control
 from explainer.ui.tabs import Experiment, words_below
-from explainer.ui.task_words import words_of
 
 
 def explain(config: RunConfig) -> str:
     """What the pictures show of this run."""
-    words = words_of(config)
+    words = config.problem.words
     said = f"""
 Each **row** of a map is one {words.token} asking (the query), each **column** one {words.token} that it may read (the key). A row's
 weights sum to 1. Above the diagonal lies the future, which is masked. All maps show one validation sequence that the
@@ -21,7 +20,7 @@ the pointer is right to 1/510 of the largest weight.
 This network learns {words.name}. {words.asks} {words.attention}
 """
     control = " The dotted control with **one layer** learns from the same batches." if config.layers > 1 else ""
-    if config.task == "repeat":
+    if config.problem.repeats:
         said += """
 No single layer can do that: a key knows its own token, not the one before it. Two layers can, together. A head of the first writes into every
 token which one stood before it: a **previous-token head**, a stripe just below the diagonal. A head of a later layer then looks for a key whose

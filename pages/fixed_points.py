@@ -7,26 +7,19 @@ from explainer.theory.followed import MOST_SEARCHED
 from explainer.ui.lesson import Lesson, open_lesson, show, theme, transport
 from explainer.ui.source import cells_of, is_there
 from explainer.ui.tabs import Experiment, words_below
-from explainer.ui.task_words import shape_of_memories, words_of
 
 
 def explain(config: RunConfig) -> str:
     """What the pictures show of this run."""
-    words = words_of(config)
-    if config.task == "flipflop":
-        corners = 2 ** config["bits"]
+    words, memories = config.problem.words, config.problem.memories
+    if memories is not None:
         question = f"So {words.memory[0].lower()}{words.memory[1:]} How does a thing that moves at every step stay where it is?"
         born = rf"""
 Drag the bar. An untrained network mostly has a single stable point, and forgets everything on the way to it. One that has learnt the
-task needs **{corners} stable points**, one for each memory (hover to read the output there). At their most regular they are
-{shape_of_memories(config["bits"])}. The sentences say how many were found at this step.
+task needs **{memories.count} stable points**, one for each memory (hover to read the output there). At their most regular they are
+{memories.shape}. The sentences say how many were found at this step.
 
 The thin line is the path of one sequence. Where the task is learnt, it sits at a stable point, jumps when a pulse is read, and sits at another one."""
-        own = (
-            "Type pulses of your own, such as `+1 · · -1`: a sign, then the number of the bit; a dot is a silent step."
-            if config["bits"] < 3
-            else "Type pulses of your own, such as `+1+2+3 · · -2`: a sign, then the number of the bit; a dot is a silent step."
-        )
     else:
         question = f"{words.memory} Does it stay, and where, if nothing comes in?"
         born = rf"""
@@ -35,7 +28,6 @@ while nothing comes in needs a stable point for each thing that it may hold. In 
 do without; see what training makes of it here.
 
 The thin line is the path of one sequence, which its inputs push on at every step. Where it ends, a sentence says which point is nearest."""
-        own = ""
     return rf"""
 This network learns {words.name}. {words.asks} {question}
 
@@ -45,7 +37,7 @@ a square two, a triangle three or more. Most of these are *saddles*, which draw 
 *neutral* (a hexagon): no push grows, but along some direction none fades either, so the state stays where it was put. A cross is a slow
 point, where the state almost stays.
 {born} The second map
-shows the same from the side. Click a point to take it apart: its eigenvalues say how fast the state comes back, or leaves. {own}
+shows the same from the side. Click a point to take it apart: its eigenvalues say how fast the state comes back, or leaves. {words.typed}
 """
 
 

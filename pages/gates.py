@@ -17,8 +17,7 @@ from explainer.ui.lesson import Lesson, example_inputs, open_lesson, show, theme
 from explainer.ui.places import address
 from explainer.ui.source import cells_of
 from explainer.ui.tabs import Experiment, words_below
-from explainer.ui.task_words import rules_of, words_of
-from explainer.words import literal, marked
+from explainer.words import listed, literal, marked
 
 
 def keeper(config: RunConfig) -> str:
@@ -30,7 +29,7 @@ def keeper(config: RunConfig) -> str:
 
 def explain(config: RunConfig) -> str:
     """What the pictures show of this run."""
-    words, keeps = words_of(config), keeper(config)
+    words, keeps = config.problem.words, keeper(config)
     return f"""
 A gate is a number between 0 and 1 for every unit at every time step, and it multiplies something. The first picture opens on
 the **{keeps}**, which multiplies what the unit had before: at 1 the unit keeps it whole, at 0 it is written anew. Look for dark
@@ -41,7 +40,7 @@ This network learns {words.name}. {words.asks} {words.memory}
 **How long a unit remembers** follows from its gate: if it keeps a share $f$ at each step, then after $-1/\\ln f$ steps about
 a third is left. Before training all units are alike. See whether some have learnt to keep for longer.
 
-**What was read** shows the sequence itself. A rule that needs no network (here {rules_of(config)}) gives a number for every
+**What was read** shows the sequence itself. A rule that needs no network (here {listed([f"“{called(name)}”" for name in config.problem.variables], "or")}) gives a number for every
 position. It is compared with every unit, and the sequence is coloured by the unit that follows it best. That a unit follows
 something is a correlation; whether the network needs it is another question. And among many units the best one always follows it a
 little: the sentence says how well the best unit of the **untrained** network does, and how well the best one here follows the
@@ -216,7 +215,7 @@ words_below(
 
 with asked:
     st.header("Where else are these units on?", anchor=False)
-    reader = next((each for each in runs[:1] if each.config.task == "text" and client().snapshots(each.id)), None)
+    reader = next((each for each in runs[:1] if each.config.problem.windows and client().snapshots(each.id)), None)
     if reader is None:
         reader = next(iter(runs_of([READER])), None)
         if reader is not None:

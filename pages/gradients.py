@@ -21,13 +21,12 @@ from explainer.player import play
 from explainer.ui.lesson import Lesson, open_lesson, show, state_key, theme, transport
 from explainer.ui.source import cells_of
 from explainer.ui.tabs import Experiment, words_below
-from explainer.ui.task_words import words_of
 
 
 def explain(configs: Sequence[RunConfig]) -> str:
     """What the pictures show of these networks."""
     config = configs[0]
-    words, last = words_of(config), config.total_length - 1
+    words, last = config.problem.words, config.total_length - 1
     networks = [each.network for each in configs]
     plain = {kind for each in networks if each.plain for kind in each.activations.values()}
     gated, hops = any(each.gates for each in networks), [each for each in networks if not each.roles.steps]

@@ -5,12 +5,11 @@ from explainer.config import RunConfig
 from explainer.lenses.heads.panels import page_panels, selections
 from explainer.ui.lesson import Lesson, no_layers, open_lesson, show, theme, transport, with_control
 from explainer.ui.tabs import Experiment, words_below
-from explainer.ui.task_words import words_of
 
 
 def explain(config: RunConfig) -> str:
     """What the pictures show of this run."""
-    words = words_of(config)
+    words = config.problem.words
     token, control = words.token, config.layers > 1
     dotted = (
         "The dotted line is a control: the same model with **one layer**, on the same batches, its\nhighest head."

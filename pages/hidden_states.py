@@ -6,12 +6,11 @@ from explainer.lenses.hidden_states.panels import panels
 from explainer.ui.lesson import Lesson, open_lesson, show, theme, transport
 from explainer.ui.source import cells_of
 from explainer.ui.tabs import Experiment, words_below
-from explainer.ui.task_words import words_of
 
 
 def explain(config: RunConfig) -> str:
     """What the pictures show of this run."""
-    words = words_of(config)
+    words = config.problem.words
     if config.layers > 1:
         elsewhere = f"The {config.layers} layers have a state each: choose one below the pictures. What is in none of them is forgotten."
     else:

@@ -15,13 +15,12 @@ from explainer.theory.followed import MOST_STATE
 from explainer.ui.lesson import Lesson, open_lesson, show, theme, transport
 from explainer.ui.source import cells_of
 from explainer.ui.tabs import Experiment, words_below
-from explainer.ui.task_words import words_of
 from explainer.words import listed
 
 
 def explain(configs: Sequence[RunConfig]) -> str:
     """What the pictures show of these networks."""
-    words = words_of(configs[0])
+    words = configs[0].problem.words
     networks = [each.network for each in configs]
     plain, gated = any(each.plain for each in networks), any(each.gates for each in networks)
     bends = {kind for each in networks for kind in each.activations.values()}

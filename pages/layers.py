@@ -5,14 +5,13 @@ from explainer.config import RunConfig
 from explainer.lenses.layers.panels import panels
 from explainer.ui.lesson import Lesson, no_layers, open_lesson, show, theme, transport
 from explainer.ui.tabs import Experiment, words_below
-from explainer.ui.task_words import words_of
 
 
 def explain(config: RunConfig) -> str:
     """What the pictures show of this run."""
-    words = words_of(config)
-    wrong = "cross-entropy" if config.has_tokens else "squared error"
-    likeliest = f"the likeliest for {words.answers}" if config.has_tokens else f"its answer for {words.answers}"
+    words = config.problem.words
+    wrong = "cross-entropy" if config.says_tokens else "squared error"
+    likeliest = f"the likeliest for {words.answers}" if config.says_tokens else f"its answer for {words.answers}"
     residual = (
         ", half of it being the residual connection,"
         if config.layers > 1

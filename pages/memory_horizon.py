@@ -11,10 +11,10 @@ from explainer.lenses.reach.panels import Memory, page_panels
 from explainer.player import play
 from explainer.runs.outcomes import Outcome
 from explainer.runs.rows import StoredSweep
-from explainer.theory.baselines import ADDING_TOLERANCE, RECALLED, adding_constant_within, chance
-from explainer.theory.memory import memory_lag
+from explainer.tasks import TASKS
 from explainer.ui.asking import ask_all, common_examples, own_input, refusals, what_differs
 from explainer.ui.lesson import theme
+from explainer.ui.source import method_of
 from explainer.ui.sweeping import (
     Listed,
     SweepPage,
@@ -26,7 +26,6 @@ from explainer.ui.sweeping import (
     sweep_transport,
 )
 from explainer.ui.tabs import Experiment, words_below
-from explainer.ui.task_words import words_of
 
 
 def explain(base: RunConfig, recorded: bool) -> str:
@@ -36,18 +35,8 @@ def explain(base: RunConfig, recorded: bool) -> str:
         base: of its runs.
         recorded: whether it is the sweep that ships, of which results are told.
     """
-    words = words_of(base)
-    lag = (
-        f"the delay and the {RECALLED} symbols before it: typing 20 makes a lag of {20 + RECALLED} steps"
-        if base.task == "copy"
-        else "the first of the two starred numbers stands somewhere in the first half, so on average it was read "
-        f"{memory_lag('adding', 20):g} steps before the end of a sequence of 20"
-    )
-    asks = (
-        "Ten symbols are read, and after a delay they are to be said again in their order."
-        if base.task == "copy"
-        else "Of T numbers two carry a star, one in each half, and the answer after the last one is their sum."
-    )
+    words, lag = base.problem.words, base.problem.lag
+    assert lag is not None, base.task
     within = gates = reached = ""
     if recorded:
         within = " For the plain RNN that is nearly the whole story: it learns lags within its horizon, half learns the next one, and nothing beyond."
@@ -65,10 +54,10 @@ can be learnt, and what little gradient arrives opens them. See the second chart
 Gates are numbers that can be learnt: see in the second chart whether the gradient of an LSTM or a GRU reaches further back after training (dotted).
 """
     return f"""
-The networks learn {words.name}. {asks}
+The networks learn {words.name}. {lag.asks}
 
 Every point of the first chart is a run of its own: the same network, the same number of updates, another sequence length. Below the length stands the **lag**, the
-steps between reading something and having to say it: {lag}. The height says how much of the loss of a guesser without memory is gone: 1 is perfect, 0 is nothing learnt.
+steps between reading something and having to say it: {lag.said}. The height says how much of the loss of a guesser without memory is gone: 1 is perfect, 0 is nothing learnt.
 
 The dashed upright lines were there **before** the first update. They stand where the gradient of the last loss has fallen under 1 % of itself on its
 way back: the **horizon**. What lies beyond it hardly tells the network anything.{within}
@@ -129,7 +118,8 @@ EXPERIMENTS = (
 )
 
 SCORES = {"loss": "Loss that is gone", "right": "Right answers"}
-RIGHT = {"copy": "recall accuracy", "adding": f"answers within {ADDING_TOLERANCE}"}
+LAGGED = tuple(sorted(kind for kind, problem in TASKS.items() if problem().lag is not None))
+"""The tasks whose answer lies a known number of steps back."""
 
 page = SweepPage(
     key="memory-horizon",
@@ -139,7 +129,7 @@ page = SweepPage(
         Listed("model", "networks", "Networks", MODELS),
     ),
     row=("task", "steps"),
-    choices={"task": ("adding", "copy")},
+    choices={"task": LAGGED},
 )
 
 
@@ -149,8 +139,8 @@ def memories(outcomes: Sequence[Outcome], score: str) -> list[Memory]:
         Memory(
             model=outcome.config.model,
             length=outcome.config.total_length,
-            delay=outcome.config.length if outcome.config.task == "copy" else 0,
-            lag=memory_lag(outcome.config.task, outcome.config.length),
+            delay=outcome.config.length if outcome.config.total_length > outcome.config.length else 0,
+            lag=lag.steps if (lag := outcome.config.problem.lag) else float("nan"),
             score=scored(outcome, score),
             first=outcome.first.get("reach"),
             last=outcome.last.get("reach"),
@@ -164,7 +154,7 @@ def scored(outcome: Outcome, score: str) -> float:
     if not outcome.done:
         return float("nan")
     if score == "right":
-        return outcome.final[RIGHT[outcome.config.task]]
+        return outcome.final[outcome.config.problem.accuracy]
     return 1 - outcome.final["validation loss"] / outcome.meta["baseline"]
 
 
@@ -211,17 +201,11 @@ def draw(outcomes: Sequence[Outcome]) -> None:
     if not outcomes:
         st.info("Nothing is recorded yet. Press Train.")
         return
-    config = outcomes[0].config
-    if score == "loss":
+    lag = outcomes[0].config.problem.lag
+    if score == "loss" or lag is None:
         axis, baseline, name = "share of the loss that is gone", 0.0, "a guesser without memory"
-    elif config.task == "copy":
-        axis, baseline, name = (
-            "right answers: share of symbols recalled",
-            chance(config["symbols"]),
-            "guessing any symbol",
-        )
     else:
-        axis, baseline, name = RIGHT["adding"], adding_constant_within(ADDING_TOLERANCE), "guessing the mean sum"
+        axis, baseline, name = lag.axis, lag.chance, lag.guess
     done = sum(outcome.done for outcome in outcomes)
     charts = page_panels(memories(outcomes, score), theme(), axis, baseline, name)
     source = f"recorded · first and last step · {done} of {len(outcomes)} runs"
@@ -238,13 +222,14 @@ shown = sweep_transport(page)
 board(page, shown, draw)
 own_sequence(shown)
 
+base = (shown or page).sweep.base
 words_below(
     "memory-horizon",
-    explain=explain(shown.sweep.base if shown is not None else page.sweep.base, recorded=shown is None),
+    explain=explain(base, recorded=shown is None),
     math=MATH,
     code=[
         ("theory/jacobian.py", "gradient_horizon"),
-        ("theory/memory.py", "memory_lag"),
+        method_of(type(base.problem), "lag"),
         ("lenses/reach/look.py", "look"),
         ("runs/turns.py", "next_up"),
     ],

@@ -8,12 +8,11 @@ from explainer.lenses.microscope.panels import page_panels, selections
 from explainer.ui.lesson import Lesson, open_lesson, show, theme, transport
 from explainer.ui.source import cells_of
 from explainer.ui.tabs import Experiment, words_below
-from explainer.ui.task_words import words_of
 
 
 def explain(configs: Sequence[RunConfig]) -> str:
     """What the pictures show of these networks."""
-    words, networks = words_of(configs[0]), [each.network for each in configs]
+    words, networks = configs[0].problem.words, [each.network for each in configs]
     states = {each.state for each in networks}
     state = networks[0].state if len({each.kind for each in networks}) == 1 else "s"
     named = r" ($s$ is $h$, of a Transformer the input $x$ of the block)" if state == "s" and "x" in states else ""

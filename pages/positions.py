@@ -14,7 +14,6 @@ from explainer.ui.lesson import Lesson, open_lesson, show, theme, transport
 from explainer.ui.places import ENTERED, address
 from explainer.ui.sweeping import recorded
 from explainer.ui.tabs import Experiment, words_below
-from explainer.ui.task_words import words_of
 from explainer.words import literal, marked
 
 ENCODINGS = {"sinusoidal": "Sinusoidal", "learned": "Learned", "rotary": "Rotary", "alibi": "ALiBi"}
@@ -219,16 +218,6 @@ EXPERIMENTS = (
     ),
 )
 
-LEARNS = {
-    "text": "To foretell the next character the network has to know what is near: see whether neighbours become alike, and far positions different.",
-    "copy": "To say the symbols again the network has to count where they are read and where they are said; through the silence nothing happens.",
-    "repeat": "To find what came after the present token, a head has to look one place back: see whether neighbours become alike.",
-    "adding": "The sum does not depend on where the two starred numbers stand: see whether any order appears.",
-    "flipflop": "The last pulse of a bit counts, not the place where it came: see whether late positions become unlike early ones.",
-    "forecast": "The last few values count most: see whether neighbours become alike, and far positions different.",
-}
-"""Of each task, what a table of positions may be good for."""
-
 
 def reads_on() -> str:
     """What the encodings make of windows that are longer than those of training, in the sweep that ships; "" where it is not here."""
@@ -247,8 +236,8 @@ def explain(encoding: str, config: RunConfig) -> str:
         return f"{EXPLAIN[encoding]}{reads_on()}"
     if encoding != "learned":
         return EXPLAIN[encoding]
-    words = words_of(config)
-    return EXPLAIN[encoding].replace("TASK", f"This network learns {words.name}. {words.asks} {LEARNS[config.task]}")
+    words = config.problem.words
+    return EXPLAIN[encoding].replace("TASK", f"This network learns {words.name}. {words.asks} {words.positions}")
 
 
 lesson = Lesson(key="positions", shipped=("lesson-positions",), row=("task", "width", "layers", "lr", "seed"))

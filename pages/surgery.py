@@ -17,7 +17,6 @@ from explainer.ui.lesson import LIVE, example_inputs, steering, theme
 from explainer.ui.run_table import branch
 from explainer.ui.sharing import says_whose, share_control
 from explainer.ui.tabs import Experiment, words_below
-from explainer.ui.task_words import words_of
 from explainer.words import literal
 
 SHIPPED = ("lesson-microscope-lstm", "lesson-attention")
@@ -25,7 +24,7 @@ SHIPPED = ("lesson-microscope-lstm", "lesson-attention")
 
 def explain(config: RunConfig) -> str:
     """What the pictures show of this run, and what can be done to its network."""
-    words, network = words_of(config), config.network
+    words, network = config.problem.words, config.network
     part, keeper = network.site, network.keeper
     ways = [
         *(["- **A head** that is off adds zeros to the residual stream."] if network.roles.attention else []),

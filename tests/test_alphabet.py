@@ -10,8 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explainer.config import OTHER, RunConfig
-from explainer.data.alphabet import alphabet, percent
+from explainer.config import RunConfig
+from explainer.data.alphabet import OTHER, alphabet, percent
 from explainer.data.corpus import digest
 from explainer.runs.inputs import training_inputs
 from explainer.tasks.make import make_task

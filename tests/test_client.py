@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from explainer.config import TASKS, RunConfig
-from explainer.data import SUNSPOTS, data_digest, default_text, digest
+from explainer.data import SUNSPOTS, default_text, digest
 from explainer.lenses.hidden_states.record import HiddenStatesRecord
 from explainer.runs import tape
 from explainer.runs.client import LATEST, Client, training_inputs
@@ -172,7 +172,7 @@ def test_inputs_and_outputs_are_those_of_the_task(task: str, own: bool) -> None:
 def test_the_default_text_is_part_of_the_run(client: Client) -> None:
     config = RunConfig(task="text", length=23, width=5, batch=3, steps=11)
     run = the_run(client, client.submit(config, "me"))
-    assert run.id == config.run_id(data_digest(config))
+    assert run.id == config.run_id(config.problem.digest)
     assert run.config.data == ""
     assert client.store.text(run.data) == default_text()
     assert client.text(run.data, "me") is None, "nobody's own"

@@ -13,7 +13,6 @@ from explainer.data import (
     SUNSPOTS,
     Series,
     check_text,
-    data_digest,
     default_text,
     digest,
     parse_number,
@@ -162,10 +161,10 @@ def test_decimal_commas_between_blanks_are_read_as_decimal_points_are(values):
 
 def test_a_run_is_named_after_the_data_it_reads():
     own = "ab" * 32
-    assert data_digest(RunConfig(task="adding", data=own)) == ""
-    assert data_digest(RunConfig(task="text")) == digest(default_text())
-    assert data_digest(RunConfig(task="forecast")) == digest(SUNSPOTS.to_text())
-    assert data_digest(RunConfig(task="text", data=own)) == own
+    assert RunConfig(task="adding", data=own).problem.digest == ""
+    assert RunConfig(task="text").problem.digest == digest(default_text())
+    assert RunConfig(task="forecast").problem.digest == digest(SUNSPOTS.to_text())
+    assert RunConfig(task="text", data=own).problem.digest == own
 
 
 def test_reading_data_needs_no_torch():

@@ -38,7 +38,7 @@ from tests.families import RECURRENT
 
 PROJECT = Path(__file__).resolve().parents[1]
 T, N, S = 11, 7, 5
-RUN = {"model": "gru", "task": "flipflop", "bits": 2}
+RUN = {"model": "gru", "task": "flipflop", "memories": RunConfig(task="flipflop", bits=2).problem.memories}
 
 
 def setting(model: str, **more: Any) -> tuple[Recurrent, Batch, Task]:
@@ -483,7 +483,7 @@ def test_the_sentences_on_a_point_and_on_the_path() -> None:
     assert words.births_reading(made(), Moment(RUN, 7)) == (
         "Step 7: 1 stable point of 3 points that were found; 2 bits need 4 memories."
     )
-    assert words.births_reading(made(counts=np.array([1, 5, 1, 0, 0, 0])), Moment(RUN | {"task": "adding"}, 7)) == (
+    assert words.births_reading(made(counts=np.array([1, 5, 1, 0, 0, 0])), Moment(RUN | {"memories": None}, 7)) == (
         "Step 7: 1 stable point of 7 points that were found, 5 neutral."
     )
 

@@ -26,7 +26,6 @@ from explainer.theory.variables import (
     since_line,
     since_marker,
     since_space,
-    variables,
 )
 
 
@@ -46,13 +45,13 @@ def test_distances_start_anew_at_their_mark() -> None:
 
 
 def test_each_bit_of_a_flip_flop_is_a_variable_of_its_own() -> None:
-    rules = variables("flipflop", 3)
+    rules = RunConfig(task="flipflop", bits=3).problem.variables
     assert list(rules) == ["bit 1", "bit 2", "bit 3", "steps since a pulse", "position"]
     told = ("·", "+1-3", "+2", "·", "-1+3")
     assert rules["bit 1"](told).tolist() == [0, 1, 1, 1, -1]
     assert rules["bit 2"](told).tolist() == [0, 0, 1, 1, 1]
     assert rules["bit 3"](told).tolist() == [0, -1, -1, -1, 1]
-    assert list(variables("text", 3)) == [
+    assert list(RunConfig(task="text").problem.variables) == [
         "bracket depth", "inside quotes", "characters since a blank", "characters since the line began"
     ]  # fmt: skip
 

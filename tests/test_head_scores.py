@@ -27,7 +27,7 @@ from explainer.models.transformer import Transformer
 from explainer.runs.store import Store
 from explainer.runs.tape import decode
 from explainer.runs.tape_file import SHIPPED, load_tape
-from explainer.tasks.base import Batch, Task
+from explainer.tasks.base import Batch, Input, Task
 from explainer.tasks.make import make_task
 from explainer.theory.head_roles import ROLES
 from explainer.training import Trainer
@@ -64,8 +64,8 @@ class Heads:
                     found[b, h, t, keys] = 1 / len(keys)
         return found
 
-    def __call__(self, x: Tensor) -> None:
-        self.seen["block.0.weights"] = self.weights(x)
+    def __call__(self, read: Input) -> None:
+        self.seen["block.0.weights"] = self.weights(read.x)
 
 
 @contextmanager
@@ -338,7 +338,7 @@ def test_numbers_that_never_repeat_have_a_chance_level_of_the_previous_token_alo
 def test_one_typed_sequence_is_shuffled_many_times(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     shuffles = chance.shuffles
-    monkeypatch.setattr(chance, "shuffles", lambda B, T: seen.append(B) or shuffles(B, T))
+    monkeypatch.setattr(chance, "shuffles", lambda B, T, real: seen.append(B) or shuffles(B, T, real))
     config = RunConfig(task="repeat", length=24, model="transformer", layers=1, heads=2, width=14)
     task = make_task(config)
     looked(build(config, task.inputs, task.outputs), task.read("A B C D A B C D"), task)

@@ -205,7 +205,14 @@ def test_one_typed_sequence_has_a_biography_too() -> None:
 
 # -- sentences --------------------------------------------------------------------------------
 
-RUN = {"label": "Transformer, 2 blocks", "model": "transformer", "has_tokens": True, "layers": L, "heads": H}
+RUN = {
+    "label": "Transformer, 2 blocks",
+    "model": "transformer",
+    "has_tokens": True,
+    "says_tokens": True,
+    "layers": L,
+    "heads": H,
+}
 
 
 def made(
@@ -496,7 +503,7 @@ def test_a_typed_sequence_has_the_scores_of_loops_over_its_own_tokens(text: str,
 
 def test_the_sentences_of_an_own_sequence_say_so_and_what_it_cannot_tell() -> None:
     record, _ = own("A B C D")
-    run = {"label": "Transformer, 2 blocks", "has_tokens": True}
+    run = {"label": "Transformer, 2 blocks", "has_tokens": True, "says_tokens": True}
     notes = words.notes(record, Moment(run, 37, asked=True))
     score, life = notes.readings["score"], notes.readings["life"]
     assert not isinstance(score, str)

@@ -112,7 +112,7 @@ def test_targets_that_were_filled_in_are_marked_and_told() -> None:
         filled=np.array([True, False, True]),
         tokens=tuple("123"),
     )
-    run = {"task": "forecast", "model": "gru", "layers": 1, "has_tokens": False, "filled": 3}
+    run = {"task": "forecast", "model": "gru", "layers": 1, "says_tokens": False, "filled": 3}
     seen = notes(record, Moment(run, 0))
     assert output_reading(record, run).endswith(
         "the target 8.000. 2 of the 3 targets were filled in, not measured (×), 1 of them where it counts."

@@ -11,19 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from explainer.config import ASKED_CHARACTERS, RunConfig
-from explainer.data import (
-    SUNSPOTS,
-    Series,
-    about_input,
-    default_text,
-    digest,
-    longest_input,
-    read_marked,
-    seen_of,
-    typed_examples,
-    unlike_training,
-)
+from explainer.config import RunConfig
+from explainer.data import ASKED_CHARACTERS, SUNSPOTS, Series, default_text, digest, read_marked
 from explainer.lenses import LENSES
 from explainer.models import build
 from explainer.tasks import TASKS
@@ -101,22 +90,22 @@ def in_kind(task: Task, batch: Any, data: str) -> None:
 def test_every_example_can_be_read_and_is_of_the_kind_of_training(task: str) -> None:
     for config, data in some_runs(task, 25):
         body = body_of(config, data)
-        seen = seen_of(config, body)
-        examples = typed_examples(config, seen)
+        seen = config.problem.seen(body)
+        examples = config.problem.examples(seen)
         assert len(examples) >= (1 if data in (MANY, TINY.to_text()) else 2), (config, examples)
         made = make_task(config, data)
         for example in examples[:3]:
             assert len(example) <= ASKED_CHARACTERS
             assert "\n" not in example, "a box of one line holds it"
-            assert unlike_training(config, example, seen) == [], example
+            assert config.problem.unlike(example, seen, config.seed) == [], example
             in_kind(made, made.read(example), body)
-        assert typed_examples(config, seen) == examples, "always the same"
+        assert config.problem.examples(seen) == examples, "always the same"
 
 
 @pytest.mark.parametrize("task", ["adding", "flipflop", "repeat", "text", "forecast"])
 def test_what_training_draws_is_never_said_to_be_unlike_it(task: str) -> None:
     for config, data in some_runs(task, 12):
-        seen = seen_of(config, body_of(config, data))
+        seen = config.problem.seen(body_of(config, data))
         made = make_task(config, data)
         for row in range(5):
             batch = made.batch(row, size=1)
@@ -129,7 +118,7 @@ def test_what_training_draws_is_never_said_to_be_unlike_it(task: str) -> None:
                 )
             else:
                 text = " ".join(words)
-            assert unlike_training(config, text, seen) == [], text[:200]
+            assert config.problem.unlike(text, seen, config.seed) == [], text[:200]
 
 
 def nearest(body: str, values: torch.Tensor) -> list[float]:
@@ -184,8 +173,8 @@ STRANGE = "abc\n" * 50 + "abcß\n" * 4  # ß in the held-out part alone
     ],
 )  # fmt: skip
 def test_an_input_of_another_kind_gets_exactly_its_sentence(config: RunConfig, text: str, has: str) -> None:
-    seen = seen_of(config, body_of(config, WEATHER.to_text() if config is OWN else None))
-    said = about_input(config, text, seen)
+    seen = config.problem.seen(body_of(config, WEATHER.to_text() if config is OWN else None))
+    said = config.problem.about(text, seen, config.seed)
     drawn, _, rest = said.rpartition("as in training. ") if "…" in text else ("", "", said)
     assert rest == (f"Unlike in training, your input has {has}{END}" if has else ("" if "…" not in text else rest))
     assert bool(drawn or said.endswith("as in training.")) == ("…" in text)
@@ -215,8 +204,8 @@ def test_an_input_of_another_kind_gets_exactly_its_sentence(config: RunConfig, t
 def test_of_an_input_whose_memory_is_taken_over_its_beginning_counts(
     config: RunConfig, text: str, until: int, has: str
 ) -> None:
-    seen = seen_of(config, body_of(config, None))
-    said = about_input(config, text, seen, until)
+    seen = config.problem.seen(body_of(config, None))
+    said = config.problem.about(text, seen, config.seed, until)
     drawn = f"In the other input “…” stands for {11 - text.count('0.')} numbers, drawn as in training." * ("…" in text)
     whose = f"Unlike in training, the other input has, up to t = {until}, {has}{END}" * bool(has)
     assert said == " ".join(filter(None, (drawn, whose)))
@@ -224,15 +213,17 @@ def test_of_an_input_whose_memory_is_taken_over_its_beginning_counts(
 
 def test_characters_that_only_the_held_out_part_has_are_named() -> None:
     config = RunConfig(task="text", length=5, data=digest(STRANGE))
-    seen = seen_of(config, STRANGE)
-    assert unlike_training(config, "abß", seen) == ["the character 'ß' that the training part of the text never has"]
-    assert unlike_training(config, "abc", seen) == []
-    assert not any("ß" in example for example in typed_examples(config, seen))
+    seen = config.problem.seen(STRANGE)
+    assert config.problem.unlike("abß", seen, config.seed) == [
+        "the character 'ß' that the training part of the text never has"
+    ]
+    assert config.problem.unlike("abc", seen, config.seed) == []
+    assert not any("ß" in example for example in config.problem.examples(seen))
 
 
 def test_the_range_is_that_of_the_training_part() -> None:
     values = np.array(SUNSPOTS.values)
-    seen = seen_of(SEER, SUNSPOTS.to_text())
+    seen = SEER.problem.seen(SUNSPOTS.to_text())
     assert (seen.low, seen.high) == (values[:-60].min(), values[:-60].max())
     assert values[-60:].max() > seen.high, "or the test could not tell"
 
@@ -312,9 +303,9 @@ def test_an_input_that_is_longer_than_those_of_training_is_seen_whole(lens: str,
 
 def test_who_can_read_on_and_who_cannot() -> None:
     transformer = RunConfig(task="text", model="transformer", length=13, width=12, heads=3)
-    assert longest_input(transformer) == 13, "learned positions have no row beyond"
-    assert longest_input(replace(transformer, positions="rotary")) == 104
-    assert longest_input(replace(ADDING, length=500)) == 1024
+    assert transformer.longest_input == 13, "learned positions have no row beyond"
+    assert replace(transformer, positions="rotary").longest_input == 104
+    assert replace(ADDING, length=500).longest_input == 1024
     with pytest.raises(ValueError, match=r"14 characters can't be read. Give 2 to 13"):
         make_task(transformer).read("a" * 14)
 

@@ -29,6 +29,7 @@ from explainer.runs import views
 from explainer.runs.memory import resident_bytes
 from explainer.runs.tape import LARGEST_VIEW, decode_view, encode_view
 from explainer.runs.views import room_for, view_batch
+from explainer.tasks.base import Input
 from explainer.tasks.make import make_task
 from explainer.theory import looks
 from explainer.theory.attention_cell import asked_head, head_question
@@ -239,7 +240,7 @@ def test_maps_of_some_heads_are_those_of_all(positions: str, monkeypatch: pytest
     whole = torch.stack([seen[f"block.{layer}.weights"] for layer in range(2)])  # type: ignore[misc]
     monkeypatch.setattr(maps, "maps_fit", lambda *given: False)
     monkeypatch.setattr(maps, "CHUNK", 2 * x.shape[1] ** 2)
-    found = list(attention_maps(model, x, config))
+    found = list(attention_maps(model, Input(x), config))
     assert [(each.layer, each.first, each.weights.shape[1]) for each in found] == [
         (0, 0, 2),
         (0, 2, 1),

@@ -20,9 +20,9 @@ from explainer.player import backend
 from explainer.runs.store import Store
 from explainer.tasks.make import make_task
 from explainer.ui import tabs
+from explainer.ui.controls import knob_of
 from explainer.ui.places import LESSON_PLACES
 from explainer.ui.source import cells_of
-from explainer.ui.task_words import help_of, label_of, shape_of_memories, words_of
 from tests.families import GATES, RECURRENT
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
@@ -141,7 +141,7 @@ def test_no_text_has_a_word_of_another_task() -> None:
 def test_each_text_says_what_the_run_learns() -> None:
     for name, config, _, text in SHOWN:
         if name != "beyond_the_length":  # it has one task, which its first paragraph names
-            words = words_of(config)
+            words = config.problem.words
             assert words.name in text, (name, config.task)
             assert name == "memory_horizon" or words.asks in text, (name, config.task)  # its runs have several lengths
             assert re.search(OF_TASK[config.task], text), (name, config.task)
@@ -188,7 +188,7 @@ def test_a_network_of_so_many_bits_needs_so_many_stable_points(bits: int) -> Non
     zeros = [place.count(0) for place in product((-1, 0, 1), repeat=bits)]
     text = explain("fixed_points")(RunConfig(task="flipflop", model="gru", bits=bits))
     assert f"**{zeros.count(0)} stable points**" in text
-    said = [int(number) for number in re.findall(r"\d+", shape_of_memories(bits))]
+    said = [int(number) for number in re.findall(r"\d+", RunConfig(task="flipflop", bits=bits).problem.memories.shape)]
     if bits == 1:
         assert said == []
         assert zeros.count(1) == 1  # "one saddle"
@@ -229,15 +229,15 @@ def test_copy_memory_counts_as_its_task_does() -> None:
         read, said = task.axis(batch), batch.y[0].tolist()
         signal = read.index("▸")
         first_said = next(at for at, token in enumerate(said) if token != said[10])
-        asks = words_of(config).asks
+        asks = config.problem.words.asks
         assert f"nothing (·) for {signal - 10} steps" in asks
-        assert f"for {first_said} steps each" in words_of(config).memory
+        assert f"for {first_said} steps each" in config.problem.words.memory
 
 
 def test_repetition_counts_as_its_task_does() -> None:
     config = RunConfig(task="repeat", length=13)
     periods = {int(each) for seed in range(40) for each in make_task(config).batch(seed, size=32).period}
-    assert f"{min(periods)} to {max(periods)} of them" in words_of(config).asks
+    assert f"{min(periods)} to {max(periods)} of them" in config.problem.words.asks
 
 
 # -- what stands where ------------------------------------------------------------------------
@@ -267,11 +267,11 @@ def test_a_control_with_one_layer_is_named_only_where_there_is_one() -> None:
 
 
 def test_controls_are_called_by_what_they_are_in_the_task() -> None:
-    assert label_of("length", "Length T", "copy") == "Delay"
-    assert label_of("length", "Length T", "adding") == "Length T"
+    assert knob_of("length", "copy").metadata["label"] == "Delay"
+    assert knob_of("length", "adding").metadata["label"] == "Length T"
     for task, name in product(TASKS, ("length", "symbols", "bits", "seed")):
         if RunConfig(task=task).relevant().get(name) is not None:
-            assert not foreign(help_of(name, task), OF_TASK, [task]), (task, name)
+            assert not foreign(knob_of(name, task).metadata["meaning"], OF_TASK, [task]), (task, name)
 
 
 @pytest.mark.parametrize("path", sorted(PAGES.glob("*.py")), ids=lambda path: path.stem)
@@ -313,6 +313,6 @@ def test_a_page_explains_the_run_of_its_address(
     own = backend.client().run(run)
     assert own is not None
     if name != "beyond_the_length":
-        assert words_of(own.config).asks in given["explain"]
+        assert own.config.problem.words.asks in given["explain"]
     said = [each.value for each in app.markdown if "Where else" not in each.value]
     assert not [found for text in said for found in foreign(text, OF_TASK, [task])]

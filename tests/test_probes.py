@@ -12,7 +12,6 @@ from explainer.lenses.gates.look import look
 from explainer.models import build
 from explainer.tasks.make import make_task
 from explainer.theory import probes
-from explainer.theory.variables import variables
 
 S, T, N, Q = 23, 13, 5, 3
 rng = np.random.default_rng(11)
@@ -204,7 +203,9 @@ def test_the_lens_says_what_its_parts_say_of_the_same_sequences() -> None:
     batch = task.apart(256)
     assert record.sequences == 256 == len(batch.x)
     rows = [task.axis(batch, row) for row in range(256)]
-    values = np.stack([[rule(row) for row in rows] for rule in variables("text", 1).values()], axis=-1)
+    values = np.stack(
+        [[rule(row) for row in rows] for rule in RunConfig(task="text").problem.variables.values()], axis=-1
+    )
 
     def states(model: torch.nn.Module) -> np.ndarray:
         return model.rnn(torch.nn.functional.one_hot(batch.x, task.inputs).float())[0].detach().numpy()

@@ -18,7 +18,6 @@ from explainer.models import build
 from explainer.tasks.make import make_task
 from explainer.theory.baselines import adding_constant_within
 from explainer.theory.jacobian import gradient_horizon
-from explainer.theory.memory import memory_lag
 
 ADDING = RunConfig(task="adding", length=13, width=7, batch=5)
 
@@ -123,13 +122,19 @@ def test_without_numbers_there_is_no_horizon(norms: list[float]) -> None:
 # -- the lag ----------------------------------------------------------------------------------
 
 
+def steps_back(config: RunConfig) -> float:
+    lag = config.problem.lag
+    assert lag is not None
+    return lag.steps
+
+
 def test_the_copy_lag_is_where_a_symbol_stands_and_where_it_is_asked_for() -> None:
     task = make_task(RunConfig(task="copy", length=17, symbols=5, batch=1))
     batch = task.batch(0)
     for number in range(10):
         said = batch.y.shape[1] - 10 + number
         assert batch.y[0, said] == batch.x[0, number]
-        assert said - number == memory_lag("copy", 17)
+        assert said - number == steps_back(task.config)
 
 
 @pytest.mark.parametrize("length", [5, 13, 40])
@@ -137,14 +142,11 @@ def test_the_adding_lag_is_the_mean_distance_of_the_first_marker(length: int) ->
     task = make_task(RunConfig(task="adding", length=length, batch=4000))
     first = task.batch(0).x[:, :, 1].argmax(1).double()
     lags = length - 1 - first
-    assert float(lags.mean()) == pytest.approx(
-        memory_lag("adding", length), abs=4 * float(lags.std()) / 4000**0.5 + 1e-9
-    )
+    assert float(lags.mean()) == pytest.approx(steps_back(task.config), abs=4 * float(lags.std()) / 4000**0.5 + 1e-9)
 
 
-def test_a_task_without_a_delay_is_refused() -> None:
-    with pytest.raises(ValueError, match="has no delay"):
-        memory_lag("text", 32)
+def test_a_task_that_asks_for_what_is_next_has_no_lag() -> None:
+    assert RunConfig(task="text").problem.lag is None
 
 
 def test_how_often_a_constant_answer_is_right() -> None:

@@ -360,7 +360,10 @@ def fixed_points_records(draw: st.DrawFn) -> FixedPointsRecord:
 def test_fixed_points(record: FixedPointsRecord) -> None:
     for task in ("flipflop", "adding"):
         for said in sentences(
-            fixed_point_notes.notes(record, Moment({"model": "gru", "task": task, "bits": 1}, 7)).readings
+            fixed_point_notes.notes(
+                record,
+                Moment({"model": "gru", "task": task, "memories": RunConfig(task=task, bits=1).problem.memories}, 7),
+            ).readings
         ):
             check(said)
             if "half in" in said:

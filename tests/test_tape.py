@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 from explainer.config import RunConfig
-from explainer.data import data_digest, default_text, digest, respelled
+from explainer.data import default_text, digest, respelled
 from explainer.lenses import LENSES
 from explainer.lenses.attention.record import AttentionRecord
 from explainer.lenses.attention_cell.record import AttentionCellRecord
@@ -343,7 +343,7 @@ TEXT = "the text " * 50
 
 def record_some(store: Store, run: str = "abc", task: str = "adding", text: str = "") -> None:
     config = RunConfig(task=task, length=13, width=5, batch=3, steps=7)
-    data = digest(text) if text else data_digest(config)
+    data = digest(text) if text else config.problem.digest
     if task == "text":
         store.save_text(data, text or default_text())
     store.create(

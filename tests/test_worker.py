@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from explainer.config import RunConfig
-from explainer.data import data_digest, digest
+from explainer.data import digest
 from explainer.limits import Limits
 from explainer.player.annotate import Annotator
 from explainer.runs import recorder, tape, validating, views
@@ -221,7 +221,7 @@ def test_a_run_on_the_whole_reference_the_default_text_of_before_is_looked_at_an
     whole, store = "\n".join(topics[name] for name in sorted(topics)), client.store
     name = digest(whole)
     config = RunConfig(task="text", model="transformer", length=13, width=6, heads=3, batch=3, steps=7)
-    assert name != data_digest(config)
+    assert name != config.problem.digest
     store.save_text(name, whole)
     store.create(config.run_id(name), config, owner="me", lenses=("attention",), data=name)
     old = config.run_id(name)
@@ -239,7 +239,7 @@ def test_a_run_on_the_whole_reference_the_default_text_of_before_is_looked_at_an
     assert list(seen.tokens) == trainer.task.axis(batch)
 
     fresh = client.submit(config, "me")
-    assert (fresh != old, the_run(store, fresh).data) == (True, data_digest(config)), "another text, another run"
+    assert (fresh != old, the_run(store, fresh).data) == (True, config.problem.digest), "another text, another run"
     branch = client.submit(replace(config, parent=f"{old}@7"), "me")
     assert the_run(store, branch).data == name
 

@@ -17,7 +17,6 @@ import numpy as np
 import torch
 
 from explainer.config import RunConfig
-from explainer.data import data_digest
 from explainer.lenses import LENSES
 from explainer.runs.active import describe
 from explainer.runs.recorder import FINAL_BATCHES
@@ -149,7 +148,7 @@ class Lab:
         return {}
 
     def _made(self, config: RunConfig) -> Run:
-        file = self.folder / f"{config.run_id(data_digest(config) if config.task in ('text', 'forecast') else '')}.npz"
+        file = self.folder / f"{config.run_id(config.problem.digest)}.npz"
         claim = file.with_suffix(".claim")
         waited = 0.0
         while not file.exists():

@@ -14,12 +14,11 @@ from explainer.charts.panel import Panel, Reading, Slot, at_moment
 from explainer.charts.rates import AXIS, rate_marks
 from explainer.charts.references import in_unit, reference_lines, shared_references
 from explainer.charts.theme import FAMILY_COLOURS, ink, layout, plain, shades, upright
+from explainer.tasks import TASKS
 
 Runs = Sequence[Mapping[str, Any]]
 
 MOST_LINES = 32  # with more heads than this, a line is the strongest head of its layer
-METRICS = {"repeat": "accuracy within the repetition", "copy": "recall accuracy", "text": "accuracy"}
-"""What says more about a task than its loss does: a series of its validation. For numbers the loss says it all."""
 
 
 def loss_panel(runs: Runs, theme: str, lens: str, *, span: int = 6, height: int = 230) -> Panel:
@@ -27,8 +26,8 @@ def loss_panel(runs: Runs, theme: str, lens: str, *, span: int = 6, height: int 
     data, slots = metric_curves(runs, theme, VALIDATION, ("step", "loss"))
     marks, set_at = rate_marks(theme, len(data))
     ring, places = lowest_marker(runs[0], theme, len(data) + 1, 0)
-    unit = "loss (nats)" if runs[0]["has_tokens"] else "loss (squared error)"
-    yaxis = {"title": {"text": unit}, "type": "linear" if runs[0]["has_tokens"] else "log", "exponentformat": "power"}
+    unit = "loss (nats)" if runs[0]["says_tokens"] else "loss (squared error)"
+    yaxis = {"title": {"text": unit}, "type": "linear" if runs[0]["says_tokens"] else "log", "exponentformat": "power"}
     logarithmic, said = yaxis["type"] == "log", in_unit(runs[0])
     lines, notes = reference_lines(shared_references(runs), theme, logarithmic=logarithmic, said=said)
     return Panel(
@@ -135,5 +134,8 @@ def over_steps(
 
 
 def metric_of(run: Mapping[str, Any]) -> str:
-    """The series of `metric_panel`, "" for none. From the task alone: a run that waits has measured nothing yet."""
-    return METRICS.get(run["task"], "")
+    """The series of `metric_panel`, what says more about a task than its loss does; "" for numbers, of which the loss says it all.
+
+    From the task alone: a run that waits has measured nothing yet.
+    """
+    return TASKS[run["task"]].accuracy if run["says_tokens"] else ""

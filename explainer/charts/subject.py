@@ -13,21 +13,6 @@ from explainer.surgery import Surgery
 MOST_REPEATED = 0.01
 """Share of the validation text that may stand in training without a word about it."""
 
-GUESSES: Mapping[str, str] = {
-    "always answering 1": "guessing the mean sum",
-    "no memory: 10 ln(symbols) / (delay + 20)": "guessing without a memory",
-    "no memory: (1 - p)(T - 1) / T": "guessing without a memory",
-    "chance": "guessing any symbol",
-    "chance, ln V": "guessing any symbol",
-    "even guess, ln V": "guessing any character",
-    "letter frequencies alone": "guessing by the characters’ frequencies",
-    "one letter back (bigrams)": "guessing by the last character (bigrams)",
-    "two letters back (trigrams)": "guessing by the last two characters (trigrams)",
-    "nothing changes": "repeating the last value",
-    "AR(9) by least squares": "a linear fit to the last nine values (AR(9))",
-}
-"""How a page names what a task compares a network with, by the name that runs record."""
-
 ROUNDING = 1e-12
 """A loss up to this one is that of a rule without any error, and the rest is rounding."""
 
@@ -36,7 +21,7 @@ def subject(config: RunConfig, meta: Mapping[str, Any]) -> dict[str, Any]:
     """A run as its figures see it.
 
     Returns:
-        `model`, `label`, `task`, `length` (T as the model sees it), `layers`, `heads`, `has_tokens`,
+        `model`, `label`, `task`, `length` (T as the model sees it), `layers`, `heads`, `has_tokens`, `says_tokens`, `memories`,
         `metric`, `baseline`, `baseline_name`; `references`: what the network must beat, pairs of a name and a *loss* (not the
         metric), the guess without a memory first; `loss_baseline` and `loss_baseline_name`: that first one, None where
         the run has none; `loss_scale`: the error in the units of the data is that times the root of the loss, None where the
@@ -45,6 +30,7 @@ def subject(config: RunConfig, meta: Mapping[str, Any]) -> dict[str, Any]:
     """
     references = loss_references(config, meta)
     loss_baseline_name, loss_baseline = references[0] if references else ("", None)
+    guesses, baseline = config.problem.guesses, str(meta.get("baseline_name", ""))
     return {
         **meta,
         "model": config.model,
@@ -54,11 +40,12 @@ def subject(config: RunConfig, meta: Mapping[str, Any]) -> dict[str, Any]:
         "layers": config.layers,
         "heads": config["heads"],
         "width": config.width,
-        "bits": config["bits"],
+        "memories": config.problem.memories,
         "steps": config.steps,
         "surgery": config.surgery,
         "has_tokens": config.has_tokens,
-        **({"baseline_name": plainly(str(meta["baseline_name"]))} if "baseline_name" in meta else {}),
+        "says_tokens": config.says_tokens,
+        **({"baseline_name": guesses.get(baseline, baseline)} if baseline else {}),
         "loss_baseline": loss_baseline,
         "loss_baseline_name": loss_baseline_name,
         "references": references,
@@ -89,24 +76,15 @@ def loss_references(config: RunConfig, meta: Mapping[str, Any]) -> list[tuple[st
     A run of an earlier version has recorded only the metric of one guess. Where that is the loss, in closed form, it stands for
     itself; of a text it was measured on the training letters and is left out.
     """
-    recorded = meta.get("loss_references")
+    recorded, guesses = meta.get("loss_references"), config.problem.guesses
     if recorded is None:
-        recorded = {}
-        if config.task in ("copy", "adding", "flipflop") and meta.get("baseline") is not None:
-            recorded = {str(meta.get("baseline_name", "baseline")): meta["baseline"]}
-        elif config.task == "repeat":
-            recorded = {"chance, ln V": math.log(config["symbols"])}
-    return [(plainly(str(name)), float(value)) for name, value in recorded.items() if value > ROUNDING]
-
-
-def plainly(name: str) -> str:
-    """What a page calls a guess; one without words of its own keeps its name."""
-    return GUESSES.get(name, name)
+        recorded = config.problem.earlier_references(meta)
+    return [(guesses.get(name, name), float(value)) for name, value in recorded.items() if value > ROUNDING]
 
 
 def loss_scale(config: RunConfig, meta: Mapping[str, Any]) -> float | None:
     """The deviation by which a series was divided: a guess's error in its units over the root of that guess's loss."""
-    if config.task != "forecast":
+    if not config.problem.metric_in_units:
         return None
     errors, losses = meta.get("references") or {}, meta.get("loss_references") or {}
     scales = [errors[name] / math.sqrt(loss) for name, loss in losses.items() if loss > ROUNDING and name in errors]

@@ -1,4 +1,4 @@
-"""Numbers that a person types into a box."""
+"""What a person types into a box: how much of it, and numbers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import numpy as np
 
 from explainer.data.series import LARGEST
 
+ASKED_CHARACTERS = 2000
+"""Of a viewer's own input to a run, at most: an address holds it."""
 MARK = "*"
 SILENT = "·"
 

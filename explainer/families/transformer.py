@@ -71,8 +71,9 @@ class Transformer(Attending):
             )
 
     def fits(self, run: Any) -> None:
-        if self.tied and not run.has_tokens:
-            raise ValueError("tied = True shares the token embedding, and this task has no tokens. Set tied = false.")
+        if self.tied and not run.problem.one_vocabulary:
+            why = "says none of the tokens that it reads" if run.has_tokens else "has no tokens"
+            raise ValueError(f"tied = True shares the token embedding, and this task {why}. Set tied = false.")
 
     def idle(self) -> set[str]:
         return set() if self.layers else {"heads", "mlp", "norm"}
@@ -114,9 +115,8 @@ class Transformer(Attending):
         block = 4 * D * D + D + (8 * D * D + D if self.mlp else 0)
         final_norm = D if L and self.norm == "pre" else 0
         positions = run.total_length * D if self.positions == "learned" else 0
-        bias = 0 if run.has_tokens else 1
-        readout = 0 if self.tied else (D + bias) * outputs
-        return (inputs + bias) * D + positions + L * block + final_norm + readout
+        readout = 0 if self.tied else (D + (0 if run.says_tokens else 1)) * outputs
+        return (inputs + (0 if run.has_tokens else 1)) * D + positions + L * block + final_norm + readout
 
     def activation_bytes(self, run: Run, inputs: int, outputs: int) -> int:
         """8D for attention with its norm (12D when rotary) and 10D for the MLP with its norm; dropout makes it keep 2D more,

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from explainer import upgrade
 from explainer.config import RunConfig
-from explainer.data import alphabet, check_text, decode
+from explainer.data import SERIES, TEXT, alphabet, check_text, decode
 from explainer.limits import limits
 from explainer.tables import Understanding
+from explainer.tasks import TASKS
+from explainer.words import listed
 
 
 def requested(
@@ -26,8 +28,8 @@ def requested(
     Args:
         named: fields with an option of their own; None where it was not given.
         settings: "name=value"; with format=N as version N's commands meant them, which say so from 2 on, else as today's.
-        text: a file to learn from with the task `text`.
-        table: one to learn from with the task `forecast`.
+        text: a file to learn from, with a task that reads a text.
+        table: one to learn from, with a task that reads a series.
         encoding: of the text; None to find it by the content.
 
     Raises:
@@ -44,9 +46,13 @@ def requested(
     fields = upgrade.upgraded({**upgrade.mark(upgrade.SETTINGS), **fields}, upgrade.SETTINGS, "The command")
     if encoding is not None and text is None:
         raise ValueError(f"--encoding {encoding[:40]!r} says how a file is read. Give the file with --text or --csv.")
-    for option, given, task in (("--text", text, "text"), ("--csv", table, "forecast")):
-        if given is not None and fields.setdefault("task", task) != task:
-            raise ValueError(f"{option} is for the task {task}, and this run's task is {fields['task'][:40]!r}.")
+    for source, given in ((TEXT, text), (SERIES, table)):
+        reading = [kind for kind, problem in TASKS.items() if problem.reads is source]
+        if given is not None and fields.setdefault("task", reading[0]) not in reading:
+            tasks = listed(reading, "or")
+            raise ValueError(
+                f"{source.option} is for the task {tasks}, and this run's task is {fields['task'][:40]!r}."
+            )
     config = RunConfig().with_texts(fields)
     if text is not None:
         return config, _read(text, encoding or "")

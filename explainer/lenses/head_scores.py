@@ -25,7 +25,7 @@ from torch import Tensor
 
 from explainer.lenses.maps import tensor
 from explainer.models import SequenceModel, observe
-from explainer.tasks.base import Batch
+from explainer.tasks.base import Batch, Input
 from explainer.theory.head_roles import ROLES
 
 SHUFFLED = 32
@@ -58,7 +58,7 @@ def chance(
     broken = shuffling(batch, keys, most)
     points = [f"block.{layer}.weights" for layer in range(len(layers))]
     with observe(model, *points) as seen:
-        model(broken.x)
+        model(broken.read)
     return torch.stack(
         [broken.levels(weights, tensor(seen[point])) for point, weights in zip(points, layers, strict=True)], dim=1
     )
@@ -68,14 +68,14 @@ class Shuffling(NamedTuple):
     """Sequences, a quarter of whose tokens have changed places, and what that tells.
 
     Attributes:
-        x: the shuffled sequences, those of the batch so many `times`.
+        read: the shuffled sequences, those of the batch so many `times`.
         order: the place that the token at p comes from.
         keys: of each role, the marked keys of the batch.
         telling: of each role, see `pairs`.
         even: of each role, the score of even attention.
     """
 
-    x: Tensor
+    read: Input
     times: int
     order: Int[Tensor, "B T"]
     keys: dict[str, Bool[Tensor, "B T T"]]
@@ -100,18 +100,26 @@ def shuffling(batch: Batch, keys: dict[str, Bool[Tensor, "B T T"]], most: int) -
     """The sequences of a batch shuffled, as often as makes `SHUFFLED` of them or `most`."""
     times = max(1, min(SHUFFLED, most) // len(batch.x))
     x = batch.x.repeat(times, *[1] * (batch.x.ndim - 1))
-    order = shuffles(len(x), x.shape[1]).to(x.device)
+    ends = None if batch.lengths is None else batch.lengths.repeat(times)
+    real = Input(x, lengths=ends).real
+    order = shuffles(len(x), x.shape[1], real).to(x.device)
     shuffled = x.gather(1, order if x.ndim == 2 else order[..., None].expand_as(x))
     telling = pairs(x, shuffled, order, {name: each.repeat(times, 1, 1) for name, each in keys.items()})
     even = evenly(x.shape[1], x.device)
     levels = {name: mean_weight(even, each) for name, each in keys.items()}
-    return Shuffling(shuffled, times, order, keys, telling, levels)
+    return Shuffling(Input(shuffled, lengths=ends), times, order, keys, telling, levels)
 
 
-def shuffles(B: int, T: int) -> Int[Tensor, "B T"]:
-    """[b, p]: the place that the token at p comes from. A quarter of the places, drawn for each sequence, are permuted; always the same."""
+def shuffles(B: int, T: int, real: Bool[Tensor, "B T"] | None = None) -> Int[Tensor, "B T"]:
+    """[b, p]: the place that the token at p comes from. A quarter of the places, drawn for each sequence, are permuted; always the same.
+
+    Args:
+        real: the places that are no padding, which stays where it is; None for all.
+    """
     generator = torch.Generator().manual_seed(0)
     moved = torch.rand(B, T, generator=generator) < MOVED
+    if real is not None:
+        moved &= real.cpu()
     order = torch.arange(T).repeat(B, 1)
     for row, places in zip(order, moved, strict=True):
         at = places.nonzero()[:, 0]
@@ -173,6 +181,13 @@ def evenly(T: int, device: torch.device) -> Float[Tensor, "1 1 T T"]:
     return (weights / weights.sum(-1, keepdim=True))[None, None]
 
 
+def over_queries(values: Float[Tensor, "B H T"], real: Bool[Tensor, "B T"] | None) -> Float[Tensor, " H"]:
+    """Mean over sequences and those of their queries that are no padding; None for all."""
+    if real is None:
+        return values.mean((0, 2))
+    return (values * real[:, None]).sum((0, 2)) / real.sum()
+
+
 def mean_weight(weights: Float[Tensor, "#B H T T"], keys: Bool[Tensor, "B T T"]) -> Float[Tensor, " H"]:
     """Weight on the marked keys, a mean over the queries that have any; NaN if none has."""
     queries = keys.any(-1).sum()
@@ -215,10 +230,12 @@ def after_earlier(earlier: Bool[Tensor, "B T T"]) -> Bool[Tensor, "B T T"]:
 
 
 def marked(batch: Batch) -> dict[str, Bool[Tensor, "B T T"]]:
-    """Of each role the keys that its score adds up."""
+    """Of each role the keys that its score adds up; none of a query that is padding."""
     earlier = earlier_occurrence(batch)
-    return {
+    found = {
         "prefix_matching": after_earlier(earlier),
         "previous_token": just_before(len(batch.x), batch.x.shape[1], batch.x.device),
         "duplicate_token": earlier,
     }
+    real = batch.real
+    return found if real is None else {name: keys & real[:, :, None] for name, keys in found.items()}

@@ -18,9 +18,8 @@ from explainer.config import RunConfig
 from explainer.lenses.look import evaluating
 from explainer.models import Residual, SequenceModel, observe
 from explainer.models.pieces import give_way
+from explainer.tasks.base import Input
 from explainer.theory.looks import CHUNK, maps_fit
-
-Input = Tensor
 
 
 class Maps(NamedTuple):
@@ -32,33 +31,29 @@ class Maps(NamedTuple):
 
 
 @torch.no_grad()
-def attention_maps(model: SequenceModel, x: Input, config: RunConfig) -> Iterator[Maps]:
-    """The maps of every block and head in their order: those of a block together if all of them may be held, else some heads.
-
-    Args:
-        x: (B, T) tokens or (B, T, F) numbers.
-    """
+def attention_maps(model: SequenceModel, read: Input, config: RunConfig) -> Iterator[Maps]:
+    """The maps of every block and head in their order: those of a block together if all of them may be held, else some heads."""
     assert isinstance(model, Residual), type(model)
-    fits = maps_fit(config, x.shape[1])
-    yield from (_whole if fits else _by_heads)(model, x, config)
+    fits = maps_fit(config, read.x.shape[1])
+    yield from (_whole if fits else _by_heads)(model, read, config)
 
 
-def _whole(model: Residual, x: Input, config: RunConfig) -> Iterator[Maps]:
+def _whole(model: Residual, read: Input, config: RunConfig) -> Iterator[Maps]:
     points = [f"block.{layer}.weights" for layer in range(config.layers)]
     with evaluating(model), observe(model, *points) as seen:
-        model(x)
+        model(read)
     for layer, point in enumerate(points):
         yield Maps(layer, 0, tensor(seen[point]).float())
 
 
-def _by_heads(model: Residual, x: Input, config: RunConfig) -> Iterator[Maps]:
-    layers, T = range(config.layers), x.shape[1]
+def _by_heads(model: Residual, read: Input, config: RunConfig) -> Iterator[Maps]:
+    layers, T = range(config.layers), read.x.shape[1]
     names = [f"block.{layer}.{part}" for layer in layers for part in ("query", "key")]
     with evaluating(model), observe(model, "embedding", *names) as seen:
-        model(x)
+        model(read)
         bias = model.biased(tensor(seen["embedding"]))
-    together = max(1, CHUNK // (len(x) * T * T))
-    future = torch.ones(T, T, dtype=torch.bool, device=x.device).triu(diagonal=1)
+    together = max(1, CHUNK // (len(read.x) * T * T))
+    future = torch.ones(T, T, dtype=torch.bool, device=read.x.device).triu(diagonal=1)
     for layer in layers:
         query, key = (tensor(seen[f"block.{layer}.{part}"]) for part in ("query", "key"))
         for first in range(0, config.network.sites, together):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -16,6 +17,7 @@ from explainer.config import RunConfig
 from explainer.models.operate import Edit, edits
 from explainer.models.pieces import give_way_at
 from explainer.surgery import Surgery
+from explainer.tasks.base import Input
 
 Point = Callable[[str, Tensor], Tensor]
 Values = dict[str, Tensor | list[Tensor]]
@@ -83,7 +85,7 @@ def may_touch(point: Point, *names: str) -> bool:
 class SequenceModel(nn.Module, ABC):
     """A model from sequences to sequences whose values can be observed.
 
-    `forward` takes tokens (B, T) int64 or numbers (B, T, F) and gives (B, T, outputs).
+    A model takes an `Input`, such as a batch, or its tensor alone (tokens (B, T) int64 or numbers (B, T, F)), and gives (B, T, outputs).
     A subclass calls `_watching` at the start of its forward pass.
 
     Attributes:
@@ -97,6 +99,11 @@ class SequenceModel(nn.Module, ABC):
     def __init__(self, config: RunConfig) -> None:
         super().__init__()
         self.roles = config.network.roles
+
+    def __call__(self, read: Input | Tensor, *more: Any) -> Tensor:
+        """What comes out at every step; behind the end of a sequence, anything."""
+        found: Tensor = super().__call__(read if isinstance(read, Input) else Input(read), *more)
+        return found
 
     @abstractmethod
     def points(self) -> dict[str, str]:

@@ -13,6 +13,7 @@ from explainer.models.cells import CellWeights, State, Weights, cell_of
 from explainer.models.init import forget_bias_, recurrent_
 from explainer.models.observe import SequenceModel, Watch
 from explainer.models.operated_cell import OperatedCell
+from explainer.tasks.base import Input
 
 
 class Recurrent(SequenceModel):
@@ -47,17 +48,15 @@ class Recurrent(SequenceModel):
         if (start := family.forget_gate) is not None:
             forget_bias_(self.rnn, start)
 
-    def forward(
-        self, x: Int[Tensor, "B T"] | Float[Tensor, "B T F"], initial: State | None = None
-    ) -> Float[Tensor, "B T V"]:
+    def forward(self, read: Input, initial: State | None = None) -> Float[Tensor, "B T V"]:
         """The readout at every step.
 
         Args:
-            x: tokens or numbers.
+            read: tokens or numbers. No step depends on later ones, so padding changes nothing before it.
             initial: the state before the first step, (h,) or for an LSTM (h, c), each (L, B, N); default zeros.
         """
         watch = self._watching()
-        output = self.readout(self._top(x, initial, watch))
+        output = self.readout(self._top(read.x, initial, watch))
         return output if watch is None else watch.whole("output", output)
 
     def top_states(self, x: Int[Tensor, "B T"] | Float[Tensor, "B T F"]) -> Float[Tensor, "B T N"]:

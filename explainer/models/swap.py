@@ -8,11 +8,12 @@ from torch import Tensor
 
 from explainer.models.observe import SequenceModel, observe
 from explainer.models.recurrent import Recurrent
+from explainer.tasks.base import Input
 
-Input = Int[Tensor, "B T"] | Float[Tensor, "B T F"]
+Steps = Int[Tensor, "B T"] | Float[Tensor, "B T F"]
 
 
-def swapped(model: SequenceModel, x: Input, donor: Input, step: int) -> Float[Tensor, "B T V"]:
+def swapped(model: SequenceModel, x: Steps, donor: Steps, step: int) -> Float[Tensor, "B T V"]:
     """The outputs on `x` when at time `step` all that is remembered is what was after reading `donor` so far.
 
     A recurrent network remembers the state (h, of an LSTM also c) of every layer. A Transformer remembers
@@ -43,7 +44,7 @@ def swapped(model: SequenceModel, x: Input, donor: Input, step: int) -> Float[Te
         return torch.cat([before, now, model(rest, state)], dim=1)
 
 
-def explicit(model: SequenceModel, x: Input) -> Float[Tensor, "B T V"]:
+def explicit(model: SequenceModel, read: Input | Tensor) -> Float[Tensor, "B T V"]:
     """The model's output, computed step by step as under surgery: with nothing operated it is the same to the bit."""
     with observe(model, "output"):
-        return model(x)
+        return model(read)

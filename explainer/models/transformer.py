@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import dropout, linear, scaled_dot_product_attention
 
@@ -17,6 +17,7 @@ from explainer.models.operate import order
 from explainer.models.pieces import give_way
 from explainer.models.positions import POSITIONS, Bias, Positions, ShuffledPositions, rotate
 from explainer.models.residual import Residual
+from explainer.tasks.base import Input
 
 MOST_WEIGHTS = 2**22
 """Attention weights of one block that an explicit pass makes where nobody asks for them: 16 MB, and three times that on the way."""
@@ -196,18 +197,18 @@ class Transformer(Residual):
         self.blocks = nn.ModuleList(Block(config) for _ in range(L))
         self.final_norm = nn.LayerNorm(D, bias=False) if L and family.norm == "pre" else None
         # Tied: there is no second matrix, so none is counted, decayed or saved twice (Press & Wolf 2017).
-        self.readout = None if family.tied else nn.Linear(D, outputs, bias=not config.has_tokens)
+        self.readout = None if family.tied else nn.Linear(D, outputs, bias=not config.says_tokens)
         gpt2_(self, L)
 
-    def forward(self, x: Int[Tensor, "B T"] | Float[Tensor, "B T F"]) -> Float[Tensor, "B T V"]:
-        """Logits or numbers at every position, each from the positions up to it.
+    def forward(self, read: Input) -> Float[Tensor, "B T V"]:
+        """Logits or numbers at every position, each from the positions up to it: padding changes nothing before it.
 
         Raises:
             ValueError: longer than the learned positions.
         """
         watch = self._watching()
         point = unwatched if watch is None else watch.whole
-        h = point("embedding", self.dropout(self.placed(x.shape[1]).added(self.embedding(x))))
+        h = point("embedding", self.dropout(self.placed(read.x.shape[1]).added(self.embedding(read.x))))
         return point("output", self.read_out(self.from_block(0, h, point)))
 
     def from_block(self, first: int, h: Float[Tensor, "B T D"], point: Point = unwatched) -> Float[Tensor, "B T D"]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from explainer.charts.panel import Frame, Moment, Notes, Reel, labels_of
 from explainer.charts.subject import network, subject
-from explainer.config import OTHER
+from explainer.data import OTHER
 from explainer.lenses import LENSES
 from explainer.player.kept import Kept
 from explainer.records import to_arrays

@@ -19,7 +19,7 @@ from explainer.charts.compare import labels
 from explainer.charts.panel import Panel
 from explainer.charts.source import KINDS
 from explainer.charts.theme import DIVERGING
-from explainer.config import ASKED_CHARACTERS
+from explainer.data import ASKED_CHARACTERS
 from explainer.player.access import passed_on
 from explainer.player.assets import PLAYER_ROUTE, PLOTLY_ROUTE, joined
 from explainer.player.backend import runs_of

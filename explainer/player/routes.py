@@ -21,7 +21,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from explainer import upgrade
-from explainer.config import ASKED_CHARACTERS
+from explainer.data import ASKED_CHARACTERS
 from explainer.lenses import shown
 from explainer.player.access import OWNER_COOKIE, seen
 from explainer.player.annotate import Annotator

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from explainer.data import data_digest
 from explainer.limits import limits, spoken
 from explainer.models.pieces import giving_way
 from explainer.runs.claim import Claim, Taken
@@ -33,7 +32,7 @@ def make_trainer(store: Store, run: Run, device: torch.device | None = None) -> 
         ValueError: the data is not in the store.
     """
     config = run.config
-    if run.data and (config.data or run.data != data_digest(config)):
+    if run.data and (config.data or run.data != config.problem.digest):
         # Its default text was that of another version of Python: then it is data like a user's own.
         body = store.text(run.data)
         if body is None:

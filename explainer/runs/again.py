@@ -10,9 +10,6 @@ from explainer.data.names import file_name
 from explainer.runs.rates import rate_words
 from explainer.runs.rows import Run
 
-FILE_OPTION = {"text": "--text", "forecast": "--csv"}
-"""Of each task that reads data, the option that names a person's own."""
-
 
 def training_words(again: Run | RunConfig) -> list[str]:
     """The words of `python -m explainer train …` behind its first three."""
@@ -28,15 +25,11 @@ def training_words(again: Run | RunConfig) -> list[str]:
 def own_file(again: Run | RunConfig) -> list[str]:
     """The options for a person's own data: the file by its name, and how it is to be read; none for the default data."""
     config = again if isinstance(again, RunConfig) else again.config
-    if not learns_own(config):
+    source = config.problem.reads
+    if source is None or not config.data:
         return []
     meta = {} if isinstance(again, RunConfig) else again.meta
-    return [FILE_OPTION[config.task], file_name(meta.get("data_name", "")), *shlex.split(meta.get("data_how", ""))]
-
-
-def learns_own(config: RunConfig) -> bool:
-    """Whether a run learns from a person's own data."""
-    return bool(config.data) and config.task in FILE_OPTION
+    return [source.option, file_name(meta.get("data_name", "")), *shlex.split(meta.get("data_how", ""))]
 
 
 def command(words: list[str]) -> str:

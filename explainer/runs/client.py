@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count
 
 from explainer.config import RunConfig
-from explainer.data import data_digest, short_name
+from explainer.data import short_name
 from explainer.limits import limits, refuse_if_too_big, refuse_sweep_if_too_big
-from explainer.runs.again import learns_own
 from explainer.runs.inputs import NO_PARENT, Prepared, check_parent, prepare, training_inputs
 from explainer.runs.rates import Rates, check_rates
 from explainer.runs.reader import LATEST, NO_RUN, Reader, check_lens
@@ -74,7 +73,7 @@ class Client(Reader):
             branched = self._check_branch(config, owner)
             parent = branched.id
             name, how = name or branched.meta.get("data_name", ""), how or branched.meta.get("data_how", "")
-            if data is None and branched.data not in ("", data_digest(config)):
+            if data is None and branched.data not in ("", config.problem.digest):
                 data = self.store.text(branched.data)  # the default text of another version of Python
         prepared = self._prepare(config, owner, data)
         refuse_if_too_big(prepared.config, *training_inputs(prepared.config, prepared.body or None), lenses=lenses)
@@ -390,7 +389,7 @@ class Client(Reader):
 
 def _told(config: RunConfig, name: str, how: str) -> dict[str, str]:
     """What the `meta` of a run on own data says of where that came from."""
-    told = {"data_name": short_name(name), "data_how": how} if learns_own(config) else {}
+    told = {"data_name": short_name(name), "data_how": how} if config.data else {}
     return {key: value for key, value in told.items() if value}
 
 

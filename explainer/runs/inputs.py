@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 from explainer.config import RunConfig
-from explainer.data import (
-    SUNSPOTS,
-    Series,
-    alphabet,
-    check_series_length,
-    check_text,
-    check_text_length,
-    data_digest,
-    default_text,
-    digest,
-)
+from explainer.data import digest
 
 NO_PARENT = "The weights of run {0} at step {1} are not here (any more). Choose a kept moment of a run that is."
 OF_THE_MODEL = ("task", "model", "layers", "width", "heads", "mlp", "norm", "positions", "tied", "data")
@@ -47,20 +36,20 @@ def prepare(config: RunConfig, data: str | None = None) -> Prepared:
         ValueError: the data can't be learnt from, it is too short for windows of T steps, or the
             configuration names other data.
     """
-    if config.task not in ("text", "forecast"):
+    source = config.problem.reads
+    if source is None:
         return Prepared(config, "", "")
     if data is None:
         if config.data:
             raise ValueError("The text or series of this run is not here. Paste or upload it again.")
-        check_length(config, len(default_text()) if config.task == "text" else len(SUNSPOTS.values))
-        body = default_text() if config.task == "text" else SUNSPOTS.to_text()
-        return Prepared(config, data_digest(config), body)
-    series = Series.from_text(data) if config.task == "forecast" else None
-    body = series.to_text() if series else check_text(data, math.inf)
+        body = source.default()
+        source.check_length(config.length, source.size(body))
+        return Prepared(config, config.problem.digest, body)
+    body = source.read(data)
     name = digest(body)
     if config.data not in ("", name):
         raise ValueError("This run was made with another text or series than the one given. Leave `data` empty.")
-    check_length(config, len(series.values if series else body))
+    source.check_length(config.length, source.size(body))
     return Prepared(config.but(data=name), name, body)
 
 
@@ -70,24 +59,14 @@ def check_parent(config: RunConfig, parent: RunConfig) -> None:
     Raises:
         ValueError: they are of another model or task.
     """
-    symbols = ("symbols",) if config.task in ("copy", "repeat") else ()
-    length = ("length",) if not config.network.reads_on else ()
+    length = () if config.network.reads_on else ("length",)
     ours, theirs = config.relevant(), parent.relevant()
-    for name in (*OF_THE_MODEL, *symbols, *length):
+    for name in (*OF_THE_MODEL, *(config.problem.flat().keys() - {"length"}), *length):
         if ours.get(name) != theirs.get(name):
             raise ValueError(
                 f"{name} = {ours.get(name)!r}, and the run to go on from has {theirs.get(name)!r}: its weights fit "
                 "another network. Leave it as it is there."
             )
-
-
-def check_length(config: RunConfig, size: int) -> None:
-    """Whether windows of T steps fit into `size` characters or values.
-
-    Raises:
-        ValueError: they don't.
-    """
-    (check_text_length if config.task == "text" else check_series_length)(config.length, size)
 
 
 def training_inputs(config: RunConfig, data: str | None = None) -> tuple[int, int]:
@@ -99,16 +78,4 @@ def training_inputs(config: RunConfig, data: str | None = None) -> tuple[int, in
     Raises:
         ValueError: as for `prepare`.
     """
-    if config.task == "adding":
-        return 2, 1
-    if config.task == "forecast":
-        return 1, 1
-    if config.task == "flipflop":
-        return config["bits"], config["bits"]
-    if config.task == "repeat":
-        return config["symbols"], config["symbols"]
-    if config.task == "copy":
-        return config["symbols"] + 2, config["symbols"] + 2  # the blank and the delimiter
-    assert config.task == "text", config.task
-    signs = len(alphabet(prepare(config, data).body).signs)
-    return signs, signs
+    return config.problem.sizes(lambda: prepare(config, data).body)

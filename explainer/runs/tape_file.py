@@ -20,7 +20,7 @@ import safetensors
 
 from explainer import upgrade
 from explainer.config import RunConfig
-from explainer.data import data_digest, default_text, digest, respelled
+from explainer.data import digest
 from explainer.runs.packing import compress, decompress, pack, unpack
 from explainer.runs.rows import check_meta
 from explainer.runs.store import FINISHED, Chunk, Draft, Store, StoreError
@@ -69,7 +69,8 @@ def save_tape(
         raise ValueError(
             f"{run} learnt from data of a user's own, which does not ship. Record a run on the default data."
         )
-    text = store.text(found.data) if found.config.task == "text" else None
+    source = found.config.problem.reads
+    text = store.text(found.data) if source and source.respelled else None
     chunks = [chunk for chunk in store.chunks(run) if keep is None or keep(chunk)]
     arrays, kinds = pack([Draft(chunk.kind, chunk.step, chunk.body) for chunk in chunks])
     row = {
@@ -208,11 +209,12 @@ def _to_be_read(config: RunConfig, recorded: str, characters: str) -> tuple[str,
     Raises:
         ValueError: it is neither.
     """
-    if recorded == data_digest(config):
-        return recorded, default_text() if config.task == "text" else None
-    if config.task != "text" or config.data or not characters:
+    source = config.problem.reads
+    if recorded == config.problem.digest:
+        return recorded, source.default() if source and source.respelled else None
+    if source is None or source.respelled is None or config.data or not characters:
         raise ValueError("what its run read is not here")
-    text = respelled(default_text(), characters)
+    text = source.respelled(source.default(), characters)
     return digest(text), text
 
 

@@ -11,7 +11,7 @@ from explainer.tasks.problem import OfData, Problem
 from explainer.tasks.repeat import RepeatProblem
 from explainer.tasks.text import TextProblem
 
-__all__ = ["TASKS", "OfData", "Problem"]
+__all__ = ["DEFAULT", "TASKS", "OfData", "Problem"]
 
 TASKS: dict[str, type[Problem]] = {
     problem.kind: problem
@@ -25,3 +25,5 @@ TASKS: dict[str, type[Problem]] = {
         *more("tasks"),
     )
 }
+DEFAULT = AddingProblem.kind
+"""What a run learns where nobody says."""

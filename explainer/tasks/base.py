@@ -8,53 +8,116 @@ from __future__ import annotations
 import hashlib
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, Self
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.functional import pad
 
 from explainer.config import RunConfig
-from explainer.data import longest_input
 
 Split = Literal["train", "validation"]
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
-    """B sequences of T steps and what should come out of each.
+class Input:
+    """What a model reads: B sequences, the shorter ones with padding behind them.
 
     Attributes:
         x: token numbers, or F real features a step.
+        lengths: steps of each; None where all have T. What lies behind is padding: it may be anything, and counts nowhere.
+        source: another sequence that each one is about, of a task that has such.
+    """
+
+    x: Int[Tensor, "B T"] | Float[Tensor, "B T F"]
+    lengths: Int[Tensor, " B"] | None = field(default=None, kw_only=True)
+    source: Input | None = field(default=None, kw_only=True)
+
+    def each(self, act: Callable[[Tensor], Tensor]) -> Self:
+        """The same with something done to each of its tensors."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        found = {name: act(value) for name, value in values.items() if isinstance(value, Tensor)}
+        return replace(self, **found, source=None if self.source is None else self.source.each(act))
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same on another device."""
+        return self.each(lambda tensor: tensor.to(device))
+
+    def length_of(self, row: int) -> int:
+        """Steps of one sequence, without its padding."""
+        return self.x.shape[1] if self.lengths is None else int(self.lengths[row])
+
+    @property
+    def real(self) -> Bool[Tensor, "B T"] | None:
+        """The steps that are no padding; None where all are real."""
+        if self.lengths is None:
+            return None
+        return torch.arange(self.x.shape[1], device=self.x.device) < self.lengths[:, None]
+
+    def rows(self, some: slice) -> Self:
+        """Some of its sequences, without steps that are padding in all of them: of one sequence that one alone."""
+        cut = self.each(lambda tensor: tensor[some])
+        return cut if cut.lengths is None else cut.until(int(cut.lengths.max()))
+
+    def until(self, T: int) -> Self:
+        """The first T steps of each sequence; a source stays whole."""
+        steps = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in ("lengths", "period")}
+        cut: dict[str, Any] = {name: value[:, :T] for name, value in steps.items() if isinstance(value, Tensor)}
+        ends = None if self.lengths is None else self.lengths.clamp(max=T)
+        return replace(self, **cut, lengths=None if ends is None or bool((ends == T).all()) else ends)
+
+    def even(self) -> Self:
+        """The sequences that are at least as long as half of them are, cut to one length: for what takes no padding."""
+        if self.lengths is None:
+            return self
+        T = self.lengths.median()
+        long = self.lengths >= T
+        return self.each(lambda tensor: tensor[long]).until(int(T))
+
+
+@dataclass(frozen=True, eq=False)
+class Batch(Input):
+    """B sequences of at most T steps and what should come out of each.
+
+    Attributes:
         y: the right next token, or the right numbers; where nobody knows it, something that must not be used.
-        mask: the positions that count in the loss and the metric.
+        mask: the positions that count in the loss and the metric; never padding.
         period: after how many steps a sequence repeats itself, where the task knows it.
         known: the positions at which y is known, the mask's among them; None for all.
         filled: those at which y was not measured: it lies on a straight line between values that were; None for nowhere.
     """
 
-    x: Int[Tensor, "B T"] | Float[Tensor, "B T F"]
     y: Int[Tensor, "B T"] | Float[Tensor, "B T outputs"]
     mask: Bool[Tensor, "B T"]
     period: Int[Tensor, " B"] | None = None
     known: Bool[Tensor, "B T"] | None = None
     filled: Bool[Tensor, "B T"] | None = None
 
-    def each(self, act: Callable[[Tensor], Tensor]) -> Batch:
-        """The batch with something done to each of its tensors."""
-        tensors: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
-        return Batch(**{name: act(tensor) for name, tensor in tensors.items() if tensor is not None})
-
-    def to(self, device: torch.device | str) -> Batch:
-        """The same batch on another device."""
-        return self.each(lambda tensor: tensor.to(device))
+    def __post_init__(self) -> None:
+        real = self.real
+        if real is not None:
+            object.__setattr__(self, "mask", self.mask & real)
 
     def known_of(self, row: int) -> Bool[Tensor, " T"]:
         """Where y of one sequence is known."""
         return torch.ones_like(self.mask[row]) if self.known is None else self.known[row]
+
+
+def together(batches: Sequence[Input]) -> Input:
+    """The sequences of several batches as one input."""
+    T = max(batch.x.shape[1] for batch in batches)
+    padded = [pad(batch.x, (*[0, 0] * (batch.x.ndim - 2), 0, T - batch.x.shape[1])) for batch in batches]
+    ends = [torch.tensor([batch.length_of(row) for row in range(len(batch.x))]) for batch in batches]
+    sources = [batch.source for batch in batches if batch.source is not None]
+    return Input(
+        torch.cat(padded),
+        lengths=None if all((each == T).all() for each in ends) else torch.cat(ends).to(batches[0].x.device),
+        source=together(sources) if sources else None,
+    )
 
 
 def next_step(sequence: Tensor) -> Batch:
@@ -89,7 +152,7 @@ class Task(ABC):
         config: the run it belongs to.
         inputs: V for tokens, or F features.
         outputs: V for tokens, or how many numbers are to be said at each step.
-        vocabulary: what stands for each token on a chart; empty for numbers. Plain text, to be
+        vocabulary: what stands for each token that is read on a chart; empty for numbers. Plain text, to be
             escaped where it is shown: it can come from a user.
         metric: name and unit of what `score` returns.
         baseline: its value for the best guess without a memory, or at chance. Of a task that is made up from the seed, what
@@ -118,8 +181,18 @@ class Task(ABC):
 
     @property
     def has_tokens(self) -> bool:
-        """Whether steps are tokens of a vocabulary (else real numbers)."""
+        """Whether what goes in is tokens of a vocabulary (else real numbers)."""
         return self.config.has_tokens
+
+    @property
+    def says_tokens(self) -> bool:
+        """Whether what comes out is tokens of a vocabulary (else real numbers)."""
+        return self.config.says_tokens
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """What stands for each token that is said; empty for numbers."""
+        return self.vocabulary
 
     @property
     def total_length(self) -> int:
@@ -202,8 +275,8 @@ class Task(ABC):
     # -- judgement ----------------------------------------------------------------------------
 
     def loss_per_position(self, output: Float[Tensor, "B T outputs"], batch: Batch) -> Float[Tensor, "B T"]:
-        """Cross-entropy in nats for tokens, -ln p(y_t); squared error for numbers, the mean of (o_t - y_t)². Not masked."""
-        if self.has_tokens:
+        """Cross-entropy in nats where tokens are said, -ln p(y_t); squared error of numbers, the mean of (o_t - y_t)². Not masked."""
+        if self.says_tokens:
             loss = F.cross_entropy(output.flatten(0, 1), batch.y.flatten(), reduction="none")
             return loss.view(batch.y.shape)
         return (output - batch.y).square().mean(-1)
@@ -235,29 +308,58 @@ class Task(ABC):
         return values
 
     def axis(self, batch: Batch, row: int = 0) -> list[str]:
-        """T labels of what goes in. Labels can be equal: place them by position, not as categories."""
-        return self._labels(batch.x[row])
+        """Labels of what goes in, one a step. Labels can be equal: place them by position, not as categories."""
+        return self._labels(batch.x[row, : batch.length_of(row)], self.vocabulary)
 
     def target_axis(self, batch: Batch, row: int = 0) -> list[str]:
-        """T labels of what should come out; empty where it doesn't count."""
-        labels = self._labels(batch.y[row])
-        return [label if counts else "" for label, counts in zip(labels, batch.mask[row].tolist(), strict=True)]
+        """Labels of what should come out, one a step; empty where it doesn't count."""
+        labels = self._labels(batch.y[row, : batch.length_of(row)], self.answers)
+        return [label if counts else "" for label, counts in zip(labels, batch.mask[row].tolist(), strict=False)]
 
-    def _labels(self, steps: Tensor) -> list[str]:
-        if self.has_tokens:
-            return [self.vocabulary[token] for token in steps.tolist()]
+    def _labels(self, steps: Tensor, vocabulary: tuple[str, ...]) -> list[str]:
+        if not steps.is_floating_point():
+            return [vocabulary[token] for token in steps.tolist()]
         return [f"{value:.3g}" for value in self.in_units(steps[:, 0]).tolist()]
 
     def _check_count(self, count: int, what: str, least: int = 2) -> None:
         """Refuse an input of `count` steps, `what` being their plural.
 
         Raises:
-            ValueError: fewer than `least` or more than can be read (see `data.kind.longest_input`).
+            ValueError: fewer than `least` or more than can be read (see `RunConfig.longest_input`).
         """
-        most = longest_input(self.config)
+        most = self.config.longest_input
         if not least <= count <= most:
             found = f"{count} {what.removesuffix('s') if count == 1 else what}"
             raise ValueError(f"{found} can't be read. Give {least} to {most}.")
+
+
+class Windowed(Task):
+    """A task whose sequences are windows of one long text (`Problem.windows`)."""
+
+    @property
+    @abstractmethod
+    def held_out(self) -> int:
+        """Tokens of the part kept for validation."""
+
+    @abstractmethod
+    def windows(self, split: Split, most: int) -> Int[Tensor, "R T"]:
+        """The split's text cut into windows of T tokens one behind the other, at most `most` tokens in all."""
+
+    @abstractmethod
+    def validation_windows(self, length: int, count: int) -> Batch:
+        """`count` windows of `length` tokens, evenly spaced over the part kept for validation: always the same.
+
+        Raises:
+            ValueError: that part is shorter than a window and the token after it.
+        """
+
+    @abstractmethod
+    def numbers(self, text: str) -> list[int]:
+        """The tokens of a text of any length.
+
+        Raises:
+            ValueError: something in it is no token.
+        """
 
 
 def masked_mean(values: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> Float[Tensor, ""]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from explainer.config import RunConfig
-from explainer.data import data_digest, digest
+from explainer.data import digest
 from explainer.extensions import named
 from explainer.tasks.base import Task
 
@@ -21,7 +21,7 @@ def make_task(config: RunConfig, data: str | None = None) -> Task:
             was given; or the task can't be made of it.
     """
     kind: type[Task] = named(config.problem.made_by)
-    if not data_digest(config):
+    if not config.problem.digest:
         return kind(config)
     if config.data and data is None:
         raise ValueError(

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from explainer.families.base import Work
-from explainer.theory.looks import FORECAST_WINDOWS, MAPS, LookSize
+from explainer.theory.looks import MAPS, LookSize, Sequences
 from explainer.theory.sizes import BYTES, Architecture, flops_per_step, parameter_count
 
 PROCESS_BYTES = 3_000_000
@@ -26,8 +26,6 @@ LOOKED = 1.2
 """Times a look's peak, by which a process grows for it: what is freed between looks of different sizes is not all used again."""
 GAPS_SHARE = 0.1
 """Of what else comes and goes, for the gaps that it leaves between what stays."""
-TEXT_BYTES = 12_000_000
-"""While the default text becomes numbers."""
 READ_ON_GPU = 0.4  # of the time of an update
 ONCE = ("kernels", "mask", "reloaded")
 """Work that does not grow with the sequences of a batch."""
@@ -42,7 +40,9 @@ class Trained(Architecture, Protocol):
     """The part of a configuration that costs depend on beyond its architecture; `RunConfig` is one."""
 
     @property
-    def task(self) -> str: ...
+    def problem(self) -> Sequences: ...
+    @property
+    def says_tokens(self) -> bool: ...
     @property
     def steps(self) -> int: ...
 
@@ -62,11 +62,11 @@ def update_work(config: Trained, inputs: int, outputs: int) -> Work:
     V = outputs
     work = {
         "update": 1.0,
-        "outputs": float(tokens * (3 * V if config.has_tokens else V)),
-        "losses": tokens * (1.0 if config.has_tokens else 0.1),
+        "outputs": float(tokens * (3 * V if config.says_tokens else V)),
+        "losses": tokens * (1.0 if config.says_tokens else 0.1),
         "parameters": float(parameter_count(config, inputs, outputs)),
     }
-    arrays = [(tokens * V, 3 if config.has_tokens else 1), *config.network.arrays(config)]
+    arrays = [(tokens * V, 3 if config.says_tokens else 1), *config.network.arrays(config)]
     faulted = sum(numbers * count for numbers, count in arrays if BYTES * numbers > FAULTED)
     return {**work, **config.network.work(config, inputs, outputs), "faulted": float(faulted)}
 
@@ -104,14 +104,15 @@ def memory_bytes(config: Trained, inputs: int, outputs: int, look: float = 0.0) 
         look: the peak of its largest look.
     """
     batch, _ = reading(config)
-    token = 17 if config.has_tokens else BYTES * (inputs + outputs) + 1  # of a batch
+    read, said = (8 if config.has_tokens else BYTES * inputs), (8 if config.says_tokens else BYTES * outputs)
+    token = read + said + 1  # of a batch
     kept = FINAL_BATCHES * batch * config.total_length * token
     comes = (
         update_bytes(config, inputs, outputs),
         reading_bytes(config, outputs, batch, FINAL_BATCHES),
         written_bytes(config, inputs, outputs),
         LOOKED * look,
-        TEXT_BYTES if config.task == "text" else 0.0,
+        config.problem.preparing_bytes,
     )
     most = max(comes)
     return PROCESS_BYTES + held_bytes(config, inputs, outputs) + kept + most + GAPS_SHARE * (sum(comes) - most)
@@ -126,10 +127,11 @@ SEQUENCES, MOST_BATCHES, STEPS_A_BATCH = (32, 64), 4, 150
 
 def reading(config: Trained) -> tuple[int, int]:
     """Sequences of a validation batch, and batches of a measurement (see `runs.validating`)."""
-    batch = FORECAST_WINDOWS if config.task == "forecast" else config.batch
+    windows = config.problem.validation_windows
+    batch = windows or config.batch
     fewest, most = (math.ceil(count / batch) for count in SEQUENCES)
     batches = min(MOST_BATCHES, max(fewest, min(most, config.steps // STEPS_A_BATCH)))
-    return batch, 1 if config.task == "forecast" else batches
+    return batch, 1 if windows else batches
 
 
 def measurements(steps: int) -> int:
@@ -144,7 +146,7 @@ def measurements(steps: int) -> int:
 def reading_seconds(config: Trained, inputs: int, outputs: int, device: str = "cpu") -> float:
     """Time of all validation of a run: its measurements and the final numbers."""
     batch, batches = reading(config)
-    final = 1 if config.task == "forecast" else FINAL_BATCHES
+    final = 1 if config.problem.validation_windows else FINAL_BATCHES
     count = measurements(config.steps) * batches + final
     if device == "cuda":
         return count * READ_ON_GPU * update_seconds(config, inputs, outputs, device) * batch / config.batch

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from explainer.families import Attending
 from explainer.theory.sizes import BYTES, Architecture, flops_per_step
@@ -30,8 +30,6 @@ SEARCHED_NUMBERS = 2**23
 """Numbers of the states of a text that is searched, at once: 32 MB."""
 WIDE_VIEW = 2**22
 """Bytes of a view above which its large arrays are kept in steps of 1/32767 of their largest value: two bytes each."""
-FORECAST_WINDOWS = 60
-"""Windows of a series in a batch of validation, whatever the batch of training."""
 LABEL = 8  # bytes of a label in a view, with its quotes and comma
 
 Work = Mapping[str, float]
@@ -56,12 +54,19 @@ class LookSize(NamedTuple):
     view: int
 
 
+class Sequences(Protocol):
+    """What costs depend on in a task (see `tasks.problem.Problem`)."""
+
+    validation_windows: ClassVar[int]
+    preparing_bytes: ClassVar[float]
+
+
 @runtime_checkable
 class Looked(Architecture, Protocol):
     """The part of a configuration that looks depend on beyond its architecture; `RunConfig` is one."""
 
     @property
-    def task(self) -> str: ...
+    def problem(self) -> Sequences: ...
     @property
     def length(self) -> int: ...
 
@@ -105,7 +110,7 @@ class Sizes:
     def __init__(self, config: Looked, inputs: int, outputs: int) -> None:
         self.config, self.inputs, self.V = config, inputs, outputs
         self.B, self.T, self.D, self.L, self.H = (
-            FORECAST_WINDOWS if config.task == "forecast" else config.batch,
+            config.problem.validation_windows or config.batch,
             config.total_length,
             config.network.width,
             config.network.layers,

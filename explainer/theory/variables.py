@@ -88,22 +88,6 @@ def since_pulse(tokens: Sequence[str]) -> Float[np.ndarray, " T"]:
     return since(tokens, lambda token: "+" in token or "-" in token)
 
 
-VARIABLES: Mapping[str, Mapping[str, Variable]] = {
-    "text": {
-        "bracket depth": bracket_depth,
-        "inside quotes": inside_quotes,
-        "characters since a blank": since_space,
-        "characters since the line began": since_line,
-    },
-    "adding": {"markers seen": markers_seen, "numbers since a marker": since_marker, "position": position},
-    "copy": {"position": position},
-    "repeat": {"position": position},
-    "flipflop": {"steps since a pulse": since_pulse, "position": position},
-    "forecast": {"position": position},
-}
-"""Of each task, what is worth looking for; of the flip-flop also its bits."""
-
-
 CALLED: Mapping[str, str] = {
     "markers seen": "starred numbers so far",
     "numbers since a marker": "numbers since a star",
@@ -114,9 +98,3 @@ CALLED: Mapping[str, str] = {
 def called(name: str) -> str:
     """What a page calls a variable: records have kept its first name."""
     return CALLED.get(name, name)
-
-
-def variables(task: str, bits: int) -> Mapping[str, Variable]:
-    """What is worth looking for in a network that learns `task`, by name; `bits` are those that a flip-flop holds."""
-    own = {f"bit {number}": bit(number) for number in range(1, bits + 1)} if task == "flipflop" else {}
-    return {**own, **VARIABLES[task]}

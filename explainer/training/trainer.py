@@ -20,9 +20,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from explainer.config import RunConfig
-from explainer.models import build
+from explainer.models.build import build
 from explainer.models.pieces import give_way
-from explainer.tasks.base import Batch
+from explainer.tasks.base import Batch, together
 from explainer.tasks.make import make_task
 from explainer.training.device import pick_device
 from explainer.training.optimizer import clip_factor, load_optimizer_arrays, make_optimizer, optimizer_arrays
@@ -95,7 +95,7 @@ class Trainer:
         batch = self.task.batch(self.step).to(self.device)
         self._optimizer.zero_grad()
         with self._own_noise():
-            output = self.model(batch.x)
+            output = self.model(batch)
         loss = self.task.loss(output, batch)
         loss.backward()
 
@@ -192,14 +192,13 @@ class Trainer:
     def _judged(self, group: Sequence[Batch]) -> list[tuple[dict[str, float], Float[Tensor, " B"]]]:
         """The numbers of each batch and the losses of its sequences. No more outputs than a group's are held at once."""
         give_way()
-        outputs = self.model(torch.cat([batch.x for batch in group])).split(len(group[0].x))
-        return [
-            (
-                {"validation loss": self.task.loss(output, batch).item(), **self._metrics(output, batch)},
-                self.task.loss_per_sequence(output, batch),
-            )
-            for output, batch in zip(outputs, group, strict=True)
-        ]
+        outputs = self.model(together(group)).split(len(group[0].x))
+        judged = []
+        for output, batch in zip(outputs, group, strict=True):
+            own = output[:, : batch.x.shape[1]]
+            values = {"validation loss": self.task.loss(own, batch).item(), **self._metrics(own, batch)}
+            judged.append((values, self.task.loss_per_sequence(own, batch)))
+        return judged
 
     def _validation_batches(self, count: int) -> list[Batch]:
         """Drawn once, and kept: they are the same at every moment."""

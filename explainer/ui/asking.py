@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
-from explainer.config import ASKED_CHARACTERS, RunConfig
-from explainer.data import Seen, about_input, typed_examples, unlike_training
+from explainer.config import RunConfig
+from explainer.data import ASKED_CHARACTERS, Seen
 from explainer.player.backend import client
 from explainer.player.fallback import next_example
 from explainer.runs.outcomes import Outcome
@@ -128,15 +128,18 @@ def common_examples(configs: Sequence[RunConfig], most: int = 8) -> list[str]:
     """Inputs that are of the kind of training for every network of a sweep whose task reads no data."""
     different = {config.length: config for config in configs}.values()
     # Drawn for a long one they have a gap, which each network fills up to its own length.
-    drawn = typed_examples(configs[0] if len(different) == 1 else configs[0].but(length=1024), Seen(), 60)
-    return [text for text in drawn if not any(unlike_training(config, text, Seen()) for config in different)][:most]
+    drawn = (configs[0] if len(different) == 1 else configs[0].but(length=1024)).problem.examples(Seen(), 60)
+    return [text for text in drawn if not any(each.problem.unlike(text, Seen(), each.seed) for each in different)][
+        :most
+    ]
 
 
 def what_differs(asked: Sequence[Asked], text: str) -> None:
     """In what an own input differs from those of training, a line for each way with the networks that it holds for."""
     ways: dict[str, list[Outcome]] = {}
     for each in asked:
-        said = about_input(each.outcome.config, text, Seen()) if each.records else ""
+        config = each.outcome.config
+        said = config.problem.about(text, Seen(), config.seed) if each.records else ""
         ways.setdefault(said, []).append(each.outcome)
     for said, outcomes in ways.items():
         if said:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import Field, fields
 from typing import Any
 
 import streamlit as st
 
 from explainer.config import KNOBS, RunConfig
-from explainer.ui.task_words import help_of, label_of
+from explainer.tasks import TASKS
 
 LABELS: Mapping[str, str] = {name: knob.metadata["label"] for name, knob in KNOBS.items()}
 CHOICE_NAMES: Mapping[str, str] = {
@@ -33,6 +34,12 @@ OF_A_BRANCH = frozenset({"surgery", "parent"})
 """Fields that no page's controls carry over to the next run: a run is branched on the page of surgery alone."""
 
 
+def knob_of(name: str, task: str) -> Field[Any]:
+    """A knob as it is while `task` is chosen: the length of one task is its delay."""
+    own = {each.name: each for each in fields(TASKS[task])} if task in TASKS else {}
+    return own.get(name, KNOBS[name])
+
+
 def fill_controls(page: str, config: RunConfig, force: bool = False) -> None:
     """Set the page's controls to a configuration; only where they have no value yet, unless forced."""
     for name in KNOBS.keys() - OF_A_BRANCH:
@@ -42,9 +49,9 @@ def fill_controls(page: str, config: RunConfig, force: bool = False) -> None:
 
 def control(page: str, name: str, *, choices: Sequence[str] | None = None, label: str | None = None) -> Any:
     """The widget of one field, of a kind that fits it; its value is in the session under the page's key."""
-    knob, key = KNOBS[name], state_key(page, name)
-    task = st.session_state.get(state_key(page, "task"), "")
-    label, rule, meaning = label or label_of(name, LABELS[name], task), knob.metadata, help_of(name, task)
+    knob, key = knob_of(name, st.session_state.get(state_key(page, "task"), "")), state_key(page, name)
+    rule = knob.metadata
+    label, meaning = label or rule["label"], rule["meaning"]
     value = st.session_state[key]
     if rule["choices"]:
         options = list(choices or rule["choices"])

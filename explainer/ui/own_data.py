@@ -17,6 +17,8 @@ from explainer.charts.subject import repeated_words
 from explainer.config import RunConfig
 from explainer.data import (
     ENCODINGS,
+    SERIES,
+    TEXT,
     Series,
     alphabet,
     check_text,
@@ -30,13 +32,14 @@ from explainer.data import (
 from explainer.limits import limits, refuse_if_too_big
 from explainer.player.access import owner
 from explainer.player.backend import client
-from explainer.runs.inputs import check_length, prepare, training_inputs
+from explainer.runs.inputs import prepare, training_inputs
+from explainer.tasks import TASKS
 from explainer.ui.controls import state_key
 from explainer.ui.own_series import series_form
 from explainer.words import OF_DATA, literal, marked
 
-READING = ("text", "forecast")
-"""Tasks that read a text or a series."""
+WIDTHS = {TEXT.word: 380, SERIES.word: 620}
+"""Pixels of the popover."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,6 @@ class Given:
         body: what a run reads: the text, or the series' canonical text; "" when only the hash is
             known, from an address.
         size: characters, or values.
-        outputs: V of a text, its signs (`data.alphabet`); 1 for a series.
         words: what it is, in a few words; they may be the user's, so not Markdown.
         repeated: share of a text's validation part that stands verbatim in training (`data.repeats`), None if unknown.
         name: of its file, or the beginning of a pasted text; from outside, so not Markdown.
@@ -59,7 +61,6 @@ class Given:
     digest: str
     body: str = ""
     size: int = 0
-    outputs: int = 1
     words: str = ""
     repeated: float | None = None
     name: str = ""
@@ -86,7 +87,6 @@ def given_text(text: str, name: str = "", read_as: str = "", how: str = "") -> G
         digest(body),
         body,
         len(body),
-        len(found.signs),
         words,
         repeated_share(body),
         short_name(name) or pasted_name(body),
@@ -107,7 +107,7 @@ def given_series(series: Series, name: str = "", how: str = "") -> Given:
     words = (
         f"{source}“{series.name}”: {len(series.values):,} values from {min(series.values):g} to {max(series.values):g}"
     )
-    return Given(digest(body), body, len(series.values), 1, words, name=short_name(name or series.name), how=how)
+    return Given(digest(body), body, len(series.values), words, name=short_name(name or series.name), how=how)
 
 
 def given_file(content: bytes, name: str, encoding: str = "") -> Given:
@@ -134,16 +134,13 @@ def refusal(config: RunConfig, given: Given | None, lenses: Sequence[str] = ()) 
         given: the user's own data that it names, if it names some.
         lenses: through which the page looks at it.
     """
-    if config.task in READING and given is not None and not given.body:
-        kind = "text" if config.task == "text" else "series"
-        return (
-            f"The {kind} of this address is not here (any more), or is somebody's own. Give it under “Your own data”."
-        )
+    source = config.problem.reads
+    if source is not None and given is not None and not given.body:
+        return f"The {source.word} of this address is not here (any more), or is somebody's own. Give it under “Your own data”."
     try:
-        if config.task in READING and given is not None:
-            check_length(config, given.size)
-            outputs = given.outputs
-            inputs = outputs
+        if source is not None and given is not None:
+            source.check_length(config.length, given.size)
+            inputs, outputs = config.problem.sizes(lambda: given.body)
         else:
             prepare(config)
             inputs, outputs = training_inputs(config)
@@ -155,7 +152,8 @@ def refusal(config: RunConfig, given: Given | None, lenses: Sequence[str] = ()) 
 
 def adopt(page: str, config: RunConfig) -> None:
     """Take the data that a configuration names (from an address, or of a run) for the page's own."""
-    if config.task not in READING:
+    source = config.problem.reads
+    if source is None:
         return
     own = st.session_state.setdefault(f"{page}:own", {})
     known = own.pop(config.task, None)
@@ -169,8 +167,7 @@ def adopt(page: str, config: RunConfig) -> None:
         if body is None:
             raise ValueError("not here, or not theirs")
         name = client().store.text_name(config.data, owner()) or ""
-        series = None if config.task == "text" else Series.from_text(body)
-        own[config.task] = given_text(body, name) if series is None else given_series(series, name)
+        own[config.task] = given_text(body, name) if source is TEXT else given_series(Series.from_text(body), name)
     except ValueError:  # not here, or of another kind than the task reads: `refusal` says so
         own[config.task] = Given(config.data)
 
@@ -185,16 +182,17 @@ def own_data(page: str) -> Given | None:
     task = state[state_key(page, "task")]
     given: Given | None = state.setdefault(f"{page}:own", {}).get(task)
     state[state_key(page, "data")] = given.digest if given else ""
-    if task not in READING:
+    source = TASKS[task].reads
+    if source is None:
         return None
     popover = st.popover(
         "Your own data",
         icon=":material/check_circle:" if given and given.body else ":material/upload_file:",
-        help="Learn from a text of yours" if task == "text" else "Learn from a column of your own CSV file",
+        help=source.offer,
         key=f"{page}-own",
     )
-    with popover, st.container(width=380 if task == "text" else 620):
-        if task == "text":
+    with popover, st.container(width=WIDTHS[source.word]):
+        if source is TEXT:
             _text_form(page)
         else:
             series_form(page, _use_series)
@@ -208,7 +206,7 @@ def own_data(page: str) -> Given | None:
             st.caption(
                 "Kept on this host with the runs made from it, which this browser alone sees, until you share one of them."
             )
-        elif task == "text" and not given:
+        elif source is TEXT and not given:
             st.caption(marked(literal(_default_words()), "computed now · the default text"))
         if given:
             st.button("Back to the default data", on_click=_forget, args=(page, task), key=f"{page}-own-forget")
@@ -239,7 +237,7 @@ def _text_form(page: str) -> None:
 
 
 def _use_pasted(page: str) -> None:
-    _use(page, "text", lambda: given_text(st.session_state[f"{page}:paste"]))
+    _use(page, lambda: given_text(st.session_state[f"{page}:paste"]))
 
 
 def _use_file(page: str, fresh: bool) -> None:
@@ -251,20 +249,20 @@ def _use_file(page: str, fresh: bool) -> None:
     if fresh:
         state[f"{page}:encoding"] = ""
     encoding = state.get(f"{page}:encoding", "")
-    _use(page, "text", lambda: given_file(upload.getvalue(), upload.name, encoding))
+    _use(page, lambda: given_file(upload.getvalue(), upload.name, encoding))
 
 
 def _use_series(page: str, make: Callable[[], Series], name: str, how: str) -> None:
-    _use(page, "forecast", lambda: given_series(make(), name, how))
+    _use(page, lambda: given_series(make(), name, how))
 
 
-def _use(page: str, task: str, make: Callable[[], Given]) -> None:
+def _use(page: str, make: Callable[[], Given]) -> None:
     """Keep what `make` returns, under its name, or the sentence why there is nothing to keep."""
     state = st.session_state
     try:
         given = make()
         client().keep(given.digest, given.body, owner(), given.name)
-        state.setdefault(f"{page}:own", {})[task] = given
+        state.setdefault(f"{page}:own", {})[state[state_key(page, "task")]] = given
         state[f"{page}:own-trouble"] = ""
     except ValueError as error:
         state[f"{page}:own-trouble"] = str(error)

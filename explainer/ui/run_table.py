@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from explainer.charts.compare import differing
 from explainer.charts.rates import rates_words
 from explainer.charts.subject import network
-from explainer.config import OTHER, RunConfig
+from explainer.config import RunConfig
+from explainer.data import OTHER
 from explainer.data.alphabet import percent
 from explainer.player.access import owner, query_of
 from explainer.player.backend import annotator, client
-from explainer.runs.again import learns_own
 from explainer.runs.sharing import is_private
 from explainer.runs.store import Run
 from explainer.ui.controls import CHOICE_NAMES, LABELS
@@ -36,7 +36,7 @@ def task(config: RunConfig, name: str = "") -> str:
     Args:
         name: of the user's own data, see `data_name`; from outside, so not Markdown.
     """
-    own = f", {name or 'own data'}" if learns_own(config) else ""
+    own = f", {name or 'own data'}" if config.data else ""
     return f"{CHOICE_NAMES[config.task]}{own}"
 
 
@@ -53,7 +53,7 @@ def data_name(run: Run) -> str:
 def vocabulary(run: Run) -> str:
     """How many signs a run on text reads, and what stands as one of them, a sentence; "" for other tasks and before it began."""
     signs, rare = run.meta.get("outputs"), run.meta.get("rare")
-    if run.config.task != "text" or signs is None:
+    if not run.config.problem.characters or signs is None:
         return ""
     if not rare:
         return f"It reads {signs:,} distinct characters."

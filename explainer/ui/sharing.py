@@ -13,12 +13,6 @@ from explainer.runs.sharing import is_private
 from explainer.runs.store import Run
 from explainer.words import literal
 
-GIVES_AWAY = {
-    "text": "Whoever has the link sees all that this app shows of {0}, and **can read your text through it**: pieces of it "
-    "stand in the pictures, and by asking the network most of the rest comes out.",
-    "forecast": "Whoever has the link sees all that this app shows of {0}, and **can read your series through it**: its "
-    "values stand in the pictures.",
-}
 ALONE = "So far only this browser sees {0}, because {1} on data of yours. A link opens {0} for others too."
 LOOK_ONLY = "They can look. They can't steer, delete, train on, or use your data for runs of their own."
 
@@ -40,7 +34,9 @@ def share_control(key: str, runs: Sequence[Run]) -> None:
     ):
         if not shared:
             st.markdown(ALONE.format(them, are))
-        st.markdown(GIVES_AWAY[mine[0].config.task].format(them))
+        source = mine[0].config.problem.reads
+        assert source is not None, mine[0].id
+        st.markdown(source.gives_away.format(them))
         st.caption(LOOK_ONLY)
         if key_to_them:
             st.code(_link(mine, key_to_them), language=None, wrap_lines=True)

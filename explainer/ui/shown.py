@@ -15,7 +15,7 @@ from streamlit.delta_generator import DeltaGenerator
 from explainer.charts.rates import rates_words
 from explainer.config import KNOBS, RunConfig
 from explainer.runs.store import Run
-from explainer.ui.controls import LABELS, OF_A_BRANCH
+from explainer.ui.controls import OF_A_BRANCH, knob_of
 from explainer.ui.run_table import branch, data_name, network, task, told
 from explainer.words import listed, literal
 
@@ -139,9 +139,7 @@ def setting(name: str, config: RunConfig) -> str:
         return "data of one's own" if value else "the default data"
     if name == "task":
         return f"task {told(name, value)}"
-    if name == "length" and config.task == "copy":
-        return f"delay {value}"
-    label = LABELS[name]
+    label = knob_of(name, config.task).metadata["label"]
     small = label[:1].lower() + label[1:] if label[1:2].islower() else label
     return f"{small} {told(name, value)}"
 

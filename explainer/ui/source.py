@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Iterable
 from functools import cache
 from importlib.util import find_spec
@@ -27,8 +28,7 @@ def file_of(module: str) -> str:
     found = find_spec(root)  # of the whole name it would import what the module lies in
     assert found is not None, module
     assert found.submodule_search_locations, module
-    path = Path(found.submodule_search_locations[0], *rest).with_suffix(".py").resolve()
-    return path.relative_to(PACKAGE).as_posix() if path.is_relative_to(PACKAGE) else path.as_posix()
+    return _place(Path(found.submodule_search_locations[0], *rest).with_suffix(".py").resolve())
 
 
 def is_there(path: str, name: str) -> bool:
@@ -37,6 +37,16 @@ def is_there(path: str, name: str) -> bool:
         return bool(source_of(path, name))
     except LookupError:
         return False
+
+
+def method_of(kind: type, name: str) -> tuple[str, str]:
+    """File and name of a class's method."""
+    return _place(Path(inspect.getfile(kind))), f"{kind.__name__}.{name}"
+
+
+def _place(path: Path) -> str:
+    """A file within the package, or of one from outside the whole path."""
+    return path.relative_to(PACKAGE).as_posix() if path.is_relative_to(PACKAGE) else path.as_posix()
 
 
 @cache

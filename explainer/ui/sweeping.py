@@ -24,11 +24,20 @@ from explainer.runs.outcomes import Outcome, Outcomes, Progress, progress
 from explainer.runs.rows import StoredSweep, Unreadable
 from explainer.runs.sweep_file import load_outcomes, shipped
 from explainer.sweep import Sweep, values_from_text
-from explainer.ui.controls import CHOICE_NAMES, chosen, control, control_width, fill_controls, more_controls, state_key
+from explainer.ui.controls import (
+    CHOICE_NAMES,
+    LABELS,
+    chosen,
+    control,
+    control_width,
+    fill_controls,
+    knob_of,
+    more_controls,
+    state_key,
+)
 from explainer.ui.notices import in_sentences
 from explainer.ui.places import ENTERED, place_at
 from explainer.ui.shown import say_otherwise, setting
-from explainer.ui.task_words import label_of
 from explainer.ui.tickets import ticket_used
 from explainer.words import ESTIMATE, literal, marked
 
@@ -396,7 +405,8 @@ def _values(page: SweepPage, each: Listed) -> tuple[Any, ...]:
         if widget not in state:
             state[widget] = ", ".join(map(str, kept))
         with st.container(width=190):
-            label = label_of(each.field, each.label, str(state.get(state_key(page.key, "task"), "")))
+            own = knob_of(each.field, str(state.get(state_key(page.key, "task"), ""))).metadata["label"]
+            label = each.label if own == LABELS[each.field] else own
             text = st.text_input(label, key=widget, help="Between commas; one run for each")
         values = values_from_text(each.field, text)
     state[_place(page, each)] = values

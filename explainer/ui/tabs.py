@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from explainer.config import KNOBS, RunConfig
-from explainer.runs.again import command, learns_own, own_file, training_words
+from explainer.runs.again import command, own_file, training_words
 from explainer.runs.store import Run
 from explainer.ui.places import address
 from explainer.ui.source import source_of
@@ -114,7 +114,7 @@ def _rates(again: Run | RunConfig) -> list[str]:
 def by_command(again: Run | RunConfig) -> bool:
     """Whether what repeats the run is a line for a shell: its series is read from a file as the command line reads it."""
     config = again.config if isinstance(again, Run) else again
-    return learns_own(config) and config.task == "forecast"
+    return bool(config.data) and config.problem.reads is not None and not config.problem.reads.in_python
 
 
 def script(again: Run | RunConfig) -> str:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from explainer.lenses.attention.record import AttentionRecord
-from explainer.lenses.head_scores import SHUFFLED, marked, mean_weight, shuffling
+from explainer.lenses.head_scores import SHUFFLED, marked, mean_weight, over_queries, shuffling
 from explainer.lenses.look import affordable_rows, first_rows
 from explainer.lenses.maps import attention_maps, by_head, pooled
 from explainer.models import SequenceModel
@@ -26,15 +26,17 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> AttentionRecord:
     looked_at = first_rows(batch, affordable_rows(config, T, most=len(batch.x)))
     keys = marked(looked_at)
     broken = shuffling(looked_at, keys, affordable_rows(config, T, most=SHUFFLED))
-    cell = pooling(config.layers, config.network.sites, T)
+    first = batch.length_of(0)
+    cell = pooling(config.layers, config.network.sites, first)
     found: dict[str, dict[int, list[Tensor]]] = {}
-    shuffled = attention_maps(model, broken.x, config)
-    for (layer, _, weights), others in zip(attention_maps(model, looked_at.x, config), shuffled, strict=True):
+    shuffled = attention_maps(model, broken.read, config)
+    for (layer, _, weights), others in zip(attention_maps(model, looked_at, config), shuffled, strict=True):
+        own = weights[0, :, :first, :first]
         scores = {
-            "weights": weights[0] if cell == 1 else pooled(weights[0], cell),
+            "weights": own if cell == 1 else pooled(own, cell),
             **{name: mean_weight(weights, each) for name, each in keys.items()},
             "chance": broken.levels(weights, others.weights).T,
-            "entropy": torch.special.entr(weights).sum(-1).mean((0, 2)),
+            "entropy": over_queries(torch.special.entr(weights).sum(-1), looked_at.real),
         }
         for name, values in scores.items():
             found.setdefault(name, {}).setdefault(layer, []).append(values)

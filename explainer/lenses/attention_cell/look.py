@@ -27,7 +27,7 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> AttentionCellRecord:
 
     Where all maps would be too large it is the first head alone.
     """
-    whole = maps_fit(task.config, batch.x.shape[1])
+    whole = maps_fit(task.config, batch.length_of(0))
     return _of(model, batch, task, None if whole else (0, 0))
 
 
@@ -59,7 +59,7 @@ def _of(model: SequenceModel, batch: Batch, task: Task, only: tuple[int, int] | 
     layers = [only[0]] if only else range(config.layers)
     points = {part: [f"block.{layer}.{part}" for layer in layers] for part in PARTS}
     with evaluating(model), observe(model, *(name for names in points.values() for name in names)) as seen:
-        model(batch.x)
+        model(batch)
     stacked = {
         part: np.stack([tensor(seen[name])[0, some[1]].float().cpu().numpy() for name in names])
         for part, names in points.items()
@@ -90,7 +90,7 @@ def _weights(
 ) -> Float[np.ndarray, "L H T T"]:
     """The maps of all heads, or of one."""
     found: dict[int, list[Tensor]] = {}
-    for layer, first, weights in attention_maps(model, batch.x, config):
+    for layer, first, weights in attention_maps(model, batch, config):
         some = weights[0]
         if only:
             at = only[1] - first

@@ -14,7 +14,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from explainer.config import ASKED_CHARACTERS, RunConfig
+from explainer.config import RunConfig
+from explainer.data import ASKED_CHARACTERS
 from explainer.families import Attending
 from explainer.lenses.beyond_the_length.record import BeyondTheLengthRecord
 from explainer.lenses.look import affordable_rows, evaluating, first_rows
@@ -22,8 +23,7 @@ from explainer.lenses.maps import attention_maps
 from explainer.models import Residual, SequenceModel
 from explainer.models.operate import order
 from explainer.models.pieces import give_way
-from explainer.tasks.base import Batch, Task, next_step
-from explainer.tasks.text.draw import Text
+from explainer.tasks.base import Batch, Task, Windowed, next_step
 from explainer.theory.encodings import alibi_slopes, dot_kernel, rotary_kernel, sinusoidal
 from explainer.theory.followed import mean_by_lag
 from explainer.theory.sizes import flops_per_step
@@ -41,7 +41,7 @@ MOST_BLOCKS, FEWEST_BLOCKS = 16, 4  # of text that a standard error rests on
 def look(model: SequenceModel, batch: Batch, task: Task) -> BeyondTheLengthRecord:
     """Losses and attention at all lengths; the batch is not read, for the windows are always the same."""
     assert isinstance(model, Residual), type(model)
-    assert isinstance(task, Text), type(task)
+    assert isinstance(task, Windowed), type(task)
     config = task.config
     lengths = [factor * config.length for factor in FACTORS]
     read: dict[int, Float[np.ndarray, "W length"]] = {}
@@ -91,7 +91,7 @@ def answer(model: SequenceModel, question: str, task: Task) -> BeyondTheLengthRe
         ValueError: a character that the vocabulary lacks, fewer than two characters, or too many.
     """
     assert isinstance(model, Residual), type(model)
-    assert isinstance(task, Text), type(task)
+    assert isinstance(task, Windowed), type(task)
     config = task.config
     tokens = task.numbers(question)
     most = min(FACTORS[-1] * config.length + 1, ASKED_CHARACTERS)
@@ -149,7 +149,7 @@ def quarter(length: int) -> int:
     return length // 4 or 1
 
 
-def windows(task: Text, length: int) -> int:
+def windows(task: Windowed, length: int) -> int:
     """How many windows of this length a second allows: as many characters judged at T as at 8T, none of them twice."""
     config = task.config
     most = MOST_WINDOWS * FACTORS[-1] * config.length // length
@@ -237,7 +237,7 @@ def mean_weights(model: Residual, batch: Batch, config: RunConfig) -> Float[np.n
     rows = affordable_rows(config, batch.x.shape[1], most=min(LOOKED_AT, len(batch.x)))
     T = batch.x.shape[1]
     total = torch.zeros(T, T, dtype=torch.float64, device=device)
-    for _, _, weights in attention_maps(model, first_rows(batch, rows).to(device).x, config):
+    for _, _, weights in attention_maps(model, first_rows(batch, rows).to(device), config):
         total += weights.sum((0, 1), dtype=torch.float64)
     return np.asarray((total / (rows * config.layers * config.network.sites)).cpu().numpy())
 

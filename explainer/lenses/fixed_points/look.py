@@ -55,7 +55,9 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> FixedPointsRecord:
     own = model.operated_cell(0)
     cell = replace(own, weights=CellWeights(*(weight.cpu() for weight in own.weights)))
     device = model.readout.weight.device
-    visited = states_of(model, first_rows(task.batch(0, split="validation").to(device), ROWS)).flatten(0, 1)
+    own_batch = first_rows(task.batch(0, split="validation").to(device), ROWS)
+    visited, real = states_of(model, own_batch), own_batch.real
+    visited = visited.flatten(0, 1) if real is None else visited[real.cpu()]
     points, q = search(cell, visited)
     fixed = (q <= FIXED).numpy()
     eigenvalues = spectra(linearise(cell, points, _silence(cell), KINK).J)
@@ -84,7 +86,7 @@ def states_of(model: Recurrent, batch: Batch) -> Float[Tensor, "B T M"]:
     """The states that the network passes through, h or (h, c), in float64 on the CPU."""
     names = [f"layer.0.{part}" for part in ("hidden", "cell")[: model.cell.states]]
     with evaluating(model), observe(model, *names) as seen:
-        model(batch.x)
+        model(batch)
     return torch.cat([torch.stack(list(seen[name]), dim=1) for name in names], dim=-1).double().cpu()
 
 
@@ -173,6 +175,6 @@ def _silence(cell: OperatedCell) -> Float[Tensor, " F"]:
 
 def _answer(output: Float[Tensor, " outputs"], task: Task) -> str:
     """What the network says in a state: the likeliest token, or the numbers."""
-    if task.has_tokens:
-        return task.vocabulary[int(output.argmax())]
+    if task.says_tokens:
+        return task.answers[int(output.argmax())]
     return ", ".join(f"{value:.2f}" for value in task.in_units(output).tolist())

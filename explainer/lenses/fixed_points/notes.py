@@ -43,8 +43,9 @@ def kinds(record: FixedPointsRecord) -> NDArray[np.int64]:
 
 
 def choices(run: Mapping[str, Any]) -> int:
-    """How many points a viewer can choose by number: of a flip-flop those of a cube's corners, edges and faces, 3^bits."""
-    return min(MOST_CHOICES, 3 ** int(run["bits"])) if run["task"] == "flipflop" else 12
+    """How many points a viewer can choose by number: where so many memories must be kept, these and the places between them."""
+    memories = run.get("memories")
+    return min(MOST_CHOICES, memories.places) if memories else 12
 
 
 def notes(record: FixedPointsRecord, moment: Moment) -> Notes:
@@ -178,10 +179,8 @@ def births_reading(record: FixedPointsRecord, moment: Moment) -> str:
     sentence = f"Step {moment.step}: {stable}"
     if record.found and record.counts[NEUTRAL]:
         sentence += f", {record.counts[NEUTRAL]} neutral"
-    if moment.meta["task"] != "flipflop":
-        return f"{sentence}."
-    bits = int(moment.meta["bits"])
-    return f"{sentence}; {_count(bits, 'bit')} {'needs' if bits == 1 else 'need'} {2**bits} memories."
+    memories = moment.meta.get("memories")
+    return f"{sentence}; {memories.needed}." if memories else f"{sentence}."
 
 
 def _one_at_least(rows: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -17,8 +16,6 @@ from explainer.models import SequenceModel, build, observe
 from explainer.tasks.base import Batch, Task
 from explainer.theory.probes import CONTROLS, FEWEST, Readout, correlation_error, correlations, exchanged, readout
 from explainer.theory.ties import first_largest
-
-"""The gate that says which share of the old state a unit keeps."""
 
 ROWS = 16  # sequences of the batch that saturation and time constants are measured on
 POSITIONS = 2**14
@@ -41,17 +38,19 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> GatesRecord:
     B, T = batch.x.shape[:2]
     numbers = config.layers * len(names) * T * config.width
     together = max(1, GATE_NUMBERS // numbers)
-    parts = [_gates(model, _rows(batch, first, together), task) for first in range(0, B, together)]
-    shares = np.array([len(part.states) for part in parts]) / B
+    some = [batch.rows(slice(first, first + together)) for first in range(0, B, together)]
+    parts = [_gates(model, each, task) for each in some]
+    steps = np.array([sum(each.length_of(row) for row in range(len(each.x))) for each in some])
+    shares = steps / steps.sum()
     tokens = tuple(task.axis(batch))
     rules = config.problem.variables
     return GatesRecord(
-        gates=parts[0].first.copy(),
+        gates=parts[0].first[:, :, : len(tokens)].copy(),
         gate_names=names,
         kept=_mean([part.kept for part in parts], shares),
         closed=_mean([part.closed for part in parts], shares),
         opened=_mean([part.opened for part in parts], shares),
-        states=parts[0].states[0],
+        states=parts[0].states[0, : len(tokens)],
         tokens=tokens,
         variables=tuple(rules),
         values=np.stack([rule(tokens) for rule in rules.values()]).astype(np.float32),
@@ -76,22 +75,17 @@ def _gates(model: SequenceModel, batch: Batch, task: Task) -> _Gates:
     points = [point for layer in roles.gates for point in layer.values()]
     hidden = roles.states[-1]
     with evaluating(model), observe(model, *points, hidden) as seen:
-        model(batch.x)
+        model(batch)
     gates = np.stack([_sequence(seen[point]) for point in points])
     gates = gates.reshape(config.layers, len(names), *gates.shape[1:])
+    real = True if batch.real is None else batch.real[..., None].cpu().numpy()
     return _Gates(
         first=gates[:, :, 0],
-        kept=gates[:, names.index(keeper.name)].mean(axis=(1, 2)),
-        closed=(gates < 0.1).mean(axis=(2, 3, 4)),
-        opened=(gates > 0.9).mean(axis=(2, 3, 4)),
+        kept=gates[:, names.index(keeper.name)].mean(axis=(1, 2), where=real),
+        closed=(gates < 0.1).mean(axis=(2, 3, 4), where=real),
+        opened=(gates > 0.9).mean(axis=(2, 3, 4), where=real),
         states=_sequence(seen[hidden]),
     )
-
-
-def _rows(batch: Batch, first: int, count: int) -> Batch:
-    """Some sequences of a batch; what its others are is not asked here."""
-    some = slice(first, first + count)
-    return replace(first_rows(batch, 1), x=batch.x[some], y=batch.y[some], mask=batch.mask[some])
 
 
 def _mean(parts: list[np.ndarray], shares: Float[np.ndarray, " parts"]) -> np.ndarray:
@@ -129,7 +123,7 @@ def _sample(task: Task, device: torch.device) -> _Sample:
     if task not in _SAMPLES:
         config = task.config
         size = min(MOST_SEQUENCES, max(LEAST_SEQUENCES, POSITIONS // task.total_length))
-        batch = task.apart(size)
+        batch = task.apart(size).even()
         rows = [tuple(task.axis(batch, row)) for row in range(len(batch.x))]
         rules = config.problem.variables
         values = np.stack([np.stack([rule(row) for row in rows]) for rule in rules.values()], axis=-1)

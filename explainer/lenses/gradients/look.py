@@ -45,7 +45,7 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> GradientsRecord:
 
     with evaluating(model), torch.enable_grad():
         with observe(model, point) as seen:
-            output = model(batch.x)
+            output = model(batch)
         mean_loss = task.loss(output, batch)
         # A sum, not a mean: sequences do not touch each other, so row b gets its own dL*_b/dh_t.
         last_loss = task.loss_per_position(output, batch)[counted, last].sum()

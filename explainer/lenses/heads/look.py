@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from explainer.lenses.head_scores import SHUFFLED, marked, mean_weight, shuffling
+from explainer.lenses.head_scores import SHUFFLED, marked, mean_weight, over_queries, shuffling
 from explainer.lenses.heads.record import SCORES, HeadsRecord
 from explainer.lenses.look import affordable_rows, counted, evaluating, first_rows, summed_losses
 from explainer.lenses.maps import attention_maps, by_head, tensor
@@ -36,14 +36,14 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> HeadsRecord:
     broken = shuffling(batch, keys, affordable_rows(task.config, batch.x.shape[1], most=SHUFFLED))
     scores: dict[int, list[Tensor]] = {}
     levels: dict[int, list[Tensor]] = {}
-    shuffled = attention_maps(model, broken.x, task.config)
-    for (layer, first, weights), others in zip(attention_maps(model, batch.x, task.config), shuffled, strict=True):
+    shuffled = attention_maps(model, broken.read, task.config)
+    for (layer, first, weights), others in zip(attention_maps(model, batch, task.config), shuffled, strict=True):
         heads = slice(first, first + weights.shape[1])
         found = {
             **{name: mean_weight(weights, each) for name, each in keys.items()},
-            "positional": positional(weights),
-            "entropy": torch.special.entr(weights).sum(-1).mean((0, 2)),
-            "distance": distance(weights),
+            "positional": positional(weights, batch.real),
+            "entropy": over_queries(torch.special.entr(weights).sum(-1), batch.real),
+            "distance": distance(weights, batch.real),
             "knocked_out": torch.as_tensor(differences[layer, heads], dtype=weights.dtype, device=weights.device),
         }
         scores.setdefault(layer, []).append(torch.stack([found[name] for name in SCORES]))
@@ -66,7 +66,7 @@ def losses_without(
     points = [f"block.{layer}.residual_in" for layer in layers]
     with evaluating(model):
         with observe(model, *points, "output") as seen:
-            model(batch.x)
+            model(batch)
         entering, output = [tensor(seen[point]) for point in points], tensor(seen["output"])
         without = [
             [
@@ -101,18 +101,25 @@ def knocked_out(model: Residual, entering: Float[Tensor, "B T D"], layer: int, h
     return model.read_out(model.from_block(layer, entering, watch.whole))
 
 
-def positional(weights: Float[Tensor, "B H T T"]) -> Float[Tensor, " H"]:
+def positional(weights: Float[Tensor, "B H T T"], real: Bool[Tensor, "B T"] | None = None) -> Float[Tensor, " H"]:
     """1 - sum_bts |A - mean_b A| / (2 B T): 1 if every sequence is attended to alike; NaN for one sequence.
 
     As each row sums to 1, half the sum is the total variation distance of a row from the mean row.
+
+    Args:
+        real: the queries that are no padding, over which all sums go then; None for all.
     """
     B, _, T, _ = weights.shape
     if B == 1:
         return weights.new_full(weights.shape[1:2], torch.nan)
+    if real is not None:
+        here = real[:, None, :, None]
+        mean = (weights * here).sum(0) / here.sum(0).clamp(min=1)
+        return 1 - ((weights - mean).abs() * here).sum((0, 2, 3)) / (2 * real.sum())
     return 1 - (weights - weights.mean(0)).abs().sum((0, 2, 3)) / (2 * B * T)
 
 
-def distance(weights: Float[Tensor, "B H T T"]) -> Float[Tensor, " H"]:
+def distance(weights: Float[Tensor, "B H T T"], real: Bool[Tensor, "B T"] | None = None) -> Float[Tensor, " H"]:
     """Mean over queries of sum_s A_ts (t - s), in tokens."""
     position = torch.arange(weights.shape[-1], device=weights.device, dtype=weights.dtype)
-    return (weights * (position[:, None] - position)).sum(-1).mean((0, 2))
+    return over_queries((weights * (position[:, None] - position)).sum(-1), real)

@@ -124,7 +124,7 @@ def axis_title(name: str, run: Mapping[str, Any]) -> str:
     """The name of a score with its unit."""
     unit = UNITS.get(name, "").strip()
     if name == "knocked_out":
-        unit = "nats" if run["has_tokens"] else "squared error"
+        unit = "nats" if run["says_tokens"] else "squared error"
     return f"{NAMES[name]} ({unit})" if unit else NAMES[name]
 
 

@@ -226,7 +226,7 @@ def knock_out_panel(run: Mapping[str, Any], theme: str, *, span: int = 3, height
     """By how much the loss is higher without each head, at this step, with two standard errors."""
     L, H = run["layers"], run["heads"]
     names = head_names(run)
-    unit = "nats" if run["has_tokens"] else "squared error"
+    unit = "nats" if run["says_tokens"] else "squared error"
     at = SCORES.index("knocked_out")
     bars = {
         "type": "bar",

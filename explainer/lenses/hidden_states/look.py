@@ -19,17 +19,17 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> HiddenStatesRecord:
     batch = first_rows(batch, 1)
     points = task.config.network.roles.states
     with evaluating(model), observe(model, *points) as seen:
-        output = model(batch.x)[0].float()
+        output = model(batch)[0].float()
     states = torch.stack([_sequence(seen[point]) for point in points])
     empty = np.zeros(0, dtype=np.float32)
     guesses: tuple[str, ...] = ()
     right = certainty = said = target = errors = signs = empty
     known = batch.known_of(0)
-    if task.has_tokens:
+    if task.says_tokens:
         probabilities = output.softmax(-1)
         right = where_known(probabilities.gather(-1, batch.y[0, :, None])[:, 0], known)
         certainty = probabilities.amax(-1).cpu().numpy()
-        guesses = tuple(task.vocabulary[index] for index in output.argmax(-1).tolist())
+        guesses = tuple(task.answers[index] for index in output.argmax(-1).tolist())
     else:
         said = task.in_units(output[:, 0]).cpu().numpy()
         target = where_known(task.in_units(batch.y[0, :, 0].float()), known)

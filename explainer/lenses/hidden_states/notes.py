@@ -14,6 +14,7 @@ from explainer.charts.own_series import filled_points, filled_reading
 from explainer.charts.panel import Moment, Notes
 from explainer.charts.ticks import tick_labels, tick_places
 from explainer.lenses.hidden_states.record import HiddenStatesRecord
+from explainer.tasks import TASKS
 from explainer.theory.pca import aligned, principal_axes, project
 from explainer.theory.ties import first_largest, first_smallest
 
@@ -138,10 +139,11 @@ def forecast_reading(record: HiddenStatesRecord, run: Mapping[str, Any]) -> str:
         run: its `task`, and the `unit` of its numbers.
     """
     if record.has_tokens:
-        gap, read, likely = ("", "“{}”", "character") if run["task"] == "text" else (" ", "{}", "symbol")
-        shown = read.format(gap.join(record.tokens[-READ_BEFORE:]))
+        task = TASKS[run["task"]]
+        read = record.tokens[-READ_BEFORE:]
+        shown = f"“{''.join(read)}”" if task.characters else " ".join(read)
         return (
-            f"After {shown} the network takes “{record.guesses[-1]}” for the likeliest next {likely}, "
+            f"After {shown} the network takes “{record.guesses[-1]}” for the likeliest next {task.foretells}, "
             f"with probability {_probability(float(record.certainty[-1]))}."
         )
     unit = f" {run['unit']}" if run.get("unit") else ""

@@ -10,6 +10,7 @@ from explainer.charts.own_series import filled_trace
 from explainer.charts.panel import Panel, Reading, Slot
 from explainer.charts.theme import DIVERGING, FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, layout
 from explainer.families import FAMILIES
+from explainer.tasks import TASKS
 
 TOP = 99  # as an index: the last layer, however many there are
 
@@ -86,8 +87,8 @@ def path_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: int
 
 def output_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: int = 260) -> Panel:
     """What the network says beside what it should say: numbers, or the probability of the right token."""
-    data, arrays = (_right_tokens if run["has_tokens"] else _beside_target)(run, theme)
-    under = "target_labels" if run["has_tokens"] else "tick_labels"
+    data, arrays = (_right_tokens if run["says_tokens"] else _beside_target)(run, theme)
+    under = "target_labels" if run["says_tokens"] else "tick_labels"
     slots = [
         *(
             Slot(place, "labels" if name == "guesses" else "frame", lens="hidden_states", name=name)
@@ -96,16 +97,19 @@ def output_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: i
         Slot("layout.xaxis.tickvals", lens="hidden_states", name="tick_places"),
         Slot("layout.xaxis.ticktext", "labels", lens="hidden_states", name=under),
     ]
-    if run["has_tokens"]:
-        yaxis: dict[str, Any] = {"title": {"text": "p(right next token)"}, "range": [0, 1]}
-        title = "Probability given to the right next token"
-        xtitle = "time step t, and the token that should come next"
+    task = TASKS[run["task"]]
+    if run["says_tokens"]:
+        yaxis: dict[str, Any] = {"title": {"text": f"p(right {task.answer})"}, "range": [0, 1]}
+        title = f"Probability given to the right {task.answer}"
+        xtitle = (
+            f"time step t, and the {'token that should come next' if task.answer == 'next token' else 'right answer'}"
+        )
     else:
         if run.get("filled"):
             trace, more = filled_trace("hidden_states", len(data))
             data, slots = [*data, trace], [*slots, *more]
         yaxis = {"title": {"text": run.get("unit") or "value"}}
-        title = "Output beside target" + (" (bit 1)" if run["task"] == "flipflop" else "")
+        title = "Output beside target" + (f" ({task.first_of})" if task.first_of else "")
         xtitle = "time step t, and what is read there"
     return Panel(
         id="output",
@@ -116,7 +120,7 @@ def output_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: i
                 theme,
                 xaxis={"title": {"text": xtitle}, "tickmode": "array", "tickangle": 0},
                 yaxis=yaxis,
-                showlegend=not run["has_tokens"],
+                showlegend=not run["says_tokens"],
             ),
         },
         slots=tuple(slots),

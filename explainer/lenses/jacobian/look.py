@@ -166,7 +166,7 @@ def _passage(model: Recurrent, batch: Batch, task: Task, last: int) -> Passage:
     below = [f"layer.{top - 1}.hidden"] if top else []
     with evaluating(model), torch.enable_grad():
         with observe(model, *kept, *below) as seen:
-            output = model(batch.x)
+            output = model(batch)
         loss = task.loss_per_position(output, batch)[0, last]
         (gradient,) = torch.autograd.grad(loss, [seen[f"layer.{top}.hidden"][last]])
     value = {name: torch.stack([step[0] for step in steps]).detach().double() for name, steps in seen.items()}

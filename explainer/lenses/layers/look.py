@@ -29,12 +29,12 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> LayersRecord:
     L, batch = task.config.layers, first_rows(batch, 1)
     streams = ["block.0.residual_in", *(f"block.{layer}.residual_out" for layer in range(L))]
     with evaluating(model), observe(model, *streams) as seen:
-        model(batch.x)
+        model(batch)
         outputs = [model.read_out(tensor(seen[name])) for name in streams]
     losses = torch.stack([task.loss_per_position(output, batch)[0] for output in outputs])
-    if task.has_tokens:
+    if task.says_tokens:
         sure, top = torch.stack([output[0].float().softmax(-1) for output in outputs]).max(-1)
-        guesses = [task.vocabulary[token] for token in top.flatten().tolist()]
+        guesses = [task.answers[token] for token in top.flatten().tolist()]
         certainty = sure.cpu().numpy()
     else:
         numbers = task.in_units(torch.stack([output[0, :, 0] for output in outputs]))
@@ -58,7 +58,7 @@ def attention_flow(
 ) -> tuple[Float[np.ndarray, "T T"], Float[np.ndarray, "T T"]]:
     """Rollout on the batch's only sequence, and the last layer's attention, the mean of its heads that are on."""
     silent = [model.surgery.silent(layer) for layer in range(config.layers)]
-    maps = attention_maps(model, batch.x, config)
+    maps = attention_maps(model, batch, config)
     T = batch.x.shape[1]
     if maps_fit(config, T):
         weights = np.stack([each.weights[0].cpu().numpy() for each in maps])

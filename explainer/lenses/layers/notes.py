@@ -10,11 +10,11 @@ from jaxtyping import Float
 
 from explainer.charts.panel import Moment, Notes
 from explainer.lenses.layers.record import LayersRecord
+from explainer.tasks import TASKS
 from explainer.theory.ties import first_largest
 
 TICKS = 24  # tokens on an axis, at most
 RIGHT = "right answer"  # the row above the layers
-NEXT = {"repeat": "symbol", "text": "character", "forecast": "value"}  # of tasks whose right answer is what comes next
 
 
 def layer_names(run: Mapping[str, Any]) -> list[str]:
@@ -83,8 +83,8 @@ def lens_reading(record: LayersRecord, moment: Moment) -> str:
 
 def last_column(record: LayersRecord, moment: Moment) -> str:
     """A sentence on what the last position is held against, which the network does not read; "" where that is no question."""
-    what = NEXT.get(moment.meta["task"])
-    if what is None:
+    what = TASKS[moment.meta["task"]].foretells
+    if not what:
         return ""
     if _unknown(record, len(record.tokens) - 1):
         return f" The last column has no colour: nobody knows which {what} comes next."

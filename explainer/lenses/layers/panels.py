@@ -8,6 +8,7 @@ from typing import Any
 from explainer.charts.panel import Panel, Reading, Slot
 from explainer.charts.theme import SEQUENTIAL, colour_bar, layout
 from explainer.lenses.layers.notes import RIGHT, layer_names
+from explainer.tasks import TASKS
 
 LENS = "layers"
 WORDS_FIT = 64  # positions in which words fit side by side
@@ -28,13 +29,10 @@ def lens_panel(run: Mapping[str, Any], theme: str, *, span: int = 12, height: in
     Where nobody knows what is right there is no colour.
     """
     rows = layer_names(run)
-    unit = "nats" if run["has_tokens"] else "squared error"
+    unit = "nats" if run["says_tokens"] else "squared error"
     mode = "text" if run["length"] <= WORDS_FIT else "markers"
-    what = (
-        ("its likeliest symbol" if run["task"] == "copy" else "its likeliest next token")
-        if run["has_tokens"]
-        else "its answer"
-    )
+    task = TASKS[run["task"]]
+    what = f"its likeliest {task.stream_answer or task.answer}" if run["says_tokens"] else "its answer"
     heat = {
         "type": "heatmap",
         "y": rows,

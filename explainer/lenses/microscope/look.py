@@ -103,9 +103,9 @@ def _norms(
 ) -> dict[str, Float[np.ndarray, "L some P"]]:
     """||dL_t/ds_k|| for these losses and all places k, by way, in one pass over as many copies."""
     T, followed = int(losses[-1]) + 1, points(task.config)
-    several = Batch(*(_copies(values, T, losses) for values in (batch.x, batch.y, batch.mask)))
+    several = batch.until(T).each(lambda values: values.expand(len(losses), *values.shape[1:]).contiguous())
     with observe(model, *(name for layers in followed.values() for name in layers)) as seen:
-        output = model(several.x)
+        output = model(several)
     value = task.loss_per_position(output, several)[np.arange(len(losses)), losses].sum()
     before = at[at < T]
     norms: dict[str, list[Tensor]] = {}
@@ -127,11 +127,6 @@ def _norms(
         name: np.stack([np.concatenate([each.cpu().numpy(), future], axis=1) for each in layers])
         for name, layers in norms.items()
     }
-
-
-def _copies(values: Tensor, T: int, losses: Int[np.ndarray, " some"]) -> Tensor:
-    """The first T steps of the only sequence, once for each loss."""
-    return values[:, :T].expand(len(losses), *values[:, :T].shape[1:]).contiguous()
 
 
 def _lengths(gradient: Float[Tensor, "some T N"], places: Int[np.ndarray, " P"]) -> Float[Tensor, "some P"]:

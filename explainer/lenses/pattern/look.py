@@ -17,12 +17,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from explainer.lenses.look import evaluating
+from explainer.lenses.look import evaluating, first_rows
 from explainer.lenses.pattern.record import PatternRecord
 from explainer.models import Recurrent, SequenceModel
 from explainer.models.pieces import give_way
-from explainer.tasks.base import Batch, Task
-from explainer.tasks.text.draw import Text
+from explainer.tasks.base import Batch, Task, Windowed
 from explainer.theory.looks import SEARCHED_NUMBERS
 from explainer.theory.patterns import around, excess, expected, held, pattern, places
 
@@ -72,13 +71,14 @@ def answer(model: SequenceModel, question: str, task: Task) -> PatternRecord:
 
 def look(model: SequenceModel, batch: Batch, task: Task) -> PatternRecord:
     """The same of the last two steps of the batch's first sequence, at a threshold of 0.3."""
+    batch = first_rows(batch, 1)
     last = batch.x.shape[1] - 1
     return _searched(model, batch, task, Question(max(0, last - 1), last, 0.3, False, ""))
 
 
 def _searched(model: SequenceModel, batch: Batch, task: Task, asked: Question) -> PatternRecord:
     assert isinstance(model, Recurrent), type(model)
-    assert isinstance(task, Text), type(task)
+    assert isinstance(task, Windowed), type(task)
     first, last = asked.first, asked.last
     tokens = task.axis(batch)
     if not first <= last < len(tokens):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from explainer.families import Attending
@@ -26,8 +26,8 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> PositionsRecord:
     found: dict[int, list[Tensor]] = {}
     if config.layers:
         looked_at = first_rows(batch, affordable_rows(config, batch.x.shape[1], most=len(batch.x)))
-        for layer, _, weights in attention_maps(model, looked_at.x, config):
-            found.setdefault(layer, []).append(weight_by_distance(weights))
+        for layer, _, weights in attention_maps(model, looked_at, config):
+            found.setdefault(layer, []).append(weight_by_distance(weights, looked_at.real))
     return PositionsRecord(
         kind=config.part(Attending).positions,
         table=table,
@@ -38,8 +38,18 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> PositionsRecord:
     )
 
 
-def weight_by_distance(weights: Float[Tensor, "B H T T"]) -> Float[Tensor, "H T"]:
-    """[h, d]: mean weight of a query on the key d tokens before it, over the queries that have one."""
+def weight_by_distance(
+    weights: Float[Tensor, "B H T T"], real: Bool[Tensor, "B T"] | None = None
+) -> Float[Tensor, "H T"]:
+    """[h, d]: mean weight of a query on the key d tokens before it, over the queries that have one.
+
+    Args:
+        real: the queries that are no padding; None for all.
+    """
+    T = weights.shape[-1]
+    if real is not None:
+        total, queries = (weights * real[:, None, :, None]).sum(0), real.sum(0).to(weights.dtype)
+        sums = [total.diagonal(-d, -2, -1).sum(-1) / queries[d:].sum() for d in range(T)]
+        return torch.stack(sums, dim=-1)
     mean = weights.mean(0)
-    T = mean.shape[-1]
     return torch.stack([mean.diagonal(-d, -2, -1).mean(-1) for d in range(T)], dim=-1)

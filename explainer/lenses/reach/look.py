@@ -38,7 +38,7 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> ReachRecord:
     point = gradient_point(config)
     with evaluating(model), torch.enable_grad():
         with observe(model, point, *(name for pair in cell for name in pair)) as seen:
-            output = model(batch.x)
+            output = model(batch)
         loss = task.loss_per_position(output, batch)[counted, last].sum()
         squares = _gradients(loss, seen[point]).square().sum(-1)
         for path, gate in cell:

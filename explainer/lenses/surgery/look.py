@@ -65,7 +65,7 @@ def look(model: SequenceModel, batch: Batch, task: Task, surgery: Surgery | None
             surgery = Surgery((sites[extremes[0]],)) if sites else Surgery()
         measured = check(model, batch, task, surgery, [sites[site] for site in extremes])
         first = first_rows(batch, 1)
-        output = explicit(model, first.x)
+        output = explicit(model, first)
         changed, donor = _operated(model, first, task, surgery)
     return SurgeryRecord(
         surgery=str(surgery),
@@ -96,7 +96,7 @@ def screen(
 ) -> tuple[Float[np.ndarray, " K"], Float[np.ndarray, " K"], int]:
     """What each knock-out adds to the mean loss, its standard error (paired, see `theory.paired`), and over how many sequences."""
     batch = sequences(task, batch, 0, min(SCREENED, affordable(task, batch, len(sites) + 1)))
-    whole = summed_losses(task, explicit(model, batch.x), batch)
+    whole = summed_losses(task, explicit(model, batch), batch)
     without = knock_out_losses(model, batch, task, sites)
     effects, errors = quotient(without - whole, counted(batch), task.independent("validation"))
     return effects, errors, len(batch.x)
@@ -108,7 +108,7 @@ def check(
     """The fields of a record that rest on fresh sequences: the losses, and the effects of these sites."""
     batch = sequences(task, batch, FRESH, min(CHECKED, affordable(task, batch, len(sites) + 2)))
     count, independent = counted(batch), task.independent("validation")
-    before = summed_losses(task, explicit(model, batch.x), batch)
+    before = summed_losses(task, explicit(model, batch), batch)
     after = summed_losses(task, _operated(model, batch, task, surgery)[0], batch)
     loss, loss_error = quotient(before, count, independent)
     checked, checked_errors = quotient(knock_out_losses(model, batch, task, sites) - before, count, independent)
@@ -168,9 +168,9 @@ def _losses_without(
             if site.layer == layer:
                 gone[copy, site.head if isinstance(site, Head) else site.unit] = True
         edits[network.roles.sites[layer]] = partial(_without, gone.repeat_interleave(rows, dim=0))
-    several = Batch(*(_repeated(values, copies) for values in (batch.x, batch.y, batch.mask)))
+    several = batch.each(lambda values: _repeated(values, copies))
     with observe(model, "output", edit=edits):
-        return summed_losses(task, model(several.x), several).reshape(copies, rows)
+        return summed_losses(task, model(several), several).reshape(copies, rows)
 
 
 def _without(gone: Bool[Tensor, "B N"], values: Tensor) -> Tensor:
@@ -189,10 +189,27 @@ def _operated(
     swap = surgery.swap
     if swap is None:
         with operated(model, surgery):
-            return explicit(model, batch.x), ()
-    donor = task.read(swap.donor) if swap.donor else task.batch(1, split="validation", size=len(batch.x))
+            return explicit(model, batch), ()
+    donor = task.read(swap.donor) if swap.donor else _long_enough(task, len(batch.x), swap.step)
     changed = swapped(model, batch.x, donor.to(batch.x.device).x.type_as(batch.x), swap.step)
     return changed, tuple(task.axis(donor)[: swap.step + 1])
+
+
+def _long_enough(task: Task, rows: int, step: int) -> Batch:
+    """So many validation sequences that have a memory of this step.
+
+    Raises:
+        ValueError: of many, none is so long.
+    """
+    found = task.batch(1, split="validation", size=rows)
+    if found.lengths is None:
+        return found
+    many = task.batch(1, split="validation", size=max(rows, SCREENED))
+    assert many.lengths is not None
+    fit = (many.lengths > step).nonzero()[:, 0]
+    if not len(fit):
+        raise ValueError(f"No sequence reaches t = {step}. Swap at {int(many.lengths.max()) - 1} or earlier.")
+    return many.each(lambda tensor: tensor[fit[torch.arange(rows) % len(fit)]])
 
 
 def _answers(
@@ -204,11 +221,11 @@ def _answers(
     known = first.known_of(0)
     losses = [where_known(task.loss_per_position(each, first)[0].float(), known) for each in (output, changed)]
     empty = np.zeros(0, dtype=np.float32)
-    if task.has_tokens:
+    if task.says_tokens:
         p = both.softmax(-1)
         right = p.gather(-1, first.y.expand(2, -1)[..., None])[..., 0]
         moved = (p[0] - p[1]).abs().sum(-1) / 2
-        guesses = [tuple(task.vocabulary[index] for index in each.argmax(-1).tolist()) for each in both]
+        guesses = [tuple(task.answers[index] for index in each.argmax(-1).tolist()) for each in both]
         outputs, target = torch.where(known, right, torch.nan), empty
     else:
         outputs = task.in_units(both[..., 0])

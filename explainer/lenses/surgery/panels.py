@@ -38,7 +38,7 @@ Run = Mapping[str, Any]
 def output_panel(run: Run, theme: str, *, span: int = 7, height: int = 290) -> Panel:
     """What the network says at each token: untouched thin and dashed, operated bold, the target as dots."""
     shade, colour = ink(theme), FAMILY_COLOURS[run["model"]]
-    tokens = run["has_tokens"]
+    tokens = run["says_tokens"]
     said = "p(right token)" if tokens else "output"
     hover = f"{'<br>guess: %{text}' if tokens else ''}<br>{said} = %{{y:.4f}}"
     both = {"type": "scatter", "mode": "lines+markers"}
@@ -189,7 +189,7 @@ def losses_panel(run: Run, theme: str, *, span: int = 7, height: int = 220) -> P
                 theme,
                 xaxis={"title": {"text": "time step t"}},
                 yaxis={
-                    "title": {"text": "loss (nats)" if run["has_tokens"] else "squared error"},
+                    "title": {"text": "loss (nats)" if run["says_tokens"] else "squared error"},
                     "rangemode": "tozero",
                 },
                 showlegend=True,

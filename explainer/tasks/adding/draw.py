@@ -56,7 +56,7 @@ class Adding(Task):
         )
 
     def axis(self, batch: Batch, row: int = 0) -> list[str]:
-        return [f"{value:.2f}{MARK if mark else ''}" for value, mark in batch.x[row].tolist()]
+        return [f"{value:.2f}{MARK if mark else ''}" for value, mark in batch.x[row, : batch.length_of(row)].tolist()]
 
     def extras(self, output: Float[Tensor, "B T 1"], batch: Batch) -> dict[str, float]:
         right = (output.detach() - batch.y).abs().squeeze(-1) < ADDING_TOLERANCE

@@ -55,11 +55,13 @@ class FlipFlop(Task):
 
     def axis(self, batch: Batch, row: int = 0) -> list[str]:
         """The pulses of each step in the notation of `read`."""
-        return [written_pulses(step) for step in batch.x[row].tolist()]
+        return [written_pulses(step) for step in batch.x[row, : batch.length_of(row)].tolist()]
 
     def target_axis(self, batch: Batch, row: int = 0) -> list[str]:
         """The sign that each bit should have, in order: `+-+`."""
-        return ["".join("-0+"[int(value) + 1] for value in step) for step in batch.y[row].tolist()]
+        return [
+            "".join("-0+"[int(value) + 1] for value in step) for step in batch.y[row, : batch.length_of(row)].tolist()
+        ]
 
     def extras(self, output: Float[Tensor, "B T bits"], batch: Batch) -> dict[str, float]:
         right = (output.detach().sign() == batch.y).float().mean(-1)

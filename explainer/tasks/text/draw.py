@@ -15,8 +15,9 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from explainer.config import OTHER, RunConfig
+from explainer.config import RunConfig
 from explainer.data import (
+    OTHER,
     alphabet,
     check_text,
     check_text_length,
@@ -24,7 +25,7 @@ from explainer.data import (
     repeated_share,
     training_characters,
 )
-from explainer.tasks.base import Batch, Split, Task, masked_accuracy, next_step, open_ended
+from explainer.tasks.base import Batch, Split, Windowed, masked_accuracy, next_step, open_ended
 from explainer.theory.baselines import uniform_entropy
 from explainer.theory.characters import visible
 from explainer.theory.ngrams import window_losses
@@ -47,7 +48,7 @@ def tokenized(text: str) -> tuple[tuple[str, ...], Shaped[np.ndarray, " characte
     return signs, np.array(tokens, np.uint8 if len(signs) <= 256 else np.int16)[places]
 
 
-class Text(Task):
+class Text(Windowed):
     """Predict character t + 1 from the characters up to t, at every position.
 
     Raises:
