@@ -31,4 +31,4 @@ class RNN(Recurrent):
 
     @property
     def activations(self) -> dict[str, str]:
-        return {"hidden_states": "tanh"}
+        return {"hidden": "tanh"}

@@ -21,4 +21,4 @@ class ReLURNN(RNN):
 
     @property
     def activations(self) -> dict[str, str]:
-        return {"hidden_states": "relu"}
+        return {"hidden": "relu"}

@@ -18,6 +18,6 @@ def leaky(family: Leaky) -> Cell:
         """h' = (1 - a) h + a tanh(W x + U h + b)."""
         (h,) = state
         drive = point("drive", torch.tanh(w.from_input(x) + w.from_hidden(h)))
-        return (point("hidden_states", (1 - family.leak) * h + family.leak * drive),)
+        return (point("hidden", (1 - family.leak) * h + family.leak * drive),)
 
-    return Cell(leaky_cell, None, ("drive", "hidden_states"))
+    return Cell(leaky_cell, None, ("drive", "hidden"))
