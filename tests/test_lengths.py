@@ -25,7 +25,7 @@ from explainer.training import Trainer
 from tests.parity import Parity, ParityProblem, asked
 
 T, B = 11, 6
-ALONE = ("hidden_states", "layers", "jacobian", "microscope", "cell")
+ALONE = ("hidden_states", "layers", "jacobian", "microscope", "attention_cell")
 """Lenses that see the first sequence of a batch, and nothing else."""
 
 
