@@ -9,10 +9,12 @@ import pytest
 import torch
 
 from explainer import config as configurations
+from explainer.charts.head_roles import uniform_entropy
 from explainer.config import RunConfig
 from explainer.families import FAMILIES
 from explainer.lenses import LENSES
 from explainer.lenses.fixed_points import look as fixed_points
+from explainer.lenses.gates import look as gates
 from explainer.lenses.heads.look import positional
 from explainer.lenses.heads.record import SCORES
 from explainer.models import observe
@@ -22,7 +24,8 @@ from explainer.tasks import TASKS
 from explainer.tasks.base import Batch, Input, together
 from explainer.tasks.make import make_task
 from explainer.training import Trainer
-from tests.parity import Parity, ParityProblem, asked
+from tests.parity import ParityProblem
+from tests.parity.draw import Parity, asked
 
 T, B = 11, 6
 ALONE = ("hidden_states", "layers", "jacobian", "microscope", "attention_cell")
@@ -151,6 +154,8 @@ def test_scores_of_heads_are_means_over_the_queries_of_the_sequences_alone() -> 
     np.testing.assert_allclose(whole.weights, each[0].weights, rtol=1e-5, atol=1e-7)
     entropies = np.array([one.entropy for one in each])
     np.testing.assert_allclose(whole.entropy, np.average(entropies, axis=0, weights=steps), rtol=1e-5)
+    assert whole.even == pytest.approx(np.average([uniform_entropy(count) for count in steps], weights=steps))
+    assert each[0].even == 0
     previous = np.array([one.previous_token for one in each])
     np.testing.assert_allclose(whole.previous_token, np.average(previous, axis=0, weights=steps - 1), rtol=1e-5)
 
@@ -184,9 +189,12 @@ def test_positional_is_over_the_sequences_that_have_the_query() -> None:
     torch.testing.assert_close(positional(weights, everything), positional(weights))
 
 
+@pytest.mark.parametrize("together", [1, 4, B])
 @pytest.mark.parametrize("model", [name for name, family in FAMILIES.items() if family().keeper])
-def test_gates_are_means_over_real_steps(model: str) -> None:
+def test_gates_are_means_over_real_steps(model: str, together: int, monkeypatch: pytest.MonkeyPatch) -> None:
     network, task, batch = made(config_of(model))
+    numbers = 2 * len(task.config.network.settable) * T * 12
+    monkeypatch.setattr(gates, "GATE_NUMBERS", together * numbers)
     whole = LENSES["gates"].look(network, batch, task)
     each = [LENSES["gates"].look(network, one, task) for one in alone(batch)]
     steps = [batch.length_of(row) for row in range(B)]

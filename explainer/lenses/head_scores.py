@@ -188,6 +188,15 @@ def over_queries(values: Float[Tensor, "B H T"], real: Bool[Tensor, "B T"] | Non
     return (values * real[:, None]).sum((0, 2)) / real.sum()
 
 
+def even_entropy(batch: Batch) -> float:
+    """Mean of ln(t + 1), the entropy of even attention, over the queries of sequences of unequal lengths; 0 where they are equal."""
+    real = batch.real
+    if real is None:
+        return 0.0
+    seen = torch.arange(1, real.shape[1] + 1, device=real.device, dtype=torch.float64)
+    return float(over_queries(seen.log().expand(len(real), 1, -1), real))
+
+
 def mean_weight(weights: Float[Tensor, "#B H T T"], keys: Bool[Tensor, "B T T"]) -> Float[Tensor, " H"]:
     """Weight on the marked keys, a mean over the queries that have any; NaN if none has."""
     queries = keys.any(-1).sum()

@@ -12,7 +12,14 @@ import torch
 from torch import Tensor
 
 from explainer.lenses.attention.record import AttentionRecord
-from explainer.lenses.head_scores import SHUFFLED, marked, mean_weight, over_queries, shuffling
+from explainer.lenses.head_scores import (
+    SHUFFLED,
+    even_entropy,
+    marked,
+    mean_weight,
+    over_queries,
+    shuffling,
+)
 from explainer.lenses.look import affordable_rows, first_rows
 from explainer.lenses.maps import attention_maps, by_head, pooled
 from explainer.models import SequenceModel
@@ -49,4 +56,5 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> AttentionRecord:
         duplicate_token=arrays["duplicate_token"],
         chance=np.moveaxis(arrays["chance"], 2, 0),
         entropy=arrays["entropy"],
+        even=even_entropy(looked_at),
     )

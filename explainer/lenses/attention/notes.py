@@ -139,7 +139,7 @@ def map_reading(record: AttentionRecord, layer: int, head: int) -> str:
         known = f", {no_role(scores)}"
     if len(record.tokens) == 1:
         return f"{name}: a single token can only look at itself."
-    entropy, evenly = _nats(record, layer, head), uniform_entropy(len(record.tokens))
+    entropy, evenly = _nats(record, layer, head), record.even or uniform_entropy(len(record.tokens))
     first = "query" if record.cell == 1 else f"{record.cell} queries"
     aside = f"the first {first}, which {'has' if record.cell == 1 else 'have'} no choice, aside"
     return (

@@ -25,6 +25,7 @@ class AttentionRecord:
         chance: [r, l, h], what score r of `ROLES` would be by chance: even attention, or this head on shuffled tokens,
             whichever is more (see `lenses.head_scores`).
         entropy: mean over the queries of -sum w ln w, in nats.
+        even: the same of even attention; 0 where all sequences are as long as this one, and it follows from that.
 
     The scores are means over the queries of a batch that they are about; NaN where there
     are none (no token repeats).
@@ -37,6 +38,7 @@ class AttentionRecord:
     duplicate_token: Float[np.ndarray, "L H"]
     chance: Float[np.ndarray, "roles L H"]
     entropy: Float[np.ndarray, "L H"]
+    even: float = 0.0
 
     def __post_init__(self) -> None:
         assert self.weights.ndim == 4, self.weights.shape

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from explainer.lenses.head_scores import SHUFFLED, marked, mean_weight, over_queries, shuffling
+from explainer.lenses.head_scores import SHUFFLED, even_entropy, marked, mean_weight, over_queries, shuffling
 from explainer.lenses.heads.record import SCORES, HeadsRecord
 from explainer.lenses.look import affordable_rows, counted, evaluating, first_rows, summed_losses
 from explainer.lenses.maps import attention_maps, by_head, tensor
@@ -55,6 +55,7 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> HeadsRecord:
         loss=float(quotient(loss, counted(batch))[0]),
         sequences=len(batch.x),
         length=batch.x.shape[1],
+        even=even_entropy(batch),
     )
 
 

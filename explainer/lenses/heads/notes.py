@@ -47,7 +47,7 @@ LEAST = 0.1
 def notes(record: HeadsRecord, moment: Moment) -> Notes:
     """Sentences and derived arrays of one moment in the lives of all heads."""
     S, L, H = record.scores.shape
-    even = uniform_entropy(record.length)
+    even = record.even or uniform_entropy(record.length)
     spread = of(record, "entropy") / even if even else np.full((L, H), np.nan)
     each = [(layer, head) for layer in range(L) for head in range(H)]
     return Notes(
@@ -116,7 +116,11 @@ def reached(records: Sequence[HeadsRecord], name: str) -> Float[np.ndarray, "eit
 def scale_of(name: str, records: Sequence[HeadsRecord]) -> float:
     """What a score's changes are measured by: 1; the entropy or distance of even attention; the first loss."""
     T = records[0].length
-    scales = {"entropy": uniform_entropy(T), "distance": (T - 1) / 4, "knocked_out": abs(records[0].loss)}
+    scales = {
+        "entropy": records[0].even or uniform_entropy(T),
+        "distance": (T - 1) / 4,
+        "knocked_out": abs(records[0].loss),
+    }
     return scales.get(name, 1.0)
 
 
@@ -194,7 +198,7 @@ def life_reading(record: HeadsRecord, layer: int, head: int, asked: bool = False
     if untold and not any(score >= STRONG for score, _ in known.values()):
         none = f"no role that can be told here, for {UNKNOWN[untold[0]]}"
     told_role = f"{with_article(CALLED[role[0]][1])} ({said(role[1])})" if role else none
-    entropy, even = max(0.0, scores["entropy"]), uniform_entropy(record.length)
+    entropy, even = max(0.0, scores["entropy"]), record.even or uniform_entropy(record.length)
     loss = scores["knocked_out"]
     worth = (
         "the loss without it is not a finite number"

@@ -33,7 +33,8 @@ class HeadsRecord:
         errors: standard error of `knocked_out` over the sequences; NaN for one.
         loss: of the batch, with all heads.
         sequences: B.
-        length: T.
+        length: T, of the longest.
+        even: the entropy of even attention; 0 where all are as long, and it follows from that.
     """
 
     scores: Float[np.ndarray, "scores L H"]
@@ -42,6 +43,7 @@ class HeadsRecord:
     loss: float
     sequences: int
     length: int
+    even: float = 0.0
 
     def __post_init__(self) -> None:
         assert self.scores.ndim == 3, self.scores.shape

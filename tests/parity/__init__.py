@@ -6,13 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from jaxtyping import Float
-from torch import Tensor
 
-from explainer.config import RunConfig
 from explainer.data import Seen, longer, read_symbols
-from explainer.tasks.base import Batch, Split, Task, masked_accuracy
 from explainer.tasks.problem import Problem, length
 from explainer.tasks.words import TaskWords
 from explainer.theory.variables import Variable, position
@@ -27,7 +22,7 @@ class ParityProblem(Problem):
 
     kind = "parity"
     title = "Parity"
-    made_by = "tests.parity:Parity"
+    made_by = "tests.parity.draw:Parity"
     has_tokens = True
     accuracy = "right classes"
 
@@ -67,46 +62,6 @@ class ParityProblem(Problem):
 
     def unlike(self, text: str, seen: Seen, seed: int, until: int | None = None) -> list[str]:
         return longer(len(read_symbols(text, SIGNS)), self.length, "sign")
-
-
-class Parity(Task):
-    """x ends at a step of its own; y is the class at every step, of what was read so far, and the last one counts."""
-
-    vocabulary = SIGNS
-    answers = ("even", "odd")  # type: ignore[assignment]
-    inputs, outputs = len(SIGNS), 2
-    metric = "cross-entropy (nats)"
-    baseline, baseline_name = float(np.log(2)), "an even guess"
-    padding = 0  # what stands behind a sequence's end; a test sets it
-
-    def __init__(self, config: RunConfig, data: str | None = None) -> None:
-        super().__init__(config, data)
-        self.longest = self.total_length  # a test sets it
-
-    def draw(self, generator: torch.Generator, split: Split, size: int) -> Batch:
-        T = self.total_length
-        lengths = torch.randint(SHORTEST, self.longest + 1, (size,), generator=generator)
-        x = torch.randint(len(SIGNS), (size, T), generator=generator)
-        return asked(torch.where(torch.arange(T) < lengths[:, None], x, self.padding), lengths)
-
-    def read(self, text: str) -> Batch:
-        tokens = read_symbols(text, SIGNS)
-        self._check_count(len(tokens), "signs")
-        return asked(torch.tensor([tokens]), torch.tensor([len(tokens)]))
-
-    def example(self) -> str:
-        batch = self.batch(0, size=1)
-        return f"In {' '.join(self.axis(batch))} A stands an {self.target_axis(batch)[-1]} number of times."
-
-    def extras(self, output: Float[Tensor, "B T 2"], batch: Batch) -> dict[str, float]:
-        return {"right classes": masked_accuracy(output, batch, batch.mask)}
-
-
-def asked(x: Tensor, lengths: Tensor) -> Batch:
-    """The batch that asks for the class at the last step of each sequence."""
-    mask = torch.arange(x.shape[1]) == lengths[:, None] - 1
-    full = bool((lengths == x.shape[1]).all())
-    return Batch(x, (x == 0).cumsum(1) % 2, mask, lengths=None if full else lengths)
 
 
 TASKS = (ParityProblem,)
