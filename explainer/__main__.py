@@ -76,6 +76,8 @@ def make_parser() -> Parser:
     _add_train(commands)
     _add_look(commands)
     _add_tapes(commands)
+    reference = commands.add_parser("reference", help="print docs/reference.md: families, tasks, lenses and settings")
+    reference.set_defaults(act=_reference)
     return parser
 
 
@@ -136,6 +138,13 @@ def _add_look(commands: Commands) -> None:
     look.add_argument("--json", action="store_true", help="print the record's arrays and readings as JSON")
     _add_store(look)
     look.set_defaults(act=_look)
+
+
+def _reference(options: argparse.Namespace) -> int:
+    from explainer.headless.reference import reference
+
+    print(reference(), end="")
+    return 0
 
 
 def _add_tapes(commands: Commands) -> None:

@@ -13,7 +13,7 @@ from explainer.parts import Part, knob
 
 @dataclass(frozen=True, kw_only=True)
 class AdamW(Part):
-    """Loshchilov & Hutter 2019."""
+    """Adam whose weight decay is decoupled from the gradient (Loshchilov & Hutter 2019)."""
 
     kind = "adamw"
     title = "AdamW"
@@ -23,7 +23,7 @@ class AdamW(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class SGD(Part):
-    """With momentum, and a weight decay that is decoupled from the gradient."""
+    """Gradient descent with momentum, and a weight decay that is decoupled from the gradient."""
 
     kind = "sgd"
     title = "SGD"

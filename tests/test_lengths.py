@@ -24,8 +24,8 @@ from explainer.tasks import TASKS
 from explainer.tasks.base import Batch, Input, together
 from explainer.tasks.make import make_task
 from explainer.training import Trainer
-from tests.parity import ParityProblem
-from tests.parity.draw import Parity, asked
+from tests.toys.parity import Parity, asked
+from tests.toys.tasks import ParityProblem
 
 T, B = 11, 6
 ALONE = ("hidden_states", "layers", "jacobian", "microscope", "attention_cell")

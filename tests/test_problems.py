@@ -23,7 +23,7 @@ from explainer.tasks.base import Task, Windowed
 from explainer.tasks.make import make_task
 from explainer.tasks.problem import Problem
 from explainer.ui.source import source_of
-from tests.parity import ParityProblem
+from tests.toys.tasks import ParityProblem
 
 ALL = {**TASKS, ParityProblem.kind: ParityProblem}
 
@@ -43,6 +43,8 @@ def made(name: str) -> tuple[RunConfig, Problem, Task]:
 
 @pytest.mark.parametrize("name", TASKS)
 def test_a_task_is_a_folder_with_its_two_halves(name: str) -> None:
+    if not TASKS[name].__module__.startswith("explainer."):
+        return  # one from outside is where its own package has it
     folder = Path(inspect.getfile(TASKS[name])).parent
     assert (folder.name, folder.parent.name) == (name, "tasks")
     assert TASKS[name].made_by.startswith(f"explainer.tasks.{name}.draw:")

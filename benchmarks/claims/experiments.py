@@ -103,8 +103,9 @@ def _opening(tree: ast.Module, page: str) -> _Opening:
             listed = [each for each in calls if ast.unparse(each.func) == "Listed"]
             fields = [tuple(ast.literal_eval(each) for each in one.args[:2]) for one in listed]
             return _Opening((ast.literal_eval(given["lesson"]),), (), {name: field for field, name in fields})
-        networks = ast.literal_eval(given["networks"]) if "networks" in given else ()
-        return _Opening(ast.literal_eval(given["shipped"]), networks, {})
+        shipped = ast.literal_eval(given["shipped"])
+        families = tuple(dict.fromkeys(LESSONS[name].config.model for name in shipped))
+        return _Opening(shipped, families if len(families) > 1 else (), {})
     for node in tree.body:  # surgery: on a recorded run
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "SHIPPED":
             return _Opening(ast.literal_eval(node.value), (), {})

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from importlib import import_module
 
+from explainer.extensions import more
 from explainer.lenses.lens import Lens
 
-__all__ = ["LENSES", "Lens", "shown"]
+__all__ = ["LENSES", "OUTSIDE", "Lens", "shown"]
 
 NAMES = (
     "hidden_states",
@@ -25,7 +26,10 @@ NAMES = (
     "beyond_the_length",
     "surgery",
 )
+OUTSIDE: tuple[Lens, ...] = more("lenses")
+"""Those of extensions, which have a page of their own in common."""
 LENSES: dict[str, Lens] = {name: import_module(f"{__name__}.{name}").LENS for name in NAMES}
+LENSES |= {lens.name: lens for lens in OUTSIDE}
 
 
 def shown() -> list[str]:

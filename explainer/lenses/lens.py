@@ -63,6 +63,17 @@ class Lens:
     asks: bool = False
     package: str = ""
 
+    @property
+    def about(self) -> str:
+        """What it shows, one line: the first of its folder's docstring."""
+        return str(import_module(self.package or f"{__package__}.{self.name}").__doc__).strip().partition("\n")[0]
+
+    @property
+    def question(self) -> str:
+        """The same behind its name, as a sentence begins."""
+        said = self.about.partition(": ")[2] or self.about
+        return said[:1].upper() + said[1:]
+
     look = _of("look")
     answer = _of("look", "answer")
     operate = _of("look", "operate")

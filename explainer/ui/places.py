@@ -12,7 +12,7 @@ import streamlit as st
 from explainer import upgrade
 from explainer.config import KNOBS, MODELS, RunConfig
 from explainer.families import FAMILIES
-from explainer.lenses import LENSES
+from explainer.lenses import LENSES, OUTSIDE
 from explainer.player.mount import base_path
 
 STEPPED = tuple(name for name, family in FAMILIES.items() if family().roles.steps)
@@ -46,8 +46,8 @@ class Place:
 
     @property
     def file(self) -> str:
-        """In `pages/`."""
-        return f"{self.name}.py"
+        """In `pages/`; lenses from outside have one in common."""
+        return "lens.py" if self.name in {lens.name for lens in OUTSIDE} else f"{self.name}.py"
 
     @property
     def path(self) -> str:
@@ -87,6 +87,7 @@ LESSON_PLACES = (
     Place("positions", "format_list_numbered", "How does a Transformer know the order?", "Transformers", ATTENDING),
     Place("beyond_the_length", "straighten", "Which encoding reads beyond its training length?", "Transformers", ATTENDING),
     Place("surgery", "surgical", "What if I break it?", "Workbench", MODELS),
+    *(Place(lens.name, "extension", lens.question, "Workbench", MODELS) for lens in OUTSIDE),
 )  # fmt: skip
 PLACES = (HOME, *LESSON_PLACES, RUNS)
 

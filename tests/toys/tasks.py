@@ -22,7 +22,7 @@ class ParityProblem(Problem):
 
     kind = "parity"
     title = "Parity"
-    made_by = "tests.parity.draw:Parity"
+    made_by = "tests.toys.parity:Parity"
     has_tokens = True
     accuracy = "right classes"
 

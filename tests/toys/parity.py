@@ -10,7 +10,7 @@ from torch import Tensor
 from explainer.config import RunConfig
 from explainer.data import read_symbols
 from explainer.tasks.base import Batch, Split, Task, masked_accuracy
-from tests.parity import SHORTEST, SIGNS
+from tests.toys.tasks import SHORTEST, SIGNS
 
 
 class Parity(Task):
