@@ -12,7 +12,7 @@ DESIGN = (PROJECT / "docs" / "design.md").read_text()
 ROWS = [
     row.strip("|").split("|")
     for row in DESIGN[DESIGN.index("## Where is …?") :].splitlines()
-    if row.startswith("| ") and not row.startswith("| what ")
+    if row.startswith("| ") and row != "| what | where |"
 ]
 
 
