@@ -56,13 +56,13 @@ EXPERIMENTS = (
     Experiment(
         "At the end of training, which layer finds the next token? And what has the other one done for it?",
         {"step": "800"},
-        "The second: the mean loss is 3.50 after the embedding, 3.9 after layer 1 and 1.42 after layer 2, near 0 a few tokens after the sequence "
+        "The second: the mean loss is 3.5 after the embedding, about 4 after layer 1 and 1.4 after layer 2, near 0 a few tokens after the sequence "
         "begins again. By this lens layer 1 makes it *worse*. What it writes (which token stood before) is for layer 2 to look for, not for the readout.",
     ),
     Experiment(
         "Let it read a repetition after 4 tokens. In training they came after 12 to 24. Does the last row still know what comes next?",
         {"step": "800", "input": "7 2 9 4 7 2 9 4 7"},
-        "Yes, though it is less sure: from t = 4 on its likeliest token is right every time (2, 9, 4, 7). The loss is above 2 at t = 4 and below 1.5 at "
+        "Yes, though it is less sure: from t = 4 on its likeliest token is right every time (2, 9, 4, 7). The loss is above 2 at t = 4, and lower at "
         "t = 7. After layer 1 these guesses are not all right.",
     ),
     Experiment(

@@ -54,7 +54,7 @@ ANSWERS: Answers = {
             Claim("healthy: [0.64] of the gradient arrives", lambda lab, asked: _arrives(lab.run(asked.config))),
             Claim("healthy:", lambda lab, asked: _is_healthy(lab.run(asked.config))),
             Claim(
-                "loss falls below [0.01] between steps [400] and [700]", _identity_learns, (exactly, at_least, at_most)
+                "loss falls below [0.01] between steps [300] and [700]", _identity_learns, (exactly, at_least, at_most)
             ),
             Claim(
                 "the tanh network is still above [0.16] at step 800",
