@@ -48,7 +48,11 @@ def fill_controls(page: str, config: RunConfig, force: bool = False) -> None:
 
 
 def control(page: str, name: str, *, choices: Sequence[str] | None = None, label: str | None = None) -> Any:
-    """The widget of one field, of a kind that fits it; its value is in the session under the page's key."""
+    """The widget of one field, of a kind that fits it; its value is in the session under the page's key.
+
+    It is given the value besides: a browser that first draws it in a later run, as what is behind *More*, has been told
+    of the session's value in the first one only, and would take the least.
+    """
     knob, key = knob_of(name, st.session_state.get(state_key(page, "task"), "")), state_key(page, name)
     rule = knob.metadata
     label, meaning = label or rule["label"], rule["meaning"]
@@ -56,20 +60,19 @@ def control(page: str, name: str, *, choices: Sequence[str] | None = None, label
     if rule["choices"]:
         options = list(choices or rule["choices"])
         if value not in options:
-            st.session_state[key] = options[0]
-        return st.selectbox(
-            label, options, key=key, format_func=lambda each: CHOICE_NAMES.get(each, each), help=meaning
-        )
+            st.session_state[key] = value = options[0]
+        named = {"format_func": lambda each: CHOICE_NAMES.get(each, each), "help": meaning}
+        return st.selectbox(label, options, options.index(value), key=key, **named)
     if isinstance(knob.default, bool):
-        return st.toggle(label, key=key, help=meaning)
+        return st.toggle(label, value, key=key, help=meaning)
     if rule["stops"]:
         stops = sorted({*rule["stops"], value})
-        return st.select_slider(label, stops, key=key, format_func=lambda each: f"{each:g}", help=meaning)
+        return st.select_slider(label, stops, value, key=key, format_func=lambda each: f"{each:g}", help=meaning)
     if isinstance(knob.default, int):
         low, high = int(rule["low"]), int(rule["high"])
-        return st.number_input(label, low, high, key=key, step=1, help=meaning)
+        return st.number_input(label, low, high, value, key=key, step=1, help=meaning)
     low = rule["low"] if rule["low"] is not None else rule["above"]
-    return st.number_input(label, float(low), float(rule["high"]), key=key, format="%g", step=0.1, help=meaning)
+    return st.number_input(label, float(low), float(rule["high"]), value, key=key, format="%g", step=0.1, help=meaning)
 
 
 def chosen(page: str, base: RunConfig) -> RunConfig:

@@ -134,3 +134,26 @@ def losses_of(script: str, count: int) -> list[float]:
     finally:
         torch.set_num_threads(threads)
     return [float(line.split()[1]) for line in out.getvalue().splitlines()]
+
+
+def test_behind_more_stands_what_the_run_has_also_when_it_is_first_opened_after_training(
+    app: str, visit: Visit
+) -> None:
+    """A closed popover's widgets are drawn when it opens, in a later run of the page than the one that set them."""
+    page = visit(f"{app}/hidden-states?length=9&steps=60&width=7&init=orthogonal&clip=0.5")
+    alive(page)
+    line = page.locator(".unrolled-player .shown")
+    page.get_by_role("button", name="Train", exact=True).click()
+    expect(line).to_have_text("Recorded: GRU, 7 units · Adding problem, length T 9")
+    page.get_by_role("button", name="More", exact=True).click()
+    more = page.get_by_test_id("stPopoverBody")
+    for name, value in {"Length T": "9", "Layers": "1", "Clip norm at": "0.5", "Steps": "60", "Batch": "64"}.items():
+        expect(more.get_by_role("spinbutton", name=name)).to_have_value(value)
+    expect(more.get_by_role("combobox", name="Start of W_hh")).to_have_value("orthogonal")
+    length = more.get_by_role("spinbutton", name="Length T")
+    length.fill("12")
+    length.press("Enter")
+    expect(page.get_by_text("You ask for")).to_contain_text("length T 12")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Train", exact=True).click()
+    expect(line).to_have_text("Recorded: GRU, 7 units · Adding problem, length T 12")
