@@ -18,10 +18,14 @@ def more(registry: str) -> tuple[Any, ...]:
     """What all extensions list for one registry: families, tasks or lenses.
 
     Raises:
-        ModuleNotFoundError: a package that is named is not there.
+        SystemExit: a package that is named is not there, in a sentence.
     """
     found: list[Any] = []
     for package in filter(None, os.environ.get(VARIABLE, "").split(",")):
+        if find_spec(package.partition(".")[0]) is None:
+            raise SystemExit(
+                f"{VARIABLE} names {package[:60]!r}, which is not to be found. Put it on Python's path, or leave it out."
+            )
         import_module(package)
         if find_spec(f"{package}.{registry}") is not None:
             found += getattr(import_module(f"{package}.{registry}"), registry.upper())

@@ -49,6 +49,16 @@ def test_nothing_of_it_is_there_without_its_name() -> None:
     assert not re.search("leaky|parity|largest", reference(), re.IGNORECASE)
 
 
+def test_a_name_that_is_not_there_is_one_sentence() -> None:
+    words = [sys.executable, "-m", "explainer", "--version"]
+    environment = {**os.environ, VARIABLE: "nowhere.at.all"}
+    result = subprocess.run(words, cwd=PROJECT, env=environment, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert result.stderr == (
+        f"{VARIABLE} names 'nowhere.at.all', which is not to be found. Put it on Python's path, or leave it out.\n"
+    )
+
+
 def test_the_reference_is_what_the_registries_say() -> None:
     """`python -m explainer reference > docs/reference.md` writes it."""
     assert (PROJECT / "docs" / "reference.md").read_text() == reference()
