@@ -14,7 +14,8 @@ from explainer.charts.curves import VALIDATION
 from explainer.charts.panel import Panel, numbers_for_json
 from explainer.charts.rates import AXIS, fixed_rate_marks
 from explainer.charts.references import in_unit, reference_lines, shared_references, stack, three_digits
-from explainer.charts.theme import FAMILY_COLOURS, FAMILY_NAMES, ink, layout, plain
+from explainer.charts.theme import FAMILY_COLOURS, FAMILY_NAMES, ink, plain, stroke
+from explainer.charts.traces import drawn, scatter
 from explainer.config import KNOBS, RunConfig
 from explainer.theory.lowest import RISE_ERROR, Lowest, lowest
 from explainer.words import listed
@@ -75,7 +76,7 @@ def compare_panel(
         "Loss while training: validation bold, training thin",
         data,
         theme,
-        {"title": {"text": "loss"}, "type": "log", "exponentformat": "power"},
+        {"title": "loss", "type": "log", "exponentformat": "power"},
         shared_references(runs),
         loss_reading(runs, curves),
         log_steps,
@@ -102,7 +103,7 @@ def metric_panel(
         f"{name[:1].upper()}{name[1:]}, on validation batches",
         data,
         theme,
-        {"title": {"text": name}},
+        {"title": name},
         _in_metric(runs) or ([(str(runs[0].get("baseline_name", "")), baseline)] if _finite(baseline) else []),
         metric_reading(runs, curves, name),
         log_steps,
@@ -203,18 +204,17 @@ def _curve(run: Mapping[str, Any], metrics: Metrics, name: str, dash: str, *, bo
     x, y, size = thinned(steps, values[: len(steps)])
     what = "validation loss" if name == VALIDATION else "training loss" if name == "loss" else name
     mean = f", mean of {size} values" if size > 1 else ""
-    return {
-        "type": "scatter",
-        "mode": "lines+markers" if bold and len(x) <= MARKED_POINTS else "lines",
-        "name": plain(run["label"]),
-        "legendgroup": plain(run["label"]),
-        "x": numbers_for_json(x),
-        "y": numbers_for_json(y),
-        "line": {"color": FAMILY_COLOURS[run["model"]], "width": 2.4 if bold else 1, "dash": dash if bold else "solid"},
-        "marker": {"size": 5},
-        "opacity": 1.0 if bold else 0.45,
-        "hovertemplate": f"{plain(run['label'])}<br>step %{{x}}: {plain(what)} %{{y:.4g}}{mean}<extra></extra>",
-    }
+    return scatter(
+        "lines+markers" if bold and len(x) <= MARKED_POINTS else "lines",
+        name=plain(run["label"]),
+        legendgroup=plain(run["label"]),
+        x=numbers_for_json(x),
+        y=numbers_for_json(y),
+        line=stroke(FAMILY_COLOURS[run["model"]], 2.4 if bold else 1, dash if bold else "solid"),
+        marker={"size": 5},
+        opacity=1.0 if bold else 0.45,
+        hover=f"{plain(run['label'])}<br>step %{{x}}: {plain(what)} %{{y:.4g}}{mean}",
+    )
 
 
 def _lowest(metrics: Metrics, until: int | None = None) -> Lowest | None:
@@ -228,17 +228,16 @@ def _lowest(metrics: Metrics, until: int | None = None) -> Lowest | None:
 def _ring(run: Mapping[str, Any], metrics: Metrics, theme: str) -> dict[str, Any]:
     """A ring around a tape's lowest validation loss."""
     found = _lowest(metrics)
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "name": plain(run["label"]),
-        "legendgroup": plain(run["label"]),
-        "showlegend": False,
-        "x": [found.step] if found else [],
-        "y": [found.value] if found else [],
-        "marker": {"symbol": "circle-open", "size": 10, "color": ink(theme).text, "line": {"width": 2}},
-        "hovertemplate": f"{plain(run['label'])}<br>lowest validation loss: %{{y:.4g}} at step %{{x}}<extra></extra>",
-    }
+    return scatter(
+        "markers",
+        name=plain(run["label"]),
+        legendgroup=plain(run["label"]),
+        showlegend=False,
+        x=[found.step] if found else [],
+        y=[found.value] if found else [],
+        marker={"symbol": "circle-open", "size": 10, "color": ink(theme).text, "line": {"width": 2}},
+        hover=f"{plain(run['label'])}<br>lowest validation loss: %{{y:.4g}} at step %{{x}}",
+    )
 
 
 def _marks(runs: Sequence[Mapping[str, Any]], curves: Sequence[Metrics], theme: str) -> list[dict[str, Any]]:
@@ -261,20 +260,18 @@ def _panel(
 ) -> Panel:
     names = {trace["name"] for trace in data if trace.get("yaxis") != "y2"}
     shapes, annotations = reference_lines(references, theme, logarithmic=yaxis.get("type") == "log", said=said)
-    xaxis: dict[str, Any] = {"title": {"text": "training step"}}
+    xaxis: dict[str, Any] = {"title": "training step"}
     xaxis |= {"type": "log", "exponentformat": "power"} if log_steps else {"rangemode": "tozero"}
-    figure = {
-        "data": data,
-        "layout": layout(
-            theme,
-            xaxis=xaxis,
-            yaxis=yaxis,
-            yaxis2=AXIS,
-            showlegend=len(names) > 1,
-            shapes=shapes,
-            annotations=annotations,
-        ),
-    }
+    figure = drawn(
+        theme,
+        data,
+        xaxis=xaxis,
+        yaxis=yaxis,
+        yaxis2=AXIS,
+        showlegend=len(names) > 1,
+        shapes=shapes,
+        annotations=annotations,
+    )
     stack(figure, HEIGHT)
     return Panel(
         id=f"{name}{'-log' if log_steps else ''}", title=title, figure=figure, reading=reading, span=span, height=HEIGHT

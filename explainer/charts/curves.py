@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.charts.panel import Moment, Panel, Reading, Slot, at_moment
+from explainer.charts.panel import Moment, Panel, Reading, Slot
 from explainer.charts.rates import AXIS, rate_marks, rates_words
 from explainer.charts.references import in_unit, reference_lines, references_of, shared_references, standing
-from explainer.charts.theme import FAMILY_COLOURS, FAMILY_NAMES, LOSS_AXIS, ink, layout, marked, plain, upright
+from explainer.charts.theme import FAMILY_COLOURS, FAMILY_NAMES, LOSS_AXIS, ink, marked, plain, stroke
+from explainer.charts.traces import drawn, moment, scatter, series
 from explainer.theory.lowest import MEAN_ERROR, RISE_ERROR, SURE, VALIDATION, lowest
 
 WINDOW = 20  # steps whose training losses are taken together: one batch's goes up and down
@@ -28,83 +29,59 @@ def loss_panel(runs: Sequence[Mapping[str, Any]], theme: str, lens: str, *, span
         span: columns of twelve.
         height: in pixels.
     """
-    data: list[dict[str, Any]] = []
-    slots = [*at_moment()]
-    for number, run in enumerate(runs):
-        for name in ("loss", VALIDATION):
-            steps = "step" if name == "loss" else f"{VALIDATION}:step"
-            slots += [
-                Slot(f"data.{len(data)}.x", "series", run=number, name=steps),
-                Slot(f"data.{len(data)}.y", "series", run=number, name=name),
-            ]
-            data.append(_curve(run, name, len(runs)))
-    for number in range(len(runs)):
-        marks, where = rate_marks(theme, len(data), number)
-        data.append(marks)
-        slots += where
-    for number, run in enumerate(runs):
-        ring, where = lowest_marker(run, theme, len(data), number)
-        data.append(ring)
-        slots += where
+    numbers = range(len(runs))
     lines, annotations = reference_lines(shared_references(runs), theme, logarithmic=True, said=in_unit(runs[0]))
     return Panel(
         id="loss",
         title="Loss while training" if len(runs) == 1 else "Loss: validation bold, training thin",
-        figure={
-            "data": data,
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": "training step"}, "rangemode": "tozero"},
-                yaxis=LOSS_AXIS,
-                yaxis2=AXIS,
-                shapes=[upright(color=ink(theme).muted, width=1), *lines],
-                annotations=annotations,
-                showlegend=len(runs) > 1,
-            ),
-        },
-        slots=tuple(slots),
-        readings=tuple(Reading(lens, "loss", run=number) for number in range(len(runs))),
+        figure=drawn(
+            theme,
+            [
+                *(_curve(runs, number, name) for number in numbers for name in ("loss", VALIDATION)),
+                *(rate_marks(theme, number) for number in numbers),
+                *(lowest_marker(runs, theme, number) for number in numbers),
+            ],
+            xaxis={"title": "training step", "rangemode": "tozero"},
+            yaxis=LOSS_AXIS,
+            yaxis2=AXIS,
+            shapes=[moment(theme), *lines],
+            annotations=annotations,
+            showlegend=len(runs) > 1,
+        ),
+        readings=tuple(Reading(lens, "loss", run=number) for number in numbers),
         span=span,
         height=height,
         click={"seek": True},
     )
 
 
-def _curve(run: Mapping[str, Any], name: str, runs: int) -> dict[str, Any]:
-    """The training loss of one of `runs` runs, thin, or its validation loss, bold."""
-    label, bold = plain(run["label"]), name == VALIDATION
-    return {
-        "type": "scatter",
-        **(marked(run["model"]) if runs > 1 and bold else {"mode": "lines"}),
-        "name": label,
-        "showlegend": bold,
-        "line": {"color": FAMILY_COLOURS[run["model"]], "width": 2.6 if bold else 1.2, "dash": "solid"},
-        "opacity": 1.0 if bold else 0.55 if runs == 1 else 0.9,
-        "hovertemplate": f"{label}{', validation' if bold else ''}<br>step %{{x}}: %{{y:.4g}}<extra></extra>",
-    }
+def _curve(runs: Sequence[Mapping[str, Any]], number: int, name: str) -> dict[str, Any]:
+    """The training loss of one of the runs, thin, or its validation loss, bold."""
+    run, bold = runs[number], name == VALIDATION
+    label = plain(run["label"])
+    return scatter(
+        **(marked(run["model"]) if len(runs) > 1 and bold else {"mode": "lines"}),
+        name=label,
+        x=series(f"{VALIDATION}:step" if bold else "step", number),
+        y=series(name, number),
+        showlegend=bold,
+        line=stroke(FAMILY_COLOURS[run["model"]], 2.6 if bold else 1.2, "solid"),
+        opacity=1.0 if bold else 0.55 if len(runs) == 1 else 0.9,
+        hover=f"{label}{', validation' if bold else ''}<br>step %{{x}}: %{{y:.4g}}",
+    )
 
 
-def lowest_marker(run: Mapping[str, Any], theme: str, trace: int, number: int) -> tuple[dict[str, Any], list[Slot]]:
-    """A ring around the lowest validation loss until this moment, as trace number `trace`, and the slots that place it.
-
-    Args:
-        run: `subject()` of it.
-        theme: light or dark.
-        trace: its place in the figure.
-        number: of the run on the page.
-    """
-    ring = {
-        "type": "scatter",
-        "mode": "markers",
-        "name": "lowest",
-        "showlegend": False,
-        "marker": {"symbol": "circle-open", "size": 10, "color": ink(theme).text, "line": {"width": 2}},
-        "hovertemplate": f"{plain(run['label'])}<br>lowest validation loss so far: %{{y:.4g}} at step %{{x}}<extra></extra>",
-    }
-    return ring, [
-        Slot(f"data.{trace}.x", "lowest", run=number, name=f"{VALIDATION}:step"),
-        Slot(f"data.{trace}.y", "lowest", run=number, name=VALIDATION),
-    ]
+def lowest_marker(runs: Sequence[Mapping[str, Any]], theme: str, number: int) -> dict[str, Any]:
+    """A ring around the lowest validation loss of run `number` until this moment."""
+    return scatter(
+        "markers",
+        name="lowest",
+        x=Slot("", "lowest", run=number, name=f"{VALIDATION}:step"),
+        y=Slot("", "lowest", run=number, name=VALIDATION),
+        showlegend=False,
+        marker={"symbol": "circle-open", "size": 10, "color": ink(theme).text, "line": {"width": 2}},
+        hover=f"{plain(runs[number]['label'])}<br>lowest validation loss so far: %{{y:.4g}} at step %{{x}}",
+    )
 
 
 def loss_reading(moment: Moment, label: str = "") -> str:

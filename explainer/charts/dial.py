@@ -18,7 +18,8 @@ from jaxtyping import Float
 
 from explainer.charts.amount import base_of, short
 from explainer.charts.panel import Panel
-from explainer.charts.theme import RECURRENCE, ink, layout
+from explainer.charts.theme import RECURRENCE, ink, stroke
+from explainer.charts.traces import drawn, scatter
 from explainer.theory.jacobian import NON_NORMAL, gaussian_matrix, linear_decay, power_norms
 from explainer.theory.ties import first_largest
 
@@ -92,43 +93,39 @@ def dial_panel(dial: Dial, theme: str, *, span: int = 12, height: int = 330) -> 
     """The four curves on a fixed log axis."""
     shade, colour = ink(theme), RECURRENCE
     curves = (
-        ("σᵏ, the bound", dial.bound, {"color": shade.muted, "width": 1.6, "dash": "dot"}),
-        ("largest direction", dial.largest, {"color": colour, "width": 1.4}),
-        ("rms over directions", dial.average, {"color": colour, "width": 3}),
-        ("ρᵏ, the long run", dial.rate, {"color": shade.text, "width": 1.6, "dash": "dash"}),
+        ("σᵏ, the bound", dial.bound, stroke(shade.muted, 1.6, "dot")),
+        ("largest direction", dial.largest, stroke(colour, 1.4)),
+        ("rms over directions", dial.average, stroke(colour, 3)),
+        ("ρᵏ, the long run", dial.rate, stroke(shade.text, 1.6, "dash")),
     )
     steps = list(range(len(dial.rate)))
     data: list[dict[str, Any]] = [
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "name": name,
-            "x": steps,
+        scatter(
+            name=name,
+            x=steps,
             # Zero and infinity have no place on a log axis; None leaves a gap there.
-            "y": [float(value) if 0 < value < math.inf else None for value in values],
-            "line": line,
-            "hovertemplate": f"{name}<br>%{{x}} steps back: × %{{y:.3e}}<extra></extra>",
-        }
+            y=[float(value) if 0 < value < math.inf else None for value in values],
+            line=line,
+            hover=f"{name}<br>%{{x}} steps back: × %{{y:.3e}}",
+        )
         for name, values, line in curves
     ]
     return Panel(
         id="dial",
         title="What is left of a gradient k steps back, in a linear network",
-        figure={
-            "data": data,
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": "steps back, k"}, "range": [0, steps[-1]]},
-                yaxis={
-                    "title": {"text": "factor since the loss"},
-                    "type": "log",
-                    "range": list(RANGE),
-                    "exponentformat": "power",
-                    "nticks": 8,
-                },
-                showlegend=True,
-            ),
-        },
+        figure=drawn(
+            theme,
+            data,
+            xaxis={"title": "steps back, k", "range": [0, steps[-1]]},
+            yaxis={
+                "title": "factor since the loss",
+                "type": "log",
+                "range": list(RANGE),
+                "exponentformat": "power",
+                "nticks": 8,
+            },
+            showlegend=True,
+        ),
         reading=dial_reading(dial),
         span=span,
         height=height,

@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from explainer.charts.curves import VALIDATION, lowest_marker
-from explainer.charts.panel import Panel, Reading, Slot, at_moment
+from explainer.charts.panel import Panel, Reading
 from explainer.charts.rates import AXIS, rate_marks
 from explainer.charts.references import in_unit, reference_lines, shared_references
-from explainer.charts.theme import FAMILY_COLOURS, ink, layout, plain, shades, upright
+from explainer.charts.theme import FAMILY_COLOURS, ink, layout, plain, shades, stroke
+from explainer.charts.traces import moment, scatter, series
 from explainer.tasks import TASKS
 
 Runs = Sequence[Mapping[str, Any]]
@@ -23,18 +24,16 @@ MOST_LINES = 32  # with more heads than this, a line is the strongest head of it
 
 def loss_panel(runs: Runs, theme: str, lens: str, *, span: int = 6, height: int = 230) -> Panel:
     """Validation loss of every run with the lowest of the first, and the training loss of the first, against the step."""
-    data, slots = metric_curves(runs, theme, VALIDATION, ("step", "loss"))
-    marks, set_at = rate_marks(theme, len(data))
-    ring, places = lowest_marker(runs[0], theme, len(data) + 1, 0)
+    data = metric_curves(runs, theme, VALIDATION, ("step", "loss"))
     unit = "loss (nats)" if runs[0]["says_tokens"] else "loss (squared error)"
-    yaxis = {"title": {"text": unit}, "type": "linear" if runs[0]["says_tokens"] else "log", "exponentformat": "power"}
+    yaxis = {"title": unit, "type": "linear" if runs[0]["says_tokens"] else "log", "exponentformat": "power"}
     logarithmic, said = yaxis["type"] == "log", in_unit(runs[0])
     lines, notes = reference_lines(shared_references(runs), theme, logarithmic=logarithmic, said=said)
+    data += [rate_marks(theme), lowest_marker(runs, theme, 0)]
     return Panel(
         id="loss",
         title="Loss: validation bold, training thin",
-        figure={"data": [*data, marks, ring], "layout": over_steps(theme, yaxis, [moment_line(theme), *lines], notes)},
-        slots=(*at_moment(0), *slots, *places, *set_at),
+        figure={"data": data, "layout": over_steps(theme, yaxis, [moment(theme), *lines], notes)},
         readings=tuple(Reading(lens, "loss", run=number) for number in range(len(runs))),
         span=span,
         height=height,
@@ -42,44 +41,34 @@ def loss_panel(runs: Runs, theme: str, lens: str, *, span: int = 6, height: int 
     )
 
 
-def metric_curves(
-    runs: Runs, theme: str, name: str, training: tuple[str, str]
-) -> tuple[list[dict[str, Any]], list[Slot]]:
+def metric_curves(runs: Runs, theme: str, name: str, training: tuple[str, str]) -> list[dict[str, Any]]:
     """A metric's line for each run, the first in its family's colour, the others dotted; last, the first's `training`.
 
     Args:
         name: a series of the validation.
         training: the series of steps and of values on training batches.
     """
-    data: list[dict[str, Any]] = []
-    slots: list[Slot] = []
-    for number, run in enumerate(runs):
-        slots += [
-            Slot(f"data.{number}.x", "series", run=number, name=f"{name}:step"),
-            Slot(f"data.{number}.y", "series", run=number, name=name),
-        ]
-        colour = {"color": FAMILY_COLOURS[run["model"]], "width": 2.6}
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "lines",
-                "name": plain(run["label"]),
-                "line": dotted(theme) if number else colour,
-                "hovertemplate": f"{plain(run['label'])}<br>step %{{x}}: %{{y:.4g}}<extra></extra>",
-            }
-        )
-    slots += [Slot(f"data.{len(runs)}.{axis}", "series", name=each) for axis, each in zip("xy", training, strict=True)]
-    data.append(
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "name": "training",
-            "line": {"color": FAMILY_COLOURS[runs[0]["model"]], "width": 1},
-            "opacity": 0.5,
-            "hovertemplate": f"{plain(runs[0]['label'])}, training<br>step %{{x}}: %{{y:.4g}}<extra></extra>",
-        }
-    )
-    return data, slots
+    colour, label = FAMILY_COLOURS[runs[0]["model"]], plain(runs[0]["label"])
+    return [
+        *(
+            scatter(
+                name=plain(run["label"]),
+                x=series(f"{name}:step", number),
+                y=series(name, number),
+                line=dotted(theme) if number else stroke(colour, 2.6),
+                hover=f"{plain(run['label'])}<br>step %{{x}}: %{{y:.4g}}",
+            )
+            for number, run in enumerate(runs)
+        ),
+        scatter(
+            name="training",
+            x=series(training[0]),
+            y=series(training[1]),
+            line=stroke(colour, 1),
+            opacity=0.5,
+            hover=f"{label}, training<br>step %{{x}}: %{{y:.4g}}",
+        ),
+    ]
 
 
 def key(runs: Runs, theme: str) -> dict[str, Any]:
@@ -106,12 +95,7 @@ def key(runs: Runs, theme: str) -> dict[str, Any]:
 
 
 def dotted(theme: str) -> dict[str, Any]:
-    return {"color": ink(theme).text, "width": 2, "dash": "dot"}
-
-
-def moment_line(theme: str) -> dict[str, Any]:
-    """An upright line at this moment."""
-    return upright(color=ink(theme).muted, width=1)
+    return stroke(ink(theme).text, 2, "dot")
 
 
 def small_legend() -> dict[str, Any]:
@@ -123,7 +107,7 @@ def over_steps(
 ) -> dict[str, Any]:
     return layout(
         theme,
-        xaxis={"title": {"text": "training step"}, "rangemode": "tozero"},
+        xaxis={"title": "training step", "rangemode": "tozero"},
         yaxis=yaxis,
         yaxis2=AXIS,
         shapes=shapes,

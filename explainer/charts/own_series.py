@@ -9,17 +9,14 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 
-from explainer.charts.panel import Slot
-from explainer.charts.theme import layout, plain
+from explainer.charts.theme import plain, stroke
+from explainer.charts.traces import Seen, drawn, scatter
 
 _MOST_POINTS = 1200
 _LINE = "#2B83C6"
-_MARKS = {
-    "type": "scatter",
-    "mode": "markers",
-    "name": "filled in",
-    "marker": {"color": "#D55E00", "size": 7, "symbol": "x", "line": {"width": 0}},
-}
+_MARKS = scatter(
+    "markers", name="filled in", marker={"color": "#D55E00", "size": 7, "symbol": "x", "line": {"width": 0}}
+)
 """The points of values that were missing."""
 
 
@@ -34,25 +31,21 @@ def own_series_figure(name: str, values: Sequence[float], filled: Sequence[int],
     """
     places = thinned(values)
     shown = [*filled][:: max(1, len(filled) // _MOST_POINTS)]
-    line = {
-        "type": "scatter",
-        "mode": "lines",
-        "name": plain(name[:40]),
-        "x": [place + 1 for place in places],
-        "y": [values[place] for place in places],
-        "line": {"color": _LINE, "width": 1.4},
-    }
+    line = scatter(
+        name=plain(name[:40]),
+        x=[place + 1 for place in places],
+        y=[values[place] for place in places],
+        line=stroke(_LINE, 1.4),
+    )
     marks = {**_MARKS, "x": [place + 1 for place in shown], "y": [values[place] for place in shown]}
-    return {
-        "data": [line, *([marks] if shown else [])],
-        "layout": layout(
-            theme,
-            height=190,
-            showlegend=bool(shown),
-            margin={"l": 48, "r": 8, "t": 22 if shown else 6, "b": 36},
-            xaxis={"title": {"text": "value, oldest first"}},
-        ),
-    }
+    return drawn(
+        theme,
+        [line, *([marks] if shown else [])],
+        height=190,
+        showlegend=bool(shown),
+        margin={"l": 48, "r": 8, "t": 22 if shown else 6, "b": 36},
+        xaxis="value, oldest first",
+    )
 
 
 def thinned(values: Sequence[float]) -> list[int]:
@@ -70,11 +63,10 @@ def thinned(values: Sequence[float]) -> list[int]:
 # -- in the figures of a run ------------------------------------------------------------------
 
 
-def filled_trace(lens: str, place: int) -> tuple[dict[str, Any], tuple[Slot, ...]]:
-    """The targets that were filled in: a trace, and its slots where it is number `place` of a figure."""
+def filled_trace(lens: str) -> dict[str, Any]:
+    """The targets that were filled in."""
     hover = "t = %{x}<br>target %{y:.4f}, filled in<extra></extra>"
-    slots = (Slot(f"data.{place}.{axis}", lens=lens, name=f"filled_{axis}") for axis in "xy")
-    return {**_MARKS, "hovertemplate": hover}, tuple(slots)
+    return {**_MARKS, "hovertemplate": hover, "x": Seen(lens)("filled_x"), "y": Seen(lens)("filled_y")}
 
 
 def filled_points(

@@ -1,8 +1,8 @@
 """A panel: one figure, the slots in it that a moment of training fills, and its reading.
 
 A figure is defined once, here in Python. What moves is only arrays: a `Slot` names a place in
-plotly's JSON (`data.0.z`) and where its value comes from. The player fills slots in the browser,
-`fill` does the same in Python for the fallback page and for exported files.
+plotly's JSON (`data.0.z`) and where its value comes from; it may stand at that place. The player fills
+slots in the browser, `fill` does the same in Python for the fallback page and for exported files.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ Kind = Literal[
 
 @dataclass(frozen=True)
 class Slot:
-    """A place in a figure and where its value comes from.
+    """A place in a figure, which is known (`to`) where the slot stands in it, and where its value comes from.
 
     Kinds, each for the run number `run` (or the run that a selection of that name has):
         frame: array `name` of the lens's record at the moment, under the leading `index`.
@@ -79,11 +79,6 @@ class Slot:
     covers: str = ""
 
 
-def at_moment(shape: int = 0) -> tuple[Slot, Slot]:
-    """What keeps an upright line, the figure's shape of this number, at the moment."""
-    return Slot(f"layout.shapes.{shape}.x0", "step"), Slot(f"layout.shapes.{shape}.x1", "step")
-
-
 @dataclass(frozen=True)
 class Reading:
     """Which sentence belongs under the panel: `name` among the notes of the lens's record, else of its history."""
@@ -95,7 +90,10 @@ class Reading:
 
 @dataclass(frozen=True)
 class Panel:
-    """One figure of a page, in plotly's JSON, with everything that the player needs to move it."""
+    """One figure of a page, in plotly's JSON, with everything that the player needs to move it.
+
+    Slots that stand in `figure` move to `slots`.
+    """
 
     id: str
     title: str
@@ -111,6 +109,11 @@ class Panel:
     height: int = 300  # pixels
     click: dict[str, Any] = field(default_factory=dict)
     hint: str = ""  # behind the title where the figure can be clicked
+
+    def __post_init__(self) -> None:
+        found: list[Slot] = []
+        object.__setattr__(self, "figure", _without_slots(self.figure, "", found))
+        object.__setattr__(self, "slots", (*self.slots, *found))
 
     def to_player(self) -> dict[str, Any]:
         """The panel as the component's data."""
@@ -130,6 +133,17 @@ class Panel:
             "height": self.height,
             "click": self.click or None,
         }
+
+
+def _without_slots(part: Any, path: str, found: list[Slot]) -> Any:
+    """A part of a figure without the slots in it, which are `found` with their places."""
+    if isinstance(part, list) and part and isinstance(part[0], dict):
+        return [_without_slots(each, f"{path}{number}.", found) for number, each in enumerate(part)]
+    if not isinstance(part, dict):
+        return part
+    found += [replace(slot, to=f"{path}{name}") for name, slot in part.items() if isinstance(slot, Slot)]
+    kept = {name: each for name, each in part.items() if not isinstance(each, Slot)}
+    return {name: _without_slots(each, f"{path}{name}.", found) for name, each in kept.items()}
 
 
 @dataclass(frozen=True)

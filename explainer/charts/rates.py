@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from explainer.charts.panel import Slot, rate_points
-from explainer.charts.theme import ink
+from explainer.charts.theme import ink, stroke
+from explainer.charts.traces import scatter
 
 AXIS = {"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True}
 """`layout.yaxis2` of a chart with marks: from its foot to its top, whatever its own axis shows."""
@@ -20,12 +21,12 @@ def rates_words(rates: Sequence[tuple[int, float]]) -> str:
     return f"learning rate {' and '.join(said)}" if said else ""
 
 
-def rate_marks(theme: str, trace: int, run: int | str = 0) -> tuple[dict[str, Any], list[Slot]]:
-    """The marks of run number `run` on a page, or of the run that a selection has, as trace number `trace`, and the slots that place them.
+def rate_marks(theme: str, run: int | str = 0) -> dict[str, Any]:
+    """The marks of run number `run` on a page, or of the run that a selection has.
 
     The figure's layout needs `yaxis2=AXIS`.
     """
-    return _trace(theme), [Slot(f"data.{trace}.{place}", "rates", run=run, name=name) for place, name in PLACES.items()]
+    return _trace(theme) | {place: Slot("", "rates", run=run, name=name) for place, name in PLACES.items()}
 
 
 def fixed_rate_marks(run: Mapping[str, Any], last: float, theme: str) -> list[dict[str, Any]]:
@@ -36,13 +37,12 @@ def fixed_rate_marks(run: Mapping[str, Any], last: float, theme: str) -> list[di
 
 def _trace(theme: str) -> dict[str, Any]:
     shade = ink(theme)
-    return {
-        "type": "scatter",
-        "mode": "lines+text",
-        "name": "learning rate set",
-        "yaxis": "y2",
-        "showlegend": False,
-        "line": {"color": shade.muted, "width": 1.2, "dash": "dash"},
-        "textfont": {"size": 11, "color": shade.text},
-        "hovertemplate": "%{hovertext}<extra></extra>",
-    }
+    return scatter(
+        "lines+text",
+        name="learning rate set",
+        yaxis="y2",
+        showlegend=False,
+        line=stroke(shade.muted, 1.2, "dash"),
+        textfont={"size": 11, "color": shade.text},
+        hover="%{hovertext}",
+    )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from explainer.charts.theme import ink, plain
+from explainer.charts.theme import ink, plain, stroke
 
 NAME = "reference"  # of the annotations that `stack` moves
 LINE = 14  # pixels from one label to the next
@@ -67,7 +67,7 @@ def reference_lines(
     shade = ink(theme)
     shapes = [
         {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": value, "y1": value, "layer": "below"}
-        | {"line": {"color": shade.muted, "width": 1.5, "dash": "dot"}}
+        | {"line": stroke(shade.muted, 1.5, "dot")}
         for _, value in references
     ]
     groups: list[list[tuple[str, float]]] = []

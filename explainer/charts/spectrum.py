@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from explainer.charts.theme import ink, layout
+from explainer.charts.theme import ink, layout, stroke
+from explainer.charts.traces import scatter
 
 CIRCLE = np.linspace(0, 2 * math.pi, 121)
 
@@ -16,36 +17,32 @@ def spectrum(theme: str, colour: str) -> list[dict[str, Any]]:
     """The unit circle, and traces for eigenvalues and singular values."""
     shade = ink(theme)
     return [
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "x": np.cos(CIRCLE).round(4).tolist(),
-            "y": np.sin(CIRCLE).round(4).tolist(),
-            "line": {"color": shade.muted, "width": 1.4},
-            "hoverinfo": "skip",
-            "showlegend": False,
-        },
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "name": "eigenvalues",
-            "marker": {"color": colour, "size": 7, "opacity": 0.8},
-            "hovertemplate": "λ = %{x:.4f} + %{y:.4f} i<br>|λ| = %{customdata:.4f}<extra></extra>",
-        },
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "name": "singular values",
-            "marker": {"color": shade.text, "symbol": "line-ns-open", "size": 13, "line": {"width": 1.6}},
-            "hovertemplate": "σ = %{x:.4f}<extra></extra>",
-        },
+        scatter(
+            x=np.cos(CIRCLE).round(4).tolist(),
+            y=np.sin(CIRCLE).round(4).tolist(),
+            line=stroke(shade.muted, 1.4),
+            hoverinfo="skip",
+            showlegend=False,
+        ),
+        scatter(
+            "markers",
+            name="eigenvalues",
+            marker={"color": colour, "size": 7, "opacity": 0.8},
+            hover="λ = %{x:.4f} + %{y:.4f} i<br>|λ| = %{customdata:.4f}",
+        ),
+        scatter(
+            "markers",
+            name="singular values",
+            marker={"color": shade.text, "symbol": "line-ns-open", "size": 13, "line": {"width": 1.6}},
+            hover="σ = %{x:.4f}",
+        ),
     ]
 
 
 def plane_layout(theme: str) -> dict[str, Any]:
     return layout(
         theme,
-        xaxis={"title": {"text": "real part (singular values on this axis)"}, "zeroline": True},
-        yaxis={"title": {"text": "imaginary part"}, "scaleanchor": "x", "zeroline": True},
+        xaxis={"title": "real part (singular values on this axis)", "zeroline": True},
+        yaxis={"title": "imaginary part", "scaleanchor": "x", "zeroline": True},
         showlegend=True,
     )

@@ -63,7 +63,7 @@ ENCODING_LOOKS: Mapping[str, Look] = {
     "alibi": Look("#009E73", "circle", "solid"),
 }
 FONT = '"Source Sans", "Source Sans Pro", sans-serif'
-LOSS_AXIS = {"title": {"text": "loss"}, "type": "log", "exponentformat": "power", "minor": {"showgrid": False}}
+LOSS_AXIS = {"title": "loss", "type": "log", "exponentformat": "power", "minor": {"showgrid": False}}
 SEQUENTIAL = "Viridis"
 WORD = 8  # letters that fit above a colour bar
 DIVERGING = [
@@ -97,7 +97,7 @@ def ink(theme: str) -> Ink:
 
 
 def layout(theme: str, **more: Any) -> dict[str, Any]:
-    """A plotly layout in the theme; `xaxis`, `yaxis` and the rest of `more` are merged into it."""
+    """A plotly layout in the theme; `xaxis`, `yaxis` (or only their title) and the rest of `more` are merged into it."""
     shade = ink(theme)
     base: dict[str, Any] = {
         "paper_bgcolor": "rgba(0,0,0,0)",
@@ -114,10 +114,11 @@ def layout(theme: str, **more: Any) -> dict[str, Any]:
     return base
 
 
-def _axis_with(theme: str, more: Mapping[str, Any]) -> dict[str, Any]:
-    plain_axis = axis(theme)
-    title = {**plain_axis["title"], **more.get("title", {})}
-    return {**plain_axis, **more, "title": title}
+def _axis_with(theme: str, more: Mapping[str, Any] | str) -> dict[str, Any]:
+    given: Mapping[str, Any] = {"title": more} if isinstance(more, str) else more
+    plain_axis, title = axis(theme), given.get("title", {})
+    named = {"text": title} if isinstance(title, str) else title
+    return {**plain_axis, **given, "title": {**plain_axis["title"], **named}}
 
 
 def axis(theme: str) -> dict[str, Any]:
@@ -133,13 +134,18 @@ def axis(theme: str) -> dict[str, Any]:
     }
 
 
-def upright(**line: Any) -> dict[str, Any]:
-    """A line from the foot to the top of a figure, at 0 until a slot moves it."""
-    return {"type": "line", "x0": 0, "x1": 0, "yref": "paper", "y0": 0, "y1": 1, "line": line}
+def stroke(colour: Any, width: float, dash: str = "") -> dict[str, Any]:
+    """How a line is drawn: in a colour or where a slot has it, and in pixels."""
+    return {"color": colour, "width": width, **({"dash": dash} if dash else {})}
 
 
-def level(height: float, **line: Any) -> dict[str, Any]:
-    """A line across a figure."""
+def upright(place: Any, **line: Any) -> dict[str, Any]:
+    """A line from the foot to the top of a figure, at a place or where a slot has it."""
+    return {"type": "line", "x0": place, "x1": place, "yref": "paper", "y0": 0, "y1": 1, "line": line}
+
+
+def level(height: Any, **line: Any) -> dict[str, Any]:
+    """A line across a figure, at a height or where a slot has it."""
     return {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": height, "y1": height, "line": line}
 
 

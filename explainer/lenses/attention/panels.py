@@ -17,21 +17,19 @@ from explainer.charts.head_curves import (
     loss_panel,
     metric_curves,
     metric_of,
-    moment_line,
     over_steps,
 )
-from explainer.charts.panel import Panel, Reading, Slot, at_moment
+from explainer.charts.panel import Panel, Reading, Slot
 from explainer.charts.rates import rate_marks
-from explainer.charts.theme import FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, layout, level, level_name, plain, shades
-from explainer.lenses.attention.notes import (
-    SCORES,
-    gap_of,
-)
+from explainer.charts.theme import FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, level, level_name, plain, shades, stroke
+from explainer.charts.traces import Seen, drawn, heatmap, moment, scatter
+from explainer.lenses.attention.notes import SCORES, gap_of
 from explainer.theory.head_roles import ROLES
 
 LABELLED_HEADS = 6  # so many maps side by side are wide enough for words
 
 LENS = "attention"
+SEEN = Seen(LENS)
 
 
 def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
@@ -60,53 +58,50 @@ def selections(run: Mapping[str, Any]) -> dict[str, tuple[str, int]]:
 def mosaic_panel(run: Mapping[str, Any], theme: str, *, span: int = 6) -> Panel:
     """The weights of every head, a row of maps for each layer; a click chooses the one shown large."""
     L, H = run["layers"], run["heads"]
-    gap = gap_of(run)
-    heat = {
-        "type": "heatmap",
-        "colorscale": SEQUENTIAL,
-        "zmin": 0,
-        "zmax": 1,
-        "showscale": False,
-        "hoverongaps": False,
-        "hovertemplate": "weight %{z:.4f}<br>click to see this head large<extra></extra>",
-    }
-    slots = [
-        Slot("data.0.z", "mosaic", lens=LENS, name="weights", gap=gap),
-        Slot("layout.xaxis.tickvals", lens=LENS, name="columns", index=(1,)),
-        Slot("layout.yaxis.tickvals", lens=LENS, name="rows", index=(1,)),
-        Slot("layout.yaxis.range", lens=LENS, name="row_range"),
-        Slot("layout.shapes.0.x0", lens=LENS, name="columns", index=(0, "head")),
-        Slot("layout.shapes.0.x1", lens=LENS, name="columns", index=(2, "head")),
-        Slot("layout.shapes.0.y0", lens=LENS, name="rows", index=(0, "layer")),
-        Slot("layout.shapes.0.y1", lens=LENS, name="rows", index=(2, "layer")),
+    gap, named = gap_of(run), H <= LABELLED_HEADS
+    heat = heatmap(
+        z=SEEN("weights", kind="mosaic", gap=gap),
+        colorscale=SEQUENTIAL,
+        zmin=0,
+        zmax=1,
+        showscale=False,
+        hoverongaps=False,
+        hover="weight %{z:.4f}<br>click to see this head large",
+    )
+    words = [
+        {"text": "", "x": SEEN("columns", 1, number % H), "y": SEEN("rows", 0, number // H)}
+        | {"showarrow": False, "yanchor": "bottom", "borderpad": 0, "font": {"size": 11}}
+        for number in range(L * H if named else 0)
     ]
-    words: list[dict[str, Any]] = []
-    for number in range(L * H if H <= LABELLED_HEADS else 0):
-        layer, head = divmod(number, H)
-        slots += [
-            Slot(f"layout.annotations.{number}.text", "labels", lens=LENS, name="roles", index=(number,)),
-            Slot(f"layout.annotations.{number}.x", lens=LENS, name="columns", index=(1, head)),
-            Slot(f"layout.annotations.{number}.y", lens=LENS, name="rows", index=(0, layer)),
-        ]
-        words.append({"text": "", "showarrow": False, "yanchor": "bottom", "borderpad": 0, "font": {"size": 11}})
-    names = [f"head {head + 1}" if H <= LABELLED_HEADS else str(head + 1) for head in range(H)]
-    plain_axis = {"showgrid": False, "showline": False, "tickmode": "array", "ticks": ""}
+    frame = {
+        "type": "rect",
+        "x0": SEEN("columns", 0, "head"),
+        "x1": SEEN("columns", 2, "head"),
+        "y0": SEEN("rows", 0, "layer"),
+        "y1": SEEN("rows", 2, "layer"),
+        "line": {"color": FAMILY_COLOURS[run["model"]], "width": 3},
+    }
+    names = [f"head {head + 1}" if named else str(head + 1) for head in range(H)]
+    layers = [f"layer {layer + 1}" for layer in range(L)]
+    axis = {"showgrid": False, "showline": False, "tickmode": "array", "ticks": ""}
+    places = {"tickvals": SEEN("rows", 1), "range": SEEN("row_range")}
     return Panel(
         id="heads",
         title="Every head",
         hint="click one to see it large",
-        figure={
-            "data": [heat],
-            "layout": layout(
-                theme,
-                xaxis={**plain_axis, "ticktext": names} | ({} if H <= LABELLED_HEADS else {"title": {"text": "head"}}),
-                yaxis={**plain_axis, "ticktext": [f"layer {layer + 1}" for layer in range(L)], "tickangle": -90},
-                margin={"l": 30, "r": 6, "t": 4, "b": 24 if H <= LABELLED_HEADS else 40},
-                shapes=[{"type": "rect", "line": {"color": FAMILY_COLOURS[run["model"]], "width": 3}}],
-                annotations=words,
-            ),
-        },
-        slots=tuple(slots),
+        figure=drawn(
+            theme,
+            [heat],
+            xaxis={**axis, "ticktext": names, "tickvals": SEEN("columns", 1)} | ({} if named else {"title": "head"}),
+            yaxis={**axis, **places, "ticktext": layers, "tickangle": -90},
+            margin={"l": 30, "r": 6, "t": 4, "b": 24 if named else 40},
+            shapes=[frame],
+            annotations=words,
+        ),
+        slots=tuple(
+            Slot(f"layout.annotations.{number}.text", "labels", lens=LENS, name="roles", index=(number,))
+            for number in range(len(words))
+        ),
         readings=(Reading(LENS, "heads"),),
         span=span,
         height=min(420, max(180, 40 + 90 * L)),
@@ -116,40 +111,27 @@ def mosaic_panel(run: Mapping[str, Any], theme: str, *, span: int = 6) -> Panel:
 
 def map_panel(theme: str, *, span: int = 6, height: int = 470) -> Panel:
     """[t, s] of the chosen head: how much the query at t takes from the key at s."""
-    heat = {
-        "type": "heatmap",
-        "colorscale": SEQUENTIAL,
-        "zmin": 0,
-        "zmax": 1,
-        "colorbar": colour_bar("weight"),
-        "hovertemplate": "query t = %{text}<br>key s = %{customdata}<br>weight %{z:.4f}<br>click to write it out<extra></extra>",
-    }
+    heat = heatmap(
+        z=SEEN("weights", "layer", "head"),
+        text=SEEN("cells", kind="across", transpose=True),
+        customdata=SEEN("cells", kind="across"),
+        colorscale=SEQUENTIAL,
+        zmin=0,
+        zmax=1,
+        colorbar=colour_bar("weight"),
+        hover="query t = %{text}<br>key s = %{customdata}<br>weight %{z:.4f}<br>click to write it out",
+    )
     future = {"xref": "paper", "yref": "paper", "x": 0.75, "y": 0.78, "showarrow": False}
-    ticks = {"showgrid": False, "tickmode": "array", "tickfont": {"size": 10, "color": ink(theme).muted}}
+    ticks = {**SEEN.ticks(), "showgrid": False, "tickfont": {"size": 10, "color": ink(theme).muted}}
     return Panel(
         id="map",
         title="The chosen head: which token looks at which",
-        figure={
-            "data": [heat],
-            "layout": layout(
-                theme,
-                xaxis={**ticks, "title": {"text": "key: position s, and its token"}},
-                yaxis={**ticks, "title": {"text": "query: position t, and its token"}, "autorange": "reversed"},
-                annotations=[{**future, "text": "the future is masked", "font": {"color": "#B9AFC9", "size": 12}}],
-            ),
-        },
-        slots=(
-            Slot("data.0.z", lens=LENS, name="weights", index=("layer", "head")),
-            Slot("data.0.text", "across", lens=LENS, name="cells", transpose=True),
-            Slot("data.0.customdata", "across", lens=LENS, name="cells"),
-            *(
-                slot
-                for axis in ("xaxis", "yaxis")
-                for slot in (
-                    Slot(f"layout.{axis}.tickvals", lens=LENS, name="tick_places"),
-                    Slot(f"layout.{axis}.ticktext", "labels", lens=LENS, name="tick_labels"),
-                )
-            ),
+        figure=drawn(
+            theme,
+            [heat],
+            xaxis={**ticks, "title": "key: position s, and its token"},
+            yaxis={**ticks, "title": "query: position t, and its token", "autorange": "reversed"},
+            annotations=[{**future, "text": "the future is masked", "font": {"color": "#B9AFC9", "size": 12}}],
         ),
         readings=(Reading(LENS, "map"),),
         reading_index=("layer", "head"),
@@ -172,42 +154,36 @@ def score_panel(runs: Runs, theme: str, score: str, *, span: int = 3, height: in
     """
     L, H = runs[0]["layers"], runs[0]["heads"]
     data: list[dict[str, Any]] = []
-    slots: list[Slot] = list(at_moment(0))
 
-    def line(run: int, array: str, index: tuple[int | str, ...], label: str, **given: Any) -> None:
-        for axis, source, at in (("x", "step", ()), ("y", array, index)):
-            slots.append(Slot(f"data.{len(data)}.{axis}", "history", run=run, lens=LENS, name=source, index=at))
-        hover = f"{label}<br>step %{{x}}: {SCORES[score]} %{{y:.3f}}<extra></extra>"
-        data.append({"type": "scatter", "mode": "lines", "hovertemplate": hover, **given})
+    def line(run: int, array: str, index: tuple[int | str, ...], label: str, look: dict[str, Any]) -> None:
+        seen, hover = Seen(LENS, run), f"{label}<br>step %{{x}}: {SCORES[score]} %{{y:.3f}}"
+        data.append(scatter(x=seen.history("step"), y=seen.history(array, *index), hover=hover, line=look))
 
     for layer, colour in enumerate(shades(theme, L)):
-        thin = {"color": colour, "width": 1.3}
+        thin = stroke(colour, 1.3)
         if L * H > MOST_LINES:
-            line(0, f"layer_{score}", (layer,), f"layer {layer + 1}, its strongest head", line=thin)
+            line(0, f"layer_{score}", (layer,), f"layer {layer + 1}, its strongest head", thin)
             continue
         for head in range(H):
-            line(0, score, (layer, head), f"layer {layer + 1}, head {head + 1}", line=thin)
-    level = {"color": FAMILY_COLOURS[runs[0]["model"]], "width": 1.5, "dash": "dash"}
-    line(0, "chance", (ROLES.index(score), "layer", "head"), "the chosen head, by chance", line=level)
-    chosen = {"color": FAMILY_COLOURS[runs[0]["model"]], "width": 3}
-    line(0, score, ("layer", "head"), "the chosen head", line=chosen)
+            line(0, score, (layer, head), f"layer {layer + 1}, head {head + 1}", thin)
+    colour = FAMILY_COLOURS[runs[0]["model"]]
+    chance = ROLES.index(score), "layer", "head"
+    line(0, "chance", chance, "the chosen head, by chance", stroke(colour, 1.5, "dash"))
+    line(0, score, ("layer", "head"), "the chosen head", stroke(colour, 3))
     for number, run in enumerate(runs[1:], start=1):
-        line(number, f"best_{score}", (), plain(f"{run['label']}: its strongest head"), line=dotted(theme))
+        line(number, f"best_{score}", (), plain(f"{run['label']}: its strongest head"), dotted(theme))
     return Panel(
         id=score.replace("_", "-"),
         title=SCORES[score].capitalize() + " of each head",
-        figure={
-            "data": data,
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": "training step"}, "rangemode": "tozero"},
-                yaxis={"title": {"text": "score"}, "range": [0, 1.02], "nticks": 4},
-                shapes=[moment_line(theme)],
-                annotations=[key(runs, theme)],
-                margin={"l": 44, "r": 8, "t": 20, "b": 40},
-            ),
-        },
-        slots=tuple(slots),
+        figure=drawn(
+            theme,
+            data,
+            xaxis={"title": "training step", "rangemode": "tozero"},
+            yaxis={"title": "score", "range": [0, 1.02], "nticks": 4},
+            shapes=[moment(theme)],
+            annotations=[key(runs, theme)],
+            margin={"l": 44, "r": 8, "t": 20, "b": 40},
+        ),
         readings=tuple(Reading(LENS, score, run=number) for number in range(len(runs))),
         span=span,
         height=height,
@@ -222,20 +198,18 @@ def metric_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 230) ->
     name = metric_of(runs[0])
     if not name or any(metric_of(run) != name for run in runs):
         return None
-    data, slots = metric_curves(runs, theme, name, (f"training {name}:step", f"training {name}"))
-    marks, set_at = rate_marks(theme, len(data))
-    shapes, notes = [moment_line(theme)], []
+    data = metric_curves(runs, theme, name, (f"training {name}:step", f"training {name}"))
+    shapes, notes = [moment(theme)], []
     baseline = runs[0].get("baseline") if name == runs[0].get("metric") else None
     if baseline is not None and math.isfinite(baseline):
         shade = ink(theme)
         shapes.append(level(baseline, color=shade.muted, width=1.2, dash="dash"))
         notes.append(level_name(plain(str(runs[0].get("baseline_name", "baseline"))), baseline, shade.muted))
-    yaxis = {"title": {"text": "accuracy"}, "range": [0, 1.02]}
+    yaxis = {"title": "accuracy", "range": [0, 1.02]}
     return Panel(
         id="metric",
         title=f"{name[:1].upper()}{name[1:]}: validation bold, training thin",
-        figure={"data": [*data, marks], "layout": over_steps(theme, yaxis, shapes, notes)},
-        slots=(*at_moment(0), *slots, *set_at),
+        figure={"data": [*data, rate_marks(theme)], "layout": over_steps(theme, yaxis, shapes, notes)},
         readings=tuple(Reading(LENS, "metric", run=number) for number in range(len(runs))),
         span=span,
         height=height,

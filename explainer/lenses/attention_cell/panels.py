@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 from explainer.charts.panel import Panel, numbers_for_json
-from explainer.charts.theme import ATTENTION, DIVERGING, colour_bar, ink, layout, plain
+from explainer.charts.theme import ATTENTION, DIVERGING, colour_bar, ink, plain
+from explainer.charts.traces import bar, drawn, heatmap
 from explainer.lenses.attention_cell.record import AttentionCellRecord
 from explainer.theory.attention_cell import Cell, attention_cell
 from explainer.theory.ties import first_largest, first_smallest
@@ -39,35 +40,32 @@ def strips_panel(record: AttentionCellRecord, layer: int, head: int, t: int, s: 
     most = float(np.abs(table[np.isfinite(table)]).max(initial=0.0)) or 1.0
     K = table.shape[1]
     written = {"texttemplate": "%{z:.2f}", "textfont": {"size": 11}} if K <= WRITTEN else {}
-    heat = {
-        "type": "heatmap",
-        "z": numbers_for_json(table),
-        "y": ["query q<sub>t</sub>", "key k<sub>s</sub>", "q<sub>t</sub> × k<sub>s</sub>", "value v<sub>s</sub>"],
-        "colorscale": DIVERGING,
-        "zmin": -most,
-        "zmax": most,
-        "xgap": 1,
-        "ygap": 4,
-        "colorbar": colour_bar("value"),
-        "hovertemplate": "%{y}, dimension %{x}: %{z:.6g}<extra></extra>",
+    heat = heatmap(
+        z=numbers_for_json(table),
+        y=["query q<sub>t</sub>", "key k<sub>s</sub>", "q<sub>t</sub> × k<sub>s</sub>", "value v<sub>s</sub>"],
+        colorscale=DIVERGING,
+        zmin=-most,
+        zmax=most,
+        xgap=1,
+        ygap=4,
+        colorbar=colour_bar("value"),
+        hover="%{y}, dimension %{x}: %{z:.6g}",
         **written,
-    }
+    )
     return Panel(
         id="strips",
         title="Query, key, their products, and the value, number by number",
-        figure={
-            "data": [heat],
-            "layout": layout(
-                theme,
-                xaxis={
-                    "title": {"text": f"dimension of the head (K = {K})"},
-                    "showgrid": False,
-                    "dtick": max(1, K // 16),
-                },
-                yaxis={"autorange": "reversed", "showgrid": False},
-                margin={"l": 76, "r": 14, "t": 6, "b": 40},
-            ),
-        },
+        figure=drawn(
+            theme,
+            [heat],
+            xaxis={
+                "title": f"dimension of the head (K = {K})",
+                "showgrid": False,
+                "dtick": max(1, K // 16),
+            },
+            yaxis={"autorange": "reversed", "showgrid": False},
+            margin={"l": 76, "r": 14, "t": 6, "b": 40},
+        ),
         reading=strips_reading(cell, table),
         span=7,
         height=220,
@@ -78,24 +76,21 @@ def row_panel(record: AttentionCellRecord, layer: int, head: int, t: int, s: int
     """The weights of the query's whole row, this key's set off."""
     cell = cell_of(record, layer, head, t, s)
     colours = [ATTENTION if at == s else ink(theme).line for at in range(len(cell.row))]
-    bars: dict[str, Any] = {
-        "type": "bar",
-        "y": numbers_for_json(cell.row),
-        "marker": {"color": colours},
-        "customdata": [plain(token) for token in record.tokens],
-        "hovertemplate": "s = %{x} (%{customdata}): %{y:.6f}<extra></extra>",
-    }
+    bars: dict[str, Any] = bar(
+        y=numbers_for_json(cell.row),
+        marker={"color": colours},
+        customdata=[plain(token) for token in record.tokens],
+        hover="s = %{x} (%{customdata}): %{y:.6f}",
+    )
     return Panel(
         id="row",
         title="The query's row after the softmax",
-        figure={
-            "data": [bars],
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": "key: position s"}, "showgrid": False},
-                yaxis={"title": {"text": "weight"}, "range": [0, 1.02]},
-            ),
-        },
+        figure=drawn(
+            theme,
+            [bars],
+            xaxis={"title": "key: position s", "showgrid": False},
+            yaxis={"title": "weight", "range": [0, 1.02]},
+        ),
         reading=row_reading(cell, record, t),
         span=5,
         height=220,

@@ -14,7 +14,8 @@ from jaxtyping import Float
 
 from explainer.charts.curves import loss_panel as training_panel
 from explainer.charts.panel import Panel, Reading, Slot, numbers_for_json
-from explainer.charts.theme import ATTENTION, ENCODING_LOOKS, ink, layout, plain
+from explainer.charts.theme import ATTENTION, ENCODING_LOOKS, ink, layout, plain, stroke, upright
+from explainer.charts.traces import Seen, drawn, scatter
 from explainer.families.attending import ENCODING_NAMES
 from explainer.lenses.beyond_the_length.notes import (
     Trained,
@@ -47,54 +48,42 @@ def page_panels(runs: Sequence[Trained], theme: str) -> list[Panel]:
 
 def length_panel(runs: Sequence[Trained], theme: str, *, span: int = 6) -> Panel:
     """Loss of the last quarter against the window's length, every seed thin, their mean bold with its error."""
-    shade, data = ink(theme), []
+    data: list[dict[str, Any]] = []
     notes: list[str] = []
-    for kind in kinds(runs):
-        records, look, name = of_kind(runs, kind), ENCODING_LOOKS[kind], ENCODING_NAMES[kind]
-        if not records:
-            continue
-        lengths = records[0].lengths.tolist()
+    for kind, records in _read(runs):
+        lengths, name = records[0].lengths.tolist(), ENCODING_NAMES[kind]
         mean, error = mean_loss(records)
-        if len(records) > 1:
-            for seed, record in zip(seeds(runs, kind), records, strict=True):
-                data.append(
-                    _line(kind, lengths, record.loss, width=1, opacity=0.5)
-                    | {"hovertemplate": f"{name}, seed {seed}<br>{_HOVER}<extra></extra>"}
-                )
-        data.append(
-            _line(kind, lengths, mean, width=2.6)
-            | {"mode": "lines+markers", "showlegend": True, "customdata": _errors(records[0], error)}
-            | {"marker": {"symbol": look.symbol, "size": 9, "color": look.colour}}
-            | {"hovertemplate": f"{name}, mean of {count_of_seeds(len(records))}<br>{_HOVER}<br>%{{customdata}}<extra></extra>"}
-        )  # fmt: skip
-        missing = dict.fromkeys(why for why in records[0].why if why)
-        notes += [f"{name}: {why}" for why in missing]
+        for seed, record in zip(seeds(runs, kind), records, strict=True) if len(records) > 1 else ():
+            said = f"{name}, seed {seed}<br>{_HOVER}"
+            data.append(_line(kind, lengths, record.loss, said, width=1) | {"opacity": 0.5})
+        said = f"{name}, mean of {count_of_seeds(len(records))}<br>{_HOVER}<br>%{{customdata}}"
+        bold = _line(kind, lengths, mean, said, width=2.6, size=9)
+        data.append(bold | {"showlegend": True, "customdata": _errors(records[0], error)})
+        notes += [f"{name}: {why}" for why in dict.fromkeys(why for why in records[0].why if why)]
     first = next((run.record for run in runs if run.record is not None), None)
     lengths = [] if first is None else first.lengths.tolist()
     return Panel(
         id="beyond-length",
         title="Loss of the last quarter, against the length of the window",
-        figure={
-            "data": data,
-            "layout": layout(
-                theme,
-                xaxis={
-                    "title": {"text": "characters in the window (trained at the first)"},
-                    "type": "log",
-                    "tickvals": lengths,
-                    "ticktext": [_times(length, lengths[0]) for length in lengths],
-                    "minor": {"showgrid": False},
-                },
-                yaxis={"title": {"text": "nats per character"}},
-                annotations=[
-                    {"xref": "paper", "yref": "paper", "x": 0.01, "y": 0.98 - 0.07 * row, "xanchor": "left"}
-                    | {"yanchor": "top", "showarrow": False, "text": plain(note)}
-                    | {"font": {"size": 11, "color": shade.muted}}
-                    for row, note in enumerate(notes)
-                ],
-                showlegend=True,
-            ),
-        },
+        figure=drawn(
+            theme,
+            data,
+            xaxis={
+                "title": "characters in the window (trained at the first)",
+                "type": "log",
+                "tickvals": lengths,
+                "ticktext": [_times(length, lengths[0]) for length in lengths],
+                "minor": {"showgrid": False},
+            },
+            yaxis="nats per character",
+            annotations=[
+                {"xref": "paper", "yref": "paper", "x": 0.01, "y": 0.98 - 0.07 * row, "xanchor": "left"}
+                | {"yanchor": "top", "showarrow": False, "text": plain(note)}
+                | {"font": {"size": 11, "color": ink(theme).muted}}
+                for row, note in enumerate(notes)
+            ],
+            showlegend=True,
+        ),
         reading=length_reading(runs),
         span=span,
         height=360,
@@ -103,37 +92,21 @@ def length_panel(runs: Sequence[Trained], theme: str, *, span: int = 6) -> Panel
 
 def course_panel(runs: Sequence[Trained], theme: str, *, span: int = 6) -> Panel:
     """Loss against the position in the longest window that each encoding reads; upright, where training ended."""
-    shade, data = ink(theme), []
     trained = next((run.record.trained for run in runs if run.record is not None), None)
-    for kind in kinds(runs):
-        records = of_kind(runs, kind)
-        if records:
-            places, course = course_of(records)
-            data.append(
-                _line(kind, places, course, width=2.4)
-                | {
-                    "hovertemplate": f"{ENCODING_NAMES[kind]}<br>about position %{{x:.0f}}: %{{y:.3f}} nats<extra></extra>"
-                }
-            )
-    upright = {
-        "type": "line",
-        "yref": "paper",
-        "y0": 0,
-        "y1": 1,
-        "line": {"color": shade.muted, "width": 1.5, "dash": "dot"},
-    }
+    data = [
+        _line(kind, *course_of(records), f"{ENCODING_NAMES[kind]}<br>about position %{{x:.0f}}: %{{y:.3f}} nats")
+        for kind, records in _read(runs)
+    ]
     return Panel(
         id="beyond-course",
         title="Loss along the longest window (dotted: the length of training)",
-        figure={
-            "data": data,
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": "position in the window"}, "rangemode": "tozero"},
-                yaxis={"title": {"text": "nats per character"}},
-                shapes=[upright | {"x0": trained, "x1": trained}] if trained else [],
-            ),
-        },
+        figure=drawn(
+            theme,
+            data,
+            xaxis={"title": "position in the window", "rangemode": "tozero"},
+            yaxis="nats per character",
+            shapes=[upright(trained, **stroke(ink(theme).muted, 1.5, "dot"))] if trained else [],
+        ),
         reading=course_reading(runs),
         span=span,
         height=360,
@@ -143,20 +116,13 @@ def course_panel(runs: Sequence[Trained], theme: str, *, span: int = 6) -> Panel
 def attention_panel(runs: Sequence[Trained], theme: str, *, span: int = 6) -> Panel:
     """Mean attention weight against distance, at T (dotted) and in the longest window (solid)."""
     data = []
-    for kind in kinds(runs):
-        records, name = of_kind(runs, kind), ENCODING_NAMES[kind]
-        if not records:
-            continue
-        weights = np.mean([record.attention for record in records], axis=0)
-        for row, (where, dash, width) in enumerate((("at T", "dot", 1.6), ("in the longest window", "solid", 2.4))):
-            if row and not reads_on(records[0]):
-                continue
-            line = _line(kind, records[0].distances[1:], _positive(weights[row, 1:]), width=width)
-            line["line"] |= {"dash": dash}
-            if row:
-                look = ENCODING_LOOKS[kind]
-                line |= {"mode": "lines+markers", "marker": {"symbol": look.symbol, "size": 6, "color": look.colour}}
-            data.append(line | {"hovertemplate": f"{name}, {where}<br>%{{x}} back: weight %{{y:.3e}}<extra></extra>"})
+    for kind, records in _read(runs):
+        away, hover = records[0].distances[1:], f"{ENCODING_NAMES[kind]}, {{}}<br>%{{x}} back: weight %{{y:.3e}}"
+        at_T, longest = _positive(np.mean([record.attention for record in records], axis=0)[:, 1:])
+        data.append(_line(kind, away, at_T, hover.replace("{}", "at T"), width=1.6, dash="dot"))
+        if reads_on(records[0]):
+            said = hover.replace("{}", "in the longest window")
+            data.append(_line(kind, away, longest, said, dash="solid", size=6))
     return Panel(
         id="beyond-attention",
         title="Attention against distance (dotted: at T, solid: in the longest window)",
@@ -170,14 +136,11 @@ def attention_panel(runs: Sequence[Trained], theme: str, *, span: int = 6) -> Pa
 def kernel_panel(runs: Sequence[Trained], theme: str, *, span: int = 6) -> Panel:
     """What each encoding alone says of two tokens d apart."""
     data = []
-    for kind in kinds(runs):
-        records = of_kind(runs, kind)
-        if records:
-            values = np.mean([record.kernel for record in records], axis=0)
-            data.append(
-                _line(kind, records[0].distances[1:], values[1:], width=2.4)
-                | {"hovertemplate": f"{ENCODING_NAMES[kind]}<br>%{{x}} apart: %{{y:.3f}}<extra></extra>"}
-            )
+    for kind, records in _read(runs):
+        values = np.mean([record.kernel for record in records], axis=0)[1:]
+        data.append(
+            _line(kind, records[0].distances[1:], values, f"{ENCODING_NAMES[kind]}<br>%{{x}} apart: %{{y:.3f}}")
+        )
     return Panel(
         id="beyond-kernel",
         title="The encoding's own kernel: how alike two positions are",
@@ -193,55 +156,38 @@ def kernel_panel(runs: Sequence[Trained], theme: str, *, span: int = 6) -> Panel
 
 def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
     """All figures of this lens for one run."""
-    colour = ATTENTION
+    seen, colour = Seen(LENS), ATTENTION
 
-    def curve(
-        x: str, y: str, index: tuple[int, ...] = (), **more: Any
-    ) -> tuple[dict[str, Any], list[tuple[str, str, tuple[int, ...]]]]:
-        trace = {"type": "scatter", "mode": "lines", "line": {"color": colour, "width": 2.4}, "showlegend": False}
-        return trace | more, [("x", x, ()), ("y", y, index)]
+    def curve(x: str, y: Slot, said: str, mode: str = "lines", line: dict[str, Any] | None = None) -> dict[str, Any]:
+        return scatter(mode, x=seen(x), y=y, hover=said, line=line or stroke(colour, 2.4), showlegend=False)
 
-    def panel(name: str, title: str, curves: Sequence[Any], shape: dict[str, Any], span: int) -> Panel:
-        slots = tuple(
-            Slot(f"data.{number}.{place}", lens=LENS, name=source, index=index)
-            for number, (_, sources) in enumerate(curves)
-            for place, source, index in sources
-        )
-        figure = {"data": [trace for trace, _ in curves], "layout": shape}
-        readings = (Reading(LENS, name),)
-        return Panel(
-            id=f"{LENS}-{name}-now", title=title, figure=figure, slots=slots, readings=readings, span=span, height=300
-        )
+    def panel(name: str, title: str, *curves: dict[str, Any], shape: dict[str, Any]) -> Panel:
+        figure, readings = {"data": list(curves), "layout": shape}, (Reading(LENS, name),)
+        return Panel(f"{LENS}-{name}-now", title, figure, readings=readings, span=4)
 
-    nats = {"title": {"text": "nats per character"}}
-    dotted = {"line": {"color": colour, "width": 1.6, "dash": "dot"}}
+    at_T, longest = seen("attention", 0), seen("attention", 1)
     return [
         panel(
             "length",
             "Loss of the last quarter, against the length of the window",
-            [curve("lengths", "loss", mode="lines+markers", marker={"size": 9}, hovertemplate=f"{_HOVER}<extra></extra>")],
-            layout(theme, xaxis={"title": {"text": "characters in the window"}, "type": "log"}, yaxis=nats),
-            4,
+            curve("lengths", seen("loss"), _HOVER, "lines+markers") | {"marker": {"size": 9}},
+            shape=layout(theme, xaxis={"title": "characters in the window", "type": "log"}, yaxis="nats per character"),
         ),
         panel(
             "course",
             "Loss along the longest window",
-            [curve("places", "course", hovertemplate="about position %{x:.0f}: %{y:.3f} nats<extra></extra>")],
-            layout(theme, xaxis={"title": {"text": "position in the window"}}, yaxis=nats),
-            4,
+            curve("places", seen("course"), "about position %{x:.0f}: %{y:.3f} nats"),
+            shape=layout(theme, xaxis="position in the window", yaxis="nats per character"),
         ),
         panel(
             "attention",
             "Attention against distance (dotted: at T)",
-            [
-                curve("distances", "attention", (0,), **dotted, hovertemplate="at T, %{x} back: %{y:.3e}<extra></extra>"),
-                curve("distances", "attention", (1,), hovertemplate="longest, %{x} back: %{y:.3e}<extra></extra>"),
-            ],
-            _by_distance(theme, "mean weight", log=True),
-            4,
+            curve("distances", at_T, "at T, %{x} back: %{y:.3e}", line=stroke(colour, 1.6, "dot")),
+            curve("distances", longest, "longest, %{x} back: %{y:.3e}"),
+            shape=_by_distance(theme, "mean weight", log=True),
         ),
         training_panel([run], theme, LENS, span=12, height=240),
-    ]  # fmt: skip
+    ]
 
 
 # -- drawing ----------------------------------------------------------------------------------
@@ -259,33 +205,42 @@ def _errors(record: BeyondTheLengthRecord, errors: Float[np.ndarray, " F"]) -> l
     ]
 
 
-def _line(kind: str, x: Any, y: Any, *, width: float, opacity: float = 1.0) -> dict[str, Any]:
+def _read(runs: Sequence[Trained]) -> list[tuple[str, Sequence[BeyondTheLengthRecord]]]:
+    """The encodings of which there are records, and these."""
+    return [(kind, records) for kind in kinds(runs) if (records := of_kind(runs, kind))]
+
+
+def _line(
+    kind: str, x: Any, y: Any, hover: str, *, width: float = 2.4, dash: str = "", size: int = 0
+) -> dict[str, Any]:
+    """One encoding's; with points of a `size`, if that is not 0."""
     look = ENCODING_LOOKS[kind]
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "name": ENCODING_NAMES[kind],
-        "legendgroup": kind,
-        "showlegend": False,
-        "x": numbers_for_json(x),
-        "y": numbers_for_json(y),
-        "opacity": opacity,
-        "line": {"color": look.colour, "width": width, "dash": look.dash},
-    }
+    line = scatter(
+        name=ENCODING_NAMES[kind],
+        legendgroup=kind,
+        showlegend=False,
+        x=numbers_for_json(x),
+        y=numbers_for_json(y),
+        opacity=1.0,
+        line=stroke(look.colour, width, dash or look.dash),
+        hover=hover,
+    )
+    marker = {"symbol": look.symbol, "size": size, "color": look.colour}
+    return line | {"mode": "lines+markers", "marker": marker} if size else line
 
 
 def _by_distance(theme: str, title: str, *, log: bool) -> dict[str, Any]:
-    yaxis: dict[str, Any] = {"title": {"text": title}}
+    yaxis: dict[str, Any] = {"title": title}
     if log:
         yaxis |= {"type": "log", "exponentformat": "power", "dtick": 1, "minor": {"showgrid": False}}
     return layout(
         theme,
-        xaxis={"title": {"text": "distance in tokens"}, "type": "log", "dtick": 1, "minor": {"showgrid": False}},
+        xaxis={"title": "distance in tokens", "type": "log", "dtick": 1, "minor": {"showgrid": False}},
         yaxis=yaxis,
     )
 
 
-def _positive(values: Float[np.ndarray, " Q"]) -> Float[np.ndarray, " Q"]:
+def _positive(values: Float[np.ndarray, "2 Q"]) -> Float[np.ndarray, "2 Q"]:
     return np.where(values > 0, values, np.nan)
 
 

@@ -13,7 +13,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from explainer.charts.panel import Panel, numbers_for_json
-from explainer.charts.theme import SEQUENTIAL, colour_bar, ink, layout, plain
+from explainer.charts.theme import SEQUENTIAL, colour_bar, ink, plain, stroke, upright
+from explainer.charts.traces import drawn, heatmap
 from explainer.families.attending import ENCODING_NAMES
 from explainer.lenses.beyond_the_length.notes import Trained, kinds, of_kind
 from explainer.lenses.beyond_the_length.panels import course_panel
@@ -53,33 +54,29 @@ def characters_panel(runs: Sequence[Trained], text: str, theme: str, *, span: in
     trained = next((run.record.trained for run in runs if run.record is not None), 0)
     labels = {"tickmode": "array", "tickvals": list(range(count)), "ticktext": said} if count <= FEW else {}
     most = max((value for row in table for value in row if value is not None), default=1.0)
-    heat = {
-        "type": "heatmap",
-        "z": table,
-        "x": list(range(count)),
-        "y": [ENCODING_NAMES[kind] for kind in names],
-        "zmin": 0,
-        "zmax": max(most, 1e-6),
-        "text": [said] * len(names),
-        "colorscale": SEQUENTIAL,
-        "colorbar": colour_bar("nats"),
-        "hovertemplate": "%{y}: foretells “%{text}”<br>after %{x} and one more: %{z:.3f} nats<extra></extra>",
-    }
-    upright = {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": trained - 0.5, "x1": trained - 0.5}
-    upright["line"] = {"color": ink(theme).text, "width": 1.5, "dash": "dot"}
+    heat = heatmap(
+        z=table,
+        x=list(range(count)),
+        y=[ENCODING_NAMES[kind] for kind in names],
+        zmin=0,
+        zmax=max(most, 1e-6),
+        text=[said] * len(names),
+        colorscale=SEQUENTIAL,
+        colorbar=colour_bar("nats"),
+        hover="%{y}: foretells “%{text}”<br>after %{x} and one more: %{z:.3f} nats",
+    )
+    end = upright(trained - 0.5, **stroke(ink(theme).text, 1.5, "dot"))
     return Panel(
         id="own-characters",
         title="How surprising each of its characters is",
-        figure={
-            "data": [heat],
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": "position in the text"}, "showgrid": False, **labels},
-                yaxis={"type": "category", "autorange": "reversed", "showgrid": False},
-                shapes=[upright] if count > trained > 0 else [],
-                margin={"l": 78, "r": 14, "t": 10, "b": 44},
-            ),
-        },
+        figure=drawn(
+            theme,
+            [heat],
+            xaxis={"title": "position in the text", "showgrid": False, **labels},
+            yaxis={"type": "category", "autorange": "reversed", "showgrid": False},
+            shapes=[end] if count > trained > 0 else [],
+            margin={"l": 78, "r": 14, "t": 10, "b": 44},
+        ),
         reading=characters_reading(runs, text),
         span=span,
         height=360,

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from explainer.charts.curves import loss_panel
-from explainer.charts.panel import Panel, Reading, Slot, at_moment
+from explainer.charts.panel import Panel, Reading
 from explainer.charts.spectrum import plane_layout, spectrum
-from explainer.charts.theme import FAMILY_COLOURS, ink, layout, upright
+from explainer.charts.theme import FAMILY_COLOURS, ink, stroke
+from explainer.charts.traces import Seen, drawn, moment, scatter
 from explainer.lenses.fixed_points.notes import KINDS, LENS, choices
 
 MARKS: Mapping[str, tuple[str, str]] = {
@@ -37,20 +38,16 @@ def side_panel(run: Run, theme: str, *, span: int = 6, height: int = 370) -> Pan
 
 def spectrum_panel(run: Run, theme: str, *, span: int = 5, height: int = 300) -> Panel:
     """The eigenvalues of the chosen point's Jacobian on the complex plane."""
-    shape = plane_layout(theme)
+    circle, eigen, _ = spectrum(theme, FAMILY_COLOURS[run["model"]])
+    seen, shape = Seen(LENS), plane_layout(theme) | {"showlegend": False}
+    eigen |= {"x": seen("real", "point"), "y": seen("imaginary", "point"), "customdata": seen("length", "point")}
     shape["xaxis"]["title"]["text"] = "real part"
-    source: dict[str, Any] = {"lens": LENS, "index": ("point",)}
+    for axis in ("xaxis", "yaxis"):
+        shape[axis]["range"] = seen.context("spectrum")
     return Panel(
         id="spectrum",
         title="Around the chosen point: eigenvalues of ∂F/∂s",
-        figure={"data": spectrum(theme, FAMILY_COLOURS[run["model"]])[:2], "layout": shape | {"showlegend": False}},
-        slots=(
-            Slot("data.1.x", name="real", **source),
-            Slot("data.1.y", name="imaginary", **source),
-            Slot("data.1.customdata", name="length", **source),
-            Slot("layout.xaxis.range", "context", lens=LENS, name="spectrum"),
-            Slot("layout.yaxis.range", "context", lens=LENS, name="spectrum"),
-        ),
+        figure={"data": [circle, eigen], "layout": shape},
         readings=(Reading(LENS, "point"),),
         reading_index=("point",),
         span=span,
@@ -60,35 +57,29 @@ def spectrum_panel(run: Run, theme: str, *, span: int = 5, height: int = 300) ->
 
 def births_panel(run: Run, theme: str, *, span: int = 7, height: int = 300) -> Panel:
     """How many points of each kind there are, against training."""
-    shade = ink(theme)
     data = [
-        {
-            "type": "scatter",
-            "mode": "lines+markers",
-            "name": kind.name,
-            "line": {"color": MARKS[kind.key][1] or shade.muted, "width": 2, "shape": "hv"},
-            "marker": {"symbol": MARKS[kind.key][0], "size": 6, "line": {"width": 1.5}},
-            "hovertemplate": f"step %{{x}}: %{{y}} × {kind.name}<extra></extra>",
-        }
-        for kind in KINDS
+        scatter(
+            "lines+markers",
+            name=kind.name,
+            x=Seen(LENS).history("step"),
+            y=Seen(LENS).history("counts", at),
+            line={"color": MARKS[kind.key][1] or ink(theme).muted, "width": 2, "shape": "hv"},
+            marker={"symbol": MARKS[kind.key][0], "size": 6, "line": {"width": 1.5}},
+            hover=f"step %{{x}}: %{{y}} × {kind.name}",
+        )
+        for at, kind in enumerate(KINDS)
     ]
-    slots = [Slot(f"data.{at}.x", "history", lens=LENS, name="step") for at in range(len(KINDS))]
-    slots += [Slot(f"data.{at}.y", "history", lens=LENS, name="counts", index=(at,)) for at in range(len(KINDS))]
-    slots += at_moment()
     return Panel(
         id="births",
         title="When they are born",
-        figure={
-            "data": data,
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": "training step"}, "rangemode": "tozero"},
-                yaxis={"title": {"text": "points"}, "rangemode": "tozero"},
-                shapes=[upright(color=shade.muted, width=1)],
-                showlegend=True,
-            ),
-        },
-        slots=tuple(slots),
+        figure=drawn(
+            theme,
+            data,
+            xaxis={"title": "training step", "rangemode": "tozero"},
+            yaxis={"title": "points", "rangemode": "tozero"},
+            shapes=[moment(theme)],
+            showlegend=True,
+        ),
         readings=(Reading(LENS, "births"),),
         span=span,
         height=height,
@@ -113,60 +104,46 @@ def selections(run: Run) -> dict[str, tuple[str, tuple[str, ...]]]:
 
 def _map_panel(run: Run, theme: str, plane: str, title: str, span: int, height: int) -> Panel:
     """The path, the points of each kind, and a ring around the chosen one, on two axes of the tape's basis."""
-    shade = ink(theme)
+    shade, seen = ink(theme), Seen(LENS)
     across, up = PLANES[plane]
-    path: dict[str, Any] = {
-        "type": "scatter",
-        "mode": "lines+markers",
-        "name": "path",
-        "line": {"color": shade.muted, "width": 1},
-        "marker": {"size": 4, "color": shade.muted},
-        "opacity": 0.7,
-        "hovertemplate": "t = %{customdata}, after reading %{text}<extra></extra>",
-    }
-    ring = {"symbol": "circle-open", "size": 19, "color": shade.text, "line": {"width": 1.6}}
-    data = [path, *(_points(kind.key, kind.name, shade.text) for kind in KINDS)]
-    data.append({"type": "scatter", "mode": "markers", "marker": ring, "hoverinfo": "skip", "showlegend": False})
-    slots = [
-        Slot("data.0.customdata", lens=LENS, name="times"),
-        Slot("data.0.text", "labels", lens=LENS, name="tokens"),
-        Slot("layout.xaxis.range", "context", lens=LENS, name="range", index=(across,)),
-        Slot("layout.yaxis.range", "context", lens=LENS, name="range", index=(up,)),
+    path = scatter(
+        "lines+markers",
+        **seen.projected("states", columns=PLANES[plane]),
+        name="path",
+        customdata=seen("times"),
+        text=seen.labels("tokens"),
+        line=stroke(shade.muted, 1),
+        marker={"size": 4, "color": shade.muted},
+        opacity=0.7,
+        hover="t = %{customdata}, after reading %{text}",
+    )
+    points = [
+        scatter(
+            "markers",
+            **seen.projected(kind.key, columns=PLANES[plane]),
+            name=kind.name,
+            customdata=seen(f"{kind.key} numbers"),
+            text=seen.labels(f"{kind.key} words"),
+            marker={"symbol": MARKS[kind.key][0], "color": MARKS[kind.key][1] or shade.text, "size": 10}
+            | {"line": stroke(shade.text, 1)},
+            hover="%{text}",
+        )
+        for kind in KINDS
     ]
-    shown: list[tuple[str, tuple[str, ...]]] = [("states", ()), *((kind.key, ()) for kind in KINDS)]
-    shown.append(("all", ("point",)))
-    for at, (name, index) in enumerate(shown):
-        for axis, column in (("x", across), ("y", up)):
-            slots.append(Slot(f"data.{at}.{axis}", "project", lens=LENS, name=name, index=index, column=column))
-    for at, kind in enumerate(KINDS, start=1):
-        slots.append(Slot(f"data.{at}.customdata", lens=LENS, name=f"{kind.key} numbers"))
-        slots.append(Slot(f"data.{at}.text", "labels", lens=LENS, name=f"{kind.key} words"))
+    ring = {"symbol": "circle-open", "size": 19, "color": shade.text, "line": {"width": 1.6}}
+    chosen = seen.projected("all", "point", columns=PLANES[plane])
     return Panel(
         id=plane,
         title=title,
-        figure={
-            "data": data,
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": f"principal component {across + 1}"}},
-                yaxis={"title": {"text": f"principal component {up + 1}"}},
-                showlegend=True,
-            ),
-        },
-        slots=tuple(slots),
+        figure=drawn(
+            theme,
+            [path, *points, scatter("markers", **chosen, marker=ring, hoverinfo="skip", showlegend=False)],
+            xaxis={"title": f"principal component {across + 1}", "range": seen.context("range", across)},
+            yaxis={"title": f"principal component {up + 1}", "range": seen.context("range", up)},
+            showlegend=True,
+        ),
         readings=(Reading(LENS, plane),),
         span=span,
         height=height,
         click={"select": "point"},
     )
-
-
-def _points(key: str, name: str, text: str) -> dict[str, Any]:
-    symbol, colour = MARKS[key]
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "name": name,
-        "marker": {"symbol": symbol, "color": colour or text, "size": 10, "line": {"color": text, "width": 1}},
-        "hovertemplate": "%{text}<extra></extra>",
-    }

@@ -6,35 +6,27 @@ from collections.abc import Mapping
 from typing import Any
 
 from explainer.charts.panel import Panel, Reading, Slot
-from explainer.charts.theme import DIVERGING, FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, layout
+from explainer.charts.theme import DIVERGING, FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink
+from explainer.charts.traces import Seen, bar, drawn, heatmap, scatter
+
+SEEN = Seen("gates")
 
 
 def gates_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: int = 320) -> Panel:
     """One gate of one layer: units against time, 0 (closed) to 1 (open)."""
-    heat: dict[str, Any] = {
-        "type": "heatmap",
-        "colorscale": SEQUENTIAL,
-        "zmin": 0,
-        "zmax": 1,
-        "colorbar": colour_bar("gate"),
-        "hovertemplate": "unit %{y}, t = %{x}<br>gate = %{z:.4f}<extra></extra>",
-    }
+    heat = heatmap(
+        z=SEEN("gates", "layer", "gate", transpose=True),
+        colorscale=SEQUENTIAL,
+        zmin=0,
+        zmax=1,
+        colorbar=colour_bar("gate"),
+        hover="unit %{y}, t = %{x}<br>gate = %{z:.4f}",
+    )
+    xaxis = {**SEEN.ticks(), "title": "time step t, and what is read there", "tickangle": 0}
     return Panel(
         id="gates",
         title="The gate, unit by unit, as the sequence is read: 0 closed, 1 open",
-        figure={
-            "data": [heat],
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": "time step t, and what is read there"}, "tickmode": "array", "tickangle": 0},
-                yaxis={"title": {"text": "hidden unit"}},
-            ),
-        },
-        slots=(
-            Slot("data.0.z", lens="gates", name="gates", index=("layer", "gate"), transpose=True),
-            Slot("layout.xaxis.tickvals", lens="gates", name="tick_places"),
-            Slot("layout.xaxis.ticktext", "labels", lens="gates", name="tick_labels"),
-        ),
+        figure=drawn(theme, [heat], xaxis=xaxis, yaxis="hidden unit"),
         readings=(Reading("gates", "gates"),),
         reading_index=("layer", "gate"),
         span=span,
@@ -44,27 +36,17 @@ def gates_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: in
 
 def memory_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: int = 320) -> Panel:
     """Time constants of the units, longest first, on a log axis."""
-    bars = {
-        "type": "bar",
-        "marker": {"color": FAMILY_COLOURS[run["model"]]},
-        "hovertemplate": "unit %{customdata}<br>time constant %{y:.3g} steps<extra></extra>",
-    }
+    bars = bar(
+        y=SEEN("memory", "layer"),
+        customdata=SEEN("memory_units", "layer"),
+        marker={"color": FAMILY_COLOURS[run["model"]]},
+        hover="unit %{customdata}<br>time constant %{y:.3g} steps",
+    )
+    yaxis = {"title": "time constant (steps)", "type": "log", "exponentformat": "power"}
     return Panel(
         id="memory",
         title="How long each unit remembers",
-        figure={
-            "data": [bars],
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": "unit, longest memory first"}},
-                yaxis={"title": {"text": "time constant (steps)"}, "type": "log", "exponentformat": "power"},
-                bargap=0.1,
-            ),
-        },
-        slots=(
-            Slot("data.0.y", lens="gates", name="memory", index=("layer",)),
-            Slot("data.0.customdata", lens="gates", name="memory_units", index=("layer",)),
-        ),
+        figure=drawn(theme, [bars], xaxis="unit, longest memory first", yaxis=yaxis, bargap=0.1),
         readings=(Reading("gates", "memory"),),
         reading_index=("layer",),
         span=span,
@@ -74,52 +56,38 @@ def memory_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: i
 
 def tracking_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: int = 260) -> Panel:
     """The sequence itself in rows, each token on the value of the unit that follows the chosen variable best."""
-    cells = {
-        "type": "heatmap",
-        "colorscale": DIVERGING,
-        "zmin": -1,
-        "zmax": 1,
-        "colorbar": colour_bar("h"),
-        "xgap": 1,
-        "ygap": 3,
-        "hovertemplate": "h = %{z:.3f}<extra></extra>",
-    }
+    cells = heatmap(
+        z=SEEN("followed_rows", "variable"),
+        colorscale=DIVERGING,
+        zmin=-1,
+        zmax=1,
+        colorbar=colour_bar("h"),
+        xgap=1,
+        ygap=3,
+        hover="h = %{z:.3f}",
+    )
     tokens = [
-        {
-            "type": "scatter",
-            "mode": "text",
-            "textfont": {"size": 13, "color": colour},
-            "hovertemplate": "%{text}<br>h = %{customdata:.3f}<extra></extra>",
-        }
-        for colour in ("#111111", "#FFFFFF")
+        scatter(
+            "text",
+            x=SEEN("text_x"),
+            y=SEEN(rows, "variable"),
+            text=SEEN.labels("tokens"),
+            customdata=SEEN("followed", "variable"),
+            textfont={"size": 13, "color": colour},
+            hover="%{text}<br>h = %{customdata:.3f}",
+        )
+        for rows, colour in (("rows_on_light", "#111111"), ("rows_on_dark", "#FFFFFF"))
     ]
     hidden = {"visible": False, "fixedrange": True}
-    source: dict[str, Any] = {"lens": "gates", "index": ("variable",)}
     return Panel(
         id="tracking",
         title="What was read, coloured by the unit that follows the chosen variable best (top layer)",
-        figure={
-            "data": [cells, *tokens],
-            "layout": layout(
-                theme,
-                xaxis=hidden,
-                yaxis={**hidden, "autorange": "reversed"},
-                margin={"l": 8, "r": 14, "t": 10, "b": 10},
-            ),
-        },
-        slots=(
-            Slot("data.0.z", name="followed_rows", **source),
-            *(
-                slot
-                for trace, rows in ((1, "rows_on_light"), (2, "rows_on_dark"))
-                for slot in (
-                    Slot(f"data.{trace}.x", lens="gates", name="text_x"),
-                    Slot(f"data.{trace}.y", name=rows, **source),
-                    Slot(f"data.{trace}.text", "labels", lens="gates", name="tokens"),
-                    Slot(f"data.{trace}.customdata", name="followed", **source),
-                )
-            ),
-            Slot("layout.xaxis.range", lens="gates", name="text_range"),
+        figure=drawn(
+            theme,
+            [cells, *tokens],
+            xaxis={**hidden, "range": SEEN("text_range")},
+            yaxis={**hidden, "autorange": "reversed"},
+            margin={"l": 8, "r": 14, "t": 10, "b": 10},
         ),
         readings=(Reading("gates", "tracking"),),
         reading_index=("variable",),
@@ -131,40 +99,36 @@ def tracking_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height:
 def probe_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: int = 260) -> Panel:
     """How well a linear readout of the whole state tells each variable: now, before training, and its control."""
     shade, colour = ink(theme), FAMILY_COLOURS[run["model"]]
-    bar: dict[str, Any] = {"type": "bar", "orientation": "h"}
-    hover = "%{y}<br>%{customdata:.3f}<extra>%{fullData.name}</extra>"
+    kinds: tuple[tuple[str, str, dict[str, Any]], ...] = (
+        ("probes", "this network", {"color": colour}),
+        ("untrained", "untrained", {"color": "rgba(0,0,0,0)", "line": {"color": colour, "width": 1.5}}),
+        ("controls", "control: values of another sequence", {"color": shade.muted}),
+    )
+    data = [
+        bar(
+            orientation="h",
+            name=called,
+            x=SEEN(f"shown_{name}"),
+            y=SEEN.labels("called"),
+            customdata=SEEN(name),
+            marker=marker,
+            hovertemplate="%{y}<br>%{customdata:.3f}<extra>%{fullData.name}</extra>",
+        )
+        for name, called, marker in kinds
+    ]
+    data[0]["error_x"] = {"type": "data", "array": [], "color": shade.text, "thickness": 1.2, "width": 3}
     return Panel(
         id="probes",
         title="How well a linear readout of the state tells each variable",
-        figure={
-            "data": [
-                {**bar, "name": "this network", "marker": {"color": colour}, "hovertemplate": hover}
-                | {"error_x": {"type": "data", "array": [], "color": shade.text, "thickness": 1.2, "width": 3}},
-                {**bar, "name": "untrained", "hovertemplate": hover}
-                | {"marker": {"color": "rgba(0,0,0,0)", "line": {"color": colour, "width": 1.5}}},
-                {**bar, "name": "control: values of another sequence", "hovertemplate": hover}
-                | {"marker": {"color": shade.muted}},
-            ],
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": "R² on sequences that it was not fitted on"}, "range": [0, 1]},
-                yaxis={"type": "category", "autorange": "reversed", "tickfont": {"size": 11, "color": shade.text}},
-                margin={"l": 168, "r": 14, "t": 10, "b": 44},
-                showlegend=True,
-            ),
-        },
-        slots=(
-            *(
-                slot
-                for number, name in enumerate(("probes", "untrained", "controls"))
-                for slot in (
-                    Slot(f"data.{number}.x", lens="gates", name=f"shown_{name}"),
-                    Slot(f"data.{number}.customdata", lens="gates", name=name),
-                    Slot(f"data.{number}.y", "labels", lens="gates", name="called"),
-                )
-            ),
-            Slot("data.0.error_x.array", lens="gates", name="probe_errors"),
+        figure=drawn(
+            theme,
+            data,
+            xaxis={"title": "R² on sequences that it was not fitted on", "range": [0, 1]},
+            yaxis={"type": "category", "autorange": "reversed", "tickfont": {"size": 11, "color": shade.text}},
+            margin={"l": 168, "r": 14, "t": 10, "b": 44},
+            showlegend=True,
         ),
+        slots=(Slot("data.0.error_x.array", lens="gates", name="probe_errors"),),
         readings=(Reading("gates", "probes"),),
         reading_index=("variable",),
         span=span,

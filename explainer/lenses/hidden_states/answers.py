@@ -16,11 +16,12 @@ from explainer.charts.theme import (
     SEQUENTIAL,
     colour_bar,
     ink,
-    layout,
     level,
     level_name,
     plain,
+    stroke,
 )
+from explainer.charts.traces import drawn, heatmap, scatter
 from explainer.lenses.hidden_states.record import HiddenStatesRecord
 from explainer.theory.baselines import ADDING_TOLERANCE, RECALLED
 
@@ -58,45 +59,42 @@ def numbers_panel(answers: Sequence[Answer], theme: str) -> Panel:
             found = [(answer, getattr(answer, record)) for answer in own if getattr(answer, record) is not None]
             hollow = record == "before"
             data.append(
-                {
-                    "type": "scatter",
-                    "mode": "markers",
-                    "name": name,
-                    "showlegend": not hollow,
-                    "x": [answer.length * ASIDE ** (aside - (len(models) - 1) / 2) for answer, _ in found],
-                    "y": numbers_for_json([number(seen) for _, seen in found]),
-                    "text": [plain(answer.name) for answer, _ in found],
-                    "marker": {
+                scatter(
+                    "markers",
+                    name=name,
+                    showlegend=not hollow,
+                    x=[answer.length * ASIDE ** (aside - (len(models) - 1) / 2) for answer, _ in found],
+                    y=numbers_for_json([number(seen) for _, seen in found]),
+                    text=[plain(answer.name) for answer, _ in found],
+                    marker={
                         "symbol": FAMILY_SYMBOLS[model] + ("-open" if hollow else ""),
                         "size": 8 if hollow else 11,
                         "color": FAMILY_COLOURS[model],
                     },
-                    "hovertemplate": f"%{{text}}<br>{when}: %{{y:.3f}}<extra></extra>",
-                }
+                    hover=f"%{{text}}<br>{when}: %{{y:.3f}}",
+                )
             )
     lengths = sorted({answer.length for answer in answers})
-    line = {"color": shade.text, "width": 1.5, "dash": "dot"}
+    line = stroke(shade.text, 1.5, "dot")
     return Panel(
         id="own-answers",
         title="What each network answers to your sequence (hollow: before training, dotted: right)",
-        figure={
-            "data": data,
-            "layout": layout(
-                theme,
-                xaxis={
-                    "title": {"text": "T, the length that it was trained at"},
-                    "type": "log",
-                    "tickvals": lengths,
-                    "ticktext": [str(length) for length in lengths],
-                    "minor": {"showgrid": False},
-                    "range": [math.log10(lengths[0] / 1.4), math.log10(lengths[-1] * 1.4)],
-                },
-                yaxis={"title": {"text": "answer after the last number"}},
-                shapes=[level(right, **line)],
-                annotations=[level_name(f"right: {right:.3g}", right, shade.text)],
-                showlegend=True,
-            ),
-        },
+        figure=drawn(
+            theme,
+            data,
+            xaxis={
+                "title": "T, the length that it was trained at",
+                "type": "log",
+                "tickvals": lengths,
+                "ticktext": [str(length) for length in lengths],
+                "minor": {"showgrid": False},
+                "range": [math.log10(lengths[0] / 1.4), math.log10(lengths[-1] * 1.4)],
+            },
+            yaxis="answer after the last number",
+            shapes=[level(right, **line)],
+            annotations=[level_name(f"right: {right:.3g}", right, shade.text)],
+            showlegend=True,
+        ),
         reading=numbers_reading(answers),
         span=12,
         height=340,
@@ -112,37 +110,33 @@ def recall_panel(answers: Sequence[Answer], theme: str) -> Panel:
         for answer in answers
     ]
     right = [plain(symbol) for symbol in answers[0].after.targets[-RECALLED:]]
-    heat = {
-        "type": "heatmap",
-        "z": numbers_for_json(rows),
-        "x": list(range(RECALLED)),
-        "y": [plain(answer.name) for answer in answers],
-        "text": said,
-        "customdata": before,
-        "texttemplate": "%{text}",
-        "zmin": 0,
-        "zmax": 1,
-        "colorscale": SEQUENTIAL,
-        "colorbar": colour_bar("probability of the right one"),
-        "hovertemplate": "%{y}: says %{text}, before training %{customdata}<br>"
-        "probability of the right one %{z:.3f}<extra></extra>",
-    }
+    heat = heatmap(
+        z=numbers_for_json(rows),
+        x=list(range(RECALLED)),
+        y=[plain(answer.name) for answer in answers],
+        text=said,
+        customdata=before,
+        texttemplate="%{text}",
+        zmin=0,
+        zmax=1,
+        colorscale=SEQUENTIAL,
+        colorbar=colour_bar("probability of the right one"),
+        hover="%{y}: says %{text}, before training %{customdata}<br>probability of the right one %{z:.3f}",
+    )
     return Panel(
         id="own-answers",
         title="What each network recalls of your symbols, after training",
-        figure={
-            "data": [heat],
-            "layout": layout(
-                theme,
-                xaxis={
-                    "title": {"text": "the right symbols, in their order"},
-                    "tickvals": list(range(RECALLED)),
-                    "ticktext": right,
-                    "showgrid": False,
-                },
-                yaxis={"type": "category", "autorange": "reversed", "showgrid": False, "automargin": True},
-            ),
-        },
+        figure=drawn(
+            theme,
+            [heat],
+            xaxis={
+                "title": "the right symbols, in their order",
+                "tickvals": list(range(RECALLED)),
+                "ticktext": right,
+                "showgrid": False,
+            },
+            yaxis={"type": "category", "autorange": "reversed", "showgrid": False, "automargin": True},
+        ),
         reading=recall_reading(answers),
         span=12,
         height=90 + 26 * max(3, len(answers)),

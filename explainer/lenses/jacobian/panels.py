@@ -9,10 +9,11 @@ import numpy as np
 
 from explainer.charts.amount import short
 from explainer.charts.dial import dial_panel, turn
-from explainer.charts.panel import Panel, Reading, Slot, at_moment
+from explainer.charts.panel import Panel, Reading, Slot
 from explainer.charts.rates import AXIS
 from explainer.charts.spectrum import plane_layout, spectrum
-from explainer.charts.theme import FAMILY_COLOURS, RECURRENCE, Ink, ink, layout, upright
+from explainer.charts.theme import FAMILY_COLOURS, RECURRENCE, Ink, ink, level, stroke
+from explainer.charts.traces import Seen, bar, drawn, moment, scatter
 from explainer.families import FAMILIES
 from explainer.lenses.jacobian.notes import FLAT
 from explainer.theory.followed import moments
@@ -25,24 +26,17 @@ Runs = Sequence[Mapping[str, Any]]
 
 def plane_panel(runs: Runs, theme: str, *, span: int = 5, height: int = 350) -> Panel:
     """Eigenvalues and singular values of a step, or of a product of steps; run and choice are selections."""
-    source: dict[str, Any] = {"run": "network", "lens": LENS, "index": ("of",)}
+    circle, eigen, singular = spectrum(theme, FAMILY_COLOURS[runs[0]["model"]])
+    seen, shape = Seen(LENS, "network"), plane_layout(theme)
+    eigen |= {"x": seen("real", "of"), "y": seen("imaginary", "of"), "customdata": seen("length", "of")}
+    singular |= {"x": seen("singular", "of"), "y": seen("axis", "of")}
+    for axis in ("xaxis", "yaxis"):
+        shape[axis]["range"] = seen.context("plane")
     return Panel(
         id="plane",
         title="Eigenvalues of ∂sₜ/∂sₜ₋₁, and singular values",
-        figure={
-            "data": [*spectrum(theme, FAMILY_COLOURS[runs[0]["model"]])],
-            "layout": plane_layout(theme),
-        },
-        slots=(
-            Slot("data.1.x", name="real", **source),
-            Slot("data.1.y", name="imaginary", **source),
-            Slot("data.1.customdata", name="length", **source),
-            Slot("data.1.marker.color", "labels", run="network", lens=LENS, name="colour", index=(0,)),
-            Slot("data.2.x", name="singular", **source),
-            Slot("data.2.y", name="axis", **source),
-            Slot("layout.xaxis.range", "context", run="network", lens=LENS, name="plane"),
-            Slot("layout.yaxis.range", "context", run="network", lens=LENS, name="plane"),
-        ),
+        figure={"data": [circle, eigen, singular], "layout": shape},
+        slots=(_colour("data.1.marker"),),
         readings=(Reading(LENS, "plane", run="network"),),
         reading_index=("of",),
         span=span,
@@ -52,50 +46,34 @@ def plane_panel(runs: Runs, theme: str, *, span: int = 5, height: int = 350) -> 
 
 def decay_panel(runs: Runs, theme: str, *, span: int = 7, height: int = 350) -> Panel:
     """Theory, bound, the largest direction and the loss's own gradient against the steps back, on a log axis."""
-    shade, colour = ink(theme), FAMILY_COLOURS[runs[0]["model"]]
-    source: dict[str, Any] = {"run": "network", "lens": LENS}
-    hover = "<br>%{x} steps back: × %{y:.3e}<extra></extra>"
+    shade, colour, seen = ink(theme), FAMILY_COLOURS[runs[0]["model"]], Seen(LENS, "network")
     lines = (
-        ("bound", "the bound", {"color": shade.muted, "width": 1.6, "dash": "dot"}),
-        ("rate", "ρᵏ", {"color": shade.text, "width": 1.8, "dash": "dash"}),
-        ("largest", "the direction that keeps most", {"color": colour, "width": 1.4}),
-        ("measured", "measured: the loss's gradient", {"color": colour, "width": 3}),
+        ("bound", "the bound", stroke(shade.muted, 1.6, "dot")),
+        ("rate", "ρᵏ", stroke(shade.text, 1.8, "dash")),
+        ("largest", "the direction that keeps most", stroke(colour, 1.4)),
+        ("measured", "measured: the loss's gradient", stroke(colour, 3)),
     )
-    data: list[dict[str, Any]] = [
-        {"type": "scatter", "mode": "lines", "name": name, "line": line, "hovertemplate": f"{name}{hover}"}
-        for _, name, line in lines
-    ]
-    slots = [Slot(f"data.{at}.x", name="lags", **source) for at in range(len(lines))]
-    slots += [Slot(f"data.{at}.y", name=name, **source) for at, (name, _, _) in enumerate(lines)]
-    slots += [Slot(f"data.{at}.line.color", "labels", name="colour", index=(0,), **source) for at in (2, 3)]
-    slots += [
-        Slot("data.0.name", "labels", name="theory_names", index=(1,), **source),
-        Slot("data.1.name", "labels", name="theory_names", index=(0,), **source),
-        Slot("data.4.x", name="flat_at", **source),
-        Slot("data.4.y", name="flat_height", **source),
-        Slot("data.5.x", name="fails_at", **source),
-        Slot("data.5.y", name="fails_height", **source),
-        Slot("layout.yaxis.range", "context", name="decay", **source),
+    data = [
+        scatter(name=name, x=seen("lags"), y=seen(what), line=line, hover=f"{name}<br>%{{x}} steps back: × %{{y:.3e}}")
+        for what, name, line in lines
     ]
     return Panel(
         id="decay",
         title="What k steps leave of a gradient: theory and the network itself",
-        figure={
-            "data": [*data, *_where_theory_fails(shade)],
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": "steps back from the loss, k"}, "rangemode": "tozero"},
-                yaxis={
-                    "title": {"text": "factor since the loss"},
-                    "type": "log",
-                    "exponentformat": "power",
-                    "nticks": 9,
-                },
-                yaxis2=AXIS,
-                showlegend=True,
-            ),
-        },
-        slots=tuple(slots),
+        figure=drawn(
+            theme,
+            [*data, *_where_theory_fails(shade)],
+            xaxis={"title": "steps back from the loss, k", "rangemode": "tozero"},
+            yaxis={"title": "factor since the loss", "type": "log", "exponentformat": "power", "nticks": 9}
+            | {"range": seen.context("decay")},
+            yaxis2=AXIS,
+            showlegend=True,
+        ),
+        slots=(
+            _colour("data.2.line"),
+            _colour("data.3.line"),
+            *(Slot(f"data.{at}.name", "labels", "network", LENS, "theory_names", (1 - at,)) for at in (0, 1)),
+        ),
         readings=(Reading(LENS, "decay", run="network"),),
         span=span,
         height=height,
@@ -104,67 +82,59 @@ def decay_panel(runs: Runs, theme: str, *, span: int = 7, height: int = 350) -> 
 
 def _where_theory_fails(shade: Ink) -> list[dict[str, Any]]:
     """Crosses at saturated steps, and an upright line where theory is off tenfold."""
+    seen = Seen(LENS, "network")
     return [
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "name": "over half saturated",
-            "yaxis": "y2",
-            "marker": {"symbol": "x", "size": 7, "color": shade.text},
-            "hovertemplate": "%{x} steps back: more than half of the activations are saturated<extra></extra>",
-        },
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "name": "theory off tenfold from here",
-            "yaxis": "y2",
-            "line": {"color": shade.text, "width": 1.2, "dash": "dot"},
-            "hoverinfo": "skip",
-        },
+        scatter(
+            "markers",
+            name="over half saturated",
+            x=seen("flat_at"),
+            y=seen("flat_height"),
+            yaxis="y2",
+            marker={"symbol": "x", "size": 7, "color": shade.text},
+            hover="%{x} steps back: more than half of the activations are saturated",
+        ),
+        scatter(
+            name="theory off tenfold from here",
+            x=seen("fails_at"),
+            y=seen("fails_height"),
+            yaxis="y2",
+            line=stroke(shade.text, 1.2, "dot"),
+            hoverinfo="skip",
+        ),
     ]
 
 
 def saturation_panel(runs: Runs, theme: str, *, span: int = 7, height: int = 240) -> Panel:
     """The share of saturated activations and the mean slope at every time step."""
-    shade, colour = ink(theme), FAMILY_COLOURS[runs[0]["model"]]
-    source: dict[str, Any] = {"run": "network", "lens": LENS}
+    shade, seen = ink(theme), Seen(LENS, "network")
+    data = [
+        bar(
+            name="share with a slope under a tenth",
+            x=seen("times"),
+            y=seen("saturated"),
+            marker={"color": FAMILY_COLOURS[runs[0]["model"]]},
+            hover="t = %{x}: %{y:.1%} saturated",
+        ),
+        scatter(
+            name="mean slope",
+            x=seen("times"),
+            y=seen("slope"),
+            line=stroke(shade.text, 2),
+            hover="t = %{x}: mean slope %{y:.3f} of the largest",
+        ),
+    ]
     return Panel(
         id="saturation",
         title="Saturation: where a linear theory can't hold",
-        figure={
-            "data": [
-                {
-                    "type": "bar",
-                    "name": "share with a slope under a tenth",
-                    "marker": {"color": colour},
-                    "hovertemplate": "t = %{x}: %{y:.1%} saturated<extra></extra>",
-                },
-                {
-                    "type": "scatter",
-                    "mode": "lines",
-                    "name": "mean slope",
-                    "line": {"color": shade.text, "width": 2},
-                    "hovertemplate": "t = %{x}: mean slope %{y:.3f} of the largest<extra></extra>",
-                },
-            ],
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": "time step t"}},
-                yaxis={"title": {"text": "share"}, "range": [0, 1.02]},
-                shapes=[
-                    {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": FLAT, "y1": FLAT}
-                    | {"line": {"color": shade.muted, "width": 1, "dash": "dot"}}
-                ],
-                showlegend=True,
-            ),
-        },
-        slots=(
-            Slot("data.0.x", name="times", **source),
-            Slot("data.0.y", name="saturated", **source),
-            Slot("data.0.marker.color", "labels", name="colour", index=(0,), **source),
-            Slot("data.1.x", name="times", **source),
-            Slot("data.1.y", name="slope", **source),
+        figure=drawn(
+            theme,
+            data,
+            xaxis="time step t",
+            yaxis={"title": "share", "range": [0, 1.02]},
+            shapes=[level(FLAT, **stroke(shade.muted, 1, "dot"))],
+            showlegend=True,
         ),
+        slots=(_colour("data.0.marker"),),
         readings=(Reading(LENS, "saturation", run="network"),),
         span=span,
         height=height,
@@ -173,42 +143,34 @@ def saturation_panel(runs: Runs, theme: str, *, span: int = 7, height: int = 240
 
 def history_panel(runs: Runs, theme: str, *, span: int = 5, height: int = 240) -> Panel:
     """Theory's factor per step, the measured one, and the bound's, against training."""
-    shade, colour = ink(theme), FAMILY_COLOURS[runs[0]["model"]]
-    source: dict[str, Any] = {"run": "network", "lens": LENS}
+    shade, seen = ink(theme), Seen(LENS, "network")
     lines = (
-        ("bound_step", "bound", {"color": shade.muted, "width": 1.4, "dash": "dot"}),
-        ("radius", "theory, ρ", {"color": shade.text, "width": 1.8, "dash": "dash"}),
-        ("per_step", "measured", {"color": colour, "width": 2.6}),
+        ("bound_step", "bound", stroke(shade.muted, 1.4, "dot")),
+        ("radius", "theory, ρ", stroke(shade.text, 1.8, "dash")),
+        ("per_step", "measured", stroke(FAMILY_COLOURS[runs[0]["model"]], 2.6)),
     )
-    slots = [Slot(f"data.{at}.x", "history", name="step", **source) for at in range(len(lines))]
-    slots += [Slot(f"data.{at}.y", "history", name=name, **source) for at, (name, _, _) in enumerate(lines)]
-    slots += [
-        Slot("data.2.line.color", "labels", name="colour", index=(0,), **source),
-        *at_moment(),
+    data = [
+        scatter(
+            name=name,
+            x=seen.history("step"),
+            y=seen.history(what),
+            line=line,
+            hover=f"{name}<br>step %{{x}}: × %{{y:.3f}} per step back",
+        )
+        for what, name, line in lines
     ]
     return Panel(
         id="factors",
         title="Factor per step back, as training goes on",
-        figure={
-            "data": [
-                {
-                    "type": "scatter",
-                    "mode": "lines",
-                    "name": name,
-                    "line": line,
-                    "hovertemplate": f"{name}<br>step %{{x}}: × %{{y:.3f}} per step back<extra></extra>",
-                }
-                for _, name, line in lines
-            ],
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": "training step"}, "rangemode": "tozero"},
-                yaxis={"title": {"text": "factor per step back"}},
-                shapes=[upright(color=shade.muted, width=1)],
-                showlegend=True,
-            ),
-        },
-        slots=tuple(slots),
+        figure=drawn(
+            theme,
+            data,
+            xaxis={"title": "training step", "rangemode": "tozero"},
+            yaxis="factor per step back",
+            shapes=[moment(theme)],
+            showlegend=True,
+        ),
+        slots=(_colour("data.2.line"),),
         readings=(Reading(LENS, "history", run="network"),),
         span=span,
         height=height,
@@ -263,3 +225,8 @@ def selections(runs: Runs) -> dict[str, tuple[str, tuple[str, ...]]]:
         "network": ("Network", tuple(f"network: {run['label']}" for run in runs)),
         "of": ("Spectrum of", tuple(f"spectrum: {name}" for name in names)),
     }
+
+
+def _colour(place: str) -> Slot:
+    """The chosen network's, in the place of the first one's."""
+    return Slot(f"{place}.color", "labels", "network", LENS, "colour", (0,))

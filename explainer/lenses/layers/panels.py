@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from explainer.charts.panel import Panel, Reading, Slot
-from explainer.charts.theme import SEQUENTIAL, colour_bar, layout
+from explainer.charts.panel import Panel, Reading
+from explainer.charts.theme import SEQUENTIAL, colour_bar
+from explainer.charts.traces import Seen, drawn, heatmap, scatter
 from explainer.lenses.layers.notes import RIGHT, layer_names
 from explainer.tasks import TASKS
 
 LENS = "layers"
+SEEN = Seen(LENS)
 WORDS_FIT = 64  # positions in which words fit side by side
 
 
@@ -33,48 +35,41 @@ def lens_panel(run: Mapping[str, Any], theme: str, *, span: int = 12, height: in
     mode = "text" if run["length"] <= WORDS_FIT else "markers"
     task = TASKS[run["task"]]
     what = f"its likeliest {task.stream_answer or task.answer}" if run["says_tokens"] else "its answer"
-    heat = {
-        "type": "heatmap",
-        "y": rows,
-        "colorscale": SEQUENTIAL,
-        "reversescale": True,
-        "zmin": 0,
-        "colorbar": colour_bar(f"loss ({unit})"),
-        "hovertemplate": "%{y}, t = %{x}: loss %{z:.4f}<extra></extra>",
-        "ygap": 2,
-    }
-    slots = [
-        Slot("data.0.z", lens=LENS, name="losses"),
-        Slot("data.0.zmax", "context", lens=LENS, name="most"),
-        Slot("layout.xaxis.tickvals", lens=LENS, name="tick_places"),
-        Slot("layout.xaxis.ticktext", "labels", lens=LENS, name="tick_labels"),
-        Slot("layout.xaxis.range", lens=LENS, name="edges"),
+    heat = heatmap(
+        y=rows,
+        z=SEEN("losses"),
+        colorscale=SEQUENTIAL,
+        reversescale=True,
+        zmin=0,
+        zmax=SEEN.context("most"),
+        colorbar=colour_bar(f"loss ({unit})"),
+        hover="%{y}, t = %{x}: loss %{z:.4f}",
+        ygap=2,
+    )
+    words = [
+        scatter(
+            mode,
+            x=SEEN("places"),
+            y=SEEN.labels(f"row_{row}"),
+            text=SEEN.labels(f"guesses_{row}"),
+            customdata=SEEN.labels(f"said_{row}"),
+            marker={"opacity": 0},
+            textfont={"size": 11, **({"color": SEEN.labels(f"inks_{row}")} if name != RIGHT else {})},
+            hover=f"{name}, %{{customdata}}",
+        )
+        for row, name in enumerate((*rows, RIGHT))
     ]
-    data: list[dict[str, Any]] = [heat]
-    for row, name in enumerate((*rows, RIGHT)):
-        slots += [
-            Slot(f"data.{row + 1}.x", lens=LENS, name="places"),
-            Slot(f"data.{row + 1}.y", "labels", lens=LENS, name=f"row_{row}"),
-            Slot(f"data.{row + 1}.text", "labels", lens=LENS, name=f"guesses_{row}"),
-            Slot(f"data.{row + 1}.customdata", "labels", lens=LENS, name=f"said_{row}"),
-        ]
-        if name != RIGHT:
-            slots.append(Slot(f"data.{row + 1}.textfont.color", "labels", lens=LENS, name=f"inks_{row}"))
-        words = {"mode": mode, "marker": {"opacity": 0}, "textfont": {"size": 11}}
-        data.append({"type": "scatter", **words, "hovertemplate": f"{name}, %{{customdata}}<extra></extra>"})
+    ticks = {**SEEN.ticks(), "range": SEEN("edges")}
     return Panel(
         id="logit-lens",
         title=f"If the model stopped here: {what}, and the loss",
-        figure={
-            "data": data,
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": "position t, and its token"}, "showgrid": False, "tickmode": "array"},
-                yaxis={"type": "category", "showgrid": False, "range": [-0.5, len(rows) + 0.5]},
-                margin={"l": 92, "r": 14, "t": 6, "b": 44},
-            ),
-        },
-        slots=tuple(slots),
+        figure=drawn(
+            theme,
+            [heat, *words],
+            xaxis={**ticks, "title": "position t, and its token", "showgrid": False},
+            yaxis={"type": "category", "showgrid": False, "range": [-0.5, len(rows) + 0.5]},
+            margin={"l": 92, "r": 14, "t": 6, "b": 44},
+        ),
         readings=(Reading(LENS, "lens"),),
         span=span,
         height=height + 44 * (len(rows) + 1),
@@ -83,37 +78,22 @@ def lens_panel(run: Mapping[str, Any], theme: str, *, span: int = 12, height: in
 
 def map_panel(name: str, title: str, theme: str, *, span: int = 6, height: int = 340) -> Panel:
     """[t, s] of the rollout or of the last layer's attention."""
-    heat = {
-        "type": "heatmap",
-        "colorscale": SEQUENTIAL,
-        "zmin": 0,
-        "zmax": 1,
-        "colorbar": colour_bar("share"),
-        "hovertemplate": "query t = %{text}<br>key s = %{customdata}<br>%{z:.4f}<extra></extra>",
-    }
-    ticks = {"showgrid": False, "tickmode": "array"}
-    slots = [
-        Slot("data.0.z", lens=LENS, name=name),
-        Slot("data.0.text", "across", lens=LENS, name="cells", transpose=True),
-        Slot("data.0.customdata", "across", lens=LENS, name="cells"),
-    ]
-    for axis in ("xaxis", "yaxis"):
-        slots += [
-            Slot(f"layout.{axis}.tickvals", lens=LENS, name="tick_places"),
-            Slot(f"layout.{axis}.ticktext", "labels", lens=LENS, name="tick_labels"),
-        ]
+    heat = heatmap(
+        z=SEEN(name),
+        text=SEEN("cells", kind="across", transpose=True),
+        customdata=SEEN("cells", kind="across"),
+        colorscale=SEQUENTIAL,
+        zmin=0,
+        zmax=1,
+        colorbar=colour_bar("share"),
+        hover="query t = %{text}<br>key s = %{customdata}<br>%{z:.4f}",
+    )
+    xaxis = {**SEEN.ticks(), "showgrid": False, "title": "input token s"}
+    yaxis = {**xaxis, "title": "position t", "autorange": "reversed"}
     return Panel(
         id=name,
         title=title,
-        figure={
-            "data": [heat],
-            "layout": layout(
-                theme,
-                xaxis={**ticks, "title": {"text": "input token s"}},
-                yaxis={**ticks, "title": {"text": "position t"}, "autorange": "reversed"},
-            ),
-        },
-        slots=tuple(slots),
+        figure=drawn(theme, [heat], xaxis=xaxis, yaxis=yaxis),
         readings=(Reading(LENS, name),),
         span=span,
         height=height,

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from explainer.charts.panel import Panel, Reading, Slot, at_moment
-from explainer.charts.theme import FAMILY_COLOURS, SEQUENTIAL, UNSEEN, colour_bar, ink, layout, marked, plain, upright
+from explainer.charts.panel import Panel, Reading, Slot
+from explainer.charts.rates import AXIS
+from explainer.charts.theme import FAMILY_COLOURS, SEQUENTIAL, UNSEEN, colour_bar, ink, marked, plain, stroke
+from explainer.charts.traces import Seen, drawn, heatmap, moment, scatter
 from explainer.families import FAMILIES
 from explainer.lenses.microscope.notes import WORDS
 
@@ -24,51 +26,43 @@ Runs = Sequence[Mapping[str, Any]]
 
 def matrix_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 350) -> Panel:
     """log10 ||dL_t/ds_k||, losses t downwards and moments k to the right; run, way and layer are selections."""
-    source: dict[str, Any] = {"run": "network", "lens": LENS}
-    shade = ink(theme)
+    seen = Seen(LENS, "network")
+    places = {"x": seen("at"), "y": seen("at")}
     data = [
-        {
-            "type": "heatmap",
-            "colorscale": SEQUENTIAL,
-            "colorbar": colour_bar("log₁₀ of the norm"),
-            "hovertemplate": "loss at t = %{y}, moment k = %{x} (it reads %{text})"
-            "<br>‖∂L<sub>t</sub>/∂s<sub>k</sub>‖ = %{customdata:.3e}<extra></extra>",
-        },
-        _marks(),
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "name": "a loss that counts",
-            "marker": {"symbol": "triangle-left", "size": 9, "color": shade.text},
-            "hovertemplate": "the loss at t = %{y} counts in training<extra></extra>",
-            "showlegend": False,
-        },
+        heatmap(
+            **places,
+            z=seen("norms", *CHOSEN, log=True),
+            customdata=seen("norms", *CHOSEN),
+            text=seen("tokens", kind="across"),
+            zmin=seen.context("span", "way", 0),
+            zmax=seen.context("span", "way", 1),
+            colorscale=SEQUENTIAL,
+            colorbar=colour_bar("log₁₀ of the norm"),
+            hover="loss at t = %{y}, moment k = %{x} (it reads %{text})"
+            "<br>‖∂L<sub>t</sub>/∂s<sub>k</sub>‖ = %{customdata:.3e}",
+        ),
+        _marks(**places, z=seen("marks", *CHOSEN)),
+        scatter(
+            "markers",
+            name="a loss that counts",
+            x=seen("counted_x"),
+            y=seen("counted_y"),
+            marker={"symbol": "triangle-left", "size": 9, "color": ink(theme).text},
+            hover="the loss at t = %{y} counts in training",
+            showlegend=False,
+        ),
         *_mark_legend(),
     ]
-    slots = [
-        Slot("data.0.z", name="norms", index=CHOSEN, log=True, **source),
-        Slot("data.0.customdata", name="norms", index=CHOSEN, **source),
-        Slot("data.0.text", "across", name="tokens", **source),
-        Slot("data.0.zmin", "context", name="span", index=("way", 0), **source),
-        Slot("data.0.zmax", "context", name="span", index=("way", 1), **source),
-        Slot("data.1.z", name="marks", index=CHOSEN, **source),
-        Slot("data.2.x", name="counted_x", **source),
-        Slot("data.2.y", name="counted_y", **source),
-    ]
-    slots += [Slot(f"data.{trace}.{axis}", name="at", **source) for trace in (0, 1) for axis in "xy"]
     return Panel(
         id="matrix",
         title="Every loss and every moment: ‖∂Lₜ/∂sₖ‖",
-        figure={
-            "data": data,
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": "moment k"}, "showgrid": False},
-                yaxis={"title": {"text": "loss at t"}, "autorange": "reversed", "showgrid": False},
-                showlegend=True,
-            ),
-        },
-        slots=tuple(slots),
+        figure=drawn(
+            theme,
+            data,
+            xaxis={"title": "moment k", "showgrid": False},
+            yaxis={"title": "loss at t", "autorange": "reversed", "showgrid": False},
+            showlegend=True,
+        ),
         readings=(Reading(LENS, "matrix", run="network"),),
         reading_index=CHOSEN,
         span=span,
@@ -79,51 +73,32 @@ def matrix_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 350) ->
 def by_lag_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 350) -> Panel:
     """The mean over the losses that count of ||dL_t/ds_(t-lag)|| against the lag, a line for each run."""
     data: list[dict[str, Any]] = []
-    slots: list[Slot] = []
     for number, run in enumerate(runs):
-        source: dict[str, Any] = {"run": number, "lens": LENS}
-        colour, label = FAMILY_COLOURS[run["model"]], plain(run["label"])
-        at = len(data)
-        slots += [
-            Slot(f"data.{at}.y", "context", name="lag_ends", index=("way",), **source),
-            Slot(f"data.{at + 1}.x", name="lags", **source),
-            Slot(f"data.{at + 1}.y", name="by_lag_curve", index=CHOSEN, **source),
-            Slot(f"data.{at + 2}.x", name="lags", **source),
-            Slot(f"data.{at + 2}.y", name="by_lag_heights", index=CHOSEN, **source),
-        ]
+        colour, label, seen = FAMILY_COLOURS[run["model"]], plain(run["label"]), Seen(LENS, number)
         data += [
-            _span(),
-            {
-                "type": "scatter",
+            _span(seen.context("lag_ends", "way")),
+            scatter(
                 **(marked(run["model"]) if len(runs) > 1 else {"mode": "lines"}),
-                "name": label,
-                "line": {"color": colour, "width": 2.6},
-                "hovertemplate": f"{label}<br>lag %{{x}}: %{{y:.3e}}<extra></extra>",
-            },
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "yaxis": "y2",
-                "showlegend": False,
-                "marker": {"color": colour, "symbol": "x-thin-open", "size": 7},
-                "hovertemplate": f"{label}<br>lag %{{x}}: no logarithm (bottom: exactly 0; top: not finite)"
-                "<extra></extra>",
-            },
+                name=label,
+                x=seen("lags"),
+                y=seen("by_lag_curve", *CHOSEN),
+                line=stroke(colour, 2.6),
+                hover=f"{label}<br>lag %{{x}}: %{{y:.3e}}",
+            ),
+            scatter(
+                "markers",
+                x=seen("lags"),
+                y=seen("by_lag_heights", *CHOSEN),
+                yaxis="y2",
+                showlegend=False,
+                marker={"color": colour, "symbol": "x-thin-open", "size": 7},
+                hover=f"{label}<br>lag %{{x}}: no logarithm (bottom: exactly 0; top: not finite)",
+            ),
         ]
     return Panel(
         id="by-lag",
         title="How it falls with the distance between loss and moment",
-        figure={
-            "data": data,
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": "lag t − k"}, "rangemode": "tozero"},
-                yaxis=_log_axis("mean of ‖∂Lₜ/∂sₖ‖ over t"),
-                yaxis2={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True},
-                showlegend=True,
-            ),
-        },
-        slots=tuple(slots),
+        figure=_over_lags(theme, data, "‖∂Lₜ/∂sₖ‖ over t", yaxis2=AXIS),
         readings=tuple(Reading(LENS, "by_lag", run=number) for number in range(len(runs))),
         reading_index=CHOSEN,
         span=span,
@@ -133,46 +108,38 @@ def by_lag_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 350) ->
 
 def history_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 270) -> Panel:
     """The means by lag (rows) at every step of the tape (columns); the line is how far a hundredth arrives."""
-    source: dict[str, Any] = {"run": "network", "lens": LENS}
-    shade = ink(theme)
+    seen = Seen(LENS, "network")
+    places = {"x": seen.history("step"), "y": seen.context("lags")}
+    data = [
+        heatmap(
+            **places,
+            z=seen.history("by_lag", *CHOSEN, transpose=True, log=True),
+            customdata=seen.history("by_lag", *CHOSEN, transpose=True),
+            zmin=seen.context("lag_span", "way", 0),
+            zmax=seen.context("lag_span", "way", 1),
+            colorscale=SEQUENTIAL,
+            colorbar=colour_bar("log₁₀ of the mean"),
+            hover="step %{x}, lag %{y}: %{customdata:.3e}",
+        ),
+        _marks(**places, z=seen.history("by_lag_marks", *CHOSEN, transpose=True)),
+        scatter(
+            name="a hundredth is left",
+            x=seen.history("step"),
+            y=seen.history("reach", *CHOSEN),
+            line=stroke("#FFFFFF", 2.4),
+            hover="step %{x}: a hundredth arrives up to lag %{y:.0f}",
+        ),
+    ]
     return Panel(
         id="history",
         title="The same over training: step × lag",
-        figure={
-            "data": [
-                {
-                    "type": "heatmap",
-                    "colorscale": SEQUENTIAL,
-                    "colorbar": colour_bar("log₁₀ of the mean"),
-                    "hovertemplate": "step %{x}, lag %{y}: %{customdata:.3e}<extra></extra>",
-                },
-                _marks(),
-                {
-                    "type": "scatter",
-                    "mode": "lines",
-                    "name": "a hundredth is left",
-                    "line": {"color": "#FFFFFF", "width": 2.4},
-                    "hovertemplate": "step %{x}: a hundredth arrives up to lag %{y:.0f}<extra></extra>",
-                },
-            ],
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": "training step"}, "showgrid": False},
-                yaxis={"title": {"text": "lag t − k"}, "showgrid": False},
-                shapes=[upright(color=shade.text, width=1, dash="dot")],
-                showlegend=False,
-            ),
-        },
-        slots=(
-            *(Slot(f"data.{trace}.x", "history", name="step", **source) for trace in (0, 1, 2)),
-            *(Slot(f"data.{trace}.y", "context", name="lags", **source) for trace in (0, 1)),
-            Slot("data.0.z", "history", name="by_lag", index=CHOSEN, transpose=True, log=True, **source),
-            Slot("data.0.customdata", "history", name="by_lag", index=CHOSEN, transpose=True, **source),
-            Slot("data.0.zmin", "context", name="lag_span", index=("way", 0), **source),
-            Slot("data.0.zmax", "context", name="lag_span", index=("way", 1), **source),
-            Slot("data.1.z", "history", name="by_lag_marks", index=CHOSEN, transpose=True, **source),
-            Slot("data.2.y", "history", name="reach", index=CHOSEN, **source),
-            *at_moment(),
+        figure=drawn(
+            theme,
+            data,
+            xaxis={"title": "training step", "showgrid": False},
+            yaxis={"title": "lag t − k", "showgrid": False},
+            shapes=[moment(theme, color=ink(theme).text, dash="dot")],
+            showlegend=False,
         ),
         readings=(Reading(LENS, "history", run="network"),),
         reading_index=CHOSEN,
@@ -186,45 +153,29 @@ def ways_panel(runs: Runs, theme: str, *, span: int = 3, height: int = 270) -> P
     number = next((at for at, run in enumerate(runs) if len(FAMILIES[run["model"]].ways) > 1), None)
     if number is None:
         return None
-    family = FAMILIES[runs[number]["model"]]
-    colour, shade = family.colour, ink(theme)
+    family, seen = FAMILIES[runs[number]["model"]], Seen(LENS, number)
     lines = (
-        ("c", {"color": shade.text, "width": 1.6}),
-        ("c along c", {"color": colour, "width": 2.8}),
-        ("c by way of h", {"color": colour, "width": 1.8, "dash": "dot"}),
+        ("c", "both", stroke(ink(theme).text, 1.6)),
+        ("c along c", "along c", stroke(family.colour, 2.8)),
+        ("c by way of h", "by way of h", stroke(family.colour, 1.8, "dot")),
     )
-    data: list[dict[str, Any]] = [_span()]
-    slots = [Slot("data.0.y", "context", run=number, lens=LENS, name="lag_ends", index=(family.ways.index("c"),))]
-    for trace, (way, line) in enumerate(lines, start=1):
-        name = {"c": "both"}.get(way, way.removeprefix("c "))
-        slots += [
-            Slot(f"data.{trace}.x", run=number, lens=LENS, name="lags"),
-            Slot(
-                f"data.{trace}.y", run=number, lens=LENS, name="by_lag_curve", index=(family.ways.index(way), "layer")
-            ),
-        ]
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "lines",
-                "name": name,
-                "line": line,
-                "hovertemplate": f"{WORDS[way]}<br>lag %{{x}}: %{{y:.3e}}<extra></extra>",
-            }
-        )
+    data = [
+        _span(seen.context("lag_ends", family.ways.index("c"))),
+        *(
+            scatter(
+                name=name,
+                x=seen("lags"),
+                y=seen("by_lag_curve", family.ways.index(way), "layer"),
+                line=line,
+                hover=f"{WORDS[way]}<br>lag %{{x}}: %{{y:.3e}}",
+            )
+            for way, name, line in lines
+        ),
+    ]
     return Panel(
         id="ways",
         title=f"{family.title}: along c, or by way of h",
-        figure={
-            "data": data,
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": "lag t − k"}, "rangemode": "tozero"},
-                yaxis=_log_axis("mean of ‖∂Lₜ/∂cₖ‖"),
-                showlegend=True,
-            ),
-        },
-        slots=tuple(slots),
+        figure=_over_lags(theme, data, "‖∂Lₜ/∂cₖ‖"),
         readings=(Reading(LENS, "ways", run=number),),
         reading_index=("layer",),
         span=span,
@@ -236,38 +187,24 @@ def gates_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 270) -> 
     """The gradient of each gate by lag; the run is a selection. None if no run has gates."""
     if not any(FAMILIES[run["model"]].gates for run in runs):
         return None
-    source: dict[str, Any] = {"run": "network", "lens": LENS}
-    data: list[dict[str, Any]] = [_span()]
-    slots = [Slot("data.0.y", "context", name="gate_ends", **source)]
-    for gate, dash in enumerate(DASHES):
-        at = len(data)
-        slots += [
-            Slot(f"data.{at}.x", name="lags", **source),
-            Slot(f"data.{at}.y", name="gate_curves", index=(gate, "layer"), **source),
-            Slot(f"data.{at}.name", "labels", name="gate_words", index=(gate,), **source),
-            Slot(f"data.{at}.line.color", "labels", name="gate_colours", index=(gate,), **source),
-        ]
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "lines",
-                "line": {"width": 2, "dash": dash},
-                "hovertemplate": "%{fullData.name}<br>lag %{x}: %{y:.3e}<extra></extra>",
-            }
-        )
+    seen = Seen(LENS, "network")
+    data = [
+        _span(seen.context("gate_ends")),
+        *(
+            scatter(
+                name=seen.labels("gate_words", gate),
+                x=seen("lags"),
+                y=seen("gate_curves", gate, "layer"),
+                line=stroke(seen.labels("gate_colours", gate), 2, dash),
+                hover="%{fullData.name}<br>lag %{x}: %{y:.3e}",
+            )
+            for gate, dash in enumerate(DASHES)
+        ),
+    ]
     return Panel(
         id="gates-by-lag",
         title="What reaches each gate",
-        figure={
-            "data": data,
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": "lag t − k"}, "rangemode": "tozero"},
-                yaxis=_log_axis("mean of ‖∂Lₜ/∂gateₖ‖"),
-                showlegend=True,
-            ),
-        },
-        slots=tuple(slots),
+        figure=_over_lags(theme, data, "‖∂Lₜ/∂gateₖ‖"),
         readings=(Reading(LENS, "gates", run="network"),),
         reading_index=("layer",),
         span=span,
@@ -299,53 +236,34 @@ def selections(runs: Runs) -> dict[str, tuple[str, int | tuple[str, ...]]]:
     }
 
 
-def _marks() -> dict[str, Any]:
+def _marks(**slots: Any) -> dict[str, Any]:
     """A heatmap over another one that colours what has no logarithm, and nothing else."""
-    unseen = "rgba(0,0,0,0)"
-    return {
-        "type": "heatmap",
-        "zmin": 0,
-        "zmax": 2,
-        "showscale": False,
-        "hoverinfo": "skip",
-        "colorscale": [
-            [0, unseen],
-            [0.25, unseen],
-            [0.25, ZERO_COLOUR],
-            [0.75, ZERO_COLOUR],
-            [0.75, NOT_FINITE_COLOUR],
-            [1, NOT_FINITE_COLOUR],
-        ],
-    }
+    ends = (0, 0.25, 0.25, 0.75, 0.75, 1)
+    colours = ("rgba(0,0,0,0)", ZERO_COLOUR, NOT_FINITE_COLOUR)
+    scale = [[end, colours[number // 2]] for number, end in enumerate(ends)]
+    return heatmap(**slots, zmin=0, zmax=2, showscale=False, hoverinfo="skip", colorscale=scale)
 
 
-def _span() -> dict[str, Any]:
+def _span(ends: Slot) -> dict[str, Any]:
     """A line that nobody sees: it spans the values of the whole tape, so that the axis holds still."""
-    return {
-        "type": "scatter",
-        "x": [0, 0],
-        "mode": "lines",
-        "line": UNSEEN,
-        "hoverinfo": "skip",
-        "showlegend": False,
-    }
+    return scatter(x=[0, 0], y=ends, line=UNSEEN, hoverinfo="skip", showlegend=False)
 
 
 def _mark_legend() -> list[dict[str, Any]]:
     """Two entries of a legend, and nothing in the chart."""
+    square = {"symbol": "square", "size": 11}
     return [
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "x": [None],
-            "y": [None],
-            "name": name,
-            "hoverinfo": "skip",
-            "marker": {"symbol": "square", "size": 11, "color": colour},
-        }
+        scatter("markers", x=[None], y=[None], name=name, hoverinfo="skip", marker={**square, "color": colour})
         for name, colour in (("exactly 0", ZERO_COLOUR), ("not a finite number", NOT_FINITE_COLOUR))
     ]
 
 
-def _log_axis(title: str) -> dict[str, Any]:
-    return {"title": {"text": title}, "type": "log", "exponentformat": "power", "nticks": 8}
+def _over_lags(theme: str, data: list[dict[str, Any]], mean_of: str, **more: Any) -> dict[str, Any]:
+    return drawn(
+        theme,
+        data,
+        xaxis={"title": "lag t − k", "rangemode": "tozero"},
+        yaxis={"title": f"mean of {mean_of}", "type": "log", "exponentformat": "power", "nticks": 8},
+        showlegend=True,
+        **more,
+    )

@@ -6,28 +6,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from explainer.charts.panel import Panel, Reading, Slot
-from explainer.charts.theme import SEQUENTIAL, colour_bar, ink, layout
+from explainer.charts.theme import SEQUENTIAL, colour_bar, ink, stroke
+from explainer.charts.traces import Seen, drawn, scatter
 from explainer.lenses.pattern.notes import COLUMNS
 
 LENS = "pattern"
+SEEN = Seen(LENS)
 
 Run = Mapping[str, Any]
 
 
 def stretch_panel(run: Run, theme: str, *, span: int = 12, height: int = 130) -> Panel:
     """The viewer's text, coloured by how many of the pattern's units are on; the stretch has a border."""
-    source: dict[str, Any] = {"lens": LENS}
     return Panel(
         id="stretch",
         title="The stretch, and the share of its units that is on at each character",
-        figure={"data": [_letters(theme)], "layout": _page(theme, [-0.8, COLUMNS - 0.2])},
-        slots=(
-            Slot("data.0.x", name="text_x", **source),
-            Slot("data.0.y", name="text_y", **source),
-            Slot("data.0.text", "labels", name="tokens", **source),
-            Slot("data.0.marker.color", name="on", **source),
-            Slot("data.0.marker.line.width", name="border", **source),
-        ),
+        figure=_page(theme, _letters(theme, "text_x", "text_y", "tokens", "on"), [-0.8, COLUMNS - 0.2]),
+        slots=(Slot("data.0.marker.line.width", lens=LENS, name="border"),),
         readings=(Reading(LENS, "stretch"),),
         span=span,
         height=height,
@@ -36,22 +31,15 @@ def stretch_panel(run: Run, theme: str, *, span: int = 12, height: int = 130) ->
 
 def places_panel(run: Run, theme: str, *, span: int = 12, height: int = 440) -> Panel:
     """The first places of the validation text with the same units on, one below the other, aligned at their first step."""
-    source: dict[str, Any] = {"lens": LENS}
     frame = {"type": "rect", "yref": "paper", "y0": 0, "y1": 1, "x0": -0.5, "x1": 0.5, "layer": "above"}
-    page = _page(theme, [-19, 24])
-    page["shapes"] = [frame | {"line": {"color": ink(theme).text, "width": 2}}]
+    page = _page(theme, _letters(theme, "place_x", "place_y", "place_text", "place_on"), [-19, 24])
+    page["layout"]["shapes"] = [frame | {"line": stroke(ink(theme).text, 2)}]
+    moved = {"shapes.0.x1": "frame", "xaxis.range": "reach"}
     return Panel(
         id="places",
         title="Where else in the validation text",
-        figure={"data": [_letters(theme)], "layout": page},
-        slots=(
-            Slot("data.0.x", name="place_x", **source),
-            Slot("data.0.y", name="place_y", **source),
-            Slot("data.0.text", "labels", name="place_text", **source),
-            Slot("data.0.marker.color", name="place_on", **source),
-            Slot("layout.shapes.0.x1", name="frame", **source),
-            Slot("layout.xaxis.range", name="reach", **source),
-        ),
+        figure=page,
+        slots=tuple(Slot(f"layout.{to}", lens=LENS, name=name) for to, name in moved.items()),
         readings=(Reading(LENS, "places"),),
         span=span,
         height=height,
@@ -63,12 +51,15 @@ def panels(run: Run, theme: str) -> list[Panel]:
     return [stretch_panel(run, theme), places_panel(run, theme)]
 
 
-def _letters(theme: str) -> dict[str, Any]:
-    """Characters on coloured squares."""
-    return {
-        "type": "scatter",
-        "mode": "markers+text",
-        "marker": {
+def _letters(theme: str, x: str, y: str, text: str, on: str) -> dict[str, Any]:
+    """Characters on coloured squares, by the names of what is seen of them."""
+    return scatter(
+        "markers+text",
+        x=SEEN(x),
+        y=SEEN(y),
+        text=SEEN.labels(text),
+        marker={
+            "color": SEEN(on),
             "symbol": "square",
             "size": 22,
             "colorscale": SEQUENTIAL,
@@ -78,12 +69,12 @@ def _letters(theme: str) -> dict[str, Any]:
             "colorbar": colour_bar("share on"),
             "line": {"width": 0.5, "color": ink(theme).text},
         },
-        "textfont": {"color": ink(theme).text, "size": 13},
-        "hovertemplate": "%{text}<br>%{marker.color:.0%} of the units are on<extra></extra>",
-        "cliponaxis": False,
-    }
+        textfont={"color": ink(theme).text, "size": 13},
+        hover="%{text}<br>%{marker.color:.0%} of the units are on",
+        cliponaxis=False,
+    )
 
 
-def _page(theme: str, reach: list[float]) -> dict[str, Any]:
-    hidden = {"visible": False, "fixedrange": True}
-    return layout(theme, xaxis={**hidden, "range": reach}, yaxis={**hidden}, margin={"l": 8, "r": 8, "t": 14, "b": 14})
+def _page(theme: str, letters: dict[str, Any], reach: list[float]) -> dict[str, Any]:
+    hidden, margin = {"visible": False, "fixedrange": True}, {"l": 8, "r": 8, "t": 14, "b": 14}
+    return drawn(theme, [letters], xaxis={**hidden, "range": reach}, yaxis=hidden, margin=margin)

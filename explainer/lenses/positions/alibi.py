@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from explainer.charts.panel import Panel, Slot, at_moment
-from explainer.charts.theme import SEQUENTIAL, colour_bar, ink, layout, shades
+from explainer.charts.panel import Panel
+from explainer.charts.theme import SEQUENTIAL, colour_bar, ink, level, shades, stroke
+from explainer.charts.traces import STEP, drawn, heatmap, own, scatter
 from explainer.lenses.positions.order import here, places, rounded
 from explainer.theory.encodings import alibi_bias, alibi_slopes, alibi_weights
 from explainer.theory.ties import first_largest, first_smallest
@@ -39,34 +40,26 @@ def bias_panel(T: int, H: int, head: int, theme: str) -> Panel:
     """The bias of the chosen head: query i downwards, key j across, nothing for the future."""
     at = places(T)
     bias = alibi_bias(H, T)[head][np.ix_(at, at)]
-    heat = {
-        "type": "heatmap",
-        "x": at.tolist(),
-        "y": at.tolist(),
-        "colorscale": SEQUENTIAL,
-        "zmin": -min(ENDS, max(alibi_slopes(H)[head] * (T - 1), 1e-9)),
-        "zmax": 0,
-        "colorbar": colour_bar("bias"),
-        "hoverongaps": False,
-        "hovertemplate": "query %{y}, key %{x}<br>bias = %{z:.4f}<extra></extra>",
-    }
-    line = {**here(theme), "xref": "paper", "x0": 0, "x1": 1, "yref": "y"}
+    heat = heatmap(
+        x=at.tolist(),
+        y=at.tolist(),
+        z=own("bias"),
+        colorscale=SEQUENTIAL,
+        zmin=-min(ENDS, max(alibi_slopes(H)[head] * (T - 1), 1e-9)),
+        zmax=0,
+        colorbar=colour_bar("bias"),
+        hoverongaps=False,
+        hover="query %{y}, key %{x}<br>bias = %{z:.4f}",
+    )
     return Panel(
         id="alibi-bias",
         title=f"Bias added to the scores of head {head + 1}",
-        figure={
-            "data": [heat],
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": "position j of the key"}},
-                yaxis={"title": {"text": "position i of the query"}, "autorange": "reversed"},
-                shapes=[line],
-            ),
-        },
-        slots=(
-            Slot("data.0.z", "own", name="bias"),
-            Slot("layout.shapes.0.y0", "step"),
-            Slot("layout.shapes.0.y1", "step"),
+        figure=drawn(
+            theme,
+            [heat],
+            xaxis="position j of the key",
+            yaxis={"title": "position i of the query", "autorange": "reversed"},
+            shapes=[level(STEP, **here(theme)["line"])],
         ),
         arrays={"bias": np.where(np.isfinite(bias), bias, np.nan)},
         reading=bias_reading(T, head, float(alibi_slopes(H)[head])),
@@ -78,33 +71,13 @@ def bias_panel(T: int, H: int, head: int, theme: str) -> Panel:
 def weights_panel(T: int, head: int, slope: float, theme: str) -> Panel:
     """Attention of query i = p of the chosen head when all keys score the same."""
     at = places(T)
-    weights = alibi_weights(slope, T)
-    colour = shades(theme, 3)[1]
-    bars = {
-        "type": "scatter",
-        "mode": "lines",
-        "line": {"color": colour, "width": 2.5},
-        "fill": "tozeroy",
-        "x": at.tolist(),
-        "hovertemplate": "key %{x}<br>weight %{y:.4f}<extra></extra>",
-    }
+    line, hover = stroke(shades(theme, 3)[1], 2.5), "key %{x}<br>weight %{y:.4f}"
+    filled = scatter(x=at.tolist(), y=own("weights", "place"), line=line, fill="tozeroy", hover=hover)
     return Panel(
         id="alibi-weights",
         title=f"Head {head + 1}: attention of the query at p, if every key scored the same",
-        figure={
-            "data": [bars],
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": "position j of the key"}},
-                yaxis={"title": {"text": "weight"}},
-                shapes=[here(theme)],
-            ),
-        },
-        slots=(
-            Slot("data.0.y", "own", name="weights", index=("place",)),
-            *at_moment(),
-        ),
-        arrays={"weights": weights[np.ix_(at, at)]},
+        figure=drawn(theme, [filled], xaxis="position j of the key", yaxis="weight", shapes=[here(theme)]),
+        arrays={"weights": alibi_weights(slope, T)[np.ix_(at, at)]},
         reading=weights_reading(T, slope),
         span=7,
         height=290,
@@ -131,21 +104,20 @@ def maps_panel(T: int, H: int, theme: str) -> Panel:
         axes[f"yaxis{name}"] = {"visible": False, "domain": domain, "anchor": f"x{name}", "autorange": "reversed"}
         table = np.where(np.tri(len(at), dtype=bool), factors[head], np.nan)
         data.append(
-            {
-                "type": "heatmap",
-                "xaxis": f"x{name}",
-                "yaxis": f"y{name}",
-                "x": at,
-                "y": at,
-                "z": [[None if math.isnan(value) else value for value in row] for row in rounded(table)],
-                "zmin": 0,
-                "zmax": 1,
-                "colorscale": SEQUENTIAL,
-                "showscale": head == 0,
-                "colorbar": colour_bar("e^bias"),
-                "hoverongaps": False,
-                "hovertemplate": f"head {head + 1}, query %{{y}}, key %{{x}}<br>e^bias = %{{z:.4f}}<extra></extra>",
-            }
+            heatmap(
+                xaxis=f"x{name}",
+                yaxis=f"y{name}",
+                x=at,
+                y=at,
+                z=[[None if math.isnan(value) else value for value in row] for row in rounded(table)],
+                zmin=0,
+                zmax=1,
+                colorscale=SEQUENTIAL,
+                showscale=head == 0,
+                colorbar=colour_bar("e^bias"),
+                hoverongaps=False,
+                hover=f"head {head + 1}, query %{{y}}, key %{{x}}<br>e^bias = %{{z:.4f}}",
+            )
         )
         notes.append(
             {
@@ -163,10 +135,7 @@ def maps_panel(T: int, H: int, theme: str) -> Panel:
     return Panel(
         id="alibi-maps",
         title="All heads and slopes: what the bias multiplies a weight by",
-        figure={
-            "data": data,
-            "layout": layout(theme, **axes, annotations=notes, margin={"l": 8, "r": 8, "t": 4, "b": 4}),
-        },
+        figure=drawn(theme, data, **axes, annotations=notes, margin={"l": 8, "r": 8, "t": 4, "b": 4}),
         reading=maps_reading(T, slopes),
         span=5,
         height=270,
@@ -176,28 +145,19 @@ def maps_panel(T: int, H: int, theme: str) -> Panel:
 def lines_panel(T: int, H: int, head: int, theme: str) -> Panel:
     """Bias against distance, a line for each head, as far as it matters."""
     data = [
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "x": [0, min(T - 1.0, ENDS / slope)],
-            "y": [0, -min(slope * (T - 1), ENDS)],
-            "name": f"head {number + 1}",
-            "line": {"color": colour, "width": 4 if number == head else 1.5},
-            "hovertemplate": f"head {number + 1}, slope {fraction(slope)}<br>%{{x}} back: %{{y:.4f}}<extra></extra>",
-        }
+        scatter(
+            x=[0, min(T - 1.0, ENDS / slope)],
+            y=[0, -min(slope * (T - 1), ENDS)],
+            name=f"head {number + 1}",
+            line=stroke(colour, 4 if number == head else 1.5),
+            hover=f"head {number + 1}, slope {fraction(slope)}<br>%{{x}} back: %{{y:.4f}}",
+        )
         for number, (slope, colour) in enumerate(zip(alibi_slopes(H).tolist(), shades(theme, H), strict=True))
     ]
     return Panel(
         id="alibi-lines",
         title="Bias against distance, head by head",
-        figure={
-            "data": data,
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": "distance i − j"}},
-                yaxis={"title": {"text": "bias"}},
-            ),
-        },
+        figure=drawn(theme, data, xaxis="distance i − j", yaxis="bias"),
         reading=lines_reading(T, head, float(alibi_slopes(H)[head])),
         span=4,
         height=270,
@@ -209,32 +169,29 @@ def slopes_panel(H: int, head: int, theme: str) -> Panel:
     slopes = alibi_slopes(H)
     ticks = sorted(slopes.tolist())[:: -(-H // 8)]
     chosen = [14 if number == head else 8 for number in range(H)]
-    points = {
-        "type": "scatter",
-        "mode": "markers",
-        "x": list(range(1, H + 1)),
-        "y": slopes.tolist(),
-        "text": [fraction(slope) for slope in slopes],
-        "marker": {"color": shades(theme, H), "size": chosen},
-        "hovertemplate": "head %{x}<br>slope %{text}<extra></extra>",
-    }
+    points = scatter(
+        "markers",
+        x=list(range(1, H + 1)),
+        y=slopes.tolist(),
+        text=[fraction(slope) for slope in slopes],
+        marker={"color": shades(theme, H), "size": chosen},
+        hover="head %{x}<br>slope %{text}",
+    )
     return Panel(
         id="alibi-slopes",
         title="Slopes",
-        figure={
-            "data": [points],
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": "head"}, "dtick": 1 if H <= 8 else 2},
-                yaxis={
-                    "title": {"text": "slope"},
-                    "type": "log",
-                    "tickmode": "array",
-                    "tickvals": ticks,
-                    "ticktext": [fraction(slope) for slope in ticks],
-                },
-            ),
-        },
+        figure=drawn(
+            theme,
+            [points],
+            xaxis={"title": "head", "dtick": 1 if H <= 8 else 2},
+            yaxis={
+                "title": "slope",
+                "type": "log",
+                "tickmode": "array",
+                "tickvals": ticks,
+                "ticktext": [fraction(slope) for slope in ticks],
+            },
+        ),
         reading=slopes_reading(slopes),
         span=3,
         height=270,

@@ -12,8 +12,9 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
-from explainer.charts.panel import Panel, Slot, at_moment
-from explainer.charts.theme import DIVERGING, SEQUENTIAL, colour_bar, ink, layout, shades, upright
+from explainer.charts.panel import Panel
+from explainer.charts.theme import DIVERGING, SEQUENTIAL, colour_bar, ink, shades, stroke
+from explainer.charts.traces import drawn, heatmap, moment, own, scatter
 from explainer.theory.encodings import offset_range
 
 PLACES = 171
@@ -39,7 +40,7 @@ def rounded(array: NDArray[Any]) -> list[Any]:
 
 def here(theme: str) -> dict[str, Any]:
     """An upright line at the position of the scan: the first shape of a figure."""
-    return upright(color=ink(theme).text, width=1.5, dash="dot")
+    return moment(theme, color=ink(theme).text, width=1.5, dash="dot")
 
 
 def map_panel(
@@ -64,27 +65,23 @@ def map_panel(
         rows: numbers of the rows, which then run downwards (a table of scores); default, upwards from 0.
     """
     across, down, value = names
-    heat = {
-        "type": "heatmap",
-        "x": at.tolist(),
-        "colorscale": DIVERGING if limits[0] == -limits[1] else SEQUENTIAL,
-        "zmin": limits[0],
-        "zmax": limits[1],
-        "colorbar": colour_bar(value),
-        "hovertemplate": f"{across} = %{{x}}, {down} %{{y}}<br>{value} = %{{z:.4f}}<extra></extra>",
-    }
-    yaxis: dict[str, Any] = {"title": {"text": down}}
+    heat = heatmap(
+        x=at.tolist(),
+        z=own("table"),
+        colorscale=DIVERGING if limits[0] == -limits[1] else SEQUENTIAL,
+        zmin=limits[0],
+        zmax=limits[1],
+        colorbar=colour_bar(value),
+        hover=f"{across} = %{{x}}, {down} %{{y}}<br>{value} = %{{z:.4f}}",
+    )
+    yaxis: dict[str, Any] = {"title": down}
     if rows is not None:
         heat["y"] = rows.tolist()
         yaxis["autorange"] = "reversed"
     return Panel(
         id=id,
         title=title,
-        figure={
-            "data": [heat],
-            "layout": layout(theme, xaxis={"title": {"text": across}}, yaxis=yaxis, shapes=[here(theme)]),
-        },
-        slots=(Slot("data.0.z", "own", name="table"), *at_moment()),
+        figure=drawn(theme, [heat], xaxis=across, yaxis=yaxis, shapes=[here(theme)]),
         arrays={"table": np.ascontiguousarray(table.T)},
         reading=reading,
         span=span,
@@ -115,32 +112,19 @@ def offset_panel(
     """
     at = places(len(scores))
     dark, colour, _ = shades(theme, 3)
-    at_p = {
-        "type": "scatter",
-        "mode": "lines",
-        "x0": 0,
-        "dx": int(at[1] - at[0]) if len(at) > 1 else 1,
-        "line": {"color": colour, "width": 4},
-        "opacity": 0.75,
-        "name": "with position p",
-        "hovertemplate": f"offset %{{x}}<br>{name} = %{{y:.4f}}<extra></extra>",
-    }
+    at_p = scatter(
+        x0=own("start", "place"),
+        y=own("columns", "place"),
+        dx=int(at[1] - at[0]) if len(at) > 1 else 1,
+        line=stroke(colour, 4),
+        opacity=0.75,
+        name="with position p",
+        hover=f"offset %{{x}}<br>{name} = %{{y:.4f}}",
+    )
     return Panel(
         id=id,
         title=title,
-        figure={
-            "data": [*_band(scores, dark), at_p],
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": "offset m − n"}},
-                yaxis={"title": {"text": name}},
-                showlegend=True,
-            ),
-        },
-        slots=(
-            Slot("data.2.x0", "own", name="start", index=("place",)),
-            Slot("data.2.y", "own", name="columns", index=("place",)),
-        ),
+        figure=drawn(theme, [*_band(scores, dark), at_p], xaxis="offset m − n", yaxis=name, showlegend=True),
         arrays={"start": -at[:count], "columns": np.ascontiguousarray(scores[np.ix_(at, at[:count])].T)},
         reading=reading,
         span=span,
@@ -152,7 +136,7 @@ def _band(scores: Float[np.ndarray, "T T"], colour: str) -> list[dict[str, Any]]
     """The range of the scores at each offset, as two lines with a filling between them."""
     low, _, high = offset_range(scores)
     offsets = list(range(1 - len(scores), len(scores)))
-    edge = {"type": "scatter", "mode": "lines", "x": offsets, "line": {"color": colour, "width": 1.2}}
+    edge = scatter(x=offsets, line=stroke(colour, 1.2))
     hover = "offset %{{x}}: {} %{{y:.4f}}<extra></extra>"
     named = {"fill": "tonexty", "name": "least to most, over all positions"}
     return [
@@ -186,32 +170,13 @@ def curves_panel(
     """
     colours, dashes = colours or shades(theme, len(names)), dashes or ["solid"] * len(names)
     data = [_curve(*drawn) for drawn in zip(curves, names, colours, dashes, strict=True)]
-    points = {
-        "type": "scatter",
-        "mode": "markers",
-        "showlegend": False,
-        "hovertemplate": "%{x}: %{y:.4f}<extra></extra>",
-    }
-    data.append(points | {"marker": {"color": list(colours), "size": 9}})
+    points = {"x": own("across", "place"), "y": own("up", "place"), "marker": {"color": list(colours), "size": 9}}
+    data.append(scatter("markers", **points, showlegend=False, hover="%{x}: %{y:.4f}"))
     across, up = axes
     return Panel(
         id=id,
         title=title,
-        figure={
-            "data": data,
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": across}},
-                yaxis={"title": {"text": up}},
-                shapes=[here(theme)],
-                showlegend=True,
-            ),
-        },
-        slots=(
-            *at_moment(),
-            Slot(f"data.{len(names)}.x", "own", name="across", index=("place",)),
-            Slot(f"data.{len(names)}.y", "own", name="up", index=("place",)),
-        ),
+        figure=drawn(theme, data, xaxis=across, yaxis=up, shapes=[here(theme)], showlegend=True),
         arrays={"across": np.repeat(at[:, None], len(names), axis=1), "up": np.ascontiguousarray(curves[:, at].T)},
         reading=reading,
         span=span,
@@ -220,16 +185,14 @@ def curves_panel(
 
 
 def _curve(curve: Float[np.ndarray, " T"], name: str, colour: str, dash: str) -> dict[str, Any]:
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "x": list(range(len(curve))),
-        "y": rounded(curve),
-        "name": name,
-        "line": {"color": colour, "width": 2 if dash == "solid" else 1.4, "dash": dash},
-        "showlegend": dash == "solid",
-        "hovertemplate": f"{name}<br>%{{x}}: %{{y:.4f}}<extra></extra>",
-    }
+    return scatter(
+        x=list(range(len(curve))),
+        y=rounded(curve),
+        name=name,
+        line=stroke(colour, 2 if dash == "solid" else 1.4, dash),
+        showlegend=dash == "solid",
+        hover=f"{name}<br>%{{x}}: %{{y:.4f}}",
+    )
 
 
 def waves_reading(T: int, shown: list[int], lengths: Float[np.ndarray, " D"]) -> str:

@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from explainer.charts.curves import loss_panel
-from explainer.charts.panel import Panel, Reading, Slot, at_moment
-from explainer.charts.theme import ATTENTION, DIVERGING, SEQUENTIAL, colour_bar, ink, layout, shades, upright
+from explainer.charts.panel import Panel, Reading
+from explainer.charts.theme import ATTENTION, DIVERGING, SEQUENTIAL, colour_bar, ink, shades, stroke
+from explainer.charts.traces import Seen, drawn, heatmap, moment, scatter
 
 LENS = "positions"
+SEEN = Seen(LENS)
 
 
 def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
@@ -31,25 +33,19 @@ def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
 
 def table_panel(theme: str, *, span: int = 5, height: int = 290) -> Panel:
     """The vector added at each position, one column each; colours are the same over the whole tape."""
-    heat = {
-        "type": "heatmap",
-        "colorscale": DIVERGING,
-        "zmid": 0,
-        "colorbar": colour_bar("value"),
-        "hovertemplate": "position %{x}, dimension %{y}<br>%{z:.4f}<extra></extra>",
-    }
+    heat = heatmap(
+        z=SEEN("table", transpose=True),
+        zmin=SEEN.context("limits", 0),
+        zmax=SEEN.context("limits", 1),
+        colorscale=DIVERGING,
+        zmid=0,
+        colorbar=colour_bar("value"),
+        hover="position %{x}, dimension %{y}<br>%{z:.4f}",
+    )
     return Panel(
         id="positions-table",
         title="What is added to the embedding at each position",
-        figure={
-            "data": [heat],
-            "layout": layout(theme, xaxis={"title": {"text": "position"}}, yaxis={"title": {"text": "dimension"}}),
-        },
-        slots=(
-            Slot("data.0.z", lens=LENS, name="table", transpose=True),
-            Slot("data.0.zmin", "context", lens=LENS, name="limits", index=(0,)),
-            Slot("data.0.zmax", "context", lens=LENS, name="limits", index=(1,)),
-        ),
+        figure=drawn(theme, [heat], xaxis="position", yaxis="dimension"),
         readings=(Reading(LENS, "table"),),
         span=span,
         height=height,
@@ -58,26 +54,19 @@ def table_panel(theme: str, *, span: int = 5, height: int = 290) -> Panel:
 
 def likeness_panel(theme: str, *, span: int = 3, height: int = 290) -> Panel:
     """Cosine of the angle between the vectors of every two positions."""
-    heat = {
-        "type": "heatmap",
-        "colorscale": DIVERGING,
-        "zmin": -1,
-        "zmax": 1,
-        "colorbar": colour_bar("cosine"),
-        "hovertemplate": "positions %{y} and %{x}<br>cosine %{z:.4f}<extra></extra>",
-    }
+    heat = heatmap(
+        z=SEEN("kernel"),
+        colorscale=DIVERGING,
+        zmin=-1,
+        zmax=1,
+        colorbar=colour_bar("cosine"),
+        hover="positions %{y} and %{x}<br>cosine %{z:.4f}",
+    )
+    yaxis = {"title": "position m", "autorange": "reversed"}
     return Panel(
         id="positions-likeness",
         title="How alike any two positions are",
-        figure={
-            "data": [heat],
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": "position n"}},
-                yaxis={"title": {"text": "position m"}, "autorange": "reversed"},
-            ),
-        },
-        slots=(Slot("data.0.z", lens=LENS, name="kernel"),),
+        figure=drawn(theme, [heat], xaxis="position n", yaxis=yaxis),
         readings=(Reading(LENS, "likeness"),),
         span=span,
         height=height,
@@ -86,36 +75,23 @@ def likeness_panel(theme: str, *, span: int = 3, height: int = 290) -> Panel:
 
 def path_panel(theme: str, *, span: int = 4, height: int = 290) -> Panel:
     """The position vectors as points of a plane, joined in their order; the plane is one for the whole tape."""
-    trace = {
-        "type": "scatter",
-        "mode": "lines+markers",
-        "line": {"color": ink(theme).line, "width": 1},
-        "marker": {
-            "size": 8,
-            "colorscale": SEQUENTIAL,
-            "colorbar": colour_bar("position"),
-            "cmin": 0,
-            "line": {"color": ink(theme).line, "width": 1},
-        },
-        "hovertemplate": "position %{marker.color}<br>(%{x:.4f}, %{y:.4f})<extra></extra>",
-    }
+    line = stroke(ink(theme).line, 1)
+    colours = {"color": SEEN("distances"), "colorscale": SEQUENTIAL, "colorbar": colour_bar("position"), "cmin": 0}
+    path = scatter(
+        "lines+markers",
+        **SEEN.projected("table"),
+        line=line,
+        marker={"size": 8, **colours, "line": line},
+        hover="position %{marker.color}<br>(%{x:.4f}, %{y:.4f})",
+    )
     return Panel(
         id="positions-path",
         title="The vectors as points, joined in order",
-        figure={
-            "data": [trace],
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": "principal component 1"}},
-                yaxis={"title": {"text": "principal component 2"}},
-            ),
-        },
-        slots=(
-            Slot("data.0.x", "project", lens=LENS, name="table", column=0),
-            Slot("data.0.y", "project", lens=LENS, name="table", column=1),
-            Slot("data.0.marker.color", lens=LENS, name="distances"),
-            Slot("layout.xaxis.range", "context", lens=LENS, name="range", index=(0,)),
-            Slot("layout.yaxis.range", "context", lens=LENS, name="range", index=(1,)),
+        figure=drawn(
+            theme,
+            [path],
+            xaxis={"title": "principal component 1", "range": SEEN.context("range", 0)},
+            yaxis={"title": "principal component 2", "range": SEEN.context("range", 1)},
         ),
         readings=(Reading(LENS, "path"),),
         span=span,
@@ -125,38 +101,17 @@ def path_panel(theme: str, *, span: int = 4, height: int = 290) -> Panel:
 
 def profile_panel(theme: str, *, span: int = 3, height: int = 250) -> Panel:
     """Cosine against distance: mean and range over all pairs of positions that far apart."""
-    colour = ATTENTION
-    edge = {"type": "scatter", "mode": "lines", "line": {"color": colour, "width": 0.8}, "opacity": 0.7}
-    hover = "%{x} apart<br>{} %{y:.4f}<extra></extra>"
+    edge: dict[str, Any] = {"line": stroke(ATTENTION, 0.8), "opacity": 0.7}
+    looks = {"least": edge, "most": {**edge, "fill": "tonexty"}, "mean": {"line": stroke(ATTENTION, 2.8)}}
     data = [
-        {**edge, "hovertemplate": hover.replace("{}", "least")},
-        {**edge, "fill": "tonexty", "hovertemplate": hover.replace("{}", "most")},
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "line": {"color": colour, "width": 2.8},
-            "hovertemplate": hover.replace("{}", "mean"),
-        },
+        scatter(x=SEEN("distances"), y=SEEN(f"profile_{name}"), **look, hover=f"%{{x}} apart<br>{name} %{{y:.4f}}")
+        for name, look in looks.items()
     ]
+    yaxis = {"title": "cosine", "range": [-1.05, 1.05]}
     return Panel(
         id="positions-profile",
         title="Cosine against distance",
-        figure={
-            "data": data,
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": "distance |m − n|"}},
-                yaxis={"title": {"text": "cosine"}, "range": [-1.05, 1.05]},
-            ),
-        },
-        slots=tuple(
-            slot
-            for number, name in enumerate(("least", "most", "mean"))
-            for slot in (
-                Slot(f"data.{number}.x", lens=LENS, name="distances"),
-                Slot(f"data.{number}.y", lens=LENS, name=f"profile_{name}"),
-            )
-        ),
+        figure=drawn(theme, data, xaxis="distance |m − n|", yaxis=yaxis),
         readings=(Reading(LENS, "profile"),),
         span=span,
         height=height,
@@ -165,51 +120,31 @@ def profile_panel(theme: str, *, span: int = 3, height: int = 250) -> Panel:
 
 def order_panel(theme: str, *, span: int = 3, height: int = 250) -> Panel:
     """Over training: mean cosine of neighbours and of positions half a sequence apart, and `distance_share`."""
-    shade = ink(theme)
-    line = {"type": "scatter", "mode": "lines"}
+    lines = (
+        ("neighbours", "neighbours", "neighbours", stroke(ATTENTION, 2.6)),
+        ("half", "far", "half a sequence apart", stroke(ATTENTION, 1.8, "dot")),
+        ("by_distance", "by distance", "explained by distance", stroke(ink(theme).muted, 1.8)),
+    )
     data = [
-        {
-            **line,
-            "name": "neighbours",
-            "line": {"color": ATTENTION, "width": 2.6},
-            "hovertemplate": "step %{x}<br>neighbours %{y:.4f}<extra></extra>",
-        },
-        {
-            **line,
-            "name": "far",
-            "line": {"color": ATTENTION, "width": 1.8, "dash": "dot"},
-            "hovertemplate": "step %{x}<br>half a sequence apart %{y:.4f}<extra></extra>",
-        },
-        {
-            **line,
-            "name": "by distance",
-            "line": {"color": shade.muted, "width": 1.8},
-            "hovertemplate": "step %{x}<br>explained by distance %{y:.4f}<extra></extra>",
-        },
+        scatter(
+            name=name,
+            x=SEEN.history("step"),
+            y=SEEN.history(what),
+            line=line,
+            hover=f"step %{{x}}<br>{said} %{{y:.4f}}",
+        )
+        for what, name, said, line in lines
     ]
     return Panel(
         id="positions-order",
         title="Order over training",
-        figure={
-            "data": data,
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": "training step"}, "rangemode": "tozero"},
-                yaxis={"title": {"text": "mean cosine; share"}, "range": [-1.05, 1.05]},
-                shapes=[upright(color=shade.muted, width=1)],
-                showlegend=True,
-            ),
-        },
-        slots=(
-            *at_moment(),
-            *(
-                slot
-                for number, name in enumerate(("neighbours", "half", "by_distance"))
-                for slot in (
-                    Slot(f"data.{number}.x", "history", lens=LENS, name="step"),
-                    Slot(f"data.{number}.y", "history", lens=LENS, name=name),
-                )
-            ),
+        figure=drawn(
+            theme,
+            data,
+            xaxis={"title": "training step", "rangemode": "tozero"},
+            yaxis={"title": "mean cosine; share", "range": [-1.05, 1.05]},
+            shapes=[moment(theme)],
+            showlegend=True,
         ),
         readings=(Reading(LENS, "order"),),
         span=span,
@@ -220,29 +155,19 @@ def order_panel(theme: str, *, span: int = 3, height: int = 250) -> Panel:
 def distance_panel(run: Mapping[str, Any], theme: str, *, span: int = 3, height: int = 250) -> Panel:
     """Mean attention against the distance to the key, a line for each head of the chosen layer."""
     data = [
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "name": f"head {head + 1}",
-            "line": {"color": colour, "width": 2},
-            "hovertemplate": f"head {head + 1}, %{{x}} back<br>weight %{{y:.4f}}<extra></extra>",
-        }
+        scatter(
+            name=f"head {head + 1}",
+            y=SEEN("distance", "layer", head),
+            line=stroke(colour, 2),
+            hover=f"head {head + 1}, %{{x}} back<br>weight %{{y:.4f}}",
+        )
         for head, colour in enumerate(shades(theme, run["heads"]))
     ]
+    yaxis = {"title": "mean weight", "range": [0, 1.02]}
     return Panel(
         id="positions-distance",
         title="Attention against distance, by head",
-        figure={
-            "data": data,
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": "distance to the key"}},
-                yaxis={"title": {"text": "mean weight"}, "range": [0, 1.02]},
-            ),
-        },
-        slots=tuple(
-            Slot(f"data.{head}.y", lens=LENS, name="distance", index=("layer", head)) for head in range(run["heads"])
-        ),
+        figure=drawn(theme, data, xaxis="distance to the key", yaxis=yaxis),
         readings=(Reading(LENS, "distance"),),
         reading_index=("layer",),
         span=span,

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from explainer.charts.panel import Panel, Slot
-from explainer.charts.theme import ink, layout, shades
+from explainer.charts.panel import Panel
+from explainer.charts.theme import ink, shades, stroke
+from explainer.charts.traces import drawn, own, scatter
 from explainer.lenses.positions.order import (
     curves_panel,
     map_panel,
@@ -101,7 +102,6 @@ def dials_panel(T: int, base: float, offset: int, q: Vector, k: Vector, shown: l
     hands, arcs = _turned(at[at + offset < T], base, offset, q, k, shown)
     K, wide = len(q), (1 - GAP * (len(shown) - 1)) / len(shown)
     data: list[dict[str, Any]] = []
-    slots: list[Slot] = []
     axes: dict[str, Any] = {}
     shapes: list[dict[str, Any]] = []
     notes: list[dict[str, Any]] = []
@@ -114,34 +114,24 @@ def dials_panel(T: int, base: float, offset: int, q: Vector, k: Vector, shown: l
         axes[f"yaxis{which}"] = {**bare, "domain": [0, 1], "anchor": f"x{which}", "scaleanchor": f"x{which}"}
         for radius in sorted(set(radii)):
             circle = {"type": "circle", "x0": -radius, "x1": radius, "y0": -radius, "y1": radius}
-            line = {"color": ink(theme).line, "width": 1}
+            line = stroke(ink(theme).line, 1)
             shapes.append({**circle, "xref": f"x{which}", "yref": f"y{which}", "line": line})
-        for axis, side in enumerate("xy"):
-            path = f"data.{len(data)}.{side}"
-            slots.append(Slot(path, "own", name="arcs", index=("place", number, axis)))
-            for end in range(2):
-                path = f"data.{len(data) + 1 + end}.{side}"
-                slots.append(Slot(path, "own", name="hands", index=("place", number, end, axis)))
-        where = {"xaxis": f"x{which}", "yaxis": f"y{which}", "type": "scatter"}
-        data += [{**where, **trace} for trace in _hands(pair, colour, named=number == 0)]
+        data += [trace | {"xaxis": f"x{which}", "yaxis": f"y{which}"} for trace in _hands(number, pair, colour)]
         turn = f"pair {pair}<br>turn: {spoken(wavelengths(K, base)[2 * pair])}"
         place = {"xref": "paper", "yref": "paper", "x": left + wide / 2, "xanchor": "center", "y": 0, "yanchor": "top"}
         notes.append({**place, "showarrow": False, "text": turn, "font": {"size": 12, "color": ink(theme).muted}})
     return Panel(
         id="rotary-dials",
         title=f"Pairs of a key at position p and of a query {offset} {_positions(offset)} later",
-        figure={
-            "data": data,
-            "layout": layout(
-                theme,
-                **axes,
-                shapes=shapes,
-                annotations=notes,
-                showlegend=True,
-                margin={"l": 8, "r": 8, "t": 10, "b": 40},
-            ),
-        },
-        slots=tuple(slots),
+        figure=drawn(
+            theme,
+            data,
+            **axes,
+            shapes=shapes,
+            annotations=notes,
+            showlegend=True,
+            margin={"l": 8, "r": 8, "t": 10, "b": 40},
+        ),
         arrays={"hands": hands, "arcs": arcs},
         reading=dials_reading(offset, shown, base, K),
         span=8,
@@ -149,22 +139,30 @@ def dials_panel(T: int, base: float, offset: int, q: Vector, k: Vector, shown: l
     )
 
 
-def _hands(pair: int, colour: str, *, named: bool) -> list[dict[str, Any]]:
-    """Of one dial the sector between the hands, the query's hand and the key's; `named` in the legend."""
-    sector = {"mode": "lines", "fill": "toself", "line": {"color": colour, "width": 0}, "opacity": 0.35}
-    return [
-        {**sector, "hoverinfo": "skip", "showlegend": False},
-        *(
-            {
-                "mode": "lines+markers",
-                "name": hand,
-                "line": {"color": colour, "width": 3, "dash": dash},
-                "marker": {"size": [0, 9], "opacity": 1, "symbol": symbol},
-                "showlegend": named,
-                "hovertemplate": f"{hand}, pair {pair}<br>(%{{x:.4f}}, %{{y:.4f}})<extra></extra>",
-            }
-            for hand, dash, symbol in (("query", "solid", "circle"), ("key", "dot", "circle-open"))
-        ),
+def _hands(number: int, pair: int, colour: str) -> list[dict[str, Any]]:
+    """Of one dial the sector between the hands, the query's hand and the key's; those of the first are in the legend."""
+    sector = scatter(
+        x=own("arcs", "place", number, 0),
+        y=own("arcs", "place", number, 1),
+        fill="toself",
+        line=stroke(colour, 0),
+        opacity=0.35,
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    hands = (("query", "solid", "circle"), ("key", "dot", "circle-open"))
+    return [sector] + [
+        scatter(
+            "lines+markers",
+            name=hand,
+            x=own("hands", "place", number, end, 0),
+            y=own("hands", "place", number, end, 1),
+            line=stroke(colour, 3, dash),
+            marker={"size": [0, 9], "opacity": 1, "symbol": symbol},
+            showlegend=number == 0,
+            hover=f"{hand}, pair {pair}<br>(%{{x:.4f}}, %{{y:.4f}})",
+        )
+        for end, (hand, dash, symbol) in enumerate(hands)
     ]
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from explainer.charts.panel import Panel, Slot
-from explainer.charts.theme import ink, layout, shades
+from explainer.charts.panel import Panel
+from explainer.charts.theme import ink, shades, stroke
+from explainer.charts.traces import drawn, own, scatter
 from explainer.lenses.positions.order import (
     curves_panel,
     map_panel,
@@ -109,33 +109,27 @@ def hands_panel(table: Float[np.ndarray, "T D"], shown: list[int], theme: str) -
     for number, pair in enumerate(shown):
         hands[:, number, 0, 1], hands[:, number, 1, 1] = table[at, 2 * pair + 1], table[at, 2 * pair]
     data = [
-        {
-            "type": "scatter",
-            "mode": "lines+markers",
-            "name": f"pair {pair}",
-            "line": {"color": colour, "width": 3},
-            "marker": {"size": [0, 9], "opacity": 1},
-            "hovertemplate": f"pair {pair}<br>cos %{{x:.4f}}, sin %{{y:.4f}}<extra></extra>",
-        }
-        for pair, colour in zip(shown, shades(theme, len(shown)), strict=True)
+        scatter(
+            "lines+markers",
+            name=f"pair {pair}",
+            x=own("hands", "place", number, 0),
+            y=own("hands", "place", number, 1),
+            line=stroke(colour, 3),
+            marker={"size": [0, 9], "opacity": 1},
+            hover=f"pair {pair}<br>cos %{{x:.4f}}, sin %{{y:.4f}}",
+        )
+        for number, (pair, colour) in enumerate(zip(shown, shades(theme, len(shown)), strict=True))
     ]
-    circle = {"type": "circle", "x0": -1, "x1": 1, "y0": -1, "y1": 1, "line": {"color": ink(theme).line, "width": 1}}
+    circle = {"type": "circle", "x0": -1, "x1": 1, "y0": -1, "y1": 1, "line": stroke(ink(theme).line, 1)}
     return Panel(
         id="sinusoidal-hands",
         title="The same pairs as hands, at position p",
-        figure={
-            "data": data,
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": "cosine"}, "range": [-1.15, 1.15], "constrain": "domain"},
-                yaxis={"title": {"text": "sine"}, "range": [-1.15, 1.15], "scaleanchor": "x", "constrain": "domain"},
-                shapes=[circle],
-            ),
-        },
-        slots=tuple(
-            Slot(f"data.{number}.{axis}", "own", name="hands", index=("place", number, which))
-            for number in range(len(shown))
-            for which, axis in enumerate("xy")
+        figure=drawn(
+            theme,
+            data,
+            xaxis={"title": "cosine", "range": [-1.15, 1.15], "constrain": "domain"},
+            yaxis={"title": "sine", "range": [-1.15, 1.15], "scaleanchor": "x", "constrain": "domain"},
+            shapes=[circle],
         ),
         arrays={"hands": hands},
         reading=hands_reading(table),
@@ -147,46 +141,32 @@ def hands_panel(table: Float[np.ndarray, "T D"], shown: list[int], theme: str) -
 def wavelength_panel(T: int, D: int, base: float, code: str, theme: str) -> Panel:
     """How many positions each dimension takes for one turn, beside the right table's, and T."""
     dark, _, colour = shades(theme, 3)
-    shade = ink(theme)
-    dimensions = list(range(D))
-
-    def line(kind: str, name: str, colour: str, width: float, dash: str) -> dict[str, Any]:
-        return {
-            "type": "scatter",
-            "mode": "lines",
-            "x": dimensions,
-            "y": _wavelengths(D, base, kind).tolist(),
-            "name": name,
-            "line": {"color": colour, "width": width, "dash": dash},
-            "hovertemplate": f"{name}<br>dimension %{{x}}: %{{y:.5g}} positions<extra></extra>",
-        }
-
-    data = [line("correct", "correct", dark, 2.5, "solid")]
-    if code != "correct":
-        data.append(line(code, CODES[code], colour, 2.5, "dot"))
-    data.append(
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "x": [0, D - 1],
-            "y": [T, T],
-            "name": f"T = {T}",
-            "line": {"color": shade.muted, "width": 1.2, "dash": "dash"},
-            "hovertemplate": "T = %{y} positions<extra></extra>",
-        }
-    )
+    lines = [
+        ("correct", "correct", dark, "solid"),
+        *([(code, CODES[code], colour, "dot")] if code != "correct" else []),
+    ]
+    data = [
+        scatter(
+            x=list(range(D)),
+            y=_wavelengths(D, base, kind).tolist(),
+            name=name,
+            line=stroke(tone, 2.5, dash),
+            hover=f"{name}<br>dimension %{{x}}: %{{y:.5g}} positions",
+        )
+        for kind, name, tone, dash in lines
+    ]
+    length = stroke(ink(theme).muted, 1.2, "dash")
+    data.append(scatter(x=[0, D - 1], y=[T, T], name=f"T = {T}", line=length, hover="T = %{y} positions"))
     return Panel(
         id="sinusoidal-wavelengths",
         title="Wavelength of each dimension",
-        figure={
-            "data": data,
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": "dimension"}},
-                yaxis={"title": {"text": "positions"}, "type": "log", "exponentformat": "power"},
-                showlegend=True,
-            ),
-        },
+        figure=drawn(
+            theme,
+            data,
+            xaxis="dimension",
+            yaxis={"title": "positions", "type": "log", "exponentformat": "power"},
+            showlegend=True,
+        ),
         reading=wavelength_reading(T, _wavelengths(D, base, code)),
         span=4,
         height=270,

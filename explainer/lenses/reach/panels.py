@@ -16,7 +16,8 @@ import numpy as np
 from jaxtyping import Float
 
 from explainer.charts.panel import Panel
-from explainer.charts.theme import FAMILY_COLOURS, FAMILY_NAMES, FAMILY_SYMBOLS, ink, layout, level, level_name
+from explainer.charts.theme import FAMILY_COLOURS, FAMILY_NAMES, FAMILY_SYMBOLS, ink, level, level_name, stroke
+from explainer.charts.traces import drawn, scatter
 from explainer.lenses.reach.record import ReachRecord
 from explainer.theory.jacobian import gradient_horizon
 from explainer.words import counted, listed
@@ -80,18 +81,17 @@ def accuracy_panel(
         found = learnt(memories, model)
         name, colour, symbol = FAMILY_NAMES[model], FAMILY_COLOURS[model], FAMILY_SYMBOLS[model]
         data.append(
-            {
-                "type": "scatter",
-                "mode": "lines+markers",
-                "name": name,
-                "legendgroup": model,
-                "x": [memory.lag for memory in found],
-                "y": [memory.score for memory in found],
-                "customdata": [memory.length for memory in found],
-                "line": {"color": colour, "width": 2.4},
-                "marker": {"symbol": symbol, "size": 9, "color": colour},
-                "hovertemplate": f"{name}, T = %{{customdata}}<br>lag %{{x}}: %{{y:.4f}}<extra></extra>",
-            }
+            scatter(
+                "lines+markers",
+                name=name,
+                legendgroup=model,
+                x=[memory.lag for memory in found],
+                y=[memory.score for memory in found],
+                customdata=[memory.length for memory in found],
+                line=stroke(colour, 2.4),
+                marker={"symbol": symbol, "size": 9, "color": colour},
+                hover=f"{name}, T = %{{customdata}}<br>lag %{{x}}: %{{y:.4f}}",
+            )
         )
         reach = horizon_before(memories, model)
         if math.isfinite(reach):
@@ -99,22 +99,20 @@ def accuracy_panel(
     return Panel(
         id="horizon-accuracy",
         title="What is remembered (dashed: how far the gradient reached at first)",
-        figure={
-            "data": data,
-            "layout": layout(
-                theme,
-                xaxis={
-                    "title": {"text": f"{_asked(memories)}; below it the lag: steps from reading to answering"},
-                    "type": "log",
-                }
-                | _ticks(memories),
-                yaxis={"title": {"text": score}, "range": [_lowest(memories), 1.06]},
-                shapes=[level(baseline, color=shade.muted, width=1.5, dash="dot")],
-                annotations=[level_name(baseline_name, baseline, shade.muted)],
-                margin=MARGIN,
-                showlegend=True,
-            ),
-        },
+        figure=drawn(
+            theme,
+            data,
+            xaxis={
+                "title": f"{_asked(memories)}; below it the lag: steps from reading to answering",
+                "type": "log",
+            }
+            | _ticks(memories),
+            yaxis={"title": score, "range": [_lowest(memories), 1.06]},
+            shapes=[level(baseline, color=shade.muted, width=1.5, dash="dot")],
+            annotations=[level_name(baseline_name, baseline, shade.muted)],
+            margin=MARGIN,
+            showlegend=True,
+        ),
         reading=accuracy_reading(memories, baseline),
         span=span,
         height=370,
@@ -124,18 +122,17 @@ def accuracy_panel(
 def _gradient_line(model: str, reach: float) -> dict[str, Any]:
     """Where a network's gradient ended before training, upright."""
     colour, name = FAMILY_COLOURS[model], FAMILY_NAMES[model]
-    return {
-        "type": "scatter",
-        "mode": "lines+markers",
-        "name": "its gradient at the start",
-        "legendgroup": model,
-        "showlegend": False,
-        "x": [reach, reach],
-        "y": [0, 1],
-        "line": {"color": colour, "width": 1.6, "dash": "dash"},
-        "marker": {"symbol": f"{FAMILY_SYMBOLS[model]}-open", "size": [0, 9], "color": colour},
-        "hovertemplate": f"{name}, before training<br>the gradient falls under {SHARE:.0%} after %{{x:.2f}} steps<extra></extra>",
-    }
+    return scatter(
+        "lines+markers",
+        name="its gradient at the start",
+        legendgroup=model,
+        showlegend=False,
+        x=[reach, reach],
+        y=[0, 1],
+        line=stroke(colour, 1.6, "dash"),
+        marker={"symbol": f"{FAMILY_SYMBOLS[model]}-open", "size": [0, 9], "color": colour},
+        hover=f"{name}, before training<br>the gradient falls under {SHARE:.0%} after %{{x:.2f}} steps",
+    )
 
 
 def reach_panel(memories: Sequence[Memory], theme: str, *, span: int = 4) -> Panel:
@@ -150,50 +147,42 @@ def reach_panel(memories: Sequence[Memory], theme: str, *, span: int = 4) -> Pan
                 continue
             shares = shares_back(record)
             data.append(
-                {
-                    "type": "scatter",
-                    "mode": "lines",
-                    "name": name,
-                    "showlegend": False,
-                    "x": list(range(len(shares))),
-                    "y": [share if math.isfinite(share) and share > 0 else None for share in shares.tolist()],
-                    "line": {"color": colour, "width": 2.4, "dash": dash},
-                    "hovertemplate": f"{name}, {when}, T = {longest.length}<br>%{{x}} steps back: %{{y:.3e}}<extra></extra>",
-                }
+                scatter(
+                    name=name,
+                    showlegend=False,
+                    x=list(range(len(shares))),
+                    y=[share if math.isfinite(share) and share > 0 else None for share in shares.tolist()],
+                    line=stroke(colour, 2.4, dash),
+                    hover=f"{name}, {when}, T = {longest.length}<br>%{{x}} steps back: %{{y:.3e}}",
+                )
             )
             reach = gradient_horizon(record.norms[: record.last + 1], SHARE)
             if math.isfinite(reach):
                 data.append(
-                    {
-                        "type": "scatter",
-                        "mode": "markers",
-                        "showlegend": False,
-                        "x": [reach],
-                        "y": [SHARE],
-                        "marker": {
+                    scatter("markers", showlegend=False,
+                        x=[reach],
+                        y=[SHARE],
+                        marker={
                             "symbol": FAMILY_SYMBOLS[model] + ("-open" if dash == "dot" else ""), "size": 9, "color": colour,
                         },
-                        "hovertemplate": f"{name}, {when}: horizon %{{x:.2f}} steps<extra></extra>",
-                    }
+                        hover=f"{name}, {when}: horizon %{{x:.2f}} steps")
                 )  # fmt: skip
     return Panel(
         id="horizon-reach",
         title="The gradient, steps back (solid: before training, dotted: after)",
-        figure={
-            "data": data,
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": "steps back from the loss"}, "rangemode": "tozero"},
-                yaxis={
-                    "title": {"text": "‖∂L/∂s‖, as a share of the last"},
-                    "type": "log",
-                    "exponentformat": "power",
-                    "range": [math.log10(FLOOR), 1.5],
-                },
-                shapes=[level(SHARE, color=shade.muted, width=1.5, dash="dot")],
-                annotations=[level_name(f"{SHARE:.0%}", math.log10(SHARE), shade.muted)],
-            ),
-        },
+        figure=drawn(
+            theme,
+            data,
+            xaxis={"title": "steps back from the loss", "rangemode": "tozero"},
+            yaxis={
+                "title": "‖∂L/∂s‖, as a share of the last",
+                "type": "log",
+                "exponentformat": "power",
+                "range": [math.log10(FLOOR), 1.5],
+            },
+            shapes=[level(SHARE, color=shade.muted, width=1.5, dash="dot")],
+            annotations=[level_name(f"{SHARE:.0%}", math.log10(SHARE), shade.muted)],
+        ),
         reading=reach_reading(memories),
         span=span,
         height=370,
@@ -210,42 +199,37 @@ def trained_panel(memories: Sequence[Memory], theme: str, baseline: float, *, sp
         name, colour, symbol = FAMILY_NAMES[model], FAMILY_COLOURS[model], FAMILY_SYMBOLS[model]
         reached = [horizon_after(memory) for memory in found]
         data.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "name": name,
-                "showlegend": False,
-                "x": [memory.lag for memory in found],
-                "y": [min(reach, memory.length - 1) for reach, memory in zip(reached, found, strict=True)],
-                "text": [f"{reach:.2f} steps" if math.isfinite(reach) else "the whole sequence" for reach in reached],
-                "marker": {
+            scatter(
+                "markers",
+                name=name,
+                showlegend=False,
+                x=[memory.lag for memory in found],
+                y=[min(reach, memory.length - 1) for reach, memory in zip(reached, found, strict=True)],
+                text=[f"{reach:.2f} steps" if math.isfinite(reach) else "the whole sequence" for reach in reached],
+                marker={
                     "symbol": [symbol if is_learnt(memory, baseline) else f"{symbol}-open" for memory in found],
                     "size": size,
                     "color": colour,
                     "line": {"width": 1.5, "color": colour},
                 },
-                "hovertemplate": f"{name}<br>lag %{{x}}: the gradient reaches back %{{text}}<extra></extra>",
-            }
+                hover=f"{name}<br>lag %{{x}}: the gradient reaches back %{{text}}",
+            )
         )
     ends = [min(lags, default=1.0), max(lags, default=10.0)]
     data.insert(
         0,
-        {"type": "scatter", "mode": "lines", "x": ends, "y": ends, "showlegend": False, "hoverinfo": "skip"}
-        | {"line": {"color": shade.muted, "width": 1.5, "dash": "dot"}},
+        scatter(x=ends, y=ends, showlegend=False, hoverinfo="skip") | {"line": stroke(shade.muted, 1.5, "dot")},
     )
     return Panel(
         id="horizon-trained",
         title="After training: does the gradient reach the lag?",
-        figure={
-            "data": data,
-            "layout": layout(
-                theme,
-                xaxis={"title": {"text": f"{_asked(memories)}; below it the lag (filled: learnt)"}, "type": "log"}
-                | _ticks(memories),
-                yaxis={"title": {"text": "gradient's horizon in steps"}, "type": "log"} | _steps_axis(lags),
-                margin=MARGIN,
-            ),
-        },
+        figure=drawn(
+            theme,
+            data,
+            xaxis={"title": f"{_asked(memories)}; below it the lag (filled: learnt)", "type": "log"} | _ticks(memories),
+            yaxis={"title": "gradient's horizon in steps", "type": "log"} | _steps_axis(lags),
+            margin=MARGIN,
+        ),
         reading=trained_reading(memories, baseline),
         span=span,
         height=370,
