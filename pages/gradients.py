@@ -18,6 +18,7 @@ from explainer.lenses.gradients.panels import (
     through_time_panel,
 )
 from explainer.player import play
+from explainer.ui.controls import choice_of
 from explainer.ui.lesson import Lesson, open_lesson, show, state_key, theme, transport
 from explainer.ui.source import cells_of
 from explainer.ui.tabs import Experiment, words_below
@@ -181,15 +182,7 @@ def dial() -> None:
             help="Its largest |eigenvalue|",
             bind="query-params",
         )
-        kind = st.segmented_control(
-            "Matrix",
-            list(KINDS),
-            format_func=KINDS.__getitem__,
-            default="gaussian",
-            key="dial-kind",
-            required=True,
-            bind="query-params",
-        )
+        kind = choice_of("Matrix", KINDS, "gaussian", "dial-kind")
         N = st.select_slider(
             "Hidden units N",
             (2, 4, 8, 16, 32, 64, 128),

@@ -13,6 +13,7 @@ from explainer.runs.outcomes import Outcome
 from explainer.runs.rows import StoredSweep
 from explainer.tasks import TASKS
 from explainer.ui.asking import ask_all, common_examples, own_input, refusals, what_differs
+from explainer.ui.controls import choice_of
 from explainer.ui.lesson import theme
 from explainer.ui.source import method_of
 from explainer.ui.sweeping import (
@@ -195,9 +196,7 @@ def own_sequence(shown: StoredSweep | None) -> None:
 
 def draw(outcomes: Sequence[Outcome]) -> None:
     """The charts, with a choice of what counts as remembering."""
-    score = st.segmented_control(
-        "Score", SCORES, format_func=SCORES.__getitem__, default="loss", key="horizon-score", required=True, label_visibility="collapsed", bind="query-params",
-    )  # fmt: skip
+    score = choice_of("Score", SCORES, "loss", "horizon-score", label_visibility="collapsed")
     if not outcomes:
         st.info("Nothing is recorded yet. Press Train.")
         return

@@ -10,6 +10,7 @@ from explainer.lenses.positions import alibi, rotary, sinusoidal
 from explainer.lenses.positions import panels as positions
 from explainer.lenses.positions.order import places
 from explainer.player import Scan, play
+from explainer.ui.controls import choice_of
 from explainer.ui.lesson import Lesson, open_lesson, show, theme, transport
 from explainer.ui.places import ENTERED, address
 from explainer.ui.sweeping import recorded
@@ -270,16 +271,7 @@ def sinusoidal_view() -> None:
         D = slide("Width D", WIDTHS, 64, "D")
         base = slide("Base", BASES, 10_000, "base")
         pairs = pairs_of(D)
-        code = st.segmented_control(
-            "Code of the exponent",
-            list(sinusoidal.CODES),
-            format_func=sinusoidal.CODES.__getitem__,
-            default="correct",
-            required=True,
-            key="code",
-            wrap=True,
-            bind="query-params",
-        )
+        code = choice_of("Code of the exponent", sinusoidal.CODES, "correct", "code", wrap=True)
     said = f"**{sinusoidal.CODES[code].capitalize()}:** {sinusoidal.verdict(T, D, base, code)}"
     st.markdown(marked(said, CLOSED_FORM))
     play(sourced(sinusoidal.panels(T, D, base, code, pairs, theme()), CLOSED_FORM), key="sinusoidal", scan=scan(T))
@@ -295,15 +287,7 @@ def rotary_view() -> None:
         pairs = pairs_of(K)
         with st.container(width=170):
             offset = st.slider("Query after key by", 0, 15, 5, key="offset", bind="query-params")
-        kind = st.segmented_control(
-            "Query and key",
-            list(VECTORS),
-            format_func=VECTORS.__getitem__,
-            default="equal",
-            required=True,
-            key="vectors",
-            bind="query-params",
-        )
+        kind = choice_of("Query and key", VECTORS, "equal", "vectors")
     q, k = rotary.vectors(K, kind == "random")
     play(
         sourced(rotary.panels(T, base, offset, q, k, pairs, theme()), CLOSED_FORM),
@@ -331,16 +315,8 @@ open_lesson(
     "Attention treats its input as a set. Four ways to tell it which token stands where: **add** a vector for each "
     "position (fixed or learned), **turn** queries and keys, or **hold scores back** by distance.",
 )
-encoding = st.segmented_control(
-    "Encoding",
-    list(ENCODINGS),
-    format_func=ENCODINGS.__getitem__,
-    default=st.session_state.get("positions:first", "sinusoidal"),
-    required=True,
-    key="encoding",
-    bind="query-params",
-    label_visibility="collapsed",
-)
+first = st.session_state.get("positions:first", "sinusoidal")
+encoding = choice_of("Encoding", ENCODINGS, first, "encoding", label_visibility="collapsed")
 shown = None
 config: RunConfig | None = None
 if encoding == "sinusoidal":

@@ -85,7 +85,7 @@ def _choose(shown: list[Run]) -> list[Run]:
     if CHOSEN not in state:
         state[CHOSEN] = st.query_params.get("run", "").split(",")[:MOST_COMPARED]
     seen = client().store.seen(state[CHOSEN], viewer())
-    known = {run.id: run for run in filter(None, map(client().run, state[CHOSEN])) if run.id in seen}
+    known = {run.id: run for run in filter(None, map(client().store.run, state[CHOSEN])) if run.id in seen}
     state[CHOSEN] = list(known)
     known |= {run.id: run for run in shown}
     chosen = st.multiselect(

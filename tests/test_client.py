@@ -33,7 +33,7 @@ def client(tmp_path: Path) -> Iterator[Client]:
 
 
 def the_run(client: Client, run: str) -> Run:
-    found = client.run(run)
+    found = client.store.run(run)
     assert found is not None
     return found
 
@@ -268,7 +268,7 @@ def test_an_own_run_that_does_not_train_can_be_deleted(client: Client) -> None:
         client.delete(run, "me")
     put(client, run, "done")
     client.delete(run, "me")
-    assert client.run(run) is None
+    assert client.store.run(run) is None
     with pytest.raises(ValueError, match="no run"):
         client.delete(run, "me")
 

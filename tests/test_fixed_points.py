@@ -393,7 +393,7 @@ def test_every_panel_is_one_that_plotly_takes(theme: str) -> None:
 def test_the_map_shows_each_point_in_its_own_trace_and_the_ring_around_the_chosen_one() -> None:
     reel = reel_of(made())
     context = reel.contexts["fixed_points"]
-    figure = fill(figures.front_panel(RUN, "light"), [reel], 0, {"point": 1})
+    figure = fill(figures.map_panel(RUN, "light", "front"), [reel], 0, {"point": 1})
     path, stable, neutral, saddle, two, three, slow, ring = figure["data"]
     places = (made().points - context["mean"]) @ context["basis"].T
     assert (len(path["x"]), path["text"], path["customdata"]) == (2, ["+1", "·"], [0, 1])
@@ -401,7 +401,7 @@ def test_the_map_shows_each_point_in_its_own_trace_and_the_ring_around_the_chose
         np.testing.assert_allclose([*trace["x"], *trace["y"]], places[number, :2], atol=1e-6)
     assert [trace["customdata"] for trace in (stable, neutral, saddle, two, three, slow)] == [[0], [], [1], [], [], [2]]
     assert saddle["text"] == ["point 1: a saddle with 1 unstable direction; output &lt;b&gt;; largest |λ| 1.500"]
-    side = fill(figures.side_panel(RUN, "light"), [reel], 0, {"point": 1})["data"][7]
+    side = fill(figures.map_panel(RUN, "light", "side"), [reel], 0, {"point": 1})["data"][7]
     np.testing.assert_allclose([*side["x"], *side["y"]], places[1, [2, 1]], atol=1e-6)
     low, high = context["range"].T
     assert ((places >= low) & (places <= high)).all()

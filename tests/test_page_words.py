@@ -310,7 +310,7 @@ def test_a_page_explains_the_run_of_its_address(
     app.run()
     assert not app.exception
     (given,) = below
-    own = backend.client().run(run)
+    own = backend.client().store.run(run)
     assert own is not None
     if name != "beyond_the_length":
         assert own.config.problem.words.asks in given["explain"]

@@ -59,9 +59,7 @@ def compare_panel(
     Args:
         runs: of each, `subject()`, its `label` unlike the others'.
         curves: of each, the metrics on its tape: `loss` at `step`, `validation loss` at `validation loss:step`.
-        theme: light or dark.
         log_steps: the step on a log axis too; step 0 is then left out.
-        span: columns of twelve.
     """
     data: list[dict[str, Any]] = []
     for run, dash, metrics in zip(runs, _dashes(runs), curves, strict=True):

@@ -24,10 +24,7 @@ def loss_panel(runs: Sequence[Mapping[str, Any]], theme: str, lens: str, *, span
 
     Args:
         runs: of each, `subject()` gives `model`, `label`, `references`; those that all share are drawn.
-        theme: light or dark.
         lens: whose notes carry the sentence `loss`.
-        span: columns of twelve.
-        height: in pixels.
     """
     numbers = range(len(runs))
     lines, annotations = reference_lines(shared_references(runs), theme, logarithmic=True, said=in_unit(runs[0]))

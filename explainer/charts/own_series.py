@@ -27,7 +27,6 @@ def own_series_figure(name: str, values: Sequence[float], filled: Sequence[int],
         name: of the series; it may be a user's.
         values: oldest first. Of long ones, the least and the greatest of each stretch are drawn.
         filled: places in `values` that lie on straight lines between neighbours.
-        theme: "light" or "dark".
     """
     places = thinned(values)
     shown = [*filled][:: max(1, len(filled) // _MOST_POINTS)]

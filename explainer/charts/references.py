@@ -60,7 +60,6 @@ def reference_lines(
 
     Args:
         references: names and losses, the highest first.
-        theme: light or dark.
         logarithmic: whether the axis is, on which a label's place is the logarithm.
         said: how a loss stands in a label.
     """

@@ -146,7 +146,7 @@ def pairs(
     other = moved[:, None, :] & ~same  # at s is another token now, and it is not that of t
     follows = other.roll(1, 2)
     follows[:, :, 0] = False
-    went = torch.empty_like(order).scatter_(1, order, torch.arange(T, device=x.device).expand_as(order))
+    went = order.argsort(1)
     gone = torch.zeros_like(keys["previous_token"])
     t = torch.arange(1, T, device=x.device)
     gone[:, t, t - 1] = stays[:, 1:] & moved[:, :-1] & (went[:, :-1] < t)
@@ -168,9 +168,7 @@ def _shuffled(
     """Mean A'_ts of the previous token, at the place where it is now; sum (A - A') / sum (1 / k) of the others. NaN where no pair tells."""
     mask = (telling > 0).to(weights.dtype)
     if name == "previous_token":
-        T = order.shape[1]
-        went = torch.empty_like(order).scatter_(1, order, torch.arange(T, device=order.device).expand_as(order))
-        followed = shuffled.gather(3, went[:, None, None, :].expand_as(shuffled))
+        followed = shuffled.gather(3, order.argsort(1)[:, None, None, :].expand_as(shuffled))
         return marked_sum(followed, mask) / mask.sum()
     return marked_sum(weights - shuffled, mask) / telling.sum()
 

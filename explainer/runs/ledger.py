@@ -169,24 +169,16 @@ class Ledger(Database):
         sweep: str | None = None,
     ) -> None:
         """Set what is given; entries of `meta` are added to those that are there."""
+        given = {"owner": owner, "altered": altered, "attempts": attempts, "message": message, "sweep": sweep}
+        if lenses is not None:
+            given["lenses"] = json.dumps(list(dict.fromkeys(lenses)))
         with self.transaction() as db:
             if meta is not None:
                 row = db.execute("SELECT meta FROM runs WHERE id = ?", (run,)).fetchone()
-                merged = json.dumps({**(_object(row[0]) if row else {}), **meta})
-                db.execute("UPDATE runs SET meta = ? WHERE id = ?", (merged, run))
-            if owner is not None:
-                db.execute("UPDATE runs SET owner = ? WHERE id = ?", (owner, run))
-            if altered is not None:
-                db.execute("UPDATE runs SET altered = ? WHERE id = ?", (int(altered), run))
-            if attempts is not None:
-                db.execute("UPDATE runs SET attempts = ? WHERE id = ?", (attempts, run))
-            if message is not None:
-                db.execute("UPDATE runs SET message = ? WHERE id = ?", (message, run))
-            if sweep is not None:
-                db.execute("UPDATE runs SET sweep = ? WHERE id = ?", (sweep, run))
-            if lenses is not None:
-                names = json.dumps(list(dict.fromkeys(lenses)))
-                db.execute("UPDATE runs SET lenses = ? WHERE id = ?", (names, run))
+                given["meta"] = json.dumps({**(_object(row[0]) if row else {}), **meta})
+            for name, value in given.items():
+                if value is not None:
+                    db.execute(f"UPDATE runs SET {name} = ? WHERE id = ?", (value, run))
 
     def delete(self, run: str) -> None:
         """Remove a run and all that hangs on it, in one transaction; texts stay for other runs.

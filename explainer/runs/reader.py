@@ -30,10 +30,6 @@ class Reader:
     def __init__(self, store: Store) -> None:
         self.store = store
 
-    def run(self, run: str) -> Run | None:
-        """One run, or None."""
-        return self.store.run(run)
-
     def found(self, run: str) -> Run:
         """One run.
 

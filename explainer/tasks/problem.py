@@ -14,7 +14,7 @@ import numpy as np
 from explainer.data import ASKED_CHARACTERS, OTHER, Seen, Source, symbol_names
 from explainer.parts import Part, knob
 from explainer.tasks.words import TaskWords
-from explainer.theory.variables import Variable
+from explainer.theory.variables import Variable, position
 from explainer.words import counted, listed
 
 
@@ -150,7 +150,7 @@ class Problem(Part):
     @property
     def variables(self) -> Mapping[str, Variable]:
         """What is worth looking for in a network that learns it, by name."""
-        raise NotImplementedError
+        return {"position": position}
 
     @property
     def memories(self) -> Memories | None:

@@ -40,7 +40,6 @@ class Lowest:
     Attributes:
         step: of the lowest finite value; the first, if there are several.
         value: there.
-        latest: the step of the last measurement.
         rise: the last value minus the lowest, 0 where the lowest is the last.
         error: the standard error of `rise`, NaN where it is not known.
         risen: whether the last `LASTING` measurements are all later than the lowest, and each more than `SURE` of its
@@ -49,7 +48,6 @@ class Lowest:
 
     step: int
     value: float
-    latest: int
     rise: float
     error: float
     risen: bool
@@ -75,7 +73,6 @@ def lowest(
     return Lowest(
         step=int(steps[at]),
         value=float(values[at]),
-        latest=int(steps[-1]),
         rise=float(values[-1] - values[at]),
         error=float(known[-1]) if at < len(values) - 1 else math.nan,
         risen=len(above) == LASTING and bool(above.all()),

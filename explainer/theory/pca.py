@@ -11,8 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
+from numpy.typing import NDArray
 
 from explainer.theory.ties import first_largest
+
+SAMPLES = 4000
+"""Rows that a basis over a whole tape is fitted on, at most."""
 
 
 class Axes(NamedTuple):
@@ -63,3 +67,27 @@ def aligned(basis: Float[np.ndarray, "k N"], previous: Float[np.ndarray, "k N"])
     """
     agreement = np.einsum("kn,kn->k", basis, previous)
     return np.where(agreement < 0, -1.0, 1.0)[:, None] * basis
+
+
+def frame_of(
+    samples: Float[np.ndarray, "M N"], previous: NDArray[np.float32] | None, k: int = 2, margin: float = 0.06
+) -> dict[str, NDArray[np.float64]]:
+    """The axes of a picture of all samples, which don't move while these do.
+
+    Args:
+        samples: of a tape so far; rows that are not finite are left out.
+        previous: the basis of the tape when it was shorter; signs follow it.
+        k: how many axes.
+        margin: beyond the outermost samples, as a share of their range.
+
+    Returns:
+        mean (N,), basis (k, N), range (k, 2) of each axis, explained (k,).
+    """
+    samples = samples[np.isfinite(samples).all(axis=1)]
+    axes = principal_axes(samples[:: -(-len(samples) // SAMPLES) or 1], k)
+    if previous is not None and previous.shape == axes.basis.shape:
+        axes = axes._replace(basis=aligned(axes.basis, previous))
+    places = project(samples, axes) if len(samples) else np.zeros((1, k))
+    low, high = places.min(axis=0), places.max(axis=0)
+    room = np.maximum((high - low) * margin, 1e-3)
+    return {**axes._asdict(), "range": np.stack([low - room, high + room], axis=1)}

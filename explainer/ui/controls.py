@@ -75,6 +75,21 @@ def control(page: str, name: str, *, choices: Sequence[str] | None = None, label
     return st.number_input(label, float(low), float(rule["high"]), value, key=key, format="%g", step=0.1, help=meaning)
 
 
+def choice_of(label: str, names: Mapping[str, str], first: str, key: str, **more: Any) -> str:
+    """One of a few words by their names, which is in the address under its key."""
+    asked: str = st.segmented_control(
+        label,
+        list(names),
+        format_func=names.__getitem__,
+        default=first,
+        required=True,
+        key=key,
+        bind="query-params",
+        **more,
+    )
+    return asked
+
+
 def chosen(page: str, base: RunConfig) -> RunConfig:
     """The configuration that the page's controls stand for.
 

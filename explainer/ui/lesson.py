@@ -7,6 +7,7 @@ shown), and `step` and selections, which the player writes by itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -81,19 +82,22 @@ class Lesson:
 
 def open_lesson(lesson: Lesson, paragraph: str) -> None:
     """The page's question, a paragraph, and the state that the address asks for: on the first visit, or by a link to another run."""
-    st.title(place_at(lesson.key).question, anchor=False)
+    open_page(lesson.key, paragraph, "run", lambda: _read_address(lesson))
+
+
+def open_page(key: str, paragraph: str, what: str, read_address: Callable[[], None]) -> None:
+    """The same of any page; `what` it shows is in the address under this name."""
+    st.title(place_at(key).question, anchor=False)
     st.markdown(paragraph)
     state = st.session_state
-    linked = state.pop(ENTERED, False) and "run" in st.query_params
-    fresh = linked or f"{lesson.key}:opened" not in state
+    linked = state.pop(ENTERED, False) and what in st.query_params
+    fresh = linked or f"{key}:opened" not in state
     if fresh:
-        state[f"{lesson.key}:opened"] = True
-        state[f"{lesson.key}:start"] = ticket_used(state.get("place", ""))
-        _read_address(lesson)
-        adopt(lesson.key, state[f"{lesson.key}:config"])
-    fill_controls(lesson.key, state[f"{lesson.key}:config"], force=fresh)
-    trouble = st.session_state.pop(f"{lesson.key}:trouble", "")
-    if trouble:
+        state[f"{key}:opened"] = True
+        state[f"{key}:start"] = ticket_used(state.get("place", ""))
+        read_address()
+    fill_controls(key, state[f"{key}:config"], force=fresh)
+    if trouble := state.pop(f"{key}:trouble", ""):
         st.warning(literal(trouble), icon=":material/warning:")
 
 
@@ -124,6 +128,7 @@ def _read_address(lesson: Lesson) -> None:
             "The run in this address is not recorded here (any more), or it is on data of somebody's own. Its settings are "
             "below as far as the address has them: press Train to make it again."
         )
+    adopt(lesson.key, config)
 
 
 def transport(
@@ -355,9 +360,14 @@ def _write_address(lesson: Lesson, config: RunConfig) -> None:
     runs = st.session_state[f"{lesson.key}:runs"]
     if runs:
         wanted["run"] = ",".join(runs)
+    put_into_address(wanted, {*KNOBS, "run", "networks"})
+
+
+def put_into_address(wanted: Mapping[str, str], names: AbstractSet[str]) -> None:
+    """Of these names those that are wanted, and no others."""
     # Each by its own name: the address has others too, and a widget's bound one may not be set from here.
     present = {name: st.query_params[name] for name in st.query_params}
-    for name in {*KNOBS, "run", "networks"} & present.keys() - wanted.keys():
+    for name in names & present.keys() - wanted.keys():
         del st.query_params[name]
     if any(present.get(name) != text for name, text in wanted.items()):
         st.query_params.update(wanted)

@@ -35,10 +35,9 @@ from explainer.ui.controls import (
     more_controls,
     state_key,
 )
+from explainer.ui.lesson import open_page, put_into_address
 from explainer.ui.notices import in_sentences
-from explainer.ui.places import ENTERED, place_at
 from explainer.ui.shown import say_otherwise, setting
-from explainer.ui.tickets import ticket_used
 from explainer.words import ESTIMATE, literal, marked
 
 BOARD_SECONDS = 1.0
@@ -107,19 +106,7 @@ def recorded(lesson: str) -> list[Outcome]:
 
 def open_sweep(page: SweepPage, paragraph: str) -> None:
     """The page's question, a paragraph, and the state that the address asks for: on the first visit, or by a link to another sweep."""
-    st.title(place_at(page.key).question, anchor=False)
-    st.markdown(paragraph)
-    state = st.session_state
-    linked = state.pop(ENTERED, False) and "sweep" in st.query_params
-    fresh = linked or f"{page.key}:opened" not in state
-    if fresh:
-        state[f"{page.key}:opened"] = True
-        state[f"{page.key}:start"] = ticket_used(state.get("place", ""))
-        _read_address(page)
-    fill_controls(page.key, state[f"{page.key}:config"], force=fresh)
-    trouble = state.pop(f"{page.key}:trouble", "")
-    if trouble:
-        st.warning(literal(trouble), icon=":material/warning:")
+    open_page(page.key, paragraph, "sweep", lambda: _read_address(page))
 
 
 def _read_address(page: SweepPage) -> None:
@@ -425,8 +412,4 @@ def _write_address(page: SweepPage, sweep: Sweep) -> None:
     number = st.session_state[f"{page.key}:sweep"]
     if number:
         wanted["sweep"] = number
-    present = {name: st.query_params[name] for name in st.query_params}
-    for name in {*KNOBS, "sweep", *(each.name for each in page.listed)} & present.keys() - wanted.keys():
-        del st.query_params[name]
-    if any(present.get(name) != text for name, text in wanted.items()):
-        st.query_params.update(wanted)
+    put_into_address(wanted, {*KNOBS, "sweep", *(each.name for each in page.listed)})

@@ -147,10 +147,7 @@ def score_panel(runs: Runs, theme: str, score: str, *, span: int = 3, height: in
 
     Args:
         runs: of each, `subject()`.
-        theme: light or dark.
         score: a key of `SCORES`.
-        span: columns of twelve.
-        height: in pixels.
     """
     L, H = runs[0]["layers"], runs[0]["heads"]
     data: list[dict[str, Any]] = []

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from explainer.lenses.shapes import sizes_of
 from explainer.theory.head_roles import ROLES
 
 
@@ -41,12 +42,9 @@ class AttentionRecord:
     even: float = 0.0
 
     def __post_init__(self) -> None:
-        assert self.weights.ndim == 4, self.weights.shape
-        L, H, P, S = self.weights.shape
-        assert P == S == -(-len(self.tokens) // self.cell), (P, S, len(self.tokens))
-        for scores in (self.previous_token, self.prefix_matching, self.duplicate_token, self.entropy):
-            assert scores.shape == (L, H), scores.shape
-        assert self.chance.shape == (len(ROLES), L, H), self.chance.shape
+        sizes = sizes_of(self)
+        assert sizes["P"] == -(-len(self.tokens) // self.cell), (sizes, len(self.tokens))
+        assert sizes["roles"] == len(ROLES), sizes
 
     @property
     def cell(self) -> int:

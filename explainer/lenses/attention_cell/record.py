@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from explainer.lenses.shapes import sizes_of
+
 
 @dataclass(frozen=True, eq=False)
 class AttentionCellRecord:
@@ -37,10 +39,4 @@ class AttentionCellRecord:
     head: int = 0
 
     def __post_init__(self) -> None:
-        L, H, T, _ = self.query.shape
-        assert self.places.shape == (T,), self.places.shape
-        assert self.silent.shape == (L, H), self.silent.shape
-        assert self.key.shape == self.value.shape == self.query.shape, (self.key.shape, self.value.shape)
-        assert self.weights.shape == (L, H, T, T), self.weights.shape
-        assert self.slopes.shape == (H,), self.slopes.shape
-        assert len(self.tokens) == T, len(self.tokens)
+        assert len(self.tokens) == sizes_of(self)["T"], len(self.tokens)

@@ -118,7 +118,8 @@ def attention_panel(runs: Sequence[Trained], theme: str, *, span: int = 6) -> Pa
     data = []
     for kind, records in _read(runs):
         away, hover = records[0].distances[1:], f"{ENCODING_NAMES[kind]}, {{}}<br>%{{x}} back: weight %{{y:.3e}}"
-        at_T, longest = _positive(np.mean([record.attention for record in records], axis=0)[:, 1:])
+        weights = np.mean([record.attention for record in records], axis=0)[:, 1:]
+        at_T, longest = np.where(weights > 0, weights, np.nan)
         data.append(_line(kind, away, at_T, hover.replace("{}", "at T"), width=1.6, dash="dot"))
         if reads_on(records[0]):
             said = hover.replace("{}", "in the longest window")
@@ -238,10 +239,6 @@ def _by_distance(theme: str, title: str, *, log: bool) -> dict[str, Any]:
         xaxis={"title": "distance in tokens", "type": "log", "dtick": 1, "minor": {"showgrid": False}},
         yaxis=yaxis,
     )
-
-
-def _positive(values: Float[np.ndarray, "2 Q"]) -> Float[np.ndarray, "2 Q"]:
-    return np.where(values > 0, values, np.nan)
 
 
 def _times(length: int, trained: int) -> str:

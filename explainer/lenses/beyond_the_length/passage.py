@@ -31,7 +31,6 @@ def panels(runs: Sequence[Trained], text: str, theme: str) -> list[Panel]:
     Args:
         runs: what each network saw of the text, `Trained.record`.
         text: what was read, as typed.
-        theme: light or dark.
     """
     along = course_panel(runs, theme)
     along = replace(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from explainer.lenses.shapes import sizes_of
+
 
 @dataclass(frozen=True, eq=False)
 class BeyondTheLengthRecord:
@@ -47,11 +49,5 @@ class BeyondTheLengthRecord:
     kernel: Float[np.ndarray, " Q"]
 
     def __post_init__(self) -> None:
-        F = len(self.why)
-        for each in (self.lengths, self.loss, self.error, self.blocks, self.windows):
-            assert each.shape == (F,), (each.shape, F)
-        assert self.places.shape == self.course.shape, (self.places.shape, self.course.shape)
-        Q = len(self.distances)
-        assert self.attention.shape == (2, Q), (self.attention.shape, Q)
-        assert self.kernel.shape == (Q,), (self.kernel.shape, Q)
-        assert self.looked.shape == (2,), self.looked.shape
+        sizes = sizes_of(self)
+        assert (len(self.why), 2) == (sizes["F"], sizes["ends"]), (self.why, sizes)

@@ -14,13 +14,12 @@ from explainer.charts.curves import loss_reading
 from explainer.charts.panel import Moment, Notes
 from explainer.lenses.fixed_points.record import FixedPointsRecord
 from explainer.theory import stability
-from explainer.theory.pca import aligned, principal_axes, project
+from explainer.theory.pca import frame_of
 from explainer.theory.ties import first_smallest
 from explainer.words import listed
 
 LENS = "fixed_points"
 COMPONENTS = 3
-SAMPLES = 4000  # states and points that the basis is fitted on, at most
 MOST_CHOICES = 96
 SPECTRUM = (1.2, 4.0)  # reach of the complex plane at least and at most
 
@@ -91,21 +90,9 @@ def context(
         mean (M,), basis (3, M), range (3, 2) of each component, spectrum (2,) of both axes of the complex plane.
     """
     samples = np.concatenate([part for record in records for part in (record.states, record.points)])
-    samples = samples[np.isfinite(samples).all(axis=1)]
-    axes = principal_axes(samples[:: -(-max(1, len(samples)) // SAMPLES)], COMPONENTS)
-    if previous is not None and previous.shape == axes.basis.shape:
-        axes = axes._replace(basis=aligned(axes.basis, previous))
-    places = project(samples, axes) if len(samples) else np.zeros((1, COMPONENTS))
-    low, high = places.min(axis=0), places.max(axis=0)
-    margin = np.maximum((high - low) * 0.12, 1e-3)
     lengths = [np.hypot(*np.moveaxis(record.eigenvalues, -1, 0)).max(initial=0.0) for record in records]
     far = float(np.clip(1.08 * np.max(lengths, initial=0.0), *SPECTRUM))
-    named = {
-        "mean": axes.mean,
-        "basis": axes.basis,
-        "range": np.stack([low - margin, high + margin], axis=1),
-        "spectrum": np.array([-far, far]),
-    }
+    named = {**frame_of(samples, previous, COMPONENTS, margin=0.12), "spectrum": np.array([-far, far])}
     return {name: np.ascontiguousarray(value, dtype=np.float32) for name, value in named.items()}
 
 

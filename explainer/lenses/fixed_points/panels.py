@@ -21,19 +21,11 @@ MARKS: Mapping[str, tuple[str, str]] = {
     "slow": ("x-thin-open", ""),  # in the colour of text
 }
 """Shape and colour of each kind of point."""
-PLANES = {"front": (0, 1), "side": (2, 1)}  # principal components to the right and upwards
+PLANES = {"front": (0, 1), "side": (2, 1)}
+"""Principal components to the right and upwards: the first two, and from the side, upwards as before."""
+TITLES = {"front": "Where the state stays, and one sequence's path", "side": "The same from the side"}
 
 Run = Mapping[str, Any]
-
-
-def front_panel(run: Run, theme: str, *, span: int = 6, height: int = 370) -> Panel:
-    """Points and path in the first two principal components of the whole tape."""
-    return _map_panel(run, theme, "front", "Where the state stays, and one sequence's path", span, height)
-
-
-def side_panel(run: Run, theme: str, *, span: int = 6, height: int = 370) -> Panel:
-    """The same from the side: the third component to the right, the second upwards as before."""
-    return _map_panel(run, theme, "side", "The same from the side", span, height)
 
 
 def spectrum_panel(run: Run, theme: str, *, span: int = 5, height: int = 300) -> Panel:
@@ -89,8 +81,7 @@ def births_panel(run: Run, theme: str, *, span: int = 7, height: int = 300) -> P
 def panels(run: Run, theme: str) -> list[Panel]:
     """All figures of this lens for one run, in reading order."""
     return [
-        front_panel(run, theme),
-        side_panel(run, theme),
+        *(map_panel(run, theme, plane) for plane in PLANES),
         births_panel(run, theme),
         spectrum_panel(run, theme),
         loss_panel([run], theme, LENS, span=12, height=230),
@@ -102,7 +93,7 @@ def selections(run: Run) -> dict[str, tuple[str, tuple[str, ...]]]:
     return {"point": ("Point", tuple(f"point {number}" for number in range(choices(run))))}
 
 
-def _map_panel(run: Run, theme: str, plane: str, title: str, span: int, height: int) -> Panel:
+def map_panel(run: Run, theme: str, plane: str) -> Panel:
     """The path, the points of each kind, and a ring around the chosen one, on two axes of the tape's basis."""
     shade, seen = ink(theme), Seen(LENS)
     across, up = PLANES[plane]
@@ -134,7 +125,7 @@ def _map_panel(run: Run, theme: str, plane: str, title: str, span: int, height: 
     chosen = seen.projected("all", "point", columns=PLANES[plane])
     return Panel(
         id=plane,
-        title=title,
+        title=TITLES[plane],
         figure=drawn(
             theme,
             [path, *points, scatter("markers", **chosen, marker=ring, hoverinfo="skip", showlegend=False)],
@@ -143,7 +134,7 @@ def _map_panel(run: Run, theme: str, plane: str, title: str, span: int, height: 
             showlegend=True,
         ),
         readings=(Reading(LENS, plane),),
-        span=span,
-        height=height,
+        span=6,
+        height=370,
         click={"select": "point"},
     )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from explainer.lenses.shapes import sizes_of
+
 
 @dataclass(frozen=True, eq=False)
 class FixedPointsRecord:
@@ -39,15 +41,9 @@ class FixedPointsRecord:
     tokens: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        P, M = self.points.shape
-        for each in (self.q, self.fixed, self.unstable, self.neutral):
-            assert each.shape == (P,), each.shape
-        assert self.eigenvalues.ndim == 3, self.eigenvalues.shape
-        assert (len(self.eigenvalues), self.eigenvalues.shape[2]) == (P, 2), self.eigenvalues.shape
-        assert len(self.says) == P, len(self.says)
-        assert self.counts.ndim == 1, self.counts.shape
-        assert self.found >= P, (self.found, P)
-        assert self.states.shape == (len(self.tokens), M), self.states.shape
+        sizes = sizes_of(self)
+        assert (len(self.says), len(self.tokens)) == (sizes["P"], sizes["T"]), sizes
+        assert self.found >= sizes["P"], (self.found, sizes)
 
     @property
     def found(self) -> int:

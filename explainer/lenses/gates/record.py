@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from explainer.lenses.shapes import sizes_of
+
 
 @dataclass(frozen=True, eq=False)
 class GatesRecord:
@@ -57,16 +59,6 @@ class GatesRecord:
     controls: Float[np.ndarray, " Q"]
 
     def __post_init__(self) -> None:
-        L, G, T, N = self.gates.shape
-        assert len(self.gate_names) == G, self.gate_names
-        assert self.kept.shape == (L, N), self.kept.shape
-        assert self.closed.shape == self.opened.shape == (L, G), (self.closed.shape, self.opened.shape)
-        assert self.states.shape == (T, N), self.states.shape
-        assert len(self.tokens) == T, len(self.tokens)
-        Q = len(self.variables)
-        assert self.values.shape == (Q, T), self.values.shape
-        assert self.correlations.shape == (Q, N), self.correlations.shape
-        for each in (self.correlation_errors, self.untrained_correlations, self.chance_correlations):
-            assert each.shape == (Q,), each.shape
-        for each in (self.probes, self.probe_errors, self.untrained, self.gain_errors, self.controls):
-            assert each.shape == (Q,), each.shape
+        sizes = sizes_of(self)
+        labels = (len(self.gate_names), len(self.tokens), len(self.variables))
+        assert labels == (sizes["G"], sizes["T"], sizes["Q"]), (labels, sizes)

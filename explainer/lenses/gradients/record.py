@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from explainer.lenses.shapes import sizes_of
+
 
 @dataclass(frozen=True, eq=False)
 class GradientsRecord:
@@ -42,7 +44,7 @@ class GradientsRecord:
     loss: float
 
     def __post_init__(self) -> None:
-        assert self.norms.ndim == 1, self.norms.shape
-        assert self.theory.shape in ((0,), self.norms.shape), self.theory.shape
-        assert 0 <= self.last < len(self.norms), self.last
-        assert self.parameter_norms.shape == (len(self.parameters),), self.parameter_norms.shape
+        sizes = sizes_of(self)
+        assert sizes["rate"] in (0, sizes["T"]), sizes
+        assert 0 <= self.last < sizes["T"], self.last
+        assert len(self.parameters) == sizes["P"], sizes

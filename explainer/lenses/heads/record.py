@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from explainer.lenses.shapes import sizes_of
 from explainer.theory.head_roles import ROLES
 
 SCORES = (
@@ -46,7 +47,5 @@ class HeadsRecord:
     even: float = 0.0
 
     def __post_init__(self) -> None:
-        assert self.scores.ndim == 3, self.scores.shape
-        assert len(self.scores) == len(SCORES), self.scores.shape
-        assert self.chance.shape == (len(ROLES), *self.scores.shape[1:]), self.chance.shape
-        assert self.errors.shape == self.scores.shape[1:], self.errors.shape
+        sizes = sizes_of(self)
+        assert (sizes["scores"], sizes["roles"]) == (len(SCORES), len(ROLES)), sizes

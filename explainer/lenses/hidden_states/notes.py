@@ -15,10 +15,9 @@ from explainer.charts.panel import Moment, Notes
 from explainer.charts.ticks import tick_labels, tick_places
 from explainer.lenses.hidden_states.record import HiddenStatesRecord
 from explainer.tasks import TASKS
-from explainer.theory.pca import aligned, principal_axes, project
+from explainer.theory.pca import frame_of
 from explainer.theory.ties import first_largest, first_smallest
 
-SAMPLES = 4000  # states that the basis is fitted on, at most
 READ_BEFORE = 12  # tokens that a forecast of the next one is told with, at most
 SATURATED = 0.95  # |h| of a tanh state above which its derivative 1 - h^2 is under a tenth
 
@@ -58,21 +57,7 @@ def context(
     Returns:
         mean (N,), basis (2, N), range (2, 2) of both axes, explained (2,).
     """
-    states = np.concatenate([record.states[-1] for record in records])
-    axes = principal_axes(states[:: -(-len(states) // SAMPLES)], 2)
-    if previous is not None and previous.shape == axes.basis.shape:
-        axes = axes._replace(basis=aligned(axes.basis, previous))
-    places = project(states[np.isfinite(states).all(axis=1)], axes)
-    if len(places) == 0:
-        places = np.zeros((1, 2))
-    low, high = places.min(axis=0), places.max(axis=0)
-    margin = np.maximum((high - low) * 0.06, 1e-3)
-    named = {
-        "mean": axes.mean,
-        "basis": axes.basis,
-        "range": np.stack([low - margin, high + margin], axis=1),
-        "explained": axes.explained,
-    }
+    named = frame_of(np.concatenate([record.states[-1] for record in records]), previous)
     return {name: np.ascontiguousarray(value, dtype=np.float32) for name, value in named.items()}
 
 

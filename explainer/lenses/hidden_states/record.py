@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Bool, Float
 
+from explainer.lenses.shapes import sizes_of
+
 
 @dataclass(frozen=True, eq=False)
 class HiddenStatesRecord:
@@ -43,17 +45,12 @@ class HiddenStatesRecord:
     filled: Bool[np.ndarray, " positions"] = field(default_factory=lambda: np.zeros(0, bool))
 
     def __post_init__(self) -> None:
-        assert self.states.ndim == 3, self.states.shape
-        T = self.states.shape[1]
+        sizes = sizes_of(self)
+        T = sizes["T"]
         assert len(self.tokens) == len(self.targets) == T, (len(self.tokens), len(self.targets), T)
-        assert self.mask.shape == (T,), self.mask.shape
-        given = ((T,), (0,)) if self.has_tokens else ((0,), (T,))
-        assert (self.right.shape, self.output.shape) == given, (self.right.shape, self.output.shape)
-        assert self.target.shape == self.output.shape, self.target.shape
-        assert self.errors.shape == self.signs.shape, (self.errors.shape, self.signs.shape)
-        assert self.filled.shape in ((0,), (T,)), self.filled.shape
-        assert len(self.guesses) == self.right.size, len(self.guesses)
-        assert self.certainty.shape == self.right.shape, self.certainty.shape
+        assert (sizes["tokens"], sizes["numbers"]) == ((T, 0) if self.has_tokens else (0, T)), sizes
+        assert sizes["positions"] in (0, T), sizes
+        assert len(self.guesses) == sizes["tokens"], len(self.guesses)
 
     @property
     def foretells(self) -> bool:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from explainer.lenses.shapes import sizes_of
+
 
 @dataclass(frozen=True, eq=False)
 class JacobianRecord:
@@ -55,12 +57,6 @@ class JacobianRecord:
     tokens: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        C, M = self.singular.shape
-        assert self.eigenvalues.shape == (C, M, 2), self.eigenvalues.shape
-        assert self.steps.shape == self.spans.shape == (C,), (self.steps.shape, self.spans.shape)
-        for curve in (self.bound, self.largest, self.measured):
-            assert curve.shape == self.rate.shape, (curve.shape, self.rate.shape)
-        T = len(self.tokens)
-        assert self.saturated.shape == self.slope.shape == (T,), (self.saturated.shape, self.slope.shape)
-        assert self.parts.shape == (len(self.part_names), T), self.parts.shape
-        assert 0 <= self.last < T, self.last
+        sizes = sizes_of(self)
+        assert (len(self.tokens), len(self.part_names)) == (sizes["T"], sizes["G"]), sizes
+        assert 0 <= self.last < sizes["T"], self.last

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
+from explainer.lenses.shapes import sizes_of
+
 
 @dataclass(frozen=True, eq=False)
 class LayersRecord:
@@ -34,9 +36,8 @@ class LayersRecord:
     last: Float[np.ndarray, "T T"]
 
     def __post_init__(self) -> None:
-        rows, T = self.losses.shape
-        assert self.certainty.shape in ((0, 0), (rows, T)), self.certainty.shape
+        sizes = sizes_of(self)
+        rows, T = sizes["layers"], sizes["T"]
+        assert (sizes["rows"], sizes["columns"]) in ((0, 0), (rows, T)), sizes
         assert len(self.guesses) == rows * T, (len(self.guesses), rows, T)
         assert len(self.targets) == len(self.tokens) == T, (len(self.targets), len(self.tokens))
-        assert self.counted.shape == (T,), self.counted.shape
-        assert self.rollout.shape == self.last.shape == (T, T), (self.rollout.shape, self.last.shape)

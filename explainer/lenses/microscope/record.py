@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from explainer.lenses.shapes import sizes_of
+
 
 @dataclass(frozen=True, eq=False)
 class MicroscopeRecord:
@@ -33,9 +35,6 @@ class MicroscopeRecord:
     tokens: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        assert self.norms.ndim == 4, self.norms.shape
-        W, L, P, Q = self.norms.shape
-        assert P == Q == len(self.tokens), (P, Q, len(self.tokens))
-        assert len(self.ways) == W, self.ways
-        assert self.gates.shape == (len(self.gate_names), L, P), self.gates.shape
-        assert self.at.shape == self.counted.shape == (P,), (self.at.shape, self.counted.shape)
+        sizes = sizes_of(self)
+        labels = (len(self.tokens), len(self.ways), len(self.gate_names))
+        assert labels == (sizes["P"], sizes["W"], sizes["G"]), (labels, sizes)

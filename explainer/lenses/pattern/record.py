@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from explainer.lenses.shapes import sizes_of
+
 
 @dataclass(frozen=True, eq=False)
 class PatternRecord:
@@ -54,10 +56,10 @@ class PatternRecord:
     texts: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        assert len(self.units) <= self.above, (len(self.units), self.above)
-        assert self.on.shape == (len(self.tokens),), self.on.shape
-        assert 0 <= self.first <= self.last < len(self.tokens), (self.first, self.last)
+        sizes = sizes_of(self)
+        assert sizes["U"] <= self.above, (sizes, self.above)
+        assert len(self.tokens) == sizes["T"], len(self.tokens)
+        assert 0 <= self.first <= self.last < sizes["T"], (self.first, self.last)
         assert 0 <= self.found <= self.searched, (self.found, self.searched)
         assert len(self.texts) == self.shares.size, (len(self.texts), self.shares.shape)
-        assert self.lengths.shape == self.shares.shape[:1], self.lengths.shape
-        assert self.places >= len(self.lengths), self.places
+        assert self.places >= sizes["R"], self.places

@@ -13,10 +13,9 @@ from explainer.charts.panel import Moment, Notes
 from explainer.charts.subject import surgery_of
 from explainer.lenses.positions.record import PositionsRecord
 from explainer.theory.encodings import offset_range
-from explainer.theory.pca import aligned, principal_axes, project
+from explainer.theory.pca import frame_of, principal_axes
 from explainer.theory.ties import first_largest
 
-SAMPLES = 4000  # rows that the plane of the path is fitted on, at most
 NO_TABLE = {
     "none": "This model is told nothing about positions, so there is no table.",
     "rotary": "Rotary positions add nothing to the embeddings: they turn queries and keys. There is no table.",
@@ -64,26 +63,14 @@ def context(
     """
     tables = np.concatenate([record.table for record in records])
     tables = tables[np.isfinite(tables).all(axis=1)]
-    axes = principal_axes(tables[:: -(-len(tables) // SAMPLES) or 1], 2)
-    if previous is not None and previous.shape == axes.basis.shape:
-        axes = axes._replace(basis=aligned(axes.basis, previous))
-    reached = project(tables, axes) if len(tables) else np.zeros((1, 2))
-    low, high = reached.min(axis=0), reached.max(axis=0)
-    margin = np.maximum((high - low) * 0.06, 1e-3)
     limit = max(float(np.abs(tables).max(initial=0.0)), 1e-6)
-    named = {
-        "mean": axes.mean,
-        "basis": axes.basis,
-        "range": np.stack([low - margin, high + margin], axis=1),
-        "limits": np.array([-limit, limit]),
-    }
+    named = {**frame_of(tables, previous), "limits": np.array([-limit, limit])}
     return {name: np.ascontiguousarray(value, dtype=np.float32) for name, value in named.items()}
 
 
 def table_reading(record: PositionsRecord, shuffled: bool = False) -> str:
     """One sentence on the size of the vectors; another where each token gets that of another place."""
-    missing = _missing(record)
-    if missing:
+    if missing := _missing(record):
         return missing
     norms = np.linalg.norm(record.table.astype(np.float64), axis=1)
     T, D = record.table.shape
@@ -94,8 +81,7 @@ def table_reading(record: PositionsRecord, shuffled: bool = False) -> str:
 
 def likeness_reading(record: PositionsRecord) -> str:
     """One sentence on how much of the likeness follows from the distance."""
-    missing = _missing(record)
-    if missing:
+    if missing := _missing(record):
         return missing
     share = distance_share(record.kernel)
     if np.isnan(share):
@@ -109,8 +95,7 @@ def likeness_reading(record: PositionsRecord) -> str:
 
 def path_reading(record: PositionsRecord) -> str:
     """One sentence on how much of this table lies in a plane of its own."""
-    missing = _missing(record)
-    if missing:
+    if missing := _missing(record):
         return missing
     share = principal_axes(record.table, 2).explained.sum()
     if share == 0:
@@ -120,8 +105,7 @@ def path_reading(record: PositionsRecord) -> str:
 
 def profile_reading(record: PositionsRecord) -> str:
     """One sentence on cosines near and far, and their range at one distance."""
-    missing = _missing(record)
-    if missing:
+    if missing := _missing(record):
         return missing
     T = len(record.table)
     if T < 3:
@@ -139,8 +123,7 @@ def profile_reading(record: PositionsRecord) -> str:
 
 def order_reading(record: PositionsRecord) -> str:
     """One sentence on neighbours against far positions."""
-    missing = _missing(record)
-    if missing:
+    if missing := _missing(record):
         return missing
     T = len(record.table)
     share = distance_share(record.kernel)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from explainer.lenses.shapes import sizes_of
+
 
 @dataclass(frozen=True, eq=False)
 class PositionsRecord:
@@ -28,6 +30,4 @@ class PositionsRecord:
     distance: Float[np.ndarray, "L H T"]
 
     def __post_init__(self) -> None:
-        assert self.table.ndim == 2, self.table.shape
-        assert self.kernel.shape == (len(self.table), len(self.table)), self.kernel.shape
-        assert self.distance.ndim == 3, self.distance.shape
+        sizes_of(self)

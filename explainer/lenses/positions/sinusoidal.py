@@ -49,7 +49,6 @@ def panels(T: int, D: int, base: float, code: str, pairs: tuple[int, int], theme
         base: of the frequencies.
         code: one of `CODES`.
         pairs: first and last of the few that are drawn one by one.
-        theme: light or dark.
     """
     table = table_of(T, D, base, code)
     G, at, shown = dot_kernel(table), places(T), spread(*pairs)

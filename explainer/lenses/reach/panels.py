@@ -145,7 +145,7 @@ def reach_panel(memories: Sequence[Memory], theme: str, *, span: int = 4) -> Pan
         for record, when, dash in ((longest.first, "before training", "solid"), (longest.last, "after", "dot")):
             if record is None:
                 continue
-            shares = shares_back(record)
+            shares, symbol = shares_back(record), FAMILY_SYMBOLS[model] + ("-open" if dash == "dot" else "")
             data.append(
                 scatter(
                     name=name,
@@ -159,14 +159,15 @@ def reach_panel(memories: Sequence[Memory], theme: str, *, span: int = 4) -> Pan
             reach = gradient_horizon(record.norms[: record.last + 1], SHARE)
             if math.isfinite(reach):
                 data.append(
-                    scatter("markers", showlegend=False,
+                    scatter(
+                        "markers",
+                        showlegend=False,
                         x=[reach],
                         y=[SHARE],
-                        marker={
-                            "symbol": FAMILY_SYMBOLS[model] + ("-open" if dash == "dot" else ""), "size": 9, "color": colour,
-                        },
-                        hover=f"{name}, {when}: horizon %{{x:.2f}} steps")
-                )  # fmt: skip
+                        marker={"symbol": symbol, "size": 9, "color": colour},
+                        hover=f"{name}, {when}: horizon %{{x:.2f}} steps",
+                    )
+                )
     return Panel(
         id="horizon-reach",
         title="The gradient, steps back (solid: before training, dotted: after)",
@@ -192,8 +193,9 @@ def reach_panel(memories: Sequence[Memory], theme: str, *, span: int = 4) -> Pan
 def trained_panel(memories: Sequence[Memory], theme: str, baseline: float, *, span: int = 3) -> Panel:
     """The gradient's horizon after training against the lag that was asked for; filled where it was learnt."""
     shade = ink(theme)
-    data: list[dict[str, Any]] = []
     lags = sorted({memory.lag for memory in memories})
+    ends = [min(lags, default=1.0), max(lags, default=10.0)]
+    data = [scatter(x=ends, y=ends, line=stroke(shade.muted, 1.5, "dot"), showlegend=False, hoverinfo="skip")]
     for size, model in zip(SIZES, families(memories), strict=False):
         found = [memory for memory in learnt(memories, model) if not math.isnan(horizon_after(memory))]
         name, colour, symbol = FAMILY_NAMES[model], FAMILY_COLOURS[model], FAMILY_SYMBOLS[model]
@@ -215,11 +217,6 @@ def trained_panel(memories: Sequence[Memory], theme: str, baseline: float, *, sp
                 hover=f"{name}<br>lag %{{x}}: the gradient reaches back %{{text}}",
             )
         )
-    ends = [min(lags, default=1.0), max(lags, default=10.0)]
-    data.insert(
-        0,
-        scatter(x=ends, y=ends, showlegend=False, hoverinfo="skip") | {"line": stroke(shade.muted, 1.5, "dot")},
-    )
     return Panel(
         id="horizon-trained",
         title="After training: does the gradient reach the lag?",
@@ -227,7 +224,8 @@ def trained_panel(memories: Sequence[Memory], theme: str, baseline: float, *, sp
             theme,
             data,
             xaxis={"title": f"{_asked(memories)}; below it the lag (filled: learnt)", "type": "log"} | _ticks(memories),
-            yaxis={"title": "gradient's horizon in steps", "type": "log"} | _steps_axis(lags),
+            yaxis={"title": "gradient's horizon in steps", "type": "log", "tickvals": lags}
+            | {"ticktext": [f"{lag:g}" for lag in lags], "minor": {"showgrid": False}},
             margin=MARGIN,
         ),
         reading=trained_reading(memories, baseline),
@@ -376,7 +374,3 @@ def _ticks(memories: Sequence[Memory]) -> dict[str, Any]:
     lags = sorted(lengths)
     words = [f"{lengths[lag]}<br>lag {lag:g}" for lag in lags]
     return {"tickvals": lags, "ticktext": words, "minor": {"showgrid": False}}
-
-
-def _steps_axis(lags: Sequence[float]) -> dict[str, Any]:
-    return {"tickvals": list(lags), "ticktext": [f"{lag:g}" for lag in lags], "minor": {"showgrid": False}}

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from explainer.lenses.shapes import sizes_of
+
 
 @dataclass(frozen=True, eq=False)
 class ReachRecord:
@@ -23,5 +25,4 @@ class ReachRecord:
     last: int
 
     def __post_init__(self) -> None:
-        assert self.norms.ndim == 1, self.norms.shape
-        assert 0 <= self.last < len(self.norms), self.last
+        assert 0 <= self.last < sizes_of(self)["T"], self.last

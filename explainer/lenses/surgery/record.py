@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from explainer.lenses.shapes import sizes_of
+
 
 @dataclass(frozen=True, eq=False)
 class SurgeryRecord:
@@ -65,14 +67,10 @@ class SurgeryRecord:
     filled: Bool[np.ndarray, " positions"] = field(default_factory=lambda: np.zeros(0, bool))
 
     def __post_init__(self) -> None:
-        T = len(self.tokens)
-        assert self.filled.shape in ((0,), (T,)), self.filled.shape
-        assert self.outputs.shape == self.losses.shape == (2, T), (self.outputs.shape, self.losses.shape)
-        assert self.moved.shape == self.mask.shape == (T,), (self.moved.shape, self.mask.shape)
-        assert len(self.targets) == T, len(self.targets)
-        for each in (self.errors, self.layers, self.places):
-            assert each.shape == self.effects.shape, (each.shape, self.effects.shape)
-        assert self.extremes.shape == ((2,) if self.effects.size else (0,)), self.extremes.shape
-        assert self.checked.shape == self.checked_errors.shape == self.extremes.shape, self.checked.shape
-        assert len(self.guesses) == len(self.operated_guesses), (len(self.guesses), len(self.operated_guesses))
-        assert (len(self.guesses), self.target.shape) in ((T, (0,)), (0, (T,))), (len(self.guesses), self.target.shape)
+        sizes = sizes_of(self)
+        T, shown = sizes["T"], len(self.guesses)
+        assert len(self.tokens) == len(self.targets) == T, (len(self.tokens), len(self.targets), T)
+        assert sizes["positions"] in (0, T), sizes
+        assert sizes["ends"] == (2 if sizes["K"] else 0), sizes
+        assert shown == len(self.operated_guesses), (shown, len(self.operated_guesses))
+        assert (shown, sizes["numbers"]) in ((T, 0), (0, T)), (shown, sizes)

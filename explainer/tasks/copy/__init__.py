@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,6 @@ from explainer.data import Seen
 from explainer.tasks.problem import Lag, Problem, drawn_symbols, length, symbols
 from explainer.tasks.words import TaskWords, small
 from explainer.theory.baselines import RECALLED, chance
-from explainer.theory.variables import Variable, position
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +58,6 @@ class CopyProblem(Problem):
             positions="To say the symbols again the network has to count where they are read and where they are said; "
             "through the silence nothing happens.",
         )
-
-    @property
-    def variables(self) -> Mapping[str, Variable]:
-        return {"position": position}
 
     @property
     def lag(self) -> Lag:

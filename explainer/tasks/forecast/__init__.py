@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,6 @@ from explainer.data import SERIES, Seen, Series, beyond, longer, parse_number, s
 from explainer.data.windows import MOST_VALIDATION
 from explainer.tasks.problem import OfData, length
 from explainer.tasks.words import TaskWords
-from explainer.theory.variables import Variable, position
 
 RECENT, VALUES = 240, 12
 """Last values of the series that are known, and values of an example at most."""
@@ -53,10 +52,6 @@ class ForecastProblem(OfData):
             attention="What comes next follows from the last few values, and from those one cycle before if the series has one.",
             positions="The last few values count most: see whether neighbours become alike, and far positions different.",
         )
-
-    @property
-    def variables(self) -> Mapping[str, Variable]:
-        return {"position": position}
 
     def seen(self, body: str) -> Seen:
         series = Series.from_text(body)

@@ -12,7 +12,6 @@ import numpy as np
 from explainer.data import ASKED_CHARACTERS, Seen, longer, period_of, periods, read_symbols, symbol_names
 from explainer.tasks.problem import Problem, drawn_symbols, length, symbols
 from explainer.tasks.words import TaskWords
-from explainer.theory.variables import Variable, position
 from explainer.words import counted
 
 RARE = 1e-3
@@ -59,10 +58,6 @@ class RepeatProblem(Problem):
             attention="To foretell the next token one must **find where the present token stood before and read what came after it**.",
             positions="To find what came after the present token, a head has to look one place back: see whether neighbours become alike.",
         )
-
-    @property
-    def variables(self) -> Mapping[str, Variable]:
-        return {"position": position}
 
     def earlier_references(self, meta: Mapping[str, Any]) -> Mapping[str, float]:
         return {"chance, ln V": math.log(self.symbols)}
