@@ -21,7 +21,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -60,23 +60,23 @@ PACE = Pace(
     weight_steps=(0, 4, 12),
 )  # fmt: skip
 SMALL = RunConfig(task="adding", length=11, width=5, batch=3, steps=12, seed=3)
-BLOCKS = replace(SMALL, model="transformer", task="repeat", symbols=5, layers=2, width=8, heads=2, length=13)
+BLOCKS = SMALL.but(model="transformer", task="repeat", symbols=5, layers=2, width=8, heads=2, length=13)
 CONFIGS: Mapping[str, RunConfig] = {
-    "rnn": replace(SMALL, model="rnn", init="orthogonal", optimizer="sgd", momentum=0.5),
-    "rnn_relu": replace(SMALL, model="rnn_relu", init="identity", task="copy", length=3, symbols=4),
-    "gru": replace(SMALL, model="gru", layers=2, dropout=0.1, schedule="cosine", warmup=2, min_lr=1e-4),
-    "lstm": replace(SMALL, model="lstm", forget_bias=1.0),
-    "lstm, bias as drawn": replace(SMALL, model="lstm", task="forecast"),
-    "flip-flop": replace(SMALL, model="rnn", task="flipflop", bits=2, length=17),
+    "rnn": SMALL.but(model="rnn", init="orthogonal", optimizer="sgd", momentum=0.5),
+    "rnn_relu": SMALL.but(model="rnn_relu", init="identity", task="copy", length=3, symbols=4),
+    "gru": SMALL.but(model="gru", layers=2, dropout=0.1, schedule="cosine", warmup=2, min_lr=1e-4),
+    "lstm": SMALL.but(model="lstm", forget_bias=1.0),
+    "lstm, bias as drawn": SMALL.but(model="lstm", task="forecast"),
+    "flip-flop": SMALL.but(model="rnn", task="flipflop", bits=2, length=17),
     "transformer": BLOCKS,
-    "rotary": replace(BLOCKS, positions="rotary", mlp=False, norm="post"),
-    "no blocks": replace(BLOCKS, layers=0, positions="sinusoidal"),
-    "unit held": replace(SMALL, model="gru", surgery="layer 1 unit 2 = 0.5"),
-    "head off": replace(BLOCKS, surgery="layer 1 head 2 off"),
-    "diverged": replace(SMALL, model="rnn_relu", init="gaussian", radius=3.0, optimizer="sgd", lr=10.0, clip=0.0),
+    "rotary": BLOCKS.but(positions="rotary", mlp=False, norm="post"),
+    "no blocks": BLOCKS.but(layers=0, positions="sinusoidal"),
+    "unit held": SMALL.but(model="gru", surgery="layer 1 unit 2 = 0.5"),
+    "head off": BLOCKS.but(surgery="layer 1 head 2 off"),
+    "diverged": SMALL.but(model="rnn_relu", init="gaussian", radius=3.0, optimizer="sgd", lr=10.0, clip=0.0),
 }
 TEXT = RunConfig(task="text", model="transformer", layers=1, width=8, heads=2, length=8, batch=3, steps=12, tied=True)
-SERIES = replace(SMALL, task="forecast", model="gru")
+SERIES = SMALL.but(task="forecast", model="gru")
 QUERIES = (
     {"model": "lstm", "length": "50", "steps": "600", "forget_start": "constant"},
     {"model": "transformer", "positions": "rotary", "heads": "2", "mlp": "false", "lr": "0.02", "seed": "7"},
@@ -133,25 +133,25 @@ def fill(store: Store) -> dict[str, str]:
     runs["on an own series"] = client.submit(
         SERIES, SOMEBODY, ["hidden_states"], data=series.to_text(), name="waves.csv"
     )
-    runs["branch"] = client.submit(replace(CONFIGS["gru"], parent=f"{runs['gru']}@4", seed=4), ME, ["hidden_states"])
-    runs["rates"] = client.submit(replace(SMALL, seed=8), ME, ["gradients"], rates=((3, 0.001), (7, 0.02)))
+    runs["branch"] = client.submit(CONFIGS["gru"].but(parent=f"{runs['gru']}@4", seed=4), ME, ["hidden_states"])
+    runs["rates"] = client.submit(SMALL.but(seed=8), ME, ["gradients"], rates=((3, 0.001), (7, 0.02)))
     for name in ("on own text", "on an own series", "branch", "rates"):
         train(store, runs[name])
     client.share([runs["on own text"]], ME)
-    sweep = Sweep(base=replace(SMALL, steps=5), axes=(("length", (7, 9)), ("model", ("rnn", "gru"))))
+    sweep = Sweep(base=SMALL.but(steps=5), axes=(("length", (7, 9)), ("model", ("rnn", "gru"))))
     number = client.submit_sweep(sweep, ME, ["reach"])
     found = store.sweep(number)
     assert found is not None
     for place, run in enumerate(found.runs):
         runs[f"sweep {place}"] = run
         train(store, run)
-    runs["paused"] = client.submit(replace(SMALL, seed=5), ME, ["hidden_states"])
+    runs["paused"] = client.submit(SMALL.but(seed=5), ME, ["hidden_states"])
     held = ActiveRun(store, the_run(store, runs["paused"]), PACE, torch.device("cpu"))
     held.begin()
     deque((held.advance() for _ in range(6)), maxlen=0)
     held.hold()
     tidy(store, runs["paused"])
-    runs["queued"] = client.submit(replace(SMALL, seed=6), SOMEBODY, ["hidden_states"])
+    runs["queued"] = client.submit(SMALL.but(seed=6), SOMEBODY, ["hidden_states"])
     client.put(runs["rnn"], 4, "hidden_states", "0.1 0.9* 0.3 0.5*", asker=ME)
     client.put(runs["transformer"], 12, "surgery", "", Surgery.from_text("layer 2 head 1 off"), asker=ME)
     looker = Looker(store, lambda run: None, torch.device("cpu"))

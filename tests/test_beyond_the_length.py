@@ -62,7 +62,7 @@ def plain_windows(length: int, count: int) -> tuple[list[str], int]:
 
 @pytest.mark.parametrize("positions", ["none", "sinusoidal", "rotary", "alibi"])
 def test_the_loss_is_that_of_a_plain_loop_over_the_text(positions: str) -> None:
-    record, model, _ = seen(replace(CONFIG, positions=positions))
+    record, model, _ = seen(CONFIG.but(positions=positions))
     characters = sorted(set(default_text()))
     model.eval()
     for number, factor in enumerate((1, 2, 4, 8)):
@@ -84,7 +84,7 @@ def test_the_loss_is_that_of_a_plain_loop_over_the_text(positions: str) -> None:
 
 
 def test_learned_positions_have_no_number_beyond_their_table_and_say_why() -> None:
-    record, _, _ = seen(replace(CONFIG, positions="learned"))
+    record, _, _ = seen(CONFIG.but(positions="learned"))
     assert np.isfinite(record.loss).tolist() == [True, False, False, False]
     assert record.why == ("", *["has no rows beyond T = 11"] * 3)
     assert record.windows.tolist()[1:] == [0, 0, 0]
@@ -93,7 +93,7 @@ def test_learned_positions_have_no_number_beyond_their_table_and_say_why() -> No
 
 
 def test_the_course_is_the_mean_loss_in_stretches_of_the_longest_window() -> None:
-    record, model, task = seen(replace(CONFIG, positions="alibi"))
+    record, model, task = seen(CONFIG.but(positions="alibi"))
     batch = task.validation_windows(88, int(record.windows[-1]))
     with torch.no_grad():
         loss = cross_entropy(model(batch.x).mT, batch.y, reduction="none").mean(0).numpy()
@@ -104,7 +104,7 @@ def test_the_course_is_the_mean_loss_in_stretches_of_the_longest_window() -> Non
 
 
 def test_attention_by_distance_is_the_mean_of_the_weights_of_the_last_quarter() -> None:
-    record, model, task = seen(replace(CONFIG, positions="rotary"))
+    record, model, task = seen(CONFIG.but(positions="rotary"))
     for row, length in enumerate((11, 88)):
         batch = task.validation_windows(length, 4)
         with torch.no_grad(), observe(model, "block.0.weights", "block.1.weights") as values:
@@ -120,7 +120,7 @@ def test_attention_by_distance_is_the_mean_of_the_weights_of_the_last_quarter() 
 
 
 def test_the_kernels_are_their_closed_forms() -> None:
-    d = seen(replace(CONFIG, positions="none"))[0].distances.astype(float)
+    d = seen(CONFIG.but(positions="none"))[0].distances.astype(float)
     expected = {
         "none": np.ones(len(d)),
         "sinusoidal": np.mean([np.cos(d * 10_000 ** (-2 * i / 12)) for i in range(6)], axis=0),
@@ -128,11 +128,11 @@ def test_the_kernels_are_their_closed_forms() -> None:
         "alibi": np.mean([np.exp(-d / 16), np.exp(-d / 256), np.exp(-d / 4)], axis=0),
     }
     for positions, values in expected.items():
-        np.testing.assert_allclose(seen(replace(CONFIG, positions=positions))[0].kernel, values, atol=1e-9)
+        np.testing.assert_allclose(seen(CONFIG.but(positions=positions))[0].kernel, values, atol=1e-9)
 
 
 def test_the_learned_kernel_is_the_mean_cosine_of_its_own_rows() -> None:
-    record, model, _ = seen(replace(CONFIG, positions="learned"))
+    record, model, _ = seen(CONFIG.but(positions="learned"))
     rows = dict(model.named_parameters())["positions.weight"].detach().double()
     for place, distance in enumerate(record.distances.tolist()):
         cosines = [float(torch.cosine_similarity(rows[n], rows[n + distance], dim=0)) for n in range(11 - distance)]
@@ -141,9 +141,9 @@ def test_the_learned_kernel_is_the_mean_cosine_of_its_own_rows() -> None:
 
 def test_a_text_too_short_for_the_longest_windows_says_so() -> None:
     text = "".join(f"{number} green bottles\n" for number in range(40))
-    task = make_task(replace(CONFIG, data=digest(text), positions="alibi"), text)
+    task = make_task(CONFIG.but(data=digest(text), positions="alibi"), text)
     kept = len(text) - int(0.9 * len(text))
-    model = build(replace(CONFIG, positions="alibi"), task.inputs, task.outputs)
+    model = build(CONFIG.but(positions="alibi"), task.inputs, task.outputs)
     record = look(model, task.batch(0), task)
     assert [bool(why) for why in record.why] == [length + 1 > kept for length in (11, 22, 44, 88)]
     assert f"keeps {kept} characters" in record.why[-1]
@@ -156,14 +156,14 @@ def test_a_text_too_short_for_the_longest_windows_says_so() -> None:
 
 def test_windows_that_would_take_too_long_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(beyond, "MOST_LENGTH", 44)
-    record, _, _ = seen(replace(CONFIG, positions="alibi"))
+    record, _, _ = seen(CONFIG.but(positions="alibi"))
     assert np.isfinite(record.loss).tolist() == [True, True, True, False]
     assert record.why[-1].startswith("longer than 44 characters")
     assert record.distances[-1] == 43
 
 
 def test_a_model_without_blocks_has_losses_and_no_attention() -> None:
-    record, _, _ = seen(replace(CONFIG, layers=0, positions="none"))
+    record, _, _ = seen(CONFIG.but(layers=0, positions="none"))
     assert np.isfinite(record.loss).all()
     assert np.isnan(record.attention).all()
     assert "None no attention" in attention_reading([Trained("none", 0, record)])
@@ -212,7 +212,7 @@ def test_what_was_stated_before_was_far_too_small() -> None:
 def test_no_character_is_judged_in_two_windows(characters: int, length: int) -> None:
     count = min(beyond.MOST_WINDOWS, beyond.count_apart(characters, length))
     text = "".join(chr(0x100 + number % 200) for number in range(10 * characters))
-    task = make_task(replace(CONFIG, length=2, data=digest(text)), text)
+    task = make_task(CONFIG.but(length=2, data=digest(text)), text)
     assert task.held_out == characters
     starts = task.validation_windows(length, count).x[:, 0].long()
     assert count == 1 or int((starts[1:] - starts[:-1] + 200).remainder(200).min()) >= min(beyond.quarter(length), 199)
@@ -240,8 +240,8 @@ def test_it_leaves_the_model_as_it_found_it() -> None:
 
 def test_it_suits_transformers_on_text_alone() -> None:
     assert LENS.suits(CONFIG)
-    assert not LENS.suits(replace(CONFIG, model="gru"))
-    assert not LENS.suits(replace(CONFIG, task="repeat"))
+    assert not LENS.suits(CONFIG.but(model="gru"))
+    assert not LENS.suits(CONFIG.but(task="repeat"))
 
 
 # -- what the field expects, in the shipped results --------------------------------------------
@@ -252,7 +252,7 @@ def test_alibi_stays_flat_sinusoidal_breaks_and_none_degrades_gently(seed: int) 
     """Press et al. 2022, figure 1, in every seed of the shipped sweep."""
     _, outcomes = load_outcomes(shipped("lesson-beyond"))
     found = {
-        outcome.config.network.positions: outcome.last["beyond_the_length"]
+        outcome.config["positions"]: outcome.last["beyond_the_length"]
         for outcome in outcomes
         if outcome.config.seed == seed
     }

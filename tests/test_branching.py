@@ -85,7 +85,7 @@ def test_it_starts_from_the_parent_s_weights_and_repeats_bit_for_bit(client: Cli
 
 def test_the_surgery_stays_in_every_forward_pass_of_training(client: Client) -> None:
     """Against torch's own GRU, whose weights out of the unit are zeroed before every update."""
-    plain = replace(PARENT, optimizer="sgd", momentum=0.0, lr=0.05, clip=0.0)
+    plain = PARENT.but(optimizer="sgd", momentum=0.0, lr=0.05, clip=0.0)
     parent = trained(client, plain)
     child = trained(client, child_of(parent))
     start = {name: torch.tensor(array) for name, array in weights(client, parent.id, 13).items()}
@@ -187,7 +187,7 @@ def test_a_parent_that_is_gone_before_it_began_ends_it_with_a_sentence(client: C
 
 def test_what_only_a_store_has_is_not_trained_without_one() -> None:
     with pytest.raises(ValueError, match="which are in a store"):
-        next(train(replace(PARENT, parent="lesson-hidden@700")))
+        next(train(PARENT.but(parent="lesson-hidden@700")))
 
 
 def test_an_operated_network_is_expected_to_take_longer_and_more() -> None:
@@ -195,13 +195,13 @@ def test_an_operated_network_is_expected_to_take_longer_and_more() -> None:
         (PARENT, "layer 1 unit 0 = 0"),
         (RunConfig(model="transformer", task="repeat", layers=2), "layer 1 head 1 off"),
     ):
-        whole, operated = estimate(config, 2, 1), estimate(replace(config, surgery=surgery), 2, 1)
+        whole, operated = estimate(config, 2, 1), estimate(config.but(surgery=surgery), 2, 1)
         assert operated.seconds > whole.seconds
         assert operated.memory_mb > whole.memory_mb
         assert operated.parameters == whole.parameters
 
 
 def test_a_run_says_whose_weights_it_goes_on_from() -> None:
-    config = replace(PARENT, parent="lesson-hidden@700", surgery="layer 1 unit 2 = 0")
+    config = PARENT.but(parent="lesson-hidden@700", surgery="layer 1 unit 2 = 0")
     assert branch(config) == "goes on from lesson-hidden at step 700 with layer 1 unit 2 = 0"
     assert branch(PARENT) == ""

@@ -148,12 +148,12 @@ def runs_of(page: str, number: int) -> tuple[RunConfig, ...]:
 def test_an_address_leads_to_the_runs_that_the_page_would_train() -> None:
     gradients: Mapping[str, RunConfig] = {name: lesson.config for name, lesson in LESSONS.items()}
     base = gradients["lesson-gradients-rnn"]
-    assert runs_of("gradients", 1) == (replace(base, model="rnn_relu", init="identity"),)
+    assert runs_of("gradients", 1) == (base.but(model="rnn_relu", init="identity"),)
     assert runs_of("microscope", 1) == tuple(gradients[f"lesson-microscope-{name}"] for name in ("rnn", "lstm", "gru"))
     assert runs_of("gates", 3) == (gradients["lesson-text"],)
-    assert runs_of("heads", 4) == (replace(gradients["lesson-attention"], norm="pre"),)
+    assert runs_of("heads", 4) == (gradients["lesson-attention"].but(norm="pre"),)
     sweep = SWEEPS["lesson-horizon"].sweep
     short = runs_of("memory_horizon", 3)
     assert {config.length for config in short} == {5, 10, 20}
     assert {config.model for config in short} == {"rnn", "lstm", "gru"}
-    assert all(replace(config, length=80, model="gru", steps=800) == sweep.base for config in short)
+    assert all(config.but(length=80, model="gru", steps=800) == sweep.base for config in short)

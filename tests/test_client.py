@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,9 +75,9 @@ def test_a_new_run_waits_under_the_hash_of_its_configuration(client: Client) -> 
 
 def test_who_asks_for_the_same_run_shares_it(client: Client) -> None:
     first = client.submit(CONFIG, "me", ["hidden_states"])
-    same = replace(CONFIG, heads=2)  # a GRU has no heads
+    same = CONFIG.but(heads=2)  # a GRU has no heads
     assert client.submit(same, "you", ["gradients"]) == first
-    assert client.submit(replace(CONFIG, seed=1), "you") != first
+    assert client.submit(CONFIG.but(seed=1), "you") != first
     assert the_run(client, first).owner == "me"
     assert the_run(client, first).lenses == ("hidden_states", "gradients")
 
@@ -139,18 +138,18 @@ def test_a_lens_that_joins_late_is_filled_in(client: Client) -> None:
 def test_one_session_may_not_fill_the_queue(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXPLAINER_MAX_QUEUED", "2")
     first = client.submit(CONFIG, "me")
-    client.submit(replace(CONFIG, seed=1), "me")
+    client.submit(CONFIG.but(seed=1), "me")
     with pytest.raises(ValueError, match=r"2 of your runs.*allows 2"):
-        client.submit(replace(CONFIG, seed=2), "me")
+        client.submit(CONFIG.but(seed=2), "me")
     assert client.submit(CONFIG, "me") == first, "what is there already may be joined"
-    client.submit(replace(CONFIG, seed=2), "you")
+    client.submit(CONFIG.but(seed=2), "you")
     put(client, first, "running", "done")
-    client.submit(replace(CONFIG, seed=3), "me")
+    client.submit(CONFIG.but(seed=3), "me")
 
 
 def test_what_this_host_cannot_do_is_refused_before_it_is_queued(client: Client) -> None:
     with pytest.raises(ValueError, match="steps = 900,000"):
-        client.submit(replace(CONFIG, steps=900_000), "me")
+        client.submit(CONFIG.but(steps=900_000), "me")
     with pytest.raises(ValueError, match="Unknown lens 'magic'"):
         client.submit(CONFIG, "me", ["magic"])
     assert client.store.runs() == []
@@ -164,7 +163,7 @@ def test_what_this_host_cannot_do_is_refused_before_it_is_queued(client: Client)
 def test_inputs_and_outputs_are_those_of_the_task(task: str, own: bool) -> None:
     config = RunConfig(task=task, length=23, symbols=7)
     data = {"text": TEXT, "forecast": SUNSPOTS.to_text()}.get(task) if own else None
-    named = replace(config, data=digest(data)) if data else config
+    named = config.but(data=digest(data)) if data else config
     built = make_task(named, data)
     assert training_inputs(config, data) == (built.inputs, built.outputs)
 
@@ -182,25 +181,25 @@ def test_an_own_text_is_normalised_kept_and_found_again_by_its_hash(client: Clie
     config = RunConfig(task="text", length=23, width=5, batch=3, steps=11)
     run = the_run(client, client.submit(config, "me", data=TEXT.replace("\n", "\r\n"), name="a\n" + "b" * 80, how="-x"))
     assert run.meta == {"data_name": "a " + "b" * 57 + "…", "data_how": "-x"}
-    assert the_run(client, client.submit(replace(CONFIG, seed=9), "you", name="none")).meta == {}
+    assert the_run(client, client.submit(CONFIG.but(seed=9), "you", name="none")).meta == {}
     assert run.config.data == run.data == digest(TEXT)
     assert client.text(run.data, "me") == TEXT
-    assert client.submit(replace(config, data=digest(TEXT)), "me") == run.id
+    assert client.submit(config.but(data=digest(TEXT)), "me") == run.id
     assert client.submit(config, "me", data=TEXT) == run.id
 
 
 def test_data_that_is_not_here_or_not_fit_is_refused(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     config = RunConfig(task="text", length=23, width=5, batch=3, steps=11)
     with pytest.raises(ValueError, match="not here"):
-        client.submit(replace(config, data="0" * 64), "me")
+        client.submit(config.but(data="0" * 64), "me")
     with pytest.raises(ValueError, match="another text or series"):
-        client.submit(replace(config, data="0" * 64), "me", data=TEXT)
+        client.submit(config.but(data="0" * 64), "me", data=TEXT)
     with pytest.raises(ValueError, match="characters"):
         client.submit(config, "me", data="too short")
     with pytest.raises(ValueError, match="surrogate"):
         client.submit(config, "me", data=TEXT + "\ud83d")
     with pytest.raises(ValueError, match="length"):
-        client.submit(replace(config, length=900), "me", data=TEXT)
+        client.submit(config.but(length=900), "me", data=TEXT)
     monkeypatch.setenv("EXPLAINER_MAX_TEXT_BYTES", "999")
     with pytest.raises(ValueError, match="999"):
         client.submit(config, "me", data=TEXT)

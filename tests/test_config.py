@@ -77,7 +77,7 @@ def test_an_address_gives_the_same_configuration_back(config: RunConfig) -> None
 @given(configs(), configs())
 def test_an_address_over_another_base_sets_only_what_it_names(config: RunConfig, base: RunConfig) -> None:
     query = {"seed": str(config.seed), "lesson": "gradients"}
-    assert RunConfig.from_query(query, base) == replace(base, seed=config.seed)
+    assert RunConfig.from_query(query, base) == base.but(seed=config.seed)
 
 
 def test_an_address_holds_only_what_differs_from_the_defaults() -> None:
@@ -258,9 +258,9 @@ IRRELEVANT: list[tuple[RunConfig, dict[str, Any]]] = [
     (TRANSFORMER, {"radius": 0.5}),
     (TRANSFORMER, {"forget_bias": 1.0}),
     (TRANSFORMER, {"forget_start": "constant"}),
-    (replace(TRANSFORMER, layers=0), {"heads": 3}),
-    (replace(TRANSFORMER, layers=0), {"mlp": False}),
-    (replace(TRANSFORMER, layers=0), {"norm": "post"}),
+    (TRANSFORMER.but(layers=0), {"heads": 3}),
+    (TRANSFORMER.but(layers=0), {"mlp": False}),
+    (TRANSFORMER.but(layers=0), {"norm": "post"}),
     (RunConfig(optimizer="sgd"), {"beta2": 0.95}),
 ]
 RELEVANT: list[tuple[RunConfig, dict[str, Any]]] = [
@@ -284,7 +284,7 @@ RELEVANT: list[tuple[RunConfig, dict[str, Any]]] = [
     (TRANSFORMER, {"norm": "post"}),
     (TRANSFORMER, {"positions": "none"}),
     (TRANSFORMER, {"tied": True}),
-    (replace(TRANSFORMER, layers=0), {"positions": "none"}),
+    (TRANSFORMER.but(layers=0), {"positions": "none"}),
     (GRU, {"optimizer": "sgd"}),
     (GRU, {"lr": 1e-3}),
     (RunConfig(optimizer="sgd"), {"momentum": 0.5}),
@@ -308,20 +308,20 @@ def test_a_field_that_the_run_does_not_use_does_not_make_another_run(config: Run
 
 
 def test_a_knob_that_no_part_of_a_run_has_is_looked_at_and_not_kept() -> None:
-    assert replace(GRU, heads=8) == GRU
+    assert GRU.but(heads=8) == GRU
     assert GRU["heads"] == 4
     with pytest.raises(ValueError, match="heads = 17 is out of range"):
-        replace(GRU, heads=17)
+        GRU.but(heads=17)
     with pytest.raises(TypeError, match="no field 'epochs'"):
         replace(GRU, epochs=3)
 
 
 def test_another_kind_of_part_keeps_what_was_chosen_and_both_have() -> None:
     lstm = RunConfig(model="lstm", width=24, forget_bias=2.0, init="orthogonal", task="copy", length=17, symbols=5)
-    assert replace(lstm, model="gru", task="repeat").flat().items() >= {
+    assert lstm.but(model="gru", task="repeat").flat().items() >= {
         "width": 24, "init": "orthogonal", "length": 17, "symbols": 5
     }.items()  # fmt: skip
-    assert replace(replace(lstm, model="gru"), model="lstm")["forget_bias"] == 0.0
+    assert lstm.but(model="gru").but(model="lstm")["forget_bias"] == 0.0
 
 
 @pytest.mark.parametrize(("config", "change"), RELEVANT)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +49,7 @@ CONFIG = RunConfig(
     steps=STEPS,
     lr=0.05,
 )
-CONTROL = replace(CONFIG, layers=1)
+CONTROL = CONFIG.but(layers=1)
 METRIC = "accuracy within the repetition"
 
 
@@ -118,7 +117,7 @@ def known(layer: str, *more: str, T: int = T, period: int = 5) -> AttentionRecor
 
 def moment_of(record: AttentionRecord, **more: Any) -> Moment:
     layers, count, length, _ = record.weights.shape
-    config = replace(CONFIG, layers=layers, heads=count, width=count * 2, length=max(8, length))
+    config = CONFIG.but(layers=layers, heads=count, width=count * 2, length=max(8, length))
     return Moment({**subject(config, {}), **more}, 3, {})
 
 
@@ -281,7 +280,7 @@ def test_the_panels_of_a_page_do_not_change_when_a_waiting_run_begins() -> None:
 
 @pytest.mark.parametrize("task", ["copy", "adding", "text", "forecast"])
 def test_every_task_has_its_figures_and_sentences(task: str) -> None:
-    config = replace(CONFIG, task=task, mlp=True)
+    config = CONFIG.but(task=task, mlp=True)
     trainer = Trainer(config, device="cpu")
     record = LENSES["attention"].look(trainer.model, trainer.task.batch(0, split="validation"), trainer.task)
     run = subject(config, {"baseline": trainer.task.baseline, "baseline_name": "none"})
@@ -428,8 +427,8 @@ def test_train_asks_for_the_run_and_its_control_on_the_same_batches(store: Store
     made = [store.run(run) for run in app.query_params["run"].split(",")]
     configs = [run.config for run in made if run is not None]
     assert [config.layers for config in configs] == [3, 1]
-    assert configs[1] == replace(configs[0], layers=1)
-    assert configs[0] == replace(LESSONS["lesson-attention"].config, layers=3, length=24)
+    assert configs[1] == configs[0].but(layers=1)
+    assert configs[0] == LESSONS["lesson-attention"].config.but(layers=3, length=24)
 
 
 def test_a_run_of_one_layer_is_its_own_control(store: Store) -> None:
@@ -447,7 +446,7 @@ def test_a_model_without_blocks_is_refused_with_the_way_out(store: Store) -> Non
 def test_the_lesson_shows_induction_and_a_control_without_it(store: Store) -> None:
     """What the page says of its recorded run; on the CPU these numbers are the same everywhere but for rounding."""
     pair = LESSONS["lesson-attention"], LESSONS["lesson-attention-one-layer"]
-    assert pair[1].config == replace(pair[0].config, layers=1)
+    assert pair[1].config == pair[0].config.but(layers=1)
     last = []
     for name in ("lesson-attention", "lesson-attention-one-layer"):
         load_tape(store, SHIPPED / f"{name}.tape")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -30,7 +29,7 @@ from explainer.charts.theme import FAMILY_COLOURS
 from explainer.config import RunConfig
 
 GRU = RunConfig(task="adding", model="gru", width=13, lr=5e-3, steps=7)
-LSTM = replace(GRU, model="lstm")
+LSTM = GRU.but(model="lstm")
 META = {"metric": "mean squared error of the sum", "baseline": 1 / 6, "baseline_name": "always answering 1"}
 
 
@@ -60,7 +59,7 @@ def drawn(panel: Panel) -> go.Figure:
 
 
 def test_only_fields_that_a_run_depends_on_differ() -> None:
-    other = replace(GRU, lr=1e-2, heads=8, symbols=5, seed=3)  # a GRU has no heads, adding no symbols
+    other = GRU.but(lr=1e-2, heads=8, symbols=5, seed=3)  # a GRU has no heads, adding no symbols
     assert differing([GRU, other]) == {"lr": [5e-3, 1e-2], "seed": [0, 3]}
     assert differing([GRU]) == {}
     assert differing([GRU, LSTM]) == {"model": ["gru", "lstm"], "forget_bias": [None, 0.0]}
@@ -68,10 +67,10 @@ def test_only_fields_that_a_run_depends_on_differ() -> None:
 
 def test_labels_say_the_difference_and_are_never_alike() -> None:
     assert labels([GRU, LSTM], ["a", "b"]) == ["GRU", "LSTM"]
-    assert labels([GRU, replace(GRU, lr=1e-2)], ["a", "b"]) == ["GRU · lr 0.005", "GRU · lr 0.01"]
+    assert labels([GRU, GRU.but(lr=1e-2)], ["a", "b"]) == ["GRU · lr 0.005", "GRU · lr 0.01"]
     assert labels([GRU, GRU], ["a", "a-2"]) == ["GRU (a)", "GRU (a-2)"]
     assert labels([GRU], ["a"]) == ["GRU"]
-    many = [replace(GRU, lr=1e-2, width=17, seed=5, steps=11, batch=3), GRU, replace(LSTM, seed=1)]
+    many = [GRU.but(lr=1e-2, width=17, seed=5, steps=11, batch=3), GRU, LSTM.but(seed=1)]
     assert len(set(labels(many, ["a", "b", "c"]))) == 3
 
 
@@ -95,7 +94,7 @@ def test_a_short_curve_is_drawn_as_it_is() -> None:
 
 
 def test_the_chart_holds_the_tapes_numbers() -> None:
-    runs = [seen(GRU, "GRU · lr 0.005"), seen(replace(GRU, lr=1e-2), "GRU · lr 0.01"), seen(LSTM, "LSTM")]
+    runs = [seen(GRU, "GRU · lr 0.005"), seen(GRU.but(lr=1e-2), "GRU · lr 0.01"), seen(LSTM, "LSTM")]
     curves = [tape([1, 0.5, 0.25], {0: 2, 3: 0.125}), tape([1, math.nan]), {}]
     panel = compare_panel(runs, curves, "light")
     figure = drawn(panel)
@@ -154,7 +153,7 @@ def test_the_reading_is_right_at_the_extremes(curves: list[dict[str, Any]], sent
 
 
 def test_the_reading_warns_of_different_tasks() -> None:
-    other = replace(GRU, task="copy")
+    other = GRU.but(task="copy")
     said = loss_reading([seen(GRU, "a"), seen(other, "b")], [tape([1.0]), tape([2.0])])
     assert said.endswith("They learn different tasks, so these losses can't be compared.")
 
@@ -167,7 +166,7 @@ def test_a_metric_of_its_own_gets_a_chart_and_is_ranked() -> None:
         "lower_is_better": False,
     }
     config = RunConfig(task="repeat", model="transformer", symbols=11, width=8, heads=2)
-    runs = [seen(config, "one", **meta), seen(replace(config, layers=2), "two", **meta)]
+    runs = [seen(config, "one", **meta), seen(config.but(layers=2), "two", **meta)]
     curves = [
         tape([1.0, 1.0], {0: 2, 2: 1}, **{meta["metric"]: [0.1, 0.25]}),
         tape([1.0, 1.0], {0: 2, 2: 1}, **{meta["metric"]: [0.1, 0.75]}),
@@ -188,7 +187,7 @@ def test_a_metric_that_is_the_loss_or_not_shared_gets_none() -> None:
     name = META["metric"]
     same = tape([1.0], {0: 2, 1: 1}, **{str(name): [2, 1]})
     assert metric_panel([seen(GRU, "a")], [same], "light") is None
-    other = replace(GRU, task="copy")
+    other = GRU.but(task="copy")
     assert metric_panel([seen(GRU, "a"), seen(other, "b", metric="x")], [same, same], "light") is None
     assert metric_panel([seen(GRU, "a")], [{}], "light") is None
 

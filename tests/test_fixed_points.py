@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -542,5 +541,5 @@ def test_what_cannot_be_searched_is_refused_with_the_way_out(store: Store, query
 
 
 def test_a_recorded_run_of_two_layers_gets_a_sentence(store: Store) -> None:
-    store.create("deep", replace(RunConfig(task="flipflop", width=5), layers=2), owner="me")
+    store.create("deep", RunConfig(task="flipflop", width=5).but(layers=2), owner="me")
     assert "networks of one layer" in opened(run="deep").info[0].value

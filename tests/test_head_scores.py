@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -251,7 +250,7 @@ def test_one_block_with_a_liking_has_a_high_score_and_no_role(seed: int) -> None
     config = RunConfig(
         task="repeat", symbols=V, length=T, model="transformer", layers=1, heads=1, width=8, mlp=False, norm="post"
     )
-    config = replace(config, positions="none")
+    config = config.but(positions="none")
     task = make_task(config)
     model = build(config, task.inputs, task.outputs)
     assert isinstance(model, Transformer)
@@ -296,7 +295,7 @@ def test_one_block_that_learnt_music_has_no_induction_head(seed: int) -> None:
         task="text", length=48, model="transformer", layers=1, heads=4, width=32, mlp=False, lr=5e-3, batch=16,
         steps=150, seed=seed,
     )  # fmt: skip
-    config = replace(config, data=digest(notes))
+    config = config.but(data=digest(notes))
     trainer = Trainer(config, notes, device="cpu")
     for _ in range(config.steps):
         trainer.advance()

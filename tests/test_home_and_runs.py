@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +80,7 @@ def test_the_shell_opens_at_home() -> None:
 
 def test_a_link_to_a_run_opens_it_on_a_page_that_was_open_before(store: Store) -> None:
     record(store, "one")
-    record(store, "two", replace(GRU, width=17))
+    record(store, "two", GRU.but(width=17))
     app = AppTest.from_file(str(PROJECT / "explainer" / "ui" / "shell.py"), default_timeout=30).run()
     for run, width in (("one", 13), ("two", 17)):
         app.switch_page("../../pages/hidden_states.py")
@@ -155,7 +154,7 @@ def cells(app: AppTest, heading: str) -> list[dict[str, str]]:
 
 def test_the_table_has_each_run_with_its_result_and_baseline(store: Store) -> None:
     record(store, "0123456789abcdef-2", owner="me", final=0.125)
-    record(store, "lesson-x", replace(GRU, model="lstm", layers=2), pinned=True)
+    record(store, "lesson-x", GRU.but(model="lstm", layers=2), pinned=True)
     lesson, mine = cells(opened("runs.py"), "Run")
     assert lesson["Run"] == "[LSTM, 2 layers of 13 units · Adding problem · lesson-x](/hidden-states?run=lesson-x)"
     assert mine["Run"] == "[GRU, 13 units · Adding problem · 012345-2](/hidden-states?run=0123456789abcdef-2)"
@@ -194,7 +193,7 @@ def test_the_result_of_a_run_that_goes_on_is_its_latest(store: Store) -> None:
 
 def test_an_address_opens_a_comparison(store: Store) -> None:
     record(store, "one")
-    record(store, "two", replace(GRU, lr=1e-2))
+    record(store, "two", GRU.but(lr=1e-2))
     app = opened("runs.py", run="one,two,gone")
     assert app.query_params["run"] == "one,two"  # what is not here is dropped
     assert app.multiselect[0].value == ["one", "two"]
@@ -270,7 +269,7 @@ def test_a_run_on_own_data_has_its_name_and_it_is_no_markup(store: Store) -> Non
     name = "[a](http://b.c) *novel*.txt"
     store.create(
         "own",
-        replace(GRU, task="text", data="ab" * 32),
+        GRU.but(task="text", data="ab" * 32),
         owner="me",
         lenses=("hidden_states",),
         meta={"data_name": name},
@@ -290,7 +289,7 @@ def test_a_run_on_a_large_vocabulary_says_what_it_reads(store: Store) -> None:
 
 
 def store_run(store: Store, name: str, meta: dict[str, object]) -> Run:
-    store.create(name, replace(GRU, task="text", data="ab" * 32), owner="", meta=meta)
+    store.create(name, GRU.but(task="text", data="ab" * 32), owner="", meta=meta)
     found = store.run(name)
     assert found is not None
     return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -61,9 +60,9 @@ def in_kind(task: Task, batch: Any, data: str) -> None:
         assert 0 <= float(x[:, 0].min()) <= float(x[:, 0].max()) <= 1
         assert x[: T // 2, 1].sum() == x[T // 2 :, 1].sum() == 1
     elif config.task == "copy":
-        waiting = drawn.x[0] >= config.problem.symbols
+        waiting = drawn.x[0] >= config["symbols"]
         assert torch.equal(x[waiting], drawn.x[0][waiting])
-        assert (x[~waiting] < config.problem.symbols).all()
+        assert (x[~waiting] < config["symbols"]).all()
     elif config.task == "flipflop":
         assert set(x.unique().tolist()) <= {-1.0, 0.0, 1.0}
         assert x[0].abs().min() == 1
@@ -162,7 +161,7 @@ STRANGE = "abc\n" * 50 + "abcß\n" * 4  # ß in the held-out part alone
         (REPEAT, "AAAA", "a repetition after 1 symbol instead of 5 to 9"),
         (REPEAT, "ABCDEFGHIJKL", "no repetition instead of one after 5 to 9 symbols"),
         (REPEAT, "ABCDE" * 4, "20 symbols instead of at most 19"),
-        (replace(REPEAT, symbols=2), "ABABAB", ""),
+        (REPEAT.but(symbols=2), "ABABAB", ""),
         (READER, "The value", ""),
         (READER, "The value of", "12 characters instead of at most 11"),
         (SEER, "12 30 65", ""),
@@ -186,14 +185,14 @@ def test_an_input_of_another_kind_gets_exactly_its_sentence(config: RunConfig, t
 @pytest.mark.parametrize(
     ("config", "text", "until", "has"),
     [
-        (replace(ADDING, length=11), "0.1 0.2* 0.3 0.4 0.5 0.6 0.7", 6, ""),
-        (replace(ADDING, length=11), "0.1 0.2 0.3 0.4", 3, ""),
-        (replace(ADDING, length=11), "0.1 0.2* 3 0.4", 1, ""),
-        (replace(ADDING, length=11), "0.1 0.2* 3 0.4", 2, "a value of 3 instead of 0 to 1"),
-        (replace(ADDING, length=11), "0.1 0.2 0.3 0.4 0.5 0.6", 5, "0 marks in the first half instead of 1"),
-        (replace(ADDING, length=11), "0.1* 0.2* …", 3, "2 marks in the first half instead of 1"),
-        (replace(ADDING, length=11), "0.1* …", 9, ""),
-        (replace(ADDING, length=11), "0.1* …", 10, "0 marks in the second half instead of 1"),
+        (ADDING.but(length=11), "0.1 0.2* 0.3 0.4 0.5 0.6 0.7", 6, ""),
+        (ADDING.but(length=11), "0.1 0.2 0.3 0.4", 3, ""),
+        (ADDING.but(length=11), "0.1 0.2* 3 0.4", 1, ""),
+        (ADDING.but(length=11), "0.1 0.2* 3 0.4", 2, "a value of 3 instead of 0 to 1"),
+        (ADDING.but(length=11), "0.1 0.2 0.3 0.4 0.5 0.6", 5, "0 marks in the first half instead of 1"),
+        (ADDING.but(length=11), "0.1* 0.2* …", 3, "2 marks in the first half instead of 1"),
+        (ADDING.but(length=11), "0.1* …", 9, ""),
+        (ADDING.but(length=11), "0.1* …", 10, "0 marks in the second half instead of 1"),
         (REPEAT, "ABBBB", 1, ""),
         (REPEAT, "AAAAB", 3, "a repetition after 1 symbol instead of 5 to 9"),
         (READER, "The value of", 4, ""),
@@ -304,8 +303,8 @@ def test_an_input_that_is_longer_than_those_of_training_is_seen_whole(lens: str,
 def test_who_can_read_on_and_who_cannot() -> None:
     transformer = RunConfig(task="text", model="transformer", length=13, width=12, heads=3)
     assert transformer.longest_input == 13, "learned positions have no row beyond"
-    assert replace(transformer, positions="rotary").longest_input == 104
-    assert replace(ADDING, length=500).longest_input == 1024
+    assert transformer.but(positions="rotary").longest_input == 104
+    assert ADDING.but(length=500).longest_input == 1024
     with pytest.raises(ValueError, match=r"14 characters can't be read. Give 2 to 13"):
         make_task(transformer).read("a" * 14)
 

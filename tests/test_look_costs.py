@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from explainer.config import RunConfig
@@ -29,12 +27,12 @@ GRU = RunConfig(task="adding", model="gru", length=23, width=13, batch=7)
 TRANSFORMER = RunConfig(
     task="repeat", symbols=11, model="transformer", layers=3, heads=2, width=26, length=29, batch=17
 )
-WIDE = replace(TRANSFORMER, length=331, width=508, layers=5, batch=41)
+WIDE = TRANSFORMER.but(length=331, width=508, layers=5, batch=41)
 CONFIGS = [
     GRU,
     TRANSFORMER,
     WIDE,
-    replace(GRU, model="lstm", width=307, layers=2),
+    GRU.but(model="lstm", width=307, layers=2),
     RunConfig(task="forecast", width=19, batch=3),
 ]
 
@@ -76,7 +74,7 @@ def test_sequences_and_sites_are_those_that_the_lenses_follow(config: RunConfig)
 def test_every_lens_has_prices_for_the_work_of_its_looks(name: str) -> None:
     suiting = [
         config
-        for config in (*CONFIGS, replace(TRANSFORMER, task="text"), RunConfig(task="text", model="gru"))
+        for config in (*CONFIGS, TRANSFORMER.but(task="text"), RunConfig(task="text", model="gru"))
         if LENSES[name].suits(config)
     ]
     assert suiting
@@ -97,5 +95,5 @@ def test_every_lens_has_prices_for_the_work_of_its_looks(name: str) -> None:
 def test_a_forecast_is_looked_at_in_all_its_validation_windows_whatever_the_batch() -> None:
     config = RunConfig(task="forecast", model="transformer", heads=2, width=26, batch=3)
     assert len(view_batch(Trainer(config)).x) == sizes_of(config).B == 60
-    one, other = (look_work(replace(config, batch=batch), "heads", 1, 1)["maps"] for batch in (3, 59))
+    one, other = (look_work(config.but(batch=batch), "heads", 1, 1)["maps"] for batch in (3, 59))
     assert one == other

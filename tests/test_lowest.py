@@ -6,7 +6,6 @@ import json
 import math
 import statistics
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +103,7 @@ def test_a_level_loss_is_hardly_ever_called_risen() -> None:
 def test_what_is_measured_has_the_errors_of_its_sequences(store: Store) -> None:
     """Against a slow loop: every kept moment's weights in a model of their own, sequence by sequence."""
     client = Client(store)
-    run = client.submit(replace(CONFIG, steps=41), "me", (), TEXT)
+    run = client.submit(CONFIG.but(steps=41), "me", (), TEXT)
     list(record(store, run, Pace(validation_share=1e9)))
     rows = join_metrics(chunk.body for chunk in store.chunks(run, kinds=("metrics",)))
     steps = rows[f"metric:{VALIDATION}:step"].tolist()

@@ -32,7 +32,7 @@ from explainer.training import Trainer
 from tests.turns import the_run, work
 
 CONFIG = RunConfig(task="adding", length=7, width=5, batch=3, steps=53)
-LONG = replace(CONFIG, steps=311)
+LONG = CONFIG.but(steps=311)
 BLIND = Pace(share=0.0, watched_share=0.0, gap=math.inf, bests=0)
 """No time to look beyond the first and the last moment."""
 
@@ -161,9 +161,9 @@ def test_a_recorded_lesson_that_saw_its_last_moment_is_asked_nothing(store: Stor
 @pytest.mark.parametrize("how", ["stopped", "paused", "diverged"])
 def test_of_a_run_that_ends_early_or_is_held_what_was_reached_is_looked_at(store: Store, how: str) -> None:
     config = (
-        replace(CONFIG, steps=1999)
+        CONFIG.but(steps=1999)
         if how != "diverged"
-        else replace(CONFIG, optimizer="sgd", lr=10.0, clip=0.0, model="rnn_relu", length=97)
+        else CONFIG.but(optimizer="sgd", lr=10.0, clip=0.0, model="rnn_relu", length=97)
     )
     client = Client(store)
     run = client.submit(config, "me", ["hidden_states"])
@@ -178,7 +178,7 @@ def test_of_a_run_that_ends_early_or_is_held_what_was_reached_is_looked_at(store
 
 
 def test_a_run_of_a_sweep_keeps_its_first_and_last_moment(store: Store) -> None:
-    run = Client(store).submit(replace(CONFIG, steps=67), "me", ["hidden_states"])
+    run = Client(store).submit(CONFIG.but(steps=67), "me", ["hidden_states"])
     list(record(store, run, SWEEP_PACE))
     assert seen(store, run) == [0, 67]
     assert store.commands() == []
@@ -252,7 +252,7 @@ def test_large_views_keep_to_their_places_with_the_first_and_the_last(
 
 
 def test_a_tape_with_all_its_moments_is_no_larger_than_was_estimated(store: Store) -> None:
-    config = replace(CONFIG, width=31)  # the names of tiny weights take more than these
+    config = CONFIG.but(width=31)  # the names of tiny weights take more than these
     run = Client(store).submit(config, "me", ["hidden_states"])
     work(Workshop(store), idle(store, run))
     given = training_inputs(config)

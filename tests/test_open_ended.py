@@ -23,8 +23,8 @@ from explainer.training import Trainer
 FORECAST = RunConfig(task="forecast", model="gru", width=5, length=11)
 TEXT = RunConfig(task="text", model="lstm", width=5, length=11)
 REPEAT = RunConfig(task="repeat", model="transformer", width=6, heads=2, layers=2, length=13, symbols=7, norm="post")
-READER = replace(REPEAT, task="text", positions="rotary", width=12)
-SEER = replace(REPEAT, task="forecast", positions="sinusoidal")
+READER = REPEAT.but(task="text", positions="rotary", width=12)
+SEER = REPEAT.but(task="forecast", positions="sinusoidal")
 INPUTS = {"forecast": "12 30 65 110 95", "text": "x = the", "repeat": "A D B C A D B"}
 
 

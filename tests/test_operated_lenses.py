@@ -518,9 +518,9 @@ class TransformerByHand:
 
     def table(self, length: int) -> Tensor | None:
         """What is added to each token."""
-        if self.config.network.positions == "learned":
+        if self.config["positions"] == "learned":
             return self.weights["positions.weight"][self.places(length)]
-        if self.config.network.positions == "sinusoidal":
+        if self.config["positions"] == "sinusoidal":
             return torch.from_numpy(
                 np.array([[self.wave(p, d) for d in range(D)] for p in self.places(length)]).astype(np.float64)
             )
@@ -537,7 +537,7 @@ class TransformerByHand:
 
     def turned(self, x: Tensor, places: np.ndarray) -> Tensor:
         """Pairs of numbers as complex ones, turned by their position."""
-        if self.config.network.positions != "rotary":
+        if self.config["positions"] != "rotary":
             return x
         K = x.shape[-1]
         angles = torch.from_numpy(np.array([[p * 10_000 ** (-2 * i / K) for i in range(K // 2)] for p in places]))
@@ -546,7 +546,7 @@ class TransformerByHand:
 
     def bias(self, head: int, length: int) -> np.ndarray:
         places = self.places(length)
-        slope = self.penalty(head) if self.config.network.positions == "alibi" else 0.0
+        slope = self.penalty(head) if self.config["positions"] == "alibi" else 0.0
         return np.array([[-slope * abs(int(a) - int(b)) for b in places] for a in places])
 
     def norm(self, name: str, x: Tensor) -> Tensor:
@@ -560,7 +560,7 @@ class TransformerByHand:
         table = self.table(batch.x.shape[1])
         if table is None:
             return h
-        return h * (math.sqrt(D) if self.config.network.positions == "sinusoidal" else 1.0) + table
+        return h * (math.sqrt(D) if self.config["positions"] == "sinusoidal" else 1.0) + table
 
     def blocks(self, h: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """The residual stream before, between and after the blocks; the weights of each block's heads."""
@@ -652,7 +652,7 @@ def sees_cell(record: Any, read: Read) -> None:
                 assert cell.bias == pytest.approx(read.hand.bias(head, T)[t, s], abs=1e-12)
                 said = lines(record, layer, head, t, s)
                 assert ("zeros are read" in said[-1][0]) == (bool(record.silent[layer, head]) and s <= t)
-                if read.config.network.positions == "alibi" and read.facts.shuffle is not None:
+                if read.config["positions"] == "alibi" and read.facts.shuffle is not None:
                     a, b = read.hand.places(T)[[t, s]]
                     assert f"{a} - {b}" in said[2][1]
                 if s <= t:
@@ -726,7 +726,7 @@ def sees_beyond(record: Any, read: Read) -> None:
         losses = read.run(windows)[2].numpy()
         assert record.loss[at] == pytest.approx(losses[:, -(length // 4) :].mean(), rel=1e-5)
     longest = int(record.distances[-1]) + 1
-    places = read.hand.places(read.config.length if read.config.network.positions == "learned" else longest)
+    places = read.hand.places(read.config.length if read.config["positions"] == "learned" else longest)
     for at, d in enumerate(record.distances.tolist()):
         pairs = [(int(places[t]), int(places[t - d])) for t in range(d, len(places))]
         if not pairs:
@@ -737,7 +737,7 @@ def sees_beyond(record: Any, read: Read) -> None:
 
 def alike(read: Read, a: int, b: int) -> float:
     """What the encoding alone makes of two places."""
-    match read.config.network.positions:
+    match read.config["positions"]:
         case "learned":
             P = read.model.state_dict()["positions.weight"].numpy()
             return float(P[a] @ P[b] / np.linalg.norm(P[a]) / np.linalg.norm(P[b]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import replace
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -101,7 +100,7 @@ def test_a_limit_of_the_host_holds_for_texts_in_both_directions(monkeypatch: pyt
 @pytest.mark.parametrize("length", [47, 48, 49, 50])
 def test_a_text_that_is_too_short_for_the_windows_is_refused_as_by_the_task(length: int) -> None:
     given = given_text(RIDDLE[:480])  # its last tenth has 48 characters
-    config = replace(TEXT, length=length, data=given.digest)
+    config = TEXT.but(length=length, data=given.digest)
     try:
         make_task(config, given.body)
         expected = ""
@@ -114,7 +113,7 @@ def test_a_text_that_is_too_short_for_the_windows_is_refused_as_by_the_task(leng
 @pytest.mark.parametrize("length", [42, 43, 44])
 def test_a_series_that_is_too_short_for_the_windows_is_refused_as_by_the_task(length: int) -> None:
     given = given_series(SERIES)  # 10 of the 53 values are for validation
-    config = replace(FORECAST, length=length, data=given.digest)
+    config = FORECAST.but(length=length, data=given.digest)
     try:
         make_task(config, given.body)
         expected = ""
@@ -125,19 +124,19 @@ def test_a_series_that_is_too_short_for_the_windows_is_refused_as_by_the_task(le
 
 
 def test_the_default_series_is_checked_too() -> None:
-    assert refusal(replace(FORECAST, length=len(SUNSPOTS.values) - 61), None) == ""
-    assert "Choose a length of at most 248" in refusal(replace(FORECAST, length=len(SUNSPOTS.values) - 60), None)
+    assert refusal(FORECAST.but(length=len(SUNSPOTS.values) - 61), None) == ""
+    assert "Choose a length of at most 248" in refusal(FORECAST.but(length=len(SUNSPOTS.values) - 60), None)
 
 
 def test_data_that_is_not_here_is_asked_for() -> None:
-    assert refusal(replace(TEXT, data="ab" * 32), Given("ab" * 32)).startswith("The text of this address is not here")
-    assert refusal(replace(FORECAST, data="ab" * 32), Given("ab" * 32)).startswith("The series of this address")
+    assert refusal(TEXT.but(data="ab" * 32), Given("ab" * 32)).startswith("The text of this address is not here")
+    assert refusal(FORECAST.but(data="ab" * 32), Given("ab" * 32)).startswith("The series of this address")
 
 
 def test_a_run_that_does_not_fit_the_host_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXPLAINER_MAX_PARAMETERS", "100")
     given = given_text(RIDDLE)
-    assert "this host allows 100" in refusal(replace(TEXT, data=given.digest), given)
+    assert "this host allows 100" in refusal(TEXT.but(data=given.digest), given)
     assert "this host allows 100" in refusal(RunConfig(), None)
 
 

@@ -153,7 +153,7 @@ def test_what_training_shows_of_an_own_text_is_kept_and_of_one_that_is_gone_is_n
     text = "春眠不觉晓，处处闻啼鸟。\n夜来风雨声，花落知多少。\n" * 20
     run = store.run("lesson-text")
     assert run is not None
-    own = replace(run, id="own", data=digest(text), config=replace(run.config, data=digest(text), length=13))
+    own = replace(run, id="own", data=digest(text), config=run.config.but(data=digest(text), length=13))
     assert example_inputs(own) == ()
     store.save_text(digest(text), text)
     suggested = example_inputs(own)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -78,12 +77,12 @@ def sizes(config: RunConfig) -> Iterator[RunConfig]:
     """The run with other numbers of what its task and network have."""
     yield config
     for layers in (1, 2, 3):
-        yield replace(config, layers=layers)
-    yield replace(config, length=17)
+        yield config.but(layers=layers)
+    yield config.but(length=17)
     if config.task == "flipflop":
-        yield from (replace(config, bits=bits) for bits in range(1, 7))
+        yield from (config.but(bits=bits) for bits in range(1, 7))
     if config.task in ("copy", "repeat"):
-        yield replace(config, symbols=31)
+        yield config.but(symbols=31)
 
 
 def shown() -> Iterator[tuple[str, RunConfig, set[str], str]]:
@@ -99,7 +98,7 @@ def shown() -> Iterator[tuple[str, RunConfig, set[str], str]]:
     for task, (name, models) in product(TASKS, SEVERAL.items()):
         for chosen in (*[(model,) for model in models], models[:2], models[2:], models):
             for config in sizes(RunConfig(task=task, model=chosen[0], length=23, layers=1)):
-                yield name, config, set(chosen), explain(name)([replace(config, model=model) for model in chosen])
+                yield name, config, set(chosen), explain(name)([config.but(model=model) for model in chosen])
     for task in ("adding", "copy"):
         config = RunConfig(task=task, length=20)
         yield "memory_horizon", config, {"lstm", "gru"}, explain("memory_horizon")(config, recorded=False)

@@ -43,7 +43,7 @@ from explainer.ui.tabs import repeats, script
 from explainer.words import literal
 
 CONFIG = RunConfig(task="adding", length=7, width=5, batch=3, steps=13, lr=0.003)
-COSINE = replace(CONFIG, model="lstm", optimizer="sgd", schedule="cosine", warmup=3, dropout=0.3, layers=2)
+COSINE = CONFIG.but(model="lstm", optimizer="sgd", schedule="cosine", warmup=3, dropout=0.3, layers=2)
 SET = ((5, 0.02), (11, 0.0007))
 
 
@@ -223,7 +223,7 @@ def test_the_player_gets_them_with_the_tape(store: Store) -> None:
 
 def test_a_store_of_before_gets_them_from_the_events_on_its_tapes(store: Store) -> None:
     run, folder = trained_by_hand(store), store.folder
-    other = Client(store).submit(replace(CONFIG, seed=7), "me")
+    other = Client(store).submit(CONFIG.but(seed=7), "me")
     store.close()
     meta = {name: value for name, value in run.meta.items() if name != "rates"} | {
         "lowest": {"step": 3, "value": 0.5, "error": math.nan}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -32,7 +31,7 @@ def made(config: RunConfig):
 
 @pytest.mark.parametrize("model", ["rnn", "rnn_relu", "gru", "transformer"])
 def test_where_h_is_the_whole_state_it_is_the_gradient_with_respect_to_h(model: str) -> None:
-    config = replace(ADDING, model=model, width=8)
+    config = ADDING.but(model=model, width=8)
     network, task = made(config)
     batch = task.batch(0, "validation")
     np.testing.assert_allclose(look(network, batch, task).norms, gradients(network, batch, task).norms, rtol=1e-5)
@@ -40,7 +39,7 @@ def test_where_h_is_the_whole_state_it_is_the_gradient_with_respect_to_h(model: 
 
 @pytest.mark.parametrize("layers", [1, 2])
 def test_of_an_lstm_it_is_what_the_products_of_its_jacobians_make(layers: int) -> None:
-    network, task = made(replace(ADDING, model="lstm", layers=layers))
+    network, task = made(ADDING.but(model="lstm", layers=layers))
     one = first_rows(task.batch(0, "validation"), 1)
     record, by_products = look(network, one, task), jacobian(network, one, task)
     assert record.last == by_products.last == 12
@@ -50,7 +49,7 @@ def test_of_an_lstm_it_is_what_the_products_of_its_jacobians_make(layers: int) -
 
 def test_of_an_lstm_it_is_torchs_gradient_at_a_state_that_is_handed_over() -> None:
     """The sequence cut in two: dL/d(h, c) at the cut, from torch.nn.LSTM in double precision."""
-    network, task = made(replace(ADDING, model="lstm"))
+    network, task = made(ADDING.but(model="lstm"))
     batch = task.batch(0, "validation")
     record = look(network, batch, task)
     twin = torch.nn.LSTM(2, 7, batch_first=True).double()

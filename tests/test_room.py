@@ -138,28 +138,28 @@ def test_whatever_comes_and_goes_the_store_stays_within_its_limit_and_one_run(st
 
 def test_a_host_has_so_many_waiting_whoever_they_are(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXPLAINER_MAX_WAITING", "5")
-    runs = [client.submit(replace(CONFIG, seed=seed), f"visitor {seed}") for seed in range(5)]
+    runs = [client.submit(CONFIG.but(seed=seed), f"visitor {seed}") for seed in range(5)]
     with pytest.raises(ValueError, match=r"5 runs of all visitors wait .* allows 5\. Try again when"):
-        client.submit(replace(CONFIG, seed=5), "another visitor")
-    assert client.submit(replace(CONFIG, seed=4), "another visitor") == runs[4], "what is there may be joined"
+        client.submit(CONFIG.but(seed=5), "another visitor")
+    assert client.submit(CONFIG.but(seed=4), "another visitor") == runs[4], "what is there may be joined"
     client.store.set_status(runs[0], "running")
-    client.submit(replace(CONFIG, seed=5), "another visitor")
+    client.submit(CONFIG.but(seed=5), "another visitor")
     with pytest.raises(ValueError, match="all visitors"):
         client.submit_sweep(Sweep(base=CONFIG, axes=(("width", (3, 7)),)), "a third visitor")
 
 
 def test_a_paused_run_keeps_its_place(client: Client) -> None:
     store = client.store
-    runs = [client.submit(replace(CONFIG, seed=seed), "me") for seed in range(4)]
+    runs = [client.submit(CONFIG.but(seed=seed), "me") for seed in range(4)]
     for run in runs:
         store.set_status(run, "running")
         store.set_status(run, "paused")
     with pytest.raises(ValueError, match="4 of your runs train, wait or are paused already"):
-        client.submit(replace(CONFIG, seed=4), "me")
-    client.submit(replace(CONFIG, seed=4), "you")
+        client.submit(CONFIG.but(seed=4), "me")
+    client.submit(CONFIG.but(seed=4), "you")
     client.stop(runs[0], "me")
     store.set_status(runs[0], "stopped")
-    client.submit(replace(CONFIG, seed=5), "me")
+    client.submit(CONFIG.but(seed=5), "me")
     with pytest.raises(ValueError, match="4 of your runs"):
         client.resume(runs[0], "me")
     client.resume(runs[1], "me")
@@ -168,8 +168,8 @@ def test_a_paused_run_keeps_its_place(client: Client) -> None:
 def test_visitors_take_turns_in_the_worker(client: Client) -> None:
     store = client.store
     for seed in range(3):
-        client.submit(replace(CONFIG, seed=seed, steps=19_000), "many")
-    client.submit(replace(CONFIG, seed=9, steps=19_000), "one")
+        client.submit(CONFIG.but(seed=seed, steps=19_000), "many")
+    client.submit(CONFIG.but(seed=9, steps=19_000), "one")
     workshop = Workshop(store, allowed=replace(Limits(), active=2))
     workshop.turn()
     found = [store.run(run) for run in workshop.active]

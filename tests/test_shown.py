@@ -72,26 +72,26 @@ def test_what_is_asked_for_instead_of_what_is_shown(changes: dict[str, Any], sai
 
 
 def test_own_data_beside_the_default_ones() -> None:
-    series = replace(GRU, task="forecast")
-    assert disagreement([replace(series, data="0" * 64)], [run(series)]) == (
+    series = GRU.but(task="forecast")
+    assert disagreement([series.but(data="0" * 64)], [run(series)]) == (
         "Shown: recorded GRU, 32 units, the default data. You ask for data of one's own."
     )
 
 
 def test_a_rate_that_the_run_had_is_no_disagreement() -> None:
-    faster = replace(GRU, lr=0.01)
+    faster = GRU.but(lr=0.01)
     assert disagreement([faster], [run(rates=[[120, 0.01]])]) == ""
     assert disagreement([faster], [run()], rates=[0.01]) == "", "set a moment ago, and not on the tape yet"
     assert disagreement([faster], [run(rates=[[120, 0.02]])]) != ""
 
 
 def test_what_is_only_ever_branched_is_no_setting_of_the_controls() -> None:
-    branch = replace(GRU, parent="lesson-hidden@700", surgery="layer 1 unit 5 = 0")
+    branch = GRU.but(parent="lesson-hidden@700", surgery="layer 1 unit 5 = 0")
     assert disagreement([GRU], [run(branch)]) == ""
 
 
 def test_several_networks_are_told_together() -> None:
-    three = [replace(GRU, model=model) for model in ("rnn", "lstm", "gru")]
+    three = [GRU.but(model=model) for model in ("rnn", "lstm", "gru")]
     shown = [run(config) for config in three]
     assert disagreement(three[::-1], shown) == "", "in whatever order"
     assert disagreement(three[:2], shown) == (
@@ -105,7 +105,7 @@ def test_where_the_controls_contradict_each_other() -> None:
 
 
 def test_a_run_in_words_has_its_rates_and_where_it_comes_from() -> None:
-    branch = replace(GRU, parent="lesson-hidden@700")
+    branch = GRU.but(parent="lesson-hidden@700")
     assert in_words([run(branch, rates=[[120, 0.01]])]) == (
         "Recorded: GRU, 32 units, goes on from lesson-hidden at step 700, learning rate 0.01 after step 120"
         " · Adding problem, length T 30"
@@ -257,7 +257,7 @@ def test_without_routes_an_operated_network_is_shown_operated() -> None:
 
 def mine(store: Store, **changes: Any) -> Run:
     """A run of "me" that trains."""
-    config = replace(LESSONS["lesson-hidden"].config, seed=977, **changes)
+    config = LESSONS["lesson-hidden"].config.but(seed=977, **changes)
     store.create(config.run_id(), config, owner="me", lenses=("hidden_states",))
     store.set_status(config.run_id(), "running")
     found = store.run(config.run_id())

@@ -166,9 +166,7 @@ def test_the_words_on_alibi_tell_the_sweep_that_ships_and_say_so(shown: list[dic
     app.run()
     (said,) = [each.value for each in app.markdown if "ALiBi is the shortest" in each.value]
     losses = [
-        each.last["beyond_the_length"].loss
-        for each in recorded("lesson-beyond")
-        if each.config.network.positions == "alibi"
+        each.last["beyond_the_length"].loss for each in recorded("lesson-beyond") if each.config["positions"] == "alibi"
     ]
     first, last = np.mean(losses, axis=0)[[0, -1]]
     assert f"ALiBi {first:.2f} at 32 and {last:.2f} at 256" in said.replace("\\", "")

@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,7 +100,7 @@ def test_views_by_earlier_definitions_go_and_all_else_stays(tmp_path: Path) -> N
     before = next(at for at, (name, _) in enumerate(MIGRATIONS) if name == "views by other definitions")
     migrate(db, MIGRATIONS[:before])
     columns = [name for _, name, *_ in db.execute("PRAGMA table_info(runs)")][:16]
-    operated = replace(CONFIG, surgery="layer 1 unit 3 = 0")
+    operated = CONFIG.but(surgery="layer 1 unit 3 = 0")
     for run, config in {"old": CONFIG, "bare": CONFIG, "operated": operated}.items():
         values = (run, config.to_json(), "", "done", 11, 1.0, 2.0, "me", "", 0, 0, 0, "", "{}", 999, "[]")
         db.execute(f"INSERT INTO runs ({', '.join(columns)}) VALUES ({', '.join('?' * 16)})", values)

@@ -13,7 +13,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -254,12 +253,12 @@ def test_a_disk_without_room_is_noticed_said_and_gone_on_from(store: Store, monk
     assert not store.check_room()
     assert store.trouble == faults.FULL
     with pytest.raises(ValueError, match="disk of this host is full"):
-        client.submit(replace(CONFIG, seed=1), "me")
+        client.submit(CONFIG.but(seed=1), "me")
     assert client.submit(CONFIG, "you") == run, "what is there can be looked at"
     monkeypatch.undo()
     assert store.check_room()
     assert store.trouble == ""
-    client.submit(replace(CONFIG, seed=1), "me")
+    client.submit(CONFIG.but(seed=1), "me")
 
 
 def test_what_sqlite_says_of_a_full_disk_becomes_the_sentence(store: Store) -> None:

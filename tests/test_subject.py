@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -31,7 +30,7 @@ def subject_of(config: RunConfig, data: str | None = None) -> dict[str, object]:
 
 @pytest.mark.parametrize("name", TASKS)
 def test_every_task_has_references_and_the_guess_without_a_memory_is_first(name: str) -> None:
-    about = subject_of(replace(BASE, task=name))
+    about = subject_of(BASE.but(task=name))
     references = about["references"]
     assert isinstance(references, list)
     assert references[0] == (about["loss_baseline_name"], about["loss_baseline"])
@@ -40,7 +39,7 @@ def test_every_task_has_references_and_the_guess_without_a_memory_is_first(name:
 
 def test_the_references_of_each_task_are_the_known_losses() -> None:
     def of(name: str) -> dict[str, float]:
-        return dict(subject_of(replace(BASE, task=name))["references"])  # type: ignore[call-overload]
+        return dict(subject_of(BASE.but(task=name))["references"])  # type: ignore[call-overload]
 
     assert of("adding") == {"guessing the mean sum": 1 / 6}
     assert of("copy") == {"guessing without a memory": pytest.approx(10 * math.log(8) / 33)}
@@ -60,7 +59,7 @@ def test_the_references_of_each_task_are_the_known_losses() -> None:
 
 @pytest.mark.parametrize("name", TASKS)
 def test_a_page_has_words_of_its_own_for_every_guess_of_a_task(name: str) -> None:
-    built = make_task(replace(BASE, task=name), None)
+    built = make_task(BASE.but(task=name), None)
     guesses = TASKS[name].guesses
     for recorded in {built.baseline_name, *built.references, *built.loss_references}:
         assert guesses[recorded] != recorded
@@ -69,16 +68,16 @@ def test_a_page_has_words_of_its_own_for_every_guess_of_a_task(name: str) -> Non
 
 def test_what_was_recorded_before_there_were_references_is_said_only_where_it_is_right() -> None:
     old = {"baseline": 0.25, "baseline_name": "a guess"}
-    assert subject(replace(BASE, task="copy"), old)["references"] == [("a guess", 0.25)]
-    assert subject(replace(BASE, task="repeat"), old)["loss_baseline"] == math.log(8)
+    assert subject(BASE.but(task="copy"), old)["references"] == [("a guess", 0.25)]
+    assert subject(BASE.but(task="repeat"), old)["loss_baseline"] == math.log(8)
     for task in ("text", "forecast"):  # an entropy of other letters than those of the loss; a metric in other units
-        about = subject(replace(BASE, task=task), old)
+        about = subject(BASE.but(task=task), old)
         assert (about["references"], about["loss_baseline"]) == ([], None)
 
 
 def test_a_rule_that_is_never_wrong_has_no_line_on_a_logarithmic_axis() -> None:
     series = Series("level", "m", 1, (*np.random.default_rng(5).normal(size=97).tolist(), *[1.5] * 61))
-    config = replace(BASE, task="forecast", data=digest(series.to_text()))
+    config = BASE.but(task="forecast", data=digest(series.to_text()))
     assert make_task(config, series.to_text()).loss_references["nothing changes"] == 0
     assert [name for name, _ in subject_of(config, series.to_text())["references"]] == [  # type: ignore[attr-defined]
         "a linear fit to the last nine values (AR(9))"
@@ -98,9 +97,9 @@ def test_text_that_is_not_held_out_is_named_above_one_percent(share: float | Non
 
 def test_it_is_said_beside_the_loss_of_the_run() -> None:
     text = "A sentence that comes again and again says nothing about anything that is new.\n" * 9
-    config = replace(BASE, task="text", data=digest(text))
+    config = BASE.but(task="text", data=digest(text))
     about = subject_of(config, text)
     metrics = {"step": np.array([1, 2]), "loss": np.array([3.0, 2.0])}
     assert "100% of the validation text stands word for word" in loss_reading(Moment(about, 2, metrics))
-    fresh = subject_of(replace(BASE, task="text"))
+    fresh = subject_of(BASE.but(task="text"))
     assert "word for word" not in loss_reading(Moment(fresh, 2, metrics))

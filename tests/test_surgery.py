@@ -312,7 +312,7 @@ def test_a_configuration_s_surgery_is_the_model_s() -> None:
     assert config.surgery == "layer 1 unit 2 = 0"
     made = make_task(config)
     model = build(config, made.inputs, made.outputs).eval()
-    plain = build(replace(config, surgery=""), made.inputs, made.outputs).eval()
+    plain = build(config.but(surgery=""), made.inputs, made.outputs).eval()
     x = made.batch(0).x
     assert torch.equal(output(model, x), output(plain, x, config.surgery))
     assert not torch.equal(output(model, x), output(plain, x))

@@ -18,7 +18,7 @@ def test_the_last_axis_turns_fastest() -> None:
     assert [(config.length, config.model) for config in SWEEP.configs] == [
         (7, "rnn"), (7, "lstm"), (7, "gru"), (11, "rnn"), (11, "lstm"), (11, "gru"),
     ]  # fmt: skip
-    assert SWEEP.configs[4] == replace(BASE, length=11, model="lstm")
+    assert SWEEP.configs[4] == BASE.but(length=11, model="lstm")
 
 
 def test_values_of_a_field_without_an_axis_are_those_of_the_base() -> None:
@@ -41,7 +41,7 @@ def test_its_name_changes_with_every_run_and_with_the_data() -> None:
     names = {
         SWEEP.sweep_id(),
         SWEEP.sweep_id("0" * 64),
-        replace(SWEEP, base=replace(BASE, seed=1)).sweep_id(),
+        replace(SWEEP, base=BASE.but(seed=1)).sweep_id(),
         Sweep(base=BASE, axes=(("length", (7,)), ("model", ("rnn", "lstm", "gru")))).sweep_id(),
         Sweep(base=BASE, axes=(("model", ("rnn", "lstm", "gru")), ("length", (7, 11)))).sweep_id(),
     }
@@ -50,7 +50,7 @@ def test_its_name_changes_with_every_run_and_with_the_data() -> None:
 
 
 def test_fields_without_effect_do_not_change_its_name() -> None:
-    assert replace(SWEEP, base=replace(BASE, heads=2)).sweep_id() == SWEEP.sweep_id()
+    assert replace(SWEEP, base=BASE.but(heads=2)).sweep_id() == SWEEP.sweep_id()
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,8 @@ from explainer.training import Trainer
 PROJECT = Path(__file__).resolve().parents[1]
 BASE = RunConfig(task="adding", width=5, batch=3, steps=13)
 SWEEP = Sweep(base=BASE, axes=(("length", (7, 11)), ("model", ("rnn", "lstm"))))
-LONG = Sweep(base=replace(BASE, steps=19_997), axes=(("seed", (0, 1, 2)),))
-SINGLE = replace(BASE, length=17, seed=5, steps=19_997)
+LONG = Sweep(base=BASE.but(steps=19_997), axes=(("seed", (0, 1, 2)),))
+SINGLE = BASE.but(length=17, seed=5, steps=19_997)
 
 
 @pytest.fixture
@@ -95,9 +95,9 @@ def test_a_sweep_survives_a_restart_of_everything(client: Client, store: Store, 
 def test_it_counts_as_one_in_the_queue(client: Client) -> None:
     client.submit_sweep(SWEEP, "me")
     for seed in range(3):
-        client.submit(replace(SINGLE, seed=seed), "me")
+        client.submit(SINGLE.but(seed=seed), "me")
     with pytest.raises(ValueError, match="4 of your runs train, wait or are paused already, a sweep counted as one"):
-        client.submit(replace(SINGLE, seed=3), "me")
+        client.submit(SINGLE.but(seed=3), "me")
     with pytest.raises(ValueError, match="allows 4"):
         client.submit_sweep(LONG, "me")
     client.submit_sweep(LONG, "you")
@@ -106,7 +106,7 @@ def test_it_counts_as_one_in_the_queue(client: Client) -> None:
 def test_a_refused_sweep_leaves_nothing(client: Client, store: Store) -> None:
     huge = Sweep(base=BASE, axes=(("width", (5, 1024)), ("layers", (1, 2, 3))))
     with pytest.raises(ValueError, match="This model has"):
-        client.submit_sweep(replace(huge, base=replace(BASE, model="lstm")), "me")
+        client.submit_sweep(replace(huge, base=BASE.but(model="lstm")), "me")
     with pytest.raises(ValueError, match="Unknown lens"):
         client.submit_sweep(SWEEP, "me", ["glass"])
     assert store.runs() == []
@@ -188,7 +188,7 @@ def test_a_sweep_stops_when_its_runs_have_had_what_the_host_allows(
 ) -> None:
     longer = Sweep(base=SINGLE, axes=(("steps", (13, 15_001, 15_002, 15_003)),))  # none over before the limit is set
     number = client.submit_sweep(longer, "me")
-    alone = client.submit(replace(SINGLE, steps=20), "me")
+    alone = client.submit(SINGLE.but(steps=20), "me")
     workshop = Workshop(store)
     work(workshop, lambda: statuses(store, number)[0] == "done")
     first = runs_of(store, number)[0]
@@ -331,14 +331,14 @@ def test_with_one_place_a_single_run_waits_for_one_run_of_the_sweep_only(client:
     number = client.submit_sweep(SWEEP, "me")
     workshop = Workshop(store, allowed=replace(Limits(), active=1))
     work(workshop, lambda: statuses(store, number)[0] == "running")
-    alone = client.submit(replace(SINGLE, steps=7), "you")
+    alone = client.submit(SINGLE.but(steps=7), "you")
     work(workshop, lambda: (run := store.run(alone)) is not None and run.status == "done")
     assert statuses(store, number)[0] == "done"
     assert statuses(store, number)[2:] == ["queued", "queued"]
 
 
 def test_a_sweep_outlives_a_worker_that_is_killed(client: Client, store: Store) -> None:
-    number = client.submit_sweep(replace(SWEEP, base=replace(BASE, steps=211)), "me", ["reach"])
+    number = client.submit_sweep(replace(SWEEP, base=BASE.but(steps=211)), "me", ["reach"])
 
     def worker() -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "explainer.runs.worker", "--store", str(store.folder)]

@@ -9,7 +9,6 @@ import pickle
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -416,7 +415,7 @@ def test_a_lesson_recorded_with_another_python_s_text_reads_the_one_of_here_in_i
     assert text == "".join(character for character in default_text() if character in "the tx")
 
     # The same weights say the same to the same input: the characters have the numbers that they had.
-    before = Trainer(replace(run.config, data=digest(TEXT)), TEXT, "cpu")
+    before = Trainer(run.config.but(data=digest(TEXT)), TEXT, "cpu")
     now = make_trainer(store, run, torch.device("cpu"))
     now.load_weights(before.weights())
     words = [trainer.model(trainer.task.read("hex the").x) for trainer in (before, now)]

@@ -1,7 +1,6 @@
 """Tasks: one contract over the whole registry, then what each of them is known for."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -27,7 +26,7 @@ TYPED = {
 
 
 def task_of(name, **fields):
-    return make_task(replace(BASE, task=name, **{"symbols": 7, **fields}))
+    return make_task(BASE.but(task=name, **{"symbols": 7, **fields}))
 
 
 def same(one, other):
@@ -370,7 +369,7 @@ def test_repeat_finds_the_period_of_typed_input(typed, period):
 
 
 def own_text(text, **fields):
-    return make_task(replace(BASE, task="text", data=digest(text), **fields), text)
+    return make_task(BASE.but(task="text", data=digest(text), **fields), text)
 
 
 def test_text_windows_come_from_their_own_part():
@@ -449,7 +448,7 @@ def test_text_refuses_letters_it_does_not_know():
 
 def own_series(values, **fields):
     text = Series("level", "m", 1, tuple(map(float, values))).to_text()
-    return make_task(replace(BASE, task="forecast", data=digest(text), **fields), text)
+    return make_task(BASE.but(task="forecast", data=digest(text), **fields), text)
 
 
 def test_forecast_states_the_known_numbers_of_the_sunspots():
@@ -552,17 +551,17 @@ def test_forecast_reads_numbers_in_the_units_of_the_series():
 
 
 def test_data_that_is_missing_or_another_is_refused():
-    config = replace(BASE, task="text", data=digest(RIDDLE))
+    config = BASE.but(task="text", data=digest(RIDDLE))
     with pytest.raises(ValueError, match=r"is not here. Upload it again"):
         make_task(config)
     with pytest.raises(ValueError, match="is not the hash of the data given"):
         make_task(config, RIDDLE + "!")
     with pytest.raises(ValueError, match="Set it to"):
-        make_task(replace(config, data=""), RIDDLE)
+        make_task(config.but(data=""), RIDDLE)
 
 
 def test_tasks_without_data_ignore_it():
-    config = replace(BASE, task="adding", data=digest(RIDDLE))
+    config = BASE.but(task="adding", data=digest(RIDDLE))
     assert same(make_task(config, RIDDLE).batch(0), task_of("adding").batch(0))
 
 

@@ -18,7 +18,7 @@ TINY = RunConfig(task="adding", length=11, batch=5, width=14, steps=13, lr=0.01)
 
 
 def _config(model: str, **values: object) -> RunConfig:
-    return replace(TINY, model=model, **{"heads": 2, **values})  # type: ignore[arg-type]
+    return TINY.but(model=model, **{"heads": 2, **values})  # type: ignore[arg-type]
 
 
 def _trainer(config: RunConfig) -> Trainer:
@@ -45,7 +45,7 @@ def _by_hand(config: RunConfig, count: int) -> tuple[list[float], list[float], d
     optimizer = torch.optim.AdamW(
         [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}],
         lr=config.lr,
-        betas=(0.9, config.rule.beta2),
+        betas=(0.9, config["beta2"]),
         foreach=False,
     )
     losses, norms = [], []
@@ -305,7 +305,7 @@ def test_an_evaluation_of_nothing_is_refused() -> None:
 
 
 def test_weights_are_copies_and_can_be_loaded_into_another_trainer() -> None:
-    one, other = _trainer(TINY), _trainer(replace(TINY, seed=5))
+    one, other = _trainer(TINY), _trainer(TINY.but(seed=5))
     weights = one.weights()
     other.load_weights(weights)
     one.advance()
@@ -315,14 +315,14 @@ def test_weights_are_copies_and_can_be_loaded_into_another_trainer() -> None:
 
 def test_a_tied_matrix_is_kept_once() -> None:
     config = _config("transformer", task="repeat")
-    tied, untied = _trainer(replace(config, tied=True)), _trainer(config)
+    tied, untied = _trainer(config.but(tied=True)), _trainer(config)
     assert len(untied.parameter_names) - len(tied.parameter_names) == 1
     _advance(tied, 2)
     assert tied.weights().keys() == set(tied.parameter_names)
 
 
 def test_weights_of_another_model_are_refused_and_nothing_changes() -> None:
-    trainer, wider = _trainer(TINY), _trainer(replace(TINY, width=17))
+    trainer, wider = _trainer(TINY), _trainer(TINY.but(width=17))
     before = trainer.checkpoint()
     with pytest.raises(ValueError, match=r"another model: .* has shape .* Load them"):
         trainer.load_weights(wider.weights())

@@ -207,7 +207,7 @@ def test_settings_in_addresses_and_commands_are_read_in_older_forms(monkeypatch:
     assert todays({"run": "a", "step": "3"}, "gates") == {"run": "a", "step": "3"}, "it asks for no settings"
     assert address("gates", {"lr": "0.1"}).endswith("gates?lr=0.1&format=2")
     config = RunConfig(width=32, lr=0.1)
-    assert requested({}, ["lr=0.1", "format=1"])[0] == replace(config, width=64)
+    assert requested({}, ["lr=0.1", "format=1"])[0] == config.but(width=64)
     assert requested({}, training_words(config)[2:])[0] == requested({}, ["lr=0.1", "width=32"])[0] == config
     assert training_words(config)[-1] == "format=2"
 
@@ -454,7 +454,7 @@ def test_an_own_run_that_cannot_be_read_is_no_obstacle(kept: Store) -> None:
     assert not home.exception
     assert Client(kept).submit(KEPT_CONFIGS["gru"], ME) == f"{VICTIM}-2"
     with pytest.raises(ValueError, match="are not here"):
-        Client(kept).submit(replace(RunConfig(), parent=f"{VICTIM}@4"), ME)
+        Client(kept).submit(RunConfig().but(parent=f"{VICTIM}@4"), ME)
 
 
 def test_data_goes_with_a_run_that_cannot_be_read(kept: Store) -> None:

@@ -6,7 +6,6 @@ import inspect
 import re
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -84,12 +83,12 @@ def test_what_is_private_is_the_same_in_the_store_and_in_python(
 
 @pytest.mark.parametrize("key", ["", "command line", "x" * 31, "é" * 32, "' OR 1=1 --"])
 def test_a_name_that_nobody_drew_is_no_key(store: Store, key: str) -> None:
-    store.create("one", replace(NETWORKS["lstm"], data="5" * 64), owner=key, data="5" * 64)
+    store.create("one", NETWORKS["lstm"].but(data="5" * 64), owner=key, data="5" * 64)
     assert store.hidden(Viewer(BEN, (key,))) == {"one"}
 
 
 def test_a_session_s_own_name_among_the_keys_is_its_own(store: Store) -> None:
-    store.create("one", replace(NETWORKS["lstm"], data="5" * 64), owner=ANNE, data="5" * 64)
+    store.create("one", NETWORKS["lstm"].but(data="5" * 64), owner=ANNE, data="5" * 64)
     assert store.hidden(Viewer("", (ANNE,))) == set()
 
 
@@ -131,7 +130,7 @@ def test_data_goes_with_the_last_run_of_its_last_owner(store: Store, runs: dict[
 
 
 def _named(config: RunConfig) -> RunConfig:
-    return replace(config, data=digest(TEXT))
+    return config.but(data=digest(TEXT))
 
 
 SWEEP = Sweep(base=_named(NETWORKS["lstm"]), axes=(("seed", (5, 6)),))
@@ -199,7 +198,7 @@ def test_who_has_the_same_text_is_not_shown_the_recording_of_another(store: Stor
 
 def test_nobody_else_trains_on_from_a_run(store: Store, runs: dict[str, str]) -> None:
     client = Client(store)
-    branch = replace(_named(NETWORKS["lstm"]), parent=f"{runs['lstm']}@3", surgery="layer 1 unit 2 = 0")
+    branch = _named(NETWORKS["lstm"]).but(parent=f"{runs['lstm']}@3", surgery="layer 1 unit 2 = 0")
     for data in (None, TEXT):  # who has the text has not the weights
         with pytest.raises(ValueError, match="are not here"):
             client.submit(branch, BEN, data=data)
@@ -334,7 +333,7 @@ def test_a_page_shows_it_to_its_owner_and_by_the_key(store: Store, place: Place)
 
 def test_runs_and_home_list_it_for_its_owner_alone(store: Store) -> None:
     run = trained(store, "lstm")
-    waiting = Client(store).submit(replace(NETWORKS["lstm"], seed=9), ANNE, data=TEXT)
+    waiting = Client(store).submit(NETWORKS["lstm"].but(seed=9), ANNE, data=TEXT)
     key = Client(store).share([run], ANNE)
     for file, each in (("runs.py", run), ("home.py", waiting)):
         assert f"run={each}".encode() in shown(file, ANNE, {})
@@ -420,7 +419,7 @@ def test_an_owner_makes_a_link_and_takes_it_back(store: Store) -> None:
 
 def test_looking_at_a_shared_run_beside_another_shares_nothing_more(store: Store) -> None:
     client = Client(store)
-    first, second = (client.submit(replace(NETWORKS["lstm"], seed=seed), ANNE, data=TEXT) for seed in (1, 2))
+    first, second = (client.submit(NETWORKS["lstm"].but(seed=seed), ANNE, data=TEXT) for seed in (1, 2))
     client.share([first], ANNE)
     app = opened(ANNE, run=f"{first},{second}")
     assert store.keys_of(second) == []

@@ -38,14 +38,14 @@ from tests.turns import the_run, work
 
 PROJECT = Path(__file__).resolve().parents[1]
 CONFIG = RunConfig(task="adding", length=7, width=5, batch=3, steps=41)
-LONG = replace(CONFIG, steps=19_997)
+LONG = CONFIG.but(steps=19_997)
 MODELS = {
     "gru": CONFIG,
-    "lstm with sgd and a schedule": replace(
-        CONFIG, model="lstm", optimizer="sgd", lr=0.05, schedule="cosine", warmup=7, layers=2, dropout=0.3
+    "lstm with sgd and a schedule": CONFIG.but(
+        model="lstm", optimizer="sgd", lr=0.05, schedule="cosine", warmup=7, layers=2, dropout=0.3
     ),
-    "transformer with dropout": replace(
-        CONFIG, task="repeat", length=11, symbols=7, model="transformer", layers=2, heads=3, width=12, dropout=0.2
+    "transformer with dropout": CONFIG.but(
+        task="repeat", length=11, symbols=7, model="transformer", layers=2, heads=3, width=12, dropout=0.2
     ),
 }
 
@@ -186,7 +186,7 @@ def test_two_runs_take_turns_and_neither_changes_the_other(client: Client, monke
 
 def test_only_so_many_train_at_once_and_the_rest_wait_their_turn(client: Client) -> None:
     store = client.store
-    runs = [client.submit(replace(CONFIG, seed=seed), "me") for seed in range(3)]
+    runs = [client.submit(CONFIG.but(seed=seed), "me") for seed in range(3)]
     workshop = Workshop(store, allowed=replace(Limits(), active=2))
     workshop.turn()
     assert [the_run(store, run).status for run in runs] == ["running", "running", "queued"]
@@ -228,7 +228,7 @@ def test_a_run_on_the_whole_reference_the_default_text_of_before_is_looked_at_an
     work(Workshop(store), finished(store, old))
     assert the_run(store, old).meta["repeated"] > 0.1
 
-    trainer = Trainer(replace(config, data=name), whole, "cpu")
+    trainer = Trainer(config.but(data=name), whole, "cpu")
     for _ in range(7):
         trainer.advance()
     same(weights(store, old, 7), trainer.weights())
@@ -240,7 +240,7 @@ def test_a_run_on_the_whole_reference_the_default_text_of_before_is_looked_at_an
 
     fresh = client.submit(config, "me")
     assert (fresh != old, the_run(store, fresh).data) == (True, config.problem.digest), "another text, another run"
-    branch = client.submit(replace(config, parent=f"{old}@7"), "me")
+    branch = client.submit(config.but(parent=f"{old}@7"), "me")
     assert the_run(store, branch).data == name
 
 
@@ -275,7 +275,7 @@ def test_pause_step_resume_stop_and_go_on(client: Client, monkeypatch: pytest.Mo
     monkeypatch.setattr(recorder, "FLUSH_SECONDS", 0.0)  # each update is seen at once, however fast they come
     monkeypatch.setattr(recorder, "FLUSH_SHARE", 0.0)
     store = client.store
-    config = replace(CONFIG, steps=499)
+    config = CONFIG.but(steps=499)
     run = client.submit(config, "me", ["hidden_states"])
     workshop = Workshop(store)
     work(workshop, lambda: the_run(store, run).step >= 3)
@@ -313,7 +313,7 @@ def test_pause_step_resume_stop_and_go_on(client: Client, monkeypatch: pytest.Mo
 
 def test_a_step_of_a_running_run_pauses_it_and_the_last_one_ends_it(client: Client) -> None:
     store = client.store
-    run = client.submit(replace(CONFIG, steps=5), "me")
+    run = client.submit(CONFIG.but(steps=5), "me")
     workshop = Workshop(store)
     client.step_once(run, "me")
     workshop.turn()
@@ -370,7 +370,7 @@ def test_more_paused_runs_than_fit_in_memory_go_on_as_if_nothing_had_been(
 ) -> None:
     monkeypatch.setattr("explainer.runs.workshop.PARKED_RUNS", 1)
     store = client.store
-    configs = [replace(CONFIG, seed=seed) for seed in range(2)]
+    configs = [CONFIG.but(seed=seed) for seed in range(2)]
     runs = [client.submit(config, "me") for config in configs]
     workshop = Workshop(store)
     for run in runs:
@@ -403,7 +403,7 @@ def test_a_run_that_diverges_says_where_and_keeps_its_tape(client: Client) -> No
 
 def test_a_run_that_fails_does_not_take_the_others_with_it(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     store = client.store
-    good, bad = (client.submit(replace(CONFIG, seed=seed), "me") for seed in range(2))
+    good, bad = (client.submit(CONFIG.but(seed=seed), "me") for seed in range(2))
     workshop = Workshop(store)
     work(workshop, lambda: len(workshop.active) == 2)
 
@@ -417,9 +417,9 @@ def test_a_run_that_fails_does_not_take_the_others_with_it(client: Client, monke
         "failed",
         "Training failed (RuntimeError: a bug of two lines).",
     )
-    client.submit(replace(CONFIG, seed=1), "me")
+    client.submit(CONFIG.but(seed=1), "me")
     work(workshop, lambda: the_run(store, bad).status == "done")
-    same(weights(store, bad, 41), by_itself(replace(CONFIG, seed=1))[1])
+    same(weights(store, bad, 41), by_itself(CONFIG.but(seed=1))[1])
 
 
 def test_a_lens_that_fails_is_named_on_the_tape_and_the_run_goes_on(
@@ -438,7 +438,7 @@ def test_a_lens_that_fails_is_named_on_the_tape_and_the_run_goes_on(
 
 
 def test_a_run_that_keeps_killing_workers_is_given_up_and_no_other(client: Client) -> None:
-    guilty, innocent = client.submit(LONG, "me"), client.submit(replace(LONG, seed=5), "you")
+    guilty, innocent = client.submit(LONG, "me"), client.submit(LONG.but(seed=5), "you")
     Workshop(client.store).turn()
     for attempt in range(1, 3):
         Marker(client.store.folder).write(guilty)  # a worker dies at this
@@ -460,7 +460,7 @@ def test_a_worker_that_dies_at_nothing_blames_nobody(client: Client) -> None:
 
 
 def test_a_look_that_killed_a_worker_is_refused_and_the_other_looks_are_taken(client: Client) -> None:
-    run = client.submit(replace(CONFIG, steps=3), "me")
+    run = client.submit(CONFIG.but(steps=3), "me")
     workshop = Workshop(client.store)
     work(workshop, finished(client.store, run))
     deadly, harmless = (client.store.ask(run, 3, lens, "") for lens in ("hidden_states", "gradients"))
@@ -577,7 +577,7 @@ def test_a_worker_that_ends_leaves_nothing_to_repeat(client: Client) -> None:
 def test_views_keep_to_their_share_of_the_time_and_their_number(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = client.submit(replace(CONFIG, steps=601), "me", ["hidden_states", "gradients"])
+    run = client.submit(CONFIG.but(steps=601), "me", ["hidden_states", "gradients"])
     taken: list[tuple[float, str]] = []
     take = views.Viewer._take
 
@@ -628,7 +628,7 @@ def test_a_slow_lens_sees_the_last_moment_within_its_share_or_when_it_is_watched
     for seed, share, watched in ((1, 1e9, ()), (2, 0.0, ("gradients",))):
         run = ActiveRun(
             client.store,
-            client.found(client.submit(replace(CONFIG, seed=seed), "me", ["hidden_states", "gradients"])),
+            client.found(client.submit(CONFIG.but(seed=seed), "me", ["hidden_states", "gradients"])),
             Pace(share=share, watched_share=share),
         )
         run.recorder.viewer.watched = frozenset(watched)
@@ -644,7 +644,7 @@ def test_validation_is_measured_evenly_over_the_run_and_early_on_whatever_its_sh
 ) -> None:
     """Not at the kept moments here, for which there is no time."""
     monkeypatch.setattr(validating, "FREE_SECONDS", 0.0)
-    run = client.submit(replace(CONFIG, steps=steps), "me")
+    run = client.submit(CONFIG.but(steps=steps), "me")
     list(record(client.store, run, Pace(validation_share=0.0)))
     measured = metrics(client.store, run)["metric:validation loss:step"].tolist()
     assert len(measured) >= min(20, steps + 1)
@@ -653,7 +653,7 @@ def test_validation_is_measured_evenly_over_the_run_and_early_on_whatever_its_sh
 
 
 def test_every_kept_moment_has_a_validation_of_its_own_if_there_is_time(client: Client) -> None:
-    run = client.submit(replace(CONFIG, steps=131), "me")
+    run = client.submit(CONFIG.but(steps=131), "me")
     list(record(client.store, run, Pace(validation_share=1e9)))
     assert set(client.snapshots(run)) <= set(metrics(client.store, run)["metric:validation loss:step"].tolist())
 
@@ -661,7 +661,7 @@ def test_every_kept_moment_has_a_validation_of_its_own_if_there_is_time(client: 
 def test_weights_keep_to_their_budget_with_the_first_and_the_last(client: Client) -> None:
     size = sum(array.nbytes for array in Trainer(CONFIG).weights().values())
     for seed, bests in ((0, 0), (1, 4)):
-        run = client.submit(replace(CONFIG, steps=101, seed=seed), "me")
+        run = client.submit(CONFIG.but(steps=101, seed=seed), "me")
         list(record(client.store, run, Pace(weight_bytes=7 * size, bests=bests)))
         steps = client.snapshots(run)
         assert (steps[0], steps[-1]) == (0, 101)
@@ -671,12 +671,12 @@ def test_weights_keep_to_their_budget_with_the_first_and_the_last(client: Client
 
 
 def test_weights_are_kept_at_the_steps_that_are_named_and_nothing_else_changes(client: Client) -> None:
-    config = replace(CONFIG, steps=43)
-    grown, named = (client.submit(replace(config, seed=seed), "me") for seed in (0, 1))
+    config = CONFIG.but(steps=43)
+    grown, named = (client.submit(config.but(seed=seed), "me") for seed in (0, 1))
     for run, pace in ((grown, Pace()), (named, Pace(weight_steps=(7, 11, 12)))):
         list(record(client.store, run, pace))
     assert client.snapshots(named) == [0, 7, 11, 12, 43]
-    same(weights(client.store, named, 11), by_itself(replace(config, seed=1, steps=11))[1])
+    same(weights(client.store, named, 11), by_itself(config.but(seed=1, steps=11))[1])
 
 
 def test_a_watched_lens_sees_a_run_that_was_not_asked_with_it(client: Client) -> None:
@@ -813,7 +813,7 @@ def until(ready: Callable[[], bool], seconds: float = 60) -> None:
 
 def test_killed_with_9_a_run_goes_on_bit_for_bit(client: Client) -> None:
     store = client.store
-    config = replace(CONFIG, steps=1201)
+    config = CONFIG.but(steps=1201)
     run = client.submit(config, "me", ["hidden_states"])
     worker = start(store.folder)
     try:
@@ -852,7 +852,7 @@ def test_killed_with_9_a_run_goes_on_bit_for_bit(client: Client) -> None:
             next(record(store, run))
         assert client.worker_state().ready
         assert client.worker_state().pid == worker.pid
-        endless = client.submit(replace(LONG, seed=3), "me")
+        endless = client.submit(LONG.but(seed=3), "me")
         wait(store, lambda: the_run(store, endless).step > 0)
         worker.terminate()
         assert worker.wait(60) == 0
