@@ -13,7 +13,7 @@ from explainer.charts.panel import Moment, Panel, Reading, Slot
 from explainer.charts.rates import AXIS, rate_marks, rates_words
 from explainer.charts.references import in_unit, reference_lines, references_of, shared_references, standing
 from explainer.charts.theme import FAMILY_COLOURS, FAMILY_NAMES, LOSS_AXIS, ink, marked, plain, stroke
-from explainer.charts.traces import drawn, moment, scatter, series
+from explainer.charts.traces import moment, over_training, scatter, series
 from explainer.theory.lowest import MEAN_ERROR, RISE_ERROR, SURE, VALIDATION, lowest
 
 WINDOW = 20  # steps whose training losses are taken together: one batch's goes up and down
@@ -31,14 +31,13 @@ def loss_panel(runs: Sequence[Mapping[str, Any]], theme: str, lens: str, *, span
     return Panel(
         id="loss",
         title="Loss while training" if len(runs) == 1 else "Loss: validation bold, training thin",
-        figure=drawn(
+        figure=over_training(
             theme,
             [
                 *(_curve(runs, number, name) for number in numbers for name in ("loss", VALIDATION)),
                 *(rate_marks(theme, number) for number in numbers),
                 *(lowest_marker(runs, theme, number) for number in numbers),
             ],
-            xaxis={"title": "training step", "rangemode": "tozero"},
             yaxis=LOSS_AXIS,
             yaxis2=AXIS,
             shapes=[moment(theme), *lines],

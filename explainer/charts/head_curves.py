@@ -13,8 +13,8 @@ from explainer.charts.curves import VALIDATION, lowest_marker
 from explainer.charts.panel import Panel, Reading
 from explainer.charts.rates import AXIS, rate_marks
 from explainer.charts.references import in_unit, reference_lines, shared_references
-from explainer.charts.theme import FAMILY_COLOURS, ink, layout, plain, shades, stroke
-from explainer.charts.traces import moment, scatter, series
+from explainer.charts.theme import FAMILY_COLOURS, ink, plain, shades, stroke
+from explainer.charts.traces import moment, over_training, scatter, series
 from explainer.tasks import TASKS
 
 Runs = Sequence[Mapping[str, Any]]
@@ -33,7 +33,7 @@ def loss_panel(runs: Runs, theme: str, lens: str, *, span: int = 6, height: int 
     return Panel(
         id="loss",
         title="Loss: validation bold, training thin",
-        figure={"data": data, "layout": over_steps(theme, yaxis, [moment(theme), *lines], notes)},
+        figure=over_steps(theme, data, yaxis, lines, notes),
         readings=tuple(Reading(lens, "loss", run=number) for number in range(len(runs))),
         span=span,
         height=height,
@@ -103,18 +103,15 @@ def small_legend() -> dict[str, Any]:
 
 
 def over_steps(
-    theme: str, yaxis: dict[str, Any], shapes: list[dict[str, Any]], notes: list[dict[str, Any]]
+    theme: str,
+    data: list[dict[str, Any]],
+    yaxis: dict[str, Any],
+    lines: list[dict[str, Any]],
+    notes: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    return layout(
-        theme,
-        xaxis={"title": "training step", "rangemode": "tozero"},
-        yaxis=yaxis,
-        yaxis2=AXIS,
-        shapes=shapes,
-        annotations=notes,
-        showlegend=True,
-        legend=small_legend(),
-    )
+    """A figure of curves with a small legend, and lines across it with their names."""
+    shapes, legend = [moment(theme), *lines], {"showlegend": True, "legend": small_legend()}
+    return over_training(theme, data, yaxis=yaxis, yaxis2=AXIS, shapes=shapes, annotations=notes, **legend)
 
 
 def metric_of(run: Mapping[str, Any]) -> str:

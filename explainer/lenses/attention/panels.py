@@ -21,8 +21,8 @@ from explainer.charts.head_curves import (
 )
 from explainer.charts.panel import Panel, Reading, Slot
 from explainer.charts.rates import rate_marks
-from explainer.charts.theme import FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, level, level_name, plain, shades, stroke
-from explainer.charts.traces import Seen, drawn, heatmap, moment, scatter
+from explainer.charts.theme import FAMILY_COLOURS, SEQUENTIAL, ink, level, level_name, plain, shades, stroke
+from explainer.charts.traces import Seen, coloured, drawn, heatmap, over_training, scatter
 from explainer.lenses.attention.notes import SCORES, gap_of
 from explainer.theory.head_roles import ROLES
 
@@ -115,10 +115,7 @@ def map_panel(theme: str, *, span: int = 6, height: int = 470) -> Panel:
         z=SEEN("weights", "layer", "head"),
         text=SEEN("cells", kind="across", transpose=True),
         customdata=SEEN("cells", kind="across"),
-        colorscale=SEQUENTIAL,
-        zmin=0,
-        zmax=1,
-        colorbar=colour_bar("weight"),
+        **coloured("weight", 0, 1),
         hover="query t = %{text}<br>key s = %{customdata}<br>weight %{z:.4f}<br>click to write it out",
     )
     future = {"xref": "paper", "yref": "paper", "x": 0.75, "y": 0.78, "showarrow": False}
@@ -172,12 +169,10 @@ def score_panel(runs: Runs, theme: str, score: str, *, span: int = 3, height: in
     return Panel(
         id=score.replace("_", "-"),
         title=SCORES[score].capitalize() + " of each head",
-        figure=drawn(
+        figure=over_training(
             theme,
             data,
-            xaxis={"title": "training step", "rangemode": "tozero"},
             yaxis={"title": "score", "range": [0, 1.02], "nticks": 4},
-            shapes=[moment(theme)],
             annotations=[key(runs, theme)],
             margin={"l": 44, "r": 8, "t": 20, "b": 40},
         ),
@@ -196,17 +191,17 @@ def metric_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 230) ->
     if not name or any(metric_of(run) != name for run in runs):
         return None
     data = metric_curves(runs, theme, name, (f"training {name}:step", f"training {name}"))
-    shapes, notes = [moment(theme)], []
+    lines, notes = [], []
     baseline = runs[0].get("baseline") if name == runs[0].get("metric") else None
     if baseline is not None and math.isfinite(baseline):
         shade = ink(theme)
-        shapes.append(level(baseline, color=shade.muted, width=1.2, dash="dash"))
+        lines.append(level(baseline, color=shade.muted, width=1.2, dash="dash"))
         notes.append(level_name(plain(str(runs[0].get("baseline_name", "baseline"))), baseline, shade.muted))
     yaxis = {"title": "accuracy", "range": [0, 1.02]}
     return Panel(
         id="metric",
         title=f"{name[:1].upper()}{name[1:]}: validation bold, training thin",
-        figure={"data": [*data, rate_marks(theme)], "layout": over_steps(theme, yaxis, shapes, notes)},
+        figure=over_steps(theme, [*data, rate_marks(theme)], yaxis, lines, notes),
         readings=tuple(Reading(LENS, "metric", run=number) for number in range(len(runs))),
         span=span,
         height=height,

@@ -9,7 +9,7 @@ from explainer.charts.curves import loss_panel
 from explainer.charts.panel import Panel, Reading
 from explainer.charts.spectrum import plane_layout, spectrum
 from explainer.charts.theme import FAMILY_COLOURS, ink, stroke
-from explainer.charts.traces import Seen, drawn, moment, scatter
+from explainer.charts.traces import Seen, drawn, over_training, scatter
 from explainer.lenses.fixed_points.notes import KINDS, LENS, choices
 
 MARKS: Mapping[str, tuple[str, str]] = {
@@ -64,14 +64,7 @@ def births_panel(run: Run, theme: str, *, span: int = 7, height: int = 300) -> P
     return Panel(
         id="births",
         title="When they are born",
-        figure=drawn(
-            theme,
-            data,
-            xaxis={"title": "training step", "rangemode": "tozero"},
-            yaxis={"title": "points", "rangemode": "tozero"},
-            shapes=[moment(theme)],
-            showlegend=True,
-        ),
+        figure=over_training(theme, data, yaxis={"title": "points", "rangemode": "tozero"}, showlegend=True),
         readings=(Reading(LENS, "births"),),
         span=span,
         height=height,

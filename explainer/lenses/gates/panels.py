@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from explainer.charts.panel import Panel, Reading, Slot
-from explainer.charts.theme import DIVERGING, FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink
-from explainer.charts.traces import Seen, bar, drawn, heatmap, scatter
+from explainer.charts.theme import DIVERGING, FAMILY_COLOURS, ink
+from explainer.charts.traces import Seen, bar, coloured, drawn, heatmap, scatter
 
 SEEN = Seen("gates")
 
@@ -16,10 +16,7 @@ def gates_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: in
     """One gate of one layer: units against time, 0 (closed) to 1 (open)."""
     heat = heatmap(
         z=SEEN("gates", "layer", "gate", transpose=True),
-        colorscale=SEQUENTIAL,
-        zmin=0,
-        zmax=1,
-        colorbar=colour_bar("gate"),
+        **coloured("gate", 0, 1),
         hover="unit %{y}, t = %{x}<br>gate = %{z:.4f}",
     )
     xaxis = {**SEEN.ticks(), "title": "time step t, and what is read there", "tickangle": 0}
@@ -58,10 +55,7 @@ def tracking_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height:
     """The sequence itself in rows, each token on the value of the unit that follows the chosen variable best."""
     cells = heatmap(
         z=SEEN("followed_rows", "variable"),
-        colorscale=DIVERGING,
-        zmin=-1,
-        zmax=1,
-        colorbar=colour_bar("h"),
+        **coloured("h", -1, 1, DIVERGING),
         xgap=1,
         ygap=3,
         hover="h = %{z:.3f}",

@@ -15,16 +15,14 @@ from explainer.charts.rates import AXIS, rate_marks
 from explainer.charts.theme import (
     FAMILY_COLOURS,
     LOSS_AXIS,
-    SEQUENTIAL,
     UNSEEN,
-    colour_bar,
     ink,
     level_name,
     marked,
     plain,
     stroke,
 )
-from explainer.charts.traces import Seen, drawn, heatmap, moment, scatter, series
+from explainer.charts.traces import Seen, coloured, drawn, heatmap, moment, over_training, scatter, series
 from explainer.families import FAMILIES
 from explainer.lenses.gradients.notes import SCALE_TITLES, STAGES
 from explainer.theory.jacobian import TENFOLD, healthy
@@ -109,13 +107,8 @@ def factor_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 330) ->
     return Panel(
         id="factor",
         title="Verdict: by which factor the gradient changes per step back",
-        figure=drawn(
-            theme,
-            data,
-            xaxis={"title": "training step", "rangemode": "tozero"},
-            yaxis="factor per step back",
-            shapes=[band, moment(theme)],
-            annotations=words,
+        figure=over_training(
+            theme, data, yaxis="factor per step back", shapes=[band, moment(theme)], annotations=words
         ),
         # An own input, or a loss before the last step, has another band.
         slots=tuple(Slot(f"layout.{to}", lens=LENS, name="band", index=(end,)) for to, end in ends.items()),
@@ -150,7 +143,7 @@ def clipping_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 250) 
     return Panel(
         id="clipping",
         title="Gradient norm at each update, before and after clipping",
-        figure=drawn(
+        figure=over_training(
             theme,
             [
                 *(
@@ -165,10 +158,8 @@ def clipping_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 250) 
                 ),
                 rate_marks(theme, "network"),
             ],
-            xaxis={"title": "training step", "rangemode": "tozero"},
             yaxis={**LOSS_AXIS, "title": "‖∂L/∂θ‖"},
             yaxis2=AXIS,
-            shapes=[moment(theme)],
             showlegend=True,
         ),
         slots=(Slot("data.1.line.color", "labels", "network", LENS, "colour", (0,)),),
@@ -186,10 +177,7 @@ def parameters_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 250
         y=seen.labels("parameter_words"),
         z=seen.history("parameter_logs", "clipped", transpose=True),
         customdata=seen.history("parameter_sizes", "clipped", transpose=True),
-        zmin=seen.context("parameter_range", 0),
-        zmax=seen.context("parameter_range", 1),
-        colorscale=SEQUENTIAL,
-        colorbar=colour_bar("log₁₀ of the norm"),
+        **coloured("log₁₀ of the norm", *seen.ends("parameter_range")),
         hover="%{y}<br>step %{x}: %{customdata:.3e}",
     )
     yaxis = {"autorange": "reversed", "title": ""}

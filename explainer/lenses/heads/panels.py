@@ -15,8 +15,8 @@ import numpy as np
 from explainer.charts import head_curves as curves
 from explainer.charts.panel import Panel, Reading, Slot
 from explainer.charts.rates import AXIS
-from explainer.charts.theme import FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, plain, shades, stroke
-from explainer.charts.traces import Seen, bar, drawn, heatmap, moment, own, scatter
+from explainer.charts.theme import FAMILY_COLOURS, ink, plain, shades, stroke
+from explainer.charts.traces import STEPS, Seen, bar, coloured, drawn, heatmap, moment, over_training, own, scatter
 from explainer.lenses.heads.notes import LIFE, NAMES
 from explainer.lenses.heads.record import SCORES
 
@@ -35,7 +35,6 @@ LIFE_NAMES = ("induction", "previous token", "same token", "position only", "ent
 DASHES = ("solid", "solid", "dot", "dash", "dashdot")
 NAMED_ROWS = 16  # so many heads have a label each; of more, the first of each layer
 SEEN = Seen(LENS)
-STEPS = {"title": "training step", "rangemode": "tozero"}
 
 Runs = Sequence[Mapping[str, Any]]
 
@@ -92,13 +91,11 @@ def lines_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 260) -> 
     return Panel(
         id="score",
         title="Every head over training: the chosen score",
-        figure=drawn(
+        figure=over_training(
             theme,
             [*data, *dots],
-            xaxis=STEPS,
             yaxis={"nticks": 6, **yaxis},
             yaxis2=AXIS,
-            shapes=[moment(theme)],
             annotations=[curves.key(runs, theme)],
             margin={"l": 54, "r": 8, "t": 20, "b": 40},
         ),
@@ -118,10 +115,7 @@ def table_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 260) -> 
         x=SEEN.history("step"),
         y=names,
         z=SEEN.history("by_head", "score", transpose=True),
-        zmin=SEEN.context("ends", "score", 0),
-        zmax=SEEN.context("ends", "score", 1),
-        colorscale=SEQUENTIAL,
-        colorbar=colour_bar(""),
+        **coloured("", *SEEN.ends("ends", "score")),
         hover="%{y}, step %{x}: %{z:.4g}<br>click to choose this head",
     )
     frame = {"type": "rect", "xref": "paper", "x0": 0, "x1": 1, "y0": own("end0", *CHOSEN), "y1": own("end1", *CHOSEN)}
@@ -173,12 +167,10 @@ def life_panel(run: Mapping[str, Any], theme: str, *, span: int = 5, height: int
     return Panel(
         id="life",
         title="The life of the chosen head",
-        figure=drawn(
+        figure=over_training(
             theme,
             data,
-            xaxis=STEPS,
             yaxis={"title": "score", "range": [0, 1.02], "nticks": 5},
-            shapes=[moment(theme)],
             showlegend=True,
             legend=curves.small_legend(),
         ),

@@ -9,7 +9,7 @@ from explainer.charts.curves import loss_panel
 from explainer.charts.own_series import filled_trace
 from explainer.charts.panel import Panel, Reading
 from explainer.charts.theme import DIVERGING, FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, stroke
-from explainer.charts.traces import Seen, bar, drawn, heatmap, scatter
+from explainer.charts.traces import Seen, bar, coloured, drawn, heatmap, scatter
 from explainer.families import FAMILIES
 from explainer.tasks import TASKS
 
@@ -22,9 +22,8 @@ def states_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: i
     """h_t of every unit (rows) at every time step (columns); the layer is a selection."""
     heat = heatmap(
         z=SEEN("states", "layer", transpose=True),
-        colorscale=DIVERGING,
+        **coloured("h", scale=DIVERGING),
         zmid=0,
-        colorbar=colour_bar("h"),
         hover="unit %{y}, t = %{x}<br>h = %{z:.4f}",
         **({"zmin": -1, "zmax": 1} if FAMILIES[run["model"]].bounded else {}),
     )

@@ -13,7 +13,7 @@ from explainer.charts.panel import Panel, Reading, Slot
 from explainer.charts.rates import AXIS
 from explainer.charts.spectrum import plane_layout, spectrum
 from explainer.charts.theme import FAMILY_COLOURS, RECURRENCE, Ink, ink, level, stroke
-from explainer.charts.traces import Seen, bar, drawn, moment, scatter
+from explainer.charts.traces import Seen, bar, drawn, over_training, scatter
 from explainer.families import FAMILIES
 from explainer.lenses.jacobian.notes import FLAT
 from explainer.theory.followed import moments
@@ -162,14 +162,7 @@ def history_panel(runs: Runs, theme: str, *, span: int = 5, height: int = 240) -
     return Panel(
         id="factors",
         title="Factor per step back, as training goes on",
-        figure=drawn(
-            theme,
-            data,
-            xaxis={"title": "training step", "rangemode": "tozero"},
-            yaxis="factor per step back",
-            shapes=[moment(theme)],
-            showlegend=True,
-        ),
+        figure=over_training(theme, data, yaxis="factor per step back", showlegend=True),
         slots=(_colour("data.2.line"),),
         readings=(Reading(LENS, "history", run="network"),),
         span=span,

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from explainer.charts.panel import Panel, Reading
-from explainer.charts.theme import SEQUENTIAL, colour_bar
-from explainer.charts.traces import Seen, drawn, heatmap, scatter
+from explainer.charts.traces import Seen, coloured, drawn, heatmap, scatter
 from explainer.lenses.layers.notes import RIGHT, layer_names
 from explainer.tasks import TASKS
 
@@ -38,11 +37,8 @@ def lens_panel(run: Mapping[str, Any], theme: str, *, span: int = 12, height: in
     heat = heatmap(
         y=rows,
         z=SEEN("losses"),
-        colorscale=SEQUENTIAL,
+        **coloured(f"loss ({unit})", 0, SEEN.context("most")),
         reversescale=True,
-        zmin=0,
-        zmax=SEEN.context("most"),
-        colorbar=colour_bar(f"loss ({unit})"),
         hover="%{y}, t = %{x}: loss %{z:.4f}",
         ygap=2,
     )
@@ -82,10 +78,7 @@ def map_panel(name: str, title: str, theme: str, *, span: int = 6, height: int =
         z=SEEN(name),
         text=SEEN("cells", kind="across", transpose=True),
         customdata=SEEN("cells", kind="across"),
-        colorscale=SEQUENTIAL,
-        zmin=0,
-        zmax=1,
-        colorbar=colour_bar("share"),
+        **coloured("share", 0, 1),
         hover="query t = %{text}<br>key s = %{customdata}<br>%{z:.4f}",
     )
     xaxis = {**SEEN.ticks(), "showgrid": False, "title": "input token s"}

@@ -11,8 +11,8 @@ from typing import Any
 
 from explainer.charts.panel import Panel, Reading, Slot
 from explainer.charts.rates import AXIS
-from explainer.charts.theme import FAMILY_COLOURS, SEQUENTIAL, UNSEEN, colour_bar, ink, marked, plain, stroke
-from explainer.charts.traces import Seen, drawn, heatmap, moment, scatter
+from explainer.charts.theme import FAMILY_COLOURS, UNSEEN, ink, marked, plain, stroke
+from explainer.charts.traces import Seen, coloured, drawn, heatmap, moment, scatter
 from explainer.families import FAMILIES
 from explainer.lenses.microscope.notes import WORDS
 
@@ -34,10 +34,7 @@ def matrix_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 350) ->
             z=seen("norms", *CHOSEN, log=True),
             customdata=seen("norms", *CHOSEN),
             text=seen("tokens", kind="across"),
-            zmin=seen.context("span", "way", 0),
-            zmax=seen.context("span", "way", 1),
-            colorscale=SEQUENTIAL,
-            colorbar=colour_bar("log₁₀ of the norm"),
+            **coloured("log₁₀ of the norm", *seen.ends("span", "way")),
             hover="loss at t = %{y}, moment k = %{x} (it reads %{text})"
             "<br>‖∂L<sub>t</sub>/∂s<sub>k</sub>‖ = %{customdata:.3e}",
         ),
@@ -115,10 +112,7 @@ def history_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 270) -
             **places,
             z=seen.history("by_lag", *CHOSEN, transpose=True, log=True),
             customdata=seen.history("by_lag", *CHOSEN, transpose=True),
-            zmin=seen.context("lag_span", "way", 0),
-            zmax=seen.context("lag_span", "way", 1),
-            colorscale=SEQUENTIAL,
-            colorbar=colour_bar("log₁₀ of the mean"),
+            **coloured("log₁₀ of the mean", *seen.ends("lag_span", "way")),
             hover="step %{x}, lag %{y}: %{customdata:.3e}",
         ),
         _marks(**places, z=seen.history("by_lag_marks", *CHOSEN, transpose=True)),

@@ -13,8 +13,8 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from explainer.charts.panel import Panel
-from explainer.charts.theme import DIVERGING, SEQUENTIAL, colour_bar, ink, shades, stroke
-from explainer.charts.traces import drawn, heatmap, moment, own, scatter
+from explainer.charts.theme import DIVERGING, SEQUENTIAL, ink, shades, stroke
+from explainer.charts.traces import coloured, drawn, heatmap, moment, own, scatter
 from explainer.theory.encodings import offset_range
 
 PLACES = 171
@@ -68,10 +68,7 @@ def map_panel(
     heat = heatmap(
         x=at.tolist(),
         z=own("table"),
-        colorscale=DIVERGING if limits[0] == -limits[1] else SEQUENTIAL,
-        zmin=limits[0],
-        zmax=limits[1],
-        colorbar=colour_bar(value),
+        **coloured(value, limits[0], limits[1], DIVERGING if limits[0] == -limits[1] else SEQUENTIAL),
         hover=f"{across} = %{{x}}, {down} %{{y}}<br>{value} = %{{z:.4f}}",
     )
     yaxis: dict[str, Any] = {"title": down}

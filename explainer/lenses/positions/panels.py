@@ -11,7 +11,7 @@ from typing import Any
 from explainer.charts.curves import loss_panel
 from explainer.charts.panel import Panel, Reading
 from explainer.charts.theme import ATTENTION, DIVERGING, SEQUENTIAL, colour_bar, ink, shades, stroke
-from explainer.charts.traces import Seen, drawn, heatmap, moment, scatter
+from explainer.charts.traces import Seen, coloured, drawn, heatmap, over_training, scatter
 
 LENS = "positions"
 SEEN = Seen(LENS)
@@ -35,11 +35,8 @@ def table_panel(theme: str, *, span: int = 5, height: int = 290) -> Panel:
     """The vector added at each position, one column each; colours are the same over the whole tape."""
     heat = heatmap(
         z=SEEN("table", transpose=True),
-        zmin=SEEN.context("limits", 0),
-        zmax=SEEN.context("limits", 1),
-        colorscale=DIVERGING,
+        **coloured("value", *SEEN.ends("limits"), DIVERGING),
         zmid=0,
-        colorbar=colour_bar("value"),
         hover="position %{x}, dimension %{y}<br>%{z:.4f}",
     )
     return Panel(
@@ -56,10 +53,7 @@ def likeness_panel(theme: str, *, span: int = 3, height: int = 290) -> Panel:
     """Cosine of the angle between the vectors of every two positions."""
     heat = heatmap(
         z=SEEN("kernel"),
-        colorscale=DIVERGING,
-        zmin=-1,
-        zmax=1,
-        colorbar=colour_bar("cosine"),
+        **coloured("cosine", -1, 1, DIVERGING),
         hover="positions %{y} and %{x}<br>cosine %{z:.4f}",
     )
     yaxis = {"title": "position m", "autorange": "reversed"}
@@ -138,13 +132,8 @@ def order_panel(theme: str, *, span: int = 3, height: int = 250) -> Panel:
     return Panel(
         id="positions-order",
         title="Order over training",
-        figure=drawn(
-            theme,
-            data,
-            xaxis={"title": "training step", "rangemode": "tozero"},
-            yaxis={"title": "mean cosine; share", "range": [-1.05, 1.05]},
-            shapes=[moment(theme)],
-            showlegend=True,
+        figure=over_training(
+            theme, data, yaxis={"title": "mean cosine; share", "range": [-1.05, 1.05]}, showlegend=True
         ),
         readings=(Reading(LENS, "order"),),
         span=span,

@@ -19,13 +19,12 @@ from explainer.charts.theme import (
     INKS,
     LOSS_AXIS,
     UNSEEN,
-    colour_bar,
     ink,
     level,
     level_name,
     stroke,
 )
-from explainer.charts.traces import Seen, bar, drawn, heatmap, moment, scatter, series
+from explainer.charts.traces import Seen, bar, coloured, drawn, heatmap, moment, scatter, series
 from explainer.families import FAMILIES
 
 LENS = "surgery"
@@ -160,11 +159,8 @@ def history_panel(run: Run, theme: str, *, span: int = 5, height: int = 220) -> 
         x=SEEN.history("step"),
         y=SEEN.labels("site_names"),
         z=SEEN.history("effects", transpose=True),
-        zmin=SEEN.context("span", 0),
-        zmax=SEEN.context("span", 1),
-        colorscale=DIVERGING,
+        **coloured("change of the loss", *SEEN.ends("span"), DIVERGING),
         zmid=0,
-        colorbar=colour_bar("change of the loss"),
         hover="step %{x}, without %{y}<br>loss %{z:+.4g}",
     )
     return Panel(
