@@ -13,7 +13,7 @@ from explainer.charts.curves import VALIDATION, lowest_marker
 from explainer.charts.panel import Panel, Reading
 from explainer.charts.rates import AXIS, rate_marks
 from explainer.charts.references import in_unit, reference_lines, shared_references
-from explainer.charts.theme import FAMILY_COLOURS, ink, plain, shades, stroke
+from explainer.charts.theme import FAMILY_COLOURS, ink, plain, shades, stroke, words_at
 from explainer.charts.traces import moment, over_training, scatter, series
 from explainer.tasks import TASKS
 
@@ -81,17 +81,8 @@ def key(runs: Runs, theme: str) -> dict[str, Any]:
     words.append((FAMILY_COLOURS[runs[0]["model"]], "╌ by chance"))
     others = dict.fromkeys("one layer" if run["layers"] == 1 else f"{run['layers']} layers" for run in runs[1:])
     words += [(ink(theme).text, f"<b>⋯</b> {name}") for name in others]
-    return {
-        "text": "&nbsp;&nbsp;".join(f'<span style="color:{colour}">{word}</span>' for colour, word in words),
-        "showarrow": False,
-        "xref": "paper",
-        "yref": "paper",
-        "x": 0,
-        "xanchor": "left",
-        "y": 1,
-        "yanchor": "bottom",
-        "font": {"size": 11},
-    }
+    text = "&nbsp;&nbsp;".join(f'<span style="color:{colour}">{word}</span>' for colour, word in words)
+    return words_at(text, 0, 1, "", xanchor="left", font={"size": 11})
 
 
 def dotted(theme: str) -> dict[str, Any]:

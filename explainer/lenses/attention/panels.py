@@ -109,7 +109,7 @@ def mosaic_panel(run: Mapping[str, Any], theme: str, *, span: int = 6) -> Panel:
     )
 
 
-def map_panel(theme: str, *, span: int = 6, height: int = 470) -> Panel:
+def map_panel(theme: str, *, span: int = 6) -> Panel:
     """[t, s] of the chosen head: how much the query at t takes from the key at s."""
     heat = heatmap(
         z=SEEN("weights", "layer", "head"),
@@ -134,12 +134,12 @@ def map_panel(theme: str, *, span: int = 6, height: int = 470) -> Panel:
         reading_index=("layer", "head"),
         span=span,
         rows=2,
-        height=height,
+        height=470,
         click={"cell": True},
     )
 
 
-def score_panel(runs: Runs, theme: str, score: str, *, span: int = 3, height: int = 180) -> Panel:
+def score_panel(runs: Runs, theme: str, score: str) -> Panel:
     """One score of every head against the step; the chosen head stands out, its chance level dashed, other runs dotted.
 
     Args:
@@ -177,12 +177,12 @@ def score_panel(runs: Runs, theme: str, score: str, *, span: int = 3, height: in
             margin={"l": 44, "r": 8, "t": 20, "b": 40},
         ),
         readings=tuple(Reading(LENS, score, run=number) for number in range(len(runs))),
-        span=span,
-        height=height,
+        span=3,
+        height=180,
     )
 
 
-def metric_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 230) -> Panel | None:
+def metric_panel(runs: Runs, theme: str) -> Panel | None:
     """What the runs are good for, against the step; None where the loss says it all.
 
     Validation is seldom while a run trains, so its line has the first run's training batches beside it.
@@ -203,6 +203,5 @@ def metric_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 230) ->
         title=f"{name[:1].upper()}{name[1:]}: validation bold, training thin",
         figure=over_steps(theme, [*data, rate_marks(theme)], yaxis, lines, notes),
         readings=tuple(Reading(LENS, "metric", run=number) for number in range(len(runs))),
-        span=span,
-        height=height,
+        height=230,
     )

@@ -42,7 +42,7 @@ def panels(runs: Sequence[Trained], text: str, theme: str) -> list[Panel]:
     return [along, characters_panel(runs, text, theme)]
 
 
-def characters_panel(runs: Sequence[Trained], text: str, theme: str, *, span: int = 6) -> Panel:
+def characters_panel(runs: Sequence[Trained], text: str, theme: str) -> Panel:
     """-ln p of each character, a row for each encoding (the mean over its seeds), a column for each character."""
     text = text.replace("\r\n", "\n")
     names = [kind for kind in kinds(runs) if of_kind(runs, kind)]
@@ -74,7 +74,6 @@ def characters_panel(runs: Sequence[Trained], text: str, theme: str, *, span: in
             margin={"l": 78, "r": 14, "t": 10, "b": 44},
         ),
         reading=characters_reading(runs, text),
-        span=span,
         height=360,
     )
 

@@ -28,7 +28,7 @@ TITLES = {"front": "Where the state stays, and one sequence's path", "side": "Th
 Run = Mapping[str, Any]
 
 
-def spectrum_panel(run: Run, theme: str, *, span: int = 5, height: int = 300) -> Panel:
+def spectrum_panel(run: Run, theme: str) -> Panel:
     """The eigenvalues of the chosen point's Jacobian on the complex plane."""
     circle, eigen, _ = spectrum(theme, FAMILY_COLOURS[run["model"]])
     seen, shape = Seen(LENS), plane_layout(theme) | {"showlegend": False}
@@ -42,12 +42,11 @@ def spectrum_panel(run: Run, theme: str, *, span: int = 5, height: int = 300) ->
         figure={"data": [circle, eigen], "layout": shape},
         readings=(Reading(LENS, "point"),),
         reading_index=("point",),
-        span=span,
-        height=height,
+        span=5,
     )
 
 
-def births_panel(run: Run, theme: str, *, span: int = 7, height: int = 300) -> Panel:
+def births_panel(run: Run, theme: str) -> Panel:
     """How many points of each kind there are, against training."""
     data = [
         scatter(
@@ -66,8 +65,7 @@ def births_panel(run: Run, theme: str, *, span: int = 7, height: int = 300) -> P
         title="When they are born",
         figure=over_training(theme, data, yaxis={"title": "points", "rangemode": "tozero"}, showlegend=True),
         readings=(Reading(LENS, "births"),),
-        span=span,
-        height=height,
+        span=7,
     )
 
 

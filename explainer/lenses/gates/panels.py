@@ -12,7 +12,7 @@ from explainer.charts.traces import Seen, bar, coloured, drawn, heatmap, scatter
 SEEN = Seen("gates")
 
 
-def gates_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: int = 320) -> Panel:
+def gates_panel(run: Mapping[str, Any], theme: str) -> Panel:
     """One gate of one layer: units against time, 0 (closed) to 1 (open)."""
     heat = heatmap(
         z=SEEN("gates", "layer", "gate", transpose=True),
@@ -26,12 +26,12 @@ def gates_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: in
         figure=drawn(theme, [heat], xaxis=xaxis, yaxis="hidden unit"),
         readings=(Reading("gates", "gates"),),
         reading_index=("layer", "gate"),
-        span=span,
-        height=height,
+        span=8,
+        height=320,
     )
 
 
-def memory_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: int = 320) -> Panel:
+def memory_panel(run: Mapping[str, Any], theme: str) -> Panel:
     """Time constants of the units, longest first, on a log axis."""
     bars = bar(
         y=SEEN("memory", "layer"),
@@ -46,12 +46,12 @@ def memory_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: i
         figure=drawn(theme, [bars], xaxis="unit, longest memory first", yaxis=yaxis, bargap=0.1),
         readings=(Reading("gates", "memory"),),
         reading_index=("layer",),
-        span=span,
-        height=height,
+        span=4,
+        height=320,
     )
 
 
-def tracking_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: int = 260) -> Panel:
+def tracking_panel(run: Mapping[str, Any], theme: str) -> Panel:
     """The sequence itself in rows, each token on the value of the unit that follows the chosen variable best."""
     cells = heatmap(
         z=SEEN("followed_rows", "variable"),
@@ -85,12 +85,12 @@ def tracking_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height:
         ),
         readings=(Reading("gates", "tracking"),),
         reading_index=("variable",),
-        span=span,
-        height=height,
+        span=8,
+        height=260,
     )
 
 
-def probe_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: int = 260) -> Panel:
+def probe_panel(run: Mapping[str, Any], theme: str) -> Panel:
     """How well a linear readout of the whole state tells each variable: now, before training, and its control."""
     shade, colour = ink(theme), FAMILY_COLOURS[run["model"]]
     kinds: tuple[tuple[str, str, dict[str, Any]], ...] = (
@@ -125,8 +125,8 @@ def probe_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: in
         slots=(Slot("data.0.error_x.array", lens="gates", name="probe_errors"),),
         readings=(Reading("gates", "probes"),),
         reading_index=("variable",),
-        span=span,
-        height=height,
+        span=4,
+        height=260,
     )
 
 

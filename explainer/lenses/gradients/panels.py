@@ -34,7 +34,7 @@ DASHES = ("solid", "dot", "dashdot", "longdashdot")  # of several runs of one fa
 Runs = Sequence[Mapping[str, Any]]
 
 
-def through_time_panel(runs: Runs, theme: str, *, span: int = 8, height: int = 330) -> Panel:
+def through_time_panel(runs: Runs, theme: str) -> Panel:
     """||dL_T/dh_t|| of every run against t on a log axis, with theory's line for plain RNNs."""
     return Panel(
         id="through-time",
@@ -49,8 +49,8 @@ def through_time_panel(runs: Runs, theme: str, *, span: int = 8, height: int = 3
         ),
         slots=(Slot("layout.yaxis.title.text", "labels", lens=LENS, name="axes", index=("scale",)),),
         readings=tuple(Reading(LENS, "share", run=number) for number in range(len(runs))),
-        span=span,
-        height=height,
+        span=8,
+        height=330,
     )
 
 
@@ -89,7 +89,7 @@ def _through_time(runs: Runs, number: int) -> list[dict[str, Any]]:
     return [hold, curve, *([theory] if family.plain else []), marks]
 
 
-def factor_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 330) -> Panel:
+def factor_panel(runs: Runs, theme: str) -> Panel:
     """What each step back multiplies by, on average, against training; the band in which a tenth to ten times arrives."""
     low, high = healthy(max(1, int(runs[0]["length"]) - 1))
     # Shapes do not stretch an axis: two points nobody sees keep the band in the picture, and words beside it.
@@ -113,8 +113,8 @@ def factor_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 330) ->
         # An own input, or a loss before the last step, has another band.
         slots=tuple(Slot(f"layout.{to}", lens=LENS, name="band", index=(end,)) for to, end in ends.items()),
         readings=tuple(Reading(LENS, "verdict", run=number) for number in range(len(runs))),
-        span=span,
-        height=height,
+        span=4,
+        height=330,
     )
 
 
@@ -134,7 +134,7 @@ def _band(low: float, high: float, theme: str) -> tuple[dict[str, Any], list[dic
     ]
 
 
-def clipping_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 250) -> Panel:
+def clipping_panel(runs: Runs, theme: str) -> Panel:
     """The norm of the whole gradient at every update, before and after clipping; the run is a selection."""
     lines = (
         ("grad_norm", STAGES[0], stroke(ink(theme).muted, 1.2)),
@@ -164,12 +164,12 @@ def clipping_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 250) 
         ),
         slots=(Slot("data.1.line.color", "labels", "network", LENS, "colour", (0,)),),
         readings=(Reading(LENS, "clipping", run="network"),),
-        span=span,
-        height=height,
+        span=4,
+        height=250,
     )
 
 
-def parameters_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 250) -> Panel:
+def parameters_panel(runs: Runs, theme: str) -> Panel:
     """The gradient's norm for each parameter (rows) against training; run, and before or after, are selections."""
     seen = Seen(LENS, "network")
     heat = heatmap(
@@ -187,8 +187,8 @@ def parameters_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 250
         figure=drawn(theme, [heat], xaxis="training step", yaxis=yaxis, shapes=[moment(theme)]),
         readings=(Reading(LENS, "parameters", run="network"),),
         reading_index=("clipped",),
-        span=span,
-        height=height,
+        span=4,
+        height=250,
     )
 
 

@@ -60,7 +60,7 @@ def selections(run: Mapping[str, Any]) -> dict[str, tuple[str, int | tuple[str, 
     return {"score": ("Score", CHOICES), "layer": ("Layer", run["layers"]), "head": ("Head", run["heads"])}
 
 
-def lines_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 260) -> Panel:
+def lines_panel(runs: Runs, theme: str) -> Panel:
     """The chosen score of every head against the step, its phase change shaded; other runs' highest is dotted.
 
     Dashed: what the chosen head's score would be by chance, where it is one of those that give a role. Dots: the same on the viewer's own input.
@@ -101,12 +101,11 @@ def lines_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 260) -> 
         ),
         readings=tuple(Reading(LENS, "score", run=number) for number in range(len(runs))),
         reading_index=("score",),
-        span=span,
-        height=height,
+        height=260,
     )
 
 
-def table_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 260) -> Panel:
+def table_panel(runs: Runs, theme: str) -> Panel:
     """The first run's chosen score as heads x steps, and when it changes phase; a click chooses the head."""
     run = runs[0]
     names = head_names(run)
@@ -141,13 +140,12 @@ def table_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 260) -> 
         arrays=_ends(run),
         readings=(*(Reading(LENS, "change", run=number) for number in range(len(runs))), Reading(LENS, "table")),
         reading_index=("score",),
-        span=span,
-        height=height,
+        height=260,
         click={"heads": run["heads"]},
     )
 
 
-def life_panel(run: Mapping[str, Any], theme: str, *, span: int = 5, height: int = 230) -> Panel:
+def life_panel(run: Mapping[str, Any], theme: str) -> Panel:
     """All that lies between 0 and 1 of the chosen head, against the step; dots: on the viewer's own input."""
     shade, tones = ink(theme), shades(theme, 3)
     colours = (FAMILY_COLOURS[run["model"]], tones[0], tones[1], shade.muted, shade.text)
@@ -176,12 +174,12 @@ def life_panel(run: Mapping[str, Any], theme: str, *, span: int = 5, height: int
         ),
         readings=(Reading(LENS, "life"),),
         reading_index=CHOSEN,
-        span=span,
-        height=height,
+        span=5,
+        height=230,
     )
 
 
-def knock_out_panel(run: Mapping[str, Any], theme: str, *, span: int = 3, height: int = 230) -> Panel:
+def knock_out_panel(run: Mapping[str, Any], theme: str) -> Panel:
     """By how much the loss is higher without each head, at this step, with two standard errors."""
     L, H = run["layers"], run["heads"]
     names, shade = head_names(run), ink(theme)
@@ -218,8 +216,8 @@ def knock_out_panel(run: Mapping[str, Any], theme: str, *, span: int = 3, height
         ),
         arrays=_ends(run),
         readings=(Reading(LENS, "knocked_out"),),
-        span=span,
-        height=height,
+        span=3,
+        height=230,
         click={"heads": H},
     )
 

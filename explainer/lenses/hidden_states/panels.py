@@ -18,7 +18,7 @@ SEEN = Seen(LENS)
 TOP = 99  # as an index: the last layer, however many there are
 
 
-def states_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: int = 330) -> Panel:
+def states_panel(run: Mapping[str, Any], theme: str) -> Panel:
     """h_t of every unit (rows) at every time step (columns); the layer is a selection."""
     heat = heatmap(
         z=SEEN("states", "layer", transpose=True),
@@ -38,12 +38,12 @@ def states_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: i
         ),
         readings=(Reading(LENS, "states"),),
         reading_index=("layer",),
-        span=span,
-        height=height,
+        span=8,
+        height=330,
     )
 
 
-def path_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: int = 330) -> Panel:
+def path_panel(run: Mapping[str, Any], theme: str) -> Panel:
     """The top layer's state in the first two principal components of the whole tape."""
     marker = {"size": 7, "color": SEEN("times"), "colorscale": SEQUENTIAL, "colorbar": colour_bar("t"), "cmin": 0}
     path = scatter(
@@ -64,12 +64,12 @@ def path_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: int
             yaxis={"title": "principal component 2", "showgrid": True, "range": SEEN.context("range", 1)},
         ),
         readings=(Reading(LENS, "path"),),
-        span=span,
-        height=height,
+        span=4,
+        height=330,
     )
 
 
-def output_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: int = 260) -> Panel:
+def output_panel(run: Mapping[str, Any], theme: str) -> Panel:
     """What the network says beside what it should say: numbers, or the probability of the right token."""
     task, tokens = TASKS[run["task"]], run["says_tokens"]
     if tokens:
@@ -93,8 +93,8 @@ def output_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: i
             showlegend=not tokens,
         ),
         readings=(Reading(LENS, "output"),),
-        span=span,
-        height=height,
+        span=8,
+        height=260,
     )
 
 

@@ -24,7 +24,7 @@ LENS = "jacobian"
 Runs = Sequence[Mapping[str, Any]]
 
 
-def plane_panel(runs: Runs, theme: str, *, span: int = 5, height: int = 350) -> Panel:
+def plane_panel(runs: Runs, theme: str) -> Panel:
     """Eigenvalues and singular values of a step, or of a product of steps; run and choice are selections."""
     circle, eigen, singular = spectrum(theme, FAMILY_COLOURS[runs[0]["model"]])
     seen, shape = Seen(LENS, "network"), plane_layout(theme)
@@ -39,12 +39,12 @@ def plane_panel(runs: Runs, theme: str, *, span: int = 5, height: int = 350) -> 
         slots=(_colour("data.1.marker"),),
         readings=(Reading(LENS, "plane", run="network"),),
         reading_index=("of",),
-        span=span,
-        height=height,
+        span=5,
+        height=350,
     )
 
 
-def decay_panel(runs: Runs, theme: str, *, span: int = 7, height: int = 350) -> Panel:
+def decay_panel(runs: Runs, theme: str) -> Panel:
     """Theory, bound, the largest direction and the loss's own gradient against the steps back, on a log axis."""
     shade, colour, seen = ink(theme), FAMILY_COLOURS[runs[0]["model"]], Seen(LENS, "network")
     lines = (
@@ -75,8 +75,8 @@ def decay_panel(runs: Runs, theme: str, *, span: int = 7, height: int = 350) -> 
             *(Slot(f"data.{at}.name", "labels", "network", LENS, "theory_names", (1 - at,)) for at in (0, 1)),
         ),
         readings=(Reading(LENS, "decay", run="network"),),
-        span=span,
-        height=height,
+        span=7,
+        height=350,
     )
 
 
@@ -104,7 +104,7 @@ def _where_theory_fails(shade: Ink) -> list[dict[str, Any]]:
     ]
 
 
-def saturation_panel(runs: Runs, theme: str, *, span: int = 7, height: int = 240) -> Panel:
+def saturation_panel(runs: Runs, theme: str) -> Panel:
     """The share of saturated activations and the mean slope at every time step."""
     shade, seen = ink(theme), Seen(LENS, "network")
     data = [
@@ -136,12 +136,12 @@ def saturation_panel(runs: Runs, theme: str, *, span: int = 7, height: int = 240
         ),
         slots=(_colour("data.0.marker"),),
         readings=(Reading(LENS, "saturation", run="network"),),
-        span=span,
-        height=height,
+        span=7,
+        height=240,
     )
 
 
-def history_panel(runs: Runs, theme: str, *, span: int = 5, height: int = 240) -> Panel:
+def history_panel(runs: Runs, theme: str, *, span: int = 5) -> Panel:
     """Theory's factor per step, the measured one, and the bound's, against training."""
     shade, seen = ink(theme), Seen(LENS, "network")
     lines = (
@@ -166,7 +166,7 @@ def history_panel(runs: Runs, theme: str, *, span: int = 5, height: int = 240) -
         slots=(_colour("data.2.line"),),
         readings=(Reading(LENS, "history", run="network"),),
         span=span,
-        height=height,
+        height=240,
     )
 
 

@@ -24,7 +24,7 @@ def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
     ]
 
 
-def lens_panel(run: Mapping[str, Any], theme: str, *, span: int = 12, height: int = 70) -> Panel:
+def lens_panel(run: Mapping[str, Any], theme: str, *, height: int = 70) -> Panel:
     """The loss of what the residual stream says, layer by layer, with the likeliest token written in, below the right one.
 
     Where nobody knows what is right there is no colour.
@@ -67,12 +67,12 @@ def lens_panel(run: Mapping[str, Any], theme: str, *, span: int = 12, height: in
             margin={"l": 92, "r": 14, "t": 6, "b": 44},
         ),
         readings=(Reading(LENS, "lens"),),
-        span=span,
+        span=12,
         height=height + 44 * (len(rows) + 1),
     )
 
 
-def map_panel(name: str, title: str, theme: str, *, span: int = 6, height: int = 340) -> Panel:
+def map_panel(name: str, title: str, theme: str, *, span: int = 6) -> Panel:
     """[t, s] of the rollout or of the last layer's attention."""
     heat = heatmap(
         z=SEEN(name),
@@ -89,5 +89,5 @@ def map_panel(name: str, title: str, theme: str, *, span: int = 6, height: int =
         figure=drawn(theme, [heat], xaxis=xaxis, yaxis=yaxis),
         readings=(Reading(LENS, name),),
         span=span,
-        height=height,
+        height=340,
     )

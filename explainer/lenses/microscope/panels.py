@@ -24,7 +24,7 @@ CHOSEN = ("way", "layer")
 Runs = Sequence[Mapping[str, Any]]
 
 
-def matrix_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 350) -> Panel:
+def matrix_panel(runs: Runs, theme: str) -> Panel:
     """log10 ||dL_t/ds_k||, losses t downwards and moments k to the right; run, way and layer are selections."""
     seen = Seen(LENS, "network")
     places = {"x": seen("at"), "y": seen("at")}
@@ -62,12 +62,11 @@ def matrix_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 350) ->
         ),
         readings=(Reading(LENS, "matrix", run="network"),),
         reading_index=CHOSEN,
-        span=span,
-        height=height,
+        height=350,
     )
 
 
-def by_lag_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 350) -> Panel:
+def by_lag_panel(runs: Runs, theme: str) -> Panel:
     """The mean over the losses that count of ||dL_t/ds_(t-lag)|| against the lag, a line for each run."""
     data: list[dict[str, Any]] = []
     for number, run in enumerate(runs):
@@ -98,12 +97,11 @@ def by_lag_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 350) ->
         figure=_over_lags(theme, data, "‖∂Lₜ/∂sₖ‖ over t", yaxis2=AXIS),
         readings=tuple(Reading(LENS, "by_lag", run=number) for number in range(len(runs))),
         reading_index=CHOSEN,
-        span=span,
-        height=height,
+        height=350,
     )
 
 
-def history_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 270) -> Panel:
+def history_panel(runs: Runs, theme: str, *, span: int = 6) -> Panel:
     """The means by lag (rows) at every step of the tape (columns); the line is how far a hundredth arrives."""
     seen = Seen(LENS, "network")
     places = {"x": seen.history("step"), "y": seen.context("lags")}
@@ -138,11 +136,11 @@ def history_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 270) -
         readings=(Reading(LENS, "history", run="network"),),
         reading_index=CHOSEN,
         span=span,
-        height=height,
+        height=270,
     )
 
 
-def ways_panel(runs: Runs, theme: str, *, span: int = 3, height: int = 270) -> Panel | None:
+def ways_panel(runs: Runs, theme: str) -> Panel | None:
     """An LSTM's gradient of c by lag, and its two parts: along c alone, and by way of h; None without an LSTM."""
     number = next((at for at, run in enumerate(runs) if len(FAMILIES[run["model"]].ways) > 1), None)
     if number is None:
@@ -172,12 +170,12 @@ def ways_panel(runs: Runs, theme: str, *, span: int = 3, height: int = 270) -> P
         figure=_over_lags(theme, data, "‖∂Lₜ/∂cₖ‖"),
         readings=(Reading(LENS, "ways", run=number),),
         reading_index=("layer",),
-        span=span,
-        height=height,
+        span=3,
+        height=270,
     )
 
 
-def gates_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 270) -> Panel | None:
+def gates_panel(runs: Runs, theme: str) -> Panel | None:
     """The gradient of each gate by lag; the run is a selection. None if no run has gates."""
     if not any(FAMILIES[run["model"]].gates for run in runs):
         return None
@@ -201,8 +199,8 @@ def gates_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 270) -> 
         figure=_over_lags(theme, data, "‖∂Lₜ/∂gateₖ‖"),
         readings=(Reading(LENS, "gates", run="network"),),
         reading_index=("layer",),
-        span=span,
-        height=height,
+        span=4,
+        height=270,
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from explainer.charts.panel import Panel
-from explainer.charts.theme import ink, level, shades, stroke
+from explainer.charts.theme import ink, level, shades, stroke, words_at
 from explainer.charts.traces import STEP, coloured, drawn, heatmap, own, scatter
 from explainer.lenses.positions.order import here, places, rounded
 from explainer.theory.encodings import alibi_bias, alibi_slopes, alibi_weights
@@ -113,19 +113,8 @@ def maps_panel(T: int, H: int, theme: str) -> Panel:
                 hover=f"head {head + 1}, query %{{y}}, key %{{x}}<br>e^bias = %{{z:.4f}}",
             )
         )
-        notes.append(
-            {
-                "xref": "paper",
-                "yref": "paper",
-                "x": left + 0.45 * wide,
-                "xanchor": "center",
-                "y": top - 0.14 * tall,
-                "yanchor": "bottom",
-                "showarrow": False,
-                "text": f"{head + 1}: {fraction(slopes[head])}",
-                "font": {"size": 11, "color": ink(theme).muted},
-            }
-        )
+        said = f"{head + 1}: {fraction(slopes[head])}"
+        notes.append(words_at(said, left + 0.45 * wide, top - 0.14 * tall, ink(theme).muted))
     return Panel(
         id="alibi-maps",
         title="All heads and slopes: what the bias multiplies a weight by",

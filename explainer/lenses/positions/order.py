@@ -55,7 +55,6 @@ def map_panel(
     names: tuple[str, str, str] = ("position p", "dimension", "value"),
     rows: Int[np.ndarray, " rows"] | None = None,
     span: int = 5,
-    height: int = 270,
 ) -> Panel:
     """A table over positions as a map, with a line at the scan's place.
 
@@ -82,7 +81,7 @@ def map_panel(
         arrays={"table": np.ascontiguousarray(table.T)},
         reading=reading,
         span=span,
-        height=height,
+        height=270,
     )
 
 
@@ -95,8 +94,6 @@ def offset_panel(
     name: str,
     reading: str,
     count: int | None = None,
-    span: int = 4,
-    height: int = 270,
 ) -> Panel:
     """Scores against the offset m - n: those with position n = p, and the range over all positions.
 
@@ -124,8 +121,8 @@ def offset_panel(
         figure=drawn(theme, [*_band(scores, dark), at_p], xaxis="offset m − n", yaxis=name, showlegend=True),
         arrays={"start": -at[:count], "columns": np.ascontiguousarray(scores[np.ix_(at, at[:count])].T)},
         reading=reading,
-        span=span,
-        height=height,
+        span=4,
+        height=270,
     )
 
 
@@ -155,7 +152,6 @@ def curves_panel(
     colours: Sequence[str] = (),
     axes: tuple[str, str] = ("position p", "value"),
     span: int = 5,
-    height: int = 270,
 ) -> Panel:
     """Curves over the positions, with a point on each at the scan's place.
 
@@ -177,7 +173,7 @@ def curves_panel(
         arrays={"across": np.repeat(at[:, None], len(names), axis=1), "up": np.ascontiguousarray(curves[:, at].T)},
         reading=reading,
         span=span,
-        height=height,
+        height=270,
     )
 
 

@@ -31,7 +31,7 @@ def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
     ]
 
 
-def table_panel(theme: str, *, span: int = 5, height: int = 290) -> Panel:
+def table_panel(theme: str) -> Panel:
     """The vector added at each position, one column each; colours are the same over the whole tape."""
     heat = heatmap(
         z=SEEN("table", transpose=True),
@@ -44,12 +44,12 @@ def table_panel(theme: str, *, span: int = 5, height: int = 290) -> Panel:
         title="What is added to the embedding at each position",
         figure=drawn(theme, [heat], xaxis="position", yaxis="dimension"),
         readings=(Reading(LENS, "table"),),
-        span=span,
-        height=height,
+        span=5,
+        height=290,
     )
 
 
-def likeness_panel(theme: str, *, span: int = 3, height: int = 290) -> Panel:
+def likeness_panel(theme: str) -> Panel:
     """Cosine of the angle between the vectors of every two positions."""
     heat = heatmap(
         z=SEEN("kernel"),
@@ -62,12 +62,12 @@ def likeness_panel(theme: str, *, span: int = 3, height: int = 290) -> Panel:
         title="How alike any two positions are",
         figure=drawn(theme, [heat], xaxis="position n", yaxis=yaxis),
         readings=(Reading(LENS, "likeness"),),
-        span=span,
-        height=height,
+        span=3,
+        height=290,
     )
 
 
-def path_panel(theme: str, *, span: int = 4, height: int = 290) -> Panel:
+def path_panel(theme: str) -> Panel:
     """The position vectors as points of a plane, joined in their order; the plane is one for the whole tape."""
     line = stroke(ink(theme).line, 1)
     colours = {"color": SEEN("distances"), "colorscale": SEQUENTIAL, "colorbar": colour_bar("position"), "cmin": 0}
@@ -88,12 +88,12 @@ def path_panel(theme: str, *, span: int = 4, height: int = 290) -> Panel:
             yaxis={"title": "principal component 2", "range": SEEN.context("range", 1)},
         ),
         readings=(Reading(LENS, "path"),),
-        span=span,
-        height=height,
+        span=4,
+        height=290,
     )
 
 
-def profile_panel(theme: str, *, span: int = 3, height: int = 250) -> Panel:
+def profile_panel(theme: str) -> Panel:
     """Cosine against distance: mean and range over all pairs of positions that far apart."""
     edge: dict[str, Any] = {"line": stroke(ATTENTION, 0.8), "opacity": 0.7}
     looks = {"least": edge, "most": {**edge, "fill": "tonexty"}, "mean": {"line": stroke(ATTENTION, 2.8)}}
@@ -107,12 +107,12 @@ def profile_panel(theme: str, *, span: int = 3, height: int = 250) -> Panel:
         title="Cosine against distance",
         figure=drawn(theme, data, xaxis="distance |m − n|", yaxis=yaxis),
         readings=(Reading(LENS, "profile"),),
-        span=span,
-        height=height,
+        span=3,
+        height=250,
     )
 
 
-def order_panel(theme: str, *, span: int = 3, height: int = 250) -> Panel:
+def order_panel(theme: str) -> Panel:
     """Over training: mean cosine of neighbours and of positions half a sequence apart, and `distance_share`."""
     lines = (
         ("neighbours", "neighbours", "neighbours", stroke(ATTENTION, 2.6)),
@@ -136,12 +136,12 @@ def order_panel(theme: str, *, span: int = 3, height: int = 250) -> Panel:
             theme, data, yaxis={"title": "mean cosine; share", "range": [-1.05, 1.05]}, showlegend=True
         ),
         readings=(Reading(LENS, "order"),),
-        span=span,
-        height=height,
+        span=3,
+        height=250,
     )
 
 
-def distance_panel(run: Mapping[str, Any], theme: str, *, span: int = 3, height: int = 250) -> Panel:
+def distance_panel(run: Mapping[str, Any], theme: str) -> Panel:
     """Mean attention against the distance to the key, a line for each head of the chosen layer."""
     data = [
         scatter(
@@ -159,6 +159,6 @@ def distance_panel(run: Mapping[str, Any], theme: str, *, span: int = 3, height:
         figure=drawn(theme, data, xaxis="distance to the key", yaxis=yaxis),
         readings=(Reading(LENS, "distance"),),
         reading_index=("layer",),
-        span=span,
-        height=height,
+        span=3,
+        height=250,
     )
