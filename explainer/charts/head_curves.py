@@ -6,7 +6,6 @@ strongest head: what it can't do, none of its heads can.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from explainer.charts.curves import VALIDATION, lowest_marker
@@ -14,10 +13,8 @@ from explainer.charts.panel import Panel, Reading
 from explainer.charts.rates import AXIS, rate_marks
 from explainer.charts.references import in_unit, reference_lines, shared_references
 from explainer.charts.theme import FAMILY_COLOURS, ink, plain, shades, stroke, words_at
-from explainer.charts.traces import moment, over_training, scatter, series
+from explainer.charts.traces import Run, Runs, moment, over_training, scatter, series
 from explainer.tasks import TASKS
-
-Runs = Sequence[Mapping[str, Any]]
 
 MOST_LINES = 32  # with more heads than this, a line is the strongest head of its layer
 
@@ -105,7 +102,7 @@ def over_steps(
     return over_training(theme, data, yaxis=yaxis, yaxis2=AXIS, shapes=shapes, annotations=notes, **legend)
 
 
-def metric_of(run: Mapping[str, Any]) -> str:
+def metric_of(run: Run) -> str:
     """The series of `metric_panel`, what says more about a task than its loss does; "" for numbers, of which the loss says it all.
 
     From the task alone: a run that waits has measured nothing yet.

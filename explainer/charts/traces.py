@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from explainer.charts.panel import Slot
 from explainer.charts.theme import SEQUENTIAL, colour_bar, ink, layout, upright
+
+Run = Mapping[str, Any]
+"""What figures know of a run: its `subject`."""
+Runs = Sequence[Run]
 
 
 def drawn(theme: str, data: list[dict[str, Any]], **more: Any) -> dict[str, Any]:

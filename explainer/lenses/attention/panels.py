@@ -6,23 +6,13 @@ What curves of heads share is in `charts.head_curves`, their numbers and sentenc
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-from explainer.charts.head_curves import (
-    MOST_LINES,
-    Runs,
-    dotted,
-    key,
-    loss_panel,
-    metric_curves,
-    metric_of,
-    over_steps,
-)
+from explainer.charts.head_curves import MOST_LINES, dotted, key, loss_panel, metric_curves, metric_of, over_steps
 from explainer.charts.panel import Panel, Reading, Slot
 from explainer.charts.rates import rate_marks
 from explainer.charts.theme import FAMILY_COLOURS, SEQUENTIAL, ink, level, level_name, plain, shades, stroke
-from explainer.charts.traces import Seen, coloured, drawn, heatmap, over_training, scatter
+from explainer.charts.traces import Run, Runs, Seen, coloured, drawn, heatmap, over_training, scatter
 from explainer.lenses.attention.notes import SCORES, gap_of
 from explainer.theory.head_roles import ROLES
 
@@ -32,12 +22,12 @@ LENS = "attention"
 SEEN = Seen(LENS)
 
 
-def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
+def panels(run: Run, theme: str) -> list[Panel]:
     """All figures of this lens for one run, in reading order."""
     return page_panels([run], theme)
 
 
-def page_panels(runs: Sequence[Mapping[str, Any]], theme: str) -> list[Panel]:
+def page_panels(runs: Runs, theme: str) -> list[Panel]:
     """The maps of the first run, and its curves with those of the others beside."""
     metric = metric_panel(runs, theme)
     return [
@@ -50,12 +40,12 @@ def page_panels(runs: Sequence[Mapping[str, Any]], theme: str) -> list[Panel]:
     ]
 
 
-def selections(run: Mapping[str, Any]) -> dict[str, tuple[str, int]]:
+def selections(run: Run) -> dict[str, tuple[str, int]]:
     """What a viewer chooses: the head that is shown large."""
     return {"layer": ("Layer", run["layers"]), "head": ("Head", run["heads"])}
 
 
-def mosaic_panel(run: Mapping[str, Any], theme: str, *, span: int = 6) -> Panel:
+def mosaic_panel(run: Run, theme: str, *, span: int = 6) -> Panel:
     """The weights of every head, a row of maps for each layer; a click chooses the one shown large."""
     L, H = run["layers"], run["heads"]
     gap, named = gap_of(run), H <= LABELLED_HEADS

@@ -6,7 +6,7 @@ behind their mean.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from jaxtyping import Float
 from explainer.charts.curves import loss_panel as training_panel
 from explainer.charts.panel import Panel, Reading, Slot, numbers_for_json
 from explainer.charts.theme import ATTENTION, ENCODING_LOOKS, ink, layout, plain, stroke, upright, words_at
-from explainer.charts.traces import Seen, drawn, scatter
+from explainer.charts.traces import Run, Seen, drawn, scatter
 from explainer.families.attending import ENCODING_NAMES
 from explainer.lenses.beyond_the_length.notes import (
     Trained,
@@ -149,7 +149,7 @@ def kernel_panel(runs: Sequence[Trained], theme: str) -> Panel:
 # -- one run while it learns ------------------------------------------------------------------
 
 
-def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
+def panels(run: Run, theme: str) -> list[Panel]:
     """All figures of this lens for one run."""
     seen, colour = Seen(LENS), ATTENTION
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from explainer.charts.curves import loss_panel
 from explainer.charts.panel import Panel, Reading
 from explainer.charts.spectrum import plane_layout, spectrum
 from explainer.charts.theme import FAMILY_COLOURS, ink, stroke
-from explainer.charts.traces import Seen, drawn, over_training, scatter
+from explainer.charts.traces import Run, Seen, drawn, over_training, scatter
 from explainer.lenses.fixed_points.notes import KINDS, LENS, choices
 
 MARKS: Mapping[str, tuple[str, str]] = {
@@ -24,8 +23,6 @@ MARKS: Mapping[str, tuple[str, str]] = {
 PLANES = {"front": (0, 1), "side": (2, 1)}
 """Principal components to the right and upwards: the first two, and from the side, upwards as before."""
 TITLES = {"front": "Where the state stays, and one sequence's path", "side": "The same from the side"}
-
-Run = Mapping[str, Any]
 
 
 def spectrum_panel(run: Run, theme: str) -> Panel:

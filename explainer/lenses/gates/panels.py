@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from explainer.charts.panel import Panel, Reading, Slot
 from explainer.charts.theme import DIVERGING, FAMILY_COLOURS, ink
-from explainer.charts.traces import Seen, bar, coloured, drawn, heatmap, scatter
+from explainer.charts.traces import Run, Seen, bar, coloured, drawn, heatmap, scatter
 
 SEEN = Seen("gates")
 
 
-def gates_panel(run: Mapping[str, Any], theme: str) -> Panel:
+def gates_panel(run: Run, theme: str) -> Panel:
     """One gate of one layer: units against time, 0 (closed) to 1 (open)."""
     heat = heatmap(
         z=SEEN("gates", "layer", "gate", transpose=True),
@@ -31,7 +30,7 @@ def gates_panel(run: Mapping[str, Any], theme: str) -> Panel:
     )
 
 
-def memory_panel(run: Mapping[str, Any], theme: str) -> Panel:
+def memory_panel(run: Run, theme: str) -> Panel:
     """Time constants of the units, longest first, on a log axis."""
     bars = bar(
         y=SEEN("memory", "layer"),
@@ -51,7 +50,7 @@ def memory_panel(run: Mapping[str, Any], theme: str) -> Panel:
     )
 
 
-def tracking_panel(run: Mapping[str, Any], theme: str) -> Panel:
+def tracking_panel(run: Run, theme: str) -> Panel:
     """The sequence itself in rows, each token on the value of the unit that follows the chosen variable best."""
     cells = heatmap(
         z=SEEN("followed_rows", "variable"),
@@ -90,7 +89,7 @@ def tracking_panel(run: Mapping[str, Any], theme: str) -> Panel:
     )
 
 
-def probe_panel(run: Mapping[str, Any], theme: str) -> Panel:
+def probe_panel(run: Run, theme: str) -> Panel:
     """How well a linear readout of the whole state tells each variable: now, before training, and its control."""
     shade, colour = ink(theme), FAMILY_COLOURS[run["model"]]
     kinds: tuple[tuple[str, str, dict[str, Any]], ...] = (
@@ -130,6 +129,6 @@ def probe_panel(run: Mapping[str, Any], theme: str) -> Panel:
     )
 
 
-def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
+def panels(run: Run, theme: str) -> list[Panel]:
     """All of the lens, in reading order."""
     return [gates_panel(run, theme), memory_panel(run, theme), tracking_panel(run, theme), probe_panel(run, theme)]

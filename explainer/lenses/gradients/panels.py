@@ -7,7 +7,6 @@ it is not a finite number along its top.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from explainer.charts.panel import Panel, Reading, Slot
@@ -22,7 +21,7 @@ from explainer.charts.theme import (
     plain,
     stroke,
 )
-from explainer.charts.traces import Seen, coloured, drawn, heatmap, moment, over_training, scatter, series
+from explainer.charts.traces import Run, Runs, Seen, coloured, drawn, heatmap, moment, over_training, scatter, series
 from explainer.families import FAMILIES
 from explainer.lenses.gradients.notes import SCALE_TITLES, STAGES
 from explainer.theory.jacobian import TENFOLD, healthy
@@ -30,8 +29,6 @@ from explainer.theory.jacobian import TENFOLD, healthy
 LENS = "gradients"
 SCALES = ("scale: absolute", "scale: relative")
 DASHES = ("solid", "dot", "dashdot", "longdashdot")  # of several runs of one family
-
-Runs = Sequence[Mapping[str, Any]]
 
 
 def through_time_panel(runs: Runs, theme: str) -> Panel:
@@ -192,7 +189,7 @@ def parameters_panel(runs: Runs, theme: str) -> Panel:
     )
 
 
-def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
+def panels(run: Run, theme: str) -> list[Panel]:
     """All figures of one run's gradients."""
     one = [run]
     return [
@@ -212,5 +209,5 @@ def selections(runs: Runs) -> dict[str, tuple[str, tuple[str, ...]]]:
     }
 
 
-def _dash(run: Mapping[str, Any]) -> str:
+def _dash(run: Run) -> str:
     return DASHES[run.get("twin", 0) % len(DASHES)]

@@ -6,7 +6,6 @@ are dots beside the lines; the bars, which show one moment, are then its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +15,20 @@ from explainer.charts import head_curves as curves
 from explainer.charts.panel import Panel, Reading, Slot
 from explainer.charts.rates import AXIS
 from explainer.charts.theme import FAMILY_COLOURS, ink, plain, shades, stroke
-from explainer.charts.traces import STEPS, Seen, bar, coloured, drawn, heatmap, moment, over_training, own, scatter
+from explainer.charts.traces import (
+    STEPS,
+    Run,
+    Runs,
+    Seen,
+    bar,
+    coloured,
+    drawn,
+    heatmap,
+    moment,
+    over_training,
+    own,
+    scatter,
+)
 from explainer.lenses.heads.notes import LIFE, NAMES
 from explainer.lenses.heads.record import SCORES
 
@@ -36,10 +48,8 @@ DASHES = ("solid", "solid", "dot", "dash", "dashdot")
 NAMED_ROWS = 16  # so many heads have a label each; of more, the first of each layer
 SEEN = Seen(LENS)
 
-Runs = Sequence[Mapping[str, Any]]
 
-
-def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
+def panels(run: Run, theme: str) -> list[Panel]:
     """All figures of one run."""
     return page_panels([run], theme)
 
@@ -55,7 +65,7 @@ def page_panels(runs: Runs, theme: str) -> list[Panel]:
     ]
 
 
-def selections(run: Mapping[str, Any]) -> dict[str, tuple[str, int | tuple[str, ...]]]:
+def selections(run: Run) -> dict[str, tuple[str, int | tuple[str, ...]]]:
     """What a viewer chooses: the score of the two upper figures, and a head."""
     return {"score": ("Score", CHOICES), "layer": ("Layer", run["layers"]), "head": ("Head", run["heads"])}
 
@@ -145,7 +155,7 @@ def table_panel(runs: Runs, theme: str) -> Panel:
     )
 
 
-def life_panel(run: Mapping[str, Any], theme: str) -> Panel:
+def life_panel(run: Run, theme: str) -> Panel:
     """All that lies between 0 and 1 of the chosen head, against the step; dots: on the viewer's own input."""
     shade, tones = ink(theme), shades(theme, 3)
     colours = (FAMILY_COLOURS[run["model"]], tones[0], tones[1], shade.muted, shade.text)
@@ -179,7 +189,7 @@ def life_panel(run: Mapping[str, Any], theme: str) -> Panel:
     )
 
 
-def knock_out_panel(run: Mapping[str, Any], theme: str) -> Panel:
+def knock_out_panel(run: Run, theme: str) -> Panel:
     """By how much the loss is higher without each head, at this step, with two standard errors."""
     L, H = run["layers"], run["heads"]
     names, shade = head_names(run), ink(theme)
@@ -233,7 +243,7 @@ def loss_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 230) -> P
     return replace(panel, figure={**panel.figure, "data": data}, readings=readings)
 
 
-def head_names(run: Mapping[str, Any]) -> list[str]:
+def head_names(run: Run) -> list[str]:
     """L1 H1, L1 H2 and so on."""
     return [f"L{layer + 1} H{head + 1}" for layer in range(run["layers"]) for head in range(run["heads"])]
 
@@ -267,7 +277,7 @@ def _band(name: str, *index: str) -> dict[str, Any]:
     )
 
 
-def _ends(run: Mapping[str, Any]) -> dict[str, Any]:
+def _ends(run: Run) -> dict[str, Any]:
     """Where each head's row or bar begins and ends."""
     place = np.arange(run["layers"] * run["heads"], dtype=np.float32).reshape(run["layers"], run["heads"])
     return {"end0": place - 0.5, "end1": place + 0.5}

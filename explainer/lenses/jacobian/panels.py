@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,15 +12,13 @@ from explainer.charts.panel import Panel, Reading, Slot
 from explainer.charts.rates import AXIS
 from explainer.charts.spectrum import plane_layout, spectrum
 from explainer.charts.theme import FAMILY_COLOURS, RECURRENCE, Ink, ink, level, stroke
-from explainer.charts.traces import Seen, bar, drawn, over_training, scatter
+from explainer.charts.traces import Run, Runs, Seen, bar, drawn, over_training, scatter
 from explainer.families import FAMILIES
 from explainer.lenses.jacobian.notes import FLAT
 from explainer.theory.followed import moments
 from explainer.theory.jacobian import NON_NORMAL, spectral_radius
 
 LENS = "jacobian"
-
-Runs = Sequence[Mapping[str, Any]]
 
 
 def plane_panel(runs: Runs, theme: str) -> Panel:
@@ -204,7 +201,7 @@ def page_panels(runs: Runs, theme: str) -> list[Panel]:
     ]
 
 
-def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
+def panels(run: Run, theme: str) -> list[Panel]:
     """All figures of one run."""
     return page_panels([run], theme)
 

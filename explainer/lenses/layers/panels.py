@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from explainer.charts.panel import Panel, Reading
-from explainer.charts.traces import Seen, coloured, drawn, heatmap, scatter
+from explainer.charts.traces import Run, Seen, coloured, drawn, heatmap, scatter
 from explainer.lenses.layers.notes import RIGHT, layer_names
 from explainer.tasks import TASKS
 
@@ -15,7 +12,7 @@ SEEN = Seen(LENS)
 WORDS_FIT = 64  # positions in which words fit side by side
 
 
-def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
+def panels(run: Run, theme: str) -> list[Panel]:
     """All figures of one run."""
     return [
         lens_panel(run, theme),
@@ -24,7 +21,7 @@ def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
     ]
 
 
-def lens_panel(run: Mapping[str, Any], theme: str, *, height: int = 70) -> Panel:
+def lens_panel(run: Run, theme: str, *, height: int = 70) -> Panel:
     """The loss of what the residual stream says, layer by layer, with the likeliest token written in, below the right one.
 
     Where nobody knows what is right there is no colour.

@@ -6,13 +6,12 @@ marks along the bottom and the top.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from explainer.charts.panel import Panel, Reading, Slot
 from explainer.charts.rates import AXIS
 from explainer.charts.theme import FAMILY_COLOURS, UNSEEN, ink, marked, plain, stroke
-from explainer.charts.traces import Seen, coloured, drawn, heatmap, moment, scatter
+from explainer.charts.traces import Run, Runs, Seen, coloured, drawn, heatmap, moment, scatter
 from explainer.families import FAMILIES
 from explainer.lenses.microscope.notes import WORDS
 
@@ -20,8 +19,6 @@ LENS = "microscope"
 ZERO_COLOUR, NOT_FINITE_COLOUR = "#8793A1", "#E8308C"
 DASHES = ("solid", "dash", "dot", "dashdot")
 CHOSEN = ("way", "layer")
-
-Runs = Sequence[Mapping[str, Any]]
 
 
 def matrix_panel(runs: Runs, theme: str) -> Panel:
@@ -211,7 +208,7 @@ def page_panels(runs: Runs, theme: str) -> list[Panel]:
     return [matrix_panel(runs, theme), by_lag_panel(runs, theme), wide, *gates]
 
 
-def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
+def panels(run: Run, theme: str) -> list[Panel]:
     """All figures of one run."""
     return page_panels([run], theme)
 

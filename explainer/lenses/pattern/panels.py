@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from explainer.charts.panel import Panel, Reading, Slot
 from explainer.charts.theme import SEQUENTIAL, colour_bar, ink, stroke
-from explainer.charts.traces import Seen, drawn, scatter
+from explainer.charts.traces import Run, Seen, drawn, scatter
 from explainer.lenses.pattern.notes import COLUMNS
 
 LENS = "pattern"
 SEEN = Seen(LENS)
-
-Run = Mapping[str, Any]
 
 
 def stretch_panel(run: Run, theme: str) -> Panel:

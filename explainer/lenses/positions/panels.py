@@ -5,19 +5,18 @@ What stands in them and below them is computed in `positions_notes`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from explainer.charts.curves import loss_panel
 from explainer.charts.panel import Panel, Reading
 from explainer.charts.theme import ATTENTION, DIVERGING, SEQUENTIAL, colour_bar, ink, shades, stroke
-from explainer.charts.traces import Seen, coloured, drawn, heatmap, over_training, scatter
+from explainer.charts.traces import Run, Seen, coloured, drawn, heatmap, over_training, scatter
 
 LENS = "positions"
 SEEN = Seen(LENS)
 
 
-def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
+def panels(run: Run, theme: str) -> list[Panel]:
     """All figures of this lens for one run, in reading order."""
     last = [distance_panel(run, theme)] if run["layers"] else []
     return [
@@ -141,7 +140,7 @@ def order_panel(theme: str) -> Panel:
     )
 
 
-def distance_panel(run: Mapping[str, Any], theme: str) -> Panel:
+def distance_panel(run: Run, theme: str) -> Panel:
     """Mean attention against the distance to the key, a line for each head of the chosen layer."""
     data = [
         scatter(

@@ -24,14 +24,12 @@ from explainer.charts.theme import (
     level_name,
     stroke,
 )
-from explainer.charts.traces import Seen, bar, coloured, drawn, heatmap, moment, scatter, series
+from explainer.charts.traces import Run, Seen, bar, coloured, drawn, heatmap, moment, scatter, series
 from explainer.families import FAMILIES
 
 LENS = "surgery"
 UNTOUCHED, OPERATED = 0, 1
 SEEN = Seen(LENS)
-
-Run = Mapping[str, Any]
 
 
 def output_panel(run: Run, theme: str) -> Panel:
