@@ -207,10 +207,7 @@ def refuse_if_too_big(
 
 
 def refuse_sweep_if_too_big(
-    runs: Sequence[tuple[RunConfig, int, int]],
-    device: str = "cpu",
-    allowed: Limits | None = None,
-    lenses: Sequence[str] = (),
+    runs: Sequence[tuple[RunConfig, int, int]], *, allowed: Limits | None = None, lenses: Sequence[str] = ()
 ) -> float:
     """The seconds that the runs (configuration, inputs, outputs) of a sweep will take together, if this host allows it.
 
@@ -222,7 +219,7 @@ def refuse_sweep_if_too_big(
         raise ValueError(
             f"This sweep has {len(runs)} runs, and this host allows {allowed.sweep_runs:.0f}. Take fewer values."
         )
-    seconds = sum(refuse_if_too_big(*run, device, allowed, lenses, whole=False).seconds for run in runs)
+    seconds = sum(refuse_if_too_big(*run, "cpu", allowed, lenses, whole=False).seconds for run in runs)
     if seconds > allowed.sweep_seconds:
         raise ValueError(
             f"These {len(runs)} runs would train for about {spoken(seconds)} together, and this host allows a sweep "

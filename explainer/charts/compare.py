@@ -15,7 +15,7 @@ from explainer.charts.panel import Panel, numbers_for_json
 from explainer.charts.rates import AXIS, fixed_rate_marks
 from explainer.charts.references import in_unit, reference_lines, shared_references, stack, three_digits
 from explainer.charts.theme import FAMILY_COLOURS, FAMILY_NAMES, ink, plain, stroke
-from explainer.charts.traces import drawn, scatter
+from explainer.charts.traces import Run, Runs, drawn, scatter
 from explainer.config import KNOBS, RunConfig
 from explainer.theory.lowest import RISE_ERROR, Lowest, lowest
 from explainer.words import listed
@@ -52,7 +52,7 @@ def labels(configs: Sequence[RunConfig], ids: Sequence[str]) -> list[str]:
 
 
 def compare_panel(
-    runs: Sequence[Mapping[str, Any]], curves: Sequence[Metrics], theme: str, *, log_steps: bool = False, span: int = 7
+    runs: Runs, curves: Sequence[Metrics], theme: str, *, log_steps: bool = False, span: int = 7
 ) -> Panel:
     """Training loss (thin) and validation loss (bold) of each run against the step, the loss on a log axis.
 
@@ -84,7 +84,7 @@ def compare_panel(
 
 
 def metric_panel(
-    runs: Sequence[Mapping[str, Any]], curves: Sequence[Metrics], theme: str, *, log_steps: bool = False, span: int = 5
+    runs: Runs, curves: Sequence[Metrics], theme: str, *, log_steps: bool = False, span: int = 5
 ) -> Panel | None:
     """The task's metric on validation batches against the step; None if the runs share none, or it is the loss."""
     name = _shared(runs, "metric")
@@ -109,7 +109,7 @@ def metric_panel(
     )
 
 
-def _in_metric(runs: Sequence[Mapping[str, Any]]) -> list[tuple[str, float]]:
+def _in_metric(runs: Runs) -> list[tuple[str, float]]:
     """Of runs on one series, all that they must beat, as errors in its own units; else []."""
     scale = runs[0].get("loss_scale")
     return [(name, scale * math.sqrt(loss)) for name, loss in shared_references(runs)] if scale else []
@@ -119,7 +119,7 @@ def _finite(value: float | None) -> bool:
     return value is not None and math.isfinite(value)
 
 
-def loss_reading(runs: Sequence[Mapping[str, Any]], curves: Sequence[Metrics]) -> str:
+def loss_reading(runs: Runs, curves: Sequence[Metrics]) -> str:
     """The validation losses at the last step that all the runs reached, each with its own step if it was measured
     before that; and which of them have risen since their lowest."""
     begun = [(run, metrics) for run, metrics in zip(runs, curves, strict=True) if len(metrics.get("step", ())) > 0]
@@ -146,7 +146,7 @@ def loss_reading(runs: Sequence[Mapping[str, Any]], curves: Sequence[Metrics]) -
     return sentence
 
 
-def metric_reading(runs: Sequence[Mapping[str, Any]], curves: Sequence[Metrics], name: str) -> str:
+def metric_reading(runs: Runs, curves: Sequence[Metrics], name: str) -> str:
     """One sentence: the metric's last value of each run with its step, best first, and the baseline."""
     lower = bool(runs[0].get("lower_is_better", True))
     values = [
@@ -181,22 +181,20 @@ def step_at(metrics: Metrics, name: str, step: int) -> int:
     return step if steps is None or at < 0 else int(steps[at])
 
 
-def thinned(
-    steps: NDArray[Any], values: NDArray[Any], most: int = MOST_POINTS
-) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
-    """A curve of at most `most` points, each the mean of equally many neighbours (the last of fewer).
+def thinned(steps: NDArray[Any], values: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
+    """A curve of at most `MOST_POINTS` points, each the mean of equally many neighbours (the last of fewer).
 
     Returns:
         steps (the last of each group), means, and how many values one point stands for.
     """
-    size = max(1, -(-len(values) // most))
+    size = max(1, -(-len(values) // MOST_POINTS))
     starts = np.arange(0, len(values), size)
     counts = np.diff(np.append(starts, len(values)))
     means = np.add.reduceat(values.astype(np.float64), starts) / counts if len(values) else np.zeros(0)
     return steps[starts + counts - 1].astype(np.float64), means, size
 
 
-def _curve(run: Mapping[str, Any], metrics: Metrics, name: str, dash: str, *, bold: bool) -> dict[str, Any]:
+def _curve(run: Run, metrics: Metrics, name: str, dash: str, *, bold: bool) -> dict[str, Any]:
     values = np.asarray(metrics.get(name, np.zeros(0)))
     steps = np.asarray(metrics.get(f"{name}:step", metrics.get("step", np.zeros(0))))
     x, y, size = thinned(steps, values[: len(steps)])
@@ -223,7 +221,7 @@ def _lowest(metrics: Metrics, until: int | None = None) -> Lowest | None:
     return lowest(steps[:count], *columns)
 
 
-def _ring(run: Mapping[str, Any], metrics: Metrics, theme: str) -> dict[str, Any]:
+def _ring(run: Run, metrics: Metrics, theme: str) -> dict[str, Any]:
     """A ring around a tape's lowest validation loss."""
     found = _lowest(metrics)
     return scatter(
@@ -238,7 +236,7 @@ def _ring(run: Mapping[str, Any], metrics: Metrics, theme: str) -> dict[str, Any
     )
 
 
-def _marks(runs: Sequence[Mapping[str, Any]], curves: Sequence[Metrics], theme: str) -> list[dict[str, Any]]:
+def _marks(runs: Runs, curves: Sequence[Metrics], theme: str) -> list[dict[str, Any]]:
     """Where the learning rate of a run was set by hand."""
     ends = [float(metrics["step"][-1]) if len(metrics.get("step", ())) else 0.0 for metrics in curves]
     return [mark for run, last in zip(runs, ends, strict=True) for mark in fixed_rate_marks(run, last, theme)]
@@ -276,7 +274,7 @@ def _panel(
     )
 
 
-def _dashes(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+def _dashes(runs: Runs) -> list[str]:
     """The colour says the family; the dash tells two runs of one family apart."""
     seen: Counter[str] = Counter()
     dashes = []
@@ -286,7 +284,7 @@ def _dashes(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     return dashes
 
 
-def _shared(runs: Sequence[Mapping[str, Any]], name: str) -> Any:
+def _shared(runs: Runs, name: str) -> Any:
     """What all runs have in common under a name, else None."""
     values = [run.get(name) for run in runs]
     return values[0] if values and all(value == values[0] for value in values) else None

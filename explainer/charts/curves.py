@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,13 +12,13 @@ from explainer.charts.panel import Moment, Panel, Reading, Slot
 from explainer.charts.rates import AXIS, rate_marks, rates_words
 from explainer.charts.references import in_unit, reference_lines, references_of, shared_references, standing
 from explainer.charts.theme import FAMILY_COLOURS, FAMILY_NAMES, LOSS_AXIS, ink, marked, plain, stroke
-from explainer.charts.traces import drawn, moment, scatter, series
+from explainer.charts.traces import Runs, moment, over_training, scatter, series
 from explainer.theory.lowest import MEAN_ERROR, RISE_ERROR, SURE, VALIDATION, lowest
 
 WINDOW = 20  # steps whose training losses are taken together: one batch's goes up and down
 
 
-def loss_panel(runs: Sequence[Mapping[str, Any]], theme: str, lens: str, *, span: int = 4, height: int = 260) -> Panel:
+def loss_panel(runs: Runs, theme: str, lens: str, *, span: int = 4, height: int = 260) -> Panel:
     """The loss of one or more runs against the training step.
 
     Args:
@@ -31,14 +30,13 @@ def loss_panel(runs: Sequence[Mapping[str, Any]], theme: str, lens: str, *, span
     return Panel(
         id="loss",
         title="Loss while training" if len(runs) == 1 else "Loss: validation bold, training thin",
-        figure=drawn(
+        figure=over_training(
             theme,
             [
                 *(_curve(runs, number, name) for number in numbers for name in ("loss", VALIDATION)),
                 *(rate_marks(theme, number) for number in numbers),
                 *(lowest_marker(runs, theme, number) for number in numbers),
             ],
-            xaxis={"title": "training step", "rangemode": "tozero"},
             yaxis=LOSS_AXIS,
             yaxis2=AXIS,
             shapes=[moment(theme), *lines],
@@ -52,7 +50,7 @@ def loss_panel(runs: Sequence[Mapping[str, Any]], theme: str, lens: str, *, span
     )
 
 
-def _curve(runs: Sequence[Mapping[str, Any]], number: int, name: str) -> dict[str, Any]:
+def _curve(runs: Runs, number: int, name: str) -> dict[str, Any]:
     """The training loss of one of the runs, thin, or its validation loss, bold."""
     run, bold = runs[number], name == VALIDATION
     label = plain(run["label"])
@@ -68,7 +66,7 @@ def _curve(runs: Sequence[Mapping[str, Any]], number: int, name: str) -> dict[st
     )
 
 
-def lowest_marker(runs: Sequence[Mapping[str, Any]], theme: str, number: int) -> dict[str, Any]:
+def lowest_marker(runs: Runs, theme: str, number: int) -> dict[str, Any]:
     """A ring around the lowest validation loss of run `number` until this moment."""
     return scatter(
         "markers",

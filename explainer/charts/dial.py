@@ -89,7 +89,7 @@ def _gaussian(N: int, K: int) -> tuple[float, Float[np.ndarray, " powers"], Floa
     return float(np.linalg.norm(W, 2)), linear_decay(W, K), power_norms(W, K)
 
 
-def dial_panel(dial: Dial, theme: str, *, span: int = 12, height: int = 330) -> Panel:
+def dial_panel(dial: Dial, theme: str, *, span: int = 12) -> Panel:
     """The four curves on a fixed log axis."""
     shade, colour = ink(theme), RECURRENCE
     curves = (
@@ -128,7 +128,7 @@ def dial_panel(dial: Dial, theme: str, *, span: int = 12, height: int = 330) -> 
         ),
         reading=dial_reading(dial),
         span=span,
-        height=height,
+        height=330,
     )
 
 

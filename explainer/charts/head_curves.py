@@ -6,18 +6,15 @@ strongest head: what it can't do, none of its heads can.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from explainer.charts.curves import VALIDATION, lowest_marker
 from explainer.charts.panel import Panel, Reading
 from explainer.charts.rates import AXIS, rate_marks
 from explainer.charts.references import in_unit, reference_lines, shared_references
-from explainer.charts.theme import FAMILY_COLOURS, ink, layout, plain, shades, stroke
-from explainer.charts.traces import moment, scatter, series
+from explainer.charts.theme import FAMILY_COLOURS, ink, plain, shades, stroke, words_at
+from explainer.charts.traces import Run, Runs, moment, over_training, scatter, series
 from explainer.tasks import TASKS
-
-Runs = Sequence[Mapping[str, Any]]
 
 MOST_LINES = 32  # with more heads than this, a line is the strongest head of its layer
 
@@ -33,7 +30,7 @@ def loss_panel(runs: Runs, theme: str, lens: str, *, span: int = 6, height: int 
     return Panel(
         id="loss",
         title="Loss: validation bold, training thin",
-        figure={"data": data, "layout": over_steps(theme, yaxis, [moment(theme), *lines], notes)},
+        figure=over_steps(theme, data, yaxis, lines, notes),
         readings=tuple(Reading(lens, "loss", run=number) for number in range(len(runs))),
         span=span,
         height=height,
@@ -81,17 +78,8 @@ def key(runs: Runs, theme: str) -> dict[str, Any]:
     words.append((FAMILY_COLOURS[runs[0]["model"]], "╌ by chance"))
     others = dict.fromkeys("one layer" if run["layers"] == 1 else f"{run['layers']} layers" for run in runs[1:])
     words += [(ink(theme).text, f"<b>⋯</b> {name}") for name in others]
-    return {
-        "text": "&nbsp;&nbsp;".join(f'<span style="color:{colour}">{word}</span>' for colour, word in words),
-        "showarrow": False,
-        "xref": "paper",
-        "yref": "paper",
-        "x": 0,
-        "xanchor": "left",
-        "y": 1,
-        "yanchor": "bottom",
-        "font": {"size": 11},
-    }
+    text = "&nbsp;&nbsp;".join(f'<span style="color:{colour}">{word}</span>' for colour, word in words)
+    return words_at(text, 0, 1, "", xanchor="left", font={"size": 11})
 
 
 def dotted(theme: str) -> dict[str, Any]:
@@ -103,21 +91,18 @@ def small_legend() -> dict[str, Any]:
 
 
 def over_steps(
-    theme: str, yaxis: dict[str, Any], shapes: list[dict[str, Any]], notes: list[dict[str, Any]]
+    theme: str,
+    data: list[dict[str, Any]],
+    yaxis: dict[str, Any],
+    lines: list[dict[str, Any]],
+    notes: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    return layout(
-        theme,
-        xaxis={"title": "training step", "rangemode": "tozero"},
-        yaxis=yaxis,
-        yaxis2=AXIS,
-        shapes=shapes,
-        annotations=notes,
-        showlegend=True,
-        legend=small_legend(),
-    )
+    """A figure of curves with a small legend, and lines across it with their names."""
+    shapes, legend = [moment(theme), *lines], {"showlegend": True, "legend": small_legend()}
+    return over_training(theme, data, yaxis=yaxis, yaxis2=AXIS, shapes=shapes, annotations=notes, **legend)
 
 
-def metric_of(run: Mapping[str, Any]) -> str:
+def metric_of(run: Run) -> str:
     """The series of `metric_panel`, what says more about a task than its loss does; "" for numbers, of which the loss says it all.
 
     From the task alone: a run that waits has measured nothing yet.

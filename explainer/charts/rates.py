@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from explainer.charts.panel import Slot, rate_points
 from explainer.charts.theme import ink, stroke
-from explainer.charts.traces import scatter
+from explainer.charts.traces import Run, scatter
 
 AXIS = {"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True}
 """`layout.yaxis2` of a chart with marks: from its foot to its top, whatever its own axis shows."""
@@ -29,7 +29,7 @@ def rate_marks(theme: str, run: int | str = 0) -> dict[str, Any]:
     return _trace(theme) | {place: Slot("", "rates", run=run, name=name) for place, name in PLACES.items()}
 
 
-def fixed_rate_marks(run: Mapping[str, Any], last: float, theme: str) -> list[dict[str, Any]]:
+def fixed_rate_marks(run: Run, last: float, theme: str) -> list[dict[str, Any]]:
     """The marks of a run whose curve ends at step `last`, for a chart that does not move; none where there are none."""
     rates = [(step, f"{lr:g}") for step, lr in run.get("rates", ())]
     return [_trace(theme) | {place: rate_points(rates, last, name) for place, name in PLACES.items()}] if rates else []

@@ -149,6 +149,12 @@ def level(height: Any, **line: Any) -> dict[str, Any]:
     return {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": height, "y1": height, "line": line}
 
 
+def words_at(text: str, x: float, y: float, colour: str, **more: Any) -> dict[str, Any]:
+    """Words in a figure, x and y as shares of it, above their place and around it if `more` does not say otherwise."""
+    place = {"xref": "paper", "yref": "paper", "x": x, "xanchor": "center", "y": y, "yanchor": "bottom"}
+    return {**place, "showarrow": False, "text": text, "font": {"size": 11, "color": colour}, **more}
+
+
 def level_name(text: str, height: float, colour: str) -> dict[str, Any]:
     """Words above the right end of such a line; on a logarithmic axis the height is a logarithm."""
     place = {"xref": "paper", "x": 1, "xanchor": "right", "y": height, "yanchor": "bottom", "showarrow": False}

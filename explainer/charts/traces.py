@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from explainer.charts.panel import Slot
-from explainer.charts.theme import ink, layout, upright
+from explainer.charts.theme import SEQUENTIAL, colour_bar, ink, layout, upright
+
+Run = Mapping[str, Any]
+"""What figures know of a run: its `subject`."""
+Runs = Sequence[Run]
 
 
 def drawn(theme: str, data: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
@@ -22,6 +27,12 @@ def scatter(mode: str = "lines", *, hover: str = "", **more: Any) -> dict[str, A
 def heatmap(*, hover: str = "", **more: Any) -> dict[str, Any]:
     """A table as colours."""
     return _trace("heatmap", hover, more)
+
+
+def coloured(bar: str, low: Any = None, high: Any = None, scale: Any = SEQUENTIAL) -> dict[str, Any]:
+    """The colours of a table, from `low` to `high` if these are known, and the bar beside it."""
+    ends = {} if low is None else {"zmin": low, "zmax": high}
+    return {"colorscale": scale, "colorbar": colour_bar(bar), **ends}
 
 
 def bar(*, hover: str = "", **more: Any) -> dict[str, Any]:
@@ -52,6 +63,10 @@ class Seen:
     def context(self, name: str, *index: int | str, **more: Any) -> Slot:
         return self(name, *index, kind="context", **more)
 
+    def ends(self, name: str, *index: int | str) -> tuple[Slot, Slot]:
+        """Both ends of a range over the whole tape."""
+        return self.context(name, *index, 0), self.context(name, *index, 1)
+
     def projected(self, name: str, *index: int | str, columns: tuple[int, int] = (0, 1)) -> dict[str, Any]:
         """Places of states on two axes of the tape's basis."""
         return {axis: self(name, *index, kind="project", column=at) for axis, at in zip("xy", columns, strict=True)}
@@ -72,8 +87,15 @@ def own(name: str, *index: int | str) -> Slot:
 
 
 STEP = Slot("", "step")
+STEPS = {"title": "training step", "rangemode": "tozero"}
+"""The axis."""
 
 
 def moment(theme: str, **line: Any) -> dict[str, Any]:
     """A line from the foot to the top of a figure, at the moment."""
     return upright(STEP, **{"color": ink(theme).muted, "width": 1, **line})
+
+
+def over_training(theme: str, data: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    """A figure against the training step, with a line at the moment."""
+    return drawn(theme, data, **{"xaxis": STEPS, "shapes": [moment(theme)], **more})

@@ -80,13 +80,12 @@ class Client(Reader):
         with self.store.transaction():
             return self._ask_for(prepared, owner, lenses, parent, told=_told(prepared.config, name, how), rates=rates)
 
-    def submit_sweep(self, sweep: Sweep, owner: str, lenses: Iterable[str] = (), data: str | None = None) -> str:
+    def submit_sweep(self, sweep: Sweep, owner: str, lenses: Iterable[str] = ()) -> str:
         """Ask for the runs of a sweep, all or none; those that are recorded, or that somebody trains, are shared.
 
         Args:
             owner: the session; only it may stop the sweep.
             lenses: what looks at the first and the last moment of each run.
-            data: the user's own text, or a series' canonical text.
 
         Returns:
             The sweep's id.
@@ -97,7 +96,7 @@ class Client(Reader):
         lenses = tuple(dict.fromkeys(lenses))
         for lens in lenses:
             check_lens(lens)
-        prepared = [self._prepare(config, owner, data) for config in sweep.configs]
+        prepared = [self._prepare(config, owner, None) for config in sweep.configs]
         refuse_sweep_if_too_big(
             [(each.config, *training_inputs(each.config, each.body or None)) for each in prepared], lenses=lenses
         )

@@ -113,9 +113,7 @@ class Reader:
         """
         return self._record(self.put(run, step, lens, text, surgery, asker), lens, timeout)
 
-    def look_all(
-        self, questions: Sequence[tuple[str, int, str, str]], timeout: float = 20.0, asker: str = ""
-    ) -> list[Any]:
+    def look_all(self, questions: Sequence[tuple[str, int, str, str]], timeout: float = 20.0) -> list[Any]:
         """The records of several looks (run, step, lens, own input), all asked before the first is waited for.
 
         What has none is a sentence in its place, never an exception.
@@ -123,7 +121,7 @@ class Reader:
         put: list[Any] = []
         for run, step, lens, text in questions:
             try:
-                put.append(self.put(run, step, lens, text, asker=asker))
+                put.append(self.put(run, step, lens, text))
             except ValueError as error:
                 put.append(str(error))
         deadline = time.monotonic() + timeout

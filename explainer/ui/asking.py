@@ -124,14 +124,12 @@ def _typed(box: str, examples: Sequence[str], such_as: str) -> str:
     return ""
 
 
-def common_examples(configs: Sequence[RunConfig], most: int = 8) -> list[str]:
+def common_examples(configs: Sequence[RunConfig]) -> list[str]:
     """Inputs that are of the kind of training for every network of a sweep whose task reads no data."""
     different = {config.length: config for config in configs}.values()
     # Drawn for a long one they have a gap, which each network fills up to its own length.
     drawn = (configs[0] if len(different) == 1 else configs[0].but(length=1024)).problem.examples(Seen(), 60)
-    return [text for text in drawn if not any(each.problem.unlike(text, Seen(), each.seed) for each in different)][
-        :most
-    ]
+    return [text for text in drawn if not any(each.problem.unlike(text, Seen(), each.seed) for each in different)][:8]
 
 
 def what_differs(asked: Sequence[Asked], text: str) -> None:

@@ -6,23 +6,13 @@ What curves of heads share is in `charts.head_curves`, their numbers and sentenc
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-from explainer.charts.head_curves import (
-    MOST_LINES,
-    Runs,
-    dotted,
-    key,
-    loss_panel,
-    metric_curves,
-    metric_of,
-    over_steps,
-)
+from explainer.charts.head_curves import MOST_LINES, dotted, key, loss_panel, metric_curves, metric_of, over_steps
 from explainer.charts.panel import Panel, Reading, Slot
 from explainer.charts.rates import rate_marks
-from explainer.charts.theme import FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, level, level_name, plain, shades, stroke
-from explainer.charts.traces import Seen, drawn, heatmap, moment, scatter
+from explainer.charts.theme import FAMILY_COLOURS, SEQUENTIAL, ink, level, level_name, plain, shades, stroke
+from explainer.charts.traces import Run, Runs, Seen, coloured, drawn, heatmap, over_training, scatter
 from explainer.lenses.attention.notes import SCORES, gap_of
 from explainer.theory.head_roles import ROLES
 
@@ -32,12 +22,12 @@ LENS = "attention"
 SEEN = Seen(LENS)
 
 
-def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
+def panels(run: Run, theme: str) -> list[Panel]:
     """All figures of this lens for one run, in reading order."""
     return page_panels([run], theme)
 
 
-def page_panels(runs: Sequence[Mapping[str, Any]], theme: str) -> list[Panel]:
+def page_panels(runs: Runs, theme: str) -> list[Panel]:
     """The maps of the first run, and its curves with those of the others beside."""
     metric = metric_panel(runs, theme)
     return [
@@ -50,12 +40,12 @@ def page_panels(runs: Sequence[Mapping[str, Any]], theme: str) -> list[Panel]:
     ]
 
 
-def selections(run: Mapping[str, Any]) -> dict[str, tuple[str, int]]:
+def selections(run: Run) -> dict[str, tuple[str, int]]:
     """What a viewer chooses: the head that is shown large."""
     return {"layer": ("Layer", run["layers"]), "head": ("Head", run["heads"])}
 
 
-def mosaic_panel(run: Mapping[str, Any], theme: str, *, span: int = 6) -> Panel:
+def mosaic_panel(run: Run, theme: str, *, span: int = 6) -> Panel:
     """The weights of every head, a row of maps for each layer; a click chooses the one shown large."""
     L, H = run["layers"], run["heads"]
     gap, named = gap_of(run), H <= LABELLED_HEADS
@@ -109,16 +99,13 @@ def mosaic_panel(run: Mapping[str, Any], theme: str, *, span: int = 6) -> Panel:
     )
 
 
-def map_panel(theme: str, *, span: int = 6, height: int = 470) -> Panel:
+def map_panel(theme: str, *, span: int = 6) -> Panel:
     """[t, s] of the chosen head: how much the query at t takes from the key at s."""
     heat = heatmap(
         z=SEEN("weights", "layer", "head"),
         text=SEEN("cells", kind="across", transpose=True),
         customdata=SEEN("cells", kind="across"),
-        colorscale=SEQUENTIAL,
-        zmin=0,
-        zmax=1,
-        colorbar=colour_bar("weight"),
+        **coloured("weight", 0, 1),
         hover="query t = %{text}<br>key s = %{customdata}<br>weight %{z:.4f}<br>click to write it out",
     )
     future = {"xref": "paper", "yref": "paper", "x": 0.75, "y": 0.78, "showarrow": False}
@@ -137,12 +124,12 @@ def map_panel(theme: str, *, span: int = 6, height: int = 470) -> Panel:
         reading_index=("layer", "head"),
         span=span,
         rows=2,
-        height=height,
+        height=470,
         click={"cell": True},
     )
 
 
-def score_panel(runs: Runs, theme: str, score: str, *, span: int = 3, height: int = 180) -> Panel:
+def score_panel(runs: Runs, theme: str, score: str) -> Panel:
     """One score of every head against the step; the chosen head stands out, its chance level dashed, other runs dotted.
 
     Args:
@@ -172,22 +159,20 @@ def score_panel(runs: Runs, theme: str, score: str, *, span: int = 3, height: in
     return Panel(
         id=score.replace("_", "-"),
         title=SCORES[score].capitalize() + " of each head",
-        figure=drawn(
+        figure=over_training(
             theme,
             data,
-            xaxis={"title": "training step", "rangemode": "tozero"},
             yaxis={"title": "score", "range": [0, 1.02], "nticks": 4},
-            shapes=[moment(theme)],
             annotations=[key(runs, theme)],
             margin={"l": 44, "r": 8, "t": 20, "b": 40},
         ),
         readings=tuple(Reading(LENS, score, run=number) for number in range(len(runs))),
-        span=span,
-        height=height,
+        span=3,
+        height=180,
     )
 
 
-def metric_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 230) -> Panel | None:
+def metric_panel(runs: Runs, theme: str) -> Panel | None:
     """What the runs are good for, against the step; None where the loss says it all.
 
     Validation is seldom while a run trains, so its line has the first run's training batches beside it.
@@ -196,18 +181,17 @@ def metric_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 230) ->
     if not name or any(metric_of(run) != name for run in runs):
         return None
     data = metric_curves(runs, theme, name, (f"training {name}:step", f"training {name}"))
-    shapes, notes = [moment(theme)], []
+    lines, notes = [], []
     baseline = runs[0].get("baseline") if name == runs[0].get("metric") else None
     if baseline is not None and math.isfinite(baseline):
         shade = ink(theme)
-        shapes.append(level(baseline, color=shade.muted, width=1.2, dash="dash"))
+        lines.append(level(baseline, color=shade.muted, width=1.2, dash="dash"))
         notes.append(level_name(plain(str(runs[0].get("baseline_name", "baseline"))), baseline, shade.muted))
     yaxis = {"title": "accuracy", "range": [0, 1.02]}
     return Panel(
         id="metric",
         title=f"{name[:1].upper()}{name[1:]}: validation bold, training thin",
-        figure={"data": [*data, rate_marks(theme)], "layout": over_steps(theme, yaxis, shapes, notes)},
+        figure=over_steps(theme, [*data, rate_marks(theme)], yaxis, lines, notes),
         readings=tuple(Reading(LENS, "metric", run=number) for number in range(len(runs))),
-        span=span,
-        height=height,
+        height=230,
     )

@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 from explainer.charts.panel import Panel, numbers_for_json
-from explainer.charts.theme import ATTENTION, DIVERGING, colour_bar, ink, plain
-from explainer.charts.traces import bar, drawn, heatmap
+from explainer.charts.theme import ATTENTION, DIVERGING, ink, plain
+from explainer.charts.traces import bar, coloured, drawn, heatmap
 from explainer.lenses.attention_cell.record import AttentionCellRecord
 from explainer.theory.attention_cell import Cell, attention_cell
 from explainer.theory.ties import first_largest, first_smallest
@@ -43,12 +43,9 @@ def strips_panel(record: AttentionCellRecord, layer: int, head: int, t: int, s: 
     heat = heatmap(
         z=numbers_for_json(table),
         y=["query q<sub>t</sub>", "key k<sub>s</sub>", "q<sub>t</sub> × k<sub>s</sub>", "value v<sub>s</sub>"],
-        colorscale=DIVERGING,
-        zmin=-most,
-        zmax=most,
+        **coloured("value", -most, most, DIVERGING),
         xgap=1,
         ygap=4,
-        colorbar=colour_bar("value"),
         hover="%{y}, dimension %{x}: %{z:.6g}",
         **written,
     )

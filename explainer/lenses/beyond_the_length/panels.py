@@ -6,7 +6,7 @@ behind their mean.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,8 @@ from jaxtyping import Float
 
 from explainer.charts.curves import loss_panel as training_panel
 from explainer.charts.panel import Panel, Reading, Slot, numbers_for_json
-from explainer.charts.theme import ATTENTION, ENCODING_LOOKS, ink, layout, plain, stroke, upright
-from explainer.charts.traces import Seen, drawn, scatter
+from explainer.charts.theme import ATTENTION, ENCODING_LOOKS, ink, layout, plain, stroke, upright, words_at
+from explainer.charts.traces import Run, Seen, drawn, scatter
 from explainer.families.attending import ENCODING_NAMES
 from explainer.lenses.beyond_the_length.notes import (
     Trained,
@@ -46,7 +46,7 @@ def page_panels(runs: Sequence[Trained], theme: str) -> list[Panel]:
     ]
 
 
-def length_panel(runs: Sequence[Trained], theme: str, *, span: int = 6) -> Panel:
+def length_panel(runs: Sequence[Trained], theme: str) -> Panel:
     """Loss of the last quarter against the window's length, every seed thin, their mean bold with its error."""
     data: list[dict[str, Any]] = []
     notes: list[str] = []
@@ -77,20 +77,17 @@ def length_panel(runs: Sequence[Trained], theme: str, *, span: int = 6) -> Panel
             },
             yaxis="nats per character",
             annotations=[
-                {"xref": "paper", "yref": "paper", "x": 0.01, "y": 0.98 - 0.07 * row, "xanchor": "left"}
-                | {"yanchor": "top", "showarrow": False, "text": plain(note)}
-                | {"font": {"size": 11, "color": ink(theme).muted}}
+                words_at(plain(note), 0.01, 0.98 - 0.07 * row, ink(theme).muted, xanchor="left", yanchor="top")
                 for row, note in enumerate(notes)
             ],
             showlegend=True,
         ),
         reading=length_reading(runs),
-        span=span,
         height=360,
     )
 
 
-def course_panel(runs: Sequence[Trained], theme: str, *, span: int = 6) -> Panel:
+def course_panel(runs: Sequence[Trained], theme: str) -> Panel:
     """Loss against the position in the longest window that each encoding reads; upright, where training ended."""
     trained = next((run.record.trained for run in runs if run.record is not None), None)
     data = [
@@ -108,12 +105,11 @@ def course_panel(runs: Sequence[Trained], theme: str, *, span: int = 6) -> Panel
             shapes=[upright(trained, **stroke(ink(theme).muted, 1.5, "dot"))] if trained else [],
         ),
         reading=course_reading(runs),
-        span=span,
         height=360,
     )
 
 
-def attention_panel(runs: Sequence[Trained], theme: str, *, span: int = 6) -> Panel:
+def attention_panel(runs: Sequence[Trained], theme: str) -> Panel:
     """Mean attention weight against distance, at T (dotted) and in the longest window (solid)."""
     data = []
     for kind, records in _read(runs):
@@ -129,12 +125,11 @@ def attention_panel(runs: Sequence[Trained], theme: str, *, span: int = 6) -> Pa
         title="Attention against distance (dotted: at T, solid: in the longest window)",
         figure={"data": data, "layout": _by_distance(theme, "mean weight", log=True)},
         reading=attention_reading(runs),
-        span=span,
         height=320,
     )
 
 
-def kernel_panel(runs: Sequence[Trained], theme: str, *, span: int = 6) -> Panel:
+def kernel_panel(runs: Sequence[Trained], theme: str) -> Panel:
     """What each encoding alone says of two tokens d apart."""
     data = []
     for kind, records in _read(runs):
@@ -147,7 +142,6 @@ def kernel_panel(runs: Sequence[Trained], theme: str, *, span: int = 6) -> Panel
         title="The encoding's own kernel: how alike two positions are",
         figure={"data": data, "layout": _by_distance(theme, "kernel, 1 at distance 0", log=False)},
         reading=kernel_reading(runs),
-        span=span,
         height=320,
     )
 
@@ -155,7 +149,7 @@ def kernel_panel(runs: Sequence[Trained], theme: str, *, span: int = 6) -> Panel
 # -- one run while it learns ------------------------------------------------------------------
 
 
-def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
+def panels(run: Run, theme: str) -> list[Panel]:
     """All figures of this lens for one run."""
     seen, colour = Seen(LENS), ATTENTION
 

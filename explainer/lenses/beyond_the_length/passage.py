@@ -13,8 +13,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from explainer.charts.panel import Panel, numbers_for_json
-from explainer.charts.theme import SEQUENTIAL, colour_bar, ink, plain, stroke, upright
-from explainer.charts.traces import drawn, heatmap
+from explainer.charts.theme import ink, plain, stroke, upright
+from explainer.charts.traces import coloured, drawn, heatmap
 from explainer.families.attending import ENCODING_NAMES
 from explainer.lenses.beyond_the_length.notes import Trained, kinds, of_kind
 from explainer.lenses.beyond_the_length.panels import course_panel
@@ -42,7 +42,7 @@ def panels(runs: Sequence[Trained], text: str, theme: str) -> list[Panel]:
     return [along, characters_panel(runs, text, theme)]
 
 
-def characters_panel(runs: Sequence[Trained], text: str, theme: str, *, span: int = 6) -> Panel:
+def characters_panel(runs: Sequence[Trained], text: str, theme: str) -> Panel:
     """-ln p of each character, a row for each encoding (the mean over its seeds), a column for each character."""
     text = text.replace("\r\n", "\n")
     names = [kind for kind in kinds(runs) if of_kind(runs, kind)]
@@ -57,11 +57,8 @@ def characters_panel(runs: Sequence[Trained], text: str, theme: str, *, span: in
         z=table,
         x=list(range(count)),
         y=[ENCODING_NAMES[kind] for kind in names],
-        zmin=0,
-        zmax=max(most, 1e-6),
+        **coloured("nats", 0, max(most, 1e-6)),
         text=[said] * len(names),
-        colorscale=SEQUENTIAL,
-        colorbar=colour_bar("nats"),
         hover="%{y}: foretells “%{text}”<br>after %{x} and one more: %{z:.3f} nats",
     )
     end = upright(trained - 0.5, **stroke(ink(theme).text, 1.5, "dot"))
@@ -77,7 +74,6 @@ def characters_panel(runs: Sequence[Trained], text: str, theme: str, *, span: in
             margin={"l": 78, "r": 14, "t": 10, "b": 44},
         ),
         reading=characters_reading(runs, text),
-        span=span,
         height=360,
     )
 

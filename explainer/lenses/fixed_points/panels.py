@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from explainer.charts.curves import loss_panel
 from explainer.charts.panel import Panel, Reading
 from explainer.charts.spectrum import plane_layout, spectrum
 from explainer.charts.theme import FAMILY_COLOURS, ink, stroke
-from explainer.charts.traces import Seen, drawn, moment, scatter
+from explainer.charts.traces import Run, Seen, drawn, over_training, scatter
 from explainer.lenses.fixed_points.notes import KINDS, LENS, choices
 
 MARKS: Mapping[str, tuple[str, str]] = {
@@ -25,10 +24,8 @@ PLANES = {"front": (0, 1), "side": (2, 1)}
 """Principal components to the right and upwards: the first two, and from the side, upwards as before."""
 TITLES = {"front": "Where the state stays, and one sequence's path", "side": "The same from the side"}
 
-Run = Mapping[str, Any]
 
-
-def spectrum_panel(run: Run, theme: str, *, span: int = 5, height: int = 300) -> Panel:
+def spectrum_panel(run: Run, theme: str) -> Panel:
     """The eigenvalues of the chosen point's Jacobian on the complex plane."""
     circle, eigen, _ = spectrum(theme, FAMILY_COLOURS[run["model"]])
     seen, shape = Seen(LENS), plane_layout(theme) | {"showlegend": False}
@@ -42,12 +39,11 @@ def spectrum_panel(run: Run, theme: str, *, span: int = 5, height: int = 300) ->
         figure={"data": [circle, eigen], "layout": shape},
         readings=(Reading(LENS, "point"),),
         reading_index=("point",),
-        span=span,
-        height=height,
+        span=5,
     )
 
 
-def births_panel(run: Run, theme: str, *, span: int = 7, height: int = 300) -> Panel:
+def births_panel(run: Run, theme: str) -> Panel:
     """How many points of each kind there are, against training."""
     data = [
         scatter(
@@ -64,17 +60,9 @@ def births_panel(run: Run, theme: str, *, span: int = 7, height: int = 300) -> P
     return Panel(
         id="births",
         title="When they are born",
-        figure=drawn(
-            theme,
-            data,
-            xaxis={"title": "training step", "rangemode": "tozero"},
-            yaxis={"title": "points", "rangemode": "tozero"},
-            shapes=[moment(theme)],
-            showlegend=True,
-        ),
+        figure=over_training(theme, data, yaxis={"title": "points", "rangemode": "tozero"}, showlegend=True),
         readings=(Reading(LENS, "births"),),
-        span=span,
-        height=height,
+        span=7,
     )
 
 

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from explainer.charts.panel import Panel, Reading, Slot
-from explainer.charts.theme import DIVERGING, FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink
-from explainer.charts.traces import Seen, bar, drawn, heatmap, scatter
+from explainer.charts.theme import DIVERGING, FAMILY_COLOURS, ink
+from explainer.charts.traces import Run, Seen, bar, coloured, drawn, heatmap, scatter
 
 SEEN = Seen("gates")
 
 
-def gates_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: int = 320) -> Panel:
+def gates_panel(run: Run, theme: str) -> Panel:
     """One gate of one layer: units against time, 0 (closed) to 1 (open)."""
     heat = heatmap(
         z=SEEN("gates", "layer", "gate", transpose=True),
-        colorscale=SEQUENTIAL,
-        zmin=0,
-        zmax=1,
-        colorbar=colour_bar("gate"),
+        **coloured("gate", 0, 1),
         hover="unit %{y}, t = %{x}<br>gate = %{z:.4f}",
     )
     xaxis = {**SEEN.ticks(), "title": "time step t, and what is read there", "tickangle": 0}
@@ -29,12 +25,12 @@ def gates_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: in
         figure=drawn(theme, [heat], xaxis=xaxis, yaxis="hidden unit"),
         readings=(Reading("gates", "gates"),),
         reading_index=("layer", "gate"),
-        span=span,
-        height=height,
+        span=8,
+        height=320,
     )
 
 
-def memory_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: int = 320) -> Panel:
+def memory_panel(run: Run, theme: str) -> Panel:
     """Time constants of the units, longest first, on a log axis."""
     bars = bar(
         y=SEEN("memory", "layer"),
@@ -49,19 +45,16 @@ def memory_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: i
         figure=drawn(theme, [bars], xaxis="unit, longest memory first", yaxis=yaxis, bargap=0.1),
         readings=(Reading("gates", "memory"),),
         reading_index=("layer",),
-        span=span,
-        height=height,
+        span=4,
+        height=320,
     )
 
 
-def tracking_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: int = 260) -> Panel:
+def tracking_panel(run: Run, theme: str) -> Panel:
     """The sequence itself in rows, each token on the value of the unit that follows the chosen variable best."""
     cells = heatmap(
         z=SEEN("followed_rows", "variable"),
-        colorscale=DIVERGING,
-        zmin=-1,
-        zmax=1,
-        colorbar=colour_bar("h"),
+        **coloured("h", -1, 1, DIVERGING),
         xgap=1,
         ygap=3,
         hover="h = %{z:.3f}",
@@ -91,12 +84,12 @@ def tracking_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height:
         ),
         readings=(Reading("gates", "tracking"),),
         reading_index=("variable",),
-        span=span,
-        height=height,
+        span=8,
+        height=260,
     )
 
 
-def probe_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: int = 260) -> Panel:
+def probe_panel(run: Run, theme: str) -> Panel:
     """How well a linear readout of the whole state tells each variable: now, before training, and its control."""
     shade, colour = ink(theme), FAMILY_COLOURS[run["model"]]
     kinds: tuple[tuple[str, str, dict[str, Any]], ...] = (
@@ -131,11 +124,11 @@ def probe_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: in
         slots=(Slot("data.0.error_x.array", lens="gates", name="probe_errors"),),
         readings=(Reading("gates", "probes"),),
         reading_index=("variable",),
-        span=span,
-        height=height,
+        span=4,
+        height=260,
     )
 
 
-def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
+def panels(run: Run, theme: str) -> list[Panel]:
     """All of the lens, in reading order."""
     return [gates_panel(run, theme), memory_panel(run, theme), tracking_panel(run, theme), probe_panel(run, theme)]

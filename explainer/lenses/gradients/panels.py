@@ -7,7 +7,6 @@ it is not a finite number along its top.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from explainer.charts.panel import Panel, Reading, Slot
@@ -15,16 +14,14 @@ from explainer.charts.rates import AXIS, rate_marks
 from explainer.charts.theme import (
     FAMILY_COLOURS,
     LOSS_AXIS,
-    SEQUENTIAL,
     UNSEEN,
-    colour_bar,
     ink,
     level_name,
     marked,
     plain,
     stroke,
 )
-from explainer.charts.traces import Seen, drawn, heatmap, moment, scatter, series
+from explainer.charts.traces import Run, Runs, Seen, coloured, drawn, heatmap, moment, over_training, scatter, series
 from explainer.families import FAMILIES
 from explainer.lenses.gradients.notes import SCALE_TITLES, STAGES
 from explainer.theory.jacobian import TENFOLD, healthy
@@ -33,10 +30,8 @@ LENS = "gradients"
 SCALES = ("scale: absolute", "scale: relative")
 DASHES = ("solid", "dot", "dashdot", "longdashdot")  # of several runs of one family
 
-Runs = Sequence[Mapping[str, Any]]
 
-
-def through_time_panel(runs: Runs, theme: str, *, span: int = 8, height: int = 330) -> Panel:
+def through_time_panel(runs: Runs, theme: str) -> Panel:
     """||dL_T/dh_t|| of every run against t on a log axis, with theory's line for plain RNNs."""
     return Panel(
         id="through-time",
@@ -51,8 +46,8 @@ def through_time_panel(runs: Runs, theme: str, *, span: int = 8, height: int = 3
         ),
         slots=(Slot("layout.yaxis.title.text", "labels", lens=LENS, name="axes", index=("scale",)),),
         readings=tuple(Reading(LENS, "share", run=number) for number in range(len(runs))),
-        span=span,
-        height=height,
+        span=8,
+        height=330,
     )
 
 
@@ -91,7 +86,7 @@ def _through_time(runs: Runs, number: int) -> list[dict[str, Any]]:
     return [hold, curve, *([theory] if family.plain else []), marks]
 
 
-def factor_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 330) -> Panel:
+def factor_panel(runs: Runs, theme: str) -> Panel:
     """What each step back multiplies by, on average, against training; the band in which a tenth to ten times arrives."""
     low, high = healthy(max(1, int(runs[0]["length"]) - 1))
     # Shapes do not stretch an axis: two points nobody sees keep the band in the picture, and words beside it.
@@ -109,19 +104,14 @@ def factor_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 330) ->
     return Panel(
         id="factor",
         title="Verdict: by which factor the gradient changes per step back",
-        figure=drawn(
-            theme,
-            data,
-            xaxis={"title": "training step", "rangemode": "tozero"},
-            yaxis="factor per step back",
-            shapes=[band, moment(theme)],
-            annotations=words,
+        figure=over_training(
+            theme, data, yaxis="factor per step back", shapes=[band, moment(theme)], annotations=words
         ),
         # An own input, or a loss before the last step, has another band.
         slots=tuple(Slot(f"layout.{to}", lens=LENS, name="band", index=(end,)) for to, end in ends.items()),
         readings=tuple(Reading(LENS, "verdict", run=number) for number in range(len(runs))),
-        span=span,
-        height=height,
+        span=4,
+        height=330,
     )
 
 
@@ -141,7 +131,7 @@ def _band(low: float, high: float, theme: str) -> tuple[dict[str, Any], list[dic
     ]
 
 
-def clipping_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 250) -> Panel:
+def clipping_panel(runs: Runs, theme: str) -> Panel:
     """The norm of the whole gradient at every update, before and after clipping; the run is a selection."""
     lines = (
         ("grad_norm", STAGES[0], stroke(ink(theme).muted, 1.2)),
@@ -150,7 +140,7 @@ def clipping_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 250) 
     return Panel(
         id="clipping",
         title="Gradient norm at each update, before and after clipping",
-        figure=drawn(
+        figure=over_training(
             theme,
             [
                 *(
@@ -165,20 +155,18 @@ def clipping_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 250) 
                 ),
                 rate_marks(theme, "network"),
             ],
-            xaxis={"title": "training step", "rangemode": "tozero"},
             yaxis={**LOSS_AXIS, "title": "‖∂L/∂θ‖"},
             yaxis2=AXIS,
-            shapes=[moment(theme)],
             showlegend=True,
         ),
         slots=(Slot("data.1.line.color", "labels", "network", LENS, "colour", (0,)),),
         readings=(Reading(LENS, "clipping", run="network"),),
-        span=span,
-        height=height,
+        span=4,
+        height=250,
     )
 
 
-def parameters_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 250) -> Panel:
+def parameters_panel(runs: Runs, theme: str) -> Panel:
     """The gradient's norm for each parameter (rows) against training; run, and before or after, are selections."""
     seen = Seen(LENS, "network")
     heat = heatmap(
@@ -186,10 +174,7 @@ def parameters_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 250
         y=seen.labels("parameter_words"),
         z=seen.history("parameter_logs", "clipped", transpose=True),
         customdata=seen.history("parameter_sizes", "clipped", transpose=True),
-        zmin=seen.context("parameter_range", 0),
-        zmax=seen.context("parameter_range", 1),
-        colorscale=SEQUENTIAL,
-        colorbar=colour_bar("log₁₀ of the norm"),
+        **coloured("log₁₀ of the norm", *seen.ends("parameter_range")),
         hover="%{y}<br>step %{x}: %{customdata:.3e}",
     )
     yaxis = {"autorange": "reversed", "title": ""}
@@ -199,12 +184,12 @@ def parameters_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 250
         figure=drawn(theme, [heat], xaxis="training step", yaxis=yaxis, shapes=[moment(theme)]),
         readings=(Reading(LENS, "parameters", run="network"),),
         reading_index=("clipped",),
-        span=span,
-        height=height,
+        span=4,
+        height=250,
     )
 
 
-def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
+def panels(run: Run, theme: str) -> list[Panel]:
     """All figures of one run's gradients."""
     one = [run]
     return [
@@ -224,5 +209,5 @@ def selections(runs: Runs) -> dict[str, tuple[str, tuple[str, ...]]]:
     }
 
 
-def _dash(run: Mapping[str, Any]) -> str:
+def _dash(run: Run) -> str:
     return DASHES[run.get("twin", 0) % len(DASHES)]

@@ -6,7 +6,6 @@ are dots beside the lines; the bars, which show one moment, are then its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,8 +14,21 @@ import numpy as np
 from explainer.charts import head_curves as curves
 from explainer.charts.panel import Panel, Reading, Slot
 from explainer.charts.rates import AXIS
-from explainer.charts.theme import FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, plain, shades, stroke
-from explainer.charts.traces import Seen, bar, drawn, heatmap, moment, own, scatter
+from explainer.charts.theme import FAMILY_COLOURS, ink, plain, shades, stroke
+from explainer.charts.traces import (
+    STEPS,
+    Run,
+    Runs,
+    Seen,
+    bar,
+    coloured,
+    drawn,
+    heatmap,
+    moment,
+    over_training,
+    own,
+    scatter,
+)
 from explainer.lenses.heads.notes import LIFE, NAMES
 from explainer.lenses.heads.record import SCORES
 
@@ -35,12 +47,9 @@ LIFE_NAMES = ("induction", "previous token", "same token", "position only", "ent
 DASHES = ("solid", "solid", "dot", "dash", "dashdot")
 NAMED_ROWS = 16  # so many heads have a label each; of more, the first of each layer
 SEEN = Seen(LENS)
-STEPS = {"title": "training step", "rangemode": "tozero"}
-
-Runs = Sequence[Mapping[str, Any]]
 
 
-def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
+def panels(run: Run, theme: str) -> list[Panel]:
     """All figures of one run."""
     return page_panels([run], theme)
 
@@ -56,12 +65,12 @@ def page_panels(runs: Runs, theme: str) -> list[Panel]:
     ]
 
 
-def selections(run: Mapping[str, Any]) -> dict[str, tuple[str, int | tuple[str, ...]]]:
+def selections(run: Run) -> dict[str, tuple[str, int | tuple[str, ...]]]:
     """What a viewer chooses: the score of the two upper figures, and a head."""
     return {"score": ("Score", CHOICES), "layer": ("Layer", run["layers"]), "head": ("Head", run["heads"])}
 
 
-def lines_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 260) -> Panel:
+def lines_panel(runs: Runs, theme: str) -> Panel:
     """The chosen score of every head against the step, its phase change shaded; other runs' highest is dotted.
 
     Dashed: what the chosen head's score would be by chance, where it is one of those that give a role. Dots: the same on the viewer's own input.
@@ -92,24 +101,21 @@ def lines_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 260) -> 
     return Panel(
         id="score",
         title="Every head over training: the chosen score",
-        figure=drawn(
+        figure=over_training(
             theme,
             [*data, *dots],
-            xaxis=STEPS,
             yaxis={"nticks": 6, **yaxis},
             yaxis2=AXIS,
-            shapes=[moment(theme)],
             annotations=[curves.key(runs, theme)],
             margin={"l": 54, "r": 8, "t": 20, "b": 40},
         ),
         readings=tuple(Reading(LENS, "score", run=number) for number in range(len(runs))),
         reading_index=("score",),
-        span=span,
-        height=height,
+        height=260,
     )
 
 
-def table_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 260) -> Panel:
+def table_panel(runs: Runs, theme: str) -> Panel:
     """The first run's chosen score as heads x steps, and when it changes phase; a click chooses the head."""
     run = runs[0]
     names = head_names(run)
@@ -118,10 +124,7 @@ def table_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 260) -> 
         x=SEEN.history("step"),
         y=names,
         z=SEEN.history("by_head", "score", transpose=True),
-        zmin=SEEN.context("ends", "score", 0),
-        zmax=SEEN.context("ends", "score", 1),
-        colorscale=SEQUENTIAL,
-        colorbar=colour_bar(""),
+        **coloured("", *SEEN.ends("ends", "score")),
         hover="%{y}, step %{x}: %{z:.4g}<br>click to choose this head",
     )
     frame = {"type": "rect", "xref": "paper", "x0": 0, "x1": 1, "y0": own("end0", *CHOSEN), "y1": own("end1", *CHOSEN)}
@@ -147,13 +150,12 @@ def table_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 260) -> 
         arrays=_ends(run),
         readings=(*(Reading(LENS, "change", run=number) for number in range(len(runs))), Reading(LENS, "table")),
         reading_index=("score",),
-        span=span,
-        height=height,
+        height=260,
         click={"heads": run["heads"]},
     )
 
 
-def life_panel(run: Mapping[str, Any], theme: str, *, span: int = 5, height: int = 230) -> Panel:
+def life_panel(run: Run, theme: str) -> Panel:
     """All that lies between 0 and 1 of the chosen head, against the step; dots: on the viewer's own input."""
     shade, tones = ink(theme), shades(theme, 3)
     colours = (FAMILY_COLOURS[run["model"]], tones[0], tones[1], shade.muted, shade.text)
@@ -173,23 +175,21 @@ def life_panel(run: Mapping[str, Any], theme: str, *, span: int = 5, height: int
     return Panel(
         id="life",
         title="The life of the chosen head",
-        figure=drawn(
+        figure=over_training(
             theme,
             data,
-            xaxis=STEPS,
             yaxis={"title": "score", "range": [0, 1.02], "nticks": 5},
-            shapes=[moment(theme)],
             showlegend=True,
             legend=curves.small_legend(),
         ),
         readings=(Reading(LENS, "life"),),
         reading_index=CHOSEN,
-        span=span,
-        height=height,
+        span=5,
+        height=230,
     )
 
 
-def knock_out_panel(run: Mapping[str, Any], theme: str, *, span: int = 3, height: int = 230) -> Panel:
+def knock_out_panel(run: Run, theme: str) -> Panel:
     """By how much the loss is higher without each head, at this step, with two standard errors."""
     L, H = run["layers"], run["heads"]
     names, shade = head_names(run), ink(theme)
@@ -226,8 +226,8 @@ def knock_out_panel(run: Mapping[str, Any], theme: str, *, span: int = 3, height
         ),
         arrays=_ends(run),
         readings=(Reading(LENS, "knocked_out"),),
-        span=span,
-        height=height,
+        span=3,
+        height=230,
         click={"heads": H},
     )
 
@@ -243,7 +243,7 @@ def loss_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 230) -> P
     return replace(panel, figure={**panel.figure, "data": data}, readings=readings)
 
 
-def head_names(run: Mapping[str, Any]) -> list[str]:
+def head_names(run: Run) -> list[str]:
     """L1 H1, L1 H2 and so on."""
     return [f"L{layer + 1} H{head + 1}" for layer in range(run["layers"]) for head in range(run["heads"])]
 
@@ -277,7 +277,7 @@ def _band(name: str, *index: str) -> dict[str, Any]:
     )
 
 
-def _ends(run: Mapping[str, Any]) -> dict[str, Any]:
+def _ends(run: Run) -> dict[str, Any]:
     """Where each head's row or bar begins and ends."""
     place = np.arange(run["layers"] * run["heads"], dtype=np.float32).reshape(run["layers"], run["heads"])
     return {"end0": place - 0.5, "end1": place + 0.5}

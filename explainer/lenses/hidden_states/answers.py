@@ -13,15 +13,13 @@ from explainer.charts.panel import Panel, numbers_for_json
 from explainer.charts.theme import (
     FAMILY_COLOURS,
     FAMILY_SYMBOLS,
-    SEQUENTIAL,
-    colour_bar,
     ink,
     level,
     level_name,
     plain,
     stroke,
 )
-from explainer.charts.traces import drawn, heatmap, scatter
+from explainer.charts.traces import coloured, drawn, heatmap, scatter
 from explainer.lenses.hidden_states.record import HiddenStatesRecord
 from explainer.theory.baselines import ADDING_TOLERANCE, RECALLED
 
@@ -117,10 +115,7 @@ def recall_panel(answers: Sequence[Answer], theme: str) -> Panel:
         text=said,
         customdata=before,
         texttemplate="%{text}",
-        zmin=0,
-        zmax=1,
-        colorscale=SEQUENTIAL,
-        colorbar=colour_bar("probability of the right one"),
+        **coloured("probability of the right one", 0, 1),
         hover="%{y}: says %{text}, before training %{customdata}<br>probability of the right one %{z:.3f}",
     )
     return Panel(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from explainer.charts.curves import loss_panel
 from explainer.charts.own_series import filled_trace
 from explainer.charts.panel import Panel, Reading
 from explainer.charts.theme import DIVERGING, FAMILY_COLOURS, SEQUENTIAL, colour_bar, ink, stroke
-from explainer.charts.traces import Seen, bar, drawn, heatmap, scatter
+from explainer.charts.traces import Run, Seen, bar, coloured, drawn, heatmap, scatter
 from explainer.families import FAMILIES
 from explainer.tasks import TASKS
 
@@ -18,13 +17,12 @@ SEEN = Seen(LENS)
 TOP = 99  # as an index: the last layer, however many there are
 
 
-def states_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: int = 330) -> Panel:
+def states_panel(run: Run, theme: str) -> Panel:
     """h_t of every unit (rows) at every time step (columns); the layer is a selection."""
     heat = heatmap(
         z=SEEN("states", "layer", transpose=True),
-        colorscale=DIVERGING,
+        **coloured("h", scale=DIVERGING),
         zmid=0,
-        colorbar=colour_bar("h"),
         hover="unit %{y}, t = %{x}<br>h = %{z:.4f}",
         **({"zmin": -1, "zmax": 1} if FAMILIES[run["model"]].bounded else {}),
     )
@@ -39,12 +37,12 @@ def states_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: i
         ),
         readings=(Reading(LENS, "states"),),
         reading_index=("layer",),
-        span=span,
-        height=height,
+        span=8,
+        height=330,
     )
 
 
-def path_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: int = 330) -> Panel:
+def path_panel(run: Run, theme: str) -> Panel:
     """The top layer's state in the first two principal components of the whole tape."""
     marker = {"size": 7, "color": SEEN("times"), "colorscale": SEQUENTIAL, "colorbar": colour_bar("t"), "cmin": 0}
     path = scatter(
@@ -65,12 +63,12 @@ def path_panel(run: Mapping[str, Any], theme: str, *, span: int = 4, height: int
             yaxis={"title": "principal component 2", "showgrid": True, "range": SEEN.context("range", 1)},
         ),
         readings=(Reading(LENS, "path"),),
-        span=span,
-        height=height,
+        span=4,
+        height=330,
     )
 
 
-def output_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: int = 260) -> Panel:
+def output_panel(run: Run, theme: str) -> Panel:
     """What the network says beside what it should say: numbers, or the probability of the right token."""
     task, tokens = TASKS[run["task"]], run["says_tokens"]
     if tokens:
@@ -94,12 +92,12 @@ def output_panel(run: Mapping[str, Any], theme: str, *, span: int = 8, height: i
             showlegend=not tokens,
         ),
         readings=(Reading(LENS, "output"),),
-        span=span,
-        height=height,
+        span=8,
+        height=260,
     )
 
 
-def _right_tokens(run: Mapping[str, Any]) -> dict[str, Any]:
+def _right_tokens(run: Run) -> dict[str, Any]:
     """A bar for each token."""
     return bar(
         y=SEEN("right"),
@@ -110,7 +108,7 @@ def _right_tokens(run: Mapping[str, Any]) -> dict[str, Any]:
     )
 
 
-def _beside_target(run: Mapping[str, Any], theme: str) -> list[dict[str, Any]]:
+def _beside_target(run: Run, theme: str) -> list[dict[str, Any]]:
     """The target's line and the output's."""
     lines = {
         "target": stroke(ink(theme).muted, 1.5, "dot"),
@@ -129,7 +127,7 @@ def _beside_target(run: Mapping[str, Any], theme: str) -> list[dict[str, Any]]:
     ]
 
 
-def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
+def panels(run: Run, theme: str) -> list[Panel]:
     """All figures of this lens for one run, in reading order."""
     return [
         states_panel(run, theme),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from explainer.charts.panel import Panel, Reading, Slot
 from explainer.charts.rates import AXIS
 from explainer.charts.spectrum import plane_layout, spectrum
 from explainer.charts.theme import FAMILY_COLOURS, RECURRENCE, Ink, ink, level, stroke
-from explainer.charts.traces import Seen, bar, drawn, moment, scatter
+from explainer.charts.traces import Run, Runs, Seen, bar, drawn, over_training, scatter
 from explainer.families import FAMILIES
 from explainer.lenses.jacobian.notes import FLAT
 from explainer.theory.followed import moments
@@ -21,10 +20,8 @@ from explainer.theory.jacobian import NON_NORMAL, spectral_radius
 
 LENS = "jacobian"
 
-Runs = Sequence[Mapping[str, Any]]
 
-
-def plane_panel(runs: Runs, theme: str, *, span: int = 5, height: int = 350) -> Panel:
+def plane_panel(runs: Runs, theme: str) -> Panel:
     """Eigenvalues and singular values of a step, or of a product of steps; run and choice are selections."""
     circle, eigen, singular = spectrum(theme, FAMILY_COLOURS[runs[0]["model"]])
     seen, shape = Seen(LENS, "network"), plane_layout(theme)
@@ -39,12 +36,12 @@ def plane_panel(runs: Runs, theme: str, *, span: int = 5, height: int = 350) -> 
         slots=(_colour("data.1.marker"),),
         readings=(Reading(LENS, "plane", run="network"),),
         reading_index=("of",),
-        span=span,
-        height=height,
+        span=5,
+        height=350,
     )
 
 
-def decay_panel(runs: Runs, theme: str, *, span: int = 7, height: int = 350) -> Panel:
+def decay_panel(runs: Runs, theme: str) -> Panel:
     """Theory, bound, the largest direction and the loss's own gradient against the steps back, on a log axis."""
     shade, colour, seen = ink(theme), FAMILY_COLOURS[runs[0]["model"]], Seen(LENS, "network")
     lines = (
@@ -75,8 +72,8 @@ def decay_panel(runs: Runs, theme: str, *, span: int = 7, height: int = 350) -> 
             *(Slot(f"data.{at}.name", "labels", "network", LENS, "theory_names", (1 - at,)) for at in (0, 1)),
         ),
         readings=(Reading(LENS, "decay", run="network"),),
-        span=span,
-        height=height,
+        span=7,
+        height=350,
     )
 
 
@@ -104,7 +101,7 @@ def _where_theory_fails(shade: Ink) -> list[dict[str, Any]]:
     ]
 
 
-def saturation_panel(runs: Runs, theme: str, *, span: int = 7, height: int = 240) -> Panel:
+def saturation_panel(runs: Runs, theme: str) -> Panel:
     """The share of saturated activations and the mean slope at every time step."""
     shade, seen = ink(theme), Seen(LENS, "network")
     data = [
@@ -136,12 +133,12 @@ def saturation_panel(runs: Runs, theme: str, *, span: int = 7, height: int = 240
         ),
         slots=(_colour("data.0.marker"),),
         readings=(Reading(LENS, "saturation", run="network"),),
-        span=span,
-        height=height,
+        span=7,
+        height=240,
     )
 
 
-def history_panel(runs: Runs, theme: str, *, span: int = 5, height: int = 240) -> Panel:
+def history_panel(runs: Runs, theme: str, *, span: int = 5) -> Panel:
     """Theory's factor per step, the measured one, and the bound's, against training."""
     shade, seen = ink(theme), Seen(LENS, "network")
     lines = (
@@ -162,18 +159,11 @@ def history_panel(runs: Runs, theme: str, *, span: int = 5, height: int = 240) -
     return Panel(
         id="factors",
         title="Factor per step back, as training goes on",
-        figure=drawn(
-            theme,
-            data,
-            xaxis={"title": "training step", "rangemode": "tozero"},
-            yaxis="factor per step back",
-            shapes=[moment(theme)],
-            showlegend=True,
-        ),
+        figure=over_training(theme, data, yaxis="factor per step back", showlegend=True),
         slots=(_colour("data.2.line"),),
         readings=(Reading(LENS, "history", run="network"),),
         span=span,
-        height=height,
+        height=240,
     )
 
 
@@ -211,7 +201,7 @@ def page_panels(runs: Runs, theme: str) -> list[Panel]:
     ]
 
 
-def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
+def panels(run: Run, theme: str) -> list[Panel]:
     """All figures of one run."""
     return page_panels([run], theme)
 

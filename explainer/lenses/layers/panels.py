@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from explainer.charts.panel import Panel, Reading
-from explainer.charts.theme import SEQUENTIAL, colour_bar
-from explainer.charts.traces import Seen, drawn, heatmap, scatter
+from explainer.charts.traces import Run, Seen, coloured, drawn, heatmap, scatter
 from explainer.lenses.layers.notes import RIGHT, layer_names
 from explainer.tasks import TASKS
 
@@ -16,7 +12,7 @@ SEEN = Seen(LENS)
 WORDS_FIT = 64  # positions in which words fit side by side
 
 
-def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
+def panels(run: Run, theme: str) -> list[Panel]:
     """All figures of one run."""
     return [
         lens_panel(run, theme),
@@ -25,7 +21,7 @@ def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
     ]
 
 
-def lens_panel(run: Mapping[str, Any], theme: str, *, span: int = 12, height: int = 70) -> Panel:
+def lens_panel(run: Run, theme: str, *, height: int = 70) -> Panel:
     """The loss of what the residual stream says, layer by layer, with the likeliest token written in, below the right one.
 
     Where nobody knows what is right there is no colour.
@@ -38,11 +34,8 @@ def lens_panel(run: Mapping[str, Any], theme: str, *, span: int = 12, height: in
     heat = heatmap(
         y=rows,
         z=SEEN("losses"),
-        colorscale=SEQUENTIAL,
+        **coloured(f"loss ({unit})", 0, SEEN.context("most")),
         reversescale=True,
-        zmin=0,
-        zmax=SEEN.context("most"),
-        colorbar=colour_bar(f"loss ({unit})"),
         hover="%{y}, t = %{x}: loss %{z:.4f}",
         ygap=2,
     )
@@ -71,21 +64,18 @@ def lens_panel(run: Mapping[str, Any], theme: str, *, span: int = 12, height: in
             margin={"l": 92, "r": 14, "t": 6, "b": 44},
         ),
         readings=(Reading(LENS, "lens"),),
-        span=span,
+        span=12,
         height=height + 44 * (len(rows) + 1),
     )
 
 
-def map_panel(name: str, title: str, theme: str, *, span: int = 6, height: int = 340) -> Panel:
+def map_panel(name: str, title: str, theme: str, *, span: int = 6) -> Panel:
     """[t, s] of the rollout or of the last layer's attention."""
     heat = heatmap(
         z=SEEN(name),
         text=SEEN("cells", kind="across", transpose=True),
         customdata=SEEN("cells", kind="across"),
-        colorscale=SEQUENTIAL,
-        zmin=0,
-        zmax=1,
-        colorbar=colour_bar("share"),
+        **coloured("share", 0, 1),
         hover="query t = %{text}<br>key s = %{customdata}<br>%{z:.4f}",
     )
     xaxis = {**SEEN.ticks(), "showgrid": False, "title": "input token s"}
@@ -96,5 +86,5 @@ def map_panel(name: str, title: str, theme: str, *, span: int = 6, height: int =
         figure=drawn(theme, [heat], xaxis=xaxis, yaxis=yaxis),
         readings=(Reading(LENS, name),),
         span=span,
-        height=height,
+        height=340,
     )

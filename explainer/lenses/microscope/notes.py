@@ -75,9 +75,7 @@ def notes(record: MicroscopeRecord, moment: Moment) -> Notes:
     )
 
 
-def context(
-    records: Sequence[MicroscopeRecord], previous: NDArray[np.float32] | None = None
-) -> dict[str, NDArray[Any]]:
+def context(records: Sequence[MicroscopeRecord], previous: Any = None) -> dict[str, NDArray[Any]]:
     """Ranges over the whole tape, so that what moves is the network.
 
     Returns:

@@ -6,13 +6,12 @@ marks along the bottom and the top.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from explainer.charts.panel import Panel, Reading, Slot
 from explainer.charts.rates import AXIS
-from explainer.charts.theme import FAMILY_COLOURS, SEQUENTIAL, UNSEEN, colour_bar, ink, marked, plain, stroke
-from explainer.charts.traces import Seen, drawn, heatmap, moment, scatter
+from explainer.charts.theme import FAMILY_COLOURS, UNSEEN, ink, marked, plain, stroke
+from explainer.charts.traces import Run, Runs, Seen, coloured, drawn, heatmap, moment, scatter
 from explainer.families import FAMILIES
 from explainer.lenses.microscope.notes import WORDS
 
@@ -21,10 +20,8 @@ ZERO_COLOUR, NOT_FINITE_COLOUR = "#8793A1", "#E8308C"
 DASHES = ("solid", "dash", "dot", "dashdot")
 CHOSEN = ("way", "layer")
 
-Runs = Sequence[Mapping[str, Any]]
 
-
-def matrix_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 350) -> Panel:
+def matrix_panel(runs: Runs, theme: str) -> Panel:
     """log10 ||dL_t/ds_k||, losses t downwards and moments k to the right; run, way and layer are selections."""
     seen = Seen(LENS, "network")
     places = {"x": seen("at"), "y": seen("at")}
@@ -34,10 +31,7 @@ def matrix_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 350) ->
             z=seen("norms", *CHOSEN, log=True),
             customdata=seen("norms", *CHOSEN),
             text=seen("tokens", kind="across"),
-            zmin=seen.context("span", "way", 0),
-            zmax=seen.context("span", "way", 1),
-            colorscale=SEQUENTIAL,
-            colorbar=colour_bar("log₁₀ of the norm"),
+            **coloured("log₁₀ of the norm", *seen.ends("span", "way")),
             hover="loss at t = %{y}, moment k = %{x} (it reads %{text})"
             "<br>‖∂L<sub>t</sub>/∂s<sub>k</sub>‖ = %{customdata:.3e}",
         ),
@@ -65,12 +59,11 @@ def matrix_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 350) ->
         ),
         readings=(Reading(LENS, "matrix", run="network"),),
         reading_index=CHOSEN,
-        span=span,
-        height=height,
+        height=350,
     )
 
 
-def by_lag_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 350) -> Panel:
+def by_lag_panel(runs: Runs, theme: str) -> Panel:
     """The mean over the losses that count of ||dL_t/ds_(t-lag)|| against the lag, a line for each run."""
     data: list[dict[str, Any]] = []
     for number, run in enumerate(runs):
@@ -101,12 +94,11 @@ def by_lag_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 350) ->
         figure=_over_lags(theme, data, "‖∂Lₜ/∂sₖ‖ over t", yaxis2=AXIS),
         readings=tuple(Reading(LENS, "by_lag", run=number) for number in range(len(runs))),
         reading_index=CHOSEN,
-        span=span,
-        height=height,
+        height=350,
     )
 
 
-def history_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 270) -> Panel:
+def history_panel(runs: Runs, theme: str, *, span: int = 6) -> Panel:
     """The means by lag (rows) at every step of the tape (columns); the line is how far a hundredth arrives."""
     seen = Seen(LENS, "network")
     places = {"x": seen.history("step"), "y": seen.context("lags")}
@@ -115,10 +107,7 @@ def history_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 270) -
             **places,
             z=seen.history("by_lag", *CHOSEN, transpose=True, log=True),
             customdata=seen.history("by_lag", *CHOSEN, transpose=True),
-            zmin=seen.context("lag_span", "way", 0),
-            zmax=seen.context("lag_span", "way", 1),
-            colorscale=SEQUENTIAL,
-            colorbar=colour_bar("log₁₀ of the mean"),
+            **coloured("log₁₀ of the mean", *seen.ends("lag_span", "way")),
             hover="step %{x}, lag %{y}: %{customdata:.3e}",
         ),
         _marks(**places, z=seen.history("by_lag_marks", *CHOSEN, transpose=True)),
@@ -144,11 +133,11 @@ def history_panel(runs: Runs, theme: str, *, span: int = 6, height: int = 270) -
         readings=(Reading(LENS, "history", run="network"),),
         reading_index=CHOSEN,
         span=span,
-        height=height,
+        height=270,
     )
 
 
-def ways_panel(runs: Runs, theme: str, *, span: int = 3, height: int = 270) -> Panel | None:
+def ways_panel(runs: Runs, theme: str) -> Panel | None:
     """An LSTM's gradient of c by lag, and its two parts: along c alone, and by way of h; None without an LSTM."""
     number = next((at for at, run in enumerate(runs) if len(FAMILIES[run["model"]].ways) > 1), None)
     if number is None:
@@ -178,12 +167,12 @@ def ways_panel(runs: Runs, theme: str, *, span: int = 3, height: int = 270) -> P
         figure=_over_lags(theme, data, "‖∂Lₜ/∂cₖ‖"),
         readings=(Reading(LENS, "ways", run=number),),
         reading_index=("layer",),
-        span=span,
-        height=height,
+        span=3,
+        height=270,
     )
 
 
-def gates_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 270) -> Panel | None:
+def gates_panel(runs: Runs, theme: str) -> Panel | None:
     """The gradient of each gate by lag; the run is a selection. None if no run has gates."""
     if not any(FAMILIES[run["model"]].gates for run in runs):
         return None
@@ -207,8 +196,8 @@ def gates_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 270) -> 
         figure=_over_lags(theme, data, "‖∂Lₜ/∂gateₖ‖"),
         readings=(Reading(LENS, "gates", run="network"),),
         reading_index=("layer",),
-        span=span,
-        height=height,
+        span=4,
+        height=270,
     )
 
 
@@ -219,7 +208,7 @@ def page_panels(runs: Runs, theme: str) -> list[Panel]:
     return [matrix_panel(runs, theme), by_lag_panel(runs, theme), wide, *gates]
 
 
-def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
+def panels(run: Run, theme: str) -> list[Panel]:
     """All figures of one run."""
     return page_panels([run], theme)
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from explainer.charts.panel import Panel, Reading, Slot
 from explainer.charts.theme import SEQUENTIAL, colour_bar, ink, stroke
-from explainer.charts.traces import Seen, drawn, scatter
+from explainer.charts.traces import Run, Seen, drawn, scatter
 from explainer.lenses.pattern.notes import COLUMNS
 
 LENS = "pattern"
 SEEN = Seen(LENS)
 
-Run = Mapping[str, Any]
 
-
-def stretch_panel(run: Run, theme: str, *, span: int = 12, height: int = 130) -> Panel:
+def stretch_panel(run: Run, theme: str) -> Panel:
     """The viewer's text, coloured by how many of the pattern's units are on; the stretch has a border."""
     return Panel(
         id="stretch",
@@ -24,12 +21,12 @@ def stretch_panel(run: Run, theme: str, *, span: int = 12, height: int = 130) ->
         figure=_page(theme, _letters(theme, "text_x", "text_y", "tokens", "on"), [-0.8, COLUMNS - 0.2]),
         slots=(Slot("data.0.marker.line.width", lens=LENS, name="border"),),
         readings=(Reading(LENS, "stretch"),),
-        span=span,
-        height=height,
+        span=12,
+        height=130,
     )
 
 
-def places_panel(run: Run, theme: str, *, span: int = 12, height: int = 440) -> Panel:
+def places_panel(run: Run, theme: str) -> Panel:
     """The first places of the validation text with the same units on, one below the other, aligned at their first step."""
     frame = {"type": "rect", "yref": "paper", "y0": 0, "y1": 1, "x0": -0.5, "x1": 0.5, "layer": "above"}
     page = _page(theme, _letters(theme, "place_x", "place_y", "place_text", "place_on"), [-19, 24])
@@ -41,8 +38,8 @@ def places_panel(run: Run, theme: str, *, span: int = 12, height: int = 440) -> 
         figure=page,
         slots=tuple(Slot(f"layout.{to}", lens=LENS, name=name) for to, name in moved.items()),
         readings=(Reading(LENS, "places"),),
-        span=span,
-        height=height,
+        span=12,
+        height=440,
     )
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float
 
 from explainer.charts.panel import Panel
-from explainer.charts.theme import SEQUENTIAL, colour_bar, ink, level, shades, stroke
-from explainer.charts.traces import STEP, drawn, heatmap, own, scatter
+from explainer.charts.theme import ink, level, shades, stroke, words_at
+from explainer.charts.traces import STEP, coloured, drawn, heatmap, own, scatter
 from explainer.lenses.positions.order import here, places, rounded
 from explainer.theory.encodings import alibi_bias, alibi_slopes, alibi_weights
 from explainer.theory.ties import first_largest, first_smallest
@@ -44,10 +44,7 @@ def bias_panel(T: int, H: int, head: int, theme: str) -> Panel:
         x=at.tolist(),
         y=at.tolist(),
         z=own("bias"),
-        colorscale=SEQUENTIAL,
-        zmin=-min(ENDS, max(alibi_slopes(H)[head] * (T - 1), 1e-9)),
-        zmax=0,
-        colorbar=colour_bar("bias"),
+        **coloured("bias", -min(ENDS, max(alibi_slopes(H)[head] * (T - 1), 1e-9)), 0),
         hoverongaps=False,
         hover="query %{y}, key %{x}<br>bias = %{z:.4f}",
     )
@@ -110,28 +107,14 @@ def maps_panel(T: int, H: int, theme: str) -> Panel:
                 x=at,
                 y=at,
                 z=[[None if math.isnan(value) else value for value in row] for row in rounded(table)],
-                zmin=0,
-                zmax=1,
-                colorscale=SEQUENTIAL,
+                **coloured("e^bias", 0, 1),
                 showscale=head == 0,
-                colorbar=colour_bar("e^bias"),
                 hoverongaps=False,
                 hover=f"head {head + 1}, query %{{y}}, key %{{x}}<br>e^bias = %{{z:.4f}}",
             )
         )
-        notes.append(
-            {
-                "xref": "paper",
-                "yref": "paper",
-                "x": left + 0.45 * wide,
-                "xanchor": "center",
-                "y": top - 0.14 * tall,
-                "yanchor": "bottom",
-                "showarrow": False,
-                "text": f"{head + 1}: {fraction(slopes[head])}",
-                "font": {"size": 11, "color": ink(theme).muted},
-            }
-        )
+        said = f"{head + 1}: {fraction(slopes[head])}"
+        notes.append(words_at(said, left + 0.45 * wide, top - 0.14 * tall, ink(theme).muted))
     return Panel(
         id="alibi-maps",
         title="All heads and slopes: what the bias multiplies a weight by",

@@ -13,8 +13,8 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from explainer.charts.panel import Panel
-from explainer.charts.theme import DIVERGING, SEQUENTIAL, colour_bar, ink, shades, stroke
-from explainer.charts.traces import drawn, heatmap, moment, own, scatter
+from explainer.charts.theme import DIVERGING, SEQUENTIAL, ink, shades, stroke
+from explainer.charts.traces import coloured, drawn, heatmap, moment, own, scatter
 from explainer.theory.encodings import offset_range
 
 PLACES = 171
@@ -55,7 +55,6 @@ def map_panel(
     names: tuple[str, str, str] = ("position p", "dimension", "value"),
     rows: Int[np.ndarray, " rows"] | None = None,
     span: int = 5,
-    height: int = 270,
 ) -> Panel:
     """A table over positions as a map, with a line at the scan's place.
 
@@ -68,10 +67,7 @@ def map_panel(
     heat = heatmap(
         x=at.tolist(),
         z=own("table"),
-        colorscale=DIVERGING if limits[0] == -limits[1] else SEQUENTIAL,
-        zmin=limits[0],
-        zmax=limits[1],
-        colorbar=colour_bar(value),
+        **coloured(value, limits[0], limits[1], DIVERGING if limits[0] == -limits[1] else SEQUENTIAL),
         hover=f"{across} = %{{x}}, {down} %{{y}}<br>{value} = %{{z:.4f}}",
     )
     yaxis: dict[str, Any] = {"title": down}
@@ -85,7 +81,7 @@ def map_panel(
         arrays={"table": np.ascontiguousarray(table.T)},
         reading=reading,
         span=span,
-        height=height,
+        height=270,
     )
 
 
@@ -98,8 +94,6 @@ def offset_panel(
     name: str,
     reading: str,
     count: int | None = None,
-    span: int = 4,
-    height: int = 270,
 ) -> Panel:
     """Scores against the offset m - n: those with position n = p, and the range over all positions.
 
@@ -127,8 +121,8 @@ def offset_panel(
         figure=drawn(theme, [*_band(scores, dark), at_p], xaxis="offset m − n", yaxis=name, showlegend=True),
         arrays={"start": -at[:count], "columns": np.ascontiguousarray(scores[np.ix_(at, at[:count])].T)},
         reading=reading,
-        span=span,
-        height=height,
+        span=4,
+        height=270,
     )
 
 
@@ -158,7 +152,6 @@ def curves_panel(
     colours: Sequence[str] = (),
     axes: tuple[str, str] = ("position p", "value"),
     span: int = 5,
-    height: int = 270,
 ) -> Panel:
     """Curves over the positions, with a point on each at the scan's place.
 
@@ -180,7 +173,7 @@ def curves_panel(
         arrays={"across": np.repeat(at[:, None], len(names), axis=1), "up": np.ascontiguousarray(curves[:, at].T)},
         reading=reading,
         span=span,
-        height=height,
+        height=270,
     )
 
 

@@ -5,19 +5,18 @@ What stands in them and below them is computed in `positions_notes`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from explainer.charts.curves import loss_panel
 from explainer.charts.panel import Panel, Reading
 from explainer.charts.theme import ATTENTION, DIVERGING, SEQUENTIAL, colour_bar, ink, shades, stroke
-from explainer.charts.traces import Seen, drawn, heatmap, moment, scatter
+from explainer.charts.traces import Run, Seen, coloured, drawn, heatmap, over_training, scatter
 
 LENS = "positions"
 SEEN = Seen(LENS)
 
 
-def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
+def panels(run: Run, theme: str) -> list[Panel]:
     """All figures of this lens for one run, in reading order."""
     last = [distance_panel(run, theme)] if run["layers"] else []
     return [
@@ -31,15 +30,12 @@ def panels(run: Mapping[str, Any], theme: str) -> list[Panel]:
     ]
 
 
-def table_panel(theme: str, *, span: int = 5, height: int = 290) -> Panel:
+def table_panel(theme: str) -> Panel:
     """The vector added at each position, one column each; colours are the same over the whole tape."""
     heat = heatmap(
         z=SEEN("table", transpose=True),
-        zmin=SEEN.context("limits", 0),
-        zmax=SEEN.context("limits", 1),
-        colorscale=DIVERGING,
+        **coloured("value", *SEEN.ends("limits"), DIVERGING),
         zmid=0,
-        colorbar=colour_bar("value"),
         hover="position %{x}, dimension %{y}<br>%{z:.4f}",
     )
     return Panel(
@@ -47,19 +43,16 @@ def table_panel(theme: str, *, span: int = 5, height: int = 290) -> Panel:
         title="What is added to the embedding at each position",
         figure=drawn(theme, [heat], xaxis="position", yaxis="dimension"),
         readings=(Reading(LENS, "table"),),
-        span=span,
-        height=height,
+        span=5,
+        height=290,
     )
 
 
-def likeness_panel(theme: str, *, span: int = 3, height: int = 290) -> Panel:
+def likeness_panel(theme: str) -> Panel:
     """Cosine of the angle between the vectors of every two positions."""
     heat = heatmap(
         z=SEEN("kernel"),
-        colorscale=DIVERGING,
-        zmin=-1,
-        zmax=1,
-        colorbar=colour_bar("cosine"),
+        **coloured("cosine", -1, 1, DIVERGING),
         hover="positions %{y} and %{x}<br>cosine %{z:.4f}",
     )
     yaxis = {"title": "position m", "autorange": "reversed"}
@@ -68,12 +61,12 @@ def likeness_panel(theme: str, *, span: int = 3, height: int = 290) -> Panel:
         title="How alike any two positions are",
         figure=drawn(theme, [heat], xaxis="position n", yaxis=yaxis),
         readings=(Reading(LENS, "likeness"),),
-        span=span,
-        height=height,
+        span=3,
+        height=290,
     )
 
 
-def path_panel(theme: str, *, span: int = 4, height: int = 290) -> Panel:
+def path_panel(theme: str) -> Panel:
     """The position vectors as points of a plane, joined in their order; the plane is one for the whole tape."""
     line = stroke(ink(theme).line, 1)
     colours = {"color": SEEN("distances"), "colorscale": SEQUENTIAL, "colorbar": colour_bar("position"), "cmin": 0}
@@ -94,12 +87,12 @@ def path_panel(theme: str, *, span: int = 4, height: int = 290) -> Panel:
             yaxis={"title": "principal component 2", "range": SEEN.context("range", 1)},
         ),
         readings=(Reading(LENS, "path"),),
-        span=span,
-        height=height,
+        span=4,
+        height=290,
     )
 
 
-def profile_panel(theme: str, *, span: int = 3, height: int = 250) -> Panel:
+def profile_panel(theme: str) -> Panel:
     """Cosine against distance: mean and range over all pairs of positions that far apart."""
     edge: dict[str, Any] = {"line": stroke(ATTENTION, 0.8), "opacity": 0.7}
     looks = {"least": edge, "most": {**edge, "fill": "tonexty"}, "mean": {"line": stroke(ATTENTION, 2.8)}}
@@ -113,12 +106,12 @@ def profile_panel(theme: str, *, span: int = 3, height: int = 250) -> Panel:
         title="Cosine against distance",
         figure=drawn(theme, data, xaxis="distance |m − n|", yaxis=yaxis),
         readings=(Reading(LENS, "profile"),),
-        span=span,
-        height=height,
+        span=3,
+        height=250,
     )
 
 
-def order_panel(theme: str, *, span: int = 3, height: int = 250) -> Panel:
+def order_panel(theme: str) -> Panel:
     """Over training: mean cosine of neighbours and of positions half a sequence apart, and `distance_share`."""
     lines = (
         ("neighbours", "neighbours", "neighbours", stroke(ATTENTION, 2.6)),
@@ -138,21 +131,16 @@ def order_panel(theme: str, *, span: int = 3, height: int = 250) -> Panel:
     return Panel(
         id="positions-order",
         title="Order over training",
-        figure=drawn(
-            theme,
-            data,
-            xaxis={"title": "training step", "rangemode": "tozero"},
-            yaxis={"title": "mean cosine; share", "range": [-1.05, 1.05]},
-            shapes=[moment(theme)],
-            showlegend=True,
+        figure=over_training(
+            theme, data, yaxis={"title": "mean cosine; share", "range": [-1.05, 1.05]}, showlegend=True
         ),
         readings=(Reading(LENS, "order"),),
-        span=span,
-        height=height,
+        span=3,
+        height=250,
     )
 
 
-def distance_panel(run: Mapping[str, Any], theme: str, *, span: int = 3, height: int = 250) -> Panel:
+def distance_panel(run: Run, theme: str) -> Panel:
     """Mean attention against the distance to the key, a line for each head of the chosen layer."""
     data = [
         scatter(
@@ -170,6 +158,6 @@ def distance_panel(run: Mapping[str, Any], theme: str, *, span: int = 3, height:
         figure=drawn(theme, data, xaxis="distance to the key", yaxis=yaxis),
         readings=(Reading(LENS, "distance"),),
         reading_index=("layer",),
-        span=span,
-        height=height,
+        span=3,
+        height=250,
     )

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from explainer.charts.panel import Panel
-from explainer.charts.theme import ink, shades, stroke
+from explainer.charts.theme import ink, shades, stroke, words_at
 from explainer.charts.traces import drawn, own, scatter
 from explainer.lenses.positions.order import (
     curves_panel,
@@ -118,8 +118,8 @@ def dials_panel(T: int, base: float, offset: int, q: Vector, k: Vector, shown: l
             shapes.append({**circle, "xref": f"x{which}", "yref": f"y{which}", "line": line})
         data += [trace | {"xaxis": f"x{which}", "yaxis": f"y{which}"} for trace in _hands(number, pair, colour)]
         turn = f"pair {pair}<br>turn: {spoken(wavelengths(K, base)[2 * pair])}"
-        place = {"xref": "paper", "yref": "paper", "x": left + wide / 2, "xanchor": "center", "y": 0, "yanchor": "top"}
-        notes.append({**place, "showarrow": False, "text": turn, "font": {"size": 12, "color": ink(theme).muted}})
+        large = {"size": 12, "color": ink(theme).muted}
+        notes.append(words_at(turn, left + wide / 2, 0, ink(theme).muted, yanchor="top", font=large))
     return Panel(
         id="rotary-dials",
         title=f"Pairs of a key at position p and of a query {offset} {_positions(offset)} later",

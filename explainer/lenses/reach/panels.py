@@ -71,9 +71,7 @@ def page_panels(memories: Sequence[Memory], theme: str, score: str, baseline: fl
     ]
 
 
-def accuracy_panel(
-    memories: Sequence[Memory], theme: str, score: str, baseline: float, baseline_name: str, *, span: int = 5
-) -> Panel:
+def accuracy_panel(memories: Sequence[Memory], theme: str, score: str, baseline: float, baseline_name: str) -> Panel:
     """The score of each network against the lag; upright, where its gradient ended before training."""
     shade = ink(theme)
     data: list[dict[str, Any]] = []
@@ -114,7 +112,7 @@ def accuracy_panel(
             showlegend=True,
         ),
         reading=accuracy_reading(memories, baseline),
-        span=span,
+        span=5,
         height=370,
     )
 
@@ -135,7 +133,7 @@ def _gradient_line(model: str, reach: float) -> dict[str, Any]:
     )
 
 
-def reach_panel(memories: Sequence[Memory], theme: str, *, span: int = 4) -> Panel:
+def reach_panel(memories: Sequence[Memory], theme: str) -> Panel:
     """||dL/ds|| against steps back, as a share of the last, before (solid) and after training (dotted)."""
     shade = ink(theme)
     data: list[dict[str, Any]] = []
@@ -185,12 +183,12 @@ def reach_panel(memories: Sequence[Memory], theme: str, *, span: int = 4) -> Pan
             annotations=[level_name(f"{SHARE:.0%}", math.log10(SHARE), shade.muted)],
         ),
         reading=reach_reading(memories),
-        span=span,
+        span=4,
         height=370,
     )
 
 
-def trained_panel(memories: Sequence[Memory], theme: str, baseline: float, *, span: int = 3) -> Panel:
+def trained_panel(memories: Sequence[Memory], theme: str, baseline: float) -> Panel:
     """The gradient's horizon after training against the lag that was asked for; filled where it was learnt."""
     shade = ink(theme)
     lags = sorted({memory.lag for memory in memories})
@@ -229,7 +227,7 @@ def trained_panel(memories: Sequence[Memory], theme: str, baseline: float, *, sp
             margin=MARGIN,
         ),
         reading=trained_reading(memories, baseline),
-        span=span,
+        span=3,
         height=370,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -65,9 +66,7 @@ def notes(record: SurgeryRecord, moment: Moment) -> Notes:
     )
 
 
-def context(
-    records: Sequence[SurgeryRecord], previous: NDArray[np.float32] | None = None
-) -> dict[str, NDArray[np.float32]]:
+def context(records: Sequence[SurgeryRecord], previous: Any = None) -> dict[str, NDArray[np.float32]]:
     """Ranges over the whole tape, so that what moves is the network.
 
     Returns:

@@ -19,23 +19,20 @@ from explainer.charts.theme import (
     INKS,
     LOSS_AXIS,
     UNSEEN,
-    colour_bar,
     ink,
     level,
     level_name,
     stroke,
 )
-from explainer.charts.traces import Seen, bar, drawn, heatmap, moment, scatter, series
+from explainer.charts.traces import Run, Seen, bar, coloured, drawn, heatmap, moment, scatter, series
 from explainer.families import FAMILIES
 
 LENS = "surgery"
 UNTOUCHED, OPERATED = 0, 1
 SEEN = Seen(LENS)
 
-Run = Mapping[str, Any]
 
-
-def output_panel(run: Run, theme: str, *, span: int = 7, height: int = 290) -> Panel:
+def output_panel(run: Run, theme: str) -> Panel:
     """What the network says at each token: untouched thin and dashed, operated bold, the target as dots."""
     shade, tokens = ink(theme), run["says_tokens"]
     said = "p(right token)" if tokens else "output"
@@ -72,12 +69,12 @@ def output_panel(run: Run, theme: str, *, span: int = 7, height: int = 290) -> P
             showlegend=True,
         ),
         readings=(Reading(LENS, "effect"),),
-        span=span,
-        height=height,
+        span=7,
+        height=290,
     )
 
 
-def worth_panel(run: Run, theme: str, *, span: int = 5, height: int = 290) -> Panel:
+def worth_panel(run: Run, theme: str) -> Panel:
     """The change of the loss without each unit or head, a bar each, with two standard errors; a click operates on it.
 
     Dotted: a tenth of the longest bar.
@@ -112,13 +109,13 @@ def worth_panel(run: Run, theme: str, *, span: int = 5, height: int = 290) -> Pa
         ),
         slots=tuple(Slot(f"layout.shapes.0.{end}", lens=LENS, name="least_drawn") for end in ("y0", "y1")),
         readings=(Reading(LENS, "worth"),),
-        span=span,
-        height=height,
+        span=5,
+        height=290,
         click={"operates": True},
     )
 
 
-def losses_panel(run: Run, theme: str, *, span: int = 7, height: int = 220) -> Panel:
+def losses_panel(run: Run, theme: str) -> Panel:
     """The loss at each token, operated and untouched; triangles mark the tokens that count in training."""
     shade = ink(theme)
     lines = (
@@ -149,22 +146,19 @@ def losses_panel(run: Run, theme: str, *, span: int = 7, height: int = 220) -> P
             showlegend=True,
         ),
         readings=(Reading(LENS, "losses"),),
-        span=span,
-        height=height,
+        span=7,
+        height=220,
     )
 
 
-def history_panel(run: Run, theme: str, *, span: int = 5, height: int = 220) -> Panel:
+def history_panel(run: Run, theme: str, *, span: int = 5) -> Panel:
     """The change of the loss without each unit or head (rows) at every kept step of the tape (columns)."""
     heat = heatmap(
         x=SEEN.history("step"),
         y=SEEN.labels("site_names"),
         z=SEEN.history("effects", transpose=True),
-        zmin=SEEN.context("span", 0),
-        zmax=SEEN.context("span", 1),
-        colorscale=DIVERGING,
+        **coloured("change of the loss", *SEEN.ends("span"), DIVERGING),
         zmid=0,
-        colorbar=colour_bar("change of the loss"),
         hover="step %{x}, without %{y}<br>loss %{z:+.4g}",
     )
     return Panel(
@@ -180,13 +174,11 @@ def history_panel(run: Run, theme: str, *, span: int = 5, height: int = 220) -> 
         ),
         readings=(Reading(LENS, "needed"),),
         span=span,
-        height=height,
+        height=220,
     )
 
 
-def branch_panel(
-    run: Run, parent: Mapping[str, NDArray[Any]], step: int, theme: str, *, span: int = 4, height: int = 220
-) -> Panel:
+def branch_panel(run: Run, parent: Mapping[str, NDArray[Any]], step: int, theme: str) -> Panel:
     """The loss of a run that was trained on operated, beside that of its parent from the same moment.
 
     Args:
@@ -220,8 +212,8 @@ def branch_panel(
         ),
         readings=(Reading(LENS, "loss"),),
         reading=f"The parent's validation loss at step {measured} was {loss:.3g}." if shapes else "",
-        span=span,
-        height=height,
+        span=4,
+        height=220,
     )
 
 
