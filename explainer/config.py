@@ -52,8 +52,9 @@ class RunConfig(Part):
 
     A whole of parts, each with the knobs of its kind only, and flat in every text form and to whoever makes one:
     `RunConfig(task="copy", model="lstm", width=32)`, and `config.but(width=64)`. Of another kind
-    of part than before the knobs that both have keep their values, where these were not the default. A knob that
-    another family or task has, and this one has not, may be given, and is not kept.
+    of part than before the knobs that both have keep their values, where these were not the default. What was chosen of a knob
+    that no part of this run has is `spare`: another kind of part takes it up, so that one set of choices goes for several
+    networks. It stands in an address, and is nothing of the run itself: not stored, not hashed, not compared.
 
     It round-trips through JSON (`to_json`, `from_json`) and through the query part of an
     address (`to_query`, `from_query`); `run_id` hashes what the run depends on.
@@ -116,6 +117,8 @@ class RunConfig(Part):
         form=(r"[a-z0-9][a-z0-9-]{0,79}@(0|[1-9][0-9]{0,6})", "a run and a step, such as lesson-hidden@700"),
     )
 
+    spare: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
     def __init__(self, **values: Any) -> None:
         """
         Args:
@@ -125,12 +128,21 @@ class RunConfig(Part):
         if unknown:
             raise TypeError(f"RunConfig has no field {min(unknown)!r}. The fields are: {', '.join(KNOBS)}.")
         given = {name: checked(KNOBS[name], value) for name, value in values.items() if name in KNOBS}
+        given = {**values.get("spare", {}), **given}
+        before = [values[each.name] for each in fields(self) if isinstance(values.get(each.name), Part)]
         for each in fields(self):
             if "kinds" in each.metadata:
-                part = _read(each, values.get(each.name), given)
-            else:
-                part = given.get(each.name, each.default)
-            object.__setattr__(self, each.name, part)
+                object.__setattr__(self, each.name, _read(each, values.get(each.name), given))
+            elif each.metadata:
+                object.__setattr__(self, each.name, given.get(each.name, each.default))
+        own = self.flat()
+        known = {name: value for part in before for name, value in part.flat().items() if name not in part.implied()}
+        spare = {
+            name: value
+            for name, value in {**known, **given}.items()
+            if name not in own and value != KNOBS[name].default
+        }
+        object.__setattr__(self, "spare", spare)
         self.check()
 
     def check(self) -> None:
@@ -229,19 +241,19 @@ class RunConfig(Part):
         return (run, int(step)) if at else None
 
     def __getitem__(self, name: str) -> Any:
-        """A knob by its name; one that no part of this run has is at its default.
+        """A knob by its name; one that no part of this run has, as it was chosen, else at its default.
 
         Raises:
             KeyError: nothing has a knob of this name.
         """
-        return self.flat().get(name, KNOBS[name].default)
+        return {name: KNOBS[name].default, **self.spare, **self.flat()}[name]
 
     # -- text forms ---------------------------------------------------------------------------
 
     def flat(self) -> Values:
         """Every knob that this run has by name, and the kinds of its parts by their words."""
         found: Values = {}
-        for each in fields(self):
+        for each in (each for each in fields(self) if each.metadata):
             value = getattr(self, each.name)
             if isinstance(value, Part):
                 found |= {each.metadata["word"].name: value.kind, **value.flat()}
@@ -281,13 +293,12 @@ class RunConfig(Part):
         return found
 
     def to_query(self) -> dict[str, str]:
-        """The knobs that differ from their defaults, as text for an address."""
+        """The knobs that differ from their defaults, and those that are spare, as text for an address."""
         parts = self.parts()
         implied = {name for part in parts for name in part.implied()}
         usual = _standing(self) | {name: value for part in parts for name, value in _standing(part).items()}
-        return {
-            name: as_text(value) for name, value in self.flat().items() if value != usual[name] and name not in implied
-        }
+        own = {name: value for name, value in self.flat().items() if value != usual[name] and name not in implied}
+        return {name: as_text(value) for name, value in {**own, **self.spare}.items()}
 
     @classmethod
     def from_query(cls, query: Mapping[str, str], base: RunConfig | None = None) -> RunConfig:
@@ -353,6 +364,7 @@ def _standing(part: Part) -> Values:
             each.metadata["word"].default if "word" in each.metadata else each.default
         )
         for each in fields(part)
+        if each.metadata
     }
 
 
@@ -360,7 +372,7 @@ def _knobs() -> Iterator[Field[Any]]:
     """All knobs of all kinds of part, those of one name once, in the order of the controls."""
     for place in fields(RunConfig):
         if "kinds" not in place.metadata:
-            yield place
+            yield from (place,) if place.metadata else ()
             continue
         yield place.metadata["word"]
         for kind in (place.metadata["base"], *reversed(place.metadata["kinds"].values())):

@@ -307,9 +307,14 @@ def test_a_field_that_the_run_does_not_use_does_not_make_another_run(config: Run
     assert replace(config, **change).run_id() == config.run_id()
 
 
-def test_a_knob_that_no_part_of_a_run_has_is_looked_at_and_not_kept() -> None:
-    assert GRU.but(heads=8) == GRU
-    assert GRU["heads"] == 4
+def test_a_knob_that_no_part_of_a_run_has_is_for_another_kind_of_part() -> None:
+    chosen = GRU.but(heads=8)
+    assert chosen == GRU
+    assert (GRU["heads"], chosen["heads"]) == (4, 8)
+    assert chosen.to_query() == {"heads": "8"}
+    assert chosen.to_json() == GRU.to_json()
+    assert chosen.but(model="transformer").relevant()["heads"] == 8
+    assert "heads" not in chosen.but(heads=4).to_query()
     with pytest.raises(ValueError, match="heads = 17 is out of range"):
         GRU.but(heads=17)
     with pytest.raises(TypeError, match="no field 'epochs'"):
@@ -321,7 +326,10 @@ def test_another_kind_of_part_keeps_what_was_chosen_and_both_have() -> None:
     assert lstm.but(model="gru", task="repeat").flat().items() >= {
         "width": 24, "init": "orthogonal", "length": 17, "symbols": 5
     }.items()  # fmt: skip
-    assert lstm.but(model="gru").but(model="lstm")["forget_bias"] == 0.0
+    assert lstm.but(model="gru").to_query()["forget_bias"] == "2.0"
+    assert lstm.but(model="gru").but(model="lstm") == lstm
+    several = RunConfig.from_query({"forget_bias": "2.0"}, RunConfig(model="rnn", width=24))
+    assert several.but(model="lstm").relevant()["forget_bias"] == 2.0
 
 
 @pytest.mark.parametrize(("config", "change"), RELEVANT)
