@@ -44,7 +44,8 @@ def fill_controls(page: str, config: RunConfig, force: bool = False) -> None:
     """Set the page's controls to a configuration; only where they have no value yet, unless forced."""
     for name in KNOBS.keys() - OF_A_BRANCH:
         if force or state_key(page, name) not in st.session_state:
-            st.session_state[state_key(page, name)] = config[name]
+            implied = name == "forget_start" and config["forget_bias"]  # also where no network shown has the two
+            st.session_state[state_key(page, name)] = "constant" if implied else config[name]
 
 
 def control(page: str, name: str, *, choices: Sequence[str] | None = None, label: str | None = None) -> Any:
