@@ -527,7 +527,7 @@ def test_the_dial_sets_how_the_next_run_starts(store: Store) -> None:
 
 def test_what_is_chosen_for_one_of_several_networks_reaches_it(store: Store) -> None:
     app = opened(networks="rnn,lstm,transformer", forget_bias="2.0", heads="8", width="16", layers="1")
-    assert app.query_params["forget_bias"] == ["2.0"]
+    assert app.query_params["forget_bias"] == "2.0"
     pressed(app, "gradients-train")
     found = {run.config.model: run.config.relevant() for run in store.runs()}
     assert found["lstm"]["forget_bias"] == 2.0
