@@ -46,7 +46,11 @@ class Shape:
         if not self.framed:
             return page
         page.locator("iframe").wait_for()
-        frame = page.frames[-1]
+        for _ in range(300):  # a frame is there before it has an address
+            frame = page.frames[-1]
+            if "/~/+/" in frame.url:
+                break
+            page.wait_for_timeout(100)
         assert "/~/+/" in frame.url
         return frame
 
