@@ -23,7 +23,7 @@ types: $(VENV)/dev $(VENV)/typescript
 	@! test -x $(VENV)/node_modules/.bin/tsc || $(VENV)/node_modules/.bin/tsc -p explainer/player/modules
 
 unit: $(VENV)/dev chromium nginx
-	$(BIN)/python -m pytest -q -rs --durations=15 -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -q -rsR --durations=15 -n 2 --dist loadfile --no-loadscope-reorder
 
 # What computes and needs no browser, store or page: under a minute.
 quick: $(VENV)/dev

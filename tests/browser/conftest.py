@@ -19,7 +19,8 @@ from playwright.sync_api import Error as PlaywrightError
 
 expect.set_options(timeout=60_000)
 
-PROJECT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+PROJECT = HERE.parents[1]
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -28,6 +29,17 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test in a browser that fails is run once more, and listed as such (-rR).
+
+    Three processes that wait for each other share a core or two with another machine's work: of 250 such tests one in
+    some runs found its page without its server for a moment. What is wrong fails twice.
+    """
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 def _free_port() -> int:
