@@ -52,7 +52,7 @@ def test_western_texts_of_any_words_are_told(text: str, seed: int, size: int) ->
     assert decode(content) == (whole, "Windows-1252" if not content.isascii() else "UTF-8")
 
 
-@given(st.sampled_from([CHINESE, TRADITIONAL]), st.integers(0, 10**6), st.integers(60, 500))
+@given(st.sampled_from([CHINESE, TRADITIONAL]), st.integers(0, 10**6), st.integers(150, 500))
 def test_chinese_in_gb18030_of_any_order_is_told(text: str, seed: int, size: int) -> None:
     source = random.Random(seed)
     whole = "".join(source.choice(text) for _ in range(size))
