@@ -93,6 +93,25 @@ def gradient_point(config: RunConfig) -> str:
     return roles.entered[0] if roles.entered else roles.states[-1]
 
 
+def last_counted(batch: Batch, config: RunConfig) -> tuple[Batch, int, Bool[Tensor, " B"]]:
+    """The first sequences of a batch that a backward pass may take, the last step at which one of them counts, and which do there.
+
+    Raises:
+        ValueError: no position of the batch counts in the loss (a text of one character).
+    """
+    batch = first_rows(batch, differentiable_rows(config, T=batch.x.shape[1], most=DIFFERENTIATED))
+    check_counts(batch)
+    last = int(batch.mask.any(0).nonzero().max())
+    return batch, last, batch.mask[:, last]
+
+
+def state_gradients(value: Tensor, states: Tensor | list[Tensor]) -> Float[Tensor, "B T N"]:
+    """d value / d state of every time step; zero where the value does not depend on it."""
+    inputs = states if isinstance(states, list) else [states]
+    found = torch.autograd.grad(value, inputs, retain_graph=True, materialize_grads=True)
+    return torch.stack(found, dim=1) if isinstance(states, list) else found[0]
+
+
 def summed_losses(task: Task, output: Float[Tensor, "B T V"], batch: Batch) -> Float[np.ndarray, " B"]:
     """Of each sequence, the sum of the loss over the positions that count."""
     return torch.where(batch.mask, task.loss_per_position(output, batch), 0.0).sum(-1).double().cpu().numpy()

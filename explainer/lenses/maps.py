@@ -39,7 +39,7 @@ def attention_maps(model: SequenceModel, read: Input, config: RunConfig) -> Iter
 
 
 def _whole(model: Residual, read: Input, config: RunConfig) -> Iterator[Maps]:
-    points = [f"block.{layer}.weights" for layer in range(config.layers)]
+    points = model.roles.attention
     with evaluating(model), observe(model, *points) as seen:
         model(read)
     for layer, point in enumerate(points):

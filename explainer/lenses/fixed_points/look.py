@@ -84,7 +84,7 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> FixedPointsRecord:
 @torch.no_grad()
 def states_of(model: Recurrent, batch: Batch) -> Float[Tensor, "B T M"]:
     """The states that the network passes through, h or (h, c), in float64 on the CPU."""
-    names = [f"layer.0.{part}" for part in ("hidden", "cell")[: model.cell.states]]
+    names = [f"layer.0.{part}" for part in model.cell.parts]
     with evaluating(model), observe(model, *names) as seen:
         model(batch)
     return torch.cat([torch.stack(list(seen[name]), dim=1) for name in names], dim=-1).double().cpu()

@@ -186,7 +186,7 @@ def _largest_errors(
 
 def _states(model: SequenceModel, x: Tensor, task: Task) -> Float[np.ndarray, "S T N"]:
     """The top layer's states."""
-    hidden = f"layer.{task.config.layers - 1}.hidden"
+    hidden = model.roles.states[-1]
     with evaluating(model), observe(model, hidden) as seen:
         weight = next(model.parameters())
         model(x.to(weight) if x.is_floating_point() else x.to(weight.device))

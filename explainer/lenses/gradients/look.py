@@ -12,18 +12,10 @@ import math
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from explainer.config import RunConfig
 from explainer.lenses.gradients.record import GradientsRecord
-from explainer.lenses.look import (
-    DIFFERENTIATED,
-    check_counts,
-    differentiable_rows,
-    evaluating,
-    first_rows,
-    gradient_point,
-)
+from explainer.lenses.look import evaluating, gradient_point, last_counted, state_gradients
 from explainer.models import Recurrent, SequenceModel, observe
 from explainer.tasks.base import Batch, Task
 from explainer.theory.jacobian import factor_per_step, spectral_radius
@@ -36,10 +28,7 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> GradientsRecord:
         ValueError: no position of the batch counts in the loss (a text of one character).
     """
     config = task.config
-    batch = first_rows(batch, differentiable_rows(config, T=batch.x.shape[1], most=DIFFERENTIATED))
-    check_counts(batch)
-    last = int(batch.mask.any(0).nonzero().max())
-    counted = batch.mask[:, last]
+    batch, last, counted = last_counted(batch, config)
     point = gradient_point(config)
     parameters = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
 
@@ -49,7 +38,7 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> GradientsRecord:
         mean_loss = task.loss(output, batch)
         # A sum, not a mean: sequences do not touch each other, so row b gets its own dL*_b/dh_t.
         last_loss = task.loss_per_position(output, batch)[counted, last].sum()
-        steps = _gradients(last_loss, seen[point])[counted]
+        steps = state_gradients(last_loss, seen[point])[counted]
         gradients = torch.autograd.grad(mean_loss, list(parameters.values()), allow_unused=True)
 
     norms = steps.double().norm(dim=-1).mean(0).cpu().numpy()
@@ -76,17 +65,6 @@ def linear_rate(norms: Float[np.ndarray, " T"], radius: float, last: int) -> Flo
     back = last - np.arange(len(norms), dtype=np.float64)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         return np.where(back >= 0, norms[last] * radius ** np.maximum(back, 0), np.nan)
-
-
-def _gradients(value: Tensor, states: Tensor | list[Tensor]) -> Float[Tensor, "B T N"]:
-    """d value / d state of every time step; zero where the value does not depend on it."""
-    inputs = states if isinstance(states, list) else [states]
-    gradients = torch.autograd.grad(value, inputs, retain_graph=True, allow_unused=True)
-    filled = [
-        torch.zeros_like(state) if gradient is None else gradient
-        for gradient, state in zip(gradients, inputs, strict=True)
-    ]
-    return torch.stack(filled, dim=1) if isinstance(states, list) else filled[0]
 
 
 def _radius(model: SequenceModel, config: RunConfig) -> float:

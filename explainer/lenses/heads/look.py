@@ -64,7 +64,7 @@ def losses_without(
 ) -> tuple[Float[np.ndarray, " B"], Float[np.ndarray, "L H B"]]:
     """The summed losses of each sequence with all heads, and without each of them."""
     layers = range(task.config.layers)
-    points = [f"block.{layer}.residual_in" for layer in layers]
+    points = model.roles.entered
     with evaluating(model):
         with observe(model, *points, "output") as seen:
             model(batch)

@@ -163,12 +163,12 @@ def _passage(model: Recurrent, batch: Batch, task: Task, last: int) -> Passage:
     top = config.layers - 1
     states, activations = model.cell.parts, config.network.activations
     kept = [f"layer.{top}.{name}" for name in dict.fromkeys((*states, *activations))]
-    below = [f"layer.{top - 1}.hidden"] if top else []
+    *below, hidden = model.roles.states[-2:]
     with evaluating(model), torch.enable_grad():
         with observe(model, *kept, *below) as seen:
             output = model(batch)
         loss = task.loss_per_position(output, batch)[0, last]
-        (gradient,) = torch.autograd.grad(loss, [seen[f"layer.{top}.hidden"][last]])
+        (gradient,) = torch.autograd.grad(loss, [seen[hidden][last]])
     value = {name: torch.stack([step[0] for step in steps]).detach().double() for name, steps in seen.items()}
     features = embedding(batch.x, model.eye) if model.has_tokens else batch.x
     end = torch.zeros(model.cell.states, config.width, dtype=torch.float64)

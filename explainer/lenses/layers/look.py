@@ -26,8 +26,7 @@ from explainer.theory.rollout import heads_mean, passed_on, rollout
 def look(model: SequenceModel, batch: Batch, task: Task) -> LayersRecord:
     """Of the batch's first sequence, after the embedding and after each layer."""
     assert isinstance(model, Residual), type(model)
-    L, batch = task.config.layers, first_rows(batch, 1)
-    streams = ["block.0.residual_in", *(f"block.{layer}.residual_out" for layer in range(L))]
+    streams, batch = model.roles.residual, first_rows(batch, 1)
     with evaluating(model), observe(model, *streams) as seen:
         model(batch)
         outputs = [model.read_out(tensor(seen[name])) for name in streams]

@@ -10,14 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from explainer.lenses.look import (
-    DIFFERENTIATED,
-    check_counts,
-    differentiable_rows,
-    evaluating,
-    first_rows,
-    gradient_point,
-)
+from explainer.lenses.look import evaluating, gradient_point, last_counted, state_gradients
 from explainer.lenses.reach.record import ReachRecord
 from explainer.models import SequenceModel, observe
 from explainer.tasks.base import Batch, Task
@@ -30,19 +23,16 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> ReachRecord:
         ValueError: no position of the batch counts in the loss (a text of one character).
     """
     config = task.config
-    batch = first_rows(batch, differentiable_rows(config, T=batch.x.shape[1], most=DIFFERENTIATED))
-    check_counts(batch)
-    last = int(batch.mask.any(0).nonzero().max())
-    counted = batch.mask[:, last]
+    batch, last, counted = last_counted(batch, config)
     cell = config.network.roles.carried[-1:]
     point = gradient_point(config)
     with evaluating(model), torch.enable_grad():
         with observe(model, point, *(name for pair in cell for name in pair)) as seen:
             output = model(batch)
         loss = task.loss_per_position(output, batch)[counted, last].sum()
-        squares = _gradients(loss, seen[point]).square().sum(-1)
+        squares = state_gradients(loss, seen[point]).double().square().sum(-1)
         for path, gate in cell:
-            along = carried(_gradients(loss, seen[path]), _stacked(seen[gate]))
+            along = carried(state_gradients(loss, seen[path]).double(), _stacked(seen[gate]))
             squares = squares + along.square().sum(-1)
     return ReachRecord(norms=squares[counted].sqrt().mean(0).cpu().numpy(), last=last)
 
@@ -52,13 +42,6 @@ def carried(total: Float[Tensor, "B T N"], forget: Float[Tensor, "B T N"]) -> Fl
     along = torch.zeros_like(total)
     along[:, :-1] = forget[:, 1:] * total[:, 1:]
     return along
-
-
-def _gradients(value: Tensor, states: Tensor | list[Tensor]) -> Float[Tensor, "B T N"]:
-    """d value / d state of every time step, in double precision."""
-    inputs = states if isinstance(states, list) else [states]
-    found = torch.autograd.grad(value, inputs, retain_graph=True, materialize_grads=True)
-    return (torch.stack(found, dim=1) if isinstance(states, list) else found[0]).double()
 
 
 def _stacked(steps: Tensor | list[Tensor]) -> Float[Tensor, "B T N"]:
