@@ -184,16 +184,6 @@ class RunConfig(Part):
         return self.network.kind
 
     @property
-    def optimizer(self) -> str:
-        """The word of its update rule."""
-        return self.rule.kind
-
-    @property
-    def schedule(self) -> str:
-        """The word of its learning rate's course."""
-        return self.course.kind
-
-    @property
     def length(self) -> int:
         """T, or of a task that adds steps what a person sets (see `total_length`)."""
         return self.problem.length
