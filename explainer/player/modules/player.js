@@ -567,10 +567,10 @@ export class Player {
         console.error(error); // plotly may still draw it
       }
     }
-    this.sketched = true;
     this.moment = this.newest;
     this.showMoment();
     await new Promise((painted) => requestAnimationFrame(() => setTimeout(painted)));
+    this.sketched = true; // and painted: another player waits for that
     const since = performance.now();
     // Another player's first sight would wait for plotly.js, too.
     while ([...open].some((each) => each.tapes.length && !each.sketched) && performance.now() - since < SKETCH_MS) {
