@@ -28,6 +28,7 @@ from explainer.families.attending import POSITIONS
 from explainer.limits import Limits, estimate, refuse_if_too_big
 from explainer.recipes import OPTIMIZERS
 from explainer.runs.inputs import prepare, training_inputs
+from explainer.runs.speed import host_speed
 
 RUNS, SEED = 200, 20
 WITHIN, MOST_LENSES = 2.0, 3
@@ -65,10 +66,11 @@ def measure(settings: Settings) -> Iterator[Row]:
     if not Path("/proc/self/clear_refs").exists():
         raise Missing("Memory is read from /proc, which this system doesn't have.")
     samples = draw(settings.pick(RUNS, 4), SEED)
+    speed = in_a_process(lambda: {"speed": host_speed()})["speed"]
     ratios: dict[str, list[float]] = {"seconds": [], "memory_mb": []}
     found: list[dict[str, Any]] = []
     for number, sample in enumerate(samples):
-        expected = estimate(sample.config, sample.inputs, sample.outputs, lenses=sample.lenses)
+        expected = estimate(sample.config, sample.inputs, sample.outputs, lenses=sample.lenses, speed=speed)
         took = in_a_process(lambda sample=sample: asdict(whole_run(sample)))  # type: ignore[misc]
         for name, values in ratios.items():  # of a run that failed, infinite
             values.append((took.get(name, math.inf) + NOTHING[name]) / (getattr(expected, name) + NOTHING[name]))
@@ -83,6 +85,7 @@ def measure(settings: Settings) -> Iterator[Row]:
             sum(1 / WITHIN <= value <= WITHIN for value in values) / len(values),
             SHARE,
             "of the runs",
+            host_speed=round(speed, 2),
             taken_over_expected=quantiles(values),
             worst=found[worst],
         )

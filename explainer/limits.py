@@ -141,7 +141,7 @@ def estimate(
         outputs: V, or how many numbers are said at each step.
         device: "cpu" or "cuda".
         lenses: what looks at the run while it trains.
-        speed: of the host, times that of the processor on which costs were measured.
+        speed: of the host, in times that of the processor on which costs were measured (`runs.speed`).
         whole: the first lens sees all kept moments, those of a sweep's runs only two.
     """
     looks = [look_bytes(config, lens, inputs, outputs) for lens in lenses]
@@ -167,9 +167,10 @@ def refuse_if_too_big(
     device: str = "cpu",
     allowed: Limits | None = None,
     lenses: Sequence[str] = (),
+    speed: float = 1.0,
     whole: bool = True,
 ) -> Estimate:
-    """The estimate of a run that this host allows, with the lenses that look at it (`whole`: see `estimate`).
+    """The estimate of a run that this host allows, with the lenses that look at it (`speed`, `whole`: see `estimate`).
 
     Raises:
         ValueError: it doesn't fit; the sentence has the estimate, the limit and the way out.
@@ -177,7 +178,7 @@ def refuse_if_too_big(
     allowed = allowed or limits()
     if config.steps > allowed.steps:
         raise ValueError(f"steps = {config.steps:,} is more than the {allowed.steps:,.0f} that this host allows.")
-    expected = estimate(config, inputs, outputs, device, lenses, whole=whole)
+    expected = estimate(config, inputs, outputs, device, lenses, speed, whole)
     if expected.parameters > allowed.parameters:
         raise ValueError(
             f"This model has {expected.parameters:,} parameters, and this host allows {allowed.parameters:,.0f}. "
@@ -207,7 +208,11 @@ def refuse_if_too_big(
 
 
 def refuse_sweep_if_too_big(
-    runs: Sequence[tuple[RunConfig, int, int]], *, allowed: Limits | None = None, lenses: Sequence[str] = ()
+    runs: Sequence[tuple[RunConfig, int, int]],
+    *,
+    allowed: Limits | None = None,
+    lenses: Sequence[str] = (),
+    speed: float = 1.0,
 ) -> float:
     """The seconds that the runs (configuration, inputs, outputs) of a sweep will take together, if this host allows it.
 
@@ -219,7 +224,7 @@ def refuse_sweep_if_too_big(
         raise ValueError(
             f"This sweep has {len(runs)} runs, and this host allows {allowed.sweep_runs:.0f}. Take fewer values."
         )
-    seconds = sum(refuse_if_too_big(*run, "cpu", allowed, lenses, whole=False).seconds for run in runs)
+    seconds = sum(refuse_if_too_big(*run, "cpu", allowed, lenses, speed, whole=False).seconds for run in runs)
     if seconds > allowed.sweep_seconds:
         raise ValueError(
             f"These {len(runs)} runs would train for about {spoken(seconds)} together, and this host allows a sweep "

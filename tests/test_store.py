@@ -495,12 +495,14 @@ def test_the_worker_has_one_row(store: Store) -> None:
     assert (none.pid, none.ready) == (0, False)
     store.register_worker(17)
     assert not store.worker_state().ready, "it is not warm yet"
-    store.register_worker(19, "a device", "2.x")
+    store.register_worker(19, "a device", "2.x", 0.5)
     store.create("a", CONFIG, owner="me", status="running")
     store.create("b", CONFIG, owner="me")
     state = store.worker_state()
     assert (state.pid, state.device, state.version, state.running, state.queued) == (19, "a device", "2.x", ("a",), 1)
     assert state.ready
+    store.register_worker(23)
+    assert store.worker_state().speed == 0.5, "what was measured is not forgotten while the next one starts"
     before = store.data_version()
     store.heartbeat()
     assert store.data_version() != before

@@ -13,6 +13,8 @@ from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 from explainer.parts import Part, knob
 
 BYTES = 4  # of a float32
+DROPPED = 1.1e-8
+"""Seconds of a number that dropout may zero: drawing, multiplying, and the same on the way back."""
 Work = dict[str, float]
 
 
@@ -204,7 +206,7 @@ class Family(Part):
 
     def costs(self, run: Run) -> Mapping[str, float]:
         """The prices of this run's updates."""
-        return self.prices
+        return {"dropped": DROPPED, **self.prices}
 
     def read_costs(self, run: Run) -> Mapping[str, float]:
         """The prices of reading a batch of this run."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from explainer.families.base import BYTES, Family, Roles, Run, Work, dropout
+from explainer.families.base import BYTES, DROPPED, Family, Roles, Run, Work, dropout
 from explainer.parts import knob
 
 INITS = ("default", "orthogonal", "identity", "gaussian")
@@ -122,12 +122,13 @@ class Recurrent(Family):
             "kernels": LT,
             "numbers": run.batch * LT * G * N,
             "rows": run.batch * LT,
+            "dropped": run.batch * LT * N * (self.dropout > 0),
             "flops": self.flops(run, inputs, outputs),
             "reloaded": LT * G * N * N,  # the recurrent weights, at every step
         }
 
     def costs(self, run: Run) -> Mapping[str, float]:
-        return self.operated_prices if run.surgery else self.prices
+        return {"dropped": DROPPED, **self.operated_prices} if run.surgery else super().costs(run)
 
     def read_costs(self, run: Run) -> Mapping[str, float]:
         return self.operated_read_prices if run.surgery else self.read_prices

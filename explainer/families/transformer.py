@@ -27,12 +27,12 @@ class Transformer(Attending):
     ways = ("x",)
     site = "head"
     prices = {
-        "update": 5.0e-4, "kernels": 4.4e-4, "numbers": 3.1e-9, "rows": 4.5e-8, "heads": 1.2e-6, "embedded": 1.2e-9,
-        "outputs": 1.1e-9, "losses": 3.6e-7, "flops": 4.7e-12, "parameters": 3.8e-9, "fused": 2.2e-9,
+        "update": 5.0e-4, "kernels": 4.4e-4, "numbers": 3.1e-9, "rows": 1.0e-7, "heads": 1.2e-6, "embedded": 1.2e-9,
+        "outputs": 1.1e-9, "losses": 1.5e-7, "flops": 4.7e-12, "parameters": 3.8e-9, "fused": 2.2e-9,
         "masked": 3.7e-9, "explicit": 1.6e-8, "attended": 1.1e-11, "mask": 2.6e-9, "turned": 6.7e-8, "faulted": 1.5e-9,
     }  # fmt: skip
     read_prices = {
-        "batch": 1.8e-4, "kernels": 1.0e-4, "numbers": 1.1e-9, "rows": 9.9e-8, "heads": 3.1e-7, "embedded": 3.0e-9,
+        "batch": 1.8e-4, "kernels": 1.0e-4, "numbers": 1.1e-9, "rows": 1.3e-7, "heads": 3.1e-7, "embedded": 3.0e-9,
         "outputs": 5.7e-9, "losses": 1.4e-8, "flops": 3.2e-12, "fused": 1.8e-9, "masked": 1.7e-9, "explicit": 1.0e-9,
         "attended": 6.1e-11, "turned": 6.1e-9,
     }  # fmt: skip
@@ -145,7 +145,8 @@ class Transformer(Attending):
         return {
             "kernels": L,
             "numbers": B * T * L * D * (18 if self.mlp else 8),
-            "rows": B * T * (2 * L + 1),
+            "rows": B * T * 2 * L,
+            "dropped": B * T * D * (2 * L + 1) * (self.dropout > 0),
             "heads": B * H * L * max(1.0, T / 32),
             "embedded": B * T * D,
             "flops": self.flops(run, inputs, outputs) - products,

@@ -76,7 +76,9 @@ class Client(Reader):
             if data is None and branched.data not in ("", config.problem.digest):
                 data = self.store.text(branched.data)  # the default text of another version of Python
         prepared = self._prepare(config, owner, data)
-        refuse_if_too_big(prepared.config, *training_inputs(prepared.config, prepared.body or None), lenses=lenses)
+        refuse_if_too_big(
+            prepared.config, *training_inputs(prepared.config, prepared.body or None), lenses=lenses, speed=self.speed
+        )
         with self.store.transaction():
             return self._ask_for(prepared, owner, lenses, parent, told=_told(prepared.config, name, how), rates=rates)
 
@@ -98,7 +100,9 @@ class Client(Reader):
             check_lens(lens)
         prepared = [self._prepare(config, owner, None) for config in sweep.configs]
         refuse_sweep_if_too_big(
-            [(each.config, *training_inputs(each.config, each.body or None)) for each in prepared], lenses=lenses
+            [(each.config, *training_inputs(each.config, each.body or None)) for each in prepared],
+            lenses=lenses,
+            speed=self.speed,
         )
         with self.store.transaction():
             number, known = self._sweep_for(prepared, owner)

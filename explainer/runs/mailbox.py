@@ -180,11 +180,12 @@ class Mailbox(Database):
 
     # -- the worker ---------------------------------------------------------------------------
 
-    def register_worker(self, pid: int, device: str = "", version: str = "") -> None:
-        """The worker's own row: at its start without a device, again when it is warm."""
-        now = time.time()
+    def register_worker(self, pid: int, device: str = "", version: str = "", speed: float | None = None) -> None:
+        """The worker's own row: at its start without a device, again when it is warm; a speed that was known stays until then."""
+        now, speed = time.time(), self.worker_state().speed if speed is None else speed
+        values = (pid, now, now, device, version, speed)
         with self.transaction() as db:
-            db.execute("INSERT OR REPLACE INTO worker VALUES (1, ?, ?, ?, ?, ?)", (pid, now, now, device, version))
+            db.execute("INSERT OR REPLACE INTO worker VALUES (1, ?, ?, ?, ?, ?, ?)", values)
 
     def heartbeat(self) -> bool:
         """The worker lives; False where nobody has registered: the store is another one than it was."""
@@ -195,7 +196,9 @@ class Mailbox(Database):
         """Who works, on what, and how much waits."""
         running = tuple(run for (run,) in self.read("SELECT id FROM runs WHERE status = 'running' ORDER BY created"))
         ((queued,),) = self.read("SELECT COUNT(*) FROM runs WHERE status = 'queued'")
-        rows = self.read("SELECT pid, device, version, heartbeat FROM worker")
-        pid, device, version, heartbeat = rows[0] if rows else (0, "", "", 0.0)
+        rows = self.read("SELECT pid, device, version, speed, heartbeat FROM worker")
+        pid, device, version, speed, heartbeat = rows[0] if rows else (0, "", "", 1.0, 0.0)
         age = max(0.0, time.time() - heartbeat) if rows else float("inf")
-        return WorkerState(pid=pid, device=device, version=version, age=age, running=running, queued=queued)
+        return WorkerState(
+            pid=pid, device=device, version=version, speed=speed, age=age, running=running, queued=queued
+        )

@@ -213,6 +213,7 @@ MIGRATIONS: tuple[Migration, ...] = (
             )
         ),
     ),
+    ("how fast the worker's host is", ("ALTER TABLE worker ADD COLUMN speed REAL NOT NULL DEFAULT 1",)),
 )
 
 

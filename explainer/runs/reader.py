@@ -204,6 +204,11 @@ class Reader:
         """Who trains, on what device, and how much waits."""
         return self.store.worker_state()
 
+    @property
+    def speed(self) -> float:
+        """Of this host, in times the processor on which costs were measured."""
+        return self.store.worker_state().speed
+
 
 def _refuse_larger(size: int) -> None:
     if size > LARGEST_VIEW:

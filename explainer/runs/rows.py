@@ -216,6 +216,7 @@ class WorkerState:
     Attributes:
         device: the name of the GPU or CPU that trains; "" until the worker is warm.
         version: of torch.
+        speed: of this host, as `runs.speed` measures it; 1 until the worker is warm for the first time.
         age: seconds since its last sign of life.
         running: ids of the runs that train now.
         queued: how many wait.
@@ -224,6 +225,7 @@ class WorkerState:
     pid: int
     device: str
     version: str
+    speed: float
     age: float
     running: tuple[str, ...]
     queued: int

@@ -80,6 +80,7 @@ def work(store: Store, parent: int, claim: Claim) -> None:
 
     from explainer.limits import limits
     from explainer.runs.memory_bound import bound_memory
+    from explainer.runs.speed import host_speed
     from explainer.runs.warm import warm
     from explainer.runs.workshop import Workshop
     from explainer.training import device_name, pick_device, set_threads
@@ -91,7 +92,8 @@ def work(store: Store, parent: int, claim: Claim) -> None:
     gc.freeze()  # what is loaded now stays: the collector needn't walk it between updates
     if device.type == "cpu":
         bound_memory(limits().memory_mb)
-    store.register_worker(os.getpid(), device_name(device), torch.__version__)
+    speed = host_speed(device)
+    store.register_worker(os.getpid(), device_name(device), torch.__version__, speed)
 
     told = _listen(signal.SIGTERM) if parent else _listen(signal.SIGTERM, signal.SIGINT)
     pulse = Pulse(store, lambda: bool(told) or not _alive(parent, child))
@@ -99,7 +101,7 @@ def work(store: Store, parent: int, claim: Claim) -> None:
         claim.drop()
         if not claim.take():
             return
-        store.register_worker(os.getpid(), device_name(device), torch.__version__)
+        store.register_worker(os.getpid(), device_name(device), torch.__version__, speed)
 
 
 class Pulse:

@@ -243,8 +243,9 @@ def branch_control(run: Run, surgery: Surgery) -> None:
         lr = second.number_input("Learning rate", 1e-6, 10.0, step=1e-3, format="%g", key=f"{KEY}.lr")
         try:
             config = branched(run, step, surgery, int(steps), float(lr))
-            refuse_if_too_big(config, run.meta["inputs"], run.meta["outputs"], lenses=(KEY,))
-            seconds = estimate(config, run.meta["inputs"], run.meta["outputs"]).seconds  # until the last update
+            inputs, outputs, speed = run.meta["inputs"], run.meta["outputs"], client().speed
+            refuse_if_too_big(config, inputs, outputs, lenses=(KEY,), speed=speed)
+            seconds = estimate(config, inputs, outputs, speed=speed).seconds  # until the last update
         except ValueError as error:
             st.error(literal(str(error)), icon=":material/error:")
             return

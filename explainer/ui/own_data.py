@@ -144,7 +144,7 @@ def refusal(config: RunConfig, given: Given | None, lenses: Sequence[str] = ()) 
         else:
             prepare(config)
             inputs, outputs = training_inputs(config)
-        refuse_if_too_big(config, inputs, outputs, lenses=lenses)
+        refuse_if_too_big(config, inputs, outputs, lenses=lenses, speed=client().speed)
     except ValueError as error:
         return str(error)
     return ""
