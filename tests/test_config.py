@@ -102,6 +102,7 @@ def test_json_holds_every_field_in_order_and_needs_them() -> None:
         "tied",
         "forget_start",
         "forget_bias",
+        "keep",
         "momentum",
         "warmup",
         "min_lr",
@@ -246,6 +247,7 @@ IRRELEVANT: list[tuple[RunConfig, dict[str, Any]]] = [
     (GRU, {"positions": "alibi"}),
     (GRU, {"tied": True}),
     (GRU, {"radius": 0.5}),
+    (RunConfig(model="mingru"), {"init": "orthogonal"}),
     (GRU, {"forget_bias": 1.0}),
     (GRU, {"forget_start": "constant"}),
     (GRU, {"momentum": 0.5}),
@@ -272,6 +274,7 @@ RELEVANT: list[tuple[RunConfig, dict[str, Any]]] = [
     (RunConfig(task="text"), {"data": SHA}),
     (RunConfig(task="forecast"), {"data": SHA}),
     *((GRU, {"model": model}) for model in MODELS if model != "gru"),
+    (RunConfig(model="mingru"), {"keep": "signed"}),
     (GRU, {"layers": 2}),
     (GRU, {"width": 65}),
     (GRU, {"dropout": 0.1}),
@@ -380,4 +383,4 @@ def test_the_model_sees_twenty_more_steps_only_in_the_copy_task(task: str) -> No
 
 
 def test_the_recurrent_models_are_all_but_the_transformer() -> None:
-    assert set(MODELS) - set(RECURRENT) == {"transformer"}
+    assert set(MODELS) - set(RECURRENT) == {"mingru", "transformer"}

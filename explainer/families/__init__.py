@@ -7,6 +7,7 @@ from explainer.families.attending import Attending
 from explainer.families.base import BYTES, Family, Gate, Roles, Run
 from explainer.families.gru import GRU
 from explainer.families.lstm import LSTM
+from explainer.families.mingru import MinGRU
 from explainer.families.recurrent import Recurrent
 from explainer.families.rnn import RNN
 from explainer.families.rnn_relu import ReLURNN
@@ -24,6 +25,7 @@ FAMILIES: dict[str, type[Family]] = {
         ReLURNN,
         LSTM,
         GRU,
+        MinGRU,
         Transformer,
         *more("families"),
     )

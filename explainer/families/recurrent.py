@@ -25,6 +25,7 @@ class Recurrent(Family):
         stored_numbers: that torch's kernels save of them for the backward pass.
         padded: numbers by which its kernel rounds up, for each layer and token.
         step_bytes: of a layer's time step, whatever its size: the records of its kernels.
+        recurrent_weights: whether a step multiplies the state by a matrix U; one without has U = 0.
     """
 
     parts: ClassVar[int] = 1
@@ -36,6 +37,7 @@ class Recurrent(Family):
     stored_numbers: ClassVar[int]
     padded: ClassVar[int] = 0
     step_bytes: ClassVar[int]
+    recurrent_weights: ClassVar[bool] = True
     operated_prices: ClassVar[Mapping[str, float]] = {
         "update": 5.0e-4, "kernels": 1.3e-4, "numbers": 1.3e-8, "rows": 5.0e-8, "outputs": 2.0e-9, "losses": 1.0e-7,
         "flops": 4.8e-12, "parameters": 3.7e-9, "reloaded": 1.4e-9, "faulted": 3e-9,

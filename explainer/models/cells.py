@@ -25,7 +25,9 @@ from torch.nn.functional import linear
 
 from explainer.extensions import named
 from explainer.families import Recurrent
+from explainer.families.mingru import MinGRU
 from explainer.models.observe import Point
+from explainer.models.scan import scan
 
 State = tuple[Tensor, ...]  # (h,) or (h, c)
 
@@ -96,6 +98,28 @@ def gru_cell(x: Float[Tensor, "B F"], state: State, w: CellWeights, point: Point
     return (point("hidden", (1 - z) * n + z * h),)
 
 
+def mingru(family: MinGRU) -> Cell:
+    """The cell of one network: its a between 0 and 1, or between -1 and 1."""
+
+    def kept(z: Tensor) -> Tensor:
+        return z if family.keep == "positive" else 2 * z - 1
+
+    def mingru_cell(x: Float[Tensor, "B F"], state: State, w: CellWeights, point: Point) -> State:
+        """Feng et al. 2024, section 3.1: z = σ(W_z x + b_z), n = W_n x + b_n, h' = a * h + (1 - z) * n, with a = z or 2z - 1."""
+        (h,) = state
+        z, n = w.from_input(x).chunk(2, dim=-1)
+        z = point("gates.update", torch.sigmoid(z))
+        n = point("gates.candidate", n)
+        return (point("hidden", kept(z) * h + (1 - z) * n),)
+
+    def mingru_scan(x: Float[Tensor, "B T F"], start: Tensor, w: CellWeights) -> Float[Tensor, "B T N"]:
+        z, n = w.from_input(x).chunk(2, dim=-1)
+        z = torch.sigmoid(z)
+        return scan(kept(z), (1 - z) * n, start)
+
+    return Cell(mingru_cell, None, ("gates.update", "gates.candidate", "hidden"), scan=mingru_scan)
+
+
 @dataclass(frozen=True)
 class Cell:
     """What a recurrent family computes at a time step.
@@ -105,12 +129,14 @@ class Cell:
         fused: torch's module that does the same at once for all steps and layers, with the same weights; None where torch has none.
         points: that a step passes, in order.
         parts: of the state, each by the point at which it stands: h, or h and c.
+        scan: all steps of a layer at once from its inputs and the state before them, where no step needs the one before; else None.
     """
 
     step: Callable[[Tensor, State, CellWeights, Point], State]
     fused: Callable[..., nn.RNNBase] | None
     points: tuple[str, ...]
     parts: tuple[str, ...] = ("hidden",)
+    scan: Callable[[Tensor, Tensor, CellWeights], Tensor] | None = None
 
     @property
     def states(self) -> int:
@@ -140,13 +166,19 @@ class Weights(nn.Module):
 
     Args:
         gates: G, blocks of N rows in each matrix.
+        recurrent: whether there are W_hh and its bias; else they are 0 for whoever asks.
     """
 
-    def __init__(self, gates: int, inputs: int, N: int, L: int) -> None:
+    def __init__(self, gates: int, inputs: int, N: int, L: int, recurrent: bool = True) -> None:
         super().__init__()
         self.num_layers, self.hidden_size = L, N
         for layer in range(L):
             rows = {"weight_ih": inputs if layer == 0 else N, "weight_hh": N, "bias_ih": 0, "bias_hh": 0}
             for name, columns in rows.items():
+                if name.endswith("_hh") and not recurrent:
+                    self.register_buffer(
+                        f"{name}_l{layer}", torch.zeros(gates * N, *([N] if columns else [])), persistent=False
+                    )
+                    continue
                 drawn = torch.empty(gates * N, columns) if columns else torch.empty(gates * N)
                 self.register_parameter(f"{name}_l{layer}", nn.Parameter(nn.init.uniform_(drawn, -(N**-0.5), N**-0.5)))

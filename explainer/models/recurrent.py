@@ -37,7 +37,7 @@ class Recurrent(SequenceModel):
         self.has_tokens = config.has_tokens
         L, N = family.layers, family.width
         self.rnn: nn.RNNBase | Weights = (
-            Weights(family.products, inputs, N, L)
+            Weights(family.products, inputs, N, L, family.recurrent_weights)
             if self.cell.fused is None
             else self.cell.fused(inputs, N, L, batch_first=True, dropout=family.dropout if L > 1 else 0.0)
         )
@@ -71,7 +71,7 @@ class Recurrent(SequenceModel):
     def weights(self, layer: int) -> CellWeights:
         """The weights of one layer, shared with the fused module."""
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        return CellWeights(*(self.rnn.get_parameter(f"{name}_l{layer}") for name in names))
+        return CellWeights(*(getattr(self.rnn, f"{name}_l{layer}") for name in names))
 
     def operated_cell(self, layer: int) -> OperatedCell:
         """One layer's cell as it runs under the model's surgery, with its weights in float64 and detached."""
@@ -80,11 +80,22 @@ class Recurrent(SequenceModel):
 
     def _top(self, x: Tensor, initial: State | None, watch: Watch | None) -> Float[Tensor, "B T N"]:
         features = embedding(x, self.eye) if self.has_tokens else x
+        if watch is None and self.cell.scan is not None:
+            return self._scanned(features, initial)
         if watch is not None or isinstance(self.rnn, Weights):
             return self._unrolled(features, initial, watch or Watch(()))
         start = initial if initial is None or self.cell.states > 1 else initial[0]
         top, _ = self.rnn(features, start)
         return self.dropout(top)
+
+    def _scanned(self, x: Float[Tensor, "B T F"], initial: State | None) -> Float[Tensor, "B T N"]:
+        """The same as `_unrolled`, each layer for all steps at once."""
+        assert self.cell.scan is not None
+        L, B, N = self.rnn.num_layers, x.shape[0], self.rnn.hidden_size
+        (start,) = (x.new_zeros(L, B, N),) if initial is None else initial
+        for layer in range(L):
+            x = self.dropout(self.cell.scan(x, start[layer], self.weights(layer)))
+        return x
 
     def _unrolled(self, x: Float[Tensor, "B T F"], initial: State | None, watch: Watch) -> Float[Tensor, "B T N"]:
         """The top layer's states after dropout, layer by layer and step by step."""
