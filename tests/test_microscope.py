@@ -319,7 +319,7 @@ def test_one_run_alone_has_the_figures_that_it_can_have(name: str) -> None:
     _, _, task = setting(name)
     run = subject(task.config, {})
     ids = [panel.id for panel in figures.panels(run, "light")]
-    extra = {"lstm": ["ways", "gates-by-lag"], "gru": ["gates-by-lag"]}.get(name, [])
+    extra = {"lstm": ["ways", "gates-by-lag"], "gru": ["gates-by-lag"], "mingru": ["gates-by-lag"]}.get(name, [])
     assert ids == ["matrix", "by-lag", "history", *extra]
     assert len(figures.selections([run])["way"][1]) == (4 if name == "lstm" else 1)
 

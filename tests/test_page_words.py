@@ -38,7 +38,9 @@ OF_TASK = {
 #: Words that only a page which shows such a network may have.
 OF_MODEL = {
     "lstm": r"forget gate|LSTM|cell state",
-    "gru": r"update gate|GRU",
+    "gru": r"(?<!min)GRU",
+    "mingru": r"minGRU",
+    "update": r"update gate",
     "transformer": r"Transformer|residual|\bheads?\b",
     "rnn": r"plain RNN",
     "tanh": r"tanh",
@@ -46,7 +48,7 @@ OF_MODEL = {
 }
 #: On what each page can be shown: a task or any; one network of a family at once, or several.
 ANY = TASKS
-ONE = {"hidden_states": RECURRENT, "gates": ("lstm", "gru"), "fixed_points": RECURRENT, "surgery": MODELS}
+ONE = {"hidden_states": RECURRENT, "gates": ("lstm", "gru", "mingru"), "fixed_points": RECURRENT, "surgery": MODELS}
 SEVERAL = {"gradients": MODELS, "microscope": MODELS, "jacobian": RECURRENT}
 TRANSFORMER = ("attention", "heads", "layers", "positions")
 #: Of these a part is about another network, which reads a text.
@@ -157,7 +159,12 @@ def test_no_text_has_a_word_of_a_network_that_is_not_shown() -> None:
         for said in foreign(
             text.partition(ELSEWHERE.get(name, "\0"))[0],
             OF_MODEL,
-            [*models, *SAID_ANYWAY.get(name, ()), *(["tanh"] if models & {"rnn", "lstm", "gru"} else [])],
+            [
+                *models,
+                *SAID_ANYWAY.get(name, ()),
+                *(["tanh"] if models & {"rnn", "lstm", "gru"} else []),
+                *(["update"] if models & {"gru", "mingru"} else []),
+            ],
         )
     }
     assert not found

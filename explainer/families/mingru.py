@@ -35,8 +35,8 @@ class MinGRU(Recurrent):
         Gate("candidate", "gates.candidate", settable=False),
     )
     prices = {
-        "update": 6.0e-4, "kernels": 2.0e-5, "numbers": 2.0e-8, "rows": 5.0e-8, "outputs": 1.2e-9, "losses": 1.2e-7,
-        "flops": 4.5e-12, "parameters": 3.7e-9, "faulted": 3e-9,
+        "update": 9.2e-4, "kernels": 1.4e-5, "numbers": 7.9e-9, "rows": 6.2e-8, "outputs": 4.0e-10, "losses": 1.7e-7,
+        "flops": 1.2e-11, "parameters": 3.0e-9, "faulted": 3e-9,
     }  # fmt: skip
     read_prices = {
         "batch": 4.5e-4, "kernels": 5.0e-6, "numbers": 8.0e-9, "rows": 2.4e-8, "outputs": 1.5e-9, "losses": 1.0e-7,

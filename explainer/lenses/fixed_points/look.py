@@ -10,6 +10,7 @@ The algebra is torch's, in float64 on the CPU: it keeps to the threads that the 
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -177,4 +178,5 @@ def _answer(output: Float[Tensor, " outputs"], task: Task) -> str:
     """What the network says in a state: the likeliest token, or the numbers."""
     if task.says_tokens:
         return task.answers[int(output.argmax())]
-    return ", ".join(f"{value:.2f}" for value in task.in_units(output).tolist())
+    numbers = task.in_units(output).tolist()
+    return ", ".join(f"{value:.2f}" if math.isfinite(value) else "no finite number" for value in numbers)
