@@ -24,12 +24,12 @@ def length(
     label: str = "Length T",
 ) -> Any:
     """T of a task."""
-    return knob(30, "task", meaning, low=2, high=1024, label=label)
+    return knob(30, meaning, low=2, high=1024, label=label)
 
 
 def symbols(meaning: str = "distinct symbols to copy or repeat") -> Any:
     """How many made-up tokens there are."""
-    return knob(8, "task", meaning, low=2, high=256, label="Symbols")
+    return knob(8, meaning, low=2, high=256, label="Symbols")
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,7 @@ class Problem(Part, ABC):
         preparing_bytes: that making it takes at its peak.
     """
 
+    group: ClassVar[str] = "task"
     made_by: ClassVar[str]
     has_tokens: ClassVar[bool] = False
     windows: ClassVar[bool] = False
@@ -272,7 +273,6 @@ class OfData(Problem):
 
     data: str = knob(
         "",
-        "task",
         "SHA-256 of the user's own text or series; empty for the default one",
         label="Data",
         form=("[0-9a-f]{64}", "a SHA-256 in 64 hex digits"),

@@ -32,12 +32,7 @@ class FlipFlopProblem(Problem):
 
     length: int = length("T, steps of a sequence")
     bits: int = knob(
-        3,
-        "task",
-        "bits that the flip-flop holds, each with an input and an output of its own",
-        low=1,
-        high=6,
-        label="Bits",
+        3, "bits that the flip-flop holds, each with an input and an output of its own", low=1, high=6, label="Bits"
     )
 
     def sizes(self, body: Callable[[], str]) -> tuple[int, int]:
