@@ -30,18 +30,10 @@ MOST_LONGER = 1024
 
 
 def _part(
-    word: str,
-    default: str,
-    kinds: Mapping[str, type[Part]],
-    group: str,
-    meaning: str,
-    label: str,
-    base: type[Part] = Part,
+    word: str, default: str, kinds: Mapping[str, type[Part]], meaning: str, label: str, base: type[Part] = Part
 ) -> Any:
     """A field that is a part, of a kind that a word names; the word is the knob in every text form. `base` has what all kinds have."""
-    choice = knob(
-        default, group, meaning, choices=tuple(kinds), label=label, names={k: v.title for k, v in kinds.items()}
-    )
+    choice = knob(default, meaning, label=label, names={kind: part.title for kind, part in kinds.items()})
     choice.name = word
     return field(default_factory=kinds[default], metadata={"kinds": kinds, "word": choice, "base": base})
 
@@ -64,18 +56,17 @@ class RunConfig(Part):
             fields contradict each other. The sentence names the field, the value and the way out.
     """
 
-    problem: Problem = _part("task", DEFAULT, _TASKS, "task", "what is to be learnt", "Task", Problem)
-    network: Family = _part("model", families.DEFAULT, FAMILIES, "model", "family of the network", "Network", Family)
+    problem: Problem = _part("task", DEFAULT, _TASKS, "what is to be learnt", "Task", Problem)
+    network: Family = _part("model", families.DEFAULT, FAMILIES, "family of the network", "Network", Family)
     surgery: str = knob(
         "",
-        "model",
         "what is done to the network in every forward pass, such as layer 1 unit 5 = 0",
         label="Surgery",
+        group="model",
     )
-    rule: Part = _part("optimizer", "adamw", OPTIMIZERS, "recipe", "update rule", "Optimiser")
+    rule: Part = _part("optimizer", "adamw", OPTIMIZERS, "update rule", "Optimiser")
     lr: float = knob(
         3e-3,
-        "recipe",
         "learning rate",
         above=0.0,
         high=10.0,
@@ -84,34 +75,22 @@ class RunConfig(Part):
     )
     weight_decay: float = knob(
         0.0,
-        "recipe",
         "how much the weight matrices shrink at each step, beside the gradient",
         low=0.0,
         high=10.0,
         label="Weight decay",
     )
-    course: Part = _part("schedule", "constant", SCHEDULES, "recipe", "learning rate over the run", "Schedule")
+    course: Part = _part("schedule", "constant", SCHEDULES, "learning rate over the run", "Schedule")
     clip: float = knob(
-        1.0,
-        "recipe",
-        "norm above which a gradient is shortened to it (0: no clipping)",
-        low=0.0,
-        high=1e6,
-        label="Clip norm at",
+        1.0, "norm above which a gradient is shortened to it (0: no clipping)", low=0.0, high=1e6, label="Clip norm at"
     )
-    steps: int = knob(1000, "recipe", "updates of the weights", low=1, high=1_000_000, label="Steps")
-    batch: int = knob(32, "recipe", "B, sequences of one step", low=1, high=4096, label="Batch")
+    steps: int = knob(1000, "updates of the weights", low=1, high=1_000_000, label="Steps")
+    batch: int = knob(32, "B, sequences of one step", low=1, high=4096, label="Batch")
     seed: int = knob(
-        0,
-        "recipe",
-        "what the random draws of weights, batches and dropout begin from",
-        low=0,
-        high=2**31 - 1,
-        label="Seed",
+        0, "what the random draws of weights, batches and dropout begin from", low=0, high=2**31 - 1, label="Seed"
     )
     parent: str = knob(
         "",
-        "recipe",
         "run@step whose weights it starts from; empty for fresh ones",
         label="Goes on from",
         form=(r"[a-z0-9][a-z0-9-]{0,79}@(0|[1-9][0-9]{0,6})", "a run and a step, such as lesson-hidden@700"),
@@ -349,27 +328,26 @@ def _read(place: Field[Any], before: Part | None, given: Values) -> Part:
 
 def _standing(part: Part) -> Values:
     """The defaults of a part's knobs, and of the words of its parts."""
-    return {
-        each.metadata["word"].name if "word" in each.metadata else each.name: (
-            each.metadata["word"].default if "word" in each.metadata else each.default
-        )
-        for each in fields(part)
-        if each.metadata
-    }
+    knobs = [each.metadata.get("word", each) for each in fields(part) if each.metadata]
+    return {each.name: each.default for each in knobs}
 
 
-def _knobs() -> Iterator[Field[Any]]:
-    """All knobs of all kinds of part, those of one name once, in the order of the controls."""
+def _knobs() -> Iterator[tuple[str, Field[Any]]]:
+    """All knobs of all kinds of part, in the order of the controls, with the group that each belongs to."""
     for place in fields(RunConfig):
-        if "kinds" not in place.metadata:
-            yield from (place,) if place.metadata else ()
-            continue
-        yield place.metadata["word"]
-        for kind in (place.metadata["base"], *reversed(place.metadata["kinds"].values())):
-            yield from fields(kind)
+        if "kinds" in place.metadata:
+            base = place.metadata["base"]
+            yield base.group, place.metadata["word"]
+            for kind in (base, *reversed(place.metadata["kinds"].values())):
+                yield from ((base.group, each) for each in fields(kind))
+        elif place.metadata:
+            yield place.metadata["group"] or RunConfig.group, place
 
 
 KNOBS: dict[str, Field[Any]] = {}
 """Every knob by name; where two kinds of part have one of the same name, what is true of both."""
-for _knob in _knobs():
+GROUPS: dict[str, str] = {}
+"""Of every knob where the controls have it."""
+for _group, _knob in _knobs():
     KNOBS.setdefault(_knob.name, _knob)
+    GROUPS.setdefault(_knob.name, _group)

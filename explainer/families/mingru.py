@@ -28,7 +28,6 @@ class MinGRU(Recurrent):
     recurrent_weights = False
     bounded = False
     held_numbers, read_numbers, stored_numbers, held_in_look = 12, 6.0, 7, 8
-    step_bytes = 0
     unrolled = 1.5
     gates = (
         Gate("update", "gates.update", keeps=True, opened="never writes anything new"),
@@ -45,9 +44,7 @@ class MinGRU(Recurrent):
 
     keep: str = knob(
         "positive",
-        "model",
         "the minGRU's a, by which a step multiplies the state",
-        choices=tuple(RANGES),
         label="What is kept",
         names=RANGES,
     )

@@ -36,7 +36,7 @@ class Recurrent(Family):
     read_numbers: ClassVar[float]
     stored_numbers: ClassVar[int]
     padded: ClassVar[int] = 0
-    step_bytes: ClassVar[int]
+    step_bytes: ClassVar[int] = 0
     recurrent_weights: ClassVar[bool] = True
     operated_prices: ClassVar[Mapping[str, float]] = {
         "update": 5.0e-4, "kernels": 1.3e-4, "numbers": 1.3e-8, "rows": 5.0e-8, "outputs": 2.0e-9, "losses": 1.0e-7,
@@ -48,10 +48,9 @@ class Recurrent(Family):
     }  # fmt: skip
 
     dropout: float = dropout()
-    init: str = knob("default", "model", "recurrent weights W_hh at the start", choices=INITS, label="Start of W_hh")
+    init: str = knob("default", "recurrent weights W_hh at the start", choices=INITS, label="Start of W_hh")
     radius: float = knob(
         1.0,
-        "model",
         "spectral radius of W_hh with init=gaussian",
         above=0.0,
         high=3.0,

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from explainer.config import RunConfig
 from explainer.data import MARK, read_marked
-from explainer.tasks.base import Batch, Split, Task, masked_mean
+from explainer.tasks.base import Batch, Split, Task
 from explainer.theory.baselines import ADDING_TOLERANCE, adding_constant
 
 
@@ -24,11 +24,9 @@ class Adding(Task):
     """
 
     metric = "mean squared error of the sum"
-    baseline_name = "always answering 1"
 
     def __init__(self, config: RunConfig, data: str | None = None) -> None:
         super().__init__(config, data)
-        self.inputs, self.outputs = 2, 1
         self.baseline = adding_constant()
 
     def draw(self, generator: torch.Generator, split: Split, size: int) -> Batch:
@@ -58,9 +56,8 @@ class Adding(Task):
     def axis(self, batch: Batch, row: int = 0) -> list[str]:
         return [f"{value:.2f}{MARK if mark else ''}" for value, mark in batch.x[row, : batch.length_of(row)].tolist()]
 
-    def extras(self, output: Float[Tensor, "B T 1"], batch: Batch) -> dict[str, float]:
-        right = (output.detach() - batch.y).abs().squeeze(-1) < ADDING_TOLERANCE
-        return {f"answers within {ADDING_TOLERANCE}": float(masked_mean(right.float(), batch.mask))}
+    def right(self, output: Float[Tensor, "B T 1"], batch: Batch) -> Float[Tensor, "B T"]:
+        return ((output.detach() - batch.y).abs().squeeze(-1) < ADDING_TOLERANCE).float()
 
 
 def _ask(values: Float[Tensor, "B T"], marks: Float[Tensor, "B T"]) -> Batch:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from explainer.data import Seen
+from explainer.data import Seen, read_symbols, symbol_names
 from explainer.tasks.problem import Lag, Problem, drawn_symbols, length, symbols
 from explainer.tasks.words import TaskWords, small
 from explainer.theory.baselines import RECALLED, chance
@@ -37,9 +36,10 @@ class CopyProblem(Problem):
         """Ten symbols stand before the delay and ten after."""
         return self.length + 2 * RECALLED
 
-    def sizes(self, body: Callable[[], str]) -> tuple[int, int]:
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
         """The symbols, the blank and the signal."""
-        return self.symbols + 2, self.symbols + 2
+        return (*symbol_names(self.symbols), "·", "▸")
 
     @property
     def words(self) -> TaskWords:
@@ -74,6 +74,9 @@ class CopyProblem(Problem):
     def example(self, seen: Seen, rng: np.random.Generator) -> str:
         return " ".join(drawn_symbols(self.symbols, rng, RECALLED))
 
-    def unlike(self, text: str, seen: Seen, seed: int, until: int | None = None) -> list[str]:
-        """Nothing: what is no ten symbols can't be read at all."""
-        return []
+    def steps_of(self, text: str) -> list[int]:
+        """Ten symbols; the waiting and the signal are added."""
+        symbols = read_symbols(text, symbol_names(self.symbols))
+        if len(symbols) != RECALLED:
+            raise ValueError(f"{len(symbols)} symbols can't be copied. Give exactly {RECALLED}.")
+        return symbols
