@@ -15,14 +15,18 @@ def symbol_names(count: int) -> tuple[str, ...]:
 
 
 def read_symbols(text: str, names: tuple[str, ...]) -> list[int]:
-    """Numbers of the symbols that a person typed: letters with or without blanks, or numbers between blanks.
+    """Numbers of the symbols that a person typed: of one sign each with or without blanks, else between blanks.
+
+    Where no name has small letters, capitals may be typed as such.
 
     Raises:
         ValueError: something else is in the text.
     """
     words = text.replace(",", " ").split()
-    if names[0] == ascii_uppercase[0]:
-        words = list("".join(words).upper())
+    if all(len(name) == 1 for name in names):
+        words = list("".join(words))
+    if "".join(names).upper() == "".join(names):
+        words = [word.upper() for word in words]
     known = {name: number for number, name in enumerate(names)}
     for word in words:
         if word not in known:

@@ -66,6 +66,23 @@ def uniform_entropy(vocabulary: int) -> float:
     return math.log(vocabulary)
 
 
+def most_often_seen(pairs: int, values: int) -> float:
+    """How often a key's value is the one that most of the P pairs have, values being drawn evenly from V: E[max_v n_v] / P.
+
+    P! [z^P] (Σ_{j<=m} z^j / j!)^V of the V^P sequences of values have none more than m times.
+    """
+
+    def at_most(m: int) -> float:
+        once = np.array([1 / math.factorial(j) if j <= m else 0.0 for j in range(pairs + 1)])
+        total = np.eye(1, pairs + 1)[0]
+        for bit in f"{values:b}":  # the power by squaring
+            total = np.convolve(total, total)[: pairs + 1]
+            total = np.convolve(total, once)[: pairs + 1] if bit == "1" else total
+        return float(total[pairs])
+
+    return sum(1 - at_most(m) / at_most(pairs) for m in range(pairs)) / pairs
+
+
 def naive_rmse(series: ArrayLike, test: int) -> float:
     """Root mean squared error, over the last `test` values, of forecasting that nothing changes.
 

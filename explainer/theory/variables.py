@@ -88,6 +88,25 @@ def since_pulse(tokens: Sequence[str]) -> Float[np.ndarray, " T"]:
     return since(tokens, lambda token: "+" in token or "-" in token)
 
 
+def ones_so_far(tokens: Sequence[str]) -> Float[np.ndarray, " T"]:
+    """How many ones have been read."""
+    return np.cumsum([token == "1" for token in tokens]).astype(np.float64)
+
+
+def parity(tokens: Sequence[str]) -> Float[np.ndarray, " T"]:
+    """1 where that is odd, else 0."""
+    return ones_so_far(tokens) % 2
+
+
+def written_bit(tokens: Sequence[str]) -> Float[np.ndarray, " T"]:
+    """The bit behind the last w, as -1 or 1; 0 before it."""
+    sign, values, writes = 0, np.empty(len(tokens)), False
+    for at, token in enumerate(tokens):
+        sign, writes = (1 if token == "1" else -1) if writes else sign, token == "w"
+        values[at] = sign
+    return values
+
+
 CALLED: Mapping[str, str] = {
     "markers seen": "starred numbers so far",
     "numbers since a marker": "numbers since a star",
