@@ -45,12 +45,27 @@ def configs(draw: st.DrawFn) -> RunConfig:
     if values["model"] == "transformer":
         size = draw(st.integers(1, 64 // values["heads"]).map(lambda half: 2 * half))
         values["width"] = values["heads"] * size
-        values["tied"] = values["tied"] and values["task"] in ("copy", "repeat", "text")
+        values["tied"] = values["tied"] and values["task"] in (
+            "copy",
+            "repeat",
+            "text",
+            "words",
+            "recall",
+            "string",
+            "brackets",
+        )
     else:
         values["layers"] = draw(st.integers(1, 3))
     if values["layers"] and draw(st.booleans()):
         values["surgery"] = "layer 1 head 1 off" if values["model"] == "transformer" else "layer 1 unit 0 = 0.25"
     values["length"] = max(values["length"], 8)
+    if values["task"] == "recall":
+        values["keys"] = max(values["keys"], values["pairs"])
+        values["length"] = max(values["length"], 2 * values["pairs"] + 1)
+    if values["task"] == "selective":
+        values["length"] = max(values["length"], values["items"])
+    if values["task"] == "count":
+        values["length"] = min(values["length"], 99)
     values["warmup"] = min(values["warmup"], values["steps"] - 1)
     values["min_lr"] = min(values["min_lr"], values["lr"])
     return RunConfig(**values)
@@ -95,6 +110,14 @@ def test_json_holds_every_field_in_order_and_needs_them() -> None:
         "data",
         "symbols",
         "bits",
+        "permutations",
+        "pairs",
+        "keys",
+        "items",
+        "ignore",
+        "kinds",
+        "depth",
+        "scale",
         "heads",
         "mlp",
         "norm",
@@ -271,6 +294,14 @@ RELEVANT: list[tuple[RunConfig, dict[str, Any]]] = [
     (RunConfig(task="copy"), {"symbols": 7}),
     (RunConfig(task="repeat"), {"symbols": 7}),
     (RunConfig(task="flipflop"), {"bits": 5}),
+    (RunConfig(task="words"), {"permutations": "A5"}),
+    (RunConfig(task="recall"), {"pairs": 5}),
+    (RunConfig(task="recall"), {"keys": 7}),
+    (RunConfig(task="selective"), {"items": 5}),
+    (RunConfig(task="flipflop-language"), {"ignore": 0.5}),
+    (RunConfig(task="brackets"), {"kinds": 3}),
+    (RunConfig(task="brackets"), {"depth": 3}),
+    (RunConfig(task="count"), {"scale": "raw"}),
     (RunConfig(task="text"), {"data": SHA}),
     (RunConfig(task="forecast"), {"data": SHA}),
     *((GRU, {"model": model}) for model in MODELS if model != "gru"),
@@ -378,8 +409,9 @@ def test_the_id_is_the_same_tomorrow() -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_the_model_sees_twenty_more_steps_only_in_the_copy_task(task: str) -> None:
-    assert RunConfig(task=task, length=37).total_length == (57 if task == "copy" else 37)
+def test_the_model_sees_more_steps_only_where_something_is_said_again(task: str) -> None:
+    longer = {"copy": 37 + 20, "selective": 37 + 8, "string": 2 * 37 + 1}
+    assert RunConfig(task=task, length=37).total_length == longer.get(task, 37)
 
 
 def test_the_recurrent_models_are_all_but_the_transformer() -> None:

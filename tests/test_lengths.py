@@ -24,8 +24,8 @@ from explainer.tasks import TASKS
 from explainer.tasks.base import Batch, Input, together
 from explainer.tasks.make import make_task
 from explainer.training import Trainer
-from tests.toys.parity import Parity, asked
-from tests.toys.tasks import ParityProblem
+from tests.toys.evens import Evens, asked
+from tests.toys.tasks import EvensProblem
 
 T, B = 11, 6
 ALONE = ("hidden_states", "layers", "jacobian", "microscope", "attention_cell")
@@ -33,23 +33,23 @@ ALONE = ("hidden_states", "layers", "jacobian", "microscope", "attention_cell")
 
 
 @pytest.fixture(autouse=True)
-def parity(monkeypatch: pytest.MonkeyPatch) -> None:
+def evens(monkeypatch: pytest.MonkeyPatch) -> None:
     """The task is in the registry, and a configuration may name it."""
-    monkeypatch.setitem(TASKS, ParityProblem.kind, ParityProblem)
+    monkeypatch.setitem(TASKS, EvensProblem.kind, EvensProblem)
     knob = configurations.KNOBS["task"]
     monkeypatch.setattr(knob, "metadata", {**knob.metadata, "choices": tuple(TASKS)})
 
 
 def config_of(model: str, **more: Any) -> RunConfig:
     return RunConfig(
-        **{"task": "parity", "model": model, "length": T, "width": 12, "heads": 2, "layers": 2, "batch": B, "steps": 4}
+        **{"task": "evens", "model": model, "length": T, "width": 12, "heads": 2, "layers": 2, "batch": B, "steps": 4}
         | more
     )
 
 
-def made(config: RunConfig, padding: int = 0) -> tuple[torch.nn.Module, Parity, Batch]:
+def made(config: RunConfig, padding: int = 0) -> tuple[torch.nn.Module, Evens, Batch]:
     task = make_task(config)
-    assert isinstance(task, Parity)
+    assert isinstance(task, Evens)
     task.padding = padding
     torch.manual_seed(0)
     trainer = Trainer(config, None, torch.device("cpu"))

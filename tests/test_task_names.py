@@ -15,16 +15,29 @@ PACKAGE = PROJECT / "explainer"
 #: The registry; recordings of particular runs; what older versions wrote.
 OWN = ("tasks/__init__.py", "lessons.py", "upgrade.py", "runs/migrations.py")
 #: Words that mean something else, too: a name of a task only where a task is asked for.
-COMMON = {"text", "copy"} & TASKS.keys()
+COMMON = {"text", "copy", "words", "string", "count", "recall", "parity", "brackets"} & TASKS.keys()
 NAMES = TASKS.keys() - COMMON
+ORDINARY = {
+    "keys",
+    "pairs",
+    "items",
+    "kinds",
+    "depth",
+    "scale",
+    "ignore",
+    "permutations",
+}  # knobs that mean something else, too
 KNOBS = {each.name for problem in TASKS.values() for each in fields(problem)} - {each.name for each in fields(OfData)}
+KNOBS -= ORDINARY
 CLASSES = {problem.__name__ for problem in TASKS.values()}
+
+FOLDERS = {problem.made_by.split(".")[2] for problem in TASKS.values() if problem.made_by.startswith("explainer.")}
 
 SHARED = [
     path
     for path in sorted([*PACKAGE.rglob("*.py"), *(PROJECT / "pages").glob("*.py"), PROJECT / "app.py"])
     if str(path.relative_to(PACKAGE if PACKAGE in path.parents else PROJECT)) not in OWN
-    and path.parent.name not in TASKS
+    and path.parent.name not in FOLDERS
 ]
 
 
@@ -50,7 +63,7 @@ def _names(node: ast.AST) -> bool:
             return word in NAMES | KNOBS
         case ast.ImportFrom(str(module), names):
             return module.split(".")[:2] == ["explainer", "tasks"] and bool(
-                {*module.split(".")[2:], *(each.name for each in names)} & (TASKS.keys() | CLASSES)
+                {*module.split(".")[2:], *(each.name for each in names)} & (FOLDERS | CLASSES)
             )
         case ast.Compare(left, _, others):
             sides = [left, *others]

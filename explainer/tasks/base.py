@@ -288,7 +288,9 @@ class Task(ABC):
         return losses.sum(1) / batch.mask.sum(1)
 
     def score(self, output: Float[Tensor, "B T outputs"], batch: Batch) -> float:
-        """The metric. Unless a task says otherwise, the loss."""
+        """The metric. Unless a task says otherwise, the accuracy where it is called so, else the loss."""
+        if self.metric == self.problem.accuracy:
+            return self.accuracy(output, batch)
         return float(self.loss(output.detach(), batch))
 
     def extras(self, output: Float[Tensor, "B T outputs"], batch: Batch) -> dict[str, float]:

@@ -25,9 +25,9 @@ from tests.test_worker import finished, metrics, same, start, wait, weights
 from tests.turns import the_run
 
 PROJECT = Path(__file__).resolve().parents[2]
-CONFIG = RunConfig(task="parity", model="leaky", leak=0.25, length=9, width=7, batch=5, steps=701, lr=0.01)
+CONFIG = RunConfig(task="evens", model="leaky", leak=0.25, length=9, width=7, batch=5, steps=701, lr=0.01)
 SUITING = [name for name, lens in LENSES.items() if lens.suits(CONFIG) and not lens.asks]
-SETTINGS = ("task=parity", "model=leaky", "leak=0.25", "length=9", "width=7", "batch=5", "lr=0.01")
+SETTINGS = ("task=evens", "model=leaky", "leak=0.25", "length=9", "width=7", "batch=5", "lr=0.01")
 
 
 @pytest.fixture(scope="module")
@@ -104,8 +104,8 @@ def page(file: str, path: str, store: Store, monkeypatch: pytest.MonkeyPatch, **
 def test_it_is_in_the_controls(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     app = page("hidden_states.py", "hidden-states", store, monkeypatch, **CONFIG.to_query())
     task, model = app.selectbox(key="hidden-states.task"), app.selectbox(key="hidden-states.model")
-    assert (task.value, model.value) == ("parity", "leaky")
-    assert "Parity" in task.options
+    assert (task.value, model.value) == ("evens", "leaky")
+    assert "Evens" in task.options
     assert "Leaky RNN" in model.options
     (leak,) = [each for each in app.number_input if each.key == "hidden-states.leak"]
     assert (leak.value, leak.label, leak.help) == (
@@ -144,7 +144,7 @@ def test_it_is_in_the_docs() -> None:
     page = reference()
     for line in (
         "| `leaky` | Leaky RNN | slow signals: it averages over about 1/a steps | `init`, `radius`, `leak` |",
-        "| `parity` | Parity | Whether A stands an odd number of times in a sequence |  |",
+        "| `evens` | Evens | Whether A stands an odd number of times in a sequence |  |",
         "| `largest` | Largest state: how far from zero does each unit go while one sequence is read? |",
     ):
         assert line in page.splitlines()

@@ -17,12 +17,12 @@ SIGNS = ("A", "B", "C")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ParityProblem(Problem):
+class EvensProblem(Problem):
     """Whether A stands an odd number of times in a sequence."""
 
-    kind = "parity"
-    title = "Parity"
-    made_by = "tests.toys.parity:Parity"
+    kind = "evens"
+    title = "Evens"
+    made_by = "tests.toys.evens:Evens"
     has_tokens = True
     vocabulary, answers = SIGNS, ("even", "odd")
     item = "sign"
@@ -33,7 +33,7 @@ class ParityProblem(Problem):
     @property
     def words(self) -> TaskWords:
         return TaskWords(
-            name="parity",
+            name="evens",
             asks=f"A sequence of {SHORTEST} to {self.length} signs is read, and whether A stood there an odd number of times is to be said.",
             token="sign",
             answers="the class",
@@ -56,4 +56,4 @@ class ParityProblem(Problem):
         return "".join(SIGNS[sign] for sign in rng.integers(len(SIGNS), size=rng.integers(SHORTEST, self.length + 1)))
 
 
-TASKS = (ParityProblem,)
+TASKS = (EvensProblem,)

@@ -54,9 +54,6 @@ class Brackets(Task):
         kinds = self.problem.kinds
         return (output[..., kinds:].argmax(-1) + kinds == batch.y).float()
 
-    def score(self, output: Float[Tensor, "B T V"], batch: Batch) -> float:
-        return self.accuracy(output, batch)
-
     def example(self) -> str:
         batch = self.batch(0, size=1)
         shown = self.axis(batch)

@@ -25,7 +25,7 @@ class CountProblem(Problem):
     made_by = "explainer.tasks.count.draw:Count"
     foretells = "number"
     item = "number"
-    guesses = {"saying the last number again": "saying the last number again"}
+    guesses = {"nothing changes": "saying the last number again"}
 
     length: int = length("T, numbers of a sequence")
     scale: str = knob(

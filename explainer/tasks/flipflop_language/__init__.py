@@ -41,8 +41,8 @@ class FlipFlopLanguageProblem(Problem):
     )
 
     def check(self) -> None:
-        if self.length < 4 or self.length % 2:
-            raise ValueError(f"length = {self.length} is no number of pairs. Choose an even one of at least 4.")
+        if self.length < 3:
+            raise ValueError(f"length = {self.length} has no room to write a bit and read it. Choose at least 3.")
 
     @property
     def words(self) -> TaskWords:
@@ -67,7 +67,7 @@ class FlipFlopLanguageProblem(Problem):
         return {"written bit": written_bit, "position": position}
 
     def example(self, seen: Seen, rng: np.random.Generator) -> str:
-        pairs = min(self.length // 2, 12)
+        pairs = max(2, min(self.length // 2, 12))
         others = rng.choice(INSTRUCTIONS, pairs - 2, p=[(1 - self.ignore) / 2, (1 - self.ignore) / 2, self.ignore])
         kept, said = "", []
         for instruction in ("w", *others, "r"):

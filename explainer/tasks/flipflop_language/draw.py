@@ -14,7 +14,7 @@ WRITE, READ, IGNORE, ZERO = range(4)
 
 
 class FlipFlopLanguage(Task):
-    """T/2 pairs of an instruction and a bit; the first writes, the last reads, in between p(i) is `ignore` and p(w) = p(r).
+    """T/2 pairs of an instruction and a bit, of an odd T the last without its bit; the first writes, the last reads, in between p(i) is `ignore` and p(w) = p(r).
 
     Bits behind w and i are even coins, the one behind r is the last that was written. y_t = x_{t+1} as a bit, and counts where x_t = r.
     """
@@ -25,13 +25,14 @@ class FlipFlopLanguage(Task):
     baseline = chance(2)
 
     def draw(self, generator: torch.Generator, split: Split, size: int) -> Batch:
-        pairs, ignore = self.problem.length // 2, self.problem.ignore
+        T, ignore = self.total_length, self.problem.ignore
+        pairs = -(-T // 2)
         u = torch.rand(size, pairs, generator=generator)
         instructions = torch.where(u < ignore, IGNORE, torch.where(u < (1 + ignore) / 2, WRITE, READ))
         instructions[:, 0], instructions[:, -1] = WRITE, READ
         bits = torch.randint(2, (size, pairs), generator=generator)
         bits = torch.where(instructions == READ, _last_written(instructions, bits), bits)
-        return self.asked(torch.stack([instructions, ZERO + bits], dim=2).flatten(1))
+        return self.asked(torch.stack([instructions, ZERO + bits], dim=2).flatten(1)[:, :T])
 
     def asked(self, steps: Int[Tensor, "B T"]) -> Batch:
         """What is behind an r in an input is left to the network: the right bit is the last one written."""

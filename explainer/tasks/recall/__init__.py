@@ -30,7 +30,7 @@ class RecallProblem(Problem):
     }
 
     length: int = length("T, tokens of a sequence: the pairs, then questions")
-    pairs: int = knob(8, "pairs of a key and its value that are shown", low=1, high=64, label="Pairs")
+    pairs: int = knob(4, "pairs of a key and its value that are shown", low=1, high=64, label="Pairs")
     keys: int = knob(16, "different keys, and as many values", low=2, high=128, label="Keys")
 
     def check(self) -> None:

@@ -65,9 +65,6 @@ class Repeat(Task):
             return batch.mask
         return batch.mask & (torch.arange(batch.x.shape[1], device=batch.x.device) >= batch.period[:, None])
 
-    def score(self, output: Float[Tensor, "B T V"], batch: Batch) -> float:
-        return self.accuracy(output, batch)
-
     def extras(self, output: Float[Tensor, "B T V"], batch: Batch) -> dict[str, float]:
         loss = self.loss_per_position(output.detach(), batch)
         return {"loss within the repetition (nats)": float(masked_mean(loss, self.judged(batch)))}

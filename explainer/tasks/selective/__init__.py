@@ -67,7 +67,7 @@ class SelectiveProblem(Problem):
             guess="of an even guess among the symbols",
             attention="At each signal one has to find the next of the symbols, past blanks that are as many as they please.",
             positions="Where a symbol stood does not tell which it is: it has to be counted.",
-            typed=f"Give {self.items} symbols with dots for blanks, such as A . . B …; the signals are added.",
+            typed=f"Give {self.items} symbols with dots for blanks, such as A..B…; the signals are added.",
         )
 
     def example(self, seen: Seen, rng: np.random.Generator) -> str:

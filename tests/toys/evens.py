@@ -1,4 +1,4 @@
-"""The sequences of `parity`, each of a length of its own."""
+"""The sequences of `evens`, each of a length of its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from explainer.tasks.base import Batch, Split, Task
 from tests.toys.tasks import SHORTEST, SIGNS
 
 
-class Parity(Task):
+class Evens(Task):
     """x ends at a step of its own; y is the class at every step, of what was read so far, and the last one counts."""
 
     metric = "cross-entropy (nats)"
