@@ -53,7 +53,8 @@ def update_seconds(config: Trained, inputs: int, outputs: int, device: str = "cp
         steps, each = config.network.follows(config), 3e-4 if config.surgery else 2e-6
         return 2e-3 + steps * each + flops_per_step(config, inputs, outputs) / (5e12 if config.surgery else 1e13)
     prices = config.network.costs(config)
-    return sum(prices[name] * amount for name, amount in update_work(config, inputs, outputs).items())
+    drawn = config.problem.drawing * config.batch * config.total_length
+    return drawn + sum(prices[name] * amount for name, amount in update_work(config, inputs, outputs).items())
 
 
 def update_work(config: Trained, inputs: int, outputs: int) -> Work:

@@ -28,6 +28,7 @@ class FlipFlopProblem(Problem):
     first_of = "bit 1"
     guesses = {"no memory: (1 - p)(T - 1) / T": "guessing without a memory"}
     baseline_is_loss = True
+    drawing = 1e-7
 
     length: int = length("T, steps of a sequence")
     bits: int = knob(
