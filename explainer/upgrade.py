@@ -4,13 +4,7 @@ What is stored says its format, a whole number; what says none is of the first. 
 k + 1 into k + 2, so today's format is one more than there are steps. A step is never changed once it has shipped, and what it
 fills in is what the version before did, whatever the default is today: an old run stays the run that it was, under its id.
 
-| form | its format stands | read by |
-|---|---|---|
-| configuration, sweep | as `format` in the JSON | `RunConfig.from_json`, `Sweep.from_json` |
-| chunk of a tape: weights, a checkpoint, what a lens saw | as `format` among its texts | `runs.tape.read_chunk` |
-| file of a tape, file of a sweep | in its first line, in its JSON | `runs.tape_file`, `runs.sweep_file` |
-| settings in an address or on a command line | as `format` among them | `ui.shell`, `headless.request` |
-
+`docs/design.md` (*Formats*) has which forms there are, where each says its format, and what reads it.
 The store's tables have migrations (`runs.migrations`). `tests/kept` has files of every version that changed a form.
 """
 
