@@ -20,6 +20,7 @@ from torch.nn.functional import pad
 
 from explainer.config import RunConfig
 from explainer.tasks.problem import Problem
+from explainer.words import plural
 
 Split = Literal["train", "validation"]
 
@@ -161,6 +162,7 @@ class Task(ABC):
         unit: of the numbers that are read and said, in words; empty where they have none.
         lower_is_better: whether a model should end below the baseline.
         filled: how many values of a series were missing, and lie on straight lines between their neighbours.
+        rare: of a text with more distinct characters than signs, how many `characters` stand as one sign, and their `share`.
         validation_batches: how many there are before they repeat each other.
     """
 
@@ -170,6 +172,7 @@ class Task(ABC):
     baseline: float
     lower_is_better: bool = True
     filled: int = 0
+    rare: Mapping[str, float] = {}
     validation_batches: float = math.inf
 
     def __init__(self, config: RunConfig, data: str | None = None) -> None:
@@ -203,11 +206,6 @@ class Task(ABC):
     def repeated(self) -> float | None:
         """Share of the validation text that stands verbatim in training (`data.repeats`); None where that is no question."""
         return None
-
-    @property
-    def rare(self) -> dict[str, float]:
-        """Of a text with more distinct characters than signs: how many `characters` stand as one sign, and their `share`."""
-        return {}
 
     # -- sequences ----------------------------------------------------------------------------
 
@@ -247,7 +245,7 @@ class Task(ABC):
             ValueError: it can't be an input of this task; the sentence has the way out.
         """
         steps = self.numbers(text)
-        self._check_count(len(steps), f"{self.problem.item}s")
+        self._check_count(len(steps))
         return self.asked(torch.tensor([steps]))
 
     def numbers(self, text: str) -> Sequence[Any]:
@@ -328,16 +326,11 @@ class Task(ABC):
             return [vocabulary[token] for token in steps.tolist()]
         return [f"{value:.3g}" for value in self.in_units(steps[:, 0]).tolist()]
 
-    def _check_count(self, count: int, what: str, least: int = 2) -> None:
-        """Refuse an input of `count` steps, `what` being their plural.
-
-        Raises:
-            ValueError: fewer than `least` or more than can be read (see `RunConfig.longest_input`).
-        """
+    def _check_count(self, count: int) -> None:
+        """Refuse an input of fewer than two steps or more than can be read (see `RunConfig.longest_input`) by a ValueError."""
         most = self.config.longest_input
-        if not least <= count <= most:
-            found = f"{count} {what.removesuffix('s') if count == 1 else what}"
-            raise ValueError(f"{found} can't be read. Give {least} to {most}.")
+        if not 2 <= count <= most:
+            raise ValueError(f"{count} {plural(count, self.problem.item)} can't be read. Give 2 to {most}.")
 
 
 class Windowed(Task):

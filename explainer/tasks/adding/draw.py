@@ -40,7 +40,7 @@ class Adding(Task):
     def read(self, text: str) -> Batch:
         """Numbers, those to add marked by a star, in the notation of `data.typed.read_marked`: `0.3 0.5* … 0.8*`."""
         found = read_marked(text, self.total_length, self.config.seed)
-        self._check_count(len(found.values), "numbers")
+        self._check_count(len(found.values))
         if not any(found.marks):
             raise ValueError("0 numbers are marked. Mark the two to add with a star, as in “0.3 0.5* … 0.8*”.")
         return _ask(torch.tensor([found.values]), torch.tensor([found.marks]).float())
