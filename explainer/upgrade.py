@@ -54,6 +54,10 @@ def lens_of(name: str) -> str:
     return LENSES.get(name, name)
 
 
+def _gone(values: Values) -> Values:
+    raise ValueError("no version reads that any more. Make the tapes again.")
+
+
 def _lenses_of_a_tape(values: Values) -> Values:
     if not isinstance(values["kinds"], list) or not isinstance(values["lenses"], list):
         raise TypeError("kinds and lenses are lists")
@@ -78,7 +82,7 @@ SWEEP: Sequence[Step] = ()
 CHUNKS: Mapping[str, Sequence[Step]] = {}
 """By kind, such as "view:hidden_states", "weights" or "checkpoint"; a step is given arrays by name, and texts, which are JSON."""
 TAPE_FILE: Sequence[Step] = (
-    ("chunks lie in a table", lambda values: _gone("Make the tapes again.")),
+    ("chunks lie in a table", _gone),
     ("lenses have the names of their pages", _lenses_of_a_tape),
 )
 SWEEP_FILE: Sequence[Step] = (("lenses have the names of their pages", _lenses_of_a_sweep),)
@@ -124,7 +128,3 @@ def upgraded(values: Mapping[str, Any], steps: Sequence[Step], what: str) -> Val
 def mark(steps: Sequence[Step]) -> dict[str, int]:
     """The entry that says today's format; none as long as that is the first."""
     return {FORMAT: today(steps)} if steps else {}
-
-
-def _gone(way_out: str) -> Values:
-    raise ValueError(f"no version reads that any more. {way_out}")
