@@ -162,6 +162,7 @@ class Task(ABC):
         unit: of the numbers that are read and said, in words; empty where they have none.
         lower_is_better: whether a model should end below the baseline.
         filled: how many values of a series were missing, and lie on straight lines between their neighbours.
+        repeated: share of the validation text that stands verbatim in training (`data.repeats`); None where that is no question.
         rare: of a text with more distinct characters than signs, how many `characters` stand as one sign, and their `share`.
         validation_batches: how many there are before they repeat each other.
     """
@@ -172,13 +173,13 @@ class Task(ABC):
     baseline: float
     lower_is_better: bool = True
     filled: int = 0
+    repeated: float | None = None
     rare: Mapping[str, float] = {}
     validation_batches: float = math.inf
 
     def __init__(self, config: RunConfig, data: str | None = None) -> None:
         """
         Args:
-            config: the run.
             data: the user's own text or series, for tasks that read one; None for the default, or where nothing is read.
         """
         self.config, self.problem = config, config.problem
@@ -201,11 +202,6 @@ class Task(ABC):
     def loss_references(self) -> dict[str, float]:
         """The same guesses by their loss, for a line on its chart. Where the metric is the loss, these are `references`."""
         return self.references
-
-    @property
-    def repeated(self) -> float | None:
-        """Share of the validation text that stands verbatim in training (`data.repeats`); None where that is no question."""
-        return None
 
     # -- sequences ----------------------------------------------------------------------------
 

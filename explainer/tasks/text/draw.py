@@ -88,7 +88,7 @@ class Text(Windowed):
         return dict(zip(self.problem.guesses, (*self._counted, uniform_entropy(self.outputs)), strict=True))
 
     @property
-    def repeated(self) -> float | None:
+    def repeated(self) -> float | None:  # type: ignore[override]
         return repeated_share(self.text)
 
     def numbers(self, text: str) -> list[int]:
