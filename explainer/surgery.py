@@ -252,21 +252,13 @@ class Surgery:
         return cls(tuple(_operation(" ".join(part.split())) for part in text.split(";") if part.strip()))
 
     def check(self, run: Operated) -> Surgery:
-        """Itself, if the network has all that it operates on.
-
-        Raises:
-            ValueError: it has not.
-        """
+        """Itself, if the network has all that it operates on, else a ValueError."""
         for operation in self.operations:
             operation.check(run)
         return self
 
     def check_trainable(self) -> None:
-        """Refuse what can't be kept up while training.
-
-        Raises:
-            ValueError: a swap.
-        """
+        """Refuse, by a ValueError, what can't be kept up while training: a swap."""
         if self.swap is not None:
             raise ValueError(
                 "A swapped state belongs to one pair of inputs, so there is nothing to train. Choose another."

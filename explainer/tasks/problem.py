@@ -87,7 +87,6 @@ class Problem(Part, ABC):
         repeats: whether a sequence repeats itself with a period of its own (see `data.symbols.periods`).
         accuracy: the recorded number that is a share of right answers; empty without one.
         guesses: what a page calls the guesses that runs record by another name, the baseline first.
-        baseline_is_loss: whether the metric of the best guess without a memory is a loss, in closed form.
         metric_in_units: whether the metric is the root of the loss, in the units of the data.
         validation_windows: how many validation sequences there are, all of them one batch; 0 where there is no end of batches.
         preparing_bytes: that making it takes at its peak.
@@ -107,7 +106,6 @@ class Problem(Part, ABC):
     repeats: ClassVar[bool] = False
     accuracy: ClassVar[str] = ""
     guesses: ClassVar[Mapping[str, str]] = {}
-    baseline_is_loss: ClassVar[bool] = False
     metric_in_units: ClassVar[bool] = False
     validation_windows: ClassVar[int] = 0
     preparing_bytes: ClassVar[float] = 0.0
@@ -177,8 +175,9 @@ class Problem(Part, ABC):
         return None
 
     def earlier_references(self, meta: Mapping[str, Any]) -> Mapping[str, float]:
-        """What a network must beat, by a run of an earlier version, which recorded only the metric of one guess: that, where it is a loss."""
-        if not self.baseline_is_loss or meta.get("baseline") is None:
+        """What a network must beat, by a run of an earlier version, which recorded only the metric of one guess: that, where it is a
+        loss, as it is of a task that makes its sequences up and says no other."""
+        if self.reads is not None or meta.get("baseline") is None:
             return {}
         return {str(meta.get("baseline_name", "baseline")): meta["baseline"]}
 

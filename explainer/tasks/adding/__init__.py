@@ -28,7 +28,6 @@ class AddingProblem(Problem):
     item = "number"
     accuracy = f"answers within {ADDING_TOLERANCE}"
     guesses = {"always answering 1": "guessing the mean sum"}
-    baseline_is_loss = True
 
     length: int = length("T, how many numbers a sequence has")
 

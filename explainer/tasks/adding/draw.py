@@ -10,7 +10,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from explainer.config import RunConfig
 from explainer.data import MARK, read_marked
 from explainer.tasks.base import Batch, Split, Task
 from explainer.theory.baselines import ADDING_TOLERANCE, adding_constant
@@ -24,10 +23,7 @@ class Adding(Task):
     """
 
     metric = "mean squared error of the sum"
-
-    def __init__(self, config: RunConfig, data: str | None = None) -> None:
-        super().__init__(config, data)
-        self.baseline = adding_constant()
+    baseline = adding_constant()
 
     def draw(self, generator: torch.Generator, split: Split, size: int) -> Batch:
         T = self.total_length

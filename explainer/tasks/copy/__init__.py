@@ -24,7 +24,6 @@ class CopyProblem(Problem):
     stream_answer = "symbol"
     accuracy = "recall accuracy"
     guesses = {"no memory: 10 ln(symbols) / (delay + 20)": "guessing without a memory"}
-    baseline_is_loss = True
 
     length: int = length(
         "steps of waiting between the ten symbols and the signal to say them; the sequence has 20 more", "Delay"

@@ -28,7 +28,6 @@ class FlipFlopProblem(Problem):
     first_of = "bit 1"
     accuracy = "share of right signs"
     guesses = {"no memory: (1 - p)(T - 1) / T": "guessing without a memory"}
-    baseline_is_loss = True
 
     length: int = length("T, steps of a sequence")
     bits: int = knob(
