@@ -10,7 +10,8 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from inspect import cleandoc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
@@ -76,23 +77,21 @@ def make_parser() -> Parser:
     _add_train(commands)
     _add_look(commands)
     _add_tapes(commands)
-    reference = commands.add_parser("reference", help="print docs/reference.md: families, tasks, lenses and settings")
-    reference.set_defaults(act=_reference)
+    _command(commands, _reference)
     return parser
 
 
+def _command(commands: Commands, act: Callable[[argparse.Namespace], int], epilog: str | None = None) -> Parser:
+    """The command of a function, whose docstring is what its help says."""
+    said, _, more = cleandoc(act.__doc__ or "").partition("\n\n")
+    words = f"{said[:1].lower()}{said[1:].rstrip('.')}"
+    made = commands.add_parser(act.__name__[1:], help=words, description=more, epilog=epilog, formatter_class=WORDS)
+    made.set_defaults(act=act)
+    return made
+
+
 def _add_train(commands: Commands) -> None:
-    train = commands.add_parser(
-        "train",
-        help="train a run, recorded like one of the app",
-        description=(
-            "Train a run and record it in the store, where the app shows it too. The last line of the output is\n"
-            "JSON with the run's id and its final numbers. The same run again answers at once from its tape; one\n"
-            "that was stopped (Ctrl-C) goes on. While the app runs on this store, its worker does the training."
-        ),
-        epilog=settings_help(),
-        formatter_class=WORDS,
-    )
+    train = _command(commands, _train, settings_help())
     add = train.add_argument
     several: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
     add("--task", help="what is to be learnt")
@@ -107,19 +106,10 @@ def _add_train(commands: Commands) -> None:
     add("--encoding", metavar="NAME", help="of the file, such as Big5; else it is found by the content")
     _add_table(train)
     _add_store(train)
-    train.set_defaults(act=_train)
 
 
 def _add_look(commands: Commands) -> None:
-    look = commands.add_parser(
-        "look",
-        help="look at a moment of a run through a lens",
-        description=(
-            "Look at a recorded run through a lens, at the kept moment nearest to the step asked for. Where its\n"
-            "weights are kept the lens looks at them here; else its record comes from the tape."
-        ),
-        formatter_class=WORDS,
-    )
+    look = _command(commands, _look)
     add = look.add_argument
     add("run", metavar="RUN", help="id of a run, or the name of a lesson such as lesson-hidden")
     add("--lens", required=True, help="what to look through, such as hidden, gradients, attention, positions")
@@ -130,10 +120,10 @@ def _add_look(commands: Commands) -> None:
     add("--html", type=Path, metavar="FILE", help="write the figures into one self-contained file")
     add("--json", action="store_true", help="print the record's arrays and readings as JSON")
     _add_store(look)
-    look.set_defaults(act=_look)
 
 
 def _reference(options: argparse.Namespace) -> int:
+    """Print docs/reference.md: families, tasks, lenses and settings."""
     from explainer.headless.reference import reference
 
     print(reference(), end="")
@@ -141,18 +131,9 @@ def _reference(options: argparse.Namespace) -> int:
 
 
 def _add_tapes(commands: Commands) -> None:
-    tapes = commands.add_parser(
-        "tapes",
-        help="record the lessons that ship with the project",
-        description=(
-            "Train the lessons of explainer/lessons.py on one thread of the CPU and write a tape of each into\n"
-            "tapes/. The same code on the same machine gives the same bytes. All tapes together take 5 MB at most."
-        ),
-        formatter_class=WORDS,
-    )
+    tapes = _command(commands, _tapes)
     tapes.add_argument("names", nargs="*", metavar="NAME", help="lessons to record; default, all")
     tapes.add_argument("--folder", type=Path, metavar="DIR", help="where to; default, tapes/ of the project")
-    tapes.set_defaults(act=_tapes)
 
 
 def settings_help() -> str:
@@ -189,6 +170,12 @@ def _add_store(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
+    """Train a run, recorded like one of the app.
+
+    Train a run and record it in the store, where the app shows it too. The last line of the output is
+    JSON with the run's id and its final numbers. The same run again answers at once from its tape; one
+    that was stopped (Ctrl-C) goes on. While the app runs on this store, its worker does the training.
+    """
     from explainer.headless.request import requested
 
     table = _table(options)
@@ -248,6 +235,11 @@ def _table_options(options: argparse.Namespace) -> Options:
 
 
 def _look(options: argparse.Namespace) -> int:
+    """Look at a moment of a run through a lens.
+
+    Look at a recorded run through a lens, at the kept moment nearest to the step asked for. Where its
+    weights are kept the lens looks at them here; else its record comes from the tape.
+    """
     from explainer.headless.look import look_at
 
     return look_at(
@@ -263,6 +255,11 @@ def _look(options: argparse.Namespace) -> int:
 
 
 def _tapes(options: argparse.Namespace) -> int:
+    """Record the lessons that ship with the project.
+
+    Train the lessons of explainer/lessons.py on one thread of the CPU and write a tape of each into
+    tapes/. The same code on the same machine gives the same bytes. All tapes together take 5 MB at most.
+    """
     from explainer.headless.tapes import make_tapes
 
     return make_tapes(options.names, options.folder)
