@@ -95,10 +95,7 @@ class RunConfig(Part):
     spare: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def __init__(self, **values: Any) -> None:
-        """
-        Args:
-            values: knobs by name, of this class and of its parts; a part's kind by its word; parts by their field.
-        """
+        """Of knobs by name, of this class and of its parts; of a part's kind by its word; of parts by their field."""
         unknown = values.keys() - KNOBS.keys() - {each.name for each in fields(self)}
         if unknown:
             raise TypeError(f"RunConfig has no field {min(unknown)!r}. The fields are: {', '.join(KNOBS)}.")
@@ -132,11 +129,7 @@ class RunConfig(Part):
         return replace(self, **values)
 
     def part(self, kind: type[P]) -> P:
-        """Its part of this class.
-
-        Raises:
-            TypeError: it has none.
-        """
+        """Its part of this class; a TypeError where it has none."""
         for part in self.parts():
             if isinstance(part, kind):
                 return part
@@ -272,8 +265,7 @@ class RunConfig(Part):
     def with_texts(self, texts: Mapping[str, str]) -> RunConfig:
         """A copy with fields set from text (`steps=600` of an address or a command line).
 
-        Raises:
-            ValueError: a name that is not a field, or a text that is not of the field's type.
+        Raises ValueError where a name is no field's, or a text not of its type.
         """
         _check_names(texts)
         return self.but(**{name: from_text(KNOBS[name], text) for name, text in texts.items()})

@@ -57,12 +57,9 @@ class Limits:
 
 
 def limits(environment: Mapping[str, str] | None = None) -> Limits:
-    """The limits of this host.
+    """The limits of this host, by its environment (default, the process's own).
 
     A variable that is no such number is left out, and its default holds: `faulty` names it.
-
-    Args:
-        environment: default, the process's own.
     """
     return Limits(**_read(environment)[0])
 

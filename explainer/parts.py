@@ -136,11 +136,7 @@ def checked(knob: Field[Any], value: Any) -> Any:
 
 
 def from_text(knob: Field[Any], text: str) -> Any:
-    """The value that `text` means for this knob.
-
-    Raises:
-        ValueError: the text is not of the knob's type.
-    """
+    """The value that `text` means for this knob; a ValueError where it is not of the knob's type."""
     kind: type = type(knob.default)
     if kind is str:
         return text

@@ -27,8 +27,8 @@ class TextProblem(OfData):
     made_by = "explainer.tasks.text.draw:Text"
     has_tokens = True
     windows = True
-    reads = TEXT
     characters = True
+    reads = TEXT
     item = "character"
     foretells = "character"
     answer = "next token"
