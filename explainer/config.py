@@ -263,10 +263,8 @@ class RunConfig(Part):
         return (base or cls()).with_texts({name: text for name, text in query.items() if name in KNOBS})
 
     def with_texts(self, texts: Mapping[str, str]) -> RunConfig:
-        """A copy with fields set from text (`steps=600` of an address or a command line).
-
-        Raises ValueError where a name is no field's, or a text not of its type.
-        """
+        """A copy with fields set from text (`steps=600` of an address or a command line); a ValueError where a name is
+        no field's, or a text not of its type."""
         _check_names(texts)
         return self.but(**{name: from_text(KNOBS[name], text) for name, text in texts.items()})
 

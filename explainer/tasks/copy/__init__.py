@@ -73,6 +73,10 @@ class CopyProblem(Problem):
     def example(self, seen: Seen, rng: np.random.Generator) -> str:
         return " ".join(drawn_symbols(self.symbols, rng, RECALLED))
 
+    def unlike(self, text: str, seen: Seen, seed: int, until: int | None = None) -> list[str]:
+        """Nothing: what is no ten symbols can't be read at all."""
+        return []
+
     def steps_of(self, text: str) -> list[int]:
         """Ten symbols; the waiting and the signal are added."""
         symbols = read_symbols(text, symbol_names(self.symbols))
