@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any, Self, TypeVar
 
@@ -30,18 +30,10 @@ MOST_LONGER = 1024
 
 
 def _part(
-    word: str,
-    default: str,
-    kinds: Mapping[str, type[Part]],
-    group: str,
-    meaning: str,
-    label: str,
-    base: type[Part] = Part,
+    word: str, default: str, kinds: Mapping[str, type[Part]], meaning: str, label: str, base: type[Part] = Part
 ) -> Any:
     """A field that is a part, of a kind that a word names; the word is the knob in every text form. `base` has what all kinds have."""
-    choice = knob(
-        default, group, meaning, choices=tuple(kinds), label=label, names={k: v.title for k, v in kinds.items()}
-    )
+    choice = knob(default, meaning, label=label, names={kind: part.title for kind, part in kinds.items()})
     choice.name = word
     return field(default_factory=kinds[default], metadata={"kinds": kinds, "word": choice, "base": base})
 
@@ -58,24 +50,19 @@ class RunConfig(Part):
 
     It round-trips through JSON (`to_json`, `from_json`) and through the query part of an
     address (`to_query`, `from_query`); `run_id` hashes what the run depends on.
-
-    Raises:
-        ValueError: a field is of the wrong type, not finite, or out of its range, or two
-            fields contradict each other. The sentence names the field, the value and the way out.
     """
 
-    problem: Problem = _part("task", DEFAULT, _TASKS, "task", "what is to be learnt", "Task", Problem)
-    network: Family = _part("model", families.DEFAULT, FAMILIES, "model", "family of the network", "Network", Family)
+    problem: Problem = _part("task", DEFAULT, _TASKS, "what is to be learnt", "Task", Problem)
+    network: Family = _part("model", families.DEFAULT, FAMILIES, "family of the network", "Network", Family)
     surgery: str = knob(
         "",
-        "model",
         "what is done to the network in every forward pass, such as layer 1 unit 5 = 0",
         label="Surgery",
+        group="model",
     )
-    rule: Part = _part("optimizer", "adamw", OPTIMIZERS, "recipe", "update rule", "Optimiser")
+    rule: Part = _part("optimizer", "adamw", OPTIMIZERS, "update rule", "Optimiser")
     lr: float = knob(
         3e-3,
-        "recipe",
         "learning rate",
         above=0.0,
         high=10.0,
@@ -84,34 +71,22 @@ class RunConfig(Part):
     )
     weight_decay: float = knob(
         0.0,
-        "recipe",
         "how much the weight matrices shrink at each step, beside the gradient",
         low=0.0,
         high=10.0,
         label="Weight decay",
     )
-    course: Part = _part("schedule", "constant", SCHEDULES, "recipe", "learning rate over the run", "Schedule")
+    course: Part = _part("schedule", "constant", SCHEDULES, "learning rate over the run", "Schedule")
     clip: float = knob(
-        1.0,
-        "recipe",
-        "norm above which a gradient is shortened to it (0: no clipping)",
-        low=0.0,
-        high=1e6,
-        label="Clip norm at",
+        1.0, "norm above which a gradient is shortened to it (0: no clipping)", low=0.0, high=1e6, label="Clip norm at"
     )
-    steps: int = knob(1000, "recipe", "updates of the weights", low=1, high=1_000_000, label="Steps")
-    batch: int = knob(32, "recipe", "B, sequences of one step", low=1, high=4096, label="Batch")
+    steps: int = knob(1000, "updates of the weights", low=1, high=1_000_000, label="Steps")
+    batch: int = knob(32, "B, sequences of one step", low=1, high=4096, label="Batch")
     seed: int = knob(
-        0,
-        "recipe",
-        "what the random draws of weights, batches and dropout begin from",
-        low=0,
-        high=2**31 - 1,
-        label="Seed",
+        0, "what the random draws of weights, batches and dropout begin from", low=0, high=2**31 - 1, label="Seed"
     )
     parent: str = knob(
         "",
-        "recipe",
         "run@step whose weights it starts from; empty for fresh ones",
         label="Goes on from",
         form=(r"[a-z0-9][a-z0-9-]{0,79}@(0|[1-9][0-9]{0,6})", "a run and a step, such as lesson-hidden@700"),
@@ -120,10 +95,7 @@ class RunConfig(Part):
     spare: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def __init__(self, **values: Any) -> None:
-        """
-        Args:
-            values: knobs by name, of this class and of its parts; a part's kind by its word; parts by their field.
-        """
+        """Of knobs by name, of this class and of its parts; of a part's kind by its word; of parts by their field."""
         unknown = values.keys() - KNOBS.keys() - {each.name for each in fields(self)}
         if unknown:
             raise TypeError(f"RunConfig has no field {min(unknown)!r}. The fields are: {', '.join(KNOBS)}.")
@@ -135,14 +107,10 @@ class RunConfig(Part):
                 object.__setattr__(self, each.name, _read(each, values.get(each.name), given))
             elif each.metadata:
                 object.__setattr__(self, each.name, given.get(each.name, each.default))
-        own = self.flat()
+        own = self.flat().keys()
         known = {name: value for part in before for name, value in part.flat().items() if name not in part.implied()}
-        spare = {
-            name: value
-            for name, value in {**known, **given}.items()
-            if name not in own and value != KNOBS[name].default
-        }
-        object.__setattr__(self, "spare", spare)
+        chosen = {name: value for name, value in {**known, **given}.items() if value != KNOBS[name].default}
+        object.__setattr__(self, "spare", {name: chosen[name] for name in chosen if name not in own})
         self.check()
 
     def check(self) -> None:
@@ -161,11 +129,7 @@ class RunConfig(Part):
         return replace(self, **values)
 
     def part(self, kind: type[P]) -> P:
-        """Its part of this class.
-
-        Raises:
-            TypeError: it has none.
-        """
+        """Its part of this class; a TypeError where it has none."""
         for part in self.parts():
             if isinstance(part, kind):
                 return part
@@ -273,9 +237,7 @@ class RunConfig(Part):
         if not isinstance(values, dict):
             raise ValueError(f"The configuration must be a JSON object, and this is a {type(values).__name__}.")
         values = upgrade.upgraded(values, upgrade.CONFIG, "The configuration")
-        unknown = values.keys() - KNOBS.keys()
-        if unknown:
-            raise ValueError(f"Unknown field {min(unknown)!r}. The fields are: {', '.join(KNOBS)}.")
+        _check_names(values)
         found = cls(**values)
         missing = found.flat().keys() - values.keys()
         if missing:
@@ -301,17 +263,10 @@ class RunConfig(Part):
         return (base or cls()).with_texts({name: text for name, text in query.items() if name in KNOBS})
 
     def with_texts(self, texts: Mapping[str, str]) -> RunConfig:
-        """A copy with fields set from text (`steps=600` of an address or a command line).
-
-        Raises:
-            ValueError: a name that is not a field, or a text that is not of the field's type.
-        """
-        values: Values = {}
-        for name, text in texts.items():
-            if name not in KNOBS:
-                raise ValueError(f"Unknown field {name!r}. The fields are: {', '.join(KNOBS)}.")
-            values[name] = from_text(KNOBS[name], text)
-        return self.but(**values)
+        """A copy with fields set from text (`steps=600` of an address or a command line); a ValueError where a name is
+        no field's, or a text not of its type."""
+        _check_names(texts)
+        return self.but(**{name: from_text(KNOBS[name], text) for name, text in texts.items()})
 
     # -- identity -----------------------------------------------------------------------------
 
@@ -347,29 +302,35 @@ def _read(place: Field[Any], before: Part | None, given: Values) -> Part:
     return kind(**{name: value for name, value in {**carried, **given}.items() if name in own})
 
 
+def _check_names(names: Iterable[str]) -> None:
+    """Refuse names of which one is no knob's, by a ValueError."""
+    unknown = [name for name in sorted(names) if name not in KNOBS]
+    if unknown:
+        raise ValueError(f"Unknown field {unknown[0]!r}. The fields are: {', '.join(KNOBS)}.")
+
+
 def _standing(part: Part) -> Values:
     """The defaults of a part's knobs, and of the words of its parts."""
-    return {
-        each.metadata["word"].name if "word" in each.metadata else each.name: (
-            each.metadata["word"].default if "word" in each.metadata else each.default
-        )
-        for each in fields(part)
-        if each.metadata
-    }
+    knobs = [each.metadata.get("word", each) for each in fields(part) if each.metadata]
+    return {each.name: each.default for each in knobs}
 
 
-def _knobs() -> Iterator[Field[Any]]:
-    """All knobs of all kinds of part, those of one name once, in the order of the controls."""
+def _knobs() -> Iterator[tuple[str, Field[Any]]]:
+    """All knobs of all kinds of part, in the order of the controls, with the group that each belongs to."""
     for place in fields(RunConfig):
-        if "kinds" not in place.metadata:
-            yield from (place,) if place.metadata else ()
-            continue
-        yield place.metadata["word"]
-        for kind in (place.metadata["base"], *reversed(place.metadata["kinds"].values())):
-            yield from fields(kind)
+        if "kinds" in place.metadata:
+            base = place.metadata["base"]
+            yield base.group, place.metadata["word"]
+            for kind in (base, *reversed(place.metadata["kinds"].values())):
+                yield from ((base.group, each) for each in fields(kind))
+        elif place.metadata:
+            yield place.metadata["group"] or RunConfig.group, place
 
 
 KNOBS: dict[str, Field[Any]] = {}
 """Every knob by name; where two kinds of part have one of the same name, what is true of both."""
-for _knob in _knobs():
+GROUPS: dict[str, str] = {}
+"""Of every knob where the controls have it."""
+for _group, _knob in _knobs():
     KNOBS.setdefault(_knob.name, _knob)
+    GROUPS.setdefault(_knob.name, _group)

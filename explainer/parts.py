@@ -18,7 +18,6 @@ Values = dict[str, Any]
 
 def knob(
     default: Any,
-    group: str,
     meaning: str,
     *,
     low: float | None = None,
@@ -29,24 +28,27 @@ def knob(
     names: Mapping[str, str] | None = None,
     stops: tuple[float, ...] = (),
     form: tuple[str, str] | None = None,
+    group: str = "",
 ) -> Any:
     """A field with what a control and a refusal need.
 
     Args:
         default: also says the type: bool, int, float or str.
-        group: where the controls have it: task, model or recipe.
         meaning: one line, with its symbol.
         low: the least value.
         high: the greatest.
         above: what a value has to lie above.
-        choices: the words that it may be.
+        choices: the words that it may be; default, those of `names`.
         label: of its control; default, its name.
         names: what a control calls the choices; one that is missing is called by its word.
         stops: of a slider, where a number is better chosen than typed.
         form: of a text that is not empty: a regular expression, and what it stands for in words.
+        group: where it is not that of its part.
     """
-    rule = {"group": group, "meaning": meaning, "low": low, "high": high, "above": above, "choices": choices}
-    return field(default=default, metadata={**rule, "label": label, "names": names or {}, "stops": stops, "form": form})
+    names = names or {}
+    words = choices or tuple(names) or None
+    rule = {"group": group, "meaning": meaning, "low": low, "high": high, "above": above, "choices": words}
+    return field(default=default, metadata={**rule, "label": label, "names": names, "stops": stops, "form": form})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +58,7 @@ class Part:
     Attributes:
         kind: its word in an address.
         title: its name on a page.
+        group: where the controls have its knobs: task, model or recipe.
 
     Raises:
         ValueError: a knob is of the wrong type, not finite, or out of its range, or two contradict each other. The
@@ -64,6 +67,7 @@ class Part:
 
     kind: ClassVar[str] = ""
     title: ClassVar[str] = ""
+    group: ClassVar[str] = "recipe"
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -72,18 +76,10 @@ class Part:
         self.check()
 
     def check(self) -> None:
-        """Refuse what its own knobs contradict each other in.
-
-        Raises:
-            ValueError: they do.
-        """
+        """Refuse, by a ValueError, what its own knobs contradict each other in."""
 
     def fits(self, run: Any) -> None:
-        """Refuse a run that it can't be a part of.
-
-        Raises:
-            ValueError: it can't.
-        """
+        """Refuse, by a ValueError, a run that it can't be a part of."""
 
     def flat(self) -> Values:
         """Every knob by name."""
@@ -132,22 +128,15 @@ def checked(knob: Field[Any], value: Any) -> Any:
         if not math.isfinite(value):
             raise ValueError(f"{name} = {value!r} must be a finite number. {_range(rule)}")
     low, high, above = rule["low"], rule["high"], rule["above"]
-    if (
-        (low is not None and value < low)
-        or (high is not None and value > high)
-        or (above is not None and value <= above)
-    ):
+    within = (low is None or value >= low) and (high is None or value <= high) and (above is None or value > above)
+    if not within:
         shown = repr(value) if isinstance(value, float) or abs(value) < 10**20 else "a very long number"
         raise ValueError(f"{name} = {shown} is out of range. {_range(rule)}")
     return value
 
 
 def from_text(knob: Field[Any], text: str) -> Any:
-    """The value that `text` means for this knob.
-
-    Raises:
-        ValueError: the text is not of the knob's type.
-    """
+    """The value that `text` means for this knob; a ValueError where it is not of the knob's type."""
     kind: type = type(knob.default)
     if kind is str:
         return text

@@ -18,7 +18,7 @@ class AdamW(Part):
     kind = "adamw"
     title = "AdamW"
 
-    beta2: float = knob(0.999, "recipe", "decay of AdamW's second moment", low=0.0, high=0.99999, label="β₂ of AdamW")
+    beta2: float = knob(0.999, "decay of AdamW's second moment", low=0.0, high=0.99999, label="β₂ of AdamW")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class SGD(Part):
     kind = "sgd"
     title = "SGD"
 
-    momentum: float = knob(0.9, "recipe", "momentum of SGD", low=0.0, high=0.999, label="Momentum")
+    momentum: float = knob(0.9, "momentum of SGD", low=0.0, high=0.999, label="Momentum")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,12 +46,8 @@ class Cosine(Part):
     kind = "cosine"
     title = "warm-up + cosine"
 
-    warmup: int = knob(
-        0, "recipe", "steps of linear warm-up before the cosine", low=0, high=100_000, label="Warm-up steps"
-    )
-    min_lr: float = knob(
-        0.0, "recipe", "learning rate at the end of the cosine", low=0.0, high=10.0, label="Last learning rate"
-    )
+    warmup: int = knob(0, "steps of linear warm-up before the cosine", low=0, high=100_000, label="Warm-up steps")
+    min_lr: float = knob(0.0, "learning rate at the end of the cosine", low=0.0, high=10.0, label="Last learning rate")
 
     def fits(self, run: Any) -> None:
         if self.warmup >= run.steps:

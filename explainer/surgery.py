@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -37,9 +38,25 @@ class Operated(Protocol):
     def total_length(self) -> int: ...
 
 
+class _Operation(ABC):
+    """One thing that is done; its text form is that of the module's docstring. Layers, units and heads count from 0."""
+
+    @abstractmethod
+    def phrase(self, layers: int) -> str:
+        """How a sentence about it begins."""
+
+    @abstractmethod
+    def check(self, run: Operated) -> None:
+        """Refuse what the network does not have.
+
+        Raises:
+            ValueError: no such layer, unit, gate, head or step, or none at all; a value or a seed that can't be.
+        """
+
+
 @dataclass(frozen=True)
-class Unit:
-    """h_t of one recurrent unit is `value` at every step. Layer and unit count from 0."""
+class Unit(_Operation):
+    """h_t of one recurrent unit is `value` at every step."""
 
     layer: int
     unit: int
@@ -53,30 +70,23 @@ class Unit:
         return f"unit {self.unit}{_of_layer(self.layer, layers)}"
 
     def phrase(self, layers: int) -> str:
-        """How a sentence about it begins."""
         name = self.name(layers)
         return f"Without {name}" if self.value == 0 else f"With {name} set to {_shortest(self.value)}"
 
     def check(self, run: Operated) -> None:
-        """Refuse what the network does not have.
-
-        Raises:
-            ValueError: no such layer or unit, a value that is not finite, or no units.
-        """
         if not run.network.roles.steps:
             raise ValueError(
                 f"{run.network.article.capitalize()} {run.network.title} carries no units from step to step. Switch a head off instead."
             )
-        _check_layer(self.layer, run)
-        if not 0 <= self.unit < run.network.width:
-            raise ValueError(f"unit {self.unit} is not there. Choose 0 to {run.network.width - 1}.")
+        _check_there("layer ", self.layer, run.network.layers, first=1)
+        _check_there("unit ", self.unit, run.network.width)
         if not (math.isfinite(self.value) and abs(self.value) <= LARGEST_VALUE):
             raise ValueError(f"unit = {self.value!r} can't be set. Choose a number of size at most {LARGEST_VALUE:g}.")
 
 
 @dataclass(frozen=True)
-class Gate:
-    """One gate is `value` at every step and in all units of a layer, which counts from 0."""
+class Gate(_Operation):
+    """One gate is `value` at every step and in all units of a layer."""
 
     layer: int
     gate: str
@@ -86,29 +96,23 @@ class Gate:
         return f"layer {self.layer + 1} gate {self.gate} = {_shortest(self.value)}"
 
     def phrase(self, layers: int) -> str:
-        """How a sentence about it begins."""
         return f"With the {self.gate} gate{_of_layer(self.layer, layers)} set to {_shortest(self.value)}"
 
     def check(self, run: Operated) -> None:
-        """Refuse what the network does not have.
-
-        Raises:
-            ValueError: no such layer or gate, or a value outside of [0, 1].
-        """
         gates = run.network.settable
         if not gates:
             having = [f"{family.article} {family.title}" for family in FAMILIES.values() if family.gates]
             raise ValueError(f"This network has no gates. Choose {listed(having, 'or')}, or operate on something else.")
         if self.gate not in gates:
             raise ValueError(f"gate {self.gate[:40]!r} is not there. Choose one of: {', '.join(gates)}.")
-        _check_layer(self.layer, run)
+        _check_there("layer ", self.layer, run.network.layers, first=1)
         if not 0 <= self.value <= 1:
             raise ValueError(f"gate = {self.value!r} can't be: a gate lies between 0 (closed) and 1 (open).")
 
 
 @dataclass(frozen=True)
-class Head:
-    """One attention head is off. Layer and head count from 0."""
+class Head(_Operation):
+    """One attention head is off."""
 
     layer: int
     head: int
@@ -121,24 +125,17 @@ class Head:
         return f"head {self.head + 1}{_of_layer(self.layer, layers)}"
 
     def phrase(self, layers: int) -> str:
-        """How a sentence about it begins."""
         return f"Without {self.name(layers)}"
 
     def check(self, run: Operated) -> None:
-        """Refuse what the network does not have.
-
-        Raises:
-            ValueError: no such layer or head, or none at all.
-        """
         if run.network.site != "head":
             raise ValueError("A recurrent network has no heads. Hold a unit or a gate instead.")
-        _check_layer(self.layer, run)
-        if not 0 <= self.head < run.network.sites:
-            raise ValueError(f"head {self.head + 1} is not there. Choose 1 to {run.network.sites}.")
+        _check_there("layer ", self.layer, run.network.layers, first=1)
+        _check_there("head ", self.head, run.network.sites, first=1)
 
 
 @dataclass(frozen=True)
-class Shuffle:
+class Shuffle(_Operation):
     """Every token is given the position of another one, by a permutation that depends on the seed and T."""
 
     seed: int = 0
@@ -147,15 +144,9 @@ class Shuffle:
         return f"positions shuffled seed {self.seed}"
 
     def phrase(self, layers: int) -> str:
-        """How a sentence about it begins."""
         return "With the positions shuffled"
 
     def check(self, run: Operated) -> None:
-        """Refuse what the network does not have.
-
-        Raises:
-            ValueError: a recurrent network, or a seed that is too large.
-        """
         if run.network.roles.steps:
             raise ValueError(
                 "A recurrent network is told no positions: it knows the order from reading. Hold a unit or a gate."
@@ -165,7 +156,7 @@ class Shuffle:
 
 
 @dataclass(frozen=True)
-class Swap:
+class Swap(_Operation):
     """At step `step` the network goes on with what it remembers of another input.
 
     Attributes:
@@ -180,17 +171,10 @@ class Swap:
         return f"swap state at {self.step}" + (f" with {self.donor}" if self.donor else "")
 
     def phrase(self, layers: int) -> str:
-        """How a sentence about it begins."""
         return f"With another input's memory from t = {self.step} on"
 
     def check(self, run: Operated) -> None:
-        """Refuse what no sequence of the network's length has.
-
-        Raises:
-            ValueError: no such step.
-        """
-        if not 0 <= self.step < run.total_length:
-            raise ValueError(f"t = {self.step} is not there. Choose 0 to {run.total_length - 1}.")
+        _check_there("t = ", self.step, run.total_length)
 
 
 Operation = Unit | Gate | Head | Shuffle | Swap
@@ -248,8 +232,7 @@ class Surgery:
 
     def silent(self, layer: int) -> frozenset[int]:
         """The heads of this block, both counting from 0, that are off."""
-        heads = [each for each in self.operations if isinstance(each, Head)]
-        return frozenset(each.head for each in heads if each.layer == layer)
+        return frozenset(each.head for each in self.operations if isinstance(each, Head) and each.layer == layer)
 
     @classmethod
     def from_text(cls, text: str) -> Surgery:
@@ -265,21 +248,13 @@ class Surgery:
         return cls(tuple(_operation(" ".join(part.split())) for part in text.split(";") if part.strip()))
 
     def check(self, run: Operated) -> Surgery:
-        """Itself, if the network has all that it operates on.
-
-        Raises:
-            ValueError: it has not.
-        """
+        """Itself, if the network has all that it operates on, else a ValueError."""
         for operation in self.operations:
             operation.check(run)
         return self
 
     def check_trainable(self) -> None:
-        """Refuse what can't be kept up while training.
-
-        Raises:
-            ValueError: a swap.
-        """
+        """Refuse, by a ValueError, what can't be kept up while training: a swap."""
         if self.swap is not None:
             raise ValueError(
                 "A swapped state belongs to one pair of inputs, so there is nothing to train. Choose another."
@@ -297,30 +272,24 @@ def knock_outs(run: Operated) -> Sequence[Unit | Head]:
     return [kind(layer, site) for layer in range(found.layers) for site in range(found.sites)]
 
 
-_COUNT = r"(\d{1,9})"
-_FORMS = {
-    "gate": rf"layer {_COUNT} gate ([a-z]{{1,20}}) = (\S{{1,40}})",
-    "unit": rf"layer {_COUNT} unit {_COUNT} = (\S{{1,40}})",
-    "head": rf"layer {_COUNT} head {_COUNT} off",
-    "shuffle": rf"positions shuffled seed {_COUNT}",
-    "swap": rf"swap state at {_COUNT}(?: with (.+))?",
+_COUNT, _VALUE = r"(\d{1,9})", r"(\S{1,40})"
+_FORMS: Mapping[str, Callable[..., Operation]] = {
+    rf"layer {_COUNT} gate ([a-z]{{1,20}}) = {_VALUE}": lambda at, gate, to: Gate(
+        int(at) - 1, gate.lower(), _value(to)
+    ),
+    rf"layer {_COUNT} unit {_COUNT} = {_VALUE}": lambda at, unit, to: Unit(int(at) - 1, int(unit), _value(to)),
+    rf"layer {_COUNT} head {_COUNT} off": lambda at, head: Head(int(at) - 1, int(head) - 1),
+    rf"positions shuffled seed {_COUNT}": lambda seed: Shuffle(int(seed)),
+    rf"swap state at {_COUNT}(?: with (.+))?": lambda step, donor: Swap(int(step), donor or ""),
 }
+"""Each form by how it is written, and the operation that its words make."""
 
 
 def _operation(text: str) -> Operation:
-    for kind, form in _FORMS.items():
+    for form, made in _FORMS.items():
         found = re.fullmatch(form, text, re.IGNORECASE | re.DOTALL)
-        if found is None:
-            continue
-        first, *rest = found.groups()
-        number = int(first)
-        if kind == "gate":
-            return Gate(number - 1, rest[0].lower(), _value(rest[1]))
-        if kind == "unit":
-            return Unit(number - 1, int(rest[0]), _value(rest[1]))
-        if kind == "head":
-            return Head(number - 1, int(rest[0]) - 1)
-        return Shuffle(number) if kind == "shuffle" else Swap(number, rest[0] or "")
+        if found is not None:
+            return made(*found.groups())
     raise ValueError(
         f"{text[:60]!r} is no surgery. Write it like one of these: layer 1 unit 5 = 0; layer 1 gate forget = 1; "
         "layer 1 head 3 off; positions shuffled seed 3; swap state at 12."
@@ -345,7 +314,7 @@ def _of_layer(layer: int, layers: int) -> str:
     return f" of layer {layer + 1}" if layers > 1 else ""
 
 
-def _check_layer(layer: int, run: Operated) -> None:
-    if not 0 <= layer < run.network.layers:
-        most = f"Choose 1 to {run.network.layers}." if run.network.layers else "This model has none."
-        raise ValueError(f"layer {layer + 1} is not there. {most}")
+def _check_there(what: str, number: int, count: int, first: int = 0) -> None:
+    if not 0 <= number < count:
+        most = f"Choose {first} to {count - 1 + first}." if count else "This model has none."
+        raise ValueError(f"{what}{number + first} is not there. {most}")

@@ -15,6 +15,7 @@ from explainer.families import FAMILIES, Family, Recurrent
 from explainer.models import build, observe
 from explainer.models.cells import cell_of
 from explainer.tasks.make import make_task
+from explainer.tasks.problem import Problem
 
 PROJECT = Path(__file__).resolve().parents[1]
 T, B, N = 7, 3, 12
@@ -156,6 +157,8 @@ def test_prose_and_a_lesson_s_experiments_are_no_naming() -> None:
     assert list(namings(said, set(FAMILIES), CLASSES)) == []
 
 
-def test_a_family_without_a_number_it_needs_says_so() -> None:
-    with pytest.raises(NotImplementedError):
-        _ = Family().roles
+def test_a_family_or_a_task_without_what_it_must_say_says_so_when_it_is_made() -> None:
+    with pytest.raises(TypeError, match=r"abstract methods activation_bytes, arrays, .* roles, update_bytes, work"):
+        Family()
+    with pytest.raises(TypeError, match="abstract methods example, words"):
+        Problem()

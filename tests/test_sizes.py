@@ -9,9 +9,8 @@ import torch
 from torch.nn.functional import cross_entropy, mse_loss
 from torch.utils.flop_counter import FlopCounterMode
 
-from explainer.config import RunConfig
+from explainer.config import KNOBS, RunConfig
 from explainer.families.attending import POSITIONS
-from explainer.families.transformer import NORMS
 from explainer.models import build, observe
 from explainer.theory.sizes import Architecture, activation_bytes, flops_per_step, parameter_count
 from tests.families import RECURRENT
@@ -28,7 +27,7 @@ RECURRENT_CONFIGS = [
 TRANSFORMER_CONFIGS = [
     {"model": "transformer", "width": 28, "heads": 7, "positions": positions, "norm": norm, **rest}
     for positions in POSITIONS
-    for norm in NORMS
+    for norm in KNOBS["norm"].metadata["choices"]
     for rest in (
         {"layers": 2, "task": "text", "tied": True},
         {"layers": 3, "task": "text", "mlp": False, "dropout": 0.1},

@@ -334,7 +334,7 @@ def test_repeat_metric_counts_only_what_can_be_known():
     task = task_of("repeat")
     batch = task.batch(0, size=53)
     output = perfect(task, batch)
-    counted = task.predictable(batch)
+    counted = task.judged(batch)
     assert counted.sum(1).tolist() == (13 - batch.period).tolist()
     output[~counted] = -output[~counted]
     assert task.score(output, batch) == 1
@@ -361,7 +361,7 @@ def test_repeat_chance_is_one_over_v():
 def test_repeat_finds_the_period_of_typed_input(typed, period):
     batch = task_of("repeat").read(typed)
     assert (None if batch.period is None else int(batch.period[0])) == period
-    assert task_of("repeat").predictable(batch).any()
+    assert task_of("repeat").judged(batch).any()
     assert not batch.mask[0, -1]
 
 

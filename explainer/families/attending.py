@@ -7,7 +7,6 @@ from typing import Any
 from explainer.families.base import Family
 from explainer.parts import knob
 
-POSITIONS = ("none", "learned", "sinusoidal", "rotary", "alibi")
 ENCODING_NAMES = {
     "none": "None",
     "learned": "Learned",
@@ -15,18 +14,12 @@ ENCODING_NAMES = {
     "rotary": "Rotary",
     "alibi": "ALiBi",
 }
+POSITIONS = tuple(ENCODING_NAMES)
 
 
 def positions() -> Any:
     """The knob that says how such a network knows the order."""
-    return knob(
-        "learned",
-        "model",
-        "how the Transformer knows the order",
-        choices=POSITIONS,
-        label="Positions",
-        names=ENCODING_NAMES,
-    )
+    return knob("learned", "how the Transformer knows the order", label="Positions", names=ENCODING_NAMES)
 
 
 class Attending(Family):

@@ -6,6 +6,7 @@ N, D, L, H   units, model width, layers or blocks, heads
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
@@ -36,7 +37,7 @@ class Run(Protocol):
 
 def dropout() -> Any:
     """The knob of the families that have dropout."""
-    return knob(0.0, "model", "probability that a value is zeroed while training", low=0.0, high=0.9, label="Dropout")
+    return knob(0.0, "probability that a value is zeroed while training", low=0.0, high=0.9, label="Dropout")
 
 
 class Gate(NamedTuple):
@@ -87,7 +88,7 @@ class Roles(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Family(Part):
+class Family(Part, ABC):
     """A family of networks, and one network of it.
 
     Attributes:
@@ -109,6 +110,7 @@ class Family(Part):
         most_layers, fewest_layers: how deep it may be.
     """
 
+    group: ClassVar[str] = "model"
     colour: ClassVar[str]
     symbol: ClassVar[str]
     good_for: ClassVar[str]
@@ -123,18 +125,15 @@ class Family(Part):
     ways: ClassVar[tuple[str, ...]] = ("h",)
     site: ClassVar[str] = "unit"
     gates: ClassVar[tuple[Gate, ...]] = ()
-
     article: ClassVar[str] = "a"
 
-    layers: int = knob(
-        1, "model", "L, recurrent layers (1-3) or Transformer blocks (0-6)", low=0, high=6, label="Layers"
-    )
-    width: int = knob(64, "model", "N hidden units, or D model width", low=1, high=1024, label="Width")
+    layers: int = knob(1, "L, recurrent layers (1-3) or Transformer blocks (0-6)", low=0, high=6, label="Layers")
+    width: int = knob(64, "N hidden units, or D model width", low=1, high=1024, label="Width")
 
     @property
+    @abstractmethod
     def roles(self) -> Roles:
         """Its observation points by the part that they play."""
-        raise NotImplementedError
 
     @property
     def state_size(self) -> int:
@@ -152,9 +151,9 @@ class Family(Part):
         return ""
 
     @property
+    @abstractmethod
     def described(self) -> str:
         """ "GRU, 64 units"."""
-        raise NotImplementedError
 
     @property
     def sites(self) -> int:
@@ -184,46 +183,42 @@ class Family(Part):
 
     # -- size and cost ----------------------------------------------------------------------------
 
+    @abstractmethod
     def parameters(self, run: Run, inputs: int, outputs: int) -> int:
         """Trained numbers, exactly."""
-        raise NotImplementedError
 
+    @abstractmethod
     def activation_bytes(self, run: Run, inputs: int, outputs: int) -> int:
         """Bytes that one update holds for its backward pass, estimated from above (see `theory.sizes`)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def flops(self, run: Run, inputs: int, outputs: int) -> int:
         """Floating-point operations of the matrix products of one update, backward pass as two forward ones."""
-        raise NotImplementedError
 
     def follows(self, run: Run) -> int:
         """Kernels of an update that must wait for each other: the critical path in time steps and layers."""
-        raise NotImplementedError
+        return 0
 
+    @abstractmethod
     def work(self, run: Run, inputs: int, outputs: int) -> Work:
         """How much of each kind of work one update is, beside what any model has (see `theory.costs`)."""
-        raise NotImplementedError
 
-    def costs(self, run: Run) -> Mapping[str, float]:
-        """The prices of this run's updates."""
-        return {"dropped": DROPPED, **self.prices}
+    def costs(self, run: Run, reading: bool = False) -> Mapping[str, float]:
+        """The prices of this run's updates, or of reading a batch of it."""
+        return self.read_prices if reading else {"dropped": DROPPED, **self.prices}
 
-    def read_costs(self, run: Run) -> Mapping[str, float]:
-        """The prices of reading a batch of this run."""
-        return self.read_prices
-
+    @abstractmethod
     def arrays(self, run: Run) -> Iterator[tuple[int, int]]:
         """The largest arrays of an update: the numbers in each, and about how many of that size come and go."""
-        raise NotImplementedError
 
+    @abstractmethod
     def update_bytes(self, run: Run, inputs: int, outputs: int) -> float:
         """Bytes that one update holds at its peak, beside weights, gradients and moments."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read_bytes(self, run: Run, tokens: int, maps: int) -> float:
         """Bytes that reading so many tokens at once holds, beside outputs and losses.
 
         Args:
             maps: attention weights of all sequences that a look holds at most.
         """
-        raise NotImplementedError

@@ -8,8 +8,6 @@ from explainer.families.base import Gate, Roles
 from explainer.families.recurrent import Recurrent
 from explainer.parts import knob
 
-FORGET_STARTS = ("drawn", "constant")
-
 
 @dataclass(frozen=True, kw_only=True)
 class LSTM(Recurrent):
@@ -32,7 +30,6 @@ class LSTM(Recurrent):
     )
     held_numbers, read_numbers, stored_numbers, held_in_look = 13, 1.0, 14, 16
     padded = 84
-    step_bytes = 0
     unrolled = 2.2
     prices = {
         "update": 9.3e-4, "kernels": 2.1e-6, "numbers": 6.3e-9, "rows": 2.2e-7, "outputs": 1.4e-9, "losses": 5.0e-8,
@@ -44,15 +41,12 @@ class LSTM(Recurrent):
 
     forget_start: str = knob(
         "drawn",
-        "model",
         "the LSTM's forget-gate bias at the start: as torch draws it, or the constant forget_bias, also where that is 0",
-        choices=FORGET_STARTS,
         label="Forget-gate bias",
-        names={"drawn": "as torch draws it"},
+        names={"drawn": "as torch draws it", "constant": "constant"},
     )
     forget_bias: float = knob(
         0.0,
-        "model",
         "the LSTM's forget-gate bias at the start with forget_start=constant, which any value but 0 implies",
         low=-10.0,
         high=10.0,

@@ -35,7 +35,7 @@ class Recurrent(Family):
     read_numbers: ClassVar[float]
     stored_numbers: ClassVar[int]
     padded: ClassVar[int] = 0
-    step_bytes: ClassVar[int]
+    step_bytes: ClassVar[int] = 0
     operated_prices: ClassVar[Mapping[str, float]] = {
         "update": 5.0e-4, "kernels": 1.3e-4, "numbers": 1.3e-8, "rows": 5.0e-8, "outputs": 2.0e-9, "losses": 1.0e-7,
         "flops": 4.8e-12, "parameters": 3.7e-9, "reloaded": 1.4e-9, "faulted": 3e-9,
@@ -46,10 +46,9 @@ class Recurrent(Family):
     }  # fmt: skip
 
     dropout: float = dropout()
-    init: str = knob("default", "model", "recurrent weights W_hh at the start", choices=INITS, label="Start of W_hh")
+    init: str = knob("default", "recurrent weights W_hh at the start", choices=INITS, label="Start of W_hh")
     radius: float = knob(
         1.0,
-        "model",
         "spectral radius of W_hh with init=gaussian",
         above=0.0,
         high=3.0,
@@ -127,11 +126,9 @@ class Recurrent(Family):
             "reloaded": LT * G * N * N,  # the recurrent weights, at every step
         }
 
-    def costs(self, run: Run) -> Mapping[str, float]:
-        return {"dropped": DROPPED, **self.operated_prices} if run.surgery else super().costs(run)
-
-    def read_costs(self, run: Run) -> Mapping[str, float]:
-        return self.operated_read_prices if run.surgery else self.read_prices
+    def costs(self, run: Run, reading: bool = False) -> Mapping[str, float]:
+        operated = self.operated_read_prices if reading else {"dropped": DROPPED, **self.operated_prices}
+        return operated if run.surgery else super().costs(run, reading)
 
     def arrays(self, run: Run) -> Iterator[tuple[int, int]]:
         tokens = run.batch * run.total_length

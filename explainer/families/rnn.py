@@ -19,6 +19,7 @@ class RNN(Recurrent):
     good_for = "the plainest memory: what it keeps, it keeps by turning it over at every step"
     cell = "explainer.models.cells:tanh"
     plain = True
+    activations = {"hidden": "tanh"}
     held_numbers, read_numbers, stored_numbers, held_in_look = 6, 2.2, 3, 4
     step_bytes = 500
     prices = {
@@ -28,7 +29,3 @@ class RNN(Recurrent):
     read_prices = {
         "batch": 3.5e-4, "kernels": 9.4e-7, "numbers": 1.0e-8, "rows": 2.3e-8, "outputs": 3.5e-9, "flops": 3.2e-12,
     }  # fmt: skip
-
-    @property
-    def activations(self) -> dict[str, str]:
-        return {"hidden": "tanh"}

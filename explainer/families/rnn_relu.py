@@ -18,7 +18,4 @@ class ReLURNN(RNN):
     good_for = "a memory without a ceiling, which begins as a perfect one where W_hh begins as the identity"
     cell = "explainer.models.cells:relu"
     bounded = False
-
-    @property
-    def activations(self) -> dict[str, str]:
-        return {"hidden": "relu"}
+    activations = {"hidden": "relu"}

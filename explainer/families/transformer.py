@@ -10,8 +10,6 @@ from explainer.families.attending import Attending, positions
 from explainer.families.base import BYTES, Roles, Run, Work, dropout
 from explainer.parts import knob
 
-NORMS = ("pre", "post")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Transformer(Attending):
@@ -37,21 +35,17 @@ class Transformer(Attending):
         "attended": 6.1e-11, "turned": 6.1e-9,
     }  # fmt: skip
 
-    heads: int = knob(4, "model", "H, attention heads of a block; must divide the width", low=1, high=16, label="Heads")
-    mlp: bool = knob(True, "model", "blocks have an MLP of width 4D (off: attention only)", label="MLP in each block")
+    heads: int = knob(4, "H, attention heads of a block; must divide the width", low=1, high=16, label="Heads")
+    mlp: bool = knob(True, "blocks have an MLP of width 4D (off: attention only)", label="MLP in each block")
     norm: str = knob(
         "pre",
-        "model",
         "layer norm before or after each residual branch",
-        choices=NORMS,
         label="Layer norm",
         names={"pre": "before the branch", "post": "after the branch"},
     )
     dropout: float = dropout()
     positions: str = positions()
-    tied: bool = knob(
-        False, "model", "the output projection shares the token embedding's weights", label="Tied embeddings"
-    )
+    tied: bool = knob(False, "the output projection shares the token embedding's weights", label="Tied embeddings")
 
     def check(self) -> None:
         if self.layers > 0 and self.width % self.heads:
@@ -133,9 +127,6 @@ class Transformer(Attending):
         block = 4 * D * D + 2 * T * D + (8 * D * D if self.mlp else 0)
         embedding = 0 if run.has_tokens else inputs * D
         return 3 * 2 * run.batch * T * (embedding + L * block + D * outputs)
-
-    def follows(self, run: Run) -> int:
-        return 0
 
     def work(self, run: Run, inputs: int, outputs: int) -> Work:
         B, T, D, L, H = run.batch, run.total_length, self.width, self.layers, self.heads

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, Self
 
@@ -19,6 +19,8 @@ from torch.nn import functional as F
 from torch.nn.functional import pad
 
 from explainer.config import RunConfig
+from explainer.tasks.problem import Problem
+from explainer.words import plural
 
 Split = Literal["train", "validation"]
 
@@ -121,21 +123,13 @@ def together(batches: Sequence[Input]) -> Input:
 
 
 def next_step(sequence: Tensor) -> Batch:
-    """The batch that asks for the next element everywhere: x = s[:-1], y = s[1:], all counted.
-
-    Args:
-        sequence: T + 1 steps, (B, T+1) tokens or (B, T+1, 1) numbers.
-    """
+    """Of (B, T+1) tokens or (B, T+1, 1) numbers each next one is asked for: x = s[:-1], y = s[1:], all counted."""
     x, y = sequence[:, :-1].contiguous(), sequence[:, 1:].contiguous()
     return Batch(x, y, torch.ones(x.shape[:2], dtype=torch.bool))
 
 
 def open_ended(sequence: Tensor) -> Batch:
-    """One sequence, all of it shown: nobody knows what follows its last step, so there is no y there.
-
-    Args:
-        sequence: T steps, (T,) tokens or (T, 1) numbers.
-    """
+    """All of one sequence, (T,) tokens or (T, 1) numbers: nobody knows what follows the last, so it has no y."""
     y = torch.cat([sequence[1:], torch.zeros_like(sequence[:1])])
     mask = torch.ones(1, len(sequence), dtype=torch.bool)
     mask[0, -1] = False
@@ -149,55 +143,44 @@ class Task(ABC):
     model, so that two models with one seed see the same examples in the same order.
 
     Attributes:
-        config: the run it belongs to.
+        config, problem: the run it belongs to, and what that says of it; a task names the class of its own.
         inputs: V for tokens, or F features.
         outputs: V for tokens, or how many numbers are to be said at each step.
-        vocabulary: what stands for each token that is read on a chart; empty for numbers. Plain text, to be
-            escaped where it is shown: it can come from a user.
+        vocabulary, answers: what stands for each token that is read, and that is said, on a chart; empty for numbers.
+            Plain text, to be escaped where it is shown: it can come from a user.
         metric: name and unit of what `score` returns.
         baseline: its value for the best guess without a memory, or at chance. Of a task that is made up from the seed, what
             is expected of that guess in closed form; of data, measured on the validation part, as the model is.
         unit: of the numbers that are read and said, in words; empty where they have none.
-        baseline_name: what that guess is.
         lower_is_better: whether a model should end below the baseline.
+        filled: how many values of a series were missing, and lie on straight lines between their neighbours.
+        repeated: share of the validation text that stands verbatim in training (`data.repeats`); None without a text.
+        rare: of a text with more characters than signs, how many `characters` stand as one sign, and their `share`.
+        validation_batches: how many there are before they repeat each other.
     """
 
-    inputs: int
-    outputs: int
-    vocabulary: tuple[str, ...] = ()
+    problem: Problem
     unit: str = ""
     metric: str
     baseline: float
-    baseline_name: str
     lower_is_better: bool = True
+    filled: int = 0
+    repeated: float | None = None
+    rare: Mapping[str, float] = {}
+    validation_batches: float = math.inf
 
     def __init__(self, config: RunConfig, data: str | None = None) -> None:
-        """
-        Args:
-            config: the run.
-            data: the user's own text or series, for tasks that read one; None for the default.
-        """
-        self.config = config
+        """With `data`, the user's own text or series, of a task that reads one; None for the default."""
+        self.config, self.problem = config, config.problem
+        self.has_tokens, self.says_tokens = config.has_tokens, config.says_tokens
+        self.total_length = config.total_length
+        self.vocabulary, self.answers = self.problem.vocabulary, self.problem.answers
+        self.inputs, self.outputs = self.problem.sizes(lambda: data or "")
 
     @property
-    def has_tokens(self) -> bool:
-        """Whether what goes in is tokens of a vocabulary (else real numbers)."""
-        return self.config.has_tokens
-
-    @property
-    def says_tokens(self) -> bool:
-        """Whether what comes out is tokens of a vocabulary (else real numbers)."""
-        return self.config.says_tokens
-
-    @property
-    def answers(self) -> tuple[str, ...]:
-        """What stands for each token that is said; empty for numbers."""
-        return self.vocabulary
-
-    @property
-    def total_length(self) -> int:
-        """T, steps of a training sequence as the model sees it."""
-        return self.config.total_length
+    def baseline_name(self) -> str:
+        """What the guess is whose value is the baseline."""
+        return next(iter(self.problem.guesses))
 
     @property
     def references(self) -> dict[str, float]:
@@ -208,26 +191,6 @@ class Task(ABC):
     def loss_references(self) -> dict[str, float]:
         """The same guesses by their loss, for a line on its chart. Where the metric is the loss, these are `references`."""
         return self.references
-
-    @property
-    def repeated(self) -> float | None:
-        """Share of the validation text that stands verbatim in training (`data.repeats`); None where that is no question."""
-        return None
-
-    @property
-    def rare(self) -> dict[str, float]:
-        """Of a text with more distinct characters than signs: how many `characters` stand as one sign, and their `share`."""
-        return {}
-
-    @property
-    def filled(self) -> int:
-        """How many values of a series were missing, and lie on straight lines between their neighbours."""
-        return 0
-
-    @property
-    def validation_batches(self) -> float:
-        """How many validation batches there are before they repeat each other."""
-        return math.inf
 
     # -- sequences ----------------------------------------------------------------------------
 
@@ -260,13 +223,23 @@ class Task(ABC):
     def draw(self, generator: torch.Generator, split: Split, size: int) -> Batch:
         """`size` sequences whose only randomness is the generator's."""
 
-    @abstractmethod
     def read(self, text: str) -> Batch:
         """The user's own input as a batch of one.
 
         Raises:
             ValueError: it can't be an input of this task; the sentence has the way out.
         """
+        steps = self.numbers(text)
+        self._check_count(len(steps))
+        return self.asked(torch.tensor([steps]))
+
+    def numbers(self, text: str) -> Sequence[Any]:
+        """The steps of an input of any length, as numbers; a ValueError where something in it is none."""
+        return self.problem.steps_of(text)
+
+    def asked(self, steps: Tensor) -> Batch:
+        """The batch of inputs whose steps are those of `numbers`, here one; by default nobody knows what follows it."""
+        return open_ended(steps[0])
 
     @abstractmethod
     def example(self) -> str:
@@ -298,8 +271,21 @@ class Task(ABC):
         return float(self.loss(output.detach(), batch))
 
     def extras(self, output: Float[Tensor, "B T outputs"], batch: Batch) -> dict[str, float]:
-        """Further numbers by name."""
-        return {}
+        """Further numbers by name: `Problem.accuracy`, where the task has that."""
+        name = self.problem.accuracy
+        return {name: self.accuracy(output, batch)} if name else {}
+
+    def accuracy(self, output: Float[Tensor, "B T outputs"], batch: Batch) -> float:
+        """Mean of `right` over the steps that are judged."""
+        return float(masked_mean(self.right(output, batch), self.judged(batch)))
+
+    def right(self, output: Float[Tensor, "B T outputs"], batch: Batch) -> Float[Tensor, "B T"]:
+        """How much of each step's answer is right: whether the likeliest token is y_t. Of numbers a task says it."""
+        return (output.argmax(-1) == batch.y).float()
+
+    def judged(self, batch: Batch) -> Bool[Tensor, "B T"]:
+        """The steps that the accuracy counts: unless a task says otherwise, those of the loss."""
+        return batch.mask
 
     # -- words for a chart --------------------------------------------------------------------
 
@@ -321,55 +307,68 @@ class Task(ABC):
             return [vocabulary[token] for token in steps.tolist()]
         return [f"{value:.3g}" for value in self.in_units(steps[:, 0]).tolist()]
 
-    def _check_count(self, count: int, what: str, least: int = 2) -> None:
-        """Refuse an input of `count` steps, `what` being their plural.
-
-        Raises:
-            ValueError: fewer than `least` or more than can be read (see `RunConfig.longest_input`).
-        """
+    def _check_count(self, count: int) -> None:
+        """Refuse, by a ValueError, fewer than two steps, or more than can be read (`RunConfig.longest_input`)."""
         most = self.config.longest_input
-        if not least <= count <= most:
-            found = f"{count} {what.removesuffix('s') if count == 1 else what}"
-            raise ValueError(f"{found} can't be read. Give {least} to {most}.")
+        if not 2 <= count <= most:
+            raise ValueError(f"{count} {plural(count, self.problem.item)} can't be read. Give 2 to {most}.")
 
 
 class Windowed(Task):
-    """A task whose sequences are windows of one long text (`Problem.windows`)."""
+    """A task whose sequences are windows of one long text (`Problem.windows`).
+
+    Attributes:
+        parts: the tokens of each split, a few bytes each: windows are widened as they are drawn.
+    """
+
+    parts: Mapping[Split, Tensor]
 
     @property
-    @abstractmethod
     def held_out(self) -> int:
         """Tokens of the part kept for validation."""
+        return len(self.parts["validation"])
 
-    @abstractmethod
+    def independent(self, split: Split) -> float:
+        """Windows that do not overlap."""
+        return max(1, len(self.parts[split]) // self.total_length)
+
+    def draw(self, generator: torch.Generator, split: Split, size: int) -> Batch:
+        """Windows of T + 1 tokens that begin anywhere in the split's part of the text."""
+        part, T = self.parts[split], self.total_length
+        return self._windows(split, torch.randint(len(part) - T, (size, 1), generator=generator), T)
+
+    def apart(self, most: int) -> Batch:
+        """Windows of the validation part, as evenly spaced as leaves no two of them a token in common."""
+        T = self.total_length
+        return self.validation_windows(T, max(1, min(most, (self.held_out - 1) // T)))
+
     def windows(self, split: Split, most: int) -> Int[Tensor, "R T"]:
         """The split's text cut into windows of T tokens one behind the other, at most `most` tokens in all."""
+        part, T = self.parts[split], self.total_length
+        rows = max(1, min(len(part), most) // T)
+        return part[: rows * T].reshape(rows, T).long()
 
-    @abstractmethod
     def validation_windows(self, length: int, count: int) -> Batch:
         """`count` windows of `length` tokens, evenly spaced over the part kept for validation: always the same.
 
         Raises:
             ValueError: that part is shorter than a window and the token after it.
         """
+        if self.held_out < length + 1:
+            raise ValueError(
+                f"The text keeps {self.held_out:,} {self.problem.item}s for validation, too few for a window of {length:,}. "
+                "Learn from a longer text, or train at a shorter length."
+            )
+        start = torch.linspace(0, self.held_out - length - 1, count, dtype=torch.float64).long()
+        return self._windows("validation", start[:, None], length)
 
-    @abstractmethod
-    def numbers(self, text: str) -> list[int]:
-        """The tokens of a text of any length.
-
-        Raises:
-            ValueError: something in it is no token.
-        """
+    def _windows(self, split: Split, start: Int[Tensor, "B 1"], length: int) -> Batch:
+        return next_step(self.parts[split][start + torch.arange(length + 1)].long())
 
 
 def masked_mean(values: Float[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> Float[Tensor, ""]:
     """Mean over the positions where the mask is set; what lies elsewhere may even be NaN."""
     return torch.where(mask, values, 0.0).sum() / mask.sum()
-
-
-def masked_accuracy(output: Float[Tensor, "B T V"], batch: Batch, mask: Bool[Tensor, "B T"]) -> float:
-    """Share of the positions in the mask where the likeliest token is the right one."""
-    return float(masked_mean((output.argmax(-1) == batch.y).float(), mask))
 
 
 def _generator(config: RunConfig, split: Split, step: int) -> torch.Generator:

@@ -5,13 +5,14 @@ Shared code asks a run's `Problem`, and never which task it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from explainer.data import ASKED_CHARACTERS, OTHER, Seen, Source, symbol_names
+from explainer.data import ASKED_CHARACTERS, OTHER, Seen, Source, longer, read_symbols, symbol_names
 from explainer.parts import Part, knob
 from explainer.tasks.words import TaskWords
 from explainer.theory.variables import Variable, position
@@ -23,12 +24,12 @@ def length(
     label: str = "Length T",
 ) -> Any:
     """T of a task."""
-    return knob(30, "task", meaning, low=2, high=1024, label=label)
+    return knob(30, meaning, low=2, high=1024, label=label)
 
 
 def symbols(meaning: str = "distinct symbols to copy or repeat") -> Any:
     """How many made-up tokens there are."""
-    return knob(8, "task", meaning, low=2, high=256, label="Symbols")
+    return knob(8, meaning, low=2, high=256, label="Symbols")
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Lag(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Problem(Part):
+class Problem(Part, ABC):
     """What is to be learnt, and one setting of it.
 
     Attributes:
@@ -79,24 +80,26 @@ class Problem(Part):
         windows: whether sequences are windows of one long text, so that longer ones can be read, and a place looked for in it.
         reads: what of a user's own it can learn from; None where it makes up its sequences.
         characters: whether tokens are characters, which are written without gaps.
+        item: what is typed for one step, as a refusal counts it.
         foretells: what comes next in a sequence, where that is the right answer at every step; else empty.
         answer: what is right, behind "right" and "likeliest"; `stream_answer`: the same of a residual stream, where it has another name.
         first_of: which of several numbers that are said is drawn, behind a title.
         repeats: whether a sequence repeats itself with a period of its own (see `data.symbols.periods`).
         accuracy: the recorded number that is a share of right answers; empty without one.
-        guesses: what a page calls the guesses that runs record by another name.
-        baseline_is_loss: whether the metric of the best guess without a memory is a loss, in closed form.
+        guesses: what a page calls the guesses that runs record by another name, the baseline first.
         metric_in_units: whether the metric is the root of the loss, in the units of the data.
         validation_windows: how many validation sequences there are, all of them one batch; 0 where there is no end of batches.
         preparing_bytes: that making it takes at its peak.
         drawing: seconds of a step of a sequence that is drawn, where that is worth counting (see `theory.costs`).
     """
 
+    group: ClassVar[str] = "task"
     made_by: ClassVar[str]
     has_tokens: ClassVar[bool] = False
     windows: ClassVar[bool] = False
     reads: ClassVar[Source | None] = None
     characters: ClassVar[bool] = False
+    item: ClassVar[str] = "step"
     foretells: ClassVar[str] = ""
     answer: ClassVar[str] = "answer"
     stream_answer: ClassVar[str] = ""
@@ -104,7 +107,6 @@ class Problem(Part):
     repeats: ClassVar[bool] = False
     accuracy: ClassVar[str] = ""
     guesses: ClassVar[Mapping[str, str]] = {}
-    baseline_is_loss: ClassVar[bool] = False
     metric_in_units: ClassVar[bool] = False
     validation_windows: ClassVar[int] = 0
     preparing_bytes: ClassVar[float] = 0.0
@@ -115,6 +117,16 @@ class Problem(Part):
     # -- what goes in and what comes out ----------------------------------------------------------
 
     @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """What stands for each token that is read; () of numbers, and where a text has it."""
+        return ()
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """What stands for each token that is said."""
+        return self.vocabulary
+
+    @property
     def says_tokens(self) -> bool:
         """Whether what comes out is tokens of a vocabulary, else real numbers."""
         return self.has_tokens
@@ -122,7 +134,7 @@ class Problem(Part):
     @property
     def one_vocabulary(self) -> bool:
         """Whether the tokens that come out are those that go in."""
-        return self.has_tokens and self.says_tokens
+        return self.has_tokens and self.says_tokens and self.answers == self.vocabulary
 
     @property
     def total_length(self) -> int:
@@ -130,12 +142,12 @@ class Problem(Part):
         return self.length
 
     def sizes(self, body: Callable[[], str]) -> tuple[int, int]:
-        """Inputs and outputs of a model: V for tokens, F and how many numbers are said.
+        """Inputs and outputs of a model: V for tokens, F and how many numbers are said, which by default are one.
 
         Args:
             body: gives the text or series that is learnt from.
         """
-        raise NotImplementedError
+        return len(self.vocabulary) or 1, len(self.answers) or 1
 
     @property
     def digest(self) -> str:
@@ -145,9 +157,9 @@ class Problem(Part):
     # -- words ------------------------------------------------------------------------------------
 
     @property
+    @abstractmethod
     def words(self) -> TaskWords:
         """What a page says of it."""
-        raise NotImplementedError
 
     @property
     def variables(self) -> Mapping[str, Variable]:
@@ -165,8 +177,9 @@ class Problem(Part):
         return None
 
     def earlier_references(self, meta: Mapping[str, Any]) -> Mapping[str, float]:
-        """What a network must beat, by a run of an earlier version, which recorded only the metric of one guess: that, where it is a loss."""
-        if not self.baseline_is_loss or meta.get("baseline") is None:
+        """What a network must beat, by a run of an earlier version, which recorded only the metric of one guess: that,
+        where it is a loss, as it is of a task that makes its sequences up and says no other."""
+        if self.reads is not None or meta.get("baseline") is None:
             return {}
         return {str(meta.get("baseline_name", "baseline")): meta["baseline"]}
 
@@ -180,9 +193,13 @@ class Problem(Part):
         """
         return Seen()
 
+    @abstractmethod
     def example(self, seen: Seen, rng: np.random.Generator) -> str:
         """An input of the kind of training, as a viewer may type it, held-out where there is such; "" where there is none."""
-        raise NotImplementedError
+
+    def steps_of(self, text: str) -> Sequence[Any]:
+        """The steps of an input that was typed; a ValueError where something in it is none."""
+        return read_symbols(text, self.vocabulary)
 
     def unlike(self, text: str, seen: Seen, seed: int, until: int | None = None) -> list[str]:
         """The ways in which an input differs in kind from those of training, each as what it has; [] where it doesn't.
@@ -197,18 +214,19 @@ class Problem(Part):
         Raises:
             ValueError: it can't be read.
         """
-        raise NotImplementedError
+        steps = self.steps_of(text)[: None if until is None else until + 1]
+        return [*longer(len(steps), self.total_length, self.item), *self.odd(steps, seen)]
+
+    def odd(self, steps: Sequence[Any], seen: Seen) -> list[str]:
+        """The same of its steps, beside that they are too many."""
+        return []
 
     def drawn(self, text: str, seed: int) -> int:
         """How many steps of an input were drawn for it."""
         return 0
 
     def examples(self, seen: Seen, count: int = 8) -> tuple[str, ...]:
-        """Some inputs of the kind that a run was trained on, always the same ones; () where its data is not here.
-
-        Args:
-            count: how many at most.
-        """
+        """At most `count` inputs of the kind of training, always the same ones; () where the data is not here."""
         found = (self.example(seen, np.random.default_rng(number)) for number in range(count))
         return tuple(dict.fromkeys(example for example in found if example))
 
@@ -248,7 +266,6 @@ class OfData(Problem):
 
     data: str = knob(
         "",
-        "task",
         "SHA-256 of the user's own text or series; empty for the default one",
         label="Data",
         form=("[0-9a-f]{64}", "a SHA-256 in 64 hex digits"),

@@ -152,7 +152,7 @@ def reading_seconds(config: Trained, inputs: int, outputs: int, device: str = "c
     if device == "cuda":
         return count * READ_ON_GPU * update_seconds(config, inputs, outputs, device) * batch / config.batch
     work, more = update_work(config, inputs, outputs), batch / config.batch
-    prices = config.network.read_costs(config)
+    prices = config.network.costs(config, reading=True)
     amounts = {name: amount * (1 if name in ONCE else more) for name, amount in work.items()} | {"batch": 1.0}
     return count * sum(price * amounts[name] for name, price in prices.items())
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from explainer.config import KNOBS, RunConfig
+from explainer.config import GROUPS, KNOBS, RunConfig
 from explainer.tasks import TASKS
 
 LABELS: Mapping[str, str] = {name: knob.metadata["label"] for name, knob in KNOBS.items()}
@@ -115,7 +115,7 @@ def more_controls(page: str, config: Mapping[str, Any], shown: Sequence[str], mo
     relevant = [name for name in KNOBS if name in of_any and name not in shown]
     with st.popover("More", icon=":material/tune:", help="Every other setting of the run"):
         for group, title in (("task", "Task"), ("model", "Network"), ("recipe", "Recipe")):
-            names = [name for name in relevant if KNOBS[name].metadata["group"] == group]
+            names = [name for name in relevant if GROUPS[name] == group]
             if names:
                 st.markdown(f"**{title}**")
                 columns = st.columns(2)

@@ -20,13 +20,9 @@ class Leaky(RNN):
     good_for = "slow signals: it averages over about 1/a steps"
     cell = "tests.toys.cells:leaky"
     plain = False
+    activations = {"drive": "tanh"}  # the state itself is no value of tanh; what it moves to is
 
-    leak: float = knob(0.5, "model", "a, how far a step goes to the new state", above=0.0, high=1.0, label="Leak a")
-
-    @property
-    def activations(self) -> dict[str, str]:
-        """The state itself is no value of tanh; what it moves to is."""
-        return {"drive": "tanh"}
+    leak: float = knob(0.5, "a, how far a step goes to the new state", above=0.0, high=1.0, label="Leak a")
 
 
 FAMILIES = (Leaky,)

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from explainer.config import RunConfig
-from explainer.data import read_symbols
-from explainer.tasks.base import Batch, Split, Task, masked_accuracy
+from explainer.tasks.base import Batch, Split, Task
 from tests.toys.tasks import SHORTEST, SIGNS
 
 
 class Parity(Task):
     """x ends at a step of its own; y is the class at every step, of what was read so far, and the last one counts."""
 
-    vocabulary = SIGNS
-    answers = ("even", "odd")  # type: ignore[assignment]
-    inputs, outputs = len(SIGNS), 2
     metric = "cross-entropy (nats)"
     baseline, baseline_name = float(np.log(2)), "an even guess"
     padding = 0  # what stands behind a sequence's end; a test sets it
@@ -33,17 +28,12 @@ class Parity(Task):
         x = torch.randint(len(SIGNS), (size, T), generator=generator)
         return asked(torch.where(torch.arange(T) < lengths[:, None], x, self.padding), lengths)
 
-    def read(self, text: str) -> Batch:
-        tokens = read_symbols(text, SIGNS)
-        self._check_count(len(tokens), "signs")
-        return asked(torch.tensor([tokens]), torch.tensor([len(tokens)]))
+    def asked(self, steps: Tensor) -> Batch:
+        return asked(steps, torch.tensor([steps.shape[1]]))
 
     def example(self) -> str:
         batch = self.batch(0, size=1)
         return f"In {' '.join(self.axis(batch))} A stands an {self.target_axis(batch)[-1]} number of times."
-
-    def extras(self, output: Float[Tensor, "B T 2"], batch: Batch) -> dict[str, float]:
-        return {"right classes": masked_accuracy(output, batch, batch.mask)}
 
 
 def asked(x: Tensor, lengths: Tensor) -> Batch:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from explainer.data import Seen, longer, read_symbols
+from explainer.data import Seen
 from explainer.tasks.problem import Problem, length
 from explainer.tasks.words import TaskWords
 from explainer.theory.variables import Variable, position
@@ -24,16 +24,11 @@ class ParityProblem(Problem):
     title = "Parity"
     made_by = "tests.toys.parity:Parity"
     has_tokens = True
+    vocabulary, answers = SIGNS, ("even", "odd")
+    item = "sign"
     accuracy = "right classes"
 
     length: int = length("T, the longest sequence")
-
-    @property
-    def one_vocabulary(self) -> bool:
-        return False
-
-    def sizes(self, body: Callable[[], str]) -> tuple[int, int]:
-        return len(SIGNS), 2
 
     @property
     def words(self) -> TaskWords:
@@ -59,9 +54,6 @@ class ParityProblem(Problem):
 
     def example(self, seen: Seen, rng: np.random.Generator) -> str:
         return "".join(SIGNS[sign] for sign in rng.integers(len(SIGNS), size=rng.integers(SHORTEST, self.length + 1)))
-
-    def unlike(self, text: str, seen: Seen, seed: int, until: int | None = None) -> list[str]:
-        return longer(len(read_symbols(text, SIGNS)), self.length, "sign")
 
 
 TASKS = (ParityProblem,)

@@ -64,11 +64,8 @@ def _of(model: SequenceModel, batch: Batch, task: Task, only: tuple[int, int] | 
         part: np.stack([tensor(seen[name])[0, some[1]].float().cpu().numpy() for name in names])
         for part, names in points.items()
     }
-    slopes = np.array(
-        alibi_slopes(config.network.sites)
-        if config.part(Attending).positions == "alibi"
-        else [0.0] * config.network.sites
-    )
+    positions = config.part(Attending).positions
+    slopes = np.array(alibi_slopes(config.network.sites) if positions == "alibi" else [0.0] * config.network.sites)
     silent = np.array([[head in model.surgery.silent(layer) for head in heads] for layer in range(config.layers)])
     T = batch.x.shape[1]
     places = order(model.surgery, T)
@@ -78,7 +75,7 @@ def _of(model: SequenceModel, batch: Batch, task: Task, only: tuple[int, int] | 
         slopes=slopes[some[1]],
         places=np.arange(T) if places is None else places.numpy(),
         silent=silent[some],
-        positions=config.part(Attending).positions,
+        positions=positions,
         tokens=tuple(task.axis(batch)),
         layer=first[0],
         head=first[1],

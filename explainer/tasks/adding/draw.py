@@ -10,9 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from explainer.config import RunConfig
 from explainer.data import MARK, read_marked
-from explainer.tasks.base import Batch, Split, Task, masked_mean
+from explainer.tasks.base import Batch, Split, Task
 from explainer.theory.baselines import ADDING_TOLERANCE, adding_constant
 
 
@@ -24,12 +23,7 @@ class Adding(Task):
     """
 
     metric = "mean squared error of the sum"
-    baseline_name = "always answering 1"
-
-    def __init__(self, config: RunConfig, data: str | None = None) -> None:
-        super().__init__(config, data)
-        self.inputs, self.outputs = 2, 1
-        self.baseline = adding_constant()
+    baseline = adding_constant()
 
     def draw(self, generator: torch.Generator, split: Split, size: int) -> Batch:
         T = self.total_length
@@ -42,7 +36,7 @@ class Adding(Task):
     def read(self, text: str) -> Batch:
         """Numbers, those to add marked by a star, in the notation of `data.typed.read_marked`: `0.3 0.5* … 0.8*`."""
         found = read_marked(text, self.total_length, self.config.seed)
-        self._check_count(len(found.values), "numbers")
+        self._check_count(len(found.values))
         if not any(found.marks):
             raise ValueError("0 numbers are marked. Mark the two to add with a star, as in “0.3 0.5* … 0.8*”.")
         return _ask(torch.tensor([found.values]), torch.tensor([found.marks]).float())
@@ -58,9 +52,8 @@ class Adding(Task):
     def axis(self, batch: Batch, row: int = 0) -> list[str]:
         return [f"{value:.2f}{MARK if mark else ''}" for value, mark in batch.x[row, : batch.length_of(row)].tolist()]
 
-    def extras(self, output: Float[Tensor, "B T 1"], batch: Batch) -> dict[str, float]:
-        right = (output.detach() - batch.y).abs().squeeze(-1) < ADDING_TOLERANCE
-        return {f"answers within {ADDING_TOLERANCE}": float(masked_mean(right.float(), batch.mask))}
+    def right(self, output: Float[Tensor, "B T 1"], batch: Batch) -> Float[Tensor, "B T"]:
+        return ((output.detach() - batch.y).abs().squeeze(-1) < ADDING_TOLERANCE).float()
 
 
 def _ask(values: Float[Tensor, "B T"], marks: Float[Tensor, "B T"]) -> Batch:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from explainer.data import Seen
+from explainer.data import Seen, read_symbols, symbol_names
 from explainer.tasks.problem import Lag, Problem, drawn_symbols, length, symbols
 from explainer.tasks.words import TaskWords, small
 from explainer.theory.baselines import RECALLED, chance
@@ -25,7 +24,6 @@ class CopyProblem(Problem):
     stream_answer = "symbol"
     accuracy = "recall accuracy"
     guesses = {"no memory: 10 ln(symbols) / (delay + 20)": "guessing without a memory"}
-    baseline_is_loss = True
 
     length: int = length(
         "steps of waiting between the ten symbols and the signal to say them; the sequence has 20 more", "Delay"
@@ -37,9 +35,10 @@ class CopyProblem(Problem):
         """Ten symbols stand before the delay and ten after."""
         return self.length + 2 * RECALLED
 
-    def sizes(self, body: Callable[[], str]) -> tuple[int, int]:
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
         """The symbols, the blank and the signal."""
-        return self.symbols + 2, self.symbols + 2
+        return (*symbol_names(self.symbols), "·", "▸")
 
     @property
     def words(self) -> TaskWords:
@@ -77,3 +76,10 @@ class CopyProblem(Problem):
     def unlike(self, text: str, seen: Seen, seed: int, until: int | None = None) -> list[str]:
         """Nothing: what is no ten symbols can't be read at all."""
         return []
+
+    def steps_of(self, text: str) -> list[int]:
+        """Ten symbols; the waiting and the signal are added."""
+        symbols = read_symbols(text, symbol_names(self.symbols))
+        if len(symbols) != RECALLED:
+            raise ValueError(f"{len(symbols)} symbols can't be copied. Give exactly {RECALLED}.")
+        return symbols

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from explainer.data import Seen, longer, read_pulses, written_pulses
+from explainer.data import Seen, read_pulses, written_pulses
 from explainer.parts import knob
 from explainer.tasks.problem import Memories, Problem, length
 from explainer.tasks.words import TaskWords, small
 from explainer.theory.variables import Variable, bit, position, since_pulse
-from explainer.words import counted, listed
+from explainer.words import counted, listed, plural
 
 PULSES, PULSE = 8, 0.25
 """Steps of an example, and how often one has a pulse."""
@@ -26,18 +26,13 @@ class FlipFlopProblem(Problem):
     title = "Flip-flop"
     made_by = "explainer.tasks.flipflop.draw:FlipFlop"
     first_of = "bit 1"
+    accuracy = "share of right signs"
     guesses = {"no memory: (1 - p)(T - 1) / T": "guessing without a memory"}
-    baseline_is_loss = True
     drawing = 1e-7
 
     length: int = length("T, steps of a sequence")
     bits: int = knob(
-        3,
-        "task",
-        "bits that the flip-flop holds, each with an input and an output of its own",
-        low=1,
-        high=6,
-        label="Bits",
+        3, "bits that the flip-flop holds, each with an input and an output of its own", low=1, high=6, label="Bits"
     )
 
     def sizes(self, body: Callable[[], str]) -> tuple[int, int]:
@@ -55,7 +50,6 @@ class FlipFlopProblem(Problem):
             answers="the bit" if one else "the bits",
             memory=f"One of {'two' if one else f'$2^{bits} = {2**bits}$'} memories has to be kept while nothing comes in.",
             states="Once that is learnt, columns between two pulses are alike, and the state jumps where a pulse flips a bit",
-            counted="every step counts",
             guess="of a guesser that knows the pulse of this step, if there is one, and none before",
             attention="Each position has to find the last pulse of each bit.",
             positions="The last pulse of a bit counts, not the place where it came: see whether late positions become unlike early ones.",
@@ -80,14 +74,13 @@ class FlipFlopProblem(Problem):
         pulses[0] = True
         return " ".join(map(written_pulses, (rng.choice([-1.0, 1.0], shape) * pulses).tolist()))
 
-    def unlike(self, text: str, seen: Seen, seed: int, until: int | None = None) -> list[str]:
-        steps = read_pulses(text, self.bits)[: None if until is None else until + 1]
-        ways = longer(len(steps), self.length, "step")
-        unset = [bit + 1 for bit, value in enumerate(steps[0]) if not value] if steps else []
-        if unset:
-            bits = f"bit {unset[0]}" if len(unset) == 1 else f"bits {listed(list(map(str, unset)))}"
-            ways.append(f"no pulse of {bits} at the first step, which sets every bit in training")
-        return ways
+    def steps_of(self, text: str) -> list[list[float]]:
+        return read_pulses(text, self.bits)
+
+    def odd(self, steps: Sequence[list[float]], seen: Seen) -> list[str]:
+        unset = [str(bit + 1) for bit, value in enumerate(steps[0]) if not value] if steps else []
+        bits = f"{plural(len(unset), 'bit')} {listed(unset)}"
+        return [f"no pulse of {bits} at the first step, which sets every bit in training"] if unset else []
 
 
 def _cube(bits: int) -> str:

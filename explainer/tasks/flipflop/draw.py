@@ -11,8 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from explainer.config import RunConfig
-from explainer.data import read_pulses, written_pulses
-from explainer.tasks.base import Batch, Split, Task, masked_mean
+from explainer.data import written_pulses
+from explainer.tasks.base import Batch, Split, Task
 from explainer.tasks.flipflop import FlipFlopProblem
 from explainer.theory.baselines import flipflop_memoryless
 
@@ -26,13 +26,11 @@ class FlipFlop(Task):
     At the first step every bit is set by a pulse, so that each target is +1 or -1. Every step counts.
     """
 
+    problem: FlipFlopProblem
     metric = "mean squared error of the bits"
-    baseline_name = "no memory: (1 - p)(T - 1) / T"
 
     def __init__(self, config: RunConfig, data: str | None = None) -> None:
         super().__init__(config, data)
-        self.problem = config.part(FlipFlopProblem)
-        self.inputs = self.outputs = self.problem.bits
         self.baseline = flipflop_memoryless(self.total_length, PULSE)
 
     def draw(self, generator: torch.Generator, split: Split, size: int) -> Batch:
@@ -40,12 +38,18 @@ class FlipFlop(Task):
         signs = 2.0 * torch.randint(2, shape, generator=generator) - 1
         pulses = torch.rand(shape, generator=generator) < PULSE
         pulses[:, 0] = True
-        return _asks_for_last(signs * pulses)
+        return self.asked(signs * pulses)
 
-    def read(self, text: str) -> Batch:
-        """Steps in the notation of `data.typed.read_pulses`. Before its first pulse the target of a bit is 0."""
-        self._check_count(len(text.replace(",", " ").split()), "steps")
-        return _asks_for_last(torch.tensor([read_pulses(text, self.problem.bits)]))
+    def numbers(self, text: str) -> list[list[float]]:
+        """Their count is refused before what stands in them."""
+        self._check_count(len(text.replace(",", " ").split()))
+        return self.problem.steps_of(text)
+
+    def asked(self, steps: Float[Tensor, "B T bits"]) -> Batch:
+        """The last pulse of each bit at every step; before its first one the target of a bit is 0."""
+        times = torch.arange(steps.shape[1])[:, None]
+        last = torch.where(steps != 0, times, 0).cummax(dim=1).values
+        return Batch(steps, steps.gather(1, last), torch.ones(steps.shape[:2], dtype=torch.bool))
 
     def example(self) -> str:
         batch = self.batch(0, size=1)
@@ -59,17 +63,8 @@ class FlipFlop(Task):
 
     def target_axis(self, batch: Batch, row: int = 0) -> list[str]:
         """The sign that each bit should have, in order: `+-+`."""
-        return [
-            "".join("-0+"[int(value) + 1] for value in step) for step in batch.y[row, : batch.length_of(row)].tolist()
-        ]
+        held = batch.y[row, : batch.length_of(row)].tolist()
+        return ["".join("-0+"[int(value) + 1] for value in step) for step in held]
 
-    def extras(self, output: Float[Tensor, "B T bits"], batch: Batch) -> dict[str, float]:
-        right = (output.detach().sign() == batch.y).float().mean(-1)
-        return {"share of right signs": float(masked_mean(right, batch.mask))}
-
-
-def _asks_for_last(pulses: Float[Tensor, "B T bits"]) -> Batch:
-    """The batch that asks for the last pulse of each bit at every step."""
-    steps = torch.arange(pulses.shape[1])[:, None]
-    last = torch.where(pulses != 0, steps, 0).cummax(dim=1).values
-    return Batch(pulses, pulses.gather(1, last), torch.ones(pulses.shape[:2], dtype=torch.bool))
+    def right(self, output: Float[Tensor, "B T bits"], batch: Batch) -> Float[Tensor, "B T"]:
+        return (output.detach().sign() == batch.y).float().mean(-1)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from explainer.data import SERIES, Seen, Series, beyond, longer, parse_number, split_numbers, training_values
+from explainer.data import SERIES, Seen, Series, beyond, parse_number, split_numbers, training_values
 from explainer.data.windows import MOST_VALIDATION
 from explainer.tasks.problem import OfData, length
 from explainer.tasks.words import TaskWords
@@ -25,6 +25,7 @@ class ForecastProblem(OfData):
     made_by = "explainer.tasks.forecast.draw:Forecast"
     reads = SERIES
     foretells = "value"
+    item = "number"
     guesses = {
         "nothing changes": "repeating the last value",
         "AR(9) by least squares": "a linear fit to the last nine values (AR(9))",
@@ -33,9 +34,6 @@ class ForecastProblem(OfData):
     validation_windows = MOST_VALIDATION
 
     length: int = length("T, values of a sequence")
-
-    def sizes(self, body: Callable[[], str]) -> tuple[int, int]:
-        return 1, 1
 
     @property
     def words(self) -> TaskWords:
@@ -71,10 +69,11 @@ class ForecastProblem(OfData):
                 return " ".join(map(_written, values))
         return ""
 
-    def unlike(self, text: str, seen: Seen, seed: int, until: int | None = None) -> list[str]:
-        values = [parse_number(word) for word in split_numbers(text)][: None if until is None else until + 1]
-        ways = longer(len(values), self.length, "number")
-        return ways if seen.low == seen.high else ways + beyond(values, seen.low, seen.high, seen.unit)
+    def steps_of(self, text: str) -> list[float]:
+        return [parse_number(word) for word in split_numbers(text)]
+
+    def odd(self, steps: Sequence[float], seen: Seen) -> list[str]:
+        return [] if seen.low == seen.high else beyond(steps, seen.low, seen.high, seen.unit)
 
 
 def _written(value: float) -> str:

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from explainer.config import RunConfig
-from explainer.data import SUNSPOTS, Series, check_series_length, parse_number, split_numbers, training_values
+from explainer.data import SUNSPOTS, Series, check_series_length, training_values
 from explainer.tasks.base import Batch, Split, Task, next_step, open_ended
 from explainer.theory.baselines import ar_rmse, naive_rmse
 
@@ -33,13 +33,12 @@ class Forecast(Task):
             part does not change.
     """
 
-    baseline_name = "nothing changes"
+    validation_batches = 1  # it has every value of the last part
 
     def __init__(self, config: RunConfig, data: str | None = None) -> None:
         super().__init__(config, data)
         self.series = SUNSPOTS if data is None else Series.from_text(data)
-        self.inputs = self.outputs = 1
-        self.unit = self.series.measured_in
+        self.unit, self.filled = self.series.measured_in, len(self.series.filled)
         self.metric = f"root mean squared error ({self.unit or 'units of the series'})"
 
         values = np.array(self.series.values)
@@ -61,21 +60,12 @@ class Forecast(Task):
     @property
     def references(self) -> dict[str, float]:
         """On the validation values, as the model's score."""
-        return {**super().references, f"AR({_ORDER}) by least squares": self._ar}
+        return dict(zip(self.problem.guesses, (self.baseline, self._ar), strict=True))
 
     @property
     def loss_references(self) -> dict[str, float]:
         """The mean squared error of standardised values: (RMSE / deviation)²."""
         return {name: (error / self.deviation) ** 2 for name, error in self.references.items()}
-
-    @property
-    def filled(self) -> int:
-        return len(self.series.filled)
-
-    @property
-    def validation_batches(self) -> float:
-        """One has every value of the last part."""
-        return 1
 
     def default_size(self, split: Split) -> int:
         return self.validation if split == "validation" else super().default_size(split)
@@ -102,11 +92,9 @@ class Forecast(Task):
         count = min(most, (len(self._values) - 1) // T)
         return self._windows(len(self._values) - 1 - T * torch.arange(count, 0, -1))
 
-    def read(self, text: str) -> Batch:
-        """Numbers in the units of the series, divided as `split_numbers` says."""
-        values = [parse_number(word) for word in split_numbers(text)]
-        self._check_count(len(values), "numbers")
-        return open_ended((torch.tensor(values)[:, None] - self.mean) / self.deviation)
+    def asked(self, steps: Float[Tensor, "1 T"]) -> Batch:
+        """Numbers in the units of the series."""
+        return open_ended((steps[0, :, None] - self.mean) / self.deviation)
 
     def example(self) -> str:
         batch = self.batch(0, size=1)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from explainer.data import ASKED_CHARACTERS, Seen, longer, period_of, periods, read_symbols, symbol_names
+from explainer.data import ASKED_CHARACTERS, Seen, period_of, periods, symbol_names
 from explainer.tasks.problem import Problem, drawn_symbols, length, symbols
 from explainer.tasks.words import TaskWords
+from explainer.theory.baselines import uniform_entropy
 from explainer.words import counted
 
 RARE = 1e-3
@@ -27,6 +27,7 @@ class RepeatProblem(Problem):
     made_by = "explainer.tasks.repeat.draw:Repeat"
     has_tokens = True
     foretells = "symbol"
+    item = "symbol"
     answer = "next token"
     repeats = True
     accuracy = "accuracy within the repetition"
@@ -39,8 +40,9 @@ class RepeatProblem(Problem):
         if self.length < 8:
             raise ValueError(f"length = {self.length} is too short to repeat anything. Choose at least 8.")
 
-    def sizes(self, body: Callable[[], str]) -> tuple[int, int]:
-        return self.symbols, self.symbols
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        return symbol_names(self.symbols)
 
     @property
     def words(self) -> TaskWords:
@@ -60,7 +62,7 @@ class RepeatProblem(Problem):
         )
 
     def earlier_references(self, meta: Mapping[str, Any]) -> Mapping[str, float]:
-        return {"chance, ln V": math.log(self.symbols)}
+        return {"chance, ln V": uniform_entropy(self.symbols)}
 
     def example(self, seen: Seen, rng: np.random.Generator) -> str:
         """One period and the next, and what of the third a box holds and training had."""
@@ -70,15 +72,13 @@ class RepeatProblem(Problem):
         whole = " ".join((once * 3)[: min(self.length, 2 * period + 2)])
         return whole if len(whole) <= ASKED_CHARACTERS else whole[:ASKED_CHARACTERS].rpartition(" ")[0]
 
-    def unlike(self, text: str, seen: Seen, seed: int, until: int | None = None) -> list[str]:
+    def odd(self, steps: Sequence[int], seen: Seen) -> list[str]:
         """Consistent with a period of training, or with no more than a beginning of one, is of the kind."""
-        tokens = read_symbols(text, symbol_names(self.symbols))[: None if until is None else until + 1]
-        T = len(tokens)
+        T = len(steps)
         shortest, longest = periods(self.length)
-        ways = longer(T, self.length, "symbol")
-        short = period_of(tokens, 1, min(T // 2, shortest - 1))
+        short = period_of(steps, 1, min(T // 2, shortest - 1))
         if short is not None and self.symbols ** float(short - shortest) < RARE:
-            ways.append(f"a repetition after {counted(short, 'symbol')} instead of {shortest:,} to {longest:,}")
-        elif T > longest and period_of(tokens, shortest, longest) is None:
-            ways.append(f"no repetition instead of one after {shortest:,} to {longest:,} symbols")
-        return ways
+            return [f"a repetition after {counted(short, 'symbol')} instead of {shortest:,} to {longest:,}"]
+        if T > longest and period_of(steps, shortest, longest) is None:
+            return [f"no repetition instead of one after {shortest:,} to {longest:,} symbols"]
+        return []

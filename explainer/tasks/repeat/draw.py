@@ -13,10 +13,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from explainer.config import RunConfig
-from explainer.data import period_of, periods, read_symbols, repeated_words, symbol_names
-from explainer.tasks.base import Batch, Split, Task, masked_accuracy, masked_mean, next_step, open_ended
+from explainer.data import period_of, periods, repeated_words
+from explainer.tasks.base import Batch, Split, Task, masked_mean, next_step, open_ended
 from explainer.tasks.repeat import RepeatProblem
-from explainer.theory.baselines import chance, uniform_entropy
+from explainer.theory.baselines import chance
 
 
 class Repeat(Task):
@@ -27,21 +27,18 @@ class Repeat(Task):
     left out as well, since nothing tells that the first period ends there.
     """
 
-    metric = "accuracy within the repetition"
-    baseline_name = "chance"
+    problem: RepeatProblem
+    metric = RepeatProblem.accuracy
     lower_is_better = False
 
     def __init__(self, config: RunConfig, data: str | None = None) -> None:
         super().__init__(config, data)
-        self.problem = config.part(RepeatProblem)
-        self.vocabulary = symbol_names(self.problem.symbols)
-        self.inputs = self.outputs = self.problem.symbols
         self.baseline = chance(self.problem.symbols)
 
     @property
     def loss_references(self) -> dict[str, float]:
         """Over all T steps, of which the first period can't be known."""
-        return {"chance, ln V": uniform_entropy(self.outputs)}
+        return dict(self.problem.earlier_references({}))
 
     def draw(self, generator: torch.Generator, split: Split, size: int) -> Batch:
         T = self.total_length
@@ -51,28 +48,26 @@ class Repeat(Task):
         batch = next_step(once.gather(1, torch.arange(T + 1) % period[:, None]))
         return Batch(batch.x, batch.y, batch.mask, period)
 
-    def read(self, text: str) -> Batch:
-        """A sequence of symbols; its period is found if it repeats itself."""
-        tokens = read_symbols(text, self.vocabulary)
-        T = len(tokens)
-        self._check_count(T, "symbols")
-        period = period_of(tokens, 1, min(T // 2, T - 2))
-        return replace(open_ended(torch.tensor(tokens)), period=None if period is None else torch.tensor([period]))
+    def asked(self, steps: Tensor) -> Batch:
+        """Its period is found if it repeats itself."""
+        T = steps.shape[1]
+        period = period_of(steps[0].tolist(), 1, min(T // 2, T - 2))
+        return replace(open_ended(steps[0]), period=None if period is None else torch.tensor([period]))
 
     def example(self) -> str:
         batch = self.batch(0, size=1)
         assert batch.period is not None
         return repeated_words(self.axis(batch), int(batch.period[0]))
 
-    def predictable(self, batch: Batch) -> Bool[Tensor, "B T"]:
-        """The steps that the metric counts: those within the repetition, or all where no period is known."""
+    def judged(self, batch: Batch) -> Bool[Tensor, "B T"]:
+        """Those within the repetition, or all where no period is known."""
         if batch.period is None:
             return batch.mask
         return batch.mask & (torch.arange(batch.x.shape[1], device=batch.x.device) >= batch.period[:, None])
 
     def score(self, output: Float[Tensor, "B T V"], batch: Batch) -> float:
-        return masked_accuracy(output, batch, self.predictable(batch))
+        return self.accuracy(output, batch)
 
     def extras(self, output: Float[Tensor, "B T V"], batch: Batch) -> dict[str, float]:
         loss = self.loss_per_position(output.detach(), batch)
-        return {"loss within the repetition (nats)": float(masked_mean(loss, self.predictable(batch)))}
+        return {"loss within the repetition (nats)": float(masked_mean(loss, self.judged(batch)))}

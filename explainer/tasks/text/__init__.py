@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from explainer.data import OTHER, TEXT, Seen, alphabet, longer, training_characters
+from explainer.data import OTHER, TEXT, Seen, alphabet, training_characters
 from explainer.tasks.problem import OfData, length
 from explainer.tasks.words import TaskWords
 from explainer.theory.variables import Variable, bracket_depth, inside_quotes, since_line, since_space
@@ -27,8 +27,9 @@ class TextProblem(OfData):
     made_by = "explainer.tasks.text.draw:Text"
     has_tokens = True
     windows = True
-    reads = TEXT
     characters = True
+    reads = TEXT
+    item = "character"
     foretells = "character"
     answer = "next token"
     accuracy = "accuracy"
@@ -55,7 +56,6 @@ class TextProblem(OfData):
             answers="the next character",
             memory="What helps is to know the last few characters, the word so far, and whatever is still open.",
             states="Look for units that change at blanks or at the end of a line, and keep their value in between",
-            counted="every step counts",
             guess="of guesses by the frequencies of characters, alone or after the last one or two",
             attention="What comes next may follow from the last few characters, or from an earlier place where the same ones stood.",
             positions="To foretell the next character the network has to know what is near: see whether neighbours become alike, "
@@ -87,14 +87,15 @@ class TextProblem(OfData):
         long = [line for line in fitting if len(line) >= min(LINE, self.length)]
         return (long or fitting or [""])[0]
 
-    def unlike(self, text: str, seen: Seen, seed: int, until: int | None = None) -> list[str]:
-        text = text.replace("\r\n", "\n")[: None if until is None else until + 1]
-        ways = longer(len(text), self.length, "character")
-        new = [character for character in dict.fromkeys(text) if character in seen.unseen]
-        if new:
-            which = f"the character {new[0]!r}" if len(new) == 1 else f"{len(new)} characters, such as {new[0]!r},"
-            ways.append(f"{which} that the training part of the text never has")
-        return ways
+    def steps_of(self, text: str) -> str:
+        return text.replace("\r\n", "\n")
+
+    def odd(self, steps: Sequence[str], seen: Seen) -> list[str]:
+        new = [repr(character) for character in dict.fromkeys(steps) if character in seen.unseen]
+        if not new:
+            return []
+        which = f"the character {new[0]}" if len(new) == 1 else f"{len(new)} characters, such as {new[0]},"
+        return [f"{which} that the training part of the text never has"]
 
 
 def _passages(held_out: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from explainer.config import RunConfig
@@ -25,13 +25,11 @@ from explainer.data import (
     repeated_share,
     training_characters,
 )
-from explainer.tasks.base import Batch, Split, Windowed, masked_accuracy, next_step, open_ended
+from explainer.tasks.base import Batch, Windowed
+from explainer.tasks.text import TextProblem
 from explainer.theory.baselines import uniform_entropy
 from explainer.theory.characters import visible
 from explainer.theory.ngrams import window_losses
-
-LONGER = ("one letter back (bigrams)", "two letters back (trigrams)")
-"""What is counted beside the letters' frequencies."""
 
 
 @lru_cache(maxsize=4)
@@ -55,29 +53,30 @@ class Text(Windowed):
         ValueError: the text is unfit (see `check_text`), or too short for windows of this length.
     """
 
+    problem: TextProblem
     metric = "cross-entropy (nats per character)"
-    baseline_name = "letter frequencies alone"
 
     def __init__(self, config: RunConfig, data: str | None = None) -> None:
-        super().__init__(config, data)
         self.text = default_text() if data is None else check_text(data, math.inf)
+        super().__init__(config, self.text)
         characters, tokens = tokenized(self.text)
         self.characters = list(characters)
-        self.vocabulary = tuple(visible(character) for character in self.characters)
-        self.inputs = self.outputs = len(self.characters)
+        self.vocabulary = self.answers = tuple(visible(character) for character in self.characters)
         self._number = {character: token for token, character in enumerate(self.characters)}
-        self._other = self._number[OTHER] if alphabet(self.text).has_other else None
+        found = alphabet(self.text)
+        self._other = self._number[OTHER] if found.has_other else None
+        self.rare = {"characters": found.rare, "share": found.rare_share} if found.has_other else {}
 
         boundary = training_characters(len(tokens))
         check_text_length(config.length, len(tokens))
-        stored = torch.from_numpy(tokens)  # windows are widened as they are drawn
-        self._parts: dict[Split, Tensor] = {"train": stored[:boundary], "validation": stored[boundary:]}
+        stored = torch.from_numpy(tokens)
+        self.parts = {"train": stored[:boundary], "validation": stored[boundary:]}
 
     @cached_property
     def _counted(self) -> list[float]:
         """Cross-entropy of unigrams, bigrams and trigrams on validation windows; not needed to train or to look."""
-        training, held_out = (self._parts[split].numpy() for split in ("train", "validation"))
-        return window_losses(training, held_out, self.outputs, self.total_length, orders=1 + len(LONGER))
+        training, held_out = (part.numpy() for part in self.parts.values())
+        return window_losses(training, held_out, self.outputs, self.total_length, orders=3)
 
     @property
     def baseline(self) -> float:  # type: ignore[override]
@@ -86,72 +85,15 @@ class Text(Windowed):
 
     @property
     def references(self) -> dict[str, float]:
-        longer = dict(zip(LONGER, self._counted[1:], strict=True))
-        return {**super().references, **longer, "even guess, ln V": uniform_entropy(self.outputs)}
+        return dict(zip(self.problem.guesses, (*self._counted, uniform_entropy(self.outputs)), strict=True))
 
     @property
-    def repeated(self) -> float | None:
+    def repeated(self) -> float | None:  # type: ignore[override]
         return repeated_share(self.text)
 
-    @property
-    def rare(self) -> dict[str, float]:
-        found = alphabet(self.text)
-        return {"characters": found.rare, "share": found.rare_share} if found.has_other else {}
-
-    def draw(self, generator: torch.Generator, split: Split, size: int) -> Batch:
-        """Windows of T + 1 characters that begin anywhere in the split's part of the text."""
-        part, T = self._parts[split], self.total_length
-        start = torch.randint(len(part) - T, (size, 1), generator=generator)
-        return next_step(part[start + torch.arange(T + 1)].long())
-
-    @property
-    def held_out(self) -> int:
-        """Characters of the part kept for validation."""
-        return len(self._parts["validation"])
-
-    def independent(self, split: Split) -> float:
-        """Windows that do not overlap."""
-        return max(1, len(self._parts[split]) // self.total_length)
-
-    def windows(self, split: Split, most: int) -> Int[Tensor, "R T"]:
-        """The split's text cut into windows of T characters one behind the other, at most `most` characters in all."""
-        part, T = self._parts[split], self.total_length
-        rows = max(1, min(len(part), most) // T)
-        return part[: rows * T].reshape(rows, T).long()
-
-    def validation_windows(self, length: int, count: int) -> Batch:
-        """`count` windows of `length` characters, evenly spaced over the part kept for validation: always the same.
-
-        Raises:
-            ValueError: that part is shorter than a window and the character after it.
-        """
-        part = self._parts["validation"]
-        if len(part) < length + 1:
-            raise ValueError(
-                f"The text keeps {len(part):,} characters for validation, too few for a window of {length:,}. "
-                "Learn from a longer text, or train at a shorter length."
-            )
-        start = torch.linspace(0, len(part) - length - 1, count, dtype=torch.float64).long()
-        return next_step(part[start[:, None] + torch.arange(length + 1)].long())
-
-    def apart(self, most: int) -> Batch:
-        """Windows of the validation part, as evenly spaced as leaves no two of them a character in common."""
-        T = self.total_length
-        return self.validation_windows(T, max(1, min(most, (len(self._parts["validation"]) - 1) // T)))
-
-    def read(self, text: str) -> Batch:
-        """The characters as typed; the right one after the last is not known."""
-        numbers = self.numbers(text)
-        self._check_count(len(numbers), "characters")
-        return open_ended(torch.tensor(numbers))
-
     def numbers(self, text: str) -> list[int]:
-        """The tokens of a text of any length; a character that the vocabulary lacks is `OTHER`, where that is a sign.
-
-        Raises:
-            ValueError: a character that the vocabulary lacks, and it has no sign for others.
-        """
-        text = text.replace("\r\n", "\n")
+        """A character that the vocabulary lacks is `OTHER`, where that is a sign."""
+        text = self.problem.steps_of(text)
         if self._other is not None:
             return [self._number.get(character, self._other) for character in text]
         unknown = list(dict.fromkeys(character for character in text if character not in self._number))
@@ -171,7 +113,4 @@ class Text(Windowed):
         return f"After “{before}” the next character is “{self.target_axis(batch)[-1]}”."
 
     def extras(self, output: Float[Tensor, "B T V"], batch: Batch) -> dict[str, float]:
-        return {
-            "bits per character": self.score(output, batch) / math.log(2),
-            "accuracy": masked_accuracy(output, batch, batch.mask),
-        }
+        return {"bits per character": self.score(output, batch) / math.log(2), **super().extras(output, batch)}
