@@ -10,9 +10,10 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from inspect import cleandoc
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from explainer import __version__
 from explainer.config import KNOBS, RunConfig
@@ -76,71 +77,53 @@ def make_parser() -> Parser:
     _add_train(commands)
     _add_look(commands)
     _add_tapes(commands)
-    reference = commands.add_parser("reference", help="print docs/reference.md: families, tasks, lenses and settings")
-    reference.set_defaults(act=_reference)
+    _command(commands, _reference)
     return parser
 
 
+def _command(commands: Commands, act: Callable[[argparse.Namespace], int], epilog: str | None = None) -> Parser:
+    """The command of a function, whose docstring is what its help says."""
+    said, _, more = cleandoc(act.__doc__ or "").partition("\n\n")
+    words = f"{said[:1].lower()}{said[1:].rstrip('.')}"
+    made = commands.add_parser(act.__name__[1:], help=words, description=more, epilog=epilog, formatter_class=WORDS)
+    made.set_defaults(act=act)
+    return made
+
+
 def _add_train(commands: Commands) -> None:
-    train = commands.add_parser(
-        "train",
-        help="train a run, recorded like one of the app",
-        description=(
-            "Train a run and record it in the store, where the app shows it too. The last line of the output is\n"
-            "JSON with the run's id and its final numbers. The same run again answers at once from its tape; one\n"
-            "that was stopped (Ctrl-C) goes on. While the app runs on this store, its worker does the training."
-        ),
-        epilog=settings_help(),
-        formatter_class=WORDS,
-    )
-    train.add_argument("--task", help="what is to be learnt")
-    train.add_argument("--model", help="family of the network")
-    train.add_argument("--seed", help="of weights, batches and dropout")
-    train.add_argument(
-        "--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="any setting of the list below"
-    )
-    train.add_argument(
-        "--lr-at",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="STEP=RATE",
-        help="the learning rate from after that many updates on, such as 120=0.003",
-    )
+    train = _command(commands, _train, settings_help())
+    add = train.add_argument
+    several: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
+    add("--task", help="what is to be learnt")
+    add("--model", help="family of the network")
+    add("--seed", help="of weights, batches and dropout")
+    add("--set", **several, metavar="NAME=VALUE", help="any setting of the list below")
+    after = "the learning rate from after that many updates on, such as 120=0.003"
+    add("--lr-at", **several, metavar="STEP=RATE", help=after)
     data = train.add_mutually_exclusive_group()
     data.add_argument("--text", type=Path, metavar="FILE", help="a text to learn from, with the task text")
     data.add_argument("--csv", type=Path, metavar="FILE", help="a series to learn from, with the task forecast")
-    train.add_argument("--encoding", metavar="NAME", help="of the file, such as Big5; else it is found by the content")
+    add("--encoding", metavar="NAME", help="of the file, such as Big5; else it is found by the content")
     _add_table(train)
     _add_store(train)
-    train.set_defaults(act=_train)
 
 
 def _add_look(commands: Commands) -> None:
-    look = commands.add_parser(
-        "look",
-        help="look at a moment of a run through a lens",
-        description=(
-            "Look at a recorded run through a lens, at the kept moment nearest to the step asked for. Where its\n"
-            "weights are kept the lens looks at them here; else its record comes from the tape."
-        ),
-        formatter_class=WORDS,
-    )
-    look.add_argument("run", metavar="RUN", help="id of a run, or the name of a lesson such as lesson-hidden")
-    look.add_argument(
-        "--lens", required=True, help="what to look through, such as hidden, gradients, attention, positions"
-    )
-    look.add_argument("--step", type=int, help="number of updates of the weights; default, the last")
-    look.add_argument("--input", default="", metavar="TEXT", help="look at this input; default, the tape's own batch")
-    look.add_argument("--layer", type=int, default=1, help="the layer that a figure shows, from 1")
-    look.add_argument("--head", type=int, default=1, help="the attention head that a figure shows, from 1")
-    look.add_argument("--html", type=Path, metavar="FILE", help="write the figures into one self-contained file")
-    look.add_argument("--json", action="store_true", help="print the record's arrays and readings as JSON")
+    look = _command(commands, _look)
+    add = look.add_argument
+    add("run", metavar="RUN", help="id of a run, or the name of a lesson such as lesson-hidden")
+    add("--lens", required=True, help="what to look through, such as hidden, gradients, attention, positions")
+    add("--step", type=int, help="number of updates of the weights; default, the last")
+    add("--input", default="", metavar="TEXT", help="look at this input; default, the tape's own batch")
+    add("--layer", type=int, default=1, help="the layer that a figure shows, from 1")
+    add("--head", type=int, default=1, help="the attention head that a figure shows, from 1")
+    add("--html", type=Path, metavar="FILE", help="write the figures into one self-contained file")
+    add("--json", action="store_true", help="print the record's arrays and readings as JSON")
     _add_store(look)
-    look.set_defaults(act=_look)
 
 
 def _reference(options: argparse.Namespace) -> int:
+    """Print docs/reference.md: families, tasks, lenses and settings."""
     from explainer.headless.reference import reference
 
     print(reference(), end="")
@@ -148,18 +131,9 @@ def _reference(options: argparse.Namespace) -> int:
 
 
 def _add_tapes(commands: Commands) -> None:
-    tapes = commands.add_parser(
-        "tapes",
-        help="record the lessons that ship with the project",
-        description=(
-            "Train the lessons of explainer/lessons.py on one thread of the CPU and write a tape of each into\n"
-            "tapes/. The same code on the same machine gives the same bytes. All tapes together take 5 MB at most."
-        ),
-        formatter_class=WORDS,
-    )
+    tapes = _command(commands, _tapes)
     tapes.add_argument("names", nargs="*", metavar="NAME", help="lessons to record; default, all")
     tapes.add_argument("--folder", type=Path, metavar="DIR", help="where to; default, tapes/ of the project")
-    tapes.set_defaults(act=_tapes)
 
 
 def settings_help() -> str:
@@ -175,25 +149,20 @@ def settings_help() -> str:
 
 def _add_table(parser: argparse.ArgumentParser) -> None:
     """How a table is to be read, where what is found out is not what is meant."""
-    table = parser.add_argument_group(
+    group = parser.add_argument_group(
         "the table of --csv", "What is not said here is found out, and printed before anything trains."
     )
-    table.add_argument("--column", metavar="NAME|NUMBER", help="the series; default, the first that looks like one")
-    table.add_argument(
-        "--separator", metavar="MARK", help="comma, semicolon, tab, pipe, blanks, none, or the mark itself"
-    )
-    table.add_argument("--decimal", metavar="MARK", help="point or comma")
-    table.add_argument("--thousands", metavar="MARK", help="none, comma, point, blank or apostrophe")
-    table.add_argument("--header", action=argparse.BooleanOptionalAction, help="whether a line of names comes first")
-    table.add_argument(
-        "--missing", nargs="+", action="extend", metavar="VALUE", help="cells that mean “no value”, such as -999"
-    )
-    table.add_argument("--order", metavar="FIRST", help="oldest or newest: the row that comes first in the file")
-    table.add_argument("--gap", type=int, metavar="STEPS", help="longest run of missing values that is filled in")
-    table.add_argument(
-        "--left-out", metavar="HOW", help="times without a row: fill them in, or keep the rows as they are"
-    )
-    table.add_argument("--check", action="store_true", help="print what is understood, and train nothing")
+    add = group.add_argument
+    add("--column", metavar="NAME|NUMBER", help="the series; default, the first that looks like one")
+    add("--separator", metavar="MARK", help="comma, semicolon, tab, pipe, blanks, none, or the mark itself")
+    add("--decimal", metavar="MARK", help="point or comma")
+    add("--thousands", metavar="MARK", help="none, comma, point, blank or apostrophe")
+    add("--header", action=argparse.BooleanOptionalAction, help="whether a line of names comes first")
+    add("--missing", nargs="+", action="extend", metavar="VALUE", help="cells that mean “no value”, such as -999")
+    add("--order", metavar="FIRST", help="oldest or newest: the row that comes first in the file")
+    add("--gap", type=int, metavar="STEPS", help="longest run of missing values that is filled in")
+    add("--left-out", metavar="HOW", help="times without a row: fill them in, or keep the rows as they are")
+    add("--check", action="store_true", help="print what is understood, and train nothing")
 
 
 def _add_store(parser: argparse.ArgumentParser) -> None:
@@ -201,6 +170,12 @@ def _add_store(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
+    """Train a run, recorded like one of the app.
+
+    Train a run and record it in the store, where the app shows it too. The last line of the output is
+    JSON with the run's id and its final numbers. The same run again answers at once from its tape; one
+    that was stopped (Ctrl-C) goes on. While the app runs on this store, its worker does the training.
+    """
     from explainer.headless.request import requested
 
     table = _table(options)
@@ -260,6 +235,11 @@ def _table_options(options: argparse.Namespace) -> Options:
 
 
 def _look(options: argparse.Namespace) -> int:
+    """Look at a moment of a run through a lens.
+
+    Look at a recorded run through a lens, at the kept moment nearest to the step asked for. Where its
+    weights are kept the lens looks at them here; else its record comes from the tape.
+    """
     from explainer.headless.look import look_at
 
     return look_at(
@@ -275,6 +255,11 @@ def _look(options: argparse.Namespace) -> int:
 
 
 def _tapes(options: argparse.Namespace) -> int:
+    """Record the lessons that ship with the project.
+
+    Train the lessons of explainer/lessons.py on one thread of the CPU and write a tape of each into
+    tapes/. The same code on the same machine gives the same bytes. All tapes together take 5 MB at most.
+    """
     from explainer.headless.tapes import make_tapes
 
     return make_tapes(options.names, options.folder)

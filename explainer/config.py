@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any, Self, TypeVar
 
@@ -50,10 +50,6 @@ class RunConfig(Part):
 
     It round-trips through JSON (`to_json`, `from_json`) and through the query part of an
     address (`to_query`, `from_query`); `run_id` hashes what the run depends on.
-
-    Raises:
-        ValueError: a field is of the wrong type, not finite, or out of its range, or two
-            fields contradict each other. The sentence names the field, the value and the way out.
     """
 
     problem: Problem = _part("task", DEFAULT, _TASKS, "what is to be learnt", "Task", Problem)
@@ -99,10 +95,7 @@ class RunConfig(Part):
     spare: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def __init__(self, **values: Any) -> None:
-        """
-        Args:
-            values: knobs by name, of this class and of its parts; a part's kind by its word; parts by their field.
-        """
+        """Of knobs by name, of this class and of its parts; of a part's kind by its word; of parts by their field."""
         unknown = values.keys() - KNOBS.keys() - {each.name for each in fields(self)}
         if unknown:
             raise TypeError(f"RunConfig has no field {min(unknown)!r}. The fields are: {', '.join(KNOBS)}.")
@@ -114,14 +107,10 @@ class RunConfig(Part):
                 object.__setattr__(self, each.name, _read(each, values.get(each.name), given))
             elif each.metadata:
                 object.__setattr__(self, each.name, given.get(each.name, each.default))
-        own = self.flat()
+        own = self.flat().keys()
         known = {name: value for part in before for name, value in part.flat().items() if name not in part.implied()}
-        spare = {
-            name: value
-            for name, value in {**known, **given}.items()
-            if name not in own and value != KNOBS[name].default
-        }
-        object.__setattr__(self, "spare", spare)
+        chosen = {name: value for name, value in {**known, **given}.items() if value != KNOBS[name].default}
+        object.__setattr__(self, "spare", {name: chosen[name] for name in chosen if name not in own})
         self.check()
 
     def check(self) -> None:
@@ -140,11 +129,7 @@ class RunConfig(Part):
         return replace(self, **values)
 
     def part(self, kind: type[P]) -> P:
-        """Its part of this class.
-
-        Raises:
-            TypeError: it has none.
-        """
+        """Its part of this class; a TypeError where it has none."""
         for part in self.parts():
             if isinstance(part, kind):
                 return part
@@ -252,9 +237,7 @@ class RunConfig(Part):
         if not isinstance(values, dict):
             raise ValueError(f"The configuration must be a JSON object, and this is a {type(values).__name__}.")
         values = upgrade.upgraded(values, upgrade.CONFIG, "The configuration")
-        unknown = values.keys() - KNOBS.keys()
-        if unknown:
-            raise ValueError(f"Unknown field {min(unknown)!r}. The fields are: {', '.join(KNOBS)}.")
+        _check_names(values)
         found = cls(**values)
         missing = found.flat().keys() - values.keys()
         if missing:
@@ -280,17 +263,10 @@ class RunConfig(Part):
         return (base or cls()).with_texts({name: text for name, text in query.items() if name in KNOBS})
 
     def with_texts(self, texts: Mapping[str, str]) -> RunConfig:
-        """A copy with fields set from text (`steps=600` of an address or a command line).
-
-        Raises:
-            ValueError: a name that is not a field, or a text that is not of the field's type.
-        """
-        values: Values = {}
-        for name, text in texts.items():
-            if name not in KNOBS:
-                raise ValueError(f"Unknown field {name!r}. The fields are: {', '.join(KNOBS)}.")
-            values[name] = from_text(KNOBS[name], text)
-        return self.but(**values)
+        """A copy with fields set from text (`steps=600` of an address or a command line); a ValueError where a name is
+        no field's, or a text not of its type."""
+        _check_names(texts)
+        return self.but(**{name: from_text(KNOBS[name], text) for name, text in texts.items()})
 
     # -- identity -----------------------------------------------------------------------------
 
@@ -324,6 +300,13 @@ def _read(place: Field[Any], before: Part | None, given: Values) -> Part:
     carried = {name: value for name, value in now.items() if type(before) is kind or value != usual[name]}
     own = {each.name for each in fields(kind)}
     return kind(**{name: value for name, value in {**carried, **given}.items() if name in own})
+
+
+def _check_names(names: Iterable[str]) -> None:
+    """Refuse names of which one is no knob's, by a ValueError."""
+    unknown = [name for name in sorted(names) if name not in KNOBS]
+    if unknown:
+        raise ValueError(f"Unknown field {unknown[0]!r}. The fields are: {', '.join(KNOBS)}.")
 
 
 def _standing(part: Part) -> Values:

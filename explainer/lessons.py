@@ -50,38 +50,15 @@ class SweepLesson:
 
 
 _ADDING = RunConfig(task="adding", length=30, model="gru", width=32, lr=5e-3, batch=64, steps=700)
+_TRANSFORMER = {"model": "transformer", "layers": 2, "heads": 4, "batch": 32, "steps": 800}
+# With the norm before the branch the same heads take over a thousand steps to form, if they do.
 _REPEAT = RunConfig(
-    task="repeat",
-    length=48,
-    symbols=32,
-    model="transformer",
-    layers=2,
-    width=64,
-    heads=4,
-    mlp=False,
-    # With the norm before the branch the same heads take over a thousand steps to form, if they do.
-    norm="post",
-    lr=5e-3,
-    batch=32,
-    steps=800,
-    seed=2,
+    **_TRANSFORMER, task="repeat", length=48, symbols=32, width=64, mlp=False, norm="post", lr=5e-3, seed=2
 )
 
 _GRADIENTS = RunConfig(task="adding", length=50, model="rnn", width=32, lr=5e-3, batch=64, steps=800)
 
-_POSITIONS = RunConfig(
-    task="text",
-    length=24,
-    model="transformer",
-    layers=2,
-    width=24,
-    heads=4,
-    positions="learned",
-    lr=3e-3,
-    weight_decay=0.1,
-    batch=32,
-    steps=800,
-)
+_POSITIONS = RunConfig(**_TRANSFORMER, task="text", length=24, width=24, positions="learned", lr=3e-3, weight_decay=0.1)
 
 # Small enough that a tape holds dozens of moments' weights: every view of theirs is made from those.
 _MICROSCOPE = RunConfig(task="adding", length=40, model="rnn", width=16, lr=1e-2, batch=64, steps=800)
@@ -115,10 +92,7 @@ LESSONS: Mapping[str, Lesson] = {
     "lesson-flipflop": Lesson(_FLIPFLOP, ("fixed_points",), ratio=1.35, weight_bytes=24_000),
     # The induction heads form between steps 209 and 265.
     "lesson-attention": Lesson(
-        _REPEAT,
-        ("attention", "heads"),
-        filled=("surgery", "layers"),
-        weight_steps=(60, 160, 209, 236, 265, 400),
+        _REPEAT, ("attention", "heads"), filled=("surgery", "layers"), weight_steps=(60, 160, 209, 236, 265, 400)
     ),
     "lesson-attention-one-layer": Lesson(_REPEAT.but(layers=1), ("attention", "heads")),
     "lesson-positions": Lesson(_POSITIONS, ("positions",)),
@@ -127,29 +101,14 @@ LESSONS: Mapping[str, Lesson] = {
 
 _HORIZON = RunConfig(task="adding", length=80, model="gru", width=32, lr=1e-2, batch=32, steps=800)
 
-_BEYOND = RunConfig(
-    task="text",
-    length=32,
-    model="transformer",
-    layers=2,
-    width=48,
-    heads=4,
-    lr=3e-3,
-    schedule="cosine",
-    warmup=40,
-    weight_decay=0.1,
-    batch=16,
-    steps=800,
-)
+_BEYOND = _POSITIONS.but(length=32, width=48, schedule="cosine", warmup=40, batch=16)
 
 SWEEPS: Mapping[str, SweepLesson] = {
     "lesson-horizon": SweepLesson(
-        Sweep(base=_HORIZON, axes=(("length", (5, 10, 20, 40, 80)), ("model", ("rnn", "lstm", "gru")))),
-        ("reach",),
+        Sweep(base=_HORIZON, axes=(("length", (5, 10, 20, 40, 80)), ("model", ("rnn", "lstm", "gru")))), ("reach",)
     ),
     # One seed with every encoding before the next, so that a first comparison comes soon.
     "lesson-beyond": SweepLesson(
-        Sweep(base=_BEYOND, axes=(("seed", (0, 1, 2)), ("positions", POSITIONS))),
-        ("beyond_the_length",),
+        Sweep(base=_BEYOND, axes=(("seed", (0, 1, 2)), ("positions", POSITIONS))), ("beyond_the_length",)
     ),
 }

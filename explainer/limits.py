@@ -9,6 +9,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
+from typing import Any
 
 from explainer.config import RunConfig
 from explainer.lenses.costs import look_bytes, look_seconds
@@ -24,48 +25,41 @@ from explainer.theory.costs import (
 from explainer.theory.sizes import BYTES, parameter_count
 
 
-def _limit(default: float, variable: str, meaning: str, whole: bool = False) -> float:
-    return field(default=default, metadata={"variable": variable, "meaning": meaning, "whole": whole})
+def _limit(default: float, variable: str, meaning: str) -> Any:
+    return field(default=default, metadata={"variable": variable, "meaning": meaning})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """The limits; `limits()` reads them from the environment."""
+    """The limits; `limits()` reads them from the environment. What is an int counts something."""
 
-    parameters: float = _limit(5e6, "EXPLAINER_MAX_PARAMETERS", "trained numbers of a model", whole=True)
-    steps: float = _limit(20_000, "EXPLAINER_MAX_STEPS", "updates of a run", whole=True)
+    parameters: int = _limit(5_000_000, "EXPLAINER_MAX_PARAMETERS", "trained numbers of a model")
+    steps: int = _limit(20_000, "EXPLAINER_MAX_STEPS", "updates of a run")
     seconds: float = _limit(
         1800, "EXPLAINER_MAX_SECONDS", "time of a run, looking included, estimated before and measured"
     )
     memory_mb: float = _limit(512, "EXPLAINER_MAX_MEMORY_MB", "memory of a run, looking included, in MB")
-    active: float = _limit(4, "EXPLAINER_MAX_ACTIVE", "runs that train at the same time; others wait", whole=True)
-    queued: float = _limit(4, "EXPLAINER_MAX_QUEUED", "runs of one session that train, wait or are paused", whole=True)
-    waiting: float = _limit(
-        120, "EXPLAINER_MAX_WAITING", "runs of all sessions that wait or are paused, those of sweeps too", whole=True
+    active: int = _limit(4, "EXPLAINER_MAX_ACTIVE", "runs that train at the same time; others wait")
+    queued: int = _limit(4, "EXPLAINER_MAX_QUEUED", "runs of one session that train, wait or are paused")
+    waiting: int = _limit(
+        120, "EXPLAINER_MAX_WAITING", "runs of all sessions that wait or are paused, those of sweeps too"
     )
-    sweep_runs: float = _limit(
-        30, "EXPLAINER_MAX_SWEEP_RUNS", "runs of one sweep, which counts as one in the queue", whole=True
-    )
+    sweep_runs: int = _limit(30, "EXPLAINER_MAX_SWEEP_RUNS", "runs of one sweep, which counts as one in the queue")
     sweep_seconds: float = _limit(
         1800, "EXPLAINER_MAX_SWEEP_SECONDS", "time of a sweep's runs together, estimated and measured"
     )
     store_mb: float = _limit(512, "EXPLAINER_STORE_MB", "size of the store; beyond it the oldest finished runs go")
-    text_bytes: float = _limit(
-        2_000_000, "EXPLAINER_MAX_TEXT_BYTES", "size of a text or series from a user", whole=True
-    )
+    text_bytes: int = _limit(2_000_000, "EXPLAINER_MAX_TEXT_BYTES", "size of a text or series from a user")
 
     def __post_init__(self) -> None:
         for item in fields(self):
-            _value(item, getattr(self, item.name))
+            object.__setattr__(self, item.name, _value(item, getattr(self, item.name)))
 
 
 def limits(environment: Mapping[str, str] | None = None) -> Limits:
-    """The limits of this host.
+    """The limits of this host, by its environment (default, the process's own).
 
     A variable that is no such number is left out, and its default holds: `faulty` names it.
-
-    Args:
-        environment: default, the process's own.
     """
     return Limits(**_read(environment)[0])
 
@@ -75,10 +69,10 @@ def faulty(environment: Mapping[str, str] | None = None) -> list[str]:
     return _read(environment)[1]
 
 
-def _read(environment: Mapping[str, str] | None) -> tuple[dict[str, float], list[str]]:
+def _read(environment: Mapping[str, str] | None) -> tuple[dict[str, Any], list[str]]:
     """The limits that are set, by name, and a sentence for each that can't be."""
     environment = os.environ if environment is None else environment
-    values: dict[str, float] = {}
+    values: dict[str, Any] = {}
     said: list[str] = []
     for item in fields(Limits):
         text = environment.get(item.metadata["variable"], "").strip()
@@ -96,14 +90,15 @@ def _value(item: Field[float], given: float | str) -> float:
     Raises:
         ValueError: it is not a number above 0, or not a whole one where the limit counts something.
     """
-    kind = "whole number" if item.metadata["whole"] else "number"
+    whole = item.type == "int"
     try:
         value = float(given)
     except ValueError:
         value = math.nan
-    if not (math.isfinite(value) and value > 0) or (item.metadata["whole"] and not value.is_integer()):
+    if not (math.isfinite(value) and value > 0) or (whole and not value.is_integer()):
+        kind = "whole number" if whole else "number"
         raise ValueError(f"{item.metadata['variable']} = {str(given)[:40]!r} must be a {kind} above 0.")
-    return value
+    return int(value) if whole else value
 
 
 @dataclass(frozen=True)

@@ -76,18 +76,10 @@ class Part:
         self.check()
 
     def check(self) -> None:
-        """Refuse what its own knobs contradict each other in.
-
-        Raises:
-            ValueError: they do.
-        """
+        """Refuse, by a ValueError, what its own knobs contradict each other in."""
 
     def fits(self, run: Any) -> None:
-        """Refuse a run that it can't be a part of.
-
-        Raises:
-            ValueError: it can't.
-        """
+        """Refuse, by a ValueError, a run that it can't be a part of."""
 
     def flat(self) -> Values:
         """Every knob by name."""
@@ -144,11 +136,7 @@ def checked(knob: Field[Any], value: Any) -> Any:
 
 
 def from_text(knob: Field[Any], text: str) -> Any:
-    """The value that `text` means for this knob.
-
-    Raises:
-        ValueError: the text is not of the knob's type.
-    """
+    """The value that `text` means for this knob; a ValueError where it is not of the knob's type."""
     kind: type = type(knob.default)
     if kind is str:
         return text

@@ -60,11 +60,7 @@ def from_arrays(cls: type[Record], arrays: Mapping[str, np.ndarray], text: Mappi
 
 
 def _check(name: str, declared: str, value: object) -> None:
-    """Whether a value is what a record's field is declared as, such as `Float[np.ndarray, "L T"]` or `tuple[str, ...]`.
-
-    Raises:
-        TypeError: it is not.
-    """
+    """Refuse, by a TypeError, a value that is not as its field is declared, such as `Float[np.ndarray, "L T"]`."""
     kind, _, shape = declared.partition("[")
     if isinstance(value, np.ndarray):
         dimensions = shape.rpartition(", ")[2].strip("\"']").split()

@@ -50,7 +50,7 @@ class _Operation(ABC):
         """Refuse what the network does not have.
 
         Raises:
-            ValueError: no such layer, unit, gate, head or step, or nothing of the kind; a value or a seed that can't be.
+            ValueError: no such layer, unit, gate, head or step, or none at all; a value or a seed that can't be.
         """
 
 
@@ -78,9 +78,8 @@ class Unit(_Operation):
             raise ValueError(
                 f"{run.network.article.capitalize()} {run.network.title} carries no units from step to step. Switch a head off instead."
             )
-        _check_layer(self.layer, run)
-        if not 0 <= self.unit < run.network.width:
-            raise ValueError(f"unit {self.unit} is not there. Choose 0 to {run.network.width - 1}.")
+        _check_there("layer ", self.layer, run.network.layers, first=1)
+        _check_there("unit ", self.unit, run.network.width)
         if not (math.isfinite(self.value) and abs(self.value) <= LARGEST_VALUE):
             raise ValueError(f"unit = {self.value!r} can't be set. Choose a number of size at most {LARGEST_VALUE:g}.")
 
@@ -106,7 +105,7 @@ class Gate(_Operation):
             raise ValueError(f"This network has no gates. Choose {listed(having, 'or')}, or operate on something else.")
         if self.gate not in gates:
             raise ValueError(f"gate {self.gate[:40]!r} is not there. Choose one of: {', '.join(gates)}.")
-        _check_layer(self.layer, run)
+        _check_there("layer ", self.layer, run.network.layers, first=1)
         if not 0 <= self.value <= 1:
             raise ValueError(f"gate = {self.value!r} can't be: a gate lies between 0 (closed) and 1 (open).")
 
@@ -131,9 +130,8 @@ class Head(_Operation):
     def check(self, run: Operated) -> None:
         if run.network.site != "head":
             raise ValueError("A recurrent network has no heads. Hold a unit or a gate instead.")
-        _check_layer(self.layer, run)
-        if not 0 <= self.head < run.network.sites:
-            raise ValueError(f"head {self.head + 1} is not there. Choose 1 to {run.network.sites}.")
+        _check_there("layer ", self.layer, run.network.layers, first=1)
+        _check_there("head ", self.head, run.network.sites, first=1)
 
 
 @dataclass(frozen=True)
@@ -176,8 +174,7 @@ class Swap(_Operation):
         return f"With another input's memory from t = {self.step} on"
 
     def check(self, run: Operated) -> None:
-        if not 0 <= self.step < run.total_length:
-            raise ValueError(f"t = {self.step} is not there. Choose 0 to {run.total_length - 1}.")
+        _check_there("t = ", self.step, run.total_length)
 
 
 Operation = Unit | Gate | Head | Shuffle | Swap
@@ -235,8 +232,7 @@ class Surgery:
 
     def silent(self, layer: int) -> frozenset[int]:
         """The heads of this block, both counting from 0, that are off."""
-        heads = [each for each in self.operations if isinstance(each, Head)]
-        return frozenset(each.head for each in heads if each.layer == layer)
+        return frozenset(each.head for each in self.operations if isinstance(each, Head) and each.layer == layer)
 
     @classmethod
     def from_text(cls, text: str) -> Surgery:
@@ -252,21 +248,13 @@ class Surgery:
         return cls(tuple(_operation(" ".join(part.split())) for part in text.split(";") if part.strip()))
 
     def check(self, run: Operated) -> Surgery:
-        """Itself, if the network has all that it operates on.
-
-        Raises:
-            ValueError: it has not.
-        """
+        """Itself, if the network has all that it operates on, else a ValueError."""
         for operation in self.operations:
             operation.check(run)
         return self
 
     def check_trainable(self) -> None:
-        """Refuse what can't be kept up while training.
-
-        Raises:
-            ValueError: a swap.
-        """
+        """Refuse, by a ValueError, what can't be kept up while training: a swap."""
         if self.swap is not None:
             raise ValueError(
                 "A swapped state belongs to one pair of inputs, so there is nothing to train. Choose another."
@@ -326,7 +314,7 @@ def _of_layer(layer: int, layers: int) -> str:
     return f" of layer {layer + 1}" if layers > 1 else ""
 
 
-def _check_layer(layer: int, run: Operated) -> None:
-    if not 0 <= layer < run.network.layers:
-        most = f"Choose 1 to {run.network.layers}." if run.network.layers else "This model has none."
-        raise ValueError(f"layer {layer + 1} is not there. {most}")
+def _check_there(what: str, number: int, count: int, first: int = 0) -> None:
+    if not 0 <= number < count:
+        most = f"Choose {first} to {count - 1 + first}." if count else "This model has none."
+        raise ValueError(f"{what}{number + first} is not there. {most}")

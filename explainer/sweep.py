@@ -61,22 +61,15 @@ class Sweep:
     @cached_property
     def configs(self) -> tuple[RunConfig, ...]:
         """The runs, in the order in which they train."""
-        names = [name for name, _ in self.axes]
-        return tuple(
-            self.base.but(**dict(zip(names, values, strict=True)))
-            for values in product(*(values for _, values in self.axes))
-        )
+        names, values = zip(*self.axes, strict=True)
+        return tuple(self.base.but(**dict(zip(names, each, strict=True))) for each in product(*values))
 
     def values(self, name: str) -> tuple[Any, ...]:
         """The values of a field: those of its axis, or the one of the base."""
         return dict(self.axes).get(name, (self.base[name],))
 
     def sweep_id(self, data_digest: str = "") -> str:
-        """Sixteen hex digits of SHA-256 over the runs' own ids, in order.
-
-        Args:
-            data_digest: of the text that they read (see `RunConfig.run_id`).
-        """
+        """Sixteen hex digits of SHA-256 over the runs' own ids, in order; `data_digest` as for `RunConfig.run_id`."""
         return hashed([config.run_id(data_digest) for config in self.configs])
 
     # -- text forms ---------------------------------------------------------------------------

@@ -4,13 +4,7 @@ What is stored says its format, a whole number; what says none is of the first. 
 k + 1 into k + 2, so today's format is one more than there are steps. A step is never changed once it has shipped, and what it
 fills in is what the version before did, whatever the default is today: an old run stays the run that it was, under its id.
 
-| form | its format stands | read by |
-|---|---|---|
-| configuration, sweep | as `format` in the JSON | `RunConfig.from_json`, `Sweep.from_json` |
-| chunk of a tape: weights, a checkpoint, what a lens saw | as `format` among its texts | `runs.tape.read_chunk` |
-| file of a tape, file of a sweep | in its first line, in its JSON | `runs.tape_file`, `runs.sweep_file` |
-| settings in an address or on a command line | as `format` among them | `ui.shell`, `headless.request` |
-
+`docs/design.md` (*Formats*) has which forms there are, where each says its format, and what reads it.
 The store's tables have migrations (`runs.migrations`). `tests/kept` has files of every version that changed a form.
 """
 
@@ -60,6 +54,10 @@ def lens_of(name: str) -> str:
     return LENSES.get(name, name)
 
 
+def _gone(values: Values) -> Values:
+    raise ValueError("no version reads that any more. Make the tapes again.")
+
+
 def _lenses_of_a_tape(values: Values) -> Values:
     if not isinstance(values["kinds"], list) or not isinstance(values["lenses"], list):
         raise TypeError("kinds and lenses are lists")
@@ -84,7 +82,7 @@ SWEEP: Sequence[Step] = ()
 CHUNKS: Mapping[str, Sequence[Step]] = {}
 """By kind, such as "view:hidden_states", "weights" or "checkpoint"; a step is given arrays by name, and texts, which are JSON."""
 TAPE_FILE: Sequence[Step] = (
-    ("chunks lie in a table", lambda values: _gone("Make the tapes again.")),
+    ("chunks lie in a table", _gone),
     ("lenses have the names of their pages", _lenses_of_a_tape),
 )
 SWEEP_FILE: Sequence[Step] = (("lenses have the names of their pages", _lenses_of_a_sweep),)
@@ -130,7 +128,3 @@ def upgraded(values: Mapping[str, Any], steps: Sequence[Step], what: str) -> Val
 def mark(steps: Sequence[Step]) -> dict[str, int]:
     """The entry that says today's format; none as long as that is the first."""
     return {FORMAT: today(steps)} if steps else {}
-
-
-def _gone(way_out: str) -> Values:
-    raise ValueError(f"no version reads that any more. {way_out}")

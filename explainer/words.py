@@ -46,9 +46,5 @@ def literal(text: str) -> str:
 
 
 def marked(sentence: str, source: str) -> str:
-    """A sentence in Markdown with the quiet mark of where its numbers come from, as the player has it beside its own.
-
-    Args:
-        source: see `charts.source`.
-    """
+    """A sentence in Markdown with the player’s quiet mark of where its numbers come from (`charts.source`)."""
     return f"{sentence} :small[{literal(source)}]"

@@ -129,7 +129,7 @@ def test_what_it_says_of_its_data_and_its_metrics_holds(name: str) -> None:
     if problem.memories is not None:
         assert problem.memories.places > problem.memories.count
         assert str(problem.memories.count) in problem.memories.needed
-    if problem.baseline_is_loss:
+    if problem.reads is None:
         meta = {"baseline": task.baseline, "baseline_name": task.baseline_name}
         assert problem.earlier_references(meta) == task.loss_references
 

@@ -125,7 +125,6 @@ class Family(Part, ABC):
     ways: ClassVar[tuple[str, ...]] = ("h",)
     site: ClassVar[str] = "unit"
     gates: ClassVar[tuple[Gate, ...]] = ()
-
     article: ClassVar[str] = "a"
 
     layers: int = knob(1, "L, recurrent layers (1-3) or Transformer blocks (0-6)", low=0, high=6, label="Layers")
@@ -204,13 +203,9 @@ class Family(Part, ABC):
     def work(self, run: Run, inputs: int, outputs: int) -> Work:
         """How much of each kind of work one update is, beside what any model has (see `theory.costs`)."""
 
-    def costs(self, run: Run) -> Mapping[str, float]:
-        """The prices of this run's updates."""
-        return {"dropped": DROPPED, **self.prices}
-
-    def read_costs(self, run: Run) -> Mapping[str, float]:
-        """The prices of reading a batch of this run."""
-        return self.read_prices
+    def costs(self, run: Run, reading: bool = False) -> Mapping[str, float]:
+        """The prices of this run's updates, or of reading a batch of it."""
+        return self.read_prices if reading else {"dropped": DROPPED, **self.prices}
 
     @abstractmethod
     def arrays(self, run: Run) -> Iterator[tuple[int, int]]:

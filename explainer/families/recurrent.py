@@ -128,11 +128,9 @@ class Recurrent(Family):
             "reloaded": LT * G * N * N,  # the recurrent weights, at every step
         }
 
-    def costs(self, run: Run) -> Mapping[str, float]:
-        return {"dropped": DROPPED, **self.operated_prices} if run.surgery else super().costs(run)
-
-    def read_costs(self, run: Run) -> Mapping[str, float]:
-        return self.operated_read_prices if run.surgery else self.read_prices
+    def costs(self, run: Run, reading: bool = False) -> Mapping[str, float]:
+        operated = self.operated_read_prices if reading else {"dropped": DROPPED, **self.operated_prices}
+        return operated if run.surgery else super().costs(run, reading)
 
     def arrays(self, run: Run) -> Iterator[tuple[int, int]]:
         tokens = run.batch * run.total_length

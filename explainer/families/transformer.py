@@ -26,7 +26,7 @@ class Transformer(Attending):
     site = "head"
     prices = {
         "update": 5.0e-4, "kernels": 4.4e-4, "numbers": 3.1e-9, "rows": 1.0e-7, "heads": 1.2e-6, "embedded": 1.2e-9,
-        "outputs": 1.1e-9, "losses": 1.5e-7, "flops": 4.7e-12, "parameters": 3.8e-9, "fused": 2.2e-9,
+        "outputs": 1.1e-9, "losses": 2.4e-7, "flops": 4.7e-12, "parameters": 3.8e-9, "fused": 2.2e-9,
         "masked": 3.7e-9, "explicit": 1.6e-8, "attended": 1.1e-11, "mask": 2.6e-9, "turned": 6.7e-8, "faulted": 1.5e-9,
     }  # fmt: skip
     read_prices = {

@@ -20,6 +20,7 @@ from torch.nn.functional import pad
 
 from explainer.config import RunConfig
 from explainer.tasks.problem import Problem
+from explainer.words import plural
 
 Split = Literal["train", "validation"]
 
@@ -122,21 +123,13 @@ def together(batches: Sequence[Input]) -> Input:
 
 
 def next_step(sequence: Tensor) -> Batch:
-    """The batch that asks for the next element everywhere: x = s[:-1], y = s[1:], all counted.
-
-    Args:
-        sequence: T + 1 steps, (B, T+1) tokens or (B, T+1, 1) numbers.
-    """
+    """Of (B, T+1) tokens or (B, T+1, 1) numbers each next one is asked for: x = s[:-1], y = s[1:], all counted."""
     x, y = sequence[:, :-1].contiguous(), sequence[:, 1:].contiguous()
     return Batch(x, y, torch.ones(x.shape[:2], dtype=torch.bool))
 
 
 def open_ended(sequence: Tensor) -> Batch:
-    """One sequence, all of it shown: nobody knows what follows its last step, so there is no y there.
-
-    Args:
-        sequence: T steps, (T,) tokens or (T, 1) numbers.
-    """
+    """All of one sequence, (T,) tokens or (T, 1) numbers: nobody knows what follows the last, so it has no y."""
     y = torch.cat([sequence[1:], torch.zeros_like(sequence[:1])])
     mask = torch.ones(1, len(sequence), dtype=torch.bool)
     mask[0, -1] = False
@@ -161,6 +154,8 @@ class Task(ABC):
         unit: of the numbers that are read and said, in words; empty where they have none.
         lower_is_better: whether a model should end below the baseline.
         filled: how many values of a series were missing, and lie on straight lines between their neighbours.
+        repeated: share of the validation text that stands verbatim in training (`data.repeats`); None without a text.
+        rare: of a text with more characters than signs, how many `characters` stand as one sign, and their `share`.
         validation_batches: how many there are before they repeat each other.
     """
 
@@ -170,14 +165,12 @@ class Task(ABC):
     baseline: float
     lower_is_better: bool = True
     filled: int = 0
+    repeated: float | None = None
+    rare: Mapping[str, float] = {}
     validation_batches: float = math.inf
 
     def __init__(self, config: RunConfig, data: str | None = None) -> None:
-        """
-        Args:
-            config: the run.
-            data: the user's own text or series, for tasks that read one; None for the default, or where nothing is read.
-        """
+        """With `data`, the user's own text or series, of a task that reads one; None for the default."""
         self.config, self.problem = config, config.problem
         self.has_tokens, self.says_tokens = config.has_tokens, config.says_tokens
         self.total_length = config.total_length
@@ -198,16 +191,6 @@ class Task(ABC):
     def loss_references(self) -> dict[str, float]:
         """The same guesses by their loss, for a line on its chart. Where the metric is the loss, these are `references`."""
         return self.references
-
-    @property
-    def repeated(self) -> float | None:
-        """Share of the validation text that stands verbatim in training (`data.repeats`); None where that is no question."""
-        return None
-
-    @property
-    def rare(self) -> dict[str, float]:
-        """Of a text with more distinct characters than signs: how many `characters` stand as one sign, and their `share`."""
-        return {}
 
     # -- sequences ----------------------------------------------------------------------------
 
@@ -247,19 +230,15 @@ class Task(ABC):
             ValueError: it can't be an input of this task; the sentence has the way out.
         """
         steps = self.numbers(text)
-        self._check_count(len(steps), f"{self.problem.item}s")
+        self._check_count(len(steps))
         return self.asked(torch.tensor([steps]))
 
     def numbers(self, text: str) -> Sequence[Any]:
-        """The steps of an input of any length, as numbers.
-
-        Raises:
-            ValueError: something in it is no step.
-        """
+        """The steps of an input of any length, as numbers; a ValueError where something in it is none."""
         return self.problem.steps_of(text)
 
     def asked(self, steps: Tensor) -> Batch:
-        """The batch of inputs whose steps are as `numbers` has them, here one; by default nobody knows what follows it."""
+        """The batch of inputs whose steps are those of `numbers`, here one; by default nobody knows what follows it."""
         return open_ended(steps[0])
 
     @abstractmethod
@@ -303,7 +282,7 @@ class Task(ABC):
         return float(masked_mean(self.right(output, batch), self.judged(batch)))
 
     def right(self, output: Float[Tensor, "B T outputs"], batch: Batch) -> Float[Tensor, "B T"]:
-        """How much of the answer at each step is right: whether the likeliest token is the right one. Of numbers a task says it."""
+        """How much of each step's answer is right: whether the likeliest token is y_t. Of numbers a task says it."""
         return (output.argmax(-1) == batch.y).float()
 
     def judged(self, batch: Batch) -> Bool[Tensor, "B T"]:
@@ -330,16 +309,11 @@ class Task(ABC):
             return [vocabulary[token] for token in steps.tolist()]
         return [f"{value:.3g}" for value in self.in_units(steps[:, 0]).tolist()]
 
-    def _check_count(self, count: int, what: str, least: int = 2) -> None:
-        """Refuse an input of `count` steps, `what` being their plural.
-
-        Raises:
-            ValueError: fewer than `least` or more than can be read (see `RunConfig.longest_input`).
-        """
+    def _check_count(self, count: int) -> None:
+        """Refuse, by a ValueError, fewer than two steps, or more than can be read (`RunConfig.longest_input`)."""
         most = self.config.longest_input
-        if not least <= count <= most:
-            found = f"{count} {what.removesuffix('s') if count == 1 else what}"
-            raise ValueError(f"{found} can't be read. Give {least} to {most}.")
+        if not 2 <= count <= most:
+            raise ValueError(f"{count} {plural(count, self.problem.item)} can't be read. Give 2 to {most}.")
 
 
 class Windowed(Task):

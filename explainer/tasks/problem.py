@@ -87,10 +87,10 @@ class Problem(Part, ABC):
         repeats: whether a sequence repeats itself with a period of its own (see `data.symbols.periods`).
         accuracy: the recorded number that is a share of right answers; empty without one.
         guesses: what a page calls the guesses that runs record by another name, the baseline first.
-        baseline_is_loss: whether the metric of the best guess without a memory is a loss, in closed form.
         metric_in_units: whether the metric is the root of the loss, in the units of the data.
         validation_windows: how many validation sequences there are, all of them one batch; 0 where there is no end of batches.
         preparing_bytes: that making it takes at its peak.
+        drawing: seconds of a step of a sequence that is drawn, where that is worth counting (see `theory.costs`).
     """
 
     group: ClassVar[str] = "task"
@@ -107,10 +107,10 @@ class Problem(Part, ABC):
     repeats: ClassVar[bool] = False
     accuracy: ClassVar[str] = ""
     guesses: ClassVar[Mapping[str, str]] = {}
-    baseline_is_loss: ClassVar[bool] = False
     metric_in_units: ClassVar[bool] = False
     validation_windows: ClassVar[int] = 0
     preparing_bytes: ClassVar[float] = 0.0
+    drawing: ClassVar[float] = 0.0
 
     length: int = length()
 
@@ -142,7 +142,7 @@ class Problem(Part, ABC):
         return self.length
 
     def sizes(self, body: Callable[[], str]) -> tuple[int, int]:
-        """Inputs and outputs of a model: V for tokens, F and how many numbers are said, which unless a task says otherwise are one.
+        """Inputs and outputs of a model: V for tokens, F and how many numbers are said, which by default are one.
 
         Args:
             body: gives the text or series that is learnt from.
@@ -177,8 +177,9 @@ class Problem(Part, ABC):
         return None
 
     def earlier_references(self, meta: Mapping[str, Any]) -> Mapping[str, float]:
-        """What a network must beat, by a run of an earlier version, which recorded only the metric of one guess: that, where it is a loss."""
-        if not self.baseline_is_loss or meta.get("baseline") is None:
+        """What a network must beat, by a run of an earlier version, which recorded only the metric of one guess: that,
+        where it is a loss, as it is of a task that makes its sequences up and says no other."""
+        if self.reads is not None or meta.get("baseline") is None:
             return {}
         return {str(meta.get("baseline_name", "baseline")): meta["baseline"]}
 
@@ -197,11 +198,7 @@ class Problem(Part, ABC):
         """An input of the kind of training, as a viewer may type it, held-out where there is such; "" where there is none."""
 
     def steps_of(self, text: str) -> Sequence[Any]:
-        """The steps of an input that was typed.
-
-        Raises:
-            ValueError: something in it is no step.
-        """
+        """The steps of an input that was typed; a ValueError where something in it is none."""
         return read_symbols(text, self.vocabulary)
 
     def unlike(self, text: str, seen: Seen, seed: int, until: int | None = None) -> list[str]:
@@ -229,11 +226,7 @@ class Problem(Part, ABC):
         return 0
 
     def examples(self, seen: Seen, count: int = 8) -> tuple[str, ...]:
-        """Some inputs of the kind that a run was trained on, always the same ones; () where its data is not here.
-
-        Args:
-            count: how many at most.
-        """
+        """At most `count` inputs of the kind of training, always the same ones; () where the data is not here."""
         found = (self.example(seen, np.random.default_rng(number)) for number in range(count))
         return tuple(dict.fromkeys(example for example in found if example))
 

@@ -29,10 +29,10 @@ class TaskWords:
     answers: str
     memory: str
     states: str
-    counted: str
     guess: str
     attention: str
     positions: str
+    counted: str = "every step counts"
     typed: str = ""
 
 

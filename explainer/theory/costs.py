@@ -53,7 +53,8 @@ def update_seconds(config: Trained, inputs: int, outputs: int, device: str = "cp
         steps, each = config.network.follows(config), 3e-4 if config.surgery else 2e-6
         return 2e-3 + steps * each + flops_per_step(config, inputs, outputs) / (5e12 if config.surgery else 1e13)
     prices = config.network.costs(config)
-    return sum(prices[name] * amount for name, amount in update_work(config, inputs, outputs).items())
+    drawn = config.problem.drawing * config.batch * config.total_length
+    return drawn + sum(prices[name] * amount for name, amount in update_work(config, inputs, outputs).items())
 
 
 def update_work(config: Trained, inputs: int, outputs: int) -> Work:
@@ -151,7 +152,7 @@ def reading_seconds(config: Trained, inputs: int, outputs: int, device: str = "c
     if device == "cuda":
         return count * READ_ON_GPU * update_seconds(config, inputs, outputs, device) * batch / config.batch
     work, more = update_work(config, inputs, outputs), batch / config.batch
-    prices = config.network.read_costs(config)
+    prices = config.network.costs(config, reading=True)
     amounts = {name: amount * (1 if name in ONCE else more) for name, amount in work.items()} | {"batch": 1.0}
     return count * sum(price * amounts[name] for name, price in prices.items())
 

@@ -59,6 +59,7 @@ class Sequences(Protocol):
 
     validation_windows: ClassVar[int]
     preparing_bytes: ClassVar[float]
+    drawing: ClassVar[float]
 
 
 @runtime_checkable

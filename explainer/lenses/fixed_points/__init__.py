@@ -22,5 +22,5 @@ LENS = Lens(
     "fixed_points", FixedPointsRecord, suits=lambda config: config.network.roles.steps and config.layers == 1 and config.network.state_size <= MOST_SEARCHED,
     peak=lambda z: 8 * 6 * max(128, min(1024, 2**14 // z.network.state_size)) * z.network.state_size**2,
     view=lambda z: BYTES * z.network.state_size * (z.T + 96) + 15_000 + labels(z), work=_work,
-    prices={"cubes": 1.2e-09, "each": 2.5e-06, "look": 0.0011, "outputs": 2.9e-08},
+    prices={"cubes": 1.2e-09, "each": 2.5e-06, "look": 0.0018, "outputs": 2.9e-08},
 )  # fmt: skip

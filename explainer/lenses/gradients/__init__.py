@@ -17,5 +17,5 @@ LENS = Lens(
     "gradients", GradientsRecord, suits=lambda config: True,
     peak=lambda z: z.backward(differentiable(z, 8)) + BYTES * parameter_count(z.config, z.inputs, z.V),
     view=lambda z: BYTES * 2 * z.T + 150 * (z.L + 1), work=_work,
-    prices={"blocks": 0.00023, "cubes": 9.1e-10, "flops": 5.4e-11, "look": 0.0011, "maps": 8.5e-09, "steps": 3.6e-05},
+    prices={"blocks": 0.00023, "cubes": 9.1e-10, "flops": 4.6e-11, "look": 0.0011, "maps": 8.5e-09, "steps": 3.6e-05},
 )  # fmt: skip

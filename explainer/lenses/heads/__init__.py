@@ -16,5 +16,5 @@ def _work(z: Sizes) -> Work:
 
 LENS = Lens(
     "heads", HeadsRecord, suits=lambda config: bool(config.network.roles.attention), peak=attention_peak, view=lambda z: 11 * BYTES * z.L * z.H, work=_work,
-    prices={"blocks": 0.00073, "flops": 3.7e-11, "look": 0.0054, "maps": 1e-08, "outputs": 8e-08},
+    prices={"blocks": 0.00045, "flops": 3.7e-11, "look": 0.0054, "maps": 1e-08, "outputs": 8e-08},
 )  # fmt: skip

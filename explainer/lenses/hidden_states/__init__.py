@@ -16,6 +16,6 @@ def _view(z: Sizes) -> int:
 LENS = Lens(
     "hidden_states", HiddenStatesRecord, suits=lambda config: True,
     peak=lambda z: z.passing(1) + 3 * z.kept(1, max(1, z.L) * z.D), view=_view, work=lambda z: passes(z, 1),
-    prices={"blocks": 0.00034, "flops": 7.2e-11, "look": 0.00035, "maps": 4.4e-09, "outputs": 1.9e-08, "steps": 2e-05},
+    prices={"blocks": 0.00034, "flops": 4.2e-11, "look": 0.00035, "maps": 4.4e-09, "outputs": 1.9e-08, "steps": 2e-05},
     wide=("states",),
 )  # fmt: skip

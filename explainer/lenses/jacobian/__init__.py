@@ -33,5 +33,5 @@ def _work(z: Sizes) -> Work:
 LENS = Lens(
     "jacobian", JacobianRecord, suits=lambda config: config.network.roles.steps and config.network.state_size <= MOST_STATE,
     peak=_peak, view=_view, work=_work,
-    prices={"cubes": 6.7e-10, "each": 7.2e-05, "look": 0.0019, "numbers": 6.6e-08, "squares": 4.3e-08, "steps": 1.1e-05},
+    prices={"cubes": 6.7e-10, "each": 4.8e-05, "look": 0.0019, "numbers": 6.6e-08, "squares": 4.3e-08, "steps": 1.1e-05},
 )  # fmt: skip

@@ -21,6 +21,6 @@ LENS = Lens(
     "layers", LayersRecord, suits=lambda config: bool(config.network.roles.attention),
     peak=lambda z: z.passing(1) + z.kept(1, (z.L + 1) * (z.D + 2 * z.V)) + 2 * z.held_maps(1) + 40 * z.T**2,
     view=_view, work=_work,
-    prices={"blocks": 0.00039, "flops": 1.9e-10, "look": 0.0006, "maps": 6.9e-09, "outputs": 8.3e-09},
+    prices={"blocks": 0.00039, "flops": 7e-11, "look": 0.0006, "maps": 6.9e-09, "outputs": 8.3e-09},
     wide=("rollout", "last"),
 )  # fmt: skip

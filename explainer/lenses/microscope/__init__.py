@@ -21,5 +21,5 @@ LENS = Lens(
     "microscope", MicroscopeRecord, suits=lambda config: True,
     peak=lambda z: z.backward(max(1, min(losses_followed(z), NUMBERS // backward_numbers(z.config, z.T)))),
     view=_view, work=lambda z: passes(z, losses_followed(z), 3),
-    prices={"blocks": 0.00029, "flops": 1.2e-11, "look": 0.00036, "maps": 4.2e-09, "numbers": 4.6e-09, "outputs": 2.5e-09, "steps": 2.5e-05, "stream": 5.9e-09},
+    prices={"blocks": 0.00029, "flops": 9.5e-12, "look": 0.00036, "maps": 4.2e-09, "numbers": 4.6e-09, "outputs": 2.5e-09, "steps": 2.5e-05, "stream": 5.9e-09},
 )  # fmt: skip

@@ -16,6 +16,6 @@ LENS = Lens(
     "pattern", PatternRecord, suits=lambda config: config.problem.windows and config.network.roles.steps,
     peak=lambda z: BYTES * (min(2**14, SEARCHED_NUMBERS // z.D) * (3 * z.D + z.inputs) + 2**12 * z.D),
     view=lambda z: 14 * 42 * (BYTES + LABEL) + BYTES * z.T + labels(z), work=_work,
-    prices={"flops": 6.6e-11, "look": 1.4e-05, "numbers": 7.5e-09, "steps": 1.5e-05},
+    prices={"flops": 2e-11, "look": 1e-04, "numbers": 1.2e-08, "steps": 1.5e-05},
     asks=True,
 )  # fmt: skip

@@ -20,6 +20,6 @@ LENS = Lens(
     peak=lambda z: (z.passing(z.rows(z.B)) if z.attends else 0) + 2 * z.held_maps(z.rows(z.B)) + 20 * z.T**2,
     view=_view,
     work=lambda z: added(passes(z, z.rows(z.B)), {"each": float(z.T * max(1, z.L)), "squares": float(z.T**2)}),
-    prices={"blocks": 0.00035, "flops": 1.5e-11, "look": 1.3e-12, "maps": 3.7e-08, "outputs": 1.2e-08},
+    prices={"blocks": 0.00035, "flops": 1.5e-11, "look": 1.3e-12, "maps": 2.6e-08, "outputs": 1.2e-08},
     wide=("kernel",),
 )  # fmt: skip

@@ -24,5 +24,5 @@ def _work(z: Sizes) -> Work:
 LENS = Lens(
     "surgery", SurgeryRecord, suits=lambda config: config.layers > 0, peak=_peak,
     view=lambda z: 16 * sites_followed(z) + 21 * z.T + labels(z, 4), work=_work,
-    prices={"blocks": 0.00043, "flops": 1e-11, "look": 0.0035, "maps": 5e-09, "numbers": 7.3e-09, "outputs": 8.8e-09, "steps": 9.5e-07, "stream": 8.1e-09},
+    prices={"blocks": 0.00016, "flops": 1e-11, "look": 0.0035, "maps": 3.3e-09, "numbers": 7.3e-09, "outputs": 8.8e-09, "steps": 2e-06, "stream": 2.6e-08},
 )  # fmt: skip

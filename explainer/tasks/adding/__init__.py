@@ -25,9 +25,9 @@ class AddingProblem(Problem):
     kind = "adding"
     title = "Adding problem"
     made_by = "explainer.tasks.adding.draw:Adding"
+    item = "number"
     accuracy = f"answers within {ADDING_TOLERANCE}"
     guesses = {"always answering 1": "guessing the mean sum"}
-    baseline_is_loss = True
 
     length: int = length("T, how many numbers a sequence has")
 

@@ -10,7 +10,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from explainer.config import RunConfig
 from explainer.data import MARK, read_marked
 from explainer.tasks.base import Batch, Split, Task
 from explainer.theory.baselines import ADDING_TOLERANCE, adding_constant
@@ -24,10 +23,7 @@ class Adding(Task):
     """
 
     metric = "mean squared error of the sum"
-
-    def __init__(self, config: RunConfig, data: str | None = None) -> None:
-        super().__init__(config, data)
-        self.baseline = adding_constant()
+    baseline = adding_constant()
 
     def draw(self, generator: torch.Generator, split: Split, size: int) -> Batch:
         T = self.total_length
@@ -40,7 +36,7 @@ class Adding(Task):
     def read(self, text: str) -> Batch:
         """Numbers, those to add marked by a star, in the notation of `data.typed.read_marked`: `0.3 0.5* … 0.8*`."""
         found = read_marked(text, self.total_length, self.config.seed)
-        self._check_count(len(found.values), "numbers")
+        self._check_count(len(found.values))
         if not any(found.marks):
             raise ValueError("0 numbers are marked. Mark the two to add with a star, as in “0.3 0.5* … 0.8*”.")
         return _ask(torch.tensor([found.values]), torch.tensor([found.marks]).float())

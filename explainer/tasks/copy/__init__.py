@@ -24,7 +24,6 @@ class CopyProblem(Problem):
     stream_answer = "symbol"
     accuracy = "recall accuracy"
     guesses = {"no memory: 10 ln(symbols) / (delay + 20)": "guessing without a memory"}
-    baseline_is_loss = True
 
     length: int = length(
         "steps of waiting between the ten symbols and the signal to say them; the sequence has 20 more", "Delay"
@@ -73,6 +72,10 @@ class CopyProblem(Problem):
 
     def example(self, seen: Seen, rng: np.random.Generator) -> str:
         return " ".join(drawn_symbols(self.symbols, rng, RECALLED))
+
+    def unlike(self, text: str, seen: Seen, seed: int, until: int | None = None) -> list[str]:
+        """Nothing: what is no ten symbols can't be read at all."""
+        return []
 
     def steps_of(self, text: str) -> list[int]:
         """Ten symbols; the waiting and the signal are added."""

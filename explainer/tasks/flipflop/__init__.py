@@ -28,7 +28,7 @@ class FlipFlopProblem(Problem):
     first_of = "bit 1"
     accuracy = "share of right signs"
     guesses = {"no memory: (1 - p)(T - 1) / T": "guessing without a memory"}
-    baseline_is_loss = True
+    drawing = 1e-7
 
     length: int = length("T, steps of a sequence")
     bits: int = knob(
@@ -50,7 +50,6 @@ class FlipFlopProblem(Problem):
             answers="the bit" if one else "the bits",
             memory=f"One of {'two' if one else f'$2^{bits} = {2**bits}$'} memories has to be kept while nothing comes in.",
             states="Once that is learnt, columns between two pulses are alike, and the state jumps where a pulse flips a bit",
-            counted="every step counts",
             guess="of a guesser that knows the pulse of this step, if there is one, and none before",
             attention="Each position has to find the last pulse of each bit.",
             positions="The last pulse of a bit counts, not the place where it came: see whether late positions become unlike early ones.",

@@ -40,6 +40,11 @@ class FlipFlop(Task):
         pulses[:, 0] = True
         return self.asked(signs * pulses)
 
+    def numbers(self, text: str) -> list[list[float]]:
+        """Their count is refused before what stands in them."""
+        self._check_count(len(text.replace(",", " ").split()))
+        return self.problem.steps_of(text)
+
     def asked(self, steps: Float[Tensor, "B T bits"]) -> Batch:
         """The last pulse of each bit at every step; before its first one the target of a bit is 0."""
         times = torch.arange(steps.shape[1])[:, None]

@@ -27,8 +27,8 @@ class TextProblem(OfData):
     made_by = "explainer.tasks.text.draw:Text"
     has_tokens = True
     windows = True
-    reads = TEXT
     characters = True
+    reads = TEXT
     item = "character"
     foretells = "character"
     answer = "next token"
@@ -56,7 +56,6 @@ class TextProblem(OfData):
             answers="the next character",
             memory="What helps is to know the last few characters, the word so far, and whatever is still open.",
             states="Look for units that change at blanks or at the end of a line, and keep their value in between",
-            counted="every step counts",
             guess="of guesses by the frequencies of characters, alone or after the last one or two",
             attention="What comes next may follow from the last few characters, or from an earlier place where the same ones stood.",
             positions="To foretell the next character the network has to know what is near: see whether neighbours become alike, "

@@ -63,7 +63,9 @@ class Text(Windowed):
         self.characters = list(characters)
         self.vocabulary = self.answers = tuple(visible(character) for character in self.characters)
         self._number = {character: token for token, character in enumerate(self.characters)}
-        self._other = self._number[OTHER] if alphabet(self.text).has_other else None
+        found = alphabet(self.text)
+        self._other = self._number[OTHER] if found.has_other else None
+        self.rare = {"characters": found.rare, "share": found.rare_share} if found.has_other else {}
 
         boundary = training_characters(len(tokens))
         check_text_length(config.length, len(tokens))
@@ -86,13 +88,8 @@ class Text(Windowed):
         return dict(zip(self.problem.guesses, (*self._counted, uniform_entropy(self.outputs)), strict=True))
 
     @property
-    def repeated(self) -> float | None:
+    def repeated(self) -> float | None:  # type: ignore[override]
         return repeated_share(self.text)
-
-    @property
-    def rare(self) -> dict[str, float]:
-        found = alphabet(self.text)
-        return {"characters": found.rare, "share": found.rare_share} if found.has_other else {}
 
     def numbers(self, text: str) -> list[int]:
         """A character that the vocabulary lacks is `OTHER`, where that is a sign."""
