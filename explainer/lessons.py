@@ -78,6 +78,20 @@ _TEXT = RunConfig(
     seed=5,  # the sequence that is looked at has brackets and quotation marks
 )
 
+_PARITY = RunConfig(
+    task="parity",
+    length=40,
+    model="lstm",
+    layers=2,
+    width=32,
+    heads=4,
+    positions="rotary",
+    keep="signed",
+    lr=3e-3,
+    batch=64,
+    steps=400,
+)
+
 LESSONS: Mapping[str, Lesson] = {
     "lesson-hidden": Lesson(_ADDING, ("hidden_states", "gates"), ratio=1.06),
     # One task and one seed, so all three see the same batches.
@@ -96,6 +110,10 @@ LESSONS: Mapping[str, Lesson] = {
     ),
     "lesson-attention-one-layer": Lesson(_REPEAT.but(layers=1), ("attention", "heads")),
     "lesson-positions": Lesson(_POSITIONS, ("positions",)),
+    **{
+        f"lesson-race-{model}": Lesson(_PARITY.but(model=model), ("race",))
+        for model in ("rnn", "lstm", "mingru", "transformer")
+    },
     "lesson-text": Lesson(_TEXT, ("gates",), ratio=2.5, weight_steps=(100, 300, 700, 1200, 2000, 2800)),
 }
 

@@ -21,7 +21,7 @@ def subject(config: RunConfig, meta: Mapping[str, Any]) -> dict[str, Any]:
     """A run as its figures see it.
 
     Returns:
-        `model`, `label`, `task`, `length` (T as the model sees it), `layers`, `heads`, `has_tokens`, `says_tokens`, `memories`,
+        `model`, `label`, `task`, `length` (T as the model sees it), `setting` (as it was asked for), `layers`, `heads`, `has_tokens`, `says_tokens`, `memories`,
         `metric`, `baseline`, `baseline_name`; `references`: what the network must beat, pairs of a name and a *loss* (not the
         metric), the guess without a memory first; `loss_baseline` and `loss_baseline_name`: that first one, None where
         the run has none; `loss_scale`: the error in the units of the data is that times the root of the loss, None where the
@@ -37,6 +37,7 @@ def subject(config: RunConfig, meta: Mapping[str, Any]) -> dict[str, Any]:
         "label": config.network.title + config.network.depth,
         "task": config.task,
         "length": config.total_length,
+        "setting": config.length,
         "layers": config.layers,
         "heads": config["heads"],
         "width": config.width,

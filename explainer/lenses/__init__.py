@@ -25,6 +25,7 @@ NAMES = (
     "reach",
     "beyond_the_length",
     "surgery",
+    "race",
 )
 OUTSIDE: tuple[Lens, ...] = more("lenses")
 """Those of extensions, which have a page of their own in common."""

@@ -36,6 +36,6 @@ class Parity(Task):
         return Batch(steps, steps.cumsum(1) % 2, torch.ones_like(steps, dtype=torch.bool))
 
     def example(self) -> str:
-        batch = self.batch(0, size=1)
+        batch = self.batch(0, "validation", size=1)
         shown = min(8, self.total_length)
         return f"After {' '.join(self.axis(batch)[:shown])} the ones are {self.target_axis(batch)[shown - 1]}."

@@ -1,0 +1,37 @@
+"""Who has learnt it: right answers place by place, and at lengths that training never showed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from explainer.lenses.lens import Lens
+from explainer.lenses.race.record import RaceRecord
+from explainer.theory.looks import Sizes, added, passes
+from explainer.theory.sizes import BYTES
+
+FACTORS = (0.5, 1.0, 2.0, 4.0)
+SEQUENCES = 64
+MOST_TOKENS = 2**14
+"""Of one length, read at once."""
+
+
+def read_at_once(T: int) -> int:
+    """Sequences of T steps that are read at once."""
+    return max(1, min(SEQUENCES, MOST_TOKENS // T))
+
+
+def _peak(z: Sizes) -> int:
+    rows = read_at_once(4 * z.T)
+    masks = 3 * BYTES * z.H * (4 * z.T) ** 2 if z.positions == "alibi" else 0
+    return 4 * z.passing(max(rows, read_at_once(z.T))) + masks
+
+
+def _work(z: Sizes) -> Mapping[str, float]:
+    return added(*(passes(z, read_at_once(int(factor * z.T) or 1), T=max(1, int(factor * z.T))) for factor in FACTORS))
+
+
+LENS = Lens(
+    "race", RaceRecord, suits=lambda config: bool(config.problem.accuracy) and config.problem.reads is None,
+    peak=_peak, view=lambda z: 2 * BYTES * z.T + 64, work=_work,
+    prices={"blocks": 0.0003, "flops": 2e-11, "look": 0.002, "maps": 4e-09, "numbers": 1.2e-08, "outputs": 6e-09, "steps": 4e-06, "stream": 1e-08},
+)  # fmt: skip
