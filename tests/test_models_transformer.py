@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, scaled_dot_product_attention
 
-from explainer.config import RunConfig
+from explainer.config import KNOBS, RunConfig
 from explainer.families.attending import POSITIONS
-from explainer.families.transformer import NORMS
 from explainer.models import build, observe
 from explainer.models.positions import alibi_bias, alibi_slopes, frequencies, rotary_angles, rotate, sinusoidal
 from explainer.models.transformer import Transformer
 
 B, T, V, F, H, K, L = 3, 11, 13, 5, 7, 2, 2
 D = H * K
+NORMS = KNOBS["norm"].metadata["choices"]
 
 
 def make(task: str = "text", **fields: Any) -> Transformer:
