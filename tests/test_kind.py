@@ -34,8 +34,9 @@ def some_runs(task: str, count: int) -> list[tuple[RunConfig, str | None]]:
     draw, found = random.Random(task), []
     for number in range(count):
         data = draw.choice(DATA.get(task, (None,)))
-        most = {"forecast": 20, "text": 60}.get(task, 1024)
-        length = draw.choice([draw.randint(8, 13), draw.randint(8, most), most])
+        most = {"forecast": 20, "text": 60, "count": 99}.get(task, 1024)
+        least = 9 if task == "recall" else 8
+        length = draw.choice([draw.randint(least, 13), draw.randint(least, most), most])
         config = RunConfig(
             task=task, length=length, symbols=draw.choice([2, 3, 26, 27, 256]), bits=draw.randint(1, 6), seed=number,
             data=digest(data) if data else "",
@@ -75,7 +76,7 @@ def in_kind(task: Task, batch: Any, data: str) -> None:
             task.vocabulary[token]
             for token in task.numbers(part)  # type: ignore[attr-defined]
         }
-    else:
+    elif config.task == "forecast":
         values = np.array(Series.from_text(data).values)
         train = values[: len(values) - min(60, len(values) // 5)]
         given = task.in_units(x[:, 0].double()).numpy()

@@ -14,10 +14,13 @@ def symbol_names(count: int) -> tuple[str, ...]:
     return tuple(ascii_uppercase[:count]) if count <= len(ascii_uppercase) else tuple(map(str, range(count)))
 
 
-def read_symbols(text: str, names: tuple[str, ...]) -> list[int]:
+def read_symbols(text: str, names: tuple[str, ...], besides: tuple[str, ...] = ()) -> list[int]:
     """Numbers of the symbols that a person typed: of one sign each with or without blanks, else between blanks.
 
     Where no name has small letters, capitals may be typed as such.
+
+    Args:
+        besides: signs that may stand between them, numbered on.
 
     Raises:
         ValueError: something else is in the text.
@@ -27,10 +30,12 @@ def read_symbols(text: str, names: tuple[str, ...]) -> list[int]:
         words = list("".join(words))
     if "".join(names).upper() == "".join(names):
         words = [word.upper() for word in words]
-    known = {name: number for number, name in enumerate(names)}
+    known = {name: number for number, name in enumerate((*names, *besides))}
     for word in words:
         if word not in known:
-            raise ValueError(f"{word[:40]!r} is not a symbol. Use {names[0]} to {names[-1]}.")
+            raise ValueError(
+                f"{word[:40]!r} is not a symbol. Use {' or '.join([f'{names[0]} to {names[-1]}', *besides])}."
+            )
     return [known[word] for word in words]
 
 

@@ -58,8 +58,9 @@ class CountProblem(Problem):
         )
 
     def example(self, seen: Seen, rng: np.random.Generator) -> str:
-        first = int(rng.integers(HIGHEST - self.length + 1))
-        return " ".join(map(str, range(first, first + min(self.length, 12))))
+        shown = min(self.length, 12)
+        first = int(rng.integers(HIGHEST - shown + 2))
+        return " ".join(map(str, range(first, first + shown)))
 
     def steps_of(self, text: str) -> list[float]:
         return [parse_number(word) for word in split_numbers(text)]

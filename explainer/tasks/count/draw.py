@@ -57,4 +57,4 @@ class Count(Task):
 
     def example(self) -> str:
         batch = self.batch(0, size=1)
-        return f"After {' '.join(self.axis(batch)[:3])} comes {self.target_axis(batch)[2]}."
+        return f"After {' '.join(self.axis(batch)[:3])} the answer is {self.target_axis(batch)[:3][-1]}."

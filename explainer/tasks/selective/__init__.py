@@ -14,6 +14,7 @@ from explainer.tasks.words import TaskWords, small
 from explainer.theory.baselines import uniform_entropy
 
 BLANK, SIGNAL = "·", "▸"
+WRITTEN = 400  # steps of an example, at most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,15 +72,15 @@ class SelectiveProblem(Problem):
         )
 
     def example(self, seen: Seen, rng: np.random.Generator) -> str:
-        row = [BLANK] * self.length
+        row = [BLANK] * min(self.length, WRITTEN)
         names = drawn_symbols(self.symbols, rng, self.items)
-        for place, name in zip(sorted(rng.permutation(self.length)[: self.items]), names, strict=True):
+        for place, name in zip(sorted(rng.permutation(len(row))[: self.items]), names, strict=True):
             row[place] = name
         return " ".join(row)
 
     def steps_of(self, text: str) -> Sequence[int]:
         """The symbols among blanks; the signals are added."""
-        steps = read_symbols(text.replace(".", BLANK), self.vocabulary[:-1])
+        steps = read_symbols(text.replace(".", BLANK), self.answers, (BLANK,))
         found = sum(step < self.symbols for step in steps)
         if found != self.items:
             raise ValueError(

@@ -13,6 +13,7 @@ from explainer.tasks.words import TaskWords
 from explainer.words import counted
 
 COPY, END = "▸", "■"
+WRITTEN = 400  # symbols of an example, at most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +60,7 @@ class StringProblem(Problem):
         )
 
     def example(self, seen: Seen, rng: np.random.Generator) -> str:
-        return " ".join(drawn_symbols(self.symbols, rng, int(rng.integers(1, self.length + 1))))
+        return " ".join(drawn_symbols(self.symbols, rng, int(rng.integers(1, min(self.length, WRITTEN) + 1))))
 
     def steps_of(self, text: str) -> Sequence[int]:
         return read_symbols(text, symbol_names(self.symbols))

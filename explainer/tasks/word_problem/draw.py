@@ -37,4 +37,4 @@ class Words(Task):
     def example(self) -> str:
         batch = self.batch(0, size=1)
         first, second = self.axis(batch)[:2]
-        return f"{first} and then {second} make {self.target_axis(batch)[1]}."
+        return f"After {first} and {second} the order is {self.target_axis(batch)[1]}."
