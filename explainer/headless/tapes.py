@@ -32,7 +32,7 @@ from explainer.runs.tape import encode, join_metrics
 from explainer.runs.tape_file import SHIPPED, save_tape
 from explainer.runs.views import SWEEP_PACE, Pace
 
-MOST_BYTES = 5_000_000
+MOST_BYTES = 8_000_000
 """Of all shipped tapes together."""
 
 BEGUN_VIEWS = 6
@@ -40,7 +40,7 @@ BEGUN_VIEWS = 6
 
 PACE = Pace(whole=False, share=1e9, watched_share=1e9, validation_share=1e9, gap=0.0, views=110, bests=0)
 """No share of the time limits what is recorded; weights are kept as far as they are small, first and last always,
-and none beside for the lowest validation loss: all tapes share 5 MB."""
+and none beside for the lowest validation loss: all tapes share 8 MB."""
 
 
 def make_tapes(names: Sequence[str] = (), folder: Path | None = None) -> int:
@@ -54,7 +54,7 @@ def make_tapes(names: Sequence[str] = (), folder: Path | None = None) -> int:
         The exit status, 0.
 
     Raises:
-        ValueError: an unknown lesson, a run that failed, or more than 5 MB in all.
+        ValueError: an unknown lesson, a run that failed, or more than 8 MB in all.
     """
     for name in names:
         if name not in {**LESSONS, **SWEEPS}:
