@@ -11,9 +11,9 @@ from explainer.limits import limits, refuse_if_too_big, refuse_sweep_if_too_big
 from explainer.runs.inputs import NO_PARENT, Prepared, check_parent, prepare, training_inputs
 from explainer.runs.rates import Rates, check_rates
 from explainer.runs.reader import LATEST, NO_RUN, Reader, check_lens
-from explainer.runs.rows import Unreadable
+from explainer.runs.rows import StoredSweep, Unreadable
 from explainer.runs.sharing import is_private
-from explainer.runs.store import ACTIVE, Listing, Run, StoredSweep
+from explainer.runs.store import ACTIVE, Listing, Run
 from explainer.runs.tape import event
 from explainer.runs.viewer import Viewer
 from explainer.sweep import Sweep, hashed

@@ -19,8 +19,9 @@ from explainer.runs.active import make_trainer
 from explainer.runs.marker import Marker, fill_mark, look_mark
 from explainer.runs.moments import lacking, spread
 from explainer.runs.reader import LATEST, check_lens
+from explainer.runs.rows import Look
 from explainer.runs.shares import LookShare
-from explainer.runs.store import Draft, Look, Run, Store
+from explainer.runs.store import Draft, Run, Store
 from explainer.runs.tape import VIEW, encode_view, read_chunk
 from explainer.runs.views import has_room, looking, room_for, view_batch
 from explainer.surgery import Surgery

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from explainer.lenses import LENSES
 from explainer.limits import limits
-from explainer.runs.store import Chunk, Listing, Piece, Run, Store, WorkerState
+from explainer.runs.rows import Piece
+from explainer.runs.store import Listing, Run, Store
 from explainer.runs.tape import LARGEST_VIEW, VIEW, decode_view
 from explainer.runs.viewer import Viewer
 from explainer.surgery import Surgery
@@ -57,10 +58,6 @@ class Reader:
         listing = Listing(statuses=statuses, viewer=viewer)
         return [run for run in self.store.listed(listing, most) if not run.unreadable]
 
-    def chunks(self, run: str, after: int = -1, kinds: Sequence[str] | None = None) -> list[Chunk]:
-        """Chunks of the tape with numbers above `after`."""
-        return self.store.chunks(run, after, kinds)
-
     def text(self, digest: str, owner: str) -> str | None:
         """A text or series that this owner gave; None for anybody else."""
         return None if self.store.text_name(digest, owner) is None else self.store.text(digest)
@@ -81,10 +78,6 @@ class Reader:
         return max((at for at in kept if at <= step), default=kept[0])
 
     # -- looking ------------------------------------------------------------------------------
-
-    def watch(self, run: str, lenses: Iterable[str]) -> None:
-        """Say, about once a second, that somebody looks at the run through these lenses."""
-        self.store.watch(run, lenses)
 
     def look(
         self,
@@ -199,10 +192,6 @@ class Reader:
         check_lens(lens)
         self.found(run)
         self.store.command(run, "fill", lens)
-
-    def worker_state(self) -> WorkerState:
-        """Who trains, on what device, and how much waits."""
-        return self.store.worker_state()
 
 
 def _refuse_larger(size: int) -> None:

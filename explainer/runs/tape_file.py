@@ -22,8 +22,8 @@ from explainer import upgrade
 from explainer.config import RunConfig
 from explainer.data import digest
 from explainer.runs.packing import compress, decompress, pack, unpack
-from explainer.runs.rows import check_meta
-from explainer.runs.store import FINISHED, Chunk, Draft, Store, StoreError
+from explainer.runs.rows import FINISHED, check_meta
+from explainer.runs.store import Chunk, Draft, Store, StoreError
 from explainer.runs.tape import decode, encode
 
 log = logging.getLogger(__name__)

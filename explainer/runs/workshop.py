@@ -22,7 +22,8 @@ from explainer.runs.active import ActiveRun, sentence
 from explainer.runs.looking import Looker
 from explainer.runs.mailbox import LOOKS_KEPT
 from explainer.runs.marker import Marker, fill_mark, look_mark
-from explainer.runs.store import Command, Run, Store, StoreError
+from explainer.runs.rows import Command
+from explainer.runs.store import Run, Store, StoreError
 from explainer.runs.turns import next_up
 from explainer.runs.views import SWEEP_PACE, Pace, keep_to_room
 from explainer.training import Trainer
