@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -67,7 +67,7 @@ class Database:
         self.notice = self.trouble = ""
         self.noticed = 0.0
         self.in_memory = False
-        self.began: Callable[[], None] = _nothing
+        self.began: Callable[[], None] = lambda: None
         self._idle: list[sqlite3.Connection] = []
         self._lock = threading.RLock()
         self._mine = threading.local()
@@ -140,6 +140,15 @@ class Database:
                 raise
         return self._read(sql, values)
 
+    def column(self, sql: str, *values: Any) -> list[Any]:
+        """What the rows of a SELECT of one column hold."""
+        return [value for (value,) in self.read(sql, *values)]
+
+    def write(self, sql: str, *values: Any) -> int:
+        """One statement, in a transaction; how many rows it changed."""
+        with self.transaction() as db:
+            return db.execute(sql, values).rowcount
+
     def _read(self, sql: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         with self._sentences(), self._borrowed() as db:
             return db.execute(sql, values).fetchall()
@@ -195,11 +204,6 @@ class Database:
             "FROM pragma_page_count, pragma_freelist_count, pragma_page_size"
         )
         return int((pages - free) * each)
-
-    def disk_bytes(self) -> int:
-        """What the file and its write-ahead log take on the disk now."""
-        sizes = [self.path.with_name(self.path.name + suffix) for suffix in PARTS]
-        return sum(part.stat().st_size for part in sizes if part.exists())
 
     def shrink(self) -> None:
         """Give free pages back to the file system, and cut the write-ahead log back if nobody reads it now."""
@@ -286,8 +290,7 @@ class Database:
             StoreError: there is no room for it, or nothing may be written.
         """
         for size in (PROBE_BYTES, 0):
-            with self.transaction() as db:
-                db.execute("INSERT OR REPLACE INTO room VALUES (1, zeroblob(?))", (size,))
+            self.write("INSERT OR REPLACE INTO room VALUES (1, zeroblob(?))", size)
 
     # -- connections --------------------------------------------------------------------------
 
@@ -416,6 +419,11 @@ class Database:
             raise found from error
 
 
+def marks(values: Collection[Any]) -> str:
+    """(?, ?, …): a place for each of some values."""
+    return f"({', '.join('?' * len(values))})"
+
+
 def _file(path: Path) -> tuple[int, int] | None:
     """Which file a path leads to: it may be another one than it was."""
     try:
@@ -434,7 +442,3 @@ def _usable(db: sqlite3.Connection) -> bool:
         return not db.in_transaction
     except sqlite3.ProgrammingError:
         return False
-
-
-def _nothing() -> None:
-    """Nobody has to fill a new database."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from explainer.runs.database import marks
 from explainer.runs.ledger import Ledger
 from explainer.runs.rows import FINISHED
 
@@ -45,8 +46,7 @@ class Room(Ledger):
     def _drop_unused(self, until: float) -> None:
         """Texts that no run reads and that were given before `until`."""
         if self.read(f"SELECT 1 FROM texts WHERE {_UNUSED} AND created < ? LIMIT 1", until):
-            with self.transaction() as db:
-                db.execute(f"DELETE FROM texts WHERE {_UNUSED} AND created < ?", (until,))
+            self.write(f"DELETE FROM texts WHERE {_UNUSED} AND created < ?", until)
 
     def _drop_newest_unused(self, limit: int) -> None:
         """Texts that no run reads, the oldest first, until the others take their share of `limit` at most."""
@@ -63,13 +63,9 @@ class Room(Ledger):
     def _drop_answers(self, limit: int) -> None:
         """Answers to looks, the oldest first: whoever asks again gets the same one."""
         while self.size() > limit:
-            with self.transaction() as db:
-                went = db.execute(
-                    "DELETE FROM looks WHERE id IN (SELECT id FROM looks WHERE status = 'done' AND created < ? "
-                    "ORDER BY created LIMIT ?)",
-                    (time.time() - FRESH_SECONDS, ANSWERS_AT_ONCE),
-                ).rowcount
-            if not went:
+            answers = "SELECT id FROM looks WHERE status = 'done' AND created < ? ORDER BY created LIMIT ?"
+            old = time.time() - FRESH_SECONDS
+            if not self.write(f"DELETE FROM looks WHERE id IN ({answers})", old, ANSWERS_AT_ONCE):
                 return
 
     def _drop_runs(self, limit: int) -> list[str]:
@@ -78,15 +74,14 @@ class Room(Ledger):
         if self.size() <= limit:
             return gone
         now = time.time()
-        marks = ", ".join("?" * len(FINISHED))
-        candidates = self.read(
-            f"SELECT id FROM runs WHERE pinned = 0 AND (status IN ({marks}) OR status = 'paused' AND updated < ?) "
+        candidates = self.column(
+            f"SELECT id FROM runs WHERE pinned = 0 AND (status IN {marks(FINISHED)} OR status = 'paused' AND updated < ?) "
             "AND id NOT IN (SELECT run FROM watching WHERE until > ?) ORDER BY updated",
             *sorted(FINISHED),
             now - PAUSED_SECONDS,
             now,
         )
-        for (run,) in candidates:
+        for run in candidates:
             self.delete(run)
             self._drop_unused(now - UNUSED_SECONDS)
             gone.append(run)

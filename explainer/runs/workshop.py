@@ -267,10 +267,10 @@ class Workshop:
         watched = self.store.watched() if self.active or self._looker.fills else {}
         self._looker.watched = watched
         if self.active:
-            wanted = self.store.wanted()
+            lenses = {row.id: row.lenses for row in self.store.runs("running") if not row.unreadable}
             for run in list(self.active.values()):
-                if run.id in wanted:
-                    run.recorder.viewer.lenses = wanted[run.id]
+                if run.id in lenses:
+                    run.recorder.viewer.lenses = lenses[run.id]
                     run.recorder.viewer.watched = frozenset(watched.get(run.id, ()))
                 elif self._in_hand(run.id):
                     self._unwanted.add(run.id)
