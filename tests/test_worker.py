@@ -156,7 +156,7 @@ def test_the_first_moment_is_committed_before_the_first_update(client: Client) -
     run = client.submit(CONFIG, "me", ["hidden_states"])
     workshop = Workshop(client.store)
     workshop._poll()
-    workshop.active[run].look_first()
+    workshop.active[run].recorder.begin()
     assert [(chunk.kind, chunk.step) for chunk in client.store.chunks(run)] == [
         ("metrics", 0),
         ("weights", 0),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import count
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, count
 
 from explainer.config import RunConfig
 from explainer.data import short_name
@@ -175,7 +175,8 @@ class Client(Reader):
 
     def _place(self, prepared: Prepared, owner: str, rates: Rates = ()) -> tuple[str, Run | None]:
         """The id under which an owner's wish is met, and the run if one is there to be joined."""
-        for run in _names(prepared.config.run_id(prepared.digest)):
+        name = prepared.config.run_id(prepared.digest)
+        for run in chain([name], (f"{name}-{number}" for number in count(2))):
             found = self.store.run(run)
             if found is None or _joinable(found, owner, rates):
                 return run, found
@@ -390,12 +391,6 @@ def _told(config: RunConfig, name: str, how: str) -> dict[str, str]:
     """What the `meta` of a run on own data says of where that came from."""
     told = {"data_name": short_name(name), "data_how": how} if config.data else {}
     return {key: value for key, value in told.items() if value}
-
-
-def _names(run_id: str) -> Iterator[str]:
-    yield run_id
-    for number in count(2):
-        yield f"{run_id}-{number}"
 
 
 def _of_another(run: Run, owner: str) -> bool:

@@ -199,11 +199,8 @@ class Database:
 
     def size(self) -> int:
         """Bytes in use, without the free pages."""
-        ((pages, free, each),) = self.read(
-            "SELECT page_count, freelist_count, page_size "
-            "FROM pragma_page_count, pragma_freelist_count, pragma_page_size"
-        )
-        return int((pages - free) * each)
+        tables = "pragma_page_count, pragma_freelist_count, pragma_page_size"
+        return int(self.column(f"SELECT (page_count - freelist_count) * page_size FROM {tables}")[0])
 
     def shrink(self) -> None:
         """Give free pages back to the file system, and cut the write-ahead log back if nobody reads it now."""
@@ -261,14 +258,8 @@ class Database:
                 probe.close()
             except StoreError:
                 return False
-            self._let_go()
-            self.in_memory = False
-            try:
-                self._open_folder()
-                self.trouble = ""
-                self.began()
-            except StoreError as error:
-                self.fall_back(error)
+            self.in_memory, self.trouble = False, ""
+            self._begin_again()
             return not self.in_memory
 
     def check_room(self) -> bool:
@@ -339,12 +330,14 @@ class Database:
         if not self.in_memory and _file(self.path) != self._file:
             self._begin_again("The store was taken away while the app ran, so a new one was begun.")
 
-    def _begin_again(self, notice: str) -> None:
-        log.warning("%s (%s)", notice, self.path)
+    def _begin_again(self, notice: str = "") -> None:
+        if notice:
+            log.warning("%s (%s)", notice, self.path)
         self._let_go()
         try:
             self._open_folder()
-            self.notice, self.noticed = notice, time.time()
+            if notice:
+                self.notice, self.noticed = notice, time.time()
             self.began()
         except StoreError as error:
             self._lost(error)

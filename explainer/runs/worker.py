@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -45,20 +46,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     claim = Claim(options.store)
     try:
-        store = Store(options.store, mends=not options.parent)
-        if not claim.take():
-            return TAKEN
-    except StoreError as error:
-        log.error("%s (%s)", error, options.store)
-        return DAMAGED if error.kind == "damaged" else UNUSABLE
-    try:
-        work(store, options.parent, claim)
+        with closing(Store(options.store, mends=not options.parent)) as store:
+            if not claim.take():
+                return TAKEN
+            work(store, options.parent, claim)
     except StoreError as error:
         log.error("%s (%s)", error, options.store)
         return DAMAGED if error.kind == "damaged" else UNUSABLE
     finally:
         claim.drop()
-        store.close()
     return 0
 
 

@@ -112,7 +112,7 @@ class Workshop:
             for run_id, seconds in spent.items():
                 self._owe(run_id, (FOR_OTHERS if seconds < longest / 2 else 1.0) * longest - seconds)
             self._pay_back()
-        with self._looking():
+        with self._at_work(LOOK):
             return self._looker.turn(busy=worked) or worked
 
     def tidy(self) -> None:
@@ -143,7 +143,6 @@ class Workshop:
         try:
             with self._work_for(run.id) as work:
                 try:
-                    run.look_first()
                     run.advance()
                 finally:
                     shared = work.shared
@@ -163,27 +162,25 @@ class Workshop:
     # -- giving way ---------------------------------------------------------------------------
 
     @contextmanager
-    def _work_for(self, run: str) -> Iterator[Work]:
-        """Inside, this process works for a run, which does nothing else meanwhile; the work gives way between its pieces."""
-        work = Work(run)
+    def _at_work(self, whom: str) -> Iterator[Work]:
+        """Inside, this process looks for a viewer, or works for a run; it gives way between the pieces of that."""
+        work = Work(whom)
         self._stack.append(work)
         try:
-            with self.marker.at(run), giving_way(self._meanwhile):
+            with giving_way(self._meanwhile):
                 yield work
         finally:
             self._stack.pop()
-            self._unwanted.discard(run)
-            self._seen = None  # commands may have waited for this
 
     @contextmanager
-    def _looking(self) -> Iterator[None]:
-        """Inside, this process looks for a viewer; the look gives way between its pieces."""
-        self._stack.append(Work(LOOK))
+    def _work_for(self, run: str) -> Iterator[Work]:
+        """Inside, this process works for a run, which does nothing else meanwhile."""
         try:
-            with giving_way(self._meanwhile):
-                yield
+            with self.marker.at(run), self._at_work(run) as work:
+                yield work
         finally:
-            self._stack.pop()
+            self._unwanted.discard(run)
+            self._seen = None  # commands may have waited for this
 
     def _meanwhile(self, seconds: float) -> None:
         """Between two pieces of the topmost work, the last of which took so long: commands, the other runs, another look.
@@ -208,7 +205,7 @@ class Workshop:
                 self._owe(run.id, FOR_OTHERS * (seconds / len(others) if work.whom == LOOK else seconds))
             self._pay_back()
         if self._looker.looks and self._looker.depth < MOST_LOOKS:
-            with self._looking():
+            with self._at_work(LOOK):
                 self._looker.look_next(busy=bool(self.active))
 
     def _in_hand(self, run: str) -> bool:
@@ -372,7 +369,7 @@ class Workshop:
         try:
             with self.marker.at(row.id):
                 run = self.parked.pop(row.id, None) or self._load(row)
-            run.begin(first=False)
+            run.begin()
             self.active[row.id] = run
         except Exception as error:
             self._fail(row.id, error)
