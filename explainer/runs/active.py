@@ -26,11 +26,7 @@ NO_MEMORY = ("can't allocate memory", "bad_alloc", "out of memory")
 
 
 def make_trainer(store: Store, run: Run, device: torch.device | None = None) -> Trainer:
-    """A fresh trainer for a run, with the data that it was asked for.
-
-    Raises:
-        ValueError: the data is not in the store.
-    """
+    """A fresh trainer for a run, with the data that it was asked for; a ValueError where that is not in the store."""
     config = run.config
     if run.data and (config.data or run.data != config.problem.digest):
         # Its default text was that of another version of Python: then it is data like a user's own.
@@ -48,11 +44,10 @@ def first_weights(store: Store, run: Run) -> Mapping[str, np.ndarray]:
         ValueError: the parent is gone, or never kept that moment.
     """
     assert run.config.branched_from is not None, run.id
-    chunk = store.chunk_at(run.id, "weights", 0) or store.chunk_at(
-        run.config.branched_from[0], "weights", run.config.branched_from[1]
-    )
+    parent, step = run.config.branched_from
+    chunk = store.chunk_at(run.id, "weights", 0) or store.chunk_at(parent, "weights", step)
     if chunk is None:
-        raise ValueError(NO_PARENT.format(*run.config.branched_from))
+        raise ValueError(NO_PARENT.format(parent, step))
     return read_chunk("weights", chunk.body)[0]
 
 
@@ -103,7 +98,7 @@ class ActiveRun:
                 self.store.change(self.id, meta={"moved": [*self._known.get("moved", []), there]})
 
     def advance(self) -> Step | None:
-        """One update, recorded, and before the first one the moment 0. After the last one, or when there is no going on, the run has ended.
+        """One update, recorded; of a fresh run, moment 0 first. After the last one, or where it can't go on, it has ended.
 
         Returns:
             The update; None when there was none to do, or it diverged.

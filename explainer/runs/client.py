@@ -254,11 +254,7 @@ class Client(Reader):
             self.store.change(run.id, sweep="")
 
     def _check_queue(self, owner: str, runs: int = 1) -> None:
-        """Refuse more runs than an owner, or the host, may have waiting.
-
-        Raises:
-            ValueError: they are too many, or nothing can be trained at the moment.
-        """
+        """Refuse more runs than an owner or the host may have waiting, and any while none can train: a ValueError."""
         if self.store.trouble:
             raise ValueError(self.store.trouble)
         allowed = limits()
@@ -362,11 +358,7 @@ class Client(Reader):
             return self.store.share(runs)
 
     def unshare(self, run: str, owner: str) -> None:
-        """Take back all keys to an own run.
-
-        Raises:
-            ValueError: it is gone, or someone else's.
-        """
+        """Take back all keys to an own run; a ValueError as for `share`."""
         with self.store.transaction():
             self._own(run, owner)
             self.store.unshare(run)

@@ -162,11 +162,7 @@ class Database:
             return (self._generation << 40) + int(self._watcher.execute("PRAGMA data_version").fetchone()[0])
 
     def wait_until(self, ready: Callable[[], bool], timeout: float, poll: float = 0.005) -> bool:
-        """Wait until `ready()` holds, asking again only when the database has changed.
-
-        Returns:
-            False when `timeout` seconds passed first.
-        """
+        """Wait until `ready()` holds, asking only when the database has changed; False after `timeout` seconds."""
         deadline = time.monotonic() + timeout
         seen: int | None = None
         while True:
@@ -180,11 +176,7 @@ class Database:
             time.sleep(poll)
 
     def blob_part(self, table: str, row: int, start: int, length: int) -> bytes:
-        """Bytes of the column `body` of one row; the rest of it is not read.
-
-        Raises:
-            KeyError: there is no such row.
-        """
+        """Bytes of the column `body` of one row; the rest is not read. A KeyError where there is no such row."""
         with self._sentences(), self._borrowed() as db:
             try:
                 with db.blobopen(table, "body", row, readonly=True) as blob:

@@ -51,11 +51,7 @@ class Ledger(Database):
         step: int = 0,
         sweep: str = "",
     ) -> None:
-        """A new run; `data` is the hash of a text in `texts`.
-
-        Raises:
-            sqlite3.IntegrityError: the id is taken.
-        """
+        """A new run; `data` is the hash of a text in `texts`. An sqlite3.IntegrityError where the id is taken."""
         now = time.time()
         values = (run, config.to_json(), data, status, step, now, now, owner, parent, int(pinned))
         rest = (0, 0, "", json.dumps(dict(meta or {})), 0, json.dumps(list(dict.fromkeys(lenses))), sweep)
@@ -161,11 +157,7 @@ class Ledger(Database):
                     db.execute(f"UPDATE runs SET {name} = ? WHERE id = ?", (value, run))
 
     def delete(self, run: str) -> None:
-        """Remove a run and all that hangs on it, in one transaction; texts stay for other runs.
-
-        Raises:
-            IllegalChange: it is pinned.
-        """
+        """Remove a run and all that hangs on it, in one transaction; texts stay. An IllegalChange if pinned."""
         with self.transaction() as db:
             row = db.execute("SELECT pinned FROM runs WHERE id = ?", (run,)).fetchone()
             if row and row[0]:
@@ -255,11 +247,7 @@ class Ledger(Database):
         return self.read(sql, run, after, *(kinds or ()), limit)
 
     def part(self, piece: Piece, start: int, length: int) -> bytes:
-        """Bytes of a chunk's body from `start` on.
-
-        Raises:
-            KeyError: it is not there any more.
-        """
+        """Bytes of a chunk's body from `start` on; a KeyError where it is not there any more."""
         sql = "SELECT rowid FROM chunks WHERE run = ? AND seq = ? AND LENGTH(body) = ?"
         rows = self.column(sql, piece.run, piece.seq, piece.size)
         if not rows:
@@ -289,22 +277,17 @@ class Ledger(Database):
 
 def _where(listing: Listing) -> tuple[str, list[Any]]:
     """A WHERE clause and its values."""
-    clauses: list[str] = []
-    values: list[Any] = []
+    clauses: dict[str, Sequence[Any]] = {}
     if listing.statuses:
-        clauses.append(f"status IN {marks(listing.statuses)}")
-        values += listing.statuses
+        clauses[f"status IN {marks(listing.statuses)}"] = listing.statuses
     if listing.owner is not None:
-        clauses.append("owner = ?")
-        values.append(listing.owner)
+        clauses["owner = ?"] = [listing.owner]
     if listing.pinned is not None:
-        clauses.append("pinned = ?")
-        values.append(int(listing.pinned))
+        clauses["pinned = ?"] = [int(listing.pinned)]
     if listing.viewer is not None:
         hidden, names = hidden_from(listing.viewer)
-        clauses.append(f"id NOT IN (SELECT id FROM runs WHERE {hidden})")
-        values += names
-    return f"WHERE {' AND '.join(clauses)}" if clauses else "", values
+        clauses[f"id NOT IN (SELECT id FROM runs WHERE {hidden})"] = names
+    return f"WHERE {' AND '.join(clauses)}" if clauses else "", [each for values in clauses.values() for each in values]
 
 
 def _run(row: Sequence[Any]) -> Run:
@@ -354,11 +337,7 @@ def _config(text: str) -> RunConfig:
 
 
 def _object(text: str) -> dict[str, Any]:
-    """A JSON object.
-
-    Raises:
-        ValueError: it is something else.
-    """
+    """A JSON object; a ValueError where it is something else."""
     found = json.loads(text)
     if not isinstance(found, dict):
         raise ValueError(f"a JSON object was expected, and this is a {type(found).__name__}")

@@ -86,17 +86,17 @@ class Looker:
         if not self._fills or (busy and start < self._fill_after):
             return False
         command, fill = self._next_fill()
+        filled = True
         try:
             with self._marked(fill_mark(command)):
-                next(fill.views)
-        except StopIteration:
-            self._filled(command)
+                filled = next(fill.views, None) is None
         except ValueError as error:
             log.warning("a tape was not filled: %s", error)
-            self._filled(command)
         except Exception:
             log.exception("a tape could not be filled")
-            self._filled(command)
+        if filled:
+            del self._fills[command]
+            self.store.settle(command)
         now = time.monotonic()
         taken = now - start - (waited() - before).wall
         self._fill_after = now + taken * (1 / FILL_SHARE - 1)
@@ -158,10 +158,6 @@ class Looker:
     def fills(self) -> bool:
         """Whether tapes are to be filled."""
         return bool(self._fills)
-
-    def _filled(self, command: int) -> None:
-        del self._fills[command]
-        self.store.settle(command)
 
     def answer(self, look: Look) -> None:
         """Take the record that a look asks for, or say why there is none."""
@@ -249,11 +245,7 @@ class Looker:
         return operate(trainer.model, batch, trainer.task, operation)
 
     def _at(self, run: Run, step: int) -> Trainer:
-        """A trainer whose model has the weights of that moment.
-
-        Raises:
-            ValueError: they are not kept, or the run's data is missing.
-        """
+        """A trainer whose model has the weights of that moment; a ValueError without these, or the run's data."""
         live = self.live(run.id)
         if live is not None and step in (LATEST, live.step):
             # A look gives way to updates: it reads a copy, which they leave as it is.
@@ -271,24 +263,18 @@ class Looker:
         """A trainer of the run, one of those that are kept, with these weights."""
         key = (run.id, run.created)
         kept = self._kept.pop(key, None)
-        # One that is being looked at has weights of its own moment.
-        trainer = (
-            kept if kept is not None and kept.model not in self._read else make_trainer(self.store, run, self.device)
-        )
-        self._kept[key] = trainer
+        if kept is None or kept.model in self._read:  # one that is being looked at has weights of its own moment
+            kept = make_trainer(self.store, run, self.device)
+        self._kept[key] = kept
         while len(self._kept) > MODELS_KEPT:
             self._kept.popitem(last=False)
-        trainer.load_weights(weights)
-        trainer.step = step
-        return trainer
+        kept.load_weights(weights)
+        kept.step = step
+        return kept
 
 
 def _longer(trainer: Trainer, lens: str, text: str) -> int:
-    """Steps of a viewer's own input that is longer than those of training; 0 for another.
-
-    Raises:
-        ValueError: it can't be read.
-    """
+    """Steps of an own input that is longer than those of training, else 0; a ValueError where it can't be read."""
     if not text or LENSES[lens].answer is not None:
         return 0
     steps = trainer.task.read(text).x.shape[1]

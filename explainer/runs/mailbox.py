@@ -101,11 +101,7 @@ class Mailbox(Database):
         return (str(rows[0][0]), str(rows[0][1]), int(rows[0][2])) if rows else None
 
     def look_part(self, number: int, start: int, length: int) -> bytes:
-        """Bytes of a look's answer from `start` on.
-
-        Raises:
-            KeyError: it is not there any more.
-        """
+        """Bytes of a look's answer from `start` on; a KeyError where it is not there any more."""
         return self.blob_part("looks", number, start, length)
 
     def answer(self, number: int, step: int, body: bytes) -> None:

@@ -89,12 +89,7 @@ class Outcomes:
         self._ended: OrderedDict[tuple[str, float, float, tuple[str, ...]], Outcome] = OrderedDict()
 
     def of(self, sweep: Sweep, runs: Sequence[str], lenses: Sequence[str] = ()) -> list[Outcome]:
-        """One outcome for each run of the sweep, in its order.
-
-        Args:
-            runs: their ids in the store.
-            lenses: whose first and last view is wanted.
-        """
+        """One outcome for each run of the sweep, in its order, with the first and the last view of these lenses."""
         rows = [self.store.run(run) for run in runs]
         return [
             Outcome(config=config) if row is None else self._of(row, config, tuple(lenses))

@@ -32,11 +32,7 @@ class Reader:
         self.store = store
 
     def found(self, run: str) -> Run:
-        """One run.
-
-        Raises:
-            ValueError: there is none of that id.
-        """
+        """One run; a ValueError where there is none of that id."""
         found = self.store.run(run)
         if found is None:
             raise ValueError(NO_RUN.format(run[:80]))
@@ -67,11 +63,7 @@ class Reader:
         return self.store.steps(run, "weights")
 
     def snapshot_before(self, run: str, step: int) -> int:
-        """The last step at or before `step` whose weights are kept.
-
-        Raises:
-            ValueError: nothing is kept yet.
-        """
+        """The last step at or before `step` whose weights are kept; a ValueError where nothing is yet."""
         kept = self.snapshots(run)
         if not kept:
             raise ValueError("Nothing of this run is recorded yet. Wait for its first step.")

@@ -24,7 +24,7 @@ class Room(Ledger):
     """Keeps the store within its limit (see `Store` for whose the tables are)."""
 
     def make_room(self, limit: int) -> list[str]:
-        """Take out texts that nobody uses, answers, and then the oldest runs, until `limit` bytes hold the rest.
+        """Take out unused texts, answers, and then the oldest runs, until `limit` bytes hold the rest.
 
         A run goes when it is unpinned, nobody watches it, and it has finished or been paused for an hour. Texts that no
         run reads go after an hour in any case, and sooner where they take more than `UNUSED_SHARE` of a full store.
@@ -75,8 +75,8 @@ class Room(Ledger):
             return gone
         now = time.time()
         candidates = self.column(
-            f"SELECT id FROM runs WHERE pinned = 0 AND (status IN {marks(FINISHED)} OR status = 'paused' AND updated < ?) "
-            "AND id NOT IN (SELECT run FROM watching WHERE until > ?) ORDER BY updated",
+            f"SELECT id FROM runs WHERE pinned = 0 AND (status IN {marks(FINISHED)} "
+            "OR status = 'paused' AND updated < ?) AND id NOT IN (SELECT run FROM watching WHERE until > ?) ORDER BY updated",
             *sorted(FINISHED),
             now - PAUSED_SECONDS,
             now,

@@ -53,11 +53,7 @@ def encode(arrays: Mapping[str, np.ndarray], text: Mapping[str, str] | None = No
 
 
 def decode(body: bytes) -> tuple[Arrays, dict[str, str]]:
-    """The inverse of `encode`.
-
-    Raises:
-        ValueError: not a whole safetensors file.
-    """
+    """The inverse of `encode`; a ValueError where that is not a whole safetensors file."""
     try:
         arrays = safetensors.numpy.load(body)
     except (safetensors.SafetensorError, KeyError, TypeError) as error:
@@ -92,22 +88,14 @@ def marked(kind: str) -> dict[str, str]:
 
 
 def renewed(kind: str, arrays: Mapping[str, np.ndarray], text: Mapping[str, str]) -> tuple[Arrays, dict[str, str]]:
-    """Arrays and texts in today's form.
-
-    Raises:
-        ValueError: they can't be brought there.
-    """
+    """Arrays and texts in today's form; a ValueError where they can't be brought there."""
     values = upgrade.upgraded({**arrays, **text}, upgrade.CHUNKS.get(kind, ()), f"A part of the tape ({kind})")
     texts = {name: value for name, value in values.items() if isinstance(value, str)}
     return {name: value for name, value in values.items() if name not in texts}, texts
 
 
 def in_form(kind: str, body: bytes) -> bytes:
-    """A chunk as today's player reads it: itself, unless it is of an older format.
-
-    Raises:
-        ValueError: it is damaged, or of a newer version.
-    """
+    """A chunk as today's player reads it: itself, unless it is of an older format. A ValueError as for `read_chunk`."""
     steps = upgrade.CHUNKS.get(kind, ())
     if decode(body)[1].get(upgrade.FORMAT, "1") == str(upgrade.today(steps)):
         return body

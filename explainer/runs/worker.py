@@ -120,10 +120,7 @@ class Pulse:
 
 
 def _turns(store: Store, pulse: Pulse, make: Callable[[], Workshop]) -> bool:
-    """Turns of a workshop, until the pulse is over.
-
-    Returns:
-        Whether that is because another store is in the place of this one.
+    """Turns of a workshop, until the pulse is over; whether that is because another store is in the place of this one.
 
     Raises:
         StoreError: the store is damaged, and the parent has to put it aside.

@@ -131,11 +131,7 @@ class Workshop:
         self.parked.clear()
 
     def _advance(self, run: ActiveRun) -> float:
-        """One update of a run, and what is recorded with it.
-
-        Returns:
-            The seconds of this process that it took by itself, without those for which the others have had their time.
-        """
+        """One update of a run, recorded; the seconds that it took, without those for which others have had as much."""
         if not self._trains(run):
             return 0.0
         replaying = run.recorder.replaying
@@ -395,6 +391,9 @@ class Workshop:
 
     def _steer(self, row: Run, command: Command) -> bool:
         held = self.active.get(row.id) or self.parked.get(row.id)
+        repeats = row.id in self.active and self.active[row.id].recorder.replaying
+        if (command.kind in ("step", "lr") and repeats) or (command.kind == "lr" and row.status == "queued"):
+            return False
         if command.kind == "stop":
             if held is not None:
                 with self._work_for(row.id):
@@ -411,14 +410,10 @@ class Workshop:
             if row.status == "paused":
                 self.store.set_status(row.id, "queued")
         elif command.kind == "step":
-            if not self._ready(row.id):
-                return False
             self.store.settle(command.id)
             self._step_once(row)
             return True
         elif command.kind == "lr":
-            if row.status == "queued" or not self._ready(row.id):
-                return False
             with self.store.transaction():
                 self._active(row).set_lr(float(command.value))
                 self.store.settle(command.id)
@@ -427,10 +422,6 @@ class Workshop:
             log.warning("run %s: there is no command %r", row.id, command.kind)
         self.store.settle(command.id)
         return True
-
-    def _ready(self, run: str) -> bool:
-        """Whether a run is not repeating what its tape has."""
-        return run not in self.active or not self.active[run].recorder.replaying
 
     def _step_once(self, row: Run) -> None:
         run = self._active(row)
