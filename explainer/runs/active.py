@@ -98,7 +98,7 @@ class ActiveRun:
                 self.store.change(self.id, meta={"moved": [*self._known.get("moved", []), there]})
 
     def advance(self) -> Step | None:
-        """One update, recorded; of a fresh run, moment 0 first. After the last one, or where it can't go on, it has ended.
+        """One update, recorded; before the first, moment 0. After the last, or where it can't go on, the run has ended.
 
         Returns:
             The update; None when there was none to do, or it diverged.
@@ -207,11 +207,7 @@ def arithmetic(trainer: Trainer) -> dict[str, object]:
 
 
 def moved(meta: Mapping[str, Any], trainer: Trainer) -> dict[str, object] | None:
-    """Where a run goes on that was computed otherwise so far, and from which step; None if nothing has changed.
-
-    Args:
-        meta: of the run, as `describe` made it, with the earlier moves in `moved`.
-    """
+    """Where a run of this `meta` goes on that was computed otherwise so far, and from which step; None if as before."""
     now = arithmetic(trainer)
     before = meta["moved"][-1] if meta.get("moved") else meta
     # A run of an older store tells less; what it does not tell is not known to have changed.

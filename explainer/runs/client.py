@@ -10,7 +10,7 @@ from explainer.data import short_name
 from explainer.limits import limits, refuse_if_too_big, refuse_sweep_if_too_big
 from explainer.runs.inputs import NO_PARENT, Prepared, check_parent, prepare, training_inputs
 from explainer.runs.rates import Rates, check_rates
-from explainer.runs.reader import LATEST, NO_RUN, Reader, check_lens
+from explainer.runs.reader import LATEST, NO_RUN, Reader, check_lenses
 from explainer.runs.rows import StoredSweep, Unreadable
 from explainer.runs.sharing import is_private
 from explainer.runs.store import ACTIVE, Listing, Run
@@ -66,8 +66,7 @@ class Client(Reader):
                 the last step, or a parent that is gone or is another network.
         """
         lenses = tuple(dict.fromkeys(lenses))
-        for lens in lenses:
-            check_lens(lens)
+        check_lenses(*lenses)
         check_rates(rates, config)
         if config.branched_from:
             branched = self._check_branch(config, owner)
@@ -94,8 +93,7 @@ class Client(Reader):
             ValueError: unknown lens, unfit data, a run or the whole too big for this host, or too many in the queue.
         """
         lenses = tuple(dict.fromkeys(lenses))
-        for lens in lenses:
-            check_lens(lens)
+        check_lenses(*lenses)
         prepared = [self._prepare(config, owner, None) for config in sweep.configs]
         refuse_sweep_if_too_big(
             [(each.config, *training_inputs(each.config, each.body or None)) for each in prepared], lenses=lenses

@@ -18,7 +18,7 @@ from explainer.models.pieces import waited
 from explainer.runs.active import make_trainer
 from explainer.runs.marker import Marker, fill_mark, look_mark
 from explainer.runs.moments import lacking, spread
-from explainer.runs.reader import LATEST, check_lens
+from explainer.runs.reader import LATEST, check_lenses
 from explainer.runs.rows import Look
 from explainer.runs.shares import LookShare
 from explainer.runs.store import Draft, Run, Store
@@ -47,6 +47,8 @@ class Looker:
 
     Attributes:
         looks: those that wait.
+        taking: those that are being taken, by their numbers, each while the one before gives way.
+        fills: tapes that are to be filled, by the commands that ask for it.
         watched: the lenses through which each run is watched now; their tapes are filled first.
 
     Args:
@@ -66,9 +68,9 @@ class Looker:
         self.watched: Mapping[str, set[str]] = {}
         self.marker = marker
         self._share = LookShare()
-        self._taking: set[int] = set()
+        self.taking: set[int] = set()
         self._read: set[SequenceModel] = set()  # models that are being looked at
-        self._fills: OrderedDict[int, Fill] = OrderedDict()
+        self.fills: dict[int, Fill] = {}
         self._fill_after = 0.0
         self._kept: OrderedDict[tuple[str, float], Trainer] = OrderedDict()
 
@@ -83,7 +85,7 @@ class Looker:
         if self.looks:
             return self.look_next(busy)
         start, before = time.monotonic(), waited()
-        if not self._fills or (busy and start < self._fill_after):
+        if not self.fills or (busy and start < self._fill_after):
             return False
         command, fill = self._next_fill()
         filled = True
@@ -95,7 +97,7 @@ class Looker:
         except Exception:
             log.exception("a tape could not be filled")
         if filled:
-            del self._fills[command]
+            del self.fills[command]
             self.store.settle(command)
         now = time.monotonic()
         taken = now - start - (waited() - before).wall
@@ -104,7 +106,7 @@ class Looker:
 
     def _next_fill(self) -> tuple[int, Fill]:
         """The oldest that somebody waits for, else the oldest."""
-        fills = list(self._fills.items())
+        fills = list(self.fills.items())
         return next((each for each in fills if each[1].lens in self.watched.get(each[1].run, ())), fills[0])
 
     def look_next(self, busy: bool) -> bool:
@@ -123,15 +125,15 @@ class Looker:
             return False
         look = self._share.pick(fitting)
         self.looks.remove(look)
-        if look.id in self._taking:
+        if look.id in self.taking:
             return True
-        self._taking.add(look.id)
+        self.taking.add(look.id)
         start, before = time.monotonic(), waited()
         try:
             with self._marked(look_mark(look.id)):
                 self.answer(look)
         finally:
-            self._taking.discard(look.id)
+            self.taking.discard(look.id)
             now = time.monotonic()
             self._share.took(now - start - (waited() - before).wall, now)
         return True
@@ -144,20 +146,10 @@ class Looker:
     def _marked(self, whom: str) -> AbstractContextManager[None]:
         return nullcontext() if self.marker is None else self.marker.at(whom)
 
-    @property
-    def depth(self) -> int:
-        """How many looks are being taken, each while the one before gives way."""
-        return len(self._taking)
-
     def queue_fill(self, command: int, run: str, lens: str) -> None:
         """Fill a tape when there is time; the command is settled after the last view."""
-        if command not in self._fills:
-            self._fills[command] = Fill(run, lens, self.fill(run, lens))
-
-    @property
-    def fills(self) -> bool:
-        """Whether tapes are to be filled."""
-        return bool(self._fills)
+        if command not in self.fills:
+            self.fills[command] = Fill(run, lens, self.fill(run, lens))
 
     def answer(self, look: Look) -> None:
         """Take the record that a look asks for, or say why there is none."""
@@ -217,7 +209,7 @@ class Looker:
         return encode_view(lens, self._seen(trainer, lens, text, surgery))
 
     def _seen(self, trainer: Trainer, lens: str, text: str, surgery: str) -> Any:
-        check_lens(lens)
+        check_lenses(lens)
         if not LENSES[lens].suits(trainer.config):
             raise ValueError(
                 f"The lens {lens!r} has nothing to look at in a model of the family {trainer.config.model!r}."

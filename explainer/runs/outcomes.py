@@ -103,10 +103,9 @@ class Outcomes:
         first: dict[str, Any] = {}
         last: dict[str, Any] = {}
         for lens in lenses:
-            steps = self.store.steps(row.id, VIEW + lens)
             for step, place in ((0, first), (row.step, last)):
-                chunk = self.store.chunk_at(row.id, VIEW + lens, step) if step in steps else None
-                if chunk is not None and (step == 0 or row.finished):
+                chunk = self.store.chunk_at(row.id, VIEW + lens, step) if step == 0 or row.finished else None
+                if chunk is not None:
                     try:
                         place[lens] = decode_view(lens, chunk.body)
                     except ValueError as error:

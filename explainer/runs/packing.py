@@ -74,7 +74,8 @@ def pack(chunks: Sequence[Draft]) -> tuple[dict[str, np.ndarray], list[list[obje
     for number, name in enumerate(names):
         own = [part for chunk, part in zip(chunks, parts, strict=True) if chunk.kind == name]
         arrays[f"{number}:head"] = np.frombuffer(b"".join(head for head, _ in own), np.uint8)
-        table = _table(b"".join(data for _, data in own), [len(data) for _, data in own])
+        rows_here = _rows([len(data) for _, data in own])
+        table = np.frombuffer(b"".join(data for _, data in own), np.uint8).reshape(rows_here, -1)
         tried = {layout: arranged(table, layout) for layout in LAYOUTS}
         best = min(LAYOUTS, key=lambda layout: len(compress(tried[layout])))
         arrays[f"{number}:data"] = np.frombuffer(tried[best], np.uint8)
@@ -139,10 +140,6 @@ def _split(body: bytes) -> tuple[bytes, bytes]:
 def _rows(lengths: Sequence[int]) -> int:
     """Chunks of one length are a row each; others are all in one."""
     return len(lengths) if len(set(lengths)) == 1 else 1
-
-
-def _table(data: bytes, lengths: Sequence[int]) -> Table:
-    return np.frombuffer(data, np.uint8).reshape(_rows(lengths), -1)
 
 
 def _cut(whole: bytes, lengths: Sequence[int]) -> list[bytes]:

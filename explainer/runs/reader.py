@@ -126,7 +126,7 @@ class Reader:
         Raises:
             ValueError: what `look` raises before it waits.
         """
-        check_lens(lens)
+        check_lenses(lens)
         if len(text.encode(errors="replace")) > limits().text_bytes:
             raise ValueError(f"The input has {len(text):,} characters. Give a shorter one.")
         if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
@@ -181,7 +181,7 @@ class Reader:
 
     def fill(self, run: str, lens: str) -> None:
         """Ask for a lens's view at every kept moment of a run that lacks it."""
-        check_lens(lens)
+        check_lenses(lens)
         self.found(run)
         self.store.command(run, "fill", lens)
 
@@ -194,6 +194,7 @@ def _refuse_larger(size: int) -> None:
         )
 
 
-def check_lens(lens: str) -> None:
-    if lens not in LENSES:
-        raise ValueError(f"Unknown lens {lens[:40]!r}. Choose one of: {', '.join(LENSES)}.")
+def check_lenses(*lenses: str) -> None:
+    for lens in lenses:
+        if lens not in LENSES:
+            raise ValueError(f"Unknown lens {lens[:40]!r}. Choose one of: {', '.join(LENSES)}.")

@@ -74,13 +74,11 @@ class Room(Ledger):
         if self.size() <= limit:
             return gone
         now = time.time()
-        candidates = self.column(
-            f"SELECT id FROM runs WHERE pinned = 0 AND (status IN {marks(FINISHED)} "
-            "OR status = 'paused' AND updated < ?) AND id NOT IN (SELECT run FROM watching WHERE until > ?) ORDER BY updated",
-            *sorted(FINISHED),
-            now - PAUSED_SECONDS,
-            now,
+        sql = (
+            f"SELECT id FROM runs WHERE pinned = 0 AND (status IN {marks(FINISHED)} OR status = 'paused' "
+            "AND updated < ?) AND id NOT IN (SELECT run FROM watching WHERE until > ?) ORDER BY updated"
         )
+        candidates = self.column(sql, *FINISHED, now - PAUSED_SECONDS, now)
         for run in candidates:
             self.delete(run)
             self._drop_unused(now - UNUSED_SECONDS)

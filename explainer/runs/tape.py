@@ -223,28 +223,25 @@ class Grid:
         return grid
 
     def __contains__(self, step: int) -> bool:
-        self._extend(step)
-        return self._points[bisect_left(self._points, step)] == step
+        return self._points[self._below(step)] == step
 
     def next(self, step: int) -> int:
         """The first point after `step`."""
-        self._extend(step + 1)
-        return self._points[bisect_left(self._points, step + 1)]
+        return self._points[self.count(step)]
 
     def count(self, steps: int) -> int:
         """Points from 0 to `steps`, both included."""
-        self._extend(steps + 1)
-        return bisect_left(self._points, steps + 1)
+        return self._below(steps + 1)
 
     def before(self, step: int) -> list[int]:
         """The points below `step`."""
-        self._extend(step)
-        return self._points[: bisect_left(self._points, step)]
+        return self._points[: self._below(step)]
 
-    def _extend(self, step: int) -> None:
-        while self._points[-1] < step:
-            last = self._points[-1]
+    def _below(self, step: int) -> int:
+        """How many points are below `step`: the place of the first that is not, which is computed here."""
+        while (last := self._points[-1]) < step:
             self._points.append(max(last + 1, math.floor(last * self.ratio)))
+        return bisect_left(self._points, step)
 
 
 @lru_cache(maxsize=32)

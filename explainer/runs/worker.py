@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from explainer.runs.claim import Claim
@@ -186,12 +185,8 @@ def _wait_for_room(store: Store, rest: float, going_on: Callable[[], bool]) -> N
 def _listen(*signals: signal.Signals) -> list[int]:
     """A list that these signals fill; until now they ended the process, which had nothing to save."""
     told: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        told.append(number)
-
     for each in signals:
-        signal.signal(each, note)
+        signal.signal(each, lambda number, _: told.append(number))
     return told
 
 

@@ -132,8 +132,6 @@ class Workshop:
 
     def _advance(self, run: ActiveRun) -> float:
         """One update of a run, recorded; the seconds that it took, without those for which others have had as much."""
-        if not self._trains(run):
-            return 0.0
         replaying = run.recorder.replaying
         start, before, shared = Time.now(), waited(), 0.0
         try:
@@ -200,7 +198,7 @@ class Workshop:
             for run in others:
                 self._owe(run.id, FOR_OTHERS * (seconds / len(others) if work.whom == LOOK else seconds))
             self._pay_back()
-        if self._looker.looks and self._looker.depth < MOST_LOOKS:
+        if self._looker.looks and len(self._looker.taking) < MOST_LOOKS:
             with self._at_work(LOOK):
                 self._looker.look_next(busy=bool(self.active))
 
