@@ -86,14 +86,12 @@ class Database:
     def close(self) -> None:
         """Close what is idle; a later use opens anew."""
         with self._lock:
-            idle, self._idle = self._idle, []
-            if self._anchor is not None and not self.in_memory:
+            idle, self._idle = [*self._idle, self._watcher], []
+            self._watcher = None
+            if not self.in_memory:
                 idle.append(self._anchor)
                 self._anchor = None
-            if self._watcher is not None:
-                idle.append(self._watcher)
-                self._watcher = None
-        for db in idle:
+        for db in filter(None, idle):
             db.close()
 
     # -- transactions -------------------------------------------------------------------------

@@ -20,7 +20,7 @@ _RUN = ", ".join(_COLUMNS)
 _CHUNK, _PIECE = "run, seq, kind, step, body", "run, seq, kind, step, LENGTH(body)"
 _AT = "FROM chunks WHERE run = ? AND kind = ? AND step = ? ORDER BY seq LIMIT 1"
 UNREADABLE = "What the store has of this run can't be read. Delete it, and train it again. The reason: {}."
-CONFIGS_KEPT = 1024
+_config = lru_cache(maxsize=1024)(RunConfig.from_json)
 _KINDS: Mapping[str, Callable[..., Any]] = {
     name: kind for kind in (str, int, float, bool) for name, said in _COLUMNS.items() if said == kind.__name__
 }
@@ -329,11 +329,6 @@ def _unreadable(values: dict[str, Any], why: str) -> Run:
         read |= {"created": values["created"], "updated": values["created"]}
     read |= {"status": "failed", "message": why, "pinned": bool(values["pinned"])}
     return Run(config=RunConfig(), meta={}, lenses=(), unreadable=True, **read)
-
-
-@lru_cache(CONFIGS_KEPT)
-def _config(text: str) -> RunConfig:
-    return RunConfig.from_json(text)
 
 
 def _object(text: str) -> dict[str, Any]:
