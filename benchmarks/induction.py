@@ -37,8 +37,8 @@ def measure(settings: Settings) -> Iterator[Row]:
         run = client.submit(lesson.config, "benchmark", lesson.lenses)
         after, best, step, told = -1, float("nan"), 0, start
         while time.perf_counter() - start < patience:
-            client.watch(run, lesson.lenses)  # as an open page does
-            chunks = client.chunks(run, after, (f"{VIEW}attention",))
+            client.store.watch(run, lesson.lenses)  # as an open page does
+            chunks = client.store.chunks(run, after, (f"{VIEW}attention",))
             for chunk in chunks:
                 after, step = chunk.seq, chunk.step
                 best = float(np.nanmax(decode_view("attention", chunk.body).prefix_matching))

@@ -28,7 +28,7 @@ OPENING = "lesson-attention"
 @in_sentences
 def now() -> None:
     """Which device trains, and what is running."""
-    worker = client().worker_state()
+    worker = client().store.worker_state()
     if worker.ready:
         st.markdown(f":material/memory: Trains on **{literal(worker.device)}**")
     elif trouble():

@@ -16,7 +16,8 @@ from explainer.data import SUNSPOTS, default_text, digest
 from explainer.lenses.hidden_states.record import HiddenStatesRecord
 from explainer.runs import tape
 from explainer.runs.client import LATEST, Client, training_inputs
-from explainer.runs.store import Draft, Look, Run, Store
+from explainer.runs.rows import Look
+from explainer.runs.store import Draft, Run, Store
 from explainer.tasks.make import make_task
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -393,10 +394,10 @@ def test_a_question_that_cannot_be_is_refused_at_once(client: Client) -> None:
 def test_filling_and_watching_reach_the_worker(client: Client) -> None:
     run = recorded(client)
     client.fill(run, "gradients")
-    client.watch(run, ["hidden_states"])
+    client.store.watch(run, ["hidden_states"])
     assert [(command.run, command.kind, command.value) for command in client.store.commands()] == [
         (run, "fill", "gradients")
     ]
     assert client.store.watched() == {run: {"hidden_states"}}
-    assert client.worker_state().pid == 0
-    assert [chunk.step for chunk in client.chunks(run, after=0, kinds=["weights"])] == [3, 11]
+    assert client.store.worker_state().pid == 0
+    assert [chunk.step for chunk in client.store.chunks(run, after=0, kinds=["weights"])] == [3, 11]

@@ -257,8 +257,9 @@ def test_a_tape_with_all_its_moments_is_no_larger_than_was_estimated(store: Stor
     work(Workshop(store), idle(store, run))
     given = training_inputs(config)
     expected = estimate(config, *given, lenses=["hidden_states"])
-    sizes = store.kind_bytes(run)
-    assert sizes["view:hidden_states"] + sizes["weights"] < 1e6 * expected.tape_mb
+    kept = store.pieces(run, kinds=["view:hidden_states", "weights"])
+    assert {piece.kind for piece in kept} == {"view:hidden_states", "weights"}
+    assert sum(piece.size for piece in kept) < 1e6 * expected.tape_mb
     assert expected.seconds > estimate(config, *given, lenses=["hidden_states"], whole=False).seconds
 
 

@@ -19,7 +19,8 @@ from explainer.config import RunConfig
 from explainer.limits import Limits, estimate, refuse_sweep_if_too_big
 from explainer.runs.client import Client
 from explainer.runs.outcomes import MISSING, Outcome, Outcomes, progress
-from explainer.runs.store import Run, Store, Turn
+from explainer.runs.rows import Turn
+from explainer.runs.store import Run, Store
 from explainer.runs.sweep_file import load_outcomes, save_outcomes
 from explainer.runs.sweep_table import SWEEPS_KEPT
 from explainer.runs.turns import next_up

@@ -156,8 +156,8 @@ def test_the_first_moment_is_committed_before_the_first_update(client: Client) -
     run = client.submit(CONFIG, "me", ["hidden_states"])
     workshop = Workshop(client.store)
     workshop._poll()
-    workshop.active[run].look_first()
-    assert [(chunk.kind, chunk.step) for chunk in client.chunks(run)] == [
+    workshop.active[run].recorder.begin()
+    assert [(chunk.kind, chunk.step) for chunk in client.store.chunks(run)] == [
         ("metrics", 0),
         ("weights", 0),
         ("view:hidden_states", 0),
@@ -506,7 +506,7 @@ def test_a_deleted_run_is_let_go(client: Client) -> None:
     client.store.delete(run)
     workshop.turn()
     assert not workshop.active
-    assert client.chunks(run) == []
+    assert client.store.chunks(run) == []
 
 
 # -- resuming ---------------------------------------------------------------------------------
@@ -763,10 +763,10 @@ def test_a_tape_is_filled_with_a_lens_that_nobody_thought_of(client: Client) -> 
     work(workshop, lambda: not store.commands())
     assert store.steps(run, "view:gradients") == client.snapshots(run)
     assert store.steps(run, "view:attention") == []
-    count = len(client.chunks(run))
+    count = len(client.store.chunks(run))
     client.fill(run, "gradients")
     work(workshop, lambda: not store.commands())
-    assert len(client.chunks(run)) == count, "nothing is taken twice"
+    assert len(client.store.chunks(run)) == count, "nothing is taken twice"
 
 
 def test_a_few_moments_can_be_filled_in_first_and_the_others_later(client: Client) -> None:
@@ -850,8 +850,8 @@ def test_killed_with_9_a_run_goes_on_bit_for_bit(client: Client) -> None:
         assert start(store.folder).wait(60) == TAKEN
         with pytest.raises(StoreError, match="A worker trains"):
             next(record(store, run))
-        assert client.worker_state().ready
-        assert client.worker_state().pid == worker.pid
+        assert client.store.worker_state().ready
+        assert client.store.worker_state().pid == worker.pid
         endless = client.submit(LONG.but(seed=3), "me")
         wait(store, lambda: the_run(store, endless).step > 0)
         worker.terminate()

@@ -114,7 +114,7 @@ def _watch(client: Client, run: str, progress: Progress, told: list[int]) -> Non
     after, stopping = -1, False
     while True:
         found = client.found(run)
-        chunks = client.chunks(run, after, ("metrics",))
+        chunks = client.store.chunks(run, after, ("metrics",))
         if chunks:
             after = chunks[-1].seq
             rows = join_metrics(chunk.body for chunk in chunks)
@@ -129,7 +129,7 @@ def _watch(client: Client, run: str, progress: Progress, told: list[int]) -> Non
             client.stop(run, OWNER)
             stopping = True
         time.sleep(POLL_SECONDS)
-        if client.worker_state().age > SILENT_SECONDS:
+        if client.store.worker_state().age > SILENT_SECONDS:
             return
 
 

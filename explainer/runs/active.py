@@ -26,11 +26,7 @@ NO_MEMORY = ("can't allocate memory", "bad_alloc", "out of memory")
 
 
 def make_trainer(store: Store, run: Run, device: torch.device | None = None) -> Trainer:
-    """A fresh trainer for a run, with the data that it was asked for.
-
-    Raises:
-        ValueError: the data is not in the store.
-    """
+    """A fresh trainer for a run, with the data that it was asked for; a ValueError where that is not in the store."""
     config = run.config
     if run.data and (config.data or run.data != config.problem.digest):
         # Its default text was that of another version of Python: then it is data like a user's own.
@@ -48,11 +44,10 @@ def first_weights(store: Store, run: Run) -> Mapping[str, np.ndarray]:
         ValueError: the parent is gone, or never kept that moment.
     """
     assert run.config.branched_from is not None, run.id
-    chunk = store.chunk_at(run.id, "weights", 0) or store.chunk_at(
-        run.config.branched_from[0], "weights", run.config.branched_from[1]
-    )
+    parent, step = run.config.branched_from
+    chunk = store.chunk_at(run.id, "weights", 0) or store.chunk_at(parent, "weights", step)
     if chunk is None:
-        raise ValueError(NO_PARENT.format(*run.config.branched_from))
+        raise ValueError(NO_PARENT.format(parent, step))
     return read_chunk("weights", chunk.body)[0]
 
 
@@ -90,13 +85,10 @@ class ActiveRun:
         self._allowed, self._sweep = limits(), run.sweep
         self._others = store.sweep_seconds(run.sweep, but=run.id) if run.sweep else 0.0
 
-    def begin(self, first: bool = True) -> None:
-        """The run is running from here on; a fresh one gets its moment 0 and what a page must know of it.
+    def begin(self) -> None:
+        """The run is running from here on; of a fresh one its `meta` tells what a page must know.
 
-        One that goes on under another arithmetic than before says so in its `meta`, under `moved`.
-
-        Args:
-            first: look at moment 0 now; else that is for `look_first`.
+        One that goes on under another arithmetic than before says so there, under `moved`.
         """
         with self.store.transaction():
             self.store.set_status(self.id, "running")
@@ -104,22 +96,17 @@ class ActiveRun:
                 self.store.change(self.id, meta=describe(self.trainer))
             elif there := moved(self._known, self.trainer):
                 self.store.change(self.id, meta={"moved": [*self._known.get("moved", []), there]})
-        if first:
-            self.look_first()
-
-    def look_first(self) -> None:
-        """The moment before the first update goes onto the tape, if it is not there."""
-        if self.recorder.fresh:
-            self.recorder.begin()
 
     def advance(self) -> Step | None:
-        """One update, recorded. After the last one, or when there is no going on, the run has ended.
+        """One update, recorded; before the first, moment 0. After the last, or where it can't go on, the run has ended.
 
         Returns:
             The update; None when there was none to do, or it diverged.
         """
         assert not self.ended, self.id
         trainer = self.trainer
+        if self.recorder.fresh:
+            self.recorder.begin()
         while self._rates and self._rates[0][0] <= trainer.step:
             trainer.set_lr(self._rates.popleft()[1])
         if trainer.step >= trainer.config.steps:
@@ -196,22 +183,16 @@ class ActiveRun:
 def describe(trainer: Trainer) -> dict[str, object]:
     """What pages must know of a run without building its task: goes into the run's `meta`."""
     task = trainer.task
+    named = ("metric", "unit", "baseline", "baseline_name", "references", "loss_references", "repeated")
     return {
-        "metric": task.metric,
-        "unit": task.unit,
-        "baseline": task.baseline,
-        "baseline_name": task.baseline_name,
-        "references": task.references,
-        "loss_references": task.loss_references,
-        "repeated": task.repeated,
+        **{name: getattr(task, name) for name in named},
         "lower_is_better": task.lower_is_better,
         "vocabulary": list(task.vocabulary),
         "inputs": task.inputs,
         "outputs": task.outputs,
         "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
         "example": task.example(),
-        **({"rare": task.rare} if task.rare else {}),
-        **({"filled": task.filled} if task.filled else {}),
+        **{name: found for name in ("rare", "filled") if (found := getattr(task, name))},
         **arithmetic(trainer),
     }
 
@@ -226,11 +207,7 @@ def arithmetic(trainer: Trainer) -> dict[str, object]:
 
 
 def moved(meta: Mapping[str, Any], trainer: Trainer) -> dict[str, object] | None:
-    """Where a run goes on that was computed otherwise so far, and from which step; None if nothing has changed.
-
-    Args:
-        meta: of the run, as `describe` made it, with the earlier moves in `moved`.
-    """
+    """Where a run of this `meta` goes on that was computed otherwise so far, and from which step; None if as before."""
     now = arithmetic(trainer)
     before = meta["moved"][-1] if meta.get("moved") else meta
     # A run of an older store tells less; what it does not tell is not known to have changed.

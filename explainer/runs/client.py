@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import count
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, count
 
 from explainer.config import RunConfig
 from explainer.data import short_name
 from explainer.limits import limits, refuse_if_too_big, refuse_sweep_if_too_big
 from explainer.runs.inputs import NO_PARENT, Prepared, check_parent, prepare, training_inputs
 from explainer.runs.rates import Rates, check_rates
-from explainer.runs.reader import LATEST, NO_RUN, Reader, check_lens
-from explainer.runs.rows import Unreadable
+from explainer.runs.reader import LATEST, NO_RUN, Reader, check_lenses
+from explainer.runs.rows import StoredSweep, Unreadable
 from explainer.runs.sharing import is_private
-from explainer.runs.store import ACTIVE, Listing, Run, StoredSweep
+from explainer.runs.store import ACTIVE, Listing, Run
 from explainer.runs.tape import event
 from explainer.runs.viewer import Viewer
 from explainer.sweep import Sweep, hashed
@@ -66,8 +66,7 @@ class Client(Reader):
                 the last step, or a parent that is gone or is another network.
         """
         lenses = tuple(dict.fromkeys(lenses))
-        for lens in lenses:
-            check_lens(lens)
+        check_lenses(*lenses)
         check_rates(rates, config)
         if config.branched_from:
             branched = self._check_branch(config, owner)
@@ -96,8 +95,7 @@ class Client(Reader):
             ValueError: unknown lens, unfit data, a run or the whole too big for this host, or too many in the queue.
         """
         lenses = tuple(dict.fromkeys(lenses))
-        for lens in lenses:
-            check_lens(lens)
+        check_lenses(*lenses)
         prepared = [self._prepare(config, owner, None) for config in sweep.configs]
         refuse_sweep_if_too_big(
             [(each.config, *training_inputs(each.config, each.body or None)) for each in prepared],
@@ -179,7 +177,8 @@ class Client(Reader):
 
     def _place(self, prepared: Prepared, owner: str, rates: Rates = ()) -> tuple[str, Run | None]:
         """The id under which an owner's wish is met, and the run if one is there to be joined."""
-        for run in _names(prepared.config.run_id(prepared.digest)):
+        name = prepared.config.run_id(prepared.digest)
+        for run in chain([name], (f"{name}-{number}" for number in count(2))):
             found = self.store.run(run)
             if found is None or _joinable(found, owner, rates):
                 return run, found
@@ -257,11 +256,7 @@ class Client(Reader):
             self.store.change(run.id, sweep="")
 
     def _check_queue(self, owner: str, runs: int = 1) -> None:
-        """Refuse more runs than an owner, or the host, may have waiting.
-
-        Raises:
-            ValueError: they are too many, or nothing can be trained at the moment.
-        """
+        """Refuse more runs than an owner or the host may have waiting, and any while none can train: a ValueError."""
         if self.store.trouble:
             raise ValueError(self.store.trouble)
         allowed = limits()
@@ -365,11 +360,7 @@ class Client(Reader):
             return self.store.share(runs)
 
     def unshare(self, run: str, owner: str) -> None:
-        """Take back all keys to an own run.
-
-        Raises:
-            ValueError: it is gone, or someone else's.
-        """
+        """Take back all keys to an own run; a ValueError as for `share`."""
         with self.store.transaction():
             self._own(run, owner)
             self.store.unshare(run)
@@ -394,12 +385,6 @@ def _told(config: RunConfig, name: str, how: str) -> dict[str, str]:
     """What the `meta` of a run on own data says of where that came from."""
     told = {"data_name": short_name(name), "data_how": how} if config.data else {}
     return {key: value for key, value in told.items() if value}
-
-
-def _names(run_id: str) -> Iterator[str]:
-    yield run_id
-    for number in count(2):
-        yield f"{run_id}-{number}"
 
 
 def _of_another(run: Run, owner: str) -> bool:

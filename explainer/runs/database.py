@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -67,7 +67,7 @@ class Database:
         self.notice = self.trouble = ""
         self.noticed = 0.0
         self.in_memory = False
-        self.began: Callable[[], None] = _nothing
+        self.began: Callable[[], None] = lambda: None
         self._idle: list[sqlite3.Connection] = []
         self._lock = threading.RLock()
         self._mine = threading.local()
@@ -86,14 +86,12 @@ class Database:
     def close(self) -> None:
         """Close what is idle; a later use opens anew."""
         with self._lock:
-            idle, self._idle = self._idle, []
-            if self._anchor is not None and not self.in_memory:
+            idle, self._idle = [*self._idle, self._watcher], []
+            self._watcher = None
+            if not self.in_memory:
                 idle.append(self._anchor)
                 self._anchor = None
-            if self._watcher is not None:
-                idle.append(self._watcher)
-                self._watcher = None
-        for db in idle:
+        for db in filter(None, idle):
             db.close()
 
     # -- transactions -------------------------------------------------------------------------
@@ -140,6 +138,15 @@ class Database:
                 raise
         return self._read(sql, values)
 
+    def column(self, sql: str, *values: Any) -> list[Any]:
+        """What the rows of a SELECT of one column hold."""
+        return [value for (value,) in self.read(sql, *values)]
+
+    def write(self, sql: str, *values: Any) -> int:
+        """One statement, in a transaction; how many rows it changed."""
+        with self.transaction() as db:
+            return db.execute(sql, values).rowcount
+
     def _read(self, sql: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         with self._sentences(), self._borrowed() as db:
             return db.execute(sql, values).fetchall()
@@ -153,11 +160,7 @@ class Database:
             return (self._generation << 40) + int(self._watcher.execute("PRAGMA data_version").fetchone()[0])
 
     def wait_until(self, ready: Callable[[], bool], timeout: float, poll: float = 0.005) -> bool:
-        """Wait until `ready()` holds, asking again only when the database has changed.
-
-        Returns:
-            False when `timeout` seconds passed first.
-        """
+        """Wait until `ready()` holds, asking only when the database has changed; False after `timeout` seconds."""
         deadline = time.monotonic() + timeout
         seen: int | None = None
         while True:
@@ -171,11 +174,7 @@ class Database:
             time.sleep(poll)
 
     def blob_part(self, table: str, row: int, start: int, length: int) -> bytes:
-        """Bytes of the column `body` of one row; the rest of it is not read.
-
-        Raises:
-            KeyError: there is no such row.
-        """
+        """Bytes of the column `body` of one row; the rest is not read. A KeyError where there is no such row."""
         with self._sentences(), self._borrowed() as db:
             try:
                 with db.blobopen(table, "body", row, readonly=True) as blob:
@@ -190,16 +189,8 @@ class Database:
 
     def size(self) -> int:
         """Bytes in use, without the free pages."""
-        ((pages, free, each),) = self.read(
-            "SELECT page_count, freelist_count, page_size "
-            "FROM pragma_page_count, pragma_freelist_count, pragma_page_size"
-        )
-        return int((pages - free) * each)
-
-    def disk_bytes(self) -> int:
-        """What the file and its write-ahead log take on the disk now."""
-        sizes = [self.path.with_name(self.path.name + suffix) for suffix in PARTS]
-        return sum(part.stat().st_size for part in sizes if part.exists())
+        tables = "pragma_page_count, pragma_freelist_count, pragma_page_size"
+        return int(self.column(f"SELECT (page_count - freelist_count) * page_size FROM {tables}")[0])
 
     def shrink(self) -> None:
         """Give free pages back to the file system, and cut the write-ahead log back if nobody reads it now."""
@@ -257,14 +248,8 @@ class Database:
                 probe.close()
             except StoreError:
                 return False
-            self._let_go()
-            self.in_memory = False
-            try:
-                self._open_folder()
-                self.trouble = ""
-                self.began()
-            except StoreError as error:
-                self.fall_back(error)
+            self.in_memory, self.trouble = False, ""
+            self._begin_again()
             return not self.in_memory
 
     def check_room(self) -> bool:
@@ -286,8 +271,7 @@ class Database:
             StoreError: there is no room for it, or nothing may be written.
         """
         for size in (PROBE_BYTES, 0):
-            with self.transaction() as db:
-                db.execute("INSERT OR REPLACE INTO room VALUES (1, zeroblob(?))", (size,))
+            self.write("INSERT OR REPLACE INTO room VALUES (1, zeroblob(?))", size)
 
     # -- connections --------------------------------------------------------------------------
 
@@ -336,12 +320,14 @@ class Database:
         if not self.in_memory and _file(self.path) != self._file:
             self._begin_again("The store was taken away while the app ran, so a new one was begun.")
 
-    def _begin_again(self, notice: str) -> None:
-        log.warning("%s (%s)", notice, self.path)
+    def _begin_again(self, notice: str = "") -> None:
+        if notice:
+            log.warning("%s (%s)", notice, self.path)
         self._let_go()
         try:
             self._open_folder()
-            self.notice, self.noticed = notice, time.time()
+            if notice:
+                self.notice, self.noticed = notice, time.time()
             self.began()
         except StoreError as error:
             self._lost(error)
@@ -416,6 +402,11 @@ class Database:
             raise found from error
 
 
+def marks(values: Collection[Any]) -> str:
+    """(?, ?, …): a place for each of some values."""
+    return f"({', '.join('?' * len(values))})"
+
+
 def _file(path: Path) -> tuple[int, int] | None:
     """Which file a path leads to: it may be another one than it was."""
     try:
@@ -434,7 +425,3 @@ def _usable(db: sqlite3.Connection) -> bool:
         return not db.in_transaction
     except sqlite3.ProgrammingError:
         return False
-
-
-def _nothing() -> None:
-    """Nobody has to fill a new database."""

@@ -44,21 +44,15 @@ class StoreError(ValueError):
 def explained(error: sqlite3.Error | OSError, path: Path) -> StoreError | None:
     """An error of SQLite or of the file system as a sentence with a way out; None for a fault of ours."""
     kind = _kind(error, path)
-    if kind == "busy":
-        return StoreError(f"The store was busy for {BUSY_SECONDS:g} seconds. Try again.", kind, path)
-    if kind == "full":
-        return StoreError(FULL, kind, path)
-    if kind == "damaged":
-        return StoreError(DAMAGED, kind, path)
-    if kind == "unwritable":
-        said = (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
-        return StoreError(
-            f"The store can't be written ({said[:1].lower()}{said[1:]}). "
-            "Name a folder that can be written in the environment variable EXPLAINER_STORE.",
-            kind,
-            path,
-        )
-    return None
+    said = (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
+    sentences = {
+        "busy": f"The store was busy for {BUSY_SECONDS:g} seconds. Try again.",
+        "full": FULL,
+        "damaged": DAMAGED,
+        "unwritable": f"The store can't be written ({said[:1].lower()}{said[1:]}). "
+        "Name a folder that can be written in the environment variable EXPLAINER_STORE.",
+    }
+    return StoreError(sentences[kind], kind, path) if kind else None
 
 
 def _kind(error: sqlite3.Error | OSError, path: Path) -> str:

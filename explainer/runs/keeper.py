@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 
 from explainer.limits import limits
 from explainer.runs.store import Store, StoreError
-from explainer.runs.supervisor import Supervisor
+from explainer.runs.supervisor import Attendant, Supervisor
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 2.0
 
 
-class Keeper:
-    """The store of an interface, filled, with a worker for it, between `start` and `stop`. Usable as a context manager.
+class Keeper(Attendant):
+    """The store of an interface, filled, with a worker for it, between `start` and `stop`.
 
     While the store's folder can't be used its store is in memory, and no worker runs.
 
@@ -29,13 +28,11 @@ class Keeper:
     """
 
     def __init__(self, store: Store, fill: Callable[[], None]) -> None:
+        super().__init__()
         self.store, self._fill = store, fill
         self.supervisor = Supervisor(store.folder, self._mend)
-        self._ending = threading.Event()
-        self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        """Fill the store, start the worker, and look after both."""
+    def _begin(self) -> None:
         self.store.began = self._fill
         try:
             self._fill()
@@ -44,24 +41,11 @@ class Keeper:
         if not self.store.in_memory:
             self.store.check_room()
             self.supervisor.start()
-        self._ending.clear()
-        self._thread = threading.Thread(target=self._keep, name="store keeper", daemon=True)
-        self._thread.start()
 
     def stop(self) -> None:
-        """End the worker."""
-        self._ending.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        """End the thread, and then the worker, which it might start once more."""
+        super().stop()
         self.supervisor.stop()
-
-    def __enter__(self) -> Keeper:
-        self.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.stop()
 
     def look_after(self) -> None:
         """Go back to the folder if it can be used again; leave it when it can't be read; see whether there is room."""
@@ -84,7 +68,7 @@ class Keeper:
                 self.store.fall_back(error)
         return not self.store.in_memory
 
-    def _keep(self) -> None:
+    def _attend(self) -> None:
         self._mend(False)
         while not self._ending.wait(POLL_SECONDS):
             try:

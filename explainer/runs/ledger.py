@@ -5,28 +5,24 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
 from functools import lru_cache
 from typing import Any
 
 from explainer.config import RunConfig
-from explainer.runs.database import Database
+from explainer.runs.database import Database, marks
 from explainer.runs.rows import ACTIVE, NEXT, Chunk, Draft, Listing, Piece, Run, Turn, check_meta
 from explainer.runs.sharing import hidden_from
 from explainer.upgrade import Newer
 
-_RUN = (
-    "id, config, data, status, step, created, updated, owner, parent, pinned, altered, attempts, message, meta, "
-    "bytes, lenses, sweep"
-)
-
-
+_COLUMNS = {field.name: field.type for field in fields(Run) if field.name != "unreadable"}
+_RUN = ", ".join(_COLUMNS)
+_CHUNK, _PIECE = "run, seq, kind, step, body", "run, seq, kind, step, LENGTH(body)"
+_AT = "FROM chunks WHERE run = ? AND kind = ? AND step = ? ORDER BY seq LIMIT 1"
 UNREADABLE = "What the store has of this run can't be read. Delete it, and train it again. The reason: {}."
-CONFIGS_KEPT = 1024
+_config = lru_cache(maxsize=1024)(RunConfig.from_json)
 _KINDS: Mapping[str, Callable[..., Any]] = {
-    **dict.fromkeys(("id", "data", "status", "owner", "parent", "message", "sweep"), str),
-    **dict.fromkeys(("step", "attempts", "bytes"), int),
-    **dict.fromkeys(("created", "updated"), float),
-    **dict.fromkeys(("pinned", "altered"), bool),
+    name: kind for kind in (str, int, float, bool) for name, said in _COLUMNS.items() if said == kind.__name__
 }
 """The columns that are taken as they are."""
 
@@ -55,16 +51,11 @@ class Ledger(Database):
         step: int = 0,
         sweep: str = "",
     ) -> None:
-        """A new run; `data` is the hash of a text in `texts`.
-
-        Raises:
-            sqlite3.IntegrityError: the id is taken.
-        """
+        """A new run; `data` is the hash of a text in `texts`. An sqlite3.IntegrityError where the id is taken."""
         now = time.time()
         values = (run, config.to_json(), data, status, step, now, now, owner, parent, int(pinned))
         rest = (0, 0, "", json.dumps(dict(meta or {})), 0, json.dumps(list(dict.fromkeys(lenses))), sweep)
-        with self.transaction() as db:
-            db.execute(f"INSERT INTO runs ({_RUN}) VALUES ({', '.join('?' * 17)})", (*values, *rest))
+        self.write(f"INSERT INTO runs ({_RUN}) VALUES {marks(values + rest)}", *values, *rest)
 
     def run(self, run: str) -> Run | None:
         """One run, or None."""
@@ -83,19 +74,13 @@ class Ledger(Database):
             offset: how many newer ones are left out.
         """
         where, values = _where(listing)
-        rows = self.read(
-            f"SELECT {_RUN} FROM runs {where} ORDER BY created DESC, rowid DESC LIMIT ? OFFSET ?",
-            *values,
-            limit,
-            offset,
-        )
-        return [_run(row) for row in rows]
+        sql = f"SELECT {_RUN} FROM runs {where} ORDER BY created DESC, rowid DESC LIMIT ? OFFSET ?"
+        return [_run(row) for row in self.read(sql, *values, limit, offset)]
 
     def count(self, listing: Listing) -> int:
         """How many runs a list has."""
         where, values = _where(listing)
-        ((found,),) = self.read(f"SELECT COUNT(*) FROM runs {where}", *values)
-        return int(found)
+        return int(self.column(f"SELECT COUNT(*) FROM runs {where}", *values)[0])
 
     def turns(self, status: str) -> list[Turn]:
         """The runs of one status in the order in which they came, without what they are."""
@@ -115,16 +100,12 @@ class Ledger(Database):
 
     def places_of(self, owner: str) -> int:
         """How many places in the queue an owner's runs take that train, wait or are paused; a sweep's take one."""
-        rows = self.read(
-            "SELECT COUNT(DISTINCT CASE sweep WHEN '' THEN id ELSE sweep END) FROM runs "
-            "WHERE owner = ? AND status IN ('queued', 'running', 'paused')",
-            owner,
-        )
-        return int(rows[0][0])
+        count = "SELECT COUNT(DISTINCT CASE sweep WHEN '' THEN id ELSE sweep END) FROM runs"
+        return int(self.column(f"{count} WHERE owner = ? AND status IN {marks(ACTIVE)}", owner, *ACTIVE)[0])
 
     def fail_unreadable(self) -> list[str]:
         """Give up the runs that wait, train or are paused and whose rows can't be read; their ids."""
-        broken = [run for run in self.runs(*sorted(ACTIVE)) if run.unreadable]
+        broken = [run for run in self.runs(*ACTIVE) if run.unreadable]
         with self.transaction() as db:
             for run in broken:
                 db.execute("UPDATE runs SET status = 'failed', message = ? WHERE id = ?", (run.message, run.id))
@@ -132,12 +113,7 @@ class Ledger(Database):
 
     def forgive(self) -> None:
         """Runs that train have not been taken up in vain so far: it was not they that stopped the worker."""
-        with self.transaction() as db:
-            db.execute("UPDATE runs SET attempts = 0 WHERE status = 'running'")
-
-    def wanted(self) -> dict[str, tuple[str, ...]]:
-        """The lenses of every run that trains."""
-        return {run.id: run.lenses for run in self.runs("running") if not run.unreadable}
+        self.write("UPDATE runs SET attempts = 0 WHERE status = 'running'")
 
     def set_status(self, run: str, status: str, message: str = "") -> None:
         """Move a run to a status that may follow its present one (`rows.NEXT`); the same one is fine.
@@ -181,11 +157,7 @@ class Ledger(Database):
                     db.execute(f"UPDATE runs SET {name} = ? WHERE id = ?", (value, run))
 
     def delete(self, run: str) -> None:
-        """Remove a run and all that hangs on it, in one transaction; texts stay for other runs.
-
-        Raises:
-            IllegalChange: it is pinned.
-        """
+        """Remove a run and all that hangs on it, in one transaction; texts stay. An IllegalChange if pinned."""
         with self.transaction() as db:
             row = db.execute("SELECT pinned FROM runs WHERE id = ?", (run,)).fetchone()
             if row and row[0]:
@@ -203,13 +175,8 @@ class Ledger(Database):
 
     def sweep_seconds(self, sweep: str, but: str) -> float:
         """What the runs that train or trained for a sweep have taken together, all but one."""
-        ((seconds,),) = self.read(
-            "SELECT TOTAL(COALESCE(json_extract(meta, '$.taken'), json_extract(meta, '$.seconds'))) FROM runs "
-            "WHERE sweep = ? AND id != ? AND json_valid(meta)",
-            sweep,
-            but,
-        )
-        return float(seconds)
+        total = "SELECT TOTAL(COALESCE(json_extract(meta, '$.taken'), json_extract(meta, '$.seconds'))) FROM runs"
+        return float(self.column(f"{total} WHERE sweep = ? AND id != ? AND json_valid(meta)", sweep, but)[0])
 
     def take_out_sweep(self, sweep: str) -> None:
         """Take the runs of a sweep that wait out of the queue; one that has begun keeps its tape."""
@@ -244,98 +211,63 @@ class Ledger(Database):
                 raise KeyError(run)
         return int(last) + len(drafts)
 
-    def chunks(
-        self, run: str, after: int = -1, kinds: Sequence[str] | None = None, limit: int | None = None
-    ) -> list[Chunk]:
+    def chunks(self, run: str, after: int = -1, kinds: Sequence[str] | None = None, limit: int = -1) -> list[Chunk]:
         """Chunks with numbers above `after`, in order.
 
         Args:
             kinds: only these, for example ("metrics", "view:hidden_states").
-            limit: at most so many.
+            limit: at most so many; -1 for all.
         """
-        return [Chunk(*row) for row in self._after("body", run, after, kinds, limit)]
+        return [Chunk(*row) for row in self._after(_CHUNK, run, after, kinds, limit)]
 
     def chunk(self, run: str, seq: int) -> Chunk | None:
         """One chunk by its number."""
-        rows = self.read("SELECT run, seq, kind, step, body FROM chunks WHERE run = ? AND seq = ?", run, seq)
+        rows = self.read(f"SELECT {_CHUNK} FROM chunks WHERE run = ? AND seq = ?", run, seq)
         return Chunk(*rows[0]) if rows else None
 
     def chunk_at(self, run: str, kind: str, step: int) -> Chunk | None:
         """The chunk of a kind taken after exactly `step` updates."""
-        rows = self._at("body", run, kind, step)
+        rows = self.read(f"SELECT {_CHUNK} {_AT}", run, kind, step)
         return Chunk(*rows[0]) if rows else None
 
-    def pieces(self, run: str, after: int = -1, kinds: Sequence[str] = (), limit: int | None = None) -> list[Piece]:
+    def pieces(self, run: str, after: int = -1, kinds: Sequence[str] = (), limit: int = -1) -> list[Piece]:
         """Where the chunks of some kinds with numbers above `after` are, in order; reads no bodies."""
-        return [Piece(*row) for row in self._after("LENGTH(body)", run, after, kinds, limit)]
+        return [Piece(*row) for row in self._after(_PIECE, run, after, kinds, limit)]
 
     def piece_at(self, run: str, kind: str, step: int) -> Piece | None:
         """Where the chunk of a kind is that was taken after exactly `step` updates."""
-        rows = self._at("LENGTH(body)", run, kind, step)
+        rows = self.read(f"SELECT {_PIECE} {_AT}", run, kind, step)
         return Piece(*rows[0]) if rows else None
 
     def _after(
-        self, last: str, run: str, after: int, kinds: Sequence[str] | None, limit: int | None
+        self, columns: str, run: str, after: int, kinds: Sequence[str] | None, limit: int
     ) -> list[tuple[Any, ...]]:
-        """Run, number, kind, step and `last` of the chunks with numbers above `after`, in order."""
-        marks = "" if kinds is None else f" AND kind IN ({', '.join('?' * len(kinds))})"
-        return self.read(
-            f"SELECT run, seq, kind, step, {last} FROM chunks WHERE run = ? AND seq > ?{marks} ORDER BY seq LIMIT ?",
-            run,
-            after,
-            *(kinds or ()),
-            -1 if limit is None else limit,
-        )
-
-    def _at(self, last: str, run: str, kind: str, step: int) -> list[tuple[Any, ...]]:
-        """Run, number, kind, step and `last` of the chunk of a kind taken after exactly `step` updates."""
-        return self.read(
-            f"SELECT run, seq, kind, step, {last} FROM chunks "
-            "WHERE run = ? AND kind = ? AND step = ? ORDER BY seq LIMIT 1",
-            run,
-            kind,
-            step,
-        )
+        wanted = "" if kinds is None else f" AND kind IN {marks(kinds)}"
+        sql = f"SELECT {columns} FROM chunks WHERE run = ? AND seq > ?{wanted} ORDER BY seq LIMIT ?"
+        return self.read(sql, run, after, *(kinds or ()), limit)
 
     def part(self, piece: Piece, start: int, length: int) -> bytes:
-        """Bytes of a chunk's body from `start` on.
-
-        Raises:
-            KeyError: it is not there any more.
-        """
-        rows = self.read(
-            "SELECT rowid FROM chunks WHERE run = ? AND seq = ? AND LENGTH(body) = ?", piece.run, piece.seq, piece.size
-        )
+        """Bytes of a chunk's body from `start` on; a KeyError where it is not there any more."""
+        sql = "SELECT rowid FROM chunks WHERE run = ? AND seq = ? AND LENGTH(body) = ?"
+        rows = self.column(sql, piece.run, piece.seq, piece.size)
         if not rows:
             raise KeyError(piece)
-        return self.blob_part("chunks", rows[0][0], start, length)
+        return self.blob_part("chunks", rows[0], start, length)
 
     def count_larger(self, run: str, kinds: Sequence[str], size: int) -> int:
         """How many chunks of some kinds have more than `size` bytes."""
-        ((count,),) = self.read(
-            f"SELECT COUNT(*) FROM chunks WHERE run = ? AND kind IN ({', '.join('?' * len(kinds))}) "
-            "AND LENGTH(body) > ?",
-            run,
-            *kinds,
-            size,
-        )
-        return int(count)
+        sql = f"SELECT COUNT(*) FROM chunks WHERE run = ? AND kind IN {marks(kinds)} AND LENGTH(body) > ?"
+        return int(self.column(sql, run, *kinds, size)[0])
 
     def steps(self, run: str, kind: str) -> list[int]:
         """Steps at which a kind of chunk was taken, in ascending order; reads no bodies."""
-        rows = self.read("SELECT DISTINCT step FROM chunks WHERE run = ? AND kind = ? ORDER BY step", run, kind)
-        return [step for (step,) in rows]
-
-    def kind_bytes(self, run: str) -> dict[str, int]:
-        """Bytes of a run's chunks by kind."""
-        return dict(self.read("SELECT kind, SUM(LENGTH(body)) FROM chunks WHERE run = ? GROUP BY kind", run))
+        return self.column("SELECT DISTINCT step FROM chunks WHERE run = ? AND kind = ? ORDER BY step", run, kind)
 
     # -- checkpoints --------------------------------------------------------------------------
 
     def save_checkpoint(self, run: str, step: int, body: bytes) -> None:
         """Replace the run's checkpoint."""
-        with self.transaction() as db:
-            db.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)", (run, step, body))
+        self.write("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)", run, step, body)
 
     def checkpoint(self, run: str) -> tuple[int, bytes] | None:
         """(step, body) of the latest one."""
@@ -345,22 +277,17 @@ class Ledger(Database):
 
 def _where(listing: Listing) -> tuple[str, list[Any]]:
     """A WHERE clause and its values."""
-    clauses: list[str] = []
-    values: list[Any] = []
+    clauses: dict[str, Sequence[Any]] = {}
     if listing.statuses:
-        clauses.append(f"status IN ({', '.join('?' * len(listing.statuses))})")
-        values += listing.statuses
+        clauses[f"status IN {marks(listing.statuses)}"] = listing.statuses
     if listing.owner is not None:
-        clauses.append("owner = ?")
-        values.append(listing.owner)
+        clauses["owner = ?"] = [listing.owner]
     if listing.pinned is not None:
-        clauses.append("pinned = ?")
-        values.append(int(listing.pinned))
+        clauses["pinned = ?"] = [int(listing.pinned)]
     if listing.viewer is not None:
         hidden, names = hidden_from(listing.viewer)
-        clauses.append(f"id NOT IN (SELECT id FROM runs WHERE {hidden})")
-        values += names
-    return f"WHERE {' AND '.join(clauses)}" if clauses else "", values
+        clauses[f"id NOT IN (SELECT id FROM runs WHERE {hidden})"] = names
+    return f"WHERE {' AND '.join(clauses)}" if clauses else "", [each for values in clauses.values() for each in values]
 
 
 def _run(row: Sequence[Any]) -> Run:
@@ -404,17 +331,8 @@ def _unreadable(values: dict[str, Any], why: str) -> Run:
     return Run(config=RunConfig(), meta={}, lenses=(), unreadable=True, **read)
 
 
-@lru_cache(CONFIGS_KEPT)
-def _config(text: str) -> RunConfig:
-    return RunConfig.from_json(text)
-
-
 def _object(text: str) -> dict[str, Any]:
-    """A JSON object.
-
-    Raises:
-        ValueError: it is something else.
-    """
+    """A JSON object; a ValueError where it is something else."""
     found = json.loads(text)
     if not isinstance(found, dict):
         raise ValueError(f"a JSON object was expected, and this is a {type(found).__name__}")

@@ -18,9 +18,10 @@ from explainer.models.pieces import waited
 from explainer.runs.active import make_trainer
 from explainer.runs.marker import Marker, fill_mark, look_mark
 from explainer.runs.moments import lacking, spread
-from explainer.runs.reader import LATEST, check_lens
+from explainer.runs.reader import LATEST, check_lenses
+from explainer.runs.rows import Look
 from explainer.runs.shares import LookShare
-from explainer.runs.store import Draft, Look, Run, Store
+from explainer.runs.store import Draft, Run, Store
 from explainer.runs.tape import VIEW, encode_view, read_chunk
 from explainer.runs.views import has_room, looking, room_for, view_batch
 from explainer.surgery import Surgery
@@ -46,6 +47,8 @@ class Looker:
 
     Attributes:
         looks: those that wait.
+        taking: those that are being taken, by their numbers, each while the one before gives way.
+        fills: tapes that are to be filled, by the commands that ask for it.
         watched: the lenses through which each run is watched now; their tapes are filled first.
 
     Args:
@@ -65,9 +68,9 @@ class Looker:
         self.watched: Mapping[str, set[str]] = {}
         self.marker = marker
         self._share = LookShare()
-        self._taking: set[int] = set()
+        self.taking: set[int] = set()
         self._read: set[SequenceModel] = set()  # models that are being looked at
-        self._fills: OrderedDict[int, Fill] = OrderedDict()
+        self.fills: dict[int, Fill] = {}
         self._fill_after = 0.0
         self._kept: OrderedDict[tuple[str, float], Trainer] = OrderedDict()
 
@@ -82,20 +85,20 @@ class Looker:
         if self.looks:
             return self.look_next(busy)
         start, before = time.monotonic(), waited()
-        if not self._fills or (busy and start < self._fill_after):
+        if not self.fills or (busy and start < self._fill_after):
             return False
         command, fill = self._next_fill()
+        filled = True
         try:
             with self._marked(fill_mark(command)):
-                next(fill.views)
-        except StopIteration:
-            self._filled(command)
+                filled = next(fill.views, None) is None
         except ValueError as error:
             log.warning("a tape was not filled: %s", error)
-            self._filled(command)
         except Exception:
             log.exception("a tape could not be filled")
-            self._filled(command)
+        if filled:
+            del self.fills[command]
+            self.store.settle(command)
         now = time.monotonic()
         taken = now - start - (waited() - before).wall
         self._fill_after = now + taken * (1 / FILL_SHARE - 1)
@@ -103,7 +106,7 @@ class Looker:
 
     def _next_fill(self) -> tuple[int, Fill]:
         """The oldest that somebody waits for, else the oldest."""
-        fills = list(self._fills.items())
+        fills = list(self.fills.items())
         return next((each for each in fills if each[1].lens in self.watched.get(each[1].run, ())), fills[0])
 
     def look_next(self, busy: bool) -> bool:
@@ -122,15 +125,15 @@ class Looker:
             return False
         look = self._share.pick(fitting)
         self.looks.remove(look)
-        if look.id in self._taking:
+        if look.id in self.taking:
             return True
-        self._taking.add(look.id)
+        self.taking.add(look.id)
         start, before = time.monotonic(), waited()
         try:
             with self._marked(look_mark(look.id)):
                 self.answer(look)
         finally:
-            self._taking.discard(look.id)
+            self.taking.discard(look.id)
             now = time.monotonic()
             self._share.took(now - start - (waited() - before).wall, now)
         return True
@@ -143,24 +146,10 @@ class Looker:
     def _marked(self, whom: str) -> AbstractContextManager[None]:
         return nullcontext() if self.marker is None else self.marker.at(whom)
 
-    @property
-    def depth(self) -> int:
-        """How many looks are being taken, each while the one before gives way."""
-        return len(self._taking)
-
     def queue_fill(self, command: int, run: str, lens: str) -> None:
         """Fill a tape when there is time; the command is settled after the last view."""
-        if command not in self._fills:
-            self._fills[command] = Fill(run, lens, self.fill(run, lens))
-
-    @property
-    def fills(self) -> bool:
-        """Whether tapes are to be filled."""
-        return bool(self._fills)
-
-    def _filled(self, command: int) -> None:
-        del self._fills[command]
-        self.store.settle(command)
+        if command not in self.fills:
+            self.fills[command] = Fill(run, lens, self.fill(run, lens))
 
     def answer(self, look: Look) -> None:
         """Take the record that a look asks for, or say why there is none."""
@@ -220,7 +209,7 @@ class Looker:
         return encode_view(lens, self._seen(trainer, lens, text, surgery))
 
     def _seen(self, trainer: Trainer, lens: str, text: str, surgery: str) -> Any:
-        check_lens(lens)
+        check_lenses(lens)
         if not LENSES[lens].suits(trainer.config):
             raise ValueError(
                 f"The lens {lens!r} has nothing to look at in a model of the family {trainer.config.model!r}."
@@ -248,11 +237,7 @@ class Looker:
         return operate(trainer.model, batch, trainer.task, operation)
 
     def _at(self, run: Run, step: int) -> Trainer:
-        """A trainer whose model has the weights of that moment.
-
-        Raises:
-            ValueError: they are not kept, or the run's data is missing.
-        """
+        """A trainer whose model has the weights of that moment; a ValueError without these, or the run's data."""
         live = self.live(run.id)
         if live is not None and step in (LATEST, live.step):
             # A look gives way to updates: it reads a copy, which they leave as it is.
@@ -270,24 +255,18 @@ class Looker:
         """A trainer of the run, one of those that are kept, with these weights."""
         key = (run.id, run.created)
         kept = self._kept.pop(key, None)
-        # One that is being looked at has weights of its own moment.
-        trainer = (
-            kept if kept is not None and kept.model not in self._read else make_trainer(self.store, run, self.device)
-        )
-        self._kept[key] = trainer
+        if kept is None or kept.model in self._read:  # one that is being looked at has weights of its own moment
+            kept = make_trainer(self.store, run, self.device)
+        self._kept[key] = kept
         while len(self._kept) > MODELS_KEPT:
             self._kept.popitem(last=False)
-        trainer.load_weights(weights)
-        trainer.step = step
-        return trainer
+        kept.load_weights(weights)
+        kept.step = step
+        return kept
 
 
 def _longer(trainer: Trainer, lens: str, text: str) -> int:
-    """Steps of a viewer's own input that is longer than those of training; 0 for another.
-
-    Raises:
-        ValueError: it can't be read.
-    """
+    """Steps of an own input that is longer than those of training, else 0; a ValueError where it can't be read."""
     if not text or LENSES[lens].answer is not None:
         return 0
     steps = trainer.task.read(text).x.shape[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from explainer.runs.database import Database
+from explainer.runs.database import Database, marks
 from explainer.runs.rows import Command, Look, WorkerState
 from explainer.runs.tape import LARGEST_VIEW
 
@@ -28,10 +28,8 @@ class Mailbox(Database):
 
     def command(self, run: str, kind: str, value: str = "") -> None:
         """Ask something of a run; the worker takes commands in order."""
-        with self.transaction() as db:
-            db.execute(
-                "INSERT INTO commands (run, kind, value, created) VALUES (?, ?, ?, ?)", (run, kind, value, time.time())
-            )
+        now = time.time()
+        self.write("INSERT INTO commands (run, kind, value, created) VALUES (?, ?, ?, ?)", run, kind, value, now)
 
     def commands(self) -> list[Command]:
         """All that wait, in order."""
@@ -39,20 +37,18 @@ class Mailbox(Database):
 
     def settle(self, command: int) -> None:
         """Remove a command, best in the transaction that writes what it did."""
-        with self.transaction() as db:
-            db.execute("DELETE FROM commands WHERE id = ?", (command,))
+        self.write("DELETE FROM commands WHERE id = ?", command)
 
     # -- texts --------------------------------------------------------------------------------
 
     def save_text(self, digest: str, body: str) -> None:
         """Keep a text or series under its hash."""
-        with self.transaction() as db:
-            db.execute("INSERT OR IGNORE INTO texts VALUES (?, ?, ?)", (digest, body, time.time()))
+        self.write("INSERT OR IGNORE INTO texts VALUES (?, ?, ?)", digest, body, time.time())
 
     def text(self, digest: str) -> str | None:
         """The text of that hash, or None."""
-        rows = self.read("SELECT body FROM texts WHERE digest = ?", digest)
-        return str(rows[0][0]) if rows else None
+        bodies = self.column("SELECT body FROM texts WHERE digest = ?", digest)
+        return str(bodies[0]) if bodies else None
 
     # -- looks --------------------------------------------------------------------------------
 
@@ -61,13 +57,14 @@ class Mailbox(Database):
 
         One that failed is asked again. Of each run the newest `LOOKS_KEPT` are kept.
         """
+        asked = (run, step, lens, text, surgery)
         with self.transaction() as db:
             db.execute(
                 "INSERT INTO looks (run, step, lens, input, surgery, status, error, created, asker) "
                 "VALUES (?, ?, ?, ?, ?, 'waiting', '', ?, ?) ON CONFLICT (run, step, lens, input, surgery) DO UPDATE "
                 "SET status = 'waiting', error = '', created = excluded.created, asker = excluded.asker "
                 "WHERE status = 'failed'",
-                (run, step, lens, text, surgery, time.time(), asker),
+                (*asked, time.time(), asker),
             )
             db.execute(
                 "DELETE FROM looks WHERE run = ? AND id NOT IN "
@@ -75,12 +72,7 @@ class Mailbox(Database):
                 (run, run, LOOKS_KEPT),
             )
             (look,) = self.read(
-                f"SELECT {_LOOK} FROM looks WHERE run = ? AND step = ? AND lens = ? AND input = ? AND surgery = ?",
-                run,
-                step,
-                lens,
-                text,
-                surgery,
+                f"SELECT {_LOOK} FROM looks WHERE (run, step, lens, input, surgery) = (?, ?, ?, ?, ?)", *asked
             )
         return Look(*look)
 
@@ -101,11 +93,7 @@ class Mailbox(Database):
     def still_waiting(self, numbers: Iterable[int]) -> set[int]:
         """Those of some looks that have neither been answered nor refused, and are not gone."""
         asked = list(numbers)
-        marks = ", ".join("?" * len(asked))
-        return {
-            number
-            for (number,) in self.read(f"SELECT id FROM looks WHERE status = 'waiting' AND id IN ({marks})", *asked)
-        }
+        return set(self.column(f"SELECT id FROM looks WHERE status = 'waiting' AND id IN {marks(asked)}", *asked))
 
     def look_state(self, number: int) -> tuple[str, str, int] | None:
         """Status, error and bytes of a look's answer, which is not read; None when it is gone."""
@@ -113,11 +101,7 @@ class Mailbox(Database):
         return (str(rows[0][0]), str(rows[0][1]), int(rows[0][2])) if rows else None
 
     def look_part(self, number: int, start: int, length: int) -> bytes:
-        """Bytes of a look's answer from `start` on.
-
-        Raises:
-            KeyError: it is not there any more.
-        """
+        """Bytes of a look's answer from `start` on; a KeyError where it is not there any more."""
         return self.blob_part("looks", number, start, length)
 
     def answer(self, number: int, step: int, body: bytes) -> None:
@@ -139,15 +123,13 @@ class Mailbox(Database):
 
     def drop_answers(self, limit: int) -> None:
         """Delete the oldest answers of all runs until `limit` bytes hold the rest."""
-        ((total,),) = self.read("SELECT COALESCE(SUM(LENGTH(body)), 0) FROM looks")
+        (total,) = self.column("SELECT COALESCE(SUM(LENGTH(body)), 0) FROM looks")
         if total > limit:
-            with self.transaction() as db:
-                db.execute(f"{_OLD_ANSWERS}) WHERE total > ?)", (limit,))
+            self.write(f"{_OLD_ANSWERS}) WHERE total > ?)", limit)
 
     def refuse(self, number: int, error: str) -> None:
         """Finish a look with a sentence why there is no answer."""
-        with self.transaction() as db:
-            db.execute("UPDATE looks SET status = 'failed', error = ? WHERE id = ?", (error, number))
+        self.write("UPDATE looks SET status = 'failed', error = ? WHERE id = ?", error, number)
 
     # -- watching -----------------------------------------------------------------------------
 
@@ -184,18 +166,16 @@ class Mailbox(Database):
         """The worker's own row: at its start without a device, again when it is warm; a speed that was known stays until then."""
         now, speed = time.time(), self.worker_state().speed if speed is None else speed
         values = (pid, now, now, device, version, speed)
-        with self.transaction() as db:
-            db.execute("INSERT OR REPLACE INTO worker VALUES (1, ?, ?, ?, ?, ?, ?)", values)
+        self.write("INSERT OR REPLACE INTO worker VALUES (1, ?, ?, ?, ?, ?, ?)", *values)
 
     def heartbeat(self) -> bool:
         """The worker lives; False where nobody has registered: the store is another one than it was."""
-        with self.transaction() as db:
-            return db.execute("UPDATE worker SET heartbeat = ?", (time.time(),)).rowcount > 0
+        return self.write("UPDATE worker SET heartbeat = ?", time.time()) > 0
 
     def worker_state(self) -> WorkerState:
         """Who works, on what, and how much waits."""
-        running = tuple(run for (run,) in self.read("SELECT id FROM runs WHERE status = 'running' ORDER BY created"))
-        ((queued,),) = self.read("SELECT COUNT(*) FROM runs WHERE status = 'queued'")
+        running = tuple(self.column("SELECT id FROM runs WHERE status = 'running' ORDER BY created"))
+        (queued,) = self.column("SELECT COUNT(*) FROM runs WHERE status = 'queued'")
         rows = self.read("SELECT pid, device, version, speed, heartbeat FROM worker")
         pid, device, version, speed, heartbeat = rows[0] if rows else (0, "", "", 1.0, 0.0)
         age = max(0.0, time.time() - heartbeat) if rows else float("inf")

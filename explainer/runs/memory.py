@@ -21,7 +21,7 @@ def give_back_large() -> bool:
     By itself glibc raises this bound to the largest array that was ever freed (mallopt(3)), and from then on each
     thread keeps what it has once needed: four threads that have read a view of 8 MB hold 180 MB.
     """
-    return _set(_M_MMAP_THRESHOLD, LARGE_BYTES)
+    return _call("mallopt", _M_MMAP_THRESHOLD, LARGE_BYTES)
 
 
 @contextmanager
@@ -39,8 +39,8 @@ def large_given_back(wanted: bool = True) -> Iterator[None]:
         yield
     finally:
         if given_back:
-            _set(_M_MMAP_THRESHOLD, KEPT_BYTES)
-            _set(_M_TRIM_THRESHOLD, 2 * KEPT_BYTES)
+            _call("mallopt", _M_MMAP_THRESHOLD, KEPT_BYTES)
+            _call("mallopt", _M_TRIM_THRESHOLD, 2 * KEPT_BYTES)
 
 
 def give_back_freed() -> bool:
@@ -57,10 +57,6 @@ def resident_bytes() -> int:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError):
         return 0
-
-
-def _set(parameter: int, value: int) -> bool:
-    return _call("mallopt", parameter, value)
 
 
 def _call(name: str, *arguments: int) -> bool:

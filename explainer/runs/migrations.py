@@ -17,96 +17,53 @@ Migration = tuple[str, tuple[str, ...]]
 REDEFINED = ("hidden", "fixed_points", "gates", "attention", "biography", "beyond", "surgery")
 """Lenses whose numbers came to mean something else: probes by whole sequences, errors, chance levels, three kinds of points."""
 
+_KEY, _ONE = "id INTEGER PRIMARY KEY AUTOINCREMENT", "one INTEGER PRIMARY KEY CHECK (one = 1)"
+_ASKED = f"{_KEY}, run TEXT, step INTEGER, lens TEXT, input TEXT"
+_ANSWERED = "status TEXT, body BLOB NULL, error TEXT, created REAL"
+
+
+def _table(name: str, columns: str, *rules: str) -> str:
+    """A new table; of its columns, those of which nothing but the type is said need a value."""
+    needed = (f"{column} NOT NULL" if column.count(" ") == 1 else column for column in columns.split(", "))
+    return f"CREATE TABLE {name} ({', '.join([*needed, *rules])})"
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     (
         "runs and their tape",
         (
-            """CREATE TABLE runs (
-                id TEXT PRIMARY KEY,
-                config TEXT NOT NULL,
-                data TEXT NOT NULL,
-                status TEXT NOT NULL,
-                step INTEGER NOT NULL,
-                created REAL NOT NULL,
-                updated REAL NOT NULL,
-                owner TEXT NOT NULL,
-                parent TEXT NOT NULL,
-                pinned INTEGER NOT NULL,
-                altered INTEGER NOT NULL,
-                attempts INTEGER NOT NULL,
-                message TEXT NOT NULL,
-                meta TEXT NOT NULL,
-                bytes INTEGER NOT NULL,
-                lenses TEXT NOT NULL
-            )""",
+            _table(
+                "runs",
+                "id TEXT PRIMARY KEY, config TEXT, data TEXT, status TEXT, step INTEGER, created REAL, updated REAL, "
+                "owner TEXT, parent TEXT, pinned INTEGER, altered INTEGER, attempts INTEGER, message TEXT, meta TEXT, "
+                "bytes INTEGER, lenses TEXT",
+            ),
             "CREATE INDEX runs_by_status ON runs (status, created)",
-            """CREATE TABLE chunks (
-                run TEXT NOT NULL,
-                seq INTEGER NOT NULL,
-                kind TEXT NOT NULL,
-                step INTEGER NOT NULL,
-                body BLOB NOT NULL,
-                PRIMARY KEY (run, seq)
-            )""",
+            _table("chunks", "run TEXT, seq INTEGER, kind TEXT, step INTEGER, body BLOB", "PRIMARY KEY (run, seq)"),
             "CREATE INDEX chunks_by_kind ON chunks (run, kind, step)",
-            "CREATE TABLE checkpoints (run TEXT PRIMARY KEY, step INTEGER NOT NULL, body BLOB NOT NULL)",
-            "CREATE TABLE texts (digest TEXT PRIMARY KEY, body TEXT NOT NULL, created REAL NOT NULL)",
+            _table("checkpoints", "run TEXT PRIMARY KEY, step INTEGER, body BLOB"),
+            _table("texts", "digest TEXT PRIMARY KEY, body TEXT, created REAL"),
         ),
     ),
     (
         "commands and the worker",
         (
-            """CREATE TABLE commands (
-                id INTEGER PRIMARY KEY AUTOINCREMENT,
-                run TEXT NOT NULL,
-                kind TEXT NOT NULL,
-                value TEXT NOT NULL,
-                created REAL NOT NULL
-            )""",
-            """CREATE TABLE worker (
-                one INTEGER PRIMARY KEY CHECK (one = 1),
-                pid INTEGER NOT NULL,
-                started REAL NOT NULL,
-                heartbeat REAL NOT NULL,
-                device TEXT NOT NULL,
-                version TEXT NOT NULL
-            )""",
+            _table("commands", f"{_KEY}, run TEXT, kind TEXT, value TEXT, created REAL"),
+            _table("worker", f"{_ONE}, pid INTEGER, started REAL, heartbeat REAL, device TEXT, version TEXT"),
         ),
     ),
     (
         "looks and watching",
         (
-            """CREATE TABLE looks (
-                id INTEGER PRIMARY KEY AUTOINCREMENT,
-                run TEXT NOT NULL,
-                step INTEGER NOT NULL,
-                lens TEXT NOT NULL,
-                input TEXT NOT NULL,
-                status TEXT NOT NULL,
-                body BLOB,
-                error TEXT NOT NULL,
-                created REAL NOT NULL,
-                UNIQUE (run, step, lens, input)
-            )""",
+            _table("looks", f"{_ASKED}, {_ANSWERED}", "UNIQUE (run, step, lens, input)"),
             "CREATE INDEX looks_by_status ON looks (status, id)",
-            """CREATE TABLE watching (
-                run TEXT NOT NULL,
-                lens TEXT NOT NULL,
-                until REAL NOT NULL,
-                PRIMARY KEY (run, lens)
-            )""",
+            _table("watching", "run TEXT, lens TEXT, until REAL", "PRIMARY KEY (run, lens)"),
         ),
     ),
     (
         "sweeps",
         (
-            """CREATE TABLE sweeps (
-                id TEXT PRIMARY KEY,
-                sweep TEXT NOT NULL,
-                runs TEXT NOT NULL,
-                owner TEXT NOT NULL,
-                created REAL NOT NULL
-            )""",
+            _table("sweeps", "id TEXT PRIMARY KEY, sweep TEXT, runs TEXT, owner TEXT, created REAL"),
             "ALTER TABLE runs ADD COLUMN sweep TEXT NOT NULL DEFAULT ''",
         ),
     ),
@@ -114,19 +71,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         "surgery of looks",  # old answers are asked again
         (
             "DROP TABLE looks",
-            """CREATE TABLE looks (
-                id INTEGER PRIMARY KEY AUTOINCREMENT,
-                run TEXT NOT NULL,
-                step INTEGER NOT NULL,
-                lens TEXT NOT NULL,
-                input TEXT NOT NULL,
-                surgery TEXT NOT NULL,
-                status TEXT NOT NULL,
-                body BLOB,
-                error TEXT NOT NULL,
-                created REAL NOT NULL,
-                UNIQUE (run, step, lens, input, surgery)
-            )""",
+            _table("looks", f"{_ASKED}, surgery TEXT, {_ANSWERED}", "UNIQUE (run, step, lens, input, surgery)"),
             "CREATE INDEX looks_by_status ON looks (status, id)",
         ),
     ),
@@ -155,19 +100,8 @@ MIGRATIONS: tuple[Migration, ...] = (
                 ELSE data != '' END
             ) VIRTUAL""",
             "CREATE INDEX runs_private ON runs (owner, status) WHERE private = 1",
-            """CREATE TABLE text_owners (
-                digest TEXT NOT NULL,
-                owner TEXT NOT NULL,
-                name TEXT NOT NULL,
-                created REAL NOT NULL,
-                PRIMARY KEY (digest, owner)
-            )""",
-            """CREATE TABLE shares (
-                key TEXT NOT NULL,
-                run TEXT NOT NULL,
-                created REAL NOT NULL,
-                PRIMARY KEY (key, run)
-            )""",
+            _table("text_owners", "digest TEXT, owner TEXT, name TEXT, created REAL", "PRIMARY KEY (digest, owner)"),
+            _table("shares", "key TEXT, run TEXT, created REAL", "PRIMARY KEY (key, run)"),
             "CREATE INDEX shares_by_run ON shares (run)",
             "CREATE TRIGGER runs_shared AFTER DELETE ON runs BEGIN DELETE FROM shares WHERE run = OLD.id; END",
             "CREATE TRIGGER texts_owned AFTER DELETE ON texts "
@@ -183,7 +117,7 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX runs_by_owner ON runs (owner, created)",
             "CREATE INDEX runs_by_data ON runs (data) WHERE data != ''",
             "CREATE INDEX runs_by_sweep ON runs (sweep, updated) WHERE sweep != ''",
-            "CREATE TABLE room (one INTEGER PRIMARY KEY CHECK (one = 1), body BLOB NOT NULL)",
+            _table("room", f"{_ONE}, body BLOB"),
         ),
     ),
     (

@@ -89,12 +89,7 @@ class Outcomes:
         self._ended: OrderedDict[tuple[str, float, float, tuple[str, ...]], Outcome] = OrderedDict()
 
     def of(self, sweep: Sweep, runs: Sequence[str], lenses: Sequence[str] = ()) -> list[Outcome]:
-        """One outcome for each run of the sweep, in its order.
-
-        Args:
-            runs: their ids in the store.
-            lenses: whose first and last view is wanted.
-        """
+        """One outcome for each run of the sweep, in its order, with the first and the last view of these lenses."""
         rows = [self.store.run(run) for run in runs]
         return [
             Outcome(config=config) if row is None else self._of(row, config, tuple(lenses))
@@ -108,10 +103,9 @@ class Outcomes:
         first: dict[str, Any] = {}
         last: dict[str, Any] = {}
         for lens in lenses:
-            steps = self.store.steps(row.id, VIEW + lens)
             for step, place in ((0, first), (row.step, last)):
-                chunk = self.store.chunk_at(row.id, VIEW + lens, step) if step in steps else None
-                if chunk is not None and (step == 0 or row.finished):
+                chunk = self.store.chunk_at(row.id, VIEW + lens, step) if step == 0 or row.finished else None
+                if chunk is not None:
                     try:
                         place[lens] = decode_view(lens, chunk.body)
                     except ValueError as error:

@@ -8,7 +8,7 @@ bytes are laid out by one of eight rules: whichever comes out smallest.
 from __future__ import annotations
 
 import lzma
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise, product
 from typing import NamedTuple
 
@@ -74,7 +74,8 @@ def pack(chunks: Sequence[Draft]) -> tuple[dict[str, np.ndarray], list[list[obje
     for number, name in enumerate(names):
         own = [part for chunk, part in zip(chunks, parts, strict=True) if chunk.kind == name]
         arrays[f"{number}:head"] = np.frombuffer(b"".join(head for head, _ in own), np.uint8)
-        table = _table(b"".join(data for _, data in own), [len(data) for _, data in own])
+        rows_here = _rows([len(data) for _, data in own])
+        table = np.frombuffer(b"".join(data for _, data in own), np.uint8).reshape(rows_here, -1)
         tried = {layout: arranged(table, layout) for layout in LAYOUTS}
         best = min(LAYOUTS, key=lambda layout: len(compress(tried[layout])))
         arrays[f"{number}:data"] = np.frombuffer(tried[best], np.uint8)
@@ -89,7 +90,7 @@ def unpack(arrays: dict[str, np.ndarray], kinds: Sequence[Sequence[object]]) -> 
         KeyError, TypeError, ValueError: the arrays and kinds don't fit together.
     """
     columns = [arrays[name].tolist() for name in _COLUMNS]
-    bodies: dict[int, list[bytes]] = {}
+    bodies: dict[int, Iterator[bytes]] = {}
     for number, (_, *rule) in enumerate(kinds):
         layout = Layout(*rule)  # type: ignore[arg-type]
         if layout not in LAYOUTS:
@@ -97,14 +98,9 @@ def unpack(arrays: dict[str, np.ndarray], kinds: Sequence[Sequence[object]]) -> 
         own = [at for at, kind in enumerate(columns[0]) if kind == number]
         heads, data = ([columns[column][at] for at in own] for column in (2, 3))
         table = restored(arrays[f"{number}:data"].tobytes(), _rows(data), layout)
-        bodies[number] = [
-            head + rest
-            for head, rest in zip(
-                _cut(arrays[f"{number}:head"].tobytes(), heads), _cut(table.tobytes(), data), strict=True
-            )
-        ]
-    turns = {number: iter(own) for number, own in bodies.items()}
-    return [Draft(str(kinds[kind][0]), step, next(turns[kind])) for kind, step, *_ in zip(*columns, strict=True)]
+        parts = zip(_cut(arrays[f"{number}:head"].tobytes(), heads), _cut(table.tobytes(), data), strict=True)
+        bodies[number] = iter([head + rest for head, rest in parts])
+    return [Draft(str(kinds[kind][0]), step, next(bodies[kind])) for kind, step, *_ in zip(*columns, strict=True)]
 
 
 def arranged(table: Table, layout: Layout) -> bytes:
@@ -118,11 +114,7 @@ def arranged(table: Table, layout: Layout) -> bytes:
 
 
 def restored(body: bytes, S: int, layout: Layout) -> Table:
-    """The inverse of `arranged`, for S rows.
-
-    Raises:
-        ValueError: the bytes don't fill S rows.
-    """
+    """The inverse of `arranged`, for S rows; a ValueError where the bytes don't fill them."""
     if S == 0 or len(body) % S:
         raise ValueError(f"{len(body)} bytes are not {S} rows")
     n = len(body) // S
@@ -150,16 +142,8 @@ def _rows(lengths: Sequence[int]) -> int:
     return len(lengths) if len(set(lengths)) == 1 else 1
 
 
-def _table(data: bytes, lengths: Sequence[int]) -> Table:
-    return np.frombuffer(data, np.uint8).reshape(_rows(lengths), -1)
-
-
 def _cut(whole: bytes, lengths: Sequence[int]) -> list[bytes]:
-    """Pieces of these lengths.
-
-    Raises:
-        ValueError: together they are not the whole.
-    """
+    """Pieces of these lengths; a ValueError where together they are not the whole."""
     if min(lengths, default=0) < 0 or sum(lengths) != len(whole):
         raise ValueError("its parts don't fit together")
     ends = np.cumsum([0, *lengths]).tolist()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from explainer.lenses import LENSES
 from explainer.limits import limits
-from explainer.runs.store import Chunk, Listing, Piece, Run, Store, WorkerState
+from explainer.runs.rows import Piece
+from explainer.runs.store import Listing, Run, Store
 from explainer.runs.tape import LARGEST_VIEW, VIEW, decode_view
 from explainer.runs.viewer import Viewer
 from explainer.surgery import Surgery
@@ -31,11 +32,7 @@ class Reader:
         self.store = store
 
     def found(self, run: str) -> Run:
-        """One run.
-
-        Raises:
-            ValueError: there is none of that id.
-        """
+        """One run; a ValueError where there is none of that id."""
         found = self.store.run(run)
         if found is None:
             raise ValueError(NO_RUN.format(run[:80]))
@@ -57,10 +54,6 @@ class Reader:
         listing = Listing(statuses=statuses, viewer=viewer)
         return [run for run in self.store.listed(listing, most) if not run.unreadable]
 
-    def chunks(self, run: str, after: int = -1, kinds: Sequence[str] | None = None) -> list[Chunk]:
-        """Chunks of the tape with numbers above `after`."""
-        return self.store.chunks(run, after, kinds)
-
     def text(self, digest: str, owner: str) -> str | None:
         """A text or series that this owner gave; None for anybody else."""
         return None if self.store.text_name(digest, owner) is None else self.store.text(digest)
@@ -70,21 +63,13 @@ class Reader:
         return self.store.steps(run, "weights")
 
     def snapshot_before(self, run: str, step: int) -> int:
-        """The last step at or before `step` whose weights are kept.
-
-        Raises:
-            ValueError: nothing is kept yet.
-        """
+        """The last step at or before `step` whose weights are kept; a ValueError where nothing is yet."""
         kept = self.snapshots(run)
         if not kept:
             raise ValueError("Nothing of this run is recorded yet. Wait for its first step.")
         return max((at for at in kept if at <= step), default=kept[0])
 
     # -- looking ------------------------------------------------------------------------------
-
-    def watch(self, run: str, lenses: Iterable[str]) -> None:
-        """Say, about once a second, that somebody looks at the run through these lenses."""
-        self.store.watch(run, lenses)
 
     def look(
         self,
@@ -141,7 +126,7 @@ class Reader:
         Raises:
             ValueError: what `look` raises before it waits.
         """
-        check_lens(lens)
+        check_lenses(lens)
         if len(text.encode(errors="replace")) > limits().text_bytes:
             raise ValueError(f"The input has {len(text):,} characters. Give a shorter one.")
         if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
@@ -196,13 +181,9 @@ class Reader:
 
     def fill(self, run: str, lens: str) -> None:
         """Ask for a lens's view at every kept moment of a run that lacks it."""
-        check_lens(lens)
+        check_lenses(lens)
         self.found(run)
         self.store.command(run, "fill", lens)
-
-    def worker_state(self) -> WorkerState:
-        """Who trains, on what device, and how much waits."""
-        return self.store.worker_state()
 
     @property
     def speed(self) -> float:
@@ -218,6 +199,7 @@ def _refuse_larger(size: int) -> None:
         )
 
 
-def check_lens(lens: str) -> None:
-    if lens not in LENSES:
-        raise ValueError(f"Unknown lens {lens[:40]!r}. Choose one of: {', '.join(LENSES)}.")
+def check_lenses(*lenses: str) -> None:
+    for lens in lenses:
+        if lens not in LENSES:
+            raise ValueError(f"Unknown lens {lens[:40]!r}. Choose one of: {', '.join(LENSES)}.")

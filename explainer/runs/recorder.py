@@ -233,13 +233,10 @@ class Recorder:
             self.flush()
             self.store.save_checkpoint(self.run_id, self.trainer.step, body)
             attempts = 0 if self.trainer.step > self._progress_from else None
-            self.store.change(self.run_id, meta=self._times(), attempts=attempts)
+            times = {"seconds": round(self.trained, 3), "taken": round(self.taken, 3)}
+            self.store.change(self.run_id, meta=times, attempts=attempts)
         self._saved = time.perf_counter()
         self._save_seconds = self._saved - start
-
-    def _times(self) -> dict[str, float]:
-        """What goes into the run's `meta`."""
-        return {"seconds": round(self.trained, 3), "taken": round(self.taken, 3)}
 
     def _flush_gap(self) -> float:
         """Seconds between two commits: longer for a long run that nobody watches."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from explainer.runs.database import marks
 from explainer.runs.ledger import Ledger
 from explainer.runs.rows import FINISHED
 
@@ -23,7 +24,7 @@ class Room(Ledger):
     """Keeps the store within its limit (see `Store` for whose the tables are)."""
 
     def make_room(self, limit: int) -> list[str]:
-        """Take out texts that nobody uses, answers, and then the oldest runs, until `limit` bytes hold the rest.
+        """Take out unused texts, answers, and then the oldest runs, until `limit` bytes hold the rest.
 
         A run goes when it is unpinned, nobody watches it, and it has finished or been paused for an hour. Texts that no
         run reads go after an hour in any case, and sooner where they take more than `UNUSED_SHARE` of a full store.
@@ -45,8 +46,7 @@ class Room(Ledger):
     def _drop_unused(self, until: float) -> None:
         """Texts that no run reads and that were given before `until`."""
         if self.read(f"SELECT 1 FROM texts WHERE {_UNUSED} AND created < ? LIMIT 1", until):
-            with self.transaction() as db:
-                db.execute(f"DELETE FROM texts WHERE {_UNUSED} AND created < ?", (until,))
+            self.write(f"DELETE FROM texts WHERE {_UNUSED} AND created < ?", until)
 
     def _drop_newest_unused(self, limit: int) -> None:
         """Texts that no run reads, the oldest first, until the others take their share of `limit` at most."""
@@ -63,13 +63,9 @@ class Room(Ledger):
     def _drop_answers(self, limit: int) -> None:
         """Answers to looks, the oldest first: whoever asks again gets the same one."""
         while self.size() > limit:
-            with self.transaction() as db:
-                went = db.execute(
-                    "DELETE FROM looks WHERE id IN (SELECT id FROM looks WHERE status = 'done' AND created < ? "
-                    "ORDER BY created LIMIT ?)",
-                    (time.time() - FRESH_SECONDS, ANSWERS_AT_ONCE),
-                ).rowcount
-            if not went:
+            answers = "SELECT id FROM looks WHERE status = 'done' AND created < ? ORDER BY created LIMIT ?"
+            old = time.time() - FRESH_SECONDS
+            if not self.write(f"DELETE FROM looks WHERE id IN ({answers})", old, ANSWERS_AT_ONCE):
                 return
 
     def _drop_runs(self, limit: int) -> list[str]:
@@ -78,15 +74,12 @@ class Room(Ledger):
         if self.size() <= limit:
             return gone
         now = time.time()
-        marks = ", ".join("?" * len(FINISHED))
-        candidates = self.read(
-            f"SELECT id FROM runs WHERE pinned = 0 AND (status IN ({marks}) OR status = 'paused' AND updated < ?) "
-            "AND id NOT IN (SELECT run FROM watching WHERE until > ?) ORDER BY updated",
-            *sorted(FINISHED),
-            now - PAUSED_SECONDS,
-            now,
+        sql = (
+            f"SELECT id FROM runs WHERE pinned = 0 AND (status IN {marks(FINISHED)} OR status = 'paused' "
+            "AND updated < ?) AND id NOT IN (SELECT run FROM watching WHERE until > ?) ORDER BY updated"
         )
-        for (run,) in candidates:
+        candidates = self.column(sql, *FINISHED, now - PAUSED_SECONDS, now)
+        for run in candidates:
             self.delete(run)
             self._drop_unused(now - UNUSED_SECONDS)
             gone.append(run)

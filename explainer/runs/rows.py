@@ -247,7 +247,8 @@ def check_meta(meta: Mapping[str, Any]) -> None:
             continue
         if not isinstance(meta[name], META[name]) or isinstance(meta[name], bool):
             raise ValueError(f"its {name} is of the wrong type, {type(meta[name]).__name__}")
-        parts = _parts(meta[name]) if name in WITHIN else []
+        found = meta[name] if name in WITHIN else ()
+        parts = list(found.values() if isinstance(found, dict) else found)
         for part in parts:
             if not isinstance(part, WITHIN[name]):
                 raise ValueError(f"in its {name} is something of the wrong type, {type(part).__name__}")
@@ -257,7 +258,3 @@ def check_meta(meta: Mapping[str, Any]) -> None:
     for rate in meta.get("rates", ()):
         if [type(each) for each in rate] not in ([int, float], [int, int]):
             raise ValueError("a learning rate that was set is no pair of a step and a number")
-
-
-def _parts(collection: dict[str, Any] | list[Any]) -> list[Any]:
-    return list(collection.values() if isinstance(collection, dict) else collection)

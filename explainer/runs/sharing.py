@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from explainer.runs.database import Database
+from explainer.runs.database import Database, marks
 from explainer.runs.rows import Run
 from explainer.runs.viewer import Viewer
 
@@ -24,13 +24,12 @@ def is_private(run: Run) -> bool:
 
 def hidden_from(viewer: Viewer) -> tuple[str, list[Any]]:
     """The condition on rows of `runs` that the viewer may not see, for a WHERE, and its values: the one place of this rule."""
-    keys = viewer.proven
-    marks = ", ".join("?" * len(keys))
+    keys, names = viewer.proven, (viewer.owner, *viewer.proven)
     condition = (
-        f"private = 1 AND pinned = 0 AND owner NOT IN (?{', ?' * len(keys)}) "
-        f"AND id NOT IN (SELECT run FROM shares WHERE key IN ({marks}))"
+        f"private = 1 AND pinned = 0 AND owner NOT IN {marks(names)} "
+        f"AND id NOT IN (SELECT run FROM shares WHERE key IN {marks(keys)})"
     )
-    return condition, [viewer.owner, *keys, *keys]
+    return condition, [*names, *keys]
 
 
 class ShareTable(Database):
@@ -39,30 +38,25 @@ class ShareTable(Database):
     def seen(self, runs: Sequence[str], viewer: Viewer) -> set[str]:
         """Those of some runs, by their ids, that are here and that the viewer may see."""
         hidden, values = hidden_from(viewer)
-        marks = ", ".join("?" * len(runs))
-        rows = self.read(f"SELECT id FROM runs WHERE id IN ({marks}) AND NOT ({hidden})", *runs, *values)
-        return {run for (run,) in rows}
+        return set(self.column(f"SELECT id FROM runs WHERE id IN {marks(runs)} AND NOT ({hidden})", *runs, *values))
 
     def hidden(self, viewer: Viewer) -> set[str]:
         """The ids of all runs that the viewer may not see."""
         hidden, values = hidden_from(viewer)
-        return {run for (run,) in self.read(f"SELECT id FROM runs WHERE {hidden}", *values)}
+        return set(self.column(f"SELECT id FROM runs WHERE {hidden}", *values))
 
     # -- owners of texts ----------------------------------------------------------------------
 
     def own_text(self, digest: str, owner: str, name: str = "") -> None:
         """Note that somebody gave this text or series; a name that is given replaces an earlier one."""
-        with self.transaction() as db:
-            db.execute(
-                "INSERT INTO text_owners VALUES (?, ?, ?, ?) ON CONFLICT (digest, owner) "
-                "DO UPDATE SET name = excluded.name WHERE excluded.name != ''",
-                (digest, owner, name, time.time()),
-            )
+        note = "INSERT INTO text_owners VALUES (?, ?, ?, ?) ON CONFLICT (digest, owner) "
+        rename = "DO UPDATE SET name = excluded.name WHERE excluded.name != ''"
+        self.write(note + rename, digest, owner, name, time.time())
 
     def text_name(self, digest: str, owner: str) -> str | None:
         """What the owner calls a text that they gave, perhaps ""; None for who did not give it."""
-        rows = self.read("SELECT name FROM text_owners WHERE digest = ? AND owner = ?", digest, owner)
-        return str(rows[0][0]) if rows else None
+        names = self.column("SELECT name FROM text_owners WHERE digest = ? AND owner = ?", digest, owner)
+        return str(names[0]) if names else None
 
     def disown_text(self, digest: str, owner: str) -> None:
         """Forget that somebody gave a text that none of their runs reads; the text goes with its last owner and run."""
@@ -83,7 +77,7 @@ class ShareTable(Database):
     def key_to(self, runs: Sequence[str]) -> str:
         """The key that opens exactly these runs, "" where none was made."""
         for key in self.keys_of(runs[0]):
-            if {run for (run,) in self.read("SELECT run FROM shares WHERE key = ?", key)} == set(runs):
+            if set(self.column("SELECT run FROM shares WHERE key = ?", key)) == set(runs):
                 return key
         return ""
 
@@ -98,11 +92,8 @@ class ShareTable(Database):
 
     def unshare(self, run: str) -> None:
         """Take back every key that opens this run, also for the other runs that it opens."""
-        with self.transaction() as db:
-            db.execute("DELETE FROM shares WHERE key IN (SELECT key FROM shares WHERE run = ?)", (run,))
+        self.write("DELETE FROM shares WHERE key IN (SELECT key FROM shares WHERE run = ?)", run)
 
     def keys_of(self, run: str) -> list[str]:
         """The keys that open a run, the newest first."""
-        return [
-            key for (key,) in self.read("SELECT key FROM shares WHERE run = ? ORDER BY created DESC, rowid DESC", run)
-        ]
+        return self.column("SELECT key FROM shares WHERE run = ? ORDER BY created DESC, rowid DESC", run)

@@ -47,41 +47,11 @@ from explainer.runs.database import StoreError
 from explainer.runs.ledger import IllegalChange
 from explainer.runs.mailbox import Mailbox
 from explainer.runs.room import Room
-from explainer.runs.rows import (
-    ACTIVE,
-    FINISHED,
-    Chunk,
-    Command,
-    Draft,
-    Listing,
-    Look,
-    Piece,
-    Run,
-    StoredSweep,
-    Turn,
-    WorkerState,
-)
+from explainer.runs.rows import ACTIVE, Chunk, Draft, Listing, Run
 from explainer.runs.sharing import ShareTable
 from explainer.runs.sweep_table import SweepTable
 
-__all__ = [
-    "ACTIVE",
-    "FINISHED",
-    "Chunk",
-    "Command",
-    "Draft",
-    "IllegalChange",
-    "Listing",
-    "Look",
-    "Piece",
-    "Run",
-    "Store",
-    "StoreError",
-    "StoredSweep",
-    "Turn",
-    "WorkerState",
-    "default_path",
-]
+__all__ = ["ACTIVE", "Chunk", "Draft", "IllegalChange", "Listing", "Run", "Store", "StoreError", "default_path"]
 
 
 class Store(Room, Mailbox, SweepTable, ShareTable):

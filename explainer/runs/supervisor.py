@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 log = logging.getLogger(__name__)
 
@@ -33,23 +34,55 @@ REASONS = {
 }
 
 
-class Supervisor:
+class Attendant:
+    """Attends to something in a thread of its own between `start` and `stop`. Usable as a context manager."""
+
+    _begin: Callable[[], None]  # what `start` does before there is the thread
+    _attend: Callable[[], None]  # what the thread does, until `_ending` is set
+
+    def __init__(self) -> None:
+        self._ending = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin; a second call does nothing."""
+        if self._thread is None:
+            self._ending.clear()
+            self._begin()
+            self._thread = threading.Thread(target=self._attend, name=type(self).__name__, daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End, and wait until the thread has."""
+        self._ending.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
+
+class Supervisor(Attendant):
     """A worker for the store in `folder`, as long as this object lives between `start` and `stop`.
 
     When another app's worker has the store already, this one waits in case that one dies. A worker that dies again and
-    again is started again later and later. Usable as a context manager.
+    again is started again later and later.
 
     Args:
         mend: called when a worker has met damage in the store; with True when it has so again and again.
     """
 
     def __init__(self, folder: str | Path, mend: Callable[[bool], None] = lambda again: None) -> None:
+        super().__init__()
         self.folder, self._mend = Path(folder), mend
         self._deaths, self._reason, self._launched = 0, "", 0.0
         self._worker: subprocess.Popen[bytes] | None = None
-        self._ending = threading.Event()
         self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
 
     @property
     def pid(self) -> int:
@@ -68,14 +101,6 @@ class Supervisor:
             f"({self._reason}). It is started again by itself, within {LONGEST_WAIT / 60:.0f} minutes."
         )
 
-    def start(self) -> None:
-        """Start the worker; a second call does nothing."""
-        if self._thread is None:
-            self._ending.clear()
-            self._launch()
-            self._thread = threading.Thread(target=self._keep, name="worker supervisor", daemon=True)
-            self._thread.start()
-
     def stop(self) -> None:
         """End the worker gently; after ten seconds, at once."""
         self._ending.set()
@@ -83,18 +108,9 @@ class Supervisor:
             worker = self._worker
             if worker is not None and worker.poll() is None:
                 worker.terminate()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        super().stop()
 
-    def __enter__(self) -> Supervisor:
-        self.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.stop()
-
-    def _launch(self) -> None:
+    def _begin(self) -> None:
         with self._lock:
             if self._ending.is_set():
                 return
@@ -111,12 +127,12 @@ class Supervisor:
                 log.error("The worker can't be started (%s).", error)
                 self._worker = None
 
-    def _keep(self) -> None:
+    def _attend(self) -> None:
         while True:
             status = self._wait()
             if self._ending.is_set() or self._ending.wait(self._pause_after(status)):
                 return
-            self._launch()
+            self._begin()
 
     def _pause_after(self, status: int | None) -> float:
         """Seconds until the next worker is to start."""

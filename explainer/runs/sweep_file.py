@@ -92,11 +92,7 @@ def load_outcomes(path: Path) -> tuple[Sweep, list[Outcome]]:
 
 
 def _checked(run: Any) -> dict[str, Any]:
-    """Status, step and numbers of one run, of the types that `save_outcomes` writes.
-
-    Raises:
-        ValueError: something is of another type.
-    """
+    """Status, step and numbers of one run; a ValueError where they are not of the types that `save_outcomes` writes."""
     found = {name: run[name] for name in ("status", "step", "final", "meta")}
     kinds = (str, int, dict, dict)
     if any(type(value) is not kind for value, kind in zip(found.values(), kinds, strict=True)):

@@ -53,11 +53,7 @@ def encode(arrays: Mapping[str, np.ndarray], text: Mapping[str, str] | None = No
 
 
 def decode(body: bytes) -> tuple[Arrays, dict[str, str]]:
-    """The inverse of `encode`.
-
-    Raises:
-        ValueError: not a whole safetensors file.
-    """
+    """The inverse of `encode`; a ValueError where that is not a whole safetensors file."""
     try:
         arrays = safetensors.numpy.load(body)
     except (safetensors.SafetensorError, KeyError, TypeError) as error:
@@ -92,22 +88,14 @@ def marked(kind: str) -> dict[str, str]:
 
 
 def renewed(kind: str, arrays: Mapping[str, np.ndarray], text: Mapping[str, str]) -> tuple[Arrays, dict[str, str]]:
-    """Arrays and texts in today's form.
-
-    Raises:
-        ValueError: they can't be brought there.
-    """
+    """Arrays and texts in today's form; a ValueError where they can't be brought there."""
     values = upgrade.upgraded({**arrays, **text}, upgrade.CHUNKS.get(kind, ()), f"A part of the tape ({kind})")
     texts = {name: value for name, value in values.items() if isinstance(value, str)}
     return {name: value for name, value in values.items() if name not in texts}, texts
 
 
 def in_form(kind: str, body: bytes) -> bytes:
-    """A chunk as today's player reads it: itself, unless it is of an older format.
-
-    Raises:
-        ValueError: it is damaged, or of a newer version.
-    """
+    """A chunk as today's player reads it: itself, unless it is of an older format. A ValueError as for `read_chunk`."""
     steps = upgrade.CHUNKS.get(kind, ())
     if decode(body)[1].get(upgrade.FORMAT, "1") == str(upgrade.today(steps)):
         return body
@@ -235,28 +223,25 @@ class Grid:
         return grid
 
     def __contains__(self, step: int) -> bool:
-        self._extend(step)
-        return self._points[bisect_left(self._points, step)] == step
+        return self._points[self._below(step)] == step
 
     def next(self, step: int) -> int:
         """The first point after `step`."""
-        self._extend(step + 1)
-        return self._points[bisect_left(self._points, step + 1)]
+        return self._points[self.count(step)]
 
     def count(self, steps: int) -> int:
         """Points from 0 to `steps`, both included."""
-        self._extend(steps + 1)
-        return bisect_left(self._points, steps + 1)
+        return self._below(steps + 1)
 
     def before(self, step: int) -> list[int]:
         """The points below `step`."""
-        self._extend(step)
-        return self._points[: bisect_left(self._points, step)]
+        return self._points[: self._below(step)]
 
-    def _extend(self, step: int) -> None:
-        while self._points[-1] < step:
-            last = self._points[-1]
+    def _below(self, step: int) -> int:
+        """How many points are below `step`: the place of the first that is not, which is computed here."""
+        while (last := self._points[-1]) < step:
             self._points.append(max(last + 1, math.floor(last * self.ratio)))
+        return bisect_left(self._points, step)
 
 
 @lru_cache(maxsize=32)

@@ -22,8 +22,8 @@ from explainer import upgrade
 from explainer.config import RunConfig
 from explainer.data import digest
 from explainer.runs.packing import compress, decompress, pack, unpack
-from explainer.runs.rows import check_meta
-from explainer.runs.store import FINISHED, Chunk, Draft, Store, StoreError
+from explainer.runs.rows import FINISHED, check_meta
+from explainer.runs.store import Chunk, Draft, Store, StoreError
 from explainer.runs.tape import decode, encode
 
 log = logging.getLogger(__name__)
@@ -166,12 +166,7 @@ def load_shipped(store: Store, folder: str | Path = SHIPPED) -> list[str]:
 
 
 def _checked(row: Any) -> dict[str, Any]:
-    """The row of a tape file, of the types that `save_tape` writes.
-
-    Raises:
-        ValueError: something in it is of another.
-        LookupError: something is missing.
-    """
+    """The row of a tape file; a ValueError or LookupError where it is not what `save_tape` writes."""
     for name, kind in ROW.items():
         if type(row[name]) is not kind:
             raise ValueError(f"{name} is a {type(row[name]).__name__}, not a {kind.__name__}")
@@ -187,11 +182,7 @@ def _checked(row: Any) -> dict[str, Any]:
 
 
 def _opened(content: bytes) -> tuple[str, str, bytes]:
-    """The format of a tape file, its lesson, and what is packed in it.
-
-    Raises:
-        ValueError: it is no tape file.
-    """
+    """The format of a tape file, its lesson, and what is packed in it; a ValueError where it is no tape file."""
     line = content[:200].partition(b"\n")[0]
     name, form, lesson = ["", "", *line.decode(errors="replace").rsplit(" ", 2)][-3:]
     if name != NAME:

@@ -204,15 +204,9 @@ class Viewer:
         """The lenses that suit the run, those of the run first."""
         for name in dict.fromkeys((*self.lenses, *sorted(self.watched))):
             if name not in self._sights and name in LENSES and LENSES[name].suits(self.trainer.config):
-                seen = self.store.steps(self.run, VIEW + name)
-                self._sights[name] = Sight(
-                    name,
-                    Grid(self.pace.ratio),
-                    set(seen),
-                    frozenset(self._moments),
-                    self.pace.views,
-                    max(seen, default=-1),
-                )
+                seen, wanted = set(self.store.steps(self.run, VIEW + name)), frozenset(self._moments)
+                last = max(seen, default=-1)
+                self._sights[name] = Sight(name, Grid(self.pace.ratio), seen, wanted, self.pace.views, last)
             if name in self._sights and name not in self._blind:
                 yield self._sights[name]
 
@@ -240,11 +234,7 @@ class Viewer:
         return sum(moment > now or (moment < now and moment in self._kept) for moment in sight.moments - sight.seen)
 
     def _ahead(self, sight: Sight, share: float) -> bool:
-        """Whether to look at a moment of the run before the time for it has passed, since the whole run will pay for all of them.
-
-        Args:
-            share: of the run's time, for this lens.
-        """
+        """Whether to look at a moment before its time, since `share` of the whole run's will pay for all of them."""
         step, steps = self.trainer.step, self.trainer.config.steps
         if step not in sight.moments or not self._awaited(sight) or len(sight.seen) >= sight.places:
             return False

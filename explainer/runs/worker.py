@@ -14,8 +14,8 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from explainer.runs.claim import Claim
@@ -45,20 +45,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     claim = Claim(options.store)
     try:
-        store = Store(options.store, mends=not options.parent)
-        if not claim.take():
-            return TAKEN
-    except StoreError as error:
-        log.error("%s (%s)", error, options.store)
-        return DAMAGED if error.kind == "damaged" else UNUSABLE
-    try:
-        work(store, options.parent, claim)
+        with closing(Store(options.store, mends=not options.parent)) as store:
+            if not claim.take():
+                return TAKEN
+            work(store, options.parent, claim)
     except StoreError as error:
         log.error("%s (%s)", error, options.store)
         return DAMAGED if error.kind == "damaged" else UNUSABLE
     finally:
         claim.drop()
-        store.close()
     return 0
 
 
@@ -126,10 +121,7 @@ class Pulse:
 
 
 def _turns(store: Store, pulse: Pulse, make: Callable[[], Workshop]) -> bool:
-    """Turns of a workshop, until the pulse is over.
-
-    Returns:
-        Whether that is because another store is in the place of this one.
+    """Turns of a workshop, until the pulse is over; whether that is because another store is in the place of this one.
 
     Raises:
         StoreError: the store is damaged, and the parent has to put it aside.
@@ -195,12 +187,8 @@ def _wait_for_room(store: Store, rest: float, going_on: Callable[[], bool]) -> N
 def _listen(*signals: signal.Signals) -> list[int]:
     """A list that these signals fill; until now they ended the process, which had nothing to save."""
     told: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        told.append(number)
-
     for each in signals:
-        signal.signal(each, note)
+        signal.signal(each, lambda number, _: told.append(number))
     return told
 
 

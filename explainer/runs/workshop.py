@@ -22,7 +22,8 @@ from explainer.runs.active import ActiveRun, sentence
 from explainer.runs.looking import Looker
 from explainer.runs.mailbox import LOOKS_KEPT
 from explainer.runs.marker import Marker, fill_mark, look_mark
-from explainer.runs.store import Command, Run, Store, StoreError
+from explainer.runs.rows import Command
+from explainer.runs.store import Run, Store, StoreError
 from explainer.runs.turns import next_up
 from explainer.runs.views import SWEEP_PACE, Pace, keep_to_room
 from explainer.training import Trainer
@@ -111,7 +112,7 @@ class Workshop:
             for run_id, seconds in spent.items():
                 self._owe(run_id, (FOR_OTHERS if seconds < longest / 2 else 1.0) * longest - seconds)
             self._pay_back()
-        with self._looking():
+        with self._at_work(LOOK):
             return self._looker.turn(busy=worked) or worked
 
     def tidy(self) -> None:
@@ -130,19 +131,12 @@ class Workshop:
         self.parked.clear()
 
     def _advance(self, run: ActiveRun) -> float:
-        """One update of a run, and what is recorded with it.
-
-        Returns:
-            The seconds of this process that it took by itself, without those for which the others have had their time.
-        """
-        if not self._trains(run):
-            return 0.0
+        """One update of a run, recorded; the seconds that it took, without those for which others have had as much."""
         replaying = run.recorder.replaying
         start, before, shared = Time.now(), waited(), 0.0
         try:
             with self._work_for(run.id) as work:
                 try:
-                    run.look_first()
                     run.advance()
                 finally:
                     shared = work.shared
@@ -162,27 +156,25 @@ class Workshop:
     # -- giving way ---------------------------------------------------------------------------
 
     @contextmanager
-    def _work_for(self, run: str) -> Iterator[Work]:
-        """Inside, this process works for a run, which does nothing else meanwhile; the work gives way between its pieces."""
-        work = Work(run)
+    def _at_work(self, whom: str) -> Iterator[Work]:
+        """Inside, this process looks for a viewer, or works for a run; it gives way between the pieces of that."""
+        work = Work(whom)
         self._stack.append(work)
         try:
-            with self.marker.at(run), giving_way(self._meanwhile):
+            with giving_way(self._meanwhile):
                 yield work
         finally:
             self._stack.pop()
-            self._unwanted.discard(run)
-            self._seen = None  # commands may have waited for this
 
     @contextmanager
-    def _looking(self) -> Iterator[None]:
-        """Inside, this process looks for a viewer; the look gives way between its pieces."""
-        self._stack.append(Work(LOOK))
+    def _work_for(self, run: str) -> Iterator[Work]:
+        """Inside, this process works for a run, which does nothing else meanwhile."""
         try:
-            with giving_way(self._meanwhile):
-                yield
+            with self.marker.at(run), self._at_work(run) as work:
+                yield work
         finally:
-            self._stack.pop()
+            self._unwanted.discard(run)
+            self._seen = None  # commands may have waited for this
 
     def _meanwhile(self, seconds: float) -> None:
         """Between two pieces of the topmost work, the last of which took so long: commands, the other runs, another look.
@@ -206,8 +198,8 @@ class Workshop:
             for run in others:
                 self._owe(run.id, FOR_OTHERS * (seconds / len(others) if work.whom == LOOK else seconds))
             self._pay_back()
-        if self._looker.looks and self._looker.depth < MOST_LOOKS:
-            with self._looking():
+        if self._looker.looks and len(self._looker.taking) < MOST_LOOKS:
+            with self._at_work(LOOK):
                 self._looker.look_next(busy=bool(self.active))
 
     def _in_hand(self, run: str) -> bool:
@@ -266,10 +258,10 @@ class Workshop:
         watched = self.store.watched() if self.active or self._looker.fills else {}
         self._looker.watched = watched
         if self.active:
-            wanted = self.store.wanted()
+            lenses = {row.id: row.lenses for row in self.store.runs("running") if not row.unreadable}
             for run in list(self.active.values()):
-                if run.id in wanted:
-                    run.recorder.viewer.lenses = wanted[run.id]
+                if run.id in lenses:
+                    run.recorder.viewer.lenses = lenses[run.id]
                     run.recorder.viewer.watched = frozenset(watched.get(run.id, ()))
                 elif self._in_hand(run.id):
                     self._unwanted.add(run.id)
@@ -371,7 +363,7 @@ class Workshop:
         try:
             with self.marker.at(row.id):
                 run = self.parked.pop(row.id, None) or self._load(row)
-            run.begin(first=False)
+            run.begin()
             self.active[row.id] = run
         except Exception as error:
             self._fail(row.id, error)
@@ -397,6 +389,9 @@ class Workshop:
 
     def _steer(self, row: Run, command: Command) -> bool:
         held = self.active.get(row.id) or self.parked.get(row.id)
+        repeats = row.id in self.active and self.active[row.id].recorder.replaying
+        if (command.kind in ("step", "lr") and repeats) or (command.kind == "lr" and row.status == "queued"):
+            return False
         if command.kind == "stop":
             if held is not None:
                 with self._work_for(row.id):
@@ -413,14 +408,10 @@ class Workshop:
             if row.status == "paused":
                 self.store.set_status(row.id, "queued")
         elif command.kind == "step":
-            if not self._ready(row.id):
-                return False
             self.store.settle(command.id)
             self._step_once(row)
             return True
         elif command.kind == "lr":
-            if row.status == "queued" or not self._ready(row.id):
-                return False
             with self.store.transaction():
                 self._active(row).set_lr(float(command.value))
                 self.store.settle(command.id)
@@ -429,10 +420,6 @@ class Workshop:
             log.warning("run %s: there is no command %r", row.id, command.kind)
         self.store.settle(command.id)
         return True
-
-    def _ready(self, run: str) -> bool:
-        """Whether a run is not repeating what its tape has."""
-        return run not in self.active or not self.active[run].recorder.replaying
 
     def _step_once(self, row: Run) -> None:
         run = self._active(row)

@@ -336,7 +336,7 @@ def said(page: SweepPage, bar: Progress) -> str:
             f"{bar.finished} of {bar.runs} runs done, about {spoken(bar.seconds)} left."
         )
     if bar.waiting:
-        why = "" if client().worker_state().ready else ", for the process that trains is starting"
+        why = "" if client().store.worker_state().ready else ", for the process that trains is starting"
         return f"Waiting for a place to train{why}. {bar.finished} of {bar.runs} runs done."
     if bar.finished == bar.runs:
         return f"All {bar.runs} runs are done."
