@@ -85,7 +85,13 @@ def lengths_panel(runs: Runs, theme: str) -> Panel:
         figure=drawn(
             theme,
             data,
-            xaxis={"title": f"length T (training: {runs[0]['setting']})", "type": "log", "dtick": 0.30103},
+            xaxis={
+                "title": f"length T (training: {runs[0]['setting']})",
+                "type": "log",
+                "tickmode": "array",
+                "tickvals": Seen(LENS)("lengths"),
+                "minor": {"showgrid": False},
+            },
             yaxis=SHARE,
             **_chance(runs, theme),
         ),
