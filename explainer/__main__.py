@@ -34,6 +34,7 @@ EXAMPLES = """examples:
   python -m explainer train --csv sales.csv --column total --check
   python -m explainer look RUN --lens gradients --step 300 --html gradients.html
   python -m explainer look lesson-hidden --lens hidden --json
+  python -m explainer race --task parity --models lstm,transformer --equal seconds --seeds 3
   python -m explainer tapes lesson-hidden
 
 `python -m explainer COMMAND --help` says more about one of them."""
@@ -76,6 +77,7 @@ def make_parser() -> Parser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", parser_class=Parser)
     _add_train(commands)
     _add_look(commands)
+    _add_race(commands)
     _add_tapes(commands)
     _command(commands, _reference)
     return parser
@@ -128,6 +130,25 @@ def _reference(options: argparse.Namespace) -> int:
 
     print(reference(), end="")
     return 0
+
+
+def _add_race(commands: Commands) -> None:
+    race = _command(commands, _race, settings_help())
+    add = race.add_argument
+    several: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
+    add("--task", default="parity", help="what is to be learnt; default, parity")
+    add("--models", required=True, metavar="A,B", help="families of the networks, 2 to 4, between commas")
+    add("--equal", default="steps", help="steps, seconds or parameters; default, steps")
+    add("--seconds", type=float, default=20.0, help="of training that each has with --equal seconds; default, 20")
+    add("--seeds", type=int, default=3, help="how many; default, 3")
+    add(
+        "--rates",
+        **several,
+        type=float,
+        metavar="RATE",
+        help="learning rates; default, a third of lr, lr, three times lr",
+    )
+    add("--set", **several, metavar="NAME=VALUE", help="any setting of the list below, for all networks that have it")
 
 
 def _add_tapes(commands: Commands) -> None:
@@ -197,6 +218,26 @@ def _train(options: argparse.Namespace) -> int:
     file = options.text or options.csv
     how = _table_options(options).words() if table else ["--encoding", options.encoding] if options.encoding else []
     return train_run(config, data, options.store, name=file.name if file else "", how=shlex.join(how), rates=rates)
+
+
+def _race(options: argparse.Namespace) -> int:
+    """Race networks on the same batches.
+
+    Train 2 to 4 networks on one task at equal steps, seconds or parameters, for some seeds and learning rates, and print a line for
+    each as it ends and JSON at the end: when each solved it, its right answers at each length, seconds, parameters. With --equal
+    parameters the first network keeps its width. A network is said not to solve a task only after three seeds at three rates.
+    """
+    from explainer.headless.race import race, rates_around
+    from explainer.headless.request import requested
+
+    models = [model.strip() for model in options.models.split(",") if model.strip()]
+    configs = [requested({"task": options.task, "model": model, "seed": None}, options.set)[0] for model in models]
+    if options.seeds < 1 or not options.seconds > 0:
+        raise ValueError(
+            f"seeds = {options.seeds}, seconds = {options.seconds:g} can't be. Give at least one seed, and seconds above 0."
+        )
+    rates = options.rates or (list(rates_around(configs[0].lr)) if configs else [])
+    return race(configs, options.equal, options.seconds, options.seeds, rates)
 
 
 def _table(options: argparse.Namespace) -> Understanding | None:

@@ -10,6 +10,7 @@ from explainer.config import RunConfig
 from explainer.families import FAMILIES
 from explainer.lenses.race.panels import race_panels
 from explainer.ui.lesson import Lesson, open_lesson, show, theme, transport
+from explainer.ui.source import cells_of
 from explainer.ui.tabs import Experiment, words_below
 
 
@@ -61,26 +62,19 @@ the finer the difference that has to be seen (Hahn 2020).
 
 EXPERIMENTS = (
     Experiment(
-        "Let the minGRU keep between 0 and 1 only, as in the paper. Can it still turn a bit over?",
+        "Let the minGRU keep a share of its state and never its opposite, as in the paper. Can it still turn a bit over?",
         {"networks": "mingru", "keep": "positive"},
-        "No: with seeds 0, 1 and 2 it ends between 50 and 60 % right, little better than guessing, where the one that may be negative is above 99 % by step 150.",
+        "No: with seeds 0, 1 and 2 it ends between 50 and 60 % right, little better than guessing, where the one that may be negative is above 99 % by step 200.",
     ),
     Experiment(
-        "The product of permutations (S₃): six orders to keep, and no two steps may be exchanged. Who follows?",
+        "The word problem: what has a row of rearrangements made together, of which no two may be exchanged? Who follows?",
         {"networks": "lstm,gru,mingru", "task": "words", "length": "16", "layers": "1", "width": "64", "lr": "0.005"},
-        "The LSTM and the GRU solve it within 400 steps, with seeds 0, 1 and 2, and go on being right at 64 steps. The minGRU with one layer does not in this run.",
+        "With seeds 0, 1 and 2 the LSTM and the GRU are above 99 % right after 400 steps, and above 95 % at four times the length. The minGRU with one layer stays under 80 %.",
     ),
     Experiment(
         "The flip-flop language: one bit to keep past many that must be ignored. Does attention hold on to it?",
-        {
-            "networks": "lstm,transformer",
-            "task": "flipflop-language",
-            "length": "64",
-            "layers": "2",
-            "width": "64",
-            "lr": "0.005",
-        },
-        "The LSTM is right at four times the length, with seeds 0, 1 and 2. Watch how far the Transformer gets within training's length, and beyond.",
+        {"networks": "lstm,transformer", "task": "flipflop-language", "length": "64", "width": "64", "lr": "0.005"},
+        "The LSTM is above 99 % right, at four times the length too (seeds 0, 1 and 2). Watch how far the Transformer gets within the length of training, and beyond.",
     ),
 )
 
@@ -104,7 +98,7 @@ words_below(
     "race",
     explain=explain([run.config for run in runs] or [lesson.base.but(model=name) for name in lesson.networks]),
     math=MATH,
-    code=[("lenses/race/look.py", "look"), ("models/scan.py", "scan"), ("models/cells.py", "mingru")],
+    code=[("lenses/race/look.py", "look"), ("models/scan.py", "scan"), *cells_of(run.config.model for run in runs)],
     experiments=EXPERIMENTS,
     again=runs[0] if runs else None,
 )

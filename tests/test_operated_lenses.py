@@ -24,6 +24,7 @@ from explainer.config import MODELS, RunConfig
 from explainer.families.attending import POSITIONS
 from explainer.lenses import LENSES
 from explainer.lenses.attention_cell.panels import cell_of, check, lines
+from explainer.lenses.race import read_at_once
 from explainer.models import SequenceModel, build
 from explainer.models.transformer import Transformer
 from explainer.records import to_arrays
@@ -432,6 +433,24 @@ def check_surgery(record: Any, seen: Seen) -> None:
         assert effect == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
+def check_race(record: Any, seen: Seen) -> None:
+    drawn = seen.task.batch(0, split="validation", size=read_at_once(seen.task.total_length))
+    kind = seen.batch.x.dtype, seen.batch.y.dtype
+    batch = replace(drawn, x=drawn.x.to(kind[0]), y=drawn.y.to(kind[1]))
+    states, _ = seen.hand.run(features(seen.task, batch))
+    output = torch.stack([seen.hand.read_out(state[0]) for state in states[-1]], dim=1)
+    check_right(record, seen.task, output, batch)
+
+
+def check_right(record: Any, task: Task, output: Tensor, batch: Batch) -> None:
+    own = record.lengths.tolist().index(record.trained)
+    if task.says_tokens:
+        right = [bool(output[b, t].argmax() == batch.y[b, t]) for b, t in task.judged(batch).nonzero().tolist()]
+    else:
+        right = [bool((output[b, t] - batch.y[b, t]).abs() < 0.04) for b, t in task.judged(batch).nonzero().tolist()]
+    assert record.right[own] == pytest.approx(np.mean(right), abs=1e-6)
+
+
 ORACLES: Mapping[str, Callable[[Any, Seen], None]] = {
     "hidden_states": check_hidden,
     "gates": check_gates,
@@ -442,6 +461,7 @@ ORACLES: Mapping[str, Callable[[Any, Seen], None]] = {
     "fixed_points": check_fixed_points,
     "pattern": check_pattern,
     "surgery": check_surgery,
+    "race": check_race,
 }
 
 
@@ -752,6 +772,12 @@ def alike(read: Read, a: int, b: int) -> float:
             return 1.0
 
 
+def sees_race(record: Any, read: Read) -> None:
+    batch = read.task.batch(0, split="validation", size=read_at_once(read.task.total_length))
+    streams, _ = read.hand.blocks(read.hand.embedded(batch))
+    check_right(record, read.task, read.hand.read_out(streams[-1]), batch)
+
+
 TRANSFORMER_ORACLES: Mapping[str, Callable[[Any, Read], None]] = {
     "hidden_states": sees_hidden,
     "attention": sees_attention,
@@ -764,6 +790,7 @@ TRANSFORMER_ORACLES: Mapping[str, Callable[[Any, Read], None]] = {
     "reach": sees_gradients,
     "microscope": sees_microscope,
     "beyond_the_length": sees_beyond,
+    "race": sees_race,
 }
 
 

@@ -190,7 +190,7 @@ class Task(ABC):
     @property
     def loss_references(self) -> dict[str, float]:
         """The same guesses by their loss, for a line on its chart. Where the metric is the loss, these are `references`."""
-        return self.references
+        return dict(self.problem.earlier_references({})) if self.problem.guessed else self.references
 
     # -- sequences ----------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ import numpy as np
 from explainer.data import ASKED_CHARACTERS, OTHER, Seen, Source, longer, read_symbols, symbol_names
 from explainer.parts import Part, knob
 from explainer.tasks.words import TaskWords
+from explainer.theory.baselines import uniform_entropy
 from explainer.theory.variables import Variable, position
 from explainer.words import counted, listed
 
@@ -176,9 +177,16 @@ class Problem(Part, ABC):
         """How far back the answer lies; None where that is no one number."""
         return None
 
+    @property
+    def guessed(self) -> int:
+        """Among how many answers chance guesses, where the metric is the share of right ones; else 0."""
+        return 0
+
     def earlier_references(self, meta: Mapping[str, Any]) -> Mapping[str, float]:
         """What a network must beat, by a run of an earlier version, which recorded only the metric of one guess: that,
-        where it is a loss, as it is of a task that makes its sequences up and says no other."""
+        where it is a loss, as it is of a task that makes its sequences up and says no other; of an even guess, ln `guessed`."""
+        if self.guessed:
+            return {"chance": uniform_entropy(self.guessed)}
         if self.reads is not None or meta.get("baseline") is None:
             return {}
         return {str(meta.get("baseline_name", "baseline")): meta["baseline"]}

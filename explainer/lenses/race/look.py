@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from explainer.config import RunConfig
-from explainer.lenses.look import evaluating, model_device
+from explainer.lenses.look import evaluating
 from explainer.lenses.race import FACTORS, read_at_once
 from explainer.lenses.race.record import RaceRecord
 from explainer.models import SequenceModel
@@ -19,10 +21,10 @@ from explainer.tasks.make import make_task
 
 @torch.no_grad()
 def look(model: SequenceModel, batch: Batch, task: Task) -> RaceRecord:
-    """Shares of right answers; the batch is not read, for the sequences are always the same."""
+    """Shares of right answers; of the batch only its kind of numbers counts, for the sequences are always the same."""
     config = task.config
     lengths = sorted({max(1, int(factor * config.length)) for factor in FACTORS})
-    found = [_at(model, config, length) for length in lengths]
+    found = [_at(model, config, length, batch) for length in lengths]
     own = found[lengths.index(config.length)]
     assert own is not None, config
     right, judged = own
@@ -42,7 +44,7 @@ Answers = tuple[Float[np.ndarray, "B T"], np.ndarray]
 """How much of each answer is right, and where one is judged."""
 
 
-def _at(model: SequenceModel, config: RunConfig, length: int) -> Answers | None:
+def _at(model: SequenceModel, config: RunConfig, length: int, like: Batch) -> Answers | None:
     """The answers at one length; None where the task has no such sequences, or the network can't read them."""
     try:
         task = make_task(config.but(length=length, surgery="", parent=""))
@@ -51,7 +53,8 @@ def _at(model: SequenceModel, config: RunConfig, length: int) -> Answers | None:
     T = task.total_length
     if T > config.total_length and (not config.network.reads_on or T > config.longest_input):
         return None
-    batch = task.batch(0, "validation", size=read_at_once(T)).to(model_device(model))
+    batch = task.batch(0, "validation", size=read_at_once(T)).to(like.x.device)
+    batch = replace(batch, x=batch.x.to(like.x.dtype), y=batch.y.to(like.y.dtype))
     with evaluating(model):
         output: Tensor = model(batch)
     give_way()

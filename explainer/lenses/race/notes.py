@@ -42,7 +42,7 @@ def solved_words(moment: Moment) -> str:
     at, share = solved_at(moment), moment.metric(str(moment.meta.get("metric", "")))
     if at is not None:
         return f"solved since step {at:,} ({SOLVED:.0%} of the answers right or more)"
-    return "nothing measured yet" if math.isnan(share) else f"{_percent(share)} right, not solved in this run so far"
+    return "nothing measured yet" if math.isnan(share) else f"{percent(share)} right, not solved in this run so far"
 
 
 def lengths_reading(record: RaceRecord, label: str, run: Mapping[str, Any]) -> str:
@@ -51,9 +51,9 @@ def lengths_reading(record: RaceRecord, label: str, run: Mapping[str, Any]) -> s
     own = right[record.trained]
     readable = [length for length, share in right.items() if not math.isnan(share) and length > record.trained]
     if not readable:
-        return f"{label}: {_percent(own)} right at T = {record.trained}; it can't read longer sequences."
+        return f"{label}: {percent(own)} right at T = {record.trained}; it can't read longer sequences."
     longest = max(readable)
-    said = f"{label}: {_percent(own)} right at T = {record.trained}, {_percent(right[longest])} at {longest:,}"
+    said = f"{label}: {percent(own)} right at T = {record.trained}, {percent(right[longest])} at {longest:,}"
     baseline, error = run.get("baseline"), float(record.error[record.lengths.tolist().index(longest)])
     if baseline is None or math.isnan(right[longest]):
         return f"{said}."
@@ -68,13 +68,13 @@ def places_reading(record: RaceRecord, label: str) -> str:
         return f"{label}: no step is asked for."
     values = record.by_place[known]
     if values.max() - values.min() < 0.01:
-        return f"{label}: {_percent(float(values.mean()))} right at every step."
+        return f"{label}: {percent(float(values.mean()))} right at every step."
     half = len(known) // 2
     first, last = float(values[: max(1, half)].mean()), float(values[half:].mean())
-    return f"{label}: {_percent(first)} right in the first half of the answers, {_percent(last)} in the second."
+    return f"{label}: {percent(first)} right in the first half of the answers, {percent(last)} in the second."
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
     """Whole percent, and never 100 % of what is less."""
     if math.isnan(share):
         return "nothing known"

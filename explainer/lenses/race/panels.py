@@ -41,8 +41,8 @@ def solved_panel(runs: Runs, theme: str) -> Panel:
         scatter(
             **marked(run["model"]),
             name=plain(run["label"]),
-            x=series(f"{run['metric']}:step", number),
-            y=series(str(run["metric"]), number),
+            x=series(f"{run.get('metric', '')}:step", number),
+            y=series(str(run.get("metric", "")), number),
             line=stroke(FAMILY_COLOURS[run["model"]], 2.6),
             hover=f"{plain(run['label'])}<br>step %{{x}}: %{{y:.1%}} right",
         )

@@ -40,6 +40,10 @@ class BracketsProblem(Problem):
         return (*(pair[0] for pair in PAIRS[: self.kinds]), *(pair[1] for pair in PAIRS[: self.kinds]))
 
     @property
+    def guessed(self) -> int:
+        return 2 * self.kinds
+
+    @property
     def words(self) -> TaskWords:
         return TaskWords(
             name="brackets",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -40,6 +41,14 @@ class CountProblem(Problem):
             raise ValueError(
                 f"length = {self.length} is more than there are numbers to count on from. Choose at most {HIGHEST}."
             )
+
+    @property
+    def deviation(self) -> float:
+        """By which numbers are divided as they enter: of 0 … 99, or 1."""
+        return ((HIGHEST + 1) ** 2 - 1) ** 0.5 / 12**0.5 if self.scale == "normalised" else 1.0
+
+    def earlier_references(self, meta: Mapping[str, Any]) -> Mapping[str, float]:
+        return {"nothing changes": self.deviation**-2}
 
     @property
     def words(self) -> TaskWords:

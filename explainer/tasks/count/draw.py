@@ -10,9 +10,6 @@ from explainer.config import RunConfig
 from explainer.tasks.base import Batch, Split, Task, masked_mean
 from explainer.tasks.count import HIGHEST, CountProblem
 
-MEAN, DEVIATION = HIGHEST / 2, (((HIGHEST + 1) ** 2 - 1) / 12) ** 0.5
-"""Of the whole numbers from 0 to 99."""
-
 
 class Count(Task):
     """x_t = n + t - 1, y_t = x_t + 1, with n uniform so that all lie in 0 … 99; the metric is in these numbers, whatever their scale.
@@ -26,11 +23,12 @@ class Count(Task):
 
     def __init__(self, config: RunConfig, data: str | None = None) -> None:
         super().__init__(config, data)
-        self.shift, self.unit_size = (MEAN, DEVIATION) if self.problem.scale == "normalised" else (0.0, 1.0)
+        self.unit_size = self.problem.deviation
+        self.shift = HIGHEST / 2 if self.problem.scale == "normalised" else 0.0
 
     @property
     def loss_references(self) -> dict[str, float]:
-        return {self.baseline_name: 1 / self.unit_size**2}
+        return dict(self.problem.earlier_references({}))
 
     def draw(self, generator: torch.Generator, split: Split, size: int) -> Batch:
         T = self.total_length

@@ -45,6 +45,10 @@ class FlipFlopLanguageProblem(Problem):
             raise ValueError(f"length = {self.length} has no room to write a bit and read it. Choose at least 3.")
 
     @property
+    def guessed(self) -> int:
+        return 2
+
+    @property
     def words(self) -> TaskWords:
         return TaskWords(
             name="the flip-flop language",

@@ -50,6 +50,10 @@ class RecallProblem(Problem):
         return (*names, *(name.lower() for name in names))
 
     @property
+    def guessed(self) -> int:
+        return self.keys
+
+    @property
     def words(self) -> TaskWords:
         first, second = (
             (f"{self.vocabulary[at]} {self.vocabulary[self.keys + at + 1]}" for at in range(2))

@@ -11,7 +11,6 @@ from explainer.data import Seen, read_symbols, symbol_names
 from explainer.parts import knob
 from explainer.tasks.problem import Problem, drawn_symbols, length, symbols
 from explainer.tasks.words import TaskWords, small
-from explainer.theory.baselines import uniform_entropy
 
 BLANK, SIGNAL = "·", "▸"
 WRITTEN = 400  # steps of an example, at most
@@ -54,6 +53,10 @@ class SelectiveProblem(Problem):
         return symbol_names(self.symbols)
 
     @property
+    def guessed(self) -> int:
+        return self.symbols
+
+    @property
     def words(self) -> TaskWords:
         items = small(self.items)
         return TaskWords(
@@ -87,6 +90,3 @@ class SelectiveProblem(Problem):
                 f"{found} symbols are there. Give exactly {self.items}, with dots for blanks between them."
             )
         return steps
-
-    def earlier_references(self, meta: object) -> dict[str, float]:
-        return {"chance, ln V": uniform_entropy(self.symbols)}

@@ -27,7 +27,7 @@ class StringProblem(Problem):
     answer = "next symbol"
     item = "symbol"
     accuracy = "right symbols"
-    guesses = {"chance": "guessing any symbol"}
+    guesses = {"chance": "guessing any symbol or the end"}
 
     length: int = length("the longest string; a sequence has it twice and the sign between", "Longest string")
     symbols: int = symbols("how many different symbols there are to copy")
@@ -42,6 +42,10 @@ class StringProblem(Problem):
         return (*symbol_names(self.symbols), COPY, END)
 
     @property
+    def guessed(self) -> int:
+        return self.symbols + 1
+
+    @property
     def words(self) -> TaskWords:
         return TaskWords(
             name="string copy",
@@ -52,7 +56,7 @@ class StringProblem(Problem):
             memory=f"The whole string has to be kept in its order: up to {self.length} symbols.",
             states="Once that is learnt, states after the sign differ by what is still to be said",
             counted=f"from {COPY} on every step counts",
-            guess="of an even guess among the symbols",
+            guess="of an even guess among the symbols and the end",
             attention="At each step one has to find the place that comes next in the string: by counting, or by looking for what was said last "
             "and **reading what came after it**.",
             positions="The way back to the place that comes next is as long as the string: see whether positions help to count it.",

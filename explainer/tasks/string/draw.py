@@ -21,7 +21,7 @@ class String(Task):
 
     def __init__(self, config: RunConfig, data: str | None = None) -> None:
         super().__init__(config, data)
-        self.baseline = chance(self.problem.symbols)
+        self.baseline = chance(self.problem.guessed)
 
     def draw(self, generator: torch.Generator, split: Split, size: int) -> Batch:
         lengths = torch.randint(1, self.problem.length + 1, (size,), generator=generator)

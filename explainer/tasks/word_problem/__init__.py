@@ -35,6 +35,10 @@ class WordProblem(Problem):
         return tuple(map(written, elements(self.permutations)))
 
     @property
+    def guessed(self) -> int:
+        return len(self.vocabulary)
+
+    @property
     def words(self) -> TaskWords:
         things = GROUPS[self.permutations].things
         return TaskWords(

@@ -1,0 +1,70 @@
+"""Who can learn what, and who can't?"""
+
+from __future__ import annotations
+
+from benchmarks.claims.claim import Answer, Answers, Claim, at_least, at_most
+from benchmarks.claims.experiments import Experiment
+from benchmarks.claims.lab import Lab, Run
+
+
+def _right(run: Run, step: int | None = None, times: int = 1) -> float:
+    """The share of right answers at so many times the length of training."""
+    record = run.look("race", step)
+    return float(record.right[record.lengths.tolist().index(times * record.trained)])
+
+
+def _least(lab: Lab, asked: Experiment, step: int | None = None, times: int = 1, **fields: object) -> float:
+    return min(_right(run, step, times) for run in lab.seeds(asked.config, **fields))
+
+
+def _most(lab: Lab, asked: Experiment, **fields: object) -> float:
+    return max(_right(run) for run in lab.seeds(asked.config, **fields))
+
+
+ANSWERS: Answers = {
+    1: Answer(
+        claims=(
+            Claim(
+                "it ends between [50] and [60] % right",
+                lambda lab, asked: (100 * _least(lab, asked), 100 * _most(lab, asked)),
+                (at_least, at_most),
+            ),
+            Claim(
+                "the one that may be negative is above [99] % by step 200",
+                lambda lab, asked: 100 * _least(lab, asked, 200, keep="signed"),
+                at_least,
+            ),
+        ),
+        given={"seeds 0, 1 and 2": "the seeds that are trained"},
+    ),
+    2: Answer(
+        claims=(
+            Claim(
+                "above [99] % right after 400 steps",
+                lambda lab, asked: min(100 * _least(lab, asked, model=model) for model in ("lstm", "gru")),
+                at_least,
+            ),
+            Claim(
+                "above [95] % at four times the length",
+                lambda lab, asked: min(100 * _least(lab, asked, times=4, model=model) for model in ("lstm", "gru")),
+                at_least,
+            ),
+            Claim(
+                "The minGRU with one layer stays under [80] %",
+                lambda lab, asked: 100 * _most(lab, asked, model="mingru"),
+                at_most,
+            ),
+        ),
+        given={"seeds 0, 1 and 2": "the seeds that are trained", "400 steps": "the setting"},
+    ),
+    3: Answer(
+        claims=(
+            Claim(
+                "The LSTM is above [99] % right, at four times the length too",
+                lambda lab, asked: min(100 * _least(lab, asked, times=times, model="lstm") for times in (1, 4)),
+                at_least,
+            ),
+        ),
+        given={"seeds 0, 1 and 2": "the seeds that are trained"},
+    ),
+}
