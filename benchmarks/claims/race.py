@@ -24,11 +24,7 @@ def _most(lab: Lab, asked: Experiment, **fields: object) -> float:
 ANSWERS: Answers = {
     1: Answer(
         claims=(
-            Claim(
-                "it ends between [50] and [60] % right",
-                lambda lab, asked: (100 * _least(lab, asked), 100 * _most(lab, asked)),
-                (at_least, at_most),
-            ),
+            Claim("it ends below [60] % right", lambda lab, asked: 100 * _most(lab, asked), at_most),
             Claim(
                 "the one that may be negative is above [99] % by step 200",
                 lambda lab, asked: 100 * _least(lab, asked, 200, keep="signed"),
