@@ -325,7 +325,7 @@ def test_every_page_has_a_question_and_an_address_of_its_own() -> None:
     assert len({place.path for place in PLACES}) == len(PLACES)
     assert all(place.question.endswith("?") for place in PLACES)
     assert [place.path for place in places_for(RunConfig(model="transformer", layers=0), ())] == [
-        place.path for place in LESSON_PLACES if place.lens in ("gradients", "microscope", "positions")
+        place.path for place in LESSON_PLACES if place.lens in ("gradients", "microscope", "positions", "race")
     ]
     assert places_for(GRU, ("gradients",))[0].lens == "gradients"
 

@@ -434,7 +434,7 @@ def check_surgery(record: Any, seen: Seen) -> None:
 
 
 def check_race(record: Any, seen: Seen) -> None:
-    drawn = seen.task.batch(0, split="validation", size=read_at_once(seen.task.total_length))
+    drawn = seen.task.batch(0, split="validation", size=read_at_once(seen.task.total_length, N))
     kind = seen.batch.x.dtype, seen.batch.y.dtype
     batch = replace(drawn, x=drawn.x.to(kind[0]), y=drawn.y.to(kind[1]))
     states, _ = seen.hand.run(features(seen.task, batch))
@@ -773,7 +773,7 @@ def alike(read: Read, a: int, b: int) -> float:
 
 
 def sees_race(record: Any, read: Read) -> None:
-    batch = read.task.batch(0, split="validation", size=read_at_once(read.task.total_length))
+    batch = read.task.batch(0, split="validation", size=read_at_once(read.task.total_length, D))
     streams, _ = read.hand.blocks(read.hand.embedded(batch))
     check_right(record, read.task, read.hand.read_out(streams[-1]), batch)
 

@@ -65,7 +65,7 @@ OF_MODEL = {
 #: On what each page can be shown: a task or any; one network of a family at once, or several.
 ANY = TASKS
 ONE = {"hidden_states": RECURRENT, "gates": ("lstm", "gru", "mingru"), "fixed_points": RECURRENT, "surgery": MODELS}
-SEVERAL = {"gradients": MODELS, "microscope": MODELS, "jacobian": RECURRENT}
+SEVERAL = {"gradients": MODELS, "microscope": MODELS, "jacobian": RECURRENT, "race": MODELS}
 TRANSFORMER = ("attention", "heads", "layers", "positions")
 #: Of these a part is about another network, which reads a text.
 ELSEWHERE = {"gates": "**Where else are these units on?**"}
@@ -167,7 +167,7 @@ def test_each_text_says_what_the_run_learns() -> None:
 
 
 #: What a page may say of a family that it does not show, since it explains a choice or a comparison.
-SAID_ANYWAY = {"memory_horizon": set(MODELS)}
+SAID_ANYWAY = {"memory_horizon": set(MODELS), "race": set(MODELS)}
 
 
 def test_no_text_has_a_word_of_a_network_that_is_not_shown() -> None:

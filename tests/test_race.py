@@ -43,7 +43,7 @@ def test_shares_are_those_of_answers_counted_one_by_one(task: str) -> None:
         except ValueError:  # six steps have no room for four pairs
             assert math.isnan(share)
             continue
-        batch = made.batch(0, "validation", size=read_at_once(made.total_length))
+        batch = made.batch(0, "validation", size=read_at_once(made.total_length, 8))
         with torch.no_grad():
             output = model.eval()(batch)
         right, count = 0.0, 0
@@ -128,5 +128,6 @@ def test_what_is_said_is_no_more_than_what_was_seen(share: float) -> None:
 
 def test_lengths_are_half_one_two_and_four_times_that_of_training() -> None:
     assert FACTORS == (0.5, 1.0, 2.0, 4.0)
-    assert read_at_once(4096) * 4096 <= 2**14
-    assert [read_at_once(T) for T in (1, 256, 2**15)] == [64, 64, 1]
+    assert read_at_once(4096, 8) * 4096 <= 2**14
+    assert [read_at_once(T, 8) for T in (1, 256, 2**15)] == [64, 64, 1]
+    assert read_at_once(64, 1024) == 21, "wide networks read fewer"

@@ -21,6 +21,7 @@ from explainer.lenses.layers.record import LayersRecord
 from explainer.lenses.microscope.record import MicroscopeRecord
 from explainer.lenses.pattern.record import PatternRecord
 from explainer.lenses.positions.record import PositionsRecord
+from explainer.lenses.race.record import RaceRecord
 from explainer.lenses.reach.record import ReachRecord
 from explainer.lenses.surgery.record import SurgeryRecord
 from explainer.records import from_arrays, to_arrays
@@ -173,6 +174,7 @@ EXAMPLES = {
         kernel=values(H),
     ),
     "reach": ReachRecord(norms=np.array([0.0, np.nan, np.inf, *range(T - 3)]), last=T - 1),
+    "race": RaceRecord(7, np.array([3, 7, 14]), np.array([0.5, 1.0, np.nan]), np.array([0.1, 0.0, np.nan]), values(T)),
     "surgery": SurgeryRecord(
         surgery="layer 1 unit 5 = 0",
         loss=0.25,

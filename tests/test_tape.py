@@ -36,6 +36,7 @@ from explainer.lenses.layers.record import LayersRecord
 from explainer.lenses.microscope.record import MicroscopeRecord
 from explainer.lenses.pattern.record import PatternRecord
 from explainer.lenses.positions.record import PositionsRecord
+from explainer.lenses.race.record import RaceRecord
 from explainer.lenses.reach.record import ReachRecord
 from explainer.lenses.surgery.record import SurgeryRecord
 from explainer.runs import tape, tape_file
@@ -153,6 +154,7 @@ SAMPLES: dict[str, Any] = {
         tuple("abcde"),
     ),
     "reach": ReachRecord(WILD, 4),
+    "race": RaceRecord(5, np.array([2, 5, 10], np.int32), WILD[:3], WILD[:3], WILD),
     "beyond_the_length": BeyondTheLengthRecord(
         "alibi",
         5,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from benchmarks.claims.claim import Answer, Answers, Claim, at_least, at_most
 from benchmarks.claims.experiments import Experiment
 from benchmarks.claims.lab import Lab, Run
@@ -13,11 +15,11 @@ def _right(run: Run, step: int | None = None, times: int = 1) -> float:
     return float(record.right[record.lengths.tolist().index(times * record.trained)])
 
 
-def _least(lab: Lab, asked: Experiment, step: int | None = None, times: int = 1, **fields: object) -> float:
+def _least(lab: Lab, asked: Experiment, step: int | None = None, times: int = 1, **fields: Any) -> float:
     return min(_right(run, step, times) for run in lab.seeds(asked.config, **fields))
 
 
-def _most(lab: Lab, asked: Experiment, **fields: object) -> float:
+def _most(lab: Lab, asked: Experiment, **fields: Any) -> float:
     return max(_right(run) for run in lab.seeds(asked.config, **fields))
 
 

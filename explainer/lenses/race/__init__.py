@@ -6,28 +6,34 @@ from collections.abc import Mapping
 
 from explainer.lenses.lens import Lens
 from explainer.lenses.race.record import RaceRecord
-from explainer.theory.looks import Sizes, added, passes
+from explainer.theory.looks import MAPS, NUMBERS, Sizes, added, passes
 from explainer.theory.sizes import BYTES
 
+MOST_LENGTH = 1024
 FACTORS = (0.5, 1.0, 2.0, 4.0)
 SEQUENCES = 64
 MOST_TOKENS = 2**14
 """Of one length, read at once."""
 
 
-def read_at_once(T: int) -> int:
-    """Sequences of T steps that are read at once."""
-    return max(1, min(SEQUENCES, MOST_TOKENS // T))
+def read_at_once(T: int, width: int) -> int:
+    """Sequences of T steps that a network of this width reads at once."""
+    return max(1, min(SEQUENCES, MOST_TOKENS // T, NUMBERS // (12 * T * width)))
 
 
 def _peak(z: Sizes) -> int:
-    rows = read_at_once(4 * z.T)
-    masks = 3 * BYTES * z.H * (4 * z.T) ** 2 if z.positions == "alibi" else 0
-    return 4 * z.passing(max(rows, read_at_once(z.T))) + masks
+    """Of the longest sequences that are read; nobody watches these passes, so attention is fused."""
+    T = min(4 * z.T, max(z.T, MOST_LENGTH))
+    tokens = max(read_at_once(each, z.D) * each for each in (T, z.T))
+    wide = z.inputs + 3 * z.V + z.D * (2 + 4 * z.network.products if z.recurrent else 12 if z.mlp else 8)
+    masks = 3 * BYTES * T**2 * (z.H if z.H * T**2 <= MAPS else 1) if z.positions == "alibi" else 0
+    return BYTES * tokens * wide + masks
 
 
 def _work(z: Sizes) -> Mapping[str, float]:
-    return added(*(passes(z, read_at_once(int(factor * z.T) or 1), T=max(1, int(factor * z.T))) for factor in FACTORS))
+    return added(
+        *(passes(z, read_at_once(int(factor * z.T) or 1, z.D), T=max(1, int(factor * z.T))) for factor in FACTORS)
+    )
 
 
 LENS = Lens(

@@ -53,7 +53,7 @@ def _at(model: SequenceModel, config: RunConfig, length: int, like: Batch) -> An
     T = task.total_length
     if T > config.total_length and (not config.network.reads_on or T > config.longest_input):
         return None
-    batch = task.batch(0, "validation", size=read_at_once(T)).to(like.x.device)
+    batch = task.batch(0, "validation", size=read_at_once(T, config.width)).to(like.x.device)
     batch = replace(batch, x=batch.x.to(like.x.dtype), y=batch.y.to(like.y.dtype))
     with evaluating(model):
         output: Tensor = model(batch)

@@ -25,9 +25,9 @@ def race_panels(runs: Runs, theme: str) -> list[Panel]:
 def _chance(runs: Runs, theme: str) -> dict[str, list[dict[str, Any]]]:
     """A line across at the best guess without a memory, where all runs have the same one."""
     guesses = {(run.get("baseline"), str(run.get("baseline_name", ""))) for run in runs}
-    if len(guesses) != 1 or None in {baseline for baseline, _ in guesses}:
+    baseline, name = guesses.pop()
+    if guesses or baseline is None:
         return {}
-    ((baseline, name),) = guesses
     muted = ink(theme).muted
     return {
         "shapes": [level(baseline, color=muted, width=1.5, dash="dot")],
