@@ -12,14 +12,7 @@ import torch
 from torch import Tensor
 
 from explainer.lenses.attention.record import AttentionRecord
-from explainer.lenses.head_scores import (
-    SHUFFLED,
-    even_entropy,
-    marked,
-    mean_weight,
-    over_queries,
-    shuffling,
-)
+from explainer.lenses.head_scores import SHUFFLED, even_entropy, marked, mean_weight, over_queries, shuffling
 from explainer.lenses.look import affordable_rows, first_rows
 from explainer.lenses.maps import attention_maps, by_head, pooled
 from explainer.models import SequenceModel
@@ -48,13 +41,5 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> AttentionRecord:
         for name, values in scores.items():
             found.setdefault(name, {}).setdefault(layer, []).append(values)
     arrays = {name: by_head(parts).float().cpu().numpy() for name, parts in found.items()}
-    return AttentionRecord(
-        weights=arrays["weights"],
-        tokens=tuple(task.axis(batch)),
-        previous_token=arrays["previous_token"],
-        prefix_matching=arrays["prefix_matching"],
-        duplicate_token=arrays["duplicate_token"],
-        chance=np.moveaxis(arrays["chance"], 2, 0),
-        entropy=arrays["entropy"],
-        even=even_entropy(looked_at),
-    )
+    arrays["chance"] = np.moveaxis(arrays["chance"], 2, 0)
+    return AttentionRecord(tokens=tuple(task.axis(batch)), even=even_entropy(looked_at), **arrays)

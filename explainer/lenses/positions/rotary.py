@@ -126,14 +126,13 @@ def dials_panel(T: int, base: float, offset: int, q: Vector, k: Vector, shown: l
         large = {"size": 12, "color": ink(theme).muted}
         notes.append(words_at(turn, left + wide / 2, 0, ink(theme).muted, yanchor="top", font=large))
     turns = (f"pair {pair} by {offset / wavelengths(K, base)[2 * pair]:.3g} turns" for pair in shown)
+    behind = counted(offset, "position")
     return Panel(
         id="rotary-dials",
-        title=f"Pairs of a key at position p and of a query {counted(offset, 'position')} later",
+        title=f"Pairs of a key at position p and of a query {behind} later",
         figure=drawn(theme, data, **axes, shapes=shapes, annotations=notes, showlegend=True, margin=MARGIN),
         arrays={"hands": hands, "arcs": arcs},
-        reading=(
-            f"{counted(offset, 'position')} turn {', '.join(turns)}: both hands go round, and what is between them stays."
-        ),
+        reading=f"{behind} turn {', '.join(turns)}: both hands go round, and what is between them stays.",
         span=8,
         height=270,
     )
