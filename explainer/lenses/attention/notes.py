@@ -25,6 +25,7 @@ from explainer.charts.head_roles import (
     uniform_entropy,
 )
 from explainer.charts.panel import Moment, Notes, mosaic_cell
+from explainer.charts.ticks import tick_places
 from explainer.lenses.attention.record import AttentionRecord
 from explainer.theory.head_roles import ROLES as ORDER
 from explainer.theory.ties import first_largest, first_smallest
@@ -99,7 +100,7 @@ def heads_reading(record: AttentionRecord) -> str:
         return "Some weights are not finite numbers."
     if len(record.tokens) == 1:
         return "A single token can only look at itself."
-    roles = [role_of(record, layer, head) for layer in range(L) for head in range(H)]
+    roles = [role_of(record, layer, head) for layer, head in np.ndindex(L, H)]
     counts = [(sum(role is not None and role[0] == name for role in roles), CALLED[name][1]) for name in CALLED]
     named = [f"{count} {name}{'s' if count > 1 else ''}" for count, name in counts if count]
     if L * H == 1:
@@ -198,12 +199,12 @@ def _past(weights: Float[np.ndarray, "T T"]) -> Float[np.ndarray, "T T"]:
 def notes(record: AttentionRecord, moment: Moment) -> Notes:
     """Sentences and derived arrays of one look at attention."""
     L, H, P, _ = record.weights.shape
-    places = np.arange(0, P, max(1, -(-P // TICKS)), dtype=np.int32)
-    roles = [role_of(record, layer, head) for layer in range(L) for head in range(H)]
+    places = tick_places(P, TICKS)
+    roles = [role_of(record, layer, head) for layer, head in np.ndindex(L, H)]
     return Notes(
         readings={
             "heads": heads_reading(record),
-            "map": {f"{layer},{head}": map_reading(record, layer, head) for layer in range(L) for head in range(H)},
+            "map": {f"{layer},{head}": map_reading(record, layer, head) for layer, head in np.ndindex(L, H)},
             **readings_of(record, moment),
         },
         arrays={

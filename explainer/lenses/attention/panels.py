@@ -93,7 +93,7 @@ def mosaic_panel(run: Run, theme: str, *, span: int = 6) -> Panel:
     )
 
 
-def map_panel(theme: str, *, span: int = 6) -> Panel:
+def map_panel(theme: str) -> Panel:
     """[t, s] of the chosen head: how much the query at t takes from the key at s."""
     heat = heatmap(
         z=SEEN("weights", "layer", "head"),
@@ -116,7 +116,6 @@ def map_panel(theme: str, *, span: int = 6) -> Panel:
         ),
         readings=(Reading(LENS, "map"),),
         reading_index=("layer", "head"),
-        span=span,
         rows=2,
         height=470,
         click={"cell": True},
@@ -124,7 +123,7 @@ def map_panel(theme: str, *, span: int = 6) -> Panel:
 
 
 def score_panel(runs: Runs, theme: str, score: str) -> Panel:
-    """One of `SCORES` of every head against the step; the chosen one stands out, by chance dashed, other runs dotted."""
+    """One of `SCORES` of every head against the step; the chosen stands out, by chance dashed, other runs dotted."""
     names = {"head": score, "layer": f"layer_{score}", "best": f"best_{score}", "chance": "chance"}
     data = [
         scatter(

@@ -39,7 +39,7 @@ def by_kind(runs: Sequence[Trained]) -> dict[str, list[BeyondTheLengthRecord]]:
 
 
 def mean(records: Sequence[BeyondTheLengthRecord], name: str) -> NDArray[Any]:
-    """Mean of an array over the seeds; of their standard errors too, which more seeds on the same text make no smaller."""
+    """Mean of an array over the seeds; of standard errors too, which more seeds on the same text make no smaller."""
     return np.asarray(np.mean([getattr(record, name) for record in records], axis=0))
 
 

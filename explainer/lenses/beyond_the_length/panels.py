@@ -43,7 +43,7 @@ def length_panel(runs: Sequence[Trained], theme: str) -> Panel:
     """Loss of the last quarter against the window's length, every seed thin, their mean bold with its error."""
     data: list[dict[str, Any]] = []
     notes: list[str] = []
-    lengths = next((run.record.lengths.tolist() for run in runs if run.record), [])
+    lengths: list[int] = next((run.record.lengths.tolist() for run in runs if run.record), [])
     for kind, records in by_kind(runs).items():
         name = ENCODING_NAMES[kind]
         seeds = sorted(run.seed for run in runs if run.kind == kind and run.record)

@@ -47,11 +47,10 @@ def notes(record: HeadsRecord, moment: Moment) -> Notes:
     S, L, H = record.scores.shape
     even = record.even or uniform_entropy(record.length)
     spread = of(record, "entropy") / even if even else np.full((L, H), np.nan)
-    each = [(layer, head) for layer in range(L) for head in range(H)]
     return Notes(
         readings={
             "score": {str(at): score_reading(record, name, moment) for at, name in enumerate(SCORES)},
-            "life": {f"{layer},{head}": life_reading(record, layer, head, moment.asked) for layer, head in each},
+            "life": {f"{at},{head}": life_reading(record, at, head, moment.asked) for at, head in np.ndindex(L, H)},
             "knocked_out": knock_out_reading(record, moment),
             "loss": loss_reading(moment, record.loss),
             **({"table": TABLE} if moment.asked else {}),
@@ -124,9 +123,8 @@ def scale_of(name: str, records: Sequence[HeadsRecord]) -> float:
 
 def axis_title(name: str, run: Mapping[str, Any]) -> str:
     """The name of a score with its unit."""
-    unit = UNITS.get(name, "").strip()
-    if name == "knocked_out":
-        unit = "nats" if run["says_tokens"] else "squared error"
+    of_loss = {"knocked_out": "nats" if run["says_tokens"] else "squared error"}
+    unit = {**UNITS, **of_loss}.get(name, "").strip()
     return f"{NAMES[name]} ({unit})" if unit else NAMES[name]
 
 
@@ -134,11 +132,8 @@ def _changes(
     steps: Sequence[int], values: Float[np.ndarray, "S L H"], least: float
 ) -> dict[tuple[int, int], PhaseChange]:
     """The phase changes of the heads that have one."""
-    _, L, H = values.shape
-    found = {
-        (layer, head): phase_change(steps, values[:, layer, head], least) for layer in range(L) for head in range(H)
-    }
-    return {at: change for at, change in found.items() if change}
+    found = {at: phase_change(steps, values[:, *at], least) for at in np.ndindex(values.shape[1:])}
+    return {(layer, head): change for (layer, head), change in found.items() if change}
 
 
 def _size(change: PhaseChange) -> float:

@@ -194,9 +194,9 @@ def knock_out_panel(run: Run, theme: str) -> Panel:
     )
 
 
-def loss_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 230) -> Panel:
+def loss_panel(runs: Runs, theme: str) -> Panel:
     """The loss of every run, and where the first one's changes phase; dots: on the viewer's own input."""
-    panel = curves.loss_panel(runs, theme, LENS, span=span, height=height)
+    panel = curves.loss_panel(runs, theme, LENS, span=4)
     data = [*panel.figure["data"], _band("loss_band")]
     for number, run in enumerate(runs):
         colour = ink(theme).text if number else FAMILY_COLOURS[run["model"]]

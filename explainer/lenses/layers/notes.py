@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from explainer.charts.panel import Moment, Notes
+from explainer.charts.ticks import tick_places
 from explainer.lenses.layers.record import LayersRecord
 from explainer.tasks import TASKS
 from explainer.theory.ties import first_largest
@@ -25,8 +26,7 @@ def layer_names(run: Mapping[str, Any]) -> list[str]:
 def notes(record: LayersRecord, moment: Moment) -> Notes:
     """Sentences and derived arrays of one look at the layers."""
     T, rows = record.losses.shape[1], layer_names(moment.meta)
-    places = np.arange(0, T, max(1, -(-T // TICKS)), dtype=np.int32)
-    most = _most(record)
+    places, edges, most = tick_places(T, TICKS), np.array([-0.5, T - 0.5], np.float32), _most(record)
     cells = [f"{at} ({token})" for at, token in enumerate(record.tokens)]
     right = ["?" if _unknown(record, at) else target for at, target in enumerate(record.targets)]
     labels: dict[str, list[str]] = {
@@ -51,11 +51,7 @@ def notes(record: LayersRecord, moment: Moment) -> Notes:
             "rollout": map_reading("Rollout", record.rollout, record),
             "last": map_reading("Last layer", record.last, record),
         },
-        arrays={
-            "tick_places": places,
-            "places": np.arange(T, dtype=np.int32),
-            "edges": np.array([-0.5, T - 0.5], np.float32),
-        },
+        arrays={"tick_places": places, "places": np.arange(T, dtype=np.int32), "edges": edges},
         labels=labels,
     )
 

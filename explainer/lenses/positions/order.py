@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
-from numpy.typing import NDArray
 
 from explainer.charts.panel import Panel
 from explainer.charts.theme import DIVERGING, SEQUENTIAL, ink, shades, stroke
@@ -32,11 +31,6 @@ def places(T: int) -> Int[np.ndarray, " places"]:
 def spread(first: int, last: int) -> list[int]:
     """At most `WAVES` different whole numbers from `first` to `last`, evenly spaced."""
     return sorted({round(each) for each in np.linspace(first, last, WAVES)})
-
-
-def rounded(array: NDArray[Any]) -> list[Any]:
-    """An array as a short list for a figure's JSON."""
-    return list(np.round(np.asarray(array, dtype=np.float64), 5).tolist())
 
 
 def here(theme: str) -> dict[str, Any]:
@@ -144,8 +138,8 @@ def _band(scores: Float[np.ndarray, "T T"], colour: str) -> list[dict[str, Any]]
     hover = "offset %{{x}}: {} %{{y:.4f}}<extra></extra>"
     named = {"fill": "tonexty", "name": "least to most, over all positions"}
     return [
-        {**edge, "y": rounded(low), "showlegend": False, "hovertemplate": hover.format("least")},
-        {**edge, "y": rounded(high), **named, "hovertemplate": hover.format("most")},
+        {**edge, "y": np.round(low, 5).tolist(), "showlegend": False, "hovertemplate": hover.format("least")},
+        {**edge, "y": np.round(high, 5).tolist(), **named, "hovertemplate": hover.format("most")},
     ]
 
 
@@ -171,7 +165,7 @@ def curves_panel(
     data = [
         scatter(
             x=list(range(len(curve))),
-            y=rounded(curve),
+            y=np.round(curve, 5).tolist(),
             name=name,
             line=stroke(colour, 2 if dash == "solid" else 1.4, dash),
             showlegend=dash == "solid",

@@ -145,7 +145,7 @@ def losses_panel(run: Run, theme: str) -> Panel:
     )
 
 
-def history_panel(run: Run, theme: str, *, span: int = 5) -> Panel:
+def history_panel(run: Run, theme: str) -> Panel:
     """The change of the loss without each unit or head (rows) at every kept step of the tape (columns)."""
     heat = heatmap(
         x=SEEN.history("step"),
@@ -167,7 +167,7 @@ def history_panel(run: Run, theme: str, *, span: int = 5) -> Panel:
             shapes=[moment(theme, color=INKS["light"].text, dash="dot")],
         ),
         readings=(Reading(LENS, "needed"),),
-        span=span,
+        span=5,
         height=220,
     )
 
