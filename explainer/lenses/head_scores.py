@@ -17,13 +17,16 @@ here the input is the run's own.)
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from explainer.lenses.maps import tensor
+from explainer.config import RunConfig
+from explainer.lenses.look import affordable_rows
+from explainer.lenses.maps import Maps, attention_maps, tensor
 from explainer.models import SequenceModel, observe
 from explainer.tasks.base import Batch, Input
 from explainer.theory.head_roles import ROLES
@@ -62,6 +65,19 @@ def chance(
     return torch.stack(
         [broken.levels(weights, tensor(seen[point])) for point, weights in zip(points, layers, strict=True)], dim=1
     )
+
+
+def scored_maps(
+    model: SequenceModel, batch: Batch, config: RunConfig
+) -> Iterator[tuple[Maps, dict[str, Float[Tensor, " h"]], Float[Tensor, "roles h"]]]:
+    """The maps of a batch, some heads after the others, with their role scores and entropy, and the chance levels."""
+    keys = marked(batch)
+    broken = shuffling(batch, keys, affordable_rows(config, batch.x.shape[1], most=SHUFFLED))
+    shuffled = attention_maps(model, broken.read, config)
+    for maps, others in zip(attention_maps(model, batch, config), shuffled, strict=True):
+        scores = {name: mean_weight(maps.weights, each) for name, each in keys.items()}
+        scores["entropy"] = over_queries(torch.special.entr(maps.weights).sum(-1), batch.real)
+        yield maps, scores, broken.levels(maps.weights, others.weights)
 
 
 class Shuffling(NamedTuple):
