@@ -26,8 +26,8 @@ from torch import Tensor
 
 from explainer.config import RunConfig
 from explainer.lenses.look import affordable_rows
-from explainer.lenses.maps import Maps, attention_maps, tensor
-from explainer.models import SequenceModel, observe
+from explainer.lenses.maps import Maps, attention_maps
+from explainer.models import SequenceModel
 from explainer.tasks.base import Batch, Input
 from explainer.theory.head_roles import ROLES
 
@@ -35,36 +35,6 @@ SHUFFLED = 32
 """Sequences that are shuffled, at least: fewer are taken several times, each in another order."""
 MOVED = 0.25
 """Share of the places whose tokens change places: p (1 - p)^3, the share of pairs that tell of prefix matching, is largest there."""
-
-
-def chance(
-    model: SequenceModel,
-    batch: Batch,
-    layers: list[Float[Tensor, "B H T T"]],
-    keys: dict[str, Bool[Tensor, "B T T"]],
-    most: int,
-) -> Float[Tensor, "roles L H"]:
-    """The larger one of the two chance levels of every role and head, in the order of `ROLES`.
-
-    Over the pairs (t, s) that tell, t having k_t marked keys, the level of shuffled tokens is
-
-        score - sum (A_ts - A'_ts) / sum (1 / k_t)    of the same token and prefix matching, and    mean A'_ts    of the previous one.
-
-    Where no pair tells, as in a run of one letter, no order is another one, and the level is the score itself. NaN where the score is.
-
-    Args:
-        model: in eval mode.
-        layers: A of the batch, of each block.
-        keys: of each role, the marked keys.
-        most: sequences that memory holds.
-    """
-    broken = shuffling(batch, keys, most)
-    points = [f"block.{layer}.weights" for layer in range(len(layers))]
-    with observe(model, *points) as seen:
-        model(broken.read)
-    return torch.stack(
-        [broken.levels(weights, tensor(seen[point])) for point, weights in zip(points, layers, strict=True)], dim=1
-    )
 
 
 def scored_maps(
@@ -99,7 +69,20 @@ class Shuffling(NamedTuple):
     even: dict[str, Float[Tensor, " 1"]]
 
     def levels(self, weights: Float[Tensor, "b H T T"], shuffled: Float[Tensor, "B H T T"]) -> Float[Tensor, "roles H"]:
-        """The chance levels of some heads, from their weights on the batch and on the shuffled sequences."""
+        """The larger one of the two chance levels of every role, in the order of `ROLES`, and of some heads.
+
+        Over the pairs (t, s) that tell, t having k_t marked keys, the level of shuffled tokens is
+
+            score - sum (A_ts - A'_ts) / sum (1 / k_t)    of the same token and prefix matching
+            mean A'_ts                                    of the previous one.
+
+        Where no pair tells, as in a run of one letter, no order is another one, and the level is the score itself.
+        NaN where the score is.
+
+        Args:
+            weights: A, on the batch.
+            shuffled: A', on `read`.
+        """
         repeated = weights.repeat(self.times, 1, 1, 1) if self.times > 1 else weights
         shuffled = shuffled.to(weights.dtype)
         found = []
