@@ -161,7 +161,7 @@ def least_drawn(record: SurgeryRecord) -> float:
 
 
 def needed_reading(record: SurgeryRecord, kind: str, step: int) -> str:
-    """One sentence: how many units or heads are missed, whose bars are beyond two standard errors and a tenth of the longest."""
+    """One sentence: how many are missed, their bars beyond two standard errors and above a tenth of the longest."""
     if not (np.isfinite(record.effects).all() and math.isfinite(record.loss)):
         return f"Step {step}: not every loss is a finite number."
     if record.screened < FEWEST:
