@@ -155,7 +155,7 @@ words_below(
         ("theory/attention_cell.py", "attention_cell"),
         ("lenses/attention/look.py", "look"),
         ("lenses/head_scores.py", "earlier_occurrence"),
-        ("lenses/head_scores.py", "chance"),
+        ("lenses/head_scores.py", "Shuffling.levels"),
         ("lenses/head_scores.py", "pairs"),
     ],
     experiments=EXPERIMENTS,

@@ -149,7 +149,7 @@ words_below(
     code=[
         ("lenses/heads/look.py", "look"),
         ("lenses/heads/look.py", "knocked_out"),
-        ("lenses/head_scores.py", "chance"),
+        ("lenses/head_scores.py", "Shuffling.levels"),
         ("theory/paired.py", "quotient"),
         ("lenses/heads/look.py", "positional"),
         ("theory/phase.py", "phase_change"),

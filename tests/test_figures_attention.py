@@ -241,7 +241,7 @@ def test_the_curves_are_the_scores_of_every_head_and_of_the_controls_strongest(t
 
 def test_with_many_heads_a_line_is_the_strongest_of_its_layer(tapes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     runs, reels, records = tapes
-    monkeypatch.setattr(heads_panels, "MOST_LINES", L * H - 1)
+    monkeypatch.setattr("explainer.charts.head_curves.MOST_LINES", L * H - 1)
     lines = trace_at(heads_panels.score_panel(runs, "light", "previous_token"), reels, 0)
     expected = np.array([record.previous_token.max(axis=1) for record in records[0]])
     assert len(lines) == L + 3

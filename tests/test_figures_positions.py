@@ -421,7 +421,7 @@ def test_tables_at_the_extremes_have_sentences_and_pictures(table: np.ndarray, s
 def test_a_scheme_without_a_table_says_what_it_does_instead() -> None:
     for kind, said in (("rotary", "turn queries and keys"), ("alibi", "changes the scores"), ("none", "told nothing")):
         record = record_of(np.zeros((0, 0)), kind=kind)
-        assert said in positions_notes.table_reading(record)
+        assert said in LENSES["positions"].notes(record, Moment(subject(RunConfig(), {}), 0)).readings["table"]
 
 
 def test_the_plane_of_a_growing_tape_does_not_flip() -> None:

@@ -15,9 +15,8 @@ from torch import Tensor
 from explainer.config import MODELS, RunConfig
 from explainer.families.attending import POSITIONS
 from explainer.lenses import LENSES
-from explainer.lenses.attention.look import mean_weight
 from explainer.lenses.gradients.look import linear_rate
-from explainer.lenses.head_scores import earlier_occurrence
+from explainer.lenses.head_scores import earlier_occurrence, mean_weight
 from explainer.lenses.look import DIFFERENTIATED, affordable_rows
 from explainer.lenses.positions.look import weight_by_distance
 from explainer.models import Recurrent, SequenceModel, build, observe

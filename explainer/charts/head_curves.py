@@ -6,6 +6,7 @@ strongest head: what it can't do, none of its heads can.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from explainer.charts.curves import VALIDATION, lowest_marker
@@ -17,6 +18,8 @@ from explainer.charts.traces import Run, Runs, moment, over_training, scatter, s
 from explainer.tasks import TASKS
 
 MOST_LINES = 32  # with more heads than this, a line is the strongest head of its layer
+CHOSEN = ("layer", "head")
+Line = tuple[int, str, tuple[int | str, ...], str, dict[str, Any]]
 
 
 def loss_panel(runs: Runs, theme: str, lens: str, *, span: int = 6, height: int = 230) -> Panel:
@@ -66,6 +69,29 @@ def metric_curves(runs: Runs, theme: str, name: str, training: tuple[str, str]) 
             hover=f"{label}, training<br>step %{{x}}: %{{y:.4g}}",
         ),
     ]
+
+
+def head_lines(runs: Runs, theme: str, highest: str) -> Iterator[Line]:
+    """The lines of a score against the step: the run's number, what of it, under which index, its name, and its looks.
+
+    Of the first run every `head`, or of many heads the highest in each `layer`; of its chosen head the score by
+    `chance` and its own; of each further run the `best`.
+
+    Args:
+        highest: what the highest is called, behind its layer or run.
+    """
+    L, H = runs[0]["layers"], runs[0]["heads"]
+    for layer, colour in enumerate(shades(theme, L)):
+        name, thin = f"layer {layer + 1}", stroke(colour, 1.3)
+        if L * H > MOST_LINES:
+            yield 0, "layer", (layer,), f"{name}, {highest}", thin
+        else:
+            yield from ((0, "head", (layer, head), f"{name}, head {head + 1}", thin) for head in range(H))
+    colour = FAMILY_COLOURS[runs[0]["model"]]
+    yield 0, "chance", CHOSEN, "the chosen head, by chance", stroke(colour, 1.5, "dash")
+    yield 0, "head", CHOSEN, "the chosen head", stroke(colour, 3)
+    for number, run in enumerate(runs[1:], start=1):
+        yield number, "best", (), plain(f"{run['label']}: {highest}"), dotted(theme)
 
 
 def key(runs: Runs, theme: str) -> dict[str, Any]:

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def tick_places(T: int) -> NDArray[np.int32]:
-    """At most 40 places of T, evenly spaced from the first."""
-    return np.arange(0, T, max(1, -(-T // 40)), dtype=np.int32)
+def tick_places(T: int, most: int = 40) -> NDArray[np.int32]:
+    """At most so many places of T, evenly spaced from the first."""
+    return np.arange(0, T, max(1, -(-T // most)), dtype=np.int32)
 
 
 def tick_labels(tokens: Sequence[str], places: NDArray[np.int32]) -> list[str]:

@@ -17,14 +17,17 @@ here the input is the run's own.)
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from explainer.lenses.maps import tensor
-from explainer.models import SequenceModel, observe
+from explainer.config import RunConfig
+from explainer.lenses.look import affordable_rows
+from explainer.lenses.maps import Maps, attention_maps
+from explainer.models import SequenceModel
 from explainer.tasks.base import Batch, Input
 from explainer.theory.head_roles import ROLES
 
@@ -34,34 +37,17 @@ MOVED = 0.25
 """Share of the places whose tokens change places: p (1 - p)^3, the share of pairs that tell of prefix matching, is largest there."""
 
 
-def chance(
-    model: SequenceModel,
-    batch: Batch,
-    layers: list[Float[Tensor, "B H T T"]],
-    keys: dict[str, Bool[Tensor, "B T T"]],
-    most: int,
-) -> Float[Tensor, "roles L H"]:
-    """The larger one of the two chance levels of every role and head, in the order of `ROLES`.
-
-    Over the pairs (t, s) that tell, t having k_t marked keys, the level of shuffled tokens is
-
-        score - sum (A_ts - A'_ts) / sum (1 / k_t)    of the same token and prefix matching, and    mean A'_ts    of the previous one.
-
-    Where no pair tells, as in a run of one letter, no order is another one, and the level is the score itself. NaN where the score is.
-
-    Args:
-        model: in eval mode.
-        layers: A of the batch, of each block.
-        keys: of each role, the marked keys.
-        most: sequences that memory holds.
-    """
-    broken = shuffling(batch, keys, most)
-    points = [f"block.{layer}.weights" for layer in range(len(layers))]
-    with observe(model, *points) as seen:
-        model(broken.read)
-    return torch.stack(
-        [broken.levels(weights, tensor(seen[point])) for point, weights in zip(points, layers, strict=True)], dim=1
-    )
+def scored_maps(
+    model: SequenceModel, batch: Batch, config: RunConfig
+) -> Iterator[tuple[Maps, dict[str, Float[Tensor, " h"]], Float[Tensor, "roles h"]]]:
+    """The maps of a batch, some heads after the others, with their role scores and entropy, and the chance levels."""
+    keys = marked(batch)
+    broken = shuffling(batch, keys, affordable_rows(config, batch.x.shape[1], most=SHUFFLED))
+    shuffled = attention_maps(model, broken.read, config)
+    for maps, others in zip(attention_maps(model, batch, config), shuffled, strict=True):
+        scores = {name: mean_weight(maps.weights, each) for name, each in keys.items()}
+        scores["entropy"] = over_queries(torch.special.entr(maps.weights).sum(-1), batch.real)
+        yield maps, scores, broken.levels(maps.weights, others.weights)
 
 
 class Shuffling(NamedTuple):
@@ -83,7 +69,20 @@ class Shuffling(NamedTuple):
     even: dict[str, Float[Tensor, " 1"]]
 
     def levels(self, weights: Float[Tensor, "b H T T"], shuffled: Float[Tensor, "B H T T"]) -> Float[Tensor, "roles H"]:
-        """The chance levels of some heads, from their weights on the batch and on the shuffled sequences."""
+        """The larger one of the two chance levels of every role, in the order of `ROLES`, and of some heads.
+
+        Over the pairs (t, s) that tell, t having k_t marked keys, the level of shuffled tokens is
+
+            score - sum (A_ts - A'_ts) / sum (1 / k_t)    of the same token and prefix matching
+            mean A'_ts                                    of the previous one.
+
+        Where no pair tells, as in a run of one letter, no order is another one, and the level is the score itself.
+        NaN where the score is.
+
+        Args:
+            weights: A, on the batch.
+            shuffled: A', on `read`.
+        """
         repeated = weights.repeat(self.times, 1, 1, 1) if self.times > 1 else weights
         shuffled = shuffled.to(weights.dtype)
         found = []

@@ -8,20 +8,12 @@ chance is in `lenses.head_scores`.
 from __future__ import annotations
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from explainer.lenses.attention.record import AttentionRecord
-from explainer.lenses.head_scores import (
-    SHUFFLED,
-    even_entropy,
-    marked,
-    mean_weight,
-    over_queries,
-    shuffling,
-)
+from explainer.lenses.head_scores import even_entropy, scored_maps
 from explainer.lenses.look import affordable_rows, first_rows
-from explainer.lenses.maps import attention_maps, by_head, pooled
+from explainer.lenses.maps import by_head, pooled
 from explainer.models import SequenceModel
 from explainer.tasks.base import Batch, Task
 from explainer.theory.looks import pooling
@@ -31,30 +23,14 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> AttentionRecord:
     """The maps of the batch's first sequence, and the scores of the heads over the batch."""
     config, T = task.config, batch.x.shape[1]
     looked_at = first_rows(batch, affordable_rows(config, T, most=len(batch.x)))
-    keys = marked(looked_at)
-    broken = shuffling(looked_at, keys, affordable_rows(config, T, most=SHUFFLED))
     first = batch.length_of(0)
     cell = pooling(config.layers, config.network.sites, first)
     found: dict[str, dict[int, list[Tensor]]] = {}
-    shuffled = attention_maps(model, broken.read, config)
-    for (layer, _, weights), others in zip(attention_maps(model, looked_at, config), shuffled, strict=True):
+    for (layer, _, weights), scores, chance in scored_maps(model, looked_at, config):
         own = weights[0, :, :first, :first]
-        scores = {
-            "weights": own if cell == 1 else pooled(own, cell),
-            **{name: mean_weight(weights, each) for name, each in keys.items()},
-            "chance": broken.levels(weights, others.weights).T,
-            "entropy": over_queries(torch.special.entr(weights).sum(-1), looked_at.real),
-        }
+        scores |= {"weights": own if cell == 1 else pooled(own, cell), "chance": chance.T}
         for name, values in scores.items():
             found.setdefault(name, {}).setdefault(layer, []).append(values)
     arrays = {name: by_head(parts).float().cpu().numpy() for name, parts in found.items()}
-    return AttentionRecord(
-        weights=arrays["weights"],
-        tokens=tuple(task.axis(batch)),
-        previous_token=arrays["previous_token"],
-        prefix_matching=arrays["prefix_matching"],
-        duplicate_token=arrays["duplicate_token"],
-        chance=np.moveaxis(arrays["chance"], 2, 0),
-        entropy=arrays["entropy"],
-        even=even_entropy(looked_at),
-    )
+    arrays["chance"] = np.moveaxis(arrays["chance"], 2, 0)
+    return AttentionRecord(tokens=tuple(task.axis(batch)), even=even_entropy(looked_at), **arrays)

@@ -14,23 +14,24 @@ from explainer.charts.curves import loss_reading
 from explainer.charts.head_curves import metric_of
 from explainer.charts.head_roles import (
     CALLED,
+    PLAIN,
     RULE,
     STRONG,
     Score,
+    described,
     no_role,
     role_among,
     said,
     uniform_entropy,
-    with_article,
 )
 from explainer.charts.panel import Moment, Notes, mosaic_cell
+from explainer.charts.ticks import tick_places
 from explainer.lenses.attention.record import AttentionRecord
 from explainer.theory.head_roles import ROLES as ORDER
 from explainer.theory.ties import first_largest, first_smallest
 from explainer.words import listed
 
-SCORES = {"previous_token": "previous-token score", "prefix_matching": "induction score"}
-
+SCORES = {name: PLAIN[name] for name in ("previous_token", "prefix_matching")}
 TICKS = 32  # tokens on an axis, at most
 LONGEST_TICK = 5  # characters of one; a longer token is only in the hover label
 
@@ -67,12 +68,11 @@ def mean_distance(weights: Float[np.ndarray, "T T"]) -> float:
 
 def arrays_of(record: AttentionRecord) -> dict[str, NDArray[np.float32]]:
     """The strongest head's scores, of the model (no dimension) and of each layer (L,)."""
-    named = {}
-    for score in SCORES:
-        values = getattr(record, score)
-        named[f"best_{score}"] = np.fmax.reduce(values, axis=None).astype(np.float32)
-        named[f"layer_{score}"] = np.fmax.reduce(values, axis=1).astype(np.float32)
-    return named
+    return {
+        f"{what}_{score}": np.fmax.reduce(getattr(record, score), axis=axis).astype(np.float32)
+        for score in SCORES
+        for what, axis in (("best", None), ("layer", 1))
+    }
 
 
 def place_of(record: AttentionRecord, at: int) -> str:
@@ -100,14 +100,11 @@ def heads_reading(record: AttentionRecord) -> str:
         return "Some weights are not finite numbers."
     if len(record.tokens) == 1:
         return "A single token can only look at itself."
-    roles = [role_of(record, layer, head) for layer in range(L) for head in range(H)]
+    roles = [role_of(record, layer, head) for layer, head in np.ndindex(L, H)]
     counts = [(sum(role is not None and role[0] == name for role in roles), CALLED[name][1]) for name in CALLED]
     named = [f"{count} {name}{'s' if count > 1 else ''}" for count, name in counts if count]
     if L * H == 1:
-        scores = scores_of(record, 0, 0)
-        known = (
-            f"is {with_article(CALLED[roles[0][0]][1])} ({said(roles[0][1])})" if roles[0] else f"has {no_role(scores)}"
-        )
+        known = f"is {described(roles[0])}" if roles[0] else f"has {no_role(scores_of(record, 0, 0))}"
         return f"The only head {known}; its entropy is {_nats(record, 0, 0):.2f} nats."
     sentence = listed(named) or "none has a role"
     return f"Of {L * H} heads: {sentence} ({RULE}). {_spread(record)}{pooled_reading(record)}"
@@ -131,14 +128,13 @@ def map_reading(record: AttentionRecord, layer: int, head: int) -> str:
     weights = record.weights[layer, head]
     if not np.isfinite(weights).all():
         return f"{name}: some weights are not finite numbers."
-    t, s = (int(at) for at in np.unravel_index(first_largest(_past(weights)), weights.shape))
-    scores = scores_of(record, layer, head)
-    role = role_among(scores)
-    known = f", {with_article(CALLED[role[0]][1])} ({said(role[1])})" if role else ""
-    if role is None and any(score >= STRONG for score, _ in scores.values()):
-        known = f", {no_role(scores)}"
     if len(record.tokens) == 1:
         return f"{name}: a single token can only look at itself."
+    t, s = (int(at) for at in np.unravel_index(first_largest(_past(weights)), weights.shape))
+    scores = scores_of(record, layer, head)
+    role, known = role_among(scores), ""
+    if role or any(score >= STRONG for score, _ in scores.values()):
+        known = f", {described(role) if role else no_role(scores)}"
     entropy, evenly = _nats(record, layer, head), record.even or uniform_entropy(len(record.tokens))
     first = "query" if record.cell == 1 else f"{record.cell} queries"
     aside = f"the first {first}, which {'has' if record.cell == 1 else 'have'} no choice, aside"
@@ -152,17 +148,11 @@ def map_reading(record: AttentionRecord, layer: int, head: int) -> str:
 
 def readings_of(record: AttentionRecord, moment: Moment) -> dict[str, str]:
     """A sentence for each panel of `heads`."""
-    finite = bool(np.isfinite(record.weights).all())
     why = {"previous_token": "no token has one before it", "prefix_matching": "nothing comes twice here"}
+    if not np.isfinite(record.weights).all():
+        why = dict.fromkeys(SCORES, "not all weights are finite")
     return {
-        **{
-            score: _scored(
-                getattr(record, score),
-                record.chance[ORDER.index(score)],
-                why[score] if finite else "not all weights are finite",
-            )
-            for score in SCORES
-        },
+        **{score: _scored(getattr(record, score), record.chance[ORDER.index(score)], why[score]) for score in SCORES},
         "metric": _measured(moment),
         "loss": loss_reading(moment, moment.meta["label"]),
     }
@@ -209,12 +199,12 @@ def _past(weights: Float[np.ndarray, "T T"]) -> Float[np.ndarray, "T T"]:
 def notes(record: AttentionRecord, moment: Moment) -> Notes:
     """Sentences and derived arrays of one look at attention."""
     L, H, P, _ = record.weights.shape
-    places = np.arange(0, P, max(1, -(-P // TICKS)), dtype=np.int32)
-    roles = [role_of(record, layer, head) for layer in range(L) for head in range(H)]
+    places = tick_places(P, TICKS)
+    roles = [role_of(record, layer, head) for layer, head in np.ndindex(L, H)]
     return Notes(
         readings={
             "heads": heads_reading(record),
-            "map": {f"{layer},{head}": map_reading(record, layer, head) for layer in range(L) for head in range(H)},
+            "map": {f"{layer},{head}": map_reading(record, layer, head) for layer, head in np.ndindex(L, H)},
             **readings_of(record, moment),
         },
         arrays={

@@ -6,12 +6,11 @@ What curves of heads share is in `charts.head_curves`, their numbers and sentenc
 from __future__ import annotations
 
 import math
-from typing import Any
 
-from explainer.charts.head_curves import MOST_LINES, dotted, key, loss_panel, metric_curves, metric_of, over_steps
+from explainer.charts.head_curves import head_lines, key, loss_panel, metric_curves, metric_of, over_steps
 from explainer.charts.panel import Panel, Reading, Slot
 from explainer.charts.rates import rate_marks
-from explainer.charts.theme import FAMILY_COLOURS, SEQUENTIAL, ink, level, level_name, plain, shades, stroke
+from explainer.charts.theme import FAMILY_COLOURS, SEQUENTIAL, ink, level, level_name, plain, stroke
 from explainer.charts.traces import Run, Runs, Seen, coloured, drawn, heatmap, over_training, scatter
 from explainer.lenses.attention.notes import SCORES, gap_of
 from explainer.theory.head_roles import ROLES
@@ -63,14 +62,9 @@ def mosaic_panel(run: Run, theme: str, *, span: int = 6) -> Panel:
         | {"showarrow": False, "yanchor": "bottom", "borderpad": 0, "font": {"size": 11}}
         for number in range(L * H if named else 0)
     ]
-    frame = {
-        "type": "rect",
-        "x0": SEEN("columns", 0, "head"),
-        "x1": SEEN("columns", 2, "head"),
-        "y0": SEEN("rows", 0, "layer"),
-        "y1": SEEN("rows", 2, "layer"),
-        "line": {"color": FAMILY_COLOURS[run["model"]], "width": 3},
-    }
+    columns = {"x0": SEEN("columns", 0, "head"), "x1": SEEN("columns", 2, "head")}
+    rows = {"y0": SEEN("rows", 0, "layer"), "y1": SEEN("rows", 2, "layer")}
+    frame = {"type": "rect", **columns, **rows, "line": stroke(FAMILY_COLOURS[run["model"]], 3)}
     names = [f"head {head + 1}" if named else str(head + 1) for head in range(H)]
     layers = [f"layer {layer + 1}" for layer in range(L)]
     axis = {"showgrid": False, "showline": False, "tickmode": "array", "ticks": ""}
@@ -99,7 +93,7 @@ def mosaic_panel(run: Run, theme: str, *, span: int = 6) -> Panel:
     )
 
 
-def map_panel(theme: str, *, span: int = 6) -> Panel:
+def map_panel(theme: str) -> Panel:
     """[t, s] of the chosen head: how much the query at t takes from the key at s."""
     heat = heatmap(
         z=SEEN("weights", "layer", "head"),
@@ -122,7 +116,6 @@ def map_panel(theme: str, *, span: int = 6) -> Panel:
         ),
         readings=(Reading(LENS, "map"),),
         reading_index=("layer", "head"),
-        span=span,
         rows=2,
         height=470,
         click={"cell": True},
@@ -130,32 +123,17 @@ def map_panel(theme: str, *, span: int = 6) -> Panel:
 
 
 def score_panel(runs: Runs, theme: str, score: str) -> Panel:
-    """One score of every head against the step; the chosen head stands out, its chance level dashed, other runs dotted.
-
-    Args:
-        runs: of each, `subject()`.
-        score: a key of `SCORES`.
-    """
-    L, H = runs[0]["layers"], runs[0]["heads"]
-    data: list[dict[str, Any]] = []
-
-    def line(run: int, array: str, index: tuple[int | str, ...], label: str, look: dict[str, Any]) -> None:
-        seen, hover = Seen(LENS, run), f"{label}<br>step %{{x}}: {SCORES[score]} %{{y:.3f}}"
-        data.append(scatter(x=seen.history("step"), y=seen.history(array, *index), hover=hover, line=look))
-
-    for layer, colour in enumerate(shades(theme, L)):
-        thin = stroke(colour, 1.3)
-        if L * H > MOST_LINES:
-            line(0, f"layer_{score}", (layer,), f"layer {layer + 1}, its strongest head", thin)
-            continue
-        for head in range(H):
-            line(0, score, (layer, head), f"layer {layer + 1}, head {head + 1}", thin)
-    colour = FAMILY_COLOURS[runs[0]["model"]]
-    chance = ROLES.index(score), "layer", "head"
-    line(0, "chance", chance, "the chosen head, by chance", stroke(colour, 1.5, "dash"))
-    line(0, score, ("layer", "head"), "the chosen head", stroke(colour, 3))
-    for number, run in enumerate(runs[1:], start=1):
-        line(number, f"best_{score}", (), plain(f"{run['label']}: its strongest head"), dotted(theme))
+    """One of `SCORES` of every head against the step; the chosen stands out, by chance dashed, other runs dotted."""
+    names = {"head": score, "layer": f"layer_{score}", "best": f"best_{score}", "chance": "chance"}
+    data = [
+        scatter(
+            x=Seen(LENS, run).history("step"),
+            y=Seen(LENS, run).history(names[what], *([ROLES.index(score)] if what == "chance" else []), *index),
+            hover=f"{label}<br>step %{{x}}: {SCORES[score]} %{{y:.3f}}",
+            line=look,
+        )
+        for run, what, index, label, look in head_lines(runs, theme, "its strongest head")
+    ]
     return Panel(
         id=score.replace("_", "-"),
         title=SCORES[score].capitalize() + " of each head",
@@ -181,12 +159,11 @@ def metric_panel(runs: Runs, theme: str) -> Panel | None:
     if not name or any(metric_of(run) != name for run in runs):
         return None
     data = metric_curves(runs, theme, name, (f"training {name}:step", f"training {name}"))
-    lines, notes = [], []
+    lines, notes, muted = [], [], ink(theme).muted
     baseline = runs[0].get("baseline") if name == runs[0].get("metric") else None
     if baseline is not None and math.isfinite(baseline):
-        shade = ink(theme)
-        lines.append(level(baseline, color=shade.muted, width=1.2, dash="dash"))
-        notes.append(level_name(plain(str(runs[0].get("baseline_name", "baseline"))), baseline, shade.muted))
+        lines.append(level(baseline, **stroke(muted, 1.2, "dash")))
+        notes.append(level_name(plain(str(runs[0].get("baseline_name", "baseline"))), baseline, muted))
     yaxis = {"title": "accuracy", "range": [0, 1.02]}
     return Panel(
         id="metric",

@@ -16,9 +16,8 @@ from torch.nn.functional import cross_entropy
 
 from explainer.config import RunConfig
 from explainer.data import ASKED_CHARACTERS
-from explainer.families import Attending
 from explainer.lenses.beyond_the_length.record import BeyondTheLengthRecord
-from explainer.lenses.look import affordable_rows, evaluating, first_rows
+from explainer.lenses.look import affordable_rows, evaluating, first_rows, model_device
 from explainer.lenses.maps import attention_maps
 from explainer.models import Residual, SequenceModel
 from explainer.models.operate import order
@@ -43,43 +42,19 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> BeyondTheLengthRecor
     assert isinstance(model, Residual), type(model)
     assert isinstance(task, Windowed), type(task)
     config = task.config
-    lengths = [factor * config.length for factor in FACTORS]
     read: dict[int, Float[np.ndarray, "W length"]] = {}
     why: list[str] = []
-    for length in lengths:
+    for length in lengths(config):
         why.append(refusal(config, length))
-        if not why[-1]:
-            try:
+        try:
+            if not why[-1]:
                 read[length] = losses(model, task.validation_windows(length, windows(task, length)), config)
-            except ValueError as error:
-                why[-1] = str(error)
-    quarters = {length: each[:, -quarter(length) :].mean(axis=1) for length, each in read.items()}
-    blocks = {length: count_blocks(task.held_out, length, len(each)) for length, each in quarters.items()}
+        except ValueError as error:
+            why[-1] = str(error)
     longest = max(read, default=config.length)
-    distances = spaced(longest)
-    seen = [
-        weight_by_distance(mean_weights(model, task.validation_windows(length, LOOKED_AT), config), distances)
-        for length in (config.length, longest)
-    ]
+    means = [mean_weights(model, task.validation_windows(T, LOOKED_AT), config) for T in (config.length, longest)]
     places, course = stretches(read[longest].mean(axis=0)) if read else (np.zeros(0), np.zeros(0))
-    return BeyondTheLengthRecord(
-        kind=config.part(Attending).positions,
-        trained=config.length,
-        lengths=np.array(lengths, np.int32),
-        loss=np.array([quarters[length].mean() if length in quarters else np.nan for length in lengths]),
-        error=np.array(
-            [standard_error(quarters[length], blocks[length]) if length in quarters else np.nan for length in lengths]
-        ),
-        blocks=np.array([blocks.get(length, 0) for length in lengths], np.int32),
-        why=tuple(why),
-        windows=np.array([len(read.get(length, ())) for length in lengths], np.int32),
-        places=places,
-        course=course,
-        distances=distances,
-        attention=np.stack([weights for weights, _ in seen]),
-        looked=np.array([looked for _, looked in seen]),
-        kernel=kernel(model, config, distances),
-    )
+    return _record(model, config, read, why, means, spaced(longest), places, course, task.held_out)
 
 
 def answer(model: SequenceModel, question: str, task: Task) -> BeyondTheLengthRecord:
@@ -101,43 +76,66 @@ def answer(model: SequenceModel, question: str, task: Task) -> BeyondTheLengthRe
             f"T being the {config.length} of training."
         )
     foretold = len(tokens) - 1
-    if config.part(Attending).positions == "learned":
+    if config["positions"] == "learned":
         foretold = min(foretold, config.length)
     batch = next_step(torch.tensor([tokens[: foretold + 1]]))
-    course = losses(model, batch, config)[0]
-    lengths = [factor * config.length for factor in FACTORS]
+    course = losses(model, batch, config)
     short = f"your text has only {len(tokens):,} characters"
-    why = [refusal(config, length) or (short if length > foretold else "") for length in lengths]
-    distances = spaced(foretold)
+    why = [refusal(config, length) or (short if length > foretold else "") for length in lengths(config)]
+    read = {length: course[:, :length] for length, reason in zip(lengths(config), why, strict=True) if not reason}
     mean = mean_weights(model, batch, config)
     near = min(config.length, foretold)  # what comes later changes nothing before it
-    seen = [weight_by_distance(None if mean is None else mean[:end, :end], distances) for end in (near, foretold)]
+    means = [None if mean is None else mean[:end, :end] for end in (near, foretold)]
+    return _record(
+        model, config, read, why, means, spaced(foretold), np.arange(foretold, dtype=np.float64), course[0], held_out=0
+    )
+
+
+def _record(
+    model: Residual,
+    config: RunConfig,
+    read: dict[int, Float[np.ndarray, "W length"]],
+    why: list[str],
+    means: list[Float[np.ndarray, "T T"] | None],
+    distances: Int[np.ndarray, " Q"],
+    places: Float[np.ndarray, " P"],
+    course: Float[np.ndarray, " P"],
+    held_out: int,
+) -> BeyondTheLengthRecord:
+    """What both kinds of look have found: losses of windows of each length, and mean weights at T and at the longest.
+
+    Args:
+        held_out: characters of the text whose windows they are; 0 of an own text, whose losses have no error.
+    """
+    judged = [read.get(T, np.zeros((0, T)))[:, -quarter(T) :].mean(axis=1) for T in lengths(config)]
+    blocks = [count_blocks(held_out, T, len(each)) for T, each in zip(lengths(config), judged, strict=True)]
+    attention, looked = zip(*(weight_by_distance(mean, distances) for mean in means), strict=True)
     return BeyondTheLengthRecord(
-        kind=config.part(Attending).positions,
+        kind=config["positions"],
         trained=config.length,
-        lengths=np.array(lengths, np.int32),
-        loss=np.array(
-            [
-                np.nan if reason else course[length - quarter(length) : length].mean()
-                for length, reason in zip(lengths, why, strict=True)
-            ]
-        ),
-        error=np.full(len(lengths), np.nan),
-        blocks=np.zeros(len(lengths), np.int32),
+        lengths=np.array(lengths(config), np.int32),
+        loss=np.array([each.mean() if len(each) else np.nan for each in judged]),
+        error=np.array([standard_error(*found) for found in zip(judged, blocks, strict=True)]),
+        blocks=np.array(blocks, np.int32),
         why=tuple(why),
-        windows=np.array([not reason for reason in why], np.int32),
-        places=np.arange(foretold, dtype=np.float64),
+        windows=np.array([len(each) for each in judged], np.int32),
+        places=places,
         course=course,
         distances=distances,
-        attention=np.stack([weights for weights, _ in seen]),
-        looked=np.array([looked for _, looked in seen]),
+        attention=np.stack(attention),
+        looked=np.array(looked),
         kernel=kernel(model, config, distances),
     )
 
 
+def lengths(config: RunConfig) -> list[int]:
+    """T, 2T, 4T and 8T."""
+    return [factor * config.length for factor in FACTORS]
+
+
 def refusal(config: RunConfig, length: int) -> str:
     """Why windows of this length can't be read, or ""."""
-    if config.part(Attending).positions == "learned" and length > config.length:
+    if config["positions"] == "learned" and length > config.length:
         return f"has no rows beyond T = {config.length:,}"
     if length > MOST_LENGTH:
         return f"longer than {MOST_LENGTH:,} characters, too much for one look"
@@ -172,8 +170,7 @@ def losses(model: SequenceModel, batch: Batch, config: RunConfig) -> Float[np.nd
     """-ln p of the right next character at every position."""
     W, length = batch.x.shape
     rows = max(1, SCORES // (max(1, config.network.sites) * length * length))
-    device = next(model.parameters()).device
-    parts = []
+    device, parts = model_device(model), []
     with evaluating(model):
         for first in range(0, W, rows):
             x, y = batch.x[first : first + rows].to(device), batch.y[first : first + rows].to(device)
@@ -217,7 +214,7 @@ def weight_by_distance(
     """Mean weight on the key d tokens back, for the queries of the last quarter; and the mean distance of all weight.
 
     Args:
-        mean: the weights, a mean over windows, blocks and heads; None of a model without blocks.
+        mean: see `mean_weights`.
     """
     if mean is None:
         return np.full(len(distances), np.nan), math.nan
@@ -230,12 +227,11 @@ def weight_by_distance(
 
 
 def mean_weights(model: Residual, batch: Batch, config: RunConfig) -> Float[np.ndarray, "T T"] | None:
-    """The attention weights, a mean over the windows (at most `LOOKED_AT`), blocks and heads."""
+    """The attention weights, a mean over the windows (at most `LOOKED_AT`), blocks and heads; None without blocks."""
     if config.layers == 0:
         return None
-    device = next(model.parameters()).device
-    rows = affordable_rows(config, batch.x.shape[1], most=min(LOOKED_AT, len(batch.x)))
-    T = batch.x.shape[1]
+    device, T = model_device(model), batch.x.shape[1]
+    rows = affordable_rows(config, T, most=min(LOOKED_AT, len(batch.x)))
     total = torch.zeros(T, T, dtype=torch.float64, device=device)
     for _, _, weights in attention_maps(model, first_rows(batch, rows).to(device), config):
         total += weights.sum((0, 1), dtype=torch.float64)
@@ -254,7 +250,7 @@ def kernel(model: Residual, config: RunConfig, distances: Int[np.ndarray, " Q"])
     Where positions are shuffled it is the mean over all pairs of tokens d apart, at the places that they are given.
     """
     longest = int(distances[-1]) + 1
-    if config.part(Attending).positions == "learned":
+    if config["positions"] == "learned":
         added = model.placed(config.length).table(config.length)
         assert isinstance(added, Tensor)
         return _by_distance(dot_kernel(added.detach().double().cpu().numpy(), normalised=True), distances)
@@ -267,12 +263,13 @@ def kernel(model: Residual, config: RunConfig, distances: Int[np.ndarray, " Q"])
 
 def _by_offset(config: RunConfig, longest: int) -> Float[np.ndarray, " longest"]:
     """The kernel of two places 0, 1, 2, ... apart, of an encoding in which nothing else counts."""
-    if config.part(Attending).positions == "sinusoidal":
+    kind, H = config["positions"], config.network.sites
+    if kind == "sinusoidal":
         return dot_kernel(sinusoidal(longest, config.width), normalised=True)[0]
-    if config.part(Attending).positions == "rotary" and config.layers:
-        return rotary_kernel(longest, config.width // config.network.sites)
-    if config.part(Attending).positions == "alibi":
-        return np.exp(-alibi_slopes(config.network.sites)[:, None] * np.arange(longest)).mean(axis=0)
+    if kind == "rotary" and config.layers:
+        return rotary_kernel(longest, config.width // H)
+    if kind == "alibi":
+        return np.exp(-alibi_slopes(H)[:, None] * np.arange(longest)).mean(axis=0)
     return np.ones(longest)
 
 

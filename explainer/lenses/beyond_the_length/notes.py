@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from numpy.typing import NDArray
 
 from explainer.charts.curves import loss_reading
 from explainer.charts.panel import Moment, Notes
 from explainer.families.attending import ENCODING_NAMES
 from explainer.lenses.beyond_the_length.record import BeyondTheLengthRecord
+from explainer.words import plural
 
 FLAT = 0.1  # nats by which the loss at 8T may differ from that at T and still count as flat
 BREAKS = 0.7  # nats from which it is broken
@@ -27,30 +30,22 @@ class Trained:
     record: BeyondTheLengthRecord | None
 
 
-def kinds(runs: Sequence[Trained]) -> list[str]:
-    """The encodings, in the order in which they come."""
-    return list(dict.fromkeys(run.kind for run in runs))
+def by_kind(runs: Sequence[Trained]) -> dict[str, list[BeyondTheLengthRecord]]:
+    """The records of each encoding that has any, by seed; encodings in the order in which they come."""
+    known = sorted((run for run in runs if run.record), key=lambda run: run.seed)
+    kinds = dict.fromkeys(run.kind for run in runs)
+    found = {kind: [run.record for run in known if run.kind == kind and run.record] for kind in kinds}
+    return {kind: records for kind, records in found.items() if records}
 
 
-def of_kind(runs: Sequence[Trained], kind: str) -> list[BeyondTheLengthRecord]:
-    """The records of one encoding that are there, by seed."""
-    found = [run for run in runs if run.kind == kind and run.record is not None]
-    return [run.record for run in sorted(found, key=lambda run: run.seed) if run.record is not None]
-
-
-def seeds(runs: Sequence[Trained], kind: str) -> list[int]:
-    """The seeds of the records of one encoding."""
-    return sorted(run.seed for run in runs if run.kind == kind and run.record is not None)
-
-
-def mean_loss(records: Sequence[BeyondTheLengthRecord]) -> tuple[Float[np.ndarray, " F"], Float[np.ndarray, " F"]]:
-    """Mean over the seeds, and of their standard errors: all read the same text, so more seeds make it no smaller."""
-    return np.mean([record.loss for record in records], axis=0), np.mean([record.error for record in records], axis=0)
+def mean(records: Sequence[BeyondTheLengthRecord], name: str) -> NDArray[Any]:
+    """Mean of an array over the seeds; of standard errors too, which more seeds on the same text make no smaller."""
+    return np.asarray(np.mean([getattr(record, name) for record in records], axis=0))
 
 
 def course_of(records: Sequence[BeyondTheLengthRecord]) -> tuple[Float[np.ndarray, " P"], Float[np.ndarray, " P"]]:
     """Mean loss along the longest window over the seeds, each point of at least T/4 positions."""
-    course, places = np.mean([record.course for record in records], axis=0), records[0].places
+    course, places = mean(records, "course"), records[0].places
     longest = records[0].distances[-1] + 1
     group = max(1, round(records[0].trained / 4 * len(places) / longest))
     starts = np.arange(0, len(places), group)
@@ -76,17 +71,10 @@ def verdict(record: BeyondTheLengthRecord) -> str:
 
 def notes(record: BeyondTheLengthRecord, moment: Moment) -> Notes:
     """The sentences of one look beyond the length of training."""
-    if moment.asked:
-        return Notes(readings={**own_readings(record), "loss": loss_reading(moment)})
     one = [Trained(record.kind, 0, record)]
-    return Notes(
-        readings={
-            "length": length_reading(one),
-            "course": course_reading(one),
-            "attention": attention_reading(one),
-            "loss": loss_reading(moment),
-        }
-    )
+    read = {"length": length_reading, "course": course_reading, "attention": attention_reading}
+    readings = own_readings(record) if moment.asked else {name: reading(one) for name, reading in read.items()}
+    return Notes(readings={**readings, "loss": loss_reading(moment)})
 
 
 # -- readings ---------------------------------------------------------------------------------
@@ -94,39 +82,30 @@ def notes(record: BeyondTheLengthRecord, moment: Moment) -> Notes:
 
 def length_reading(runs: Sequence[Trained]) -> str:
     """A sentence for each encoding, best first: the loss at T and at the longest window, and how many seeds say the same."""
-    said: list[tuple[float, str]] = []
-    for kind in kinds(runs):
-        records = of_kind(runs, kind)
-        if records:
-            rise, sentence = _from_to(ENCODING_NAMES[kind], records)
-            said.append((rise, sentence))
+    said = [_from_to(ENCODING_NAMES[kind], records) for kind, records in by_kind(runs).items()]
     if not said:
         return "No run has ended yet."
     listed = "; ".join(sentence for _, sentence in sorted(said, key=lambda pair: pair[0]))
-    unit = (
-        "nats per character; ± a standard error over stretches of the text" if "±" in listed else "nats per character"
-    )
-    return f"{listed} ({unit})."
+    error = "; ± a standard error over stretches of the text" if "±" in listed else ""
+    return f"{listed} (nats per character{error})."
 
 
 def _from_to(name: str, records: Sequence[BeyondTheLengthRecord]) -> tuple[float, str]:
-    mean, error = mean_loss(records)
-    record, known = records[0], np.flatnonzero(np.isfinite(mean))
+    loss, error = mean(records, "loss"), mean(records, "error")
+    record, known = records[0], np.flatnonzero(np.isfinite(loss))
     if not len(known) or known[0] != 0:
         return math.inf, f"{name}: not a finite number at T = {record.trained}"
     end = int(known[-1])
     if end == 0:
         why = next((why for why in record.why if why), "the loss beyond is not a finite number")
-        return math.inf, f"{name} {mean[0]:.2f} at T = {record.trained}, {why}"
-    rise, give = float(mean[end] - mean[0]), math.hypot(error[0], error[end])
+        return math.inf, f"{name} {loss[0]:.2f} at T = {record.trained}, {why}"
+    rise, give = float(loss[end] - loss[0]), math.hypot(error[0], error[end])
     within = f" ± {give:.2f}" if math.isfinite(give) else ", from too little text for a standard error"
     found = [verdict(each) for each in records]
     most = max(dict.fromkeys(found), key=found.count)
     agree = f", {most}" if len(records) == 1 else f", {most} in {found.count(most)} of {count_of_seeds(len(records))}"
-    return (
-        rise,
-        f"{name} {mean[0]:.2f} at {record.lengths[0]} and {mean[end]:.2f} at {record.lengths[end]} ({rise:+.2f}{within}{agree})",
-    )
+    ends = f"{loss[0]:.2f} at {record.lengths[0]} and {loss[end]:.2f} at {record.lengths[end]}"
+    return rise, f"{name} {ends} ({rise:+.2f}{within}{agree})"
 
 
 def course_reading(runs: Sequence[Trained]) -> str:
@@ -135,8 +114,7 @@ def course_reading(runs: Sequence[Trained]) -> str:
 
 
 def _step_at_end(records: Sequence[BeyondTheLengthRecord]) -> str:
-    trained, places = records[0].trained, records[0].places
-    course = np.mean([record.course for record in records], axis=0)
+    trained, places, course = records[0].trained, records[0].places, mean(records, "course")
     before, after = (places >= trained / 2) & (places < trained), places >= trained
     if not before.any() or not np.isfinite(course).all():
         return "no number"
@@ -148,23 +126,15 @@ def _step_at_end(records: Sequence[BeyondTheLengthRecord]) -> str:
 def own_readings(record: BeyondTheLengthRecord) -> dict[str, str]:
     """The sentences where the record is of a text of the viewer's own."""
     T, count = record.trained, len(record.course)
-    known = [
-        f"{_finite(loss)} in its first {length}"
-        for length, loss, why in zip(record.lengths.tolist(), record.loss, record.why, strict=True)
-        if not why
-    ]
-    missing = next(
-        (
-            f"{each} or more: {'it ' if why.startswith('has') else ''}{why}"
-            for each, why in zip(record.lengths, record.why, strict=True)
-            if why
-        ),
-        "",
+    found = list(zip(record.lengths.tolist(), record.loss, record.why, strict=True))
+    known = ", ".join(f"{_finite(loss)} in its first {length}" for length, loss, why in found if not why)
+    missing = (
+        f" None at {length} or more: {'it ' if why.startswith('has') else ''}{why}." for length, _, why in found if why
     )
-    said = f"{', '.join(known)} (nats per character)" if known else "no window of T fits"
-    end = f". None at {missing}." if missing else "."
+    said = f"{known} (nats per character)" if known else "no window of T fits"
     within, beyond = record.course[:T], record.course[T:]
-    read = f"Your own text, {count} {'character' if count == 1 else 'characters'} foretold: {_finite(within.mean())} nats per character"
+    foretold = f"{count} {plural(count, 'character')} foretold"
+    read = f"Your own text, {foretold}: {_finite(within.mean())} nats per character"
     if len(beyond):
         course = f"{read} in the first T = {T}, {_finite(beyond.mean())} beyond."
     elif record.kind == "learned" and count == T:
@@ -174,7 +144,8 @@ def own_readings(record: BeyondTheLengthRecord) -> dict[str, str]:
     near, far = record.looked
     looked = f"{near:.1f} at T and {far:.1f} in all of it" if len(beyond) else f"{far:.1f}"
     attention = f"Tokens back, on average, in your own text: {looked}." if math.isfinite(far) else "No attention."
-    return {"length": f"Last quarter of your own text: {said}{end}", "course": course, "attention": attention}
+    length = f"Last quarter of your own text: {said}.{next(missing, '')}"
+    return {"length": length, "course": course, "attention": attention}
 
 
 def _finite(value: float) -> str:
@@ -187,12 +158,10 @@ def attention_reading(runs: Sequence[Trained]) -> str:
 
 
 def _how_far(records: Sequence[BeyondTheLengthRecord]) -> str:
-    near, far = np.mean([record.looked for record in records], axis=0)
+    near, far = mean(records, "looked")
     if not (math.isfinite(near) and math.isfinite(far)):
         return "no attention"
-    if not reads_on(records[0]):
-        return f"{near:.1f}, and there is no longer window"
-    return f"{near:.1f} and {far:.1f}"
+    return f"{near:.1f} and {far:.1f}" if reads_on(records[0]) else f"{near:.1f}, and there is no longer window"
 
 
 def kernel_reading(runs: Sequence[Trained]) -> str:
@@ -201,8 +170,7 @@ def kernel_reading(runs: Sequence[Trained]) -> str:
 
 
 def _left(records: Sequence[BeyondTheLengthRecord]) -> str:
-    values = np.mean([record.kernel for record in records], axis=0)
-    distances = records[0].distances
+    values, distances = mean(records, "kernel"), records[0].distances
     known = np.flatnonzero(np.isfinite(values))
     if not len(known):
         return "nothing"
@@ -211,7 +179,7 @@ def _left(records: Sequence[BeyondTheLengthRecord]) -> str:
 
 
 def _each(runs: Sequence[Trained], say: Callable[[Sequence[BeyondTheLengthRecord]], str], begin: str) -> str:
-    found = [f"{ENCODING_NAMES[kind]} {say(of_kind(runs, kind))}" for kind in kinds(runs) if of_kind(runs, kind)]
+    found = [f"{ENCODING_NAMES[kind]} {say(records)}" for kind, records in by_kind(runs).items()]
     return f"{begin}{'; '.join(found)}." if found else "No run has ended yet."
 
 

@@ -11,10 +11,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from explainer.lenses.head_scores import SHUFFLED, even_entropy, marked, mean_weight, over_queries, shuffling
+from explainer.lenses.head_scores import even_entropy, over_queries, scored_maps
 from explainer.lenses.heads.record import SCORES, HeadsRecord
 from explainer.lenses.look import affordable_rows, counted, evaluating, first_rows, summed_losses
-from explainer.lenses.maps import attention_maps, by_head, tensor
+from explainer.lenses.maps import by_head, tensor
 from explainer.models import Residual, SequenceModel, observe
 from explainer.models.observe import Watch
 from explainer.models.operate import edits
@@ -32,22 +32,17 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> HeadsRecord:
     batch = first_rows(batch, rows(task, batch))
     loss, without = losses_without(model, batch, task)
     differences, errors = quotient(without - loss, counted(batch), task.independent("validation"))
-    keys = marked(batch)
-    broken = shuffling(batch, keys, affordable_rows(task.config, batch.x.shape[1], most=SHUFFLED))
     scores: dict[int, list[Tensor]] = {}
     levels: dict[int, list[Tensor]] = {}
-    shuffled = attention_maps(model, broken.read, task.config)
-    for (layer, first, weights), others in zip(attention_maps(model, batch, task.config), shuffled, strict=True):
+    for (layer, first, weights), found, chance in scored_maps(model, batch, task.config):
         heads = slice(first, first + weights.shape[1])
-        found = {
-            **{name: mean_weight(weights, each) for name, each in keys.items()},
+        found |= {
             "positional": positional(weights, batch.real),
-            "entropy": over_queries(torch.special.entr(weights).sum(-1), batch.real),
             "distance": distance(weights, batch.real),
             "knocked_out": torch.as_tensor(differences[layer, heads], dtype=weights.dtype, device=weights.device),
         }
         scores.setdefault(layer, []).append(torch.stack([found[name] for name in SCORES]))
-        levels.setdefault(layer, []).append(broken.levels(weights, others.weights))
+        levels.setdefault(layer, []).append(chance)
     return HeadsRecord(
         scores=by_head(scores, dim=1).transpose(0, 1).float().cpu().numpy(),
         chance=by_head(levels, dim=1).transpose(0, 1).float().cpu().numpy(),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from explainer.charts.curves import training_trend, validation_trend
 from explainer.charts.errors import TOLD, plus_minus, told
-from explainer.charts.head_roles import CALLED, STRONG, no_role, role_among, said, uniform_entropy, with_article
+from explainer.charts.head_roles import CALLED, PLAIN, STRONG, described, no_role, role_among, uniform_entropy
 from explainer.charts.panel import Moment, Notes
 from explainer.lenses.heads.record import SCORES, HeadsRecord
 from explainer.theory.head_roles import ROLES as ORDER
@@ -20,9 +20,7 @@ from explainer.theory.phase import PhaseChange, phase_change
 from explainer.theory.ties import first_largest, first_smallest
 
 NAMES = {
-    "prefix_matching": "induction score",
-    "previous_token": "previous-token score",
-    "duplicate_token": "same-token score",
+    **PLAIN,
     "positional": "position-only score",
     "entropy": "entropy",
     "distance": "mean distance",
@@ -49,11 +47,10 @@ def notes(record: HeadsRecord, moment: Moment) -> Notes:
     S, L, H = record.scores.shape
     even = record.even or uniform_entropy(record.length)
     spread = of(record, "entropy") / even if even else np.full((L, H), np.nan)
-    each = [(layer, head) for layer in range(L) for head in range(H)]
     return Notes(
         readings={
             "score": {str(at): score_reading(record, name, moment) for at, name in enumerate(SCORES)},
-            "life": {f"{layer},{head}": life_reading(record, layer, head, moment.asked) for layer, head in each},
+            "life": {f"{at},{head}": life_reading(record, at, head, moment.asked) for at, head in np.ndindex(L, H)},
             "knocked_out": knock_out_reading(record, moment),
             "loss": loss_reading(moment, record.loss),
             **({"table": TABLE} if moment.asked else {}),
@@ -126,9 +123,8 @@ def scale_of(name: str, records: Sequence[HeadsRecord]) -> float:
 
 def axis_title(name: str, run: Mapping[str, Any]) -> str:
     """The name of a score with its unit."""
-    unit = UNITS.get(name, "").strip()
-    if name == "knocked_out":
-        unit = "nats" if run["says_tokens"] else "squared error"
+    of_loss = {"knocked_out": "nats" if run["says_tokens"] else "squared error"}
+    unit = {**UNITS, **of_loss}.get(name, "").strip()
     return f"{NAMES[name]} ({unit})" if unit else NAMES[name]
 
 
@@ -136,11 +132,8 @@ def _changes(
     steps: Sequence[int], values: Float[np.ndarray, "S L H"], least: float
 ) -> dict[tuple[int, int], PhaseChange]:
     """The phase changes of the heads that have one."""
-    _, L, H = values.shape
-    found = {
-        (layer, head): phase_change(steps, values[:, layer, head], least) for layer in range(L) for head in range(H)
-    }
-    return {at: change for at, change in found.items() if change}
+    found = {at: phase_change(steps, values[:, *at], least) for at in np.ndindex(values.shape[1:])}
+    return {(layer, head): change for (layer, head), change in found.items() if change}
 
 
 def _size(change: PhaseChange) -> float:
@@ -170,7 +163,7 @@ def score_reading(record: HeadsRecord, name: str, moment: Moment) -> str:
     values = of(record, name)
     if not np.isfinite(values).any():
         return f"{start}: no {NAMES[name]}, for {_why(record, name)}."
-    high, low = (divmod(int(at(np.where(np.isfinite(values), values, np.nan))), values.shape[1]) for at in _EXTREMES)
+    high, low = _extremes(values)
     top, bottom = f"{_score(name, values[high])}{UNITS.get(name, '')}", _score(name, values[low])
     if name in ORDER:
         top += f", by chance {record.chance[ORDER.index(name)][high]:.2f}"
@@ -178,8 +171,7 @@ def score_reading(record: HeadsRecord, name: str, moment: Moment) -> str:
         return f"{start}: the only head's {NAMES[name]} is {top}."
     if _score(name, values[high]) == bottom:
         return f"{start}: the {NAMES[name]} of every head is {top}."
-    odd = int((~np.isfinite(values)).sum())
-    more = f"; {odd} not a finite number" if odd else ""
+    more = _odd(values)
     return f"{start}: highest {NAMES[name]} {top} ({where(high)}), lowest {bottom} ({where(low)}){more}."
 
 
@@ -197,7 +189,6 @@ def life_reading(record: HeadsRecord, layer: int, head: int, asked: bool = False
     none = no_role(known)
     if untold and not any(score >= STRONG for score, _ in known.values()):
         none = f"no role that can be told here, for {UNKNOWN[untold[0]]}"
-    told_role = f"{with_article(CALLED[role[0]][1])} ({said(role[1])})" if role else none
     entropy, even = max(0.0, scores["entropy"]), record.even or uniform_entropy(record.length)
     loss = scores["knocked_out"]
     worth = (
@@ -206,7 +197,7 @@ def life_reading(record: HeadsRecord, layer: int, head: int, asked: bool = False
         else f"without it the loss is {_by(loss, record.errors[layer, head])}"
     )
     return (
-        f"{name}: {told_role}; entropy {entropy:.2f} nats (evenly spread: {even:.2f}); "
+        f"{name}: {described(role) if role else none}; entropy {entropy:.2f} nats (evenly spread: {even:.2f}); "
         f"it looks {scores['distance']:.1f} tokens back; {worth}."
     )
 
@@ -216,17 +207,15 @@ def knock_out_reading(record: HeadsRecord, moment: Moment) -> str:
     values = of(record, "knocked_out")
     start = f"Step {moment.step}{_own(record, moment.asked)}, loss {record.loss:.3g}"
     if not np.isfinite(values).any():
-        return (
-            f"{start}: {UNFINISHED if not math.isfinite(record.loss) else 'no loss without a head is a finite number'}."
-        )
-    high, low = (divmod(int(at(np.where(np.isfinite(values), values, np.nan))), values.shape[1]) for at in _EXTREMES)
+        why = "no loss without a head is a finite number" if math.isfinite(record.loss) else UNFINISHED
+        return f"{start}: {why}."
+    high, low = _extremes(values)
     over = f" ({record.sequences} sequences, ± one standard error)" if record.sequences > 1 else ""
     if values.size == 1:
         return f"{start}: without the only head it is {_by(values[high], record.errors[high])}{over}."
     if abs(values[high]) < SMALL and abs(values[low]) < SMALL:
         return f"{start}: no head matters alone (each changes it by less than {SMALL:g})."
-    odd = int((~np.isfinite(values)).sum())
-    more = f"; {odd} not a finite number" if odd else ""
+    more = _odd(values)
     return (
         f"{start}: it is {_by(values[high], record.errors[high])} without {where(high)}, and "
         f"{_by(values[low], record.errors[low])} without {where(low)}{over}{more}."
@@ -301,7 +290,18 @@ def _drift(name: str, values: Float[np.ndarray, "S L H"], steps: Sequence[int]) 
 
 SMALL = 1e-4
 UNFINISHED = "the loss is not a finite number"
-_EXTREMES = (np.nanargmax, np.nanargmin)
+
+
+def _odd(values: Float[np.ndarray, "L H"]) -> str:
+    odd = int((~np.isfinite(values)).sum())
+    return f"; {odd} not a finite number" if odd else ""
+
+
+def _extremes(values: Float[np.ndarray, "L H"]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Of the finite ones, where the largest is and where the smallest."""
+    finite = np.where(np.isfinite(values), values, np.nan)
+    high, low = (divmod(int(at(finite)), values.shape[1]) for at in (np.nanargmax, np.nanargmin))
+    return high, low
 
 
 def _own(record: HeadsRecord, asked: bool, how: str = "") -> str:
@@ -315,9 +315,9 @@ def where(head: tuple[int, int]) -> str:
 
 
 def _why(record: HeadsRecord, name: str) -> str:
-    if not np.isfinite(of(record, "entropy")).all() or not math.isfinite(record.loss):
-        return "not all attention is finite" if not np.isfinite(of(record, "entropy")).all() else UNFINISHED
-    return UNKNOWN.get(name, UNFINISHED)
+    if not np.isfinite(of(record, "entropy")).all():
+        return "not all attention is finite"
+    return UNKNOWN.get(name, UNFINISHED) if math.isfinite(record.loss) else UNFINISHED
 
 
 def _moments(count: int) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from explainer.charts import head_curves as curves
+from explainer.charts.head_curves import CHOSEN
 from explainer.charts.panel import Panel, Reading, Slot
 from explainer.charts.rates import AXIS
 from explainer.charts.theme import FAMILY_COLOURS, ink, plain, shades, stroke
@@ -33,19 +34,10 @@ from explainer.lenses.heads.notes import LIFE, NAMES
 from explainer.lenses.heads.record import SCORES
 
 LENS = "heads"
-CHOSEN = ("layer", "head")
-CHOICES = (
-    "induction score",
-    "previous-token score",
-    "same-token score",
-    "position-only score",
-    "entropy",
-    "mean distance",
-    "Δloss without the head",
-)
+CHOICES = tuple(NAMES[name] for name in SCORES)
 LIFE_NAMES = ("induction", "previous token", "same token", "position only", "entropy / that of even attention")
 DASHES = ("solid", "solid", "dot", "dash", "dashdot")
-NAMED_ROWS = 16  # so many heads have a label each; of more, the first of each layer
+NAMED_ROWS = 16  # so many heads have a label each
 SEEN = Seen(LENS)
 
 
@@ -75,35 +67,20 @@ def lines_panel(runs: Runs, theme: str) -> Panel:
 
     Dashed: what the chosen head's score would be by chance, where it is one of those that give a role. Dots: the same on the viewer's own input.
     """
-    L, H = runs[0]["layers"], runs[0]["heads"]
-    data = [_band("band", "score")]
-    dots: list[dict[str, Any]] = []
-
-    def line(run: int, array: str, index: tuple[int | str, ...], label: str, look: dict[str, Any]) -> None:
+    names = {"head": "scores", "layer": "by_layer", "best": "best", "chance": "by_chance"}
+    lines, dots = [], []
+    for run, what, index, label, look in curves.head_lines(runs, theme, "the highest of its heads"):
         seen, under = Seen(LENS, run), ("score", *index)
         hover = f"{label}<br>step %{{x}}: %{{y:.4g}}"
-        data.append(scatter(x=seen.history("step"), y=seen.history(array, *under), hover=hover, line=look))
-        dots.append(_own_dots(label, look["color"], array, under, 9 if look["width"] > 2 else 5, run))
-
-    for layer, colour in enumerate(shades(theme, L)):
-        thin = stroke(colour, 1.3)
-        if L * H > curves.MOST_LINES:
-            line(0, "by_layer", (layer,), f"layer {layer + 1}, the highest of its heads", thin)
-            continue
-        for head in range(H):
-            line(0, "scores", (layer, head), f"layer {layer + 1}, head {head + 1}", thin)
-    colour = FAMILY_COLOURS[runs[0]["model"]]
-    line(0, "by_chance", CHOSEN, "the chosen head, by chance", stroke(colour, 1.5, "dash"))
-    line(0, "scores", CHOSEN, "the chosen head", stroke(colour, 3))
-    for number, run in enumerate(runs[1:], start=1):
-        line(number, "best", (), plain(f"{run['label']}: the highest of its heads"), curves.dotted(theme))
+        lines.append(scatter(x=seen.history("step"), y=seen.history(names[what], *under), hover=hover, line=look))
+        dots.append(_own_dots(label, look["color"], names[what], under, 9 if look["width"] > 2 else 5, run))
     yaxis = {"range": SEEN.context("ends", "score", covers="by_head"), "title": {"text": SEEN.labels("axes", "score")}}
     return Panel(
         id="score",
         title="Every head over training: the chosen score",
         figure=over_training(
             theme,
-            [*data, *dots],
+            [_band("band", "score"), *lines, *dots],
             yaxis={"nticks": 6, **yaxis},
             yaxis2=AXIS,
             annotations=[curves.key(runs, theme)],
@@ -118,16 +95,13 @@ def lines_panel(runs: Runs, theme: str) -> Panel:
 def table_panel(runs: Runs, theme: str) -> Panel:
     """The first run's chosen score as heads x steps, and when it changes phase; a click chooses the head."""
     run = runs[0]
-    names = head_names(run)
-    few = len(names) <= NAMED_ROWS
     heat = heatmap(
         x=SEEN.history("step"),
-        y=names,
+        y=head_names(run),
         z=SEEN.history("by_head", "score", transpose=True),
         **coloured("", *SEEN.ends("ends", "score")),
         hover="%{y}, step %{x}: %{z:.4g}<br>click to choose this head",
     )
-    frame = {"type": "rect", "xref": "paper", "x0": 0, "x1": 1, "y0": own("end0", *CHOSEN), "y1": own("end1", *CHOSEN)}
     return Panel(
         id="table",
         title="The same as colours, head × step",
@@ -136,14 +110,8 @@ def table_panel(runs: Runs, theme: str) -> Panel:
             theme,
             [heat],
             xaxis={**STEPS, "showgrid": False},
-            yaxis={
-                "type": "category",
-                "autorange": "reversed",
-                "showgrid": False,
-                "title": "layer and head",
-                **({} if few else {"tickmode": "array", "tickvals": names[:: run["heads"]]}),
-            },
-            shapes=[moment(theme), frame | {"line": stroke(FAMILY_COLOURS[run["model"]], 3)}],
+            yaxis=_heads_axis(run, "layer and head") | {"autorange": "reversed"},
+            shapes=[moment(theme), _frame(run, "y", 3)],
             margin={"l": 62, "r": 14, "t": 20, "b": 40},
         ),
         slots=(Slot("data.0.colorbar.title.text", "labels", lens=LENS, name="axes", index=("score",)),),
@@ -192,29 +160,23 @@ def life_panel(run: Run, theme: str) -> Panel:
 def knock_out_panel(run: Run, theme: str) -> Panel:
     """By how much the loss is higher without each head, at this step, with two standard errors."""
     L, H = run["layers"], run["heads"]
-    names, shade = head_names(run), ink(theme)
+    shade = ink(theme)
     unit = "nats" if run["says_tokens"] else "squared error"
     at = SCORES.index("knocked_out")
     bars = bar(
-        x=names,
+        x=head_names(run),
         y=SEEN("by_head", at),
         marker={"color": [colour for colour in shades(theme, L) for _ in range(H)]},
         error_y={"type": "data", "array": SEEN("whiskers"), "color": shade.muted, "thickness": 1.2, "width": 2},
         hover=f"without %{{x}}: %{{y:+.4g}} {unit}<br>whisker: two standard errors<br>click to choose this head",
     )
-    frame = {"type": "rect", "yref": "paper", "y0": 0, "y1": 1, "x0": own("end0", *CHOSEN), "x1": own("end1", *CHOSEN)}
     return Panel(
         id="knock-out",
         title=f"{NAMES['knocked_out']}, at this step",
         figure=drawn(
             theme,
             [bars],
-            xaxis={
-                "type": "category",
-                "showgrid": False,
-                "title": "head that is switched off",
-                **({} if len(names) <= NAMED_ROWS else {"tickmode": "array", "tickvals": names[::H]}),
-            },
+            xaxis=_heads_axis(run, "head that is switched off"),
             yaxis={
                 "title": f"Δloss ({unit})",
                 "nticks": 5,
@@ -222,7 +184,7 @@ def knock_out_panel(run: Run, theme: str) -> Panel:
                 "zerolinecolor": shade.line,
                 "range": SEEN.context("ends", at, covers="by_head"),
             },
-            shapes=[frame | {"line": stroke(FAMILY_COLOURS[run["model"]], 2)}],
+            shapes=[_frame(run, "x", 2)],
         ),
         arrays=_ends(run),
         readings=(Reading(LENS, "knocked_out"),),
@@ -232,9 +194,9 @@ def knock_out_panel(run: Run, theme: str) -> Panel:
     )
 
 
-def loss_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 230) -> Panel:
+def loss_panel(runs: Runs, theme: str) -> Panel:
     """The loss of every run, and where the first one's changes phase; dots: on the viewer's own input."""
-    panel = curves.loss_panel(runs, theme, LENS, span=span, height=height)
+    panel = curves.loss_panel(runs, theme, LENS, span=4)
     data = [*panel.figure["data"], _band("loss_band")]
     for number, run in enumerate(runs):
         colour = ink(theme).text if number else FAMILY_COLOURS[run["model"]]
@@ -246,6 +208,21 @@ def loss_panel(runs: Runs, theme: str, *, span: int = 4, height: int = 230) -> P
 def head_names(run: Run) -> list[str]:
     """L1 H1, L1 H2 and so on."""
     return [f"L{layer + 1} H{head + 1}" for layer in range(run["layers"]) for head in range(run["heads"])]
+
+
+def _heads_axis(run: Run, title: str) -> dict[str, Any]:
+    """The axis of all heads; of many, the first of each layer has a label."""
+    names = head_names(run)
+    ticks = {} if len(names) <= NAMED_ROWS else {"tickmode": "array", "tickvals": names[:: run["heads"]]}
+    return {"type": "category", "showgrid": False, "title": title, **ticks}
+
+
+def _frame(run: Run, along: str, width: float) -> dict[str, Any]:
+    """Around the chosen head's row (`along` y) or bar (x)."""
+    across = {"x": "y", "y": "x"}[along]
+    ends = {f"{along}{end}": own(f"end{end}", *CHOSEN) for end in (0, 1)}
+    paper = {f"{across}ref": "paper", f"{across}0": 0, f"{across}1": 1}
+    return {"type": "rect", **paper, **ends, "line": stroke(FAMILY_COLOURS[run["model"]], width)}
 
 
 def _own_dots(

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from explainer.charts.panel import Moment, Notes
+from explainer.charts.ticks import tick_places
 from explainer.lenses.layers.record import LayersRecord
 from explainer.tasks import TASKS
 from explainer.theory.ties import first_largest
@@ -24,27 +25,24 @@ def layer_names(run: Mapping[str, Any]) -> list[str]:
 
 def notes(record: LayersRecord, moment: Moment) -> Notes:
     """Sentences and derived arrays of one look at the layers."""
-    T = record.losses.shape[1]
-    places = np.arange(0, T, max(1, -(-T // TICKS)), dtype=np.int32)
-    edges = np.array([-0.5, T - 0.5], np.float32)
-    most = float(record.losses[np.isfinite(record.losses)].max(initial=0.0)) or 1.0
+    T, rows = record.losses.shape[1], layer_names(moment.meta)
+    places, edges, most = tick_places(T, TICKS), np.array([-0.5, T - 0.5], np.float32), _most(record)
+    cells = [f"{at} ({token})" for at, token in enumerate(record.tokens)]
+    right = ["?" if _unknown(record, at) else target for at, target in enumerate(record.targets)]
     labels: dict[str, list[str]] = {
         "tick_labels": [record.tokens[at] for at in places],
-        "cells": [f"{at} ({token})" for at, token in enumerate(record.tokens)],
-    }
-    rows = layer_names(moment.meta)
-    right = [_right(record, at) for at in range(T)]
-    labels |= {
+        "cells": cells,
         f"row_{len(rows)}": [RIGHT] * T,
         f"guesses_{len(rows)}": right,
-        f"said_{len(rows)}": [f"t = {at} ({record.tokens[at]}): {right[at] or 'not asked for'}" for at in range(T)],
+        f"said_{len(rows)}": [
+            f"t = {cell}: {answer or 'not asked for'}" for cell, answer in zip(cells, right, strict=True)
+        ],
     }
     for row, name in enumerate(rows):
-        guesses = record.guesses[row * T : (row + 1) * T]
         labels |= {
             f"row_{row}": [name] * T,
-            f"guesses_{row}": list(guesses),
-            f"said_{row}": [_tile(record, row, at) for at in range(T)],
+            f"guesses_{row}": list(record.guesses[row * T : (row + 1) * T]),
+            f"said_{row}": [f"t = {cell}: {_tile(record, row, at)}" for at, cell in enumerate(cells)],
             f"inks_{row}": [_ink(float(loss), most) for loss in record.losses[row]],
         }
     return Notes(
@@ -60,8 +58,12 @@ def notes(record: LayersRecord, moment: Moment) -> Notes:
 
 def context(records: Any, previous: Any = None) -> dict[str, Any]:
     """`most`: the largest finite loss of the whole tape, so that a colour means the same at every step."""
-    found = [float(record.losses[np.isfinite(record.losses)].max(initial=0.0)) for record in records]
-    return {"most": np.float32(max(found) or 1.0)}
+    return {"most": np.float32(_most(*records))}
+
+
+def _most(*records: LayersRecord) -> float:
+    """The largest finite loss of some records; 1 where there is none above 0."""
+    return max(float(record.losses[np.isfinite(record.losses)].max(initial=0.0)) for record in records) or 1.0
 
 
 def lens_reading(record: LayersRecord, moment: Moment) -> str:
@@ -72,13 +74,12 @@ def lens_reading(record: LayersRecord, moment: Moment) -> str:
     means = record.losses[:, record.counted].astype(np.float64).mean(axis=1)
     if not np.isfinite(means).all():
         return f"{start}: not all losses are finite numbers."
-    said = f"{start}: mean loss {', '.join(f'{mean:.2f}' for mean in means)} after {', '.join(_places(len(means)))}"
+    places = ["the embedding", *(f"layer {layer}" for layer in range(1, len(means)))]
     gains = means[:-1] - means[1:]
     best = first_largest(gains)
-    last = last_column(record, moment)
-    if gains[best] < 0.005:
-        return f"{said}; no layer lowers it.{last}"
-    return f"{said}; layer {best + 1} lowers it most, by {gains[best]:.2f}.{last}"
+    lowest = f"layer {best + 1} lowers it most, by {gains[best]:.2f}" if gains[best] >= 0.005 else "no layer lowers it"
+    said = f"mean loss {', '.join(f'{mean:.2f}' for mean in means)} after {', '.join(places)}; {lowest}"
+    return f"{start}: {said}.{last_column(record, moment)}"
 
 
 def last_column(record: LayersRecord, moment: Moment) -> str:
@@ -88,20 +89,13 @@ def last_column(record: LayersRecord, moment: Moment) -> str:
         return ""
     if _unknown(record, len(record.tokens) - 1):
         return f" The last column has no colour: nobody knows which {what} comes next."
-    return (
-        f" The last column is held against {record.targets[-1]}, the {what} that follows those shown."
-        if record.targets[-1]
-        else ""
-    )
+    last = record.targets[-1]
+    return f" The last column is held against {last}, the {what} that follows those shown." if last else ""
 
 
 def _unknown(record: LayersRecord, at: int) -> bool:
     """Whether nobody knows what is right at a position."""
     return not record.counted[at] and bool(np.isnan(record.losses[:, at]).all())
-
-
-def _right(record: LayersRecord, at: int) -> str:
-    return "?" if _unknown(record, at) else record.targets[at]
 
 
 def map_reading(name: str, table: Float[np.ndarray, "T T"], record: LayersRecord) -> str:
@@ -124,10 +118,6 @@ def map_reading(name: str, table: Float[np.ndarray, "T T"], record: LayersRecord
     )
 
 
-def _places(rows: int) -> list[str]:
-    return ["the embedding", *(f"layer {layer}" for layer in range(1, rows))]
-
-
 def _ink(loss: float, most: float) -> str:
     """Of the word on a tile; where there is no loss there is no tile, and grey can be read on any page."""
     if np.isnan(loss):
@@ -136,10 +126,9 @@ def _ink(loss: float, most: float) -> str:
 
 
 def _tile(record: LayersRecord, row: int, at: int) -> str:
-    T = record.losses.shape[1]
-    guess = record.guesses[row * T + at]
+    guess = record.guesses[row * len(record.tokens) + at]
     sure = f" (probability {record.certainty[row, at]:.3f})" if record.certainty.size else ""
-    right = f"; right: {record.targets[at]}" if record.targets[at] else ""
     if _unknown(record, at):
-        return f"t = {at} ({record.tokens[at]}): says {guess}{sure}; what is right is not known"
-    return f"t = {at} ({record.tokens[at]}): says {guess}{sure}{right}; loss {record.losses[row, at]:.3f}"
+        return f"says {guess}{sure}; what is right is not known"
+    right = f"; right: {record.targets[at]}" if record.targets[at] else ""
+    return f"says {guess}{sure}{right}; loss {record.losses[row, at]:.3f}"

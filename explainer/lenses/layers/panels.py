@@ -21,7 +21,7 @@ def panels(run: Run, theme: str) -> list[Panel]:
     ]
 
 
-def lens_panel(run: Run, theme: str, *, height: int = 70) -> Panel:
+def lens_panel(run: Run, theme: str) -> Panel:
     """The loss of what the residual stream says, layer by layer, with the likeliest token written in, below the right one.
 
     Where nobody knows what is right there is no colour.
@@ -65,11 +65,11 @@ def lens_panel(run: Run, theme: str, *, height: int = 70) -> Panel:
         ),
         readings=(Reading(LENS, "lens"),),
         span=12,
-        height=height + 44 * (len(rows) + 1),
+        height=70 + 44 * (len(rows) + 1),
     )
 
 
-def map_panel(name: str, title: str, theme: str, *, span: int = 6) -> Panel:
+def map_panel(name: str, title: str, theme: str) -> Panel:
     """[t, s] of the rollout or of the last layer's attention."""
     heat = heatmap(
         z=SEEN(name),
@@ -85,6 +85,5 @@ def map_panel(name: str, title: str, theme: str, *, span: int = 6) -> Panel:
         title=title,
         figure=drawn(theme, [heat], xaxis=xaxis, yaxis=yaxis),
         readings=(Reading(LENS, name),),
-        span=span,
         height=340,
     )

@@ -20,21 +20,19 @@ from explainer.theory.encodings import dot_kernel
 def look(model: SequenceModel, batch: Batch, task: Task) -> PositionsRecord:
     """The table over all positions of training, and the attention by distance on the batch."""
     assert isinstance(model, Residual), type(model)
-    config = task.config
+    config, T = task.config, batch.x.shape[1]
     added = model.placed(config.total_length).table(config.total_length)
     table = np.zeros((0, 0), dtype=np.float32) if added is None else added.float().cpu().numpy().copy()
     found: dict[int, list[Tensor]] = {}
     if config.layers:
-        looked_at = first_rows(batch, affordable_rows(config, batch.x.shape[1], most=len(batch.x)))
+        looked_at = first_rows(batch, affordable_rows(config, T, most=len(batch.x)))
         for layer, _, weights in attention_maps(model, looked_at, config):
             found.setdefault(layer, []).append(weight_by_distance(weights, looked_at.real))
     return PositionsRecord(
         kind=config.part(Attending).positions,
         table=table,
         kernel=dot_kernel(table, normalised=True).astype(np.float32),
-        distance=by_head(found).cpu().numpy()
-        if found
-        else np.zeros((0, config.network.sites, batch.x.shape[1]), np.float32),
+        distance=by_head(found).cpu().numpy() if found else np.zeros((0, config.network.sites, T), np.float32),
     )
 
 

@@ -25,23 +25,21 @@ NO_TABLE = {
 
 def notes(record: PositionsRecord, moment: Moment) -> Notes:
     """Sentences and derived arrays of one look at the positions."""
-    T = len(record.table)
-    least, mean, most = (each[T - 1 :] if T else each for each in offset_range(record.kernel))
+    T, missing = len(record.table), _missing(record)
+    profile = zip(("least", "mean", "most"), offset_range(record.kernel), strict=True)
     return Notes(
         readings={
-            "table": table_reading(record, surgery_of(moment.meta).shuffled),
-            "likeness": likeness_reading(record),
-            "path": path_reading(record),
-            "profile": profile_reading(record),
-            "order": order_reading(record),
+            "table": missing or table_reading(record, surgery_of(moment.meta).shuffled),
+            "likeness": missing or likeness_reading(record),
+            "path": missing or path_reading(record),
+            "profile": missing or profile_reading(record),
+            "order": missing or order_reading(record),
             "distance": {str(layer): distance_reading(weights) for layer, weights in enumerate(record.distance)},
             "loss": loss_reading(moment),
         },
         arrays={
             "distances": np.arange(T, dtype=np.int32),
-            "profile_least": least.astype(np.float32),
-            "profile_mean": mean.astype(np.float32),
-            "profile_most": most.astype(np.float32),
+            **{f"profile_{name}": each[max(0, T - 1) :].astype(np.float32) for name, each in profile},
             "neighbours": np.array(_mean_at(record, 1), np.float32),
             "half": np.array(_mean_at(record, T // 2), np.float32),
             "by_distance": np.array(distance_share(record.kernel), np.float32),
@@ -70,8 +68,6 @@ def context(
 
 def table_reading(record: PositionsRecord, shuffled: bool = False) -> str:
     """One sentence on the size of the vectors; another where each token gets that of another place."""
-    if missing := _missing(record):
-        return missing
     norms = np.linalg.norm(record.table.astype(np.float64), axis=1)
     T, D = record.table.shape
     what = "fixed by a formula" if record.kind == "sinusoidal" else "learnt"
@@ -81,8 +77,6 @@ def table_reading(record: PositionsRecord, shuffled: bool = False) -> str:
 
 def likeness_reading(record: PositionsRecord) -> str:
     """One sentence on how much of the likeness follows from the distance."""
-    if missing := _missing(record):
-        return missing
     share = distance_share(record.kernel)
     if np.isnan(share):
         return "Too few different positions to say what likeness depends on."
@@ -95,8 +89,6 @@ def likeness_reading(record: PositionsRecord) -> str:
 
 def path_reading(record: PositionsRecord) -> str:
     """One sentence on how much of this table lies in a plane of its own."""
-    if missing := _missing(record):
-        return missing
     share = principal_axes(record.table, 2).explained.sum()
     if share == 0:
         return "All positions have the same vector."
@@ -105,8 +97,6 @@ def path_reading(record: PositionsRecord) -> str:
 
 def profile_reading(record: PositionsRecord) -> str:
     """One sentence on cosines near and far, and their range at one distance."""
-    if missing := _missing(record):
-        return missing
     T = len(record.table)
     if T < 3:
         return f"{T} {'position has' if T == 1 else 'positions have'} too few distances."
@@ -115,18 +105,13 @@ def profile_reading(record: PositionsRecord) -> str:
     sentence = f"Mean cosine {_mean_at(record, 1):.2f} at distance 1, {_mean_at(record, T // 2):.2f} at {T // 2}"
     if most[widest] - least[widest] < 1e-4:
         return f"{sentence}; it depends on the distance alone."
-    return (
-        f"{sentence}. Not the distance alone counts: "
-        f"at {widest} it goes from {least[widest]:.2f} to {most[widest]:.2f}."
-    )
+    ends = f"from {least[widest]:.2f} to {most[widest]:.2f}"
+    return f"{sentence}. Not the distance alone counts: at {widest} it goes {ends}."
 
 
 def order_reading(record: PositionsRecord) -> str:
     """One sentence on neighbours against far positions."""
-    if missing := _missing(record):
-        return missing
-    T = len(record.table)
-    share = distance_share(record.kernel)
+    T, share = len(record.table), distance_share(record.kernel)
     if T < 3 or np.isnan(share):
         return "Too few different positions to compare neighbours with far ones."
     near, far = _mean_at(record, 1), _mean_at(record, T // 2)

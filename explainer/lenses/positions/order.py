@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
-from numpy.typing import NDArray
 
 from explainer.charts.panel import Panel
 from explainer.charts.theme import DIVERGING, SEQUENTIAL, ink, shades, stroke
@@ -21,6 +20,7 @@ PLACES = 171
 """Most positions of a picture. At T = 512 it has every third, still two in each turn of the fastest wave."""
 
 WAVES = 4  # pairs that are drawn one by one
+HAND = {"size": [0, 9], "opacity": 1}
 
 
 def places(T: int) -> Int[np.ndarray, " places"]:
@@ -28,19 +28,26 @@ def places(T: int) -> Int[np.ndarray, " places"]:
     return np.arange(0, T, -(-T // PLACES))
 
 
-def spread(first: int, last: int, count: int = WAVES) -> list[int]:
-    """At most `count` different whole numbers from `first` to `last`, evenly spaced."""
-    return sorted({round(each) for each in np.linspace(first, last, count)})
-
-
-def rounded(array: NDArray[Any]) -> list[Any]:
-    """An array as a short list for a figure's JSON."""
-    return list(np.round(np.asarray(array, dtype=np.float64), 5).tolist())
+def spread(first: int, last: int) -> list[int]:
+    """At most `WAVES` different whole numbers from `first` to `last`, evenly spaced."""
+    return sorted({round(each) for each in np.linspace(first, last, WAVES)})
 
 
 def here(theme: str) -> dict[str, Any]:
     """An upright line at the position of the scan: the first shape of a figure."""
     return moment(theme, color=ink(theme).text, width=1.5, dash="dot")
+
+
+def hand(name: str, *index: int, **more: Any) -> dict[str, Any]:
+    """A hand of a clock at the scan's place, from a panel's `hands`[place, *index, x | y, centre | tip]."""
+    x, y = (own("hands", "place", *index, axis) for axis in (0, 1))
+    return scatter("lines+markers", name=name, x=x, y=y, **{"marker": HAND, **more})
+
+
+def circle(radius: float, theme: str) -> dict[str, Any]:
+    """A circle around the origin, thin."""
+    ends = {"x0": -radius, "x1": radius, "y0": -radius, "y1": radius}
+    return {"type": "circle", **ends, "line": stroke(ink(theme).line, 1)}
 
 
 def map_panel(
@@ -51,36 +58,33 @@ def map_panel(
     theme: str,
     *,
     limits: tuple[float, float],
+    names: tuple[str, str, str],
     reading: str,
-    names: tuple[str, str, str] = ("position p", "dimension", "value"),
-    rows: Int[np.ndarray, " rows"] | None = None,
-    span: int = 5,
+    square: bool = False,
 ) -> Panel:
     """A table over positions as a map, with a line at the scan's place.
 
     Args:
         limits: ends of the colours, which are diverging if zero is in the middle.
         names: of the axis of positions, of the rows, and of the colour.
-        rows: numbers of the rows, which then run downwards (a table of scores); default, upwards from 0.
+        square: the rows are positions as well, and run downwards (a table of scores).
     """
     across, down, value = names
     heat = heatmap(
         x=at.tolist(),
         z=own("table"),
-        **coloured(value, limits[0], limits[1], DIVERGING if limits[0] == -limits[1] else SEQUENTIAL),
+        **coloured(value, *limits, DIVERGING if limits[0] == -limits[1] else SEQUENTIAL),
+        **({"y": at.tolist()} if square else {}),
         hover=f"{across} = %{{x}}, {down} %{{y}}<br>{value} = %{{z:.4f}}",
     )
-    yaxis: dict[str, Any] = {"title": down}
-    if rows is not None:
-        heat["y"] = rows.tolist()
-        yaxis["autorange"] = "reversed"
+    yaxis = {"title": down} | ({"autorange": "reversed"} if square else {})
     return Panel(
         id=id,
         title=title,
         figure=drawn(theme, [heat], xaxis=across, yaxis=yaxis, shapes=[here(theme)]),
         arrays={"table": np.ascontiguousarray(table.T)},
         reading=reading,
-        span=span,
+        span=3 if square else 5,
         height=270,
     )
 
@@ -134,8 +138,8 @@ def _band(scores: Float[np.ndarray, "T T"], colour: str) -> list[dict[str, Any]]
     hover = "offset %{{x}}: {} %{{y:.4f}}<extra></extra>"
     named = {"fill": "tonexty", "name": "least to most, over all positions"}
     return [
-        {**edge, "y": rounded(low), "showlegend": False, "hovertemplate": hover.format("least")},
-        {**edge, "y": rounded(high), **named, "hovertemplate": hover.format("most")},
+        {**edge, "y": np.round(low, 5).tolist(), "showlegend": False, "hovertemplate": hover.format("least")},
+        {**edge, "y": np.round(high, 5).tolist(), **named, "hovertemplate": hover.format("most")},
     ]
 
 
@@ -143,48 +147,43 @@ def curves_panel(
     id: str,
     title: str,
     curves: Float[np.ndarray, "curves T"],
-    names: Sequence[str],
+    looks: Sequence[tuple[str, str, str]],
     theme: str,
     *,
     at: Int[np.ndarray, " places"],
     reading: str,
-    dashes: Sequence[str] = (),
-    colours: Sequence[str] = (),
-    axes: tuple[str, str] = ("position p", "value"),
+    up: str = "value",
     span: int = 5,
 ) -> Panel:
     """Curves over the positions, with a point on each at the scan's place.
 
     Args:
+        looks: of each curve its name, colour and dash; only solid ones are in the legend.
         at: the places of the scan.
-        dashes: of the lines; default, solid.
-        colours: of the lines; default, one shade each.
-        axes: names of the axes.
+        up: name of the axis.
     """
-    colours, dashes = colours or shades(theme, len(names)), dashes or ["solid"] * len(names)
-    data = [_curve(*drawn) for drawn in zip(curves, names, colours, dashes, strict=True)]
-    points = {"x": own("across", "place"), "y": own("up", "place"), "marker": {"color": list(colours), "size": 9}}
-    data.append(scatter("markers", **points, showlegend=False, hover="%{x}: %{y:.4f}"))
-    across, up = axes
+    data = [
+        scatter(
+            x=list(range(len(curve))),
+            y=np.round(curve, 5).tolist(),
+            name=name,
+            line=stroke(colour, 2 if dash == "solid" else 1.4, dash),
+            showlegend=dash == "solid",
+            hover=f"{name}<br>%{{x}}: %{{y:.4f}}",
+        )
+        for curve, (name, colour, dash) in zip(curves, looks, strict=True)
+    ]
+    marker = {"color": [colour for _, colour, _ in looks], "size": 9}
+    places = {"x": own("across", "place"), "y": own("up", "place")}
+    data.append(scatter("markers", **places, marker=marker, showlegend=False, hover="%{x}: %{y:.4f}"))
     return Panel(
         id=id,
         title=title,
-        figure=drawn(theme, data, xaxis=across, yaxis=up, shapes=[here(theme)], showlegend=True),
-        arrays={"across": np.repeat(at[:, None], len(names), axis=1), "up": np.ascontiguousarray(curves[:, at].T)},
+        figure=drawn(theme, data, xaxis="position p", yaxis=up, shapes=[here(theme)], showlegend=True),
+        arrays={"across": np.repeat(at[:, None], len(looks), axis=1), "up": np.ascontiguousarray(curves[:, at].T)},
         reading=reading,
         span=span,
         height=270,
-    )
-
-
-def _curve(curve: Float[np.ndarray, " T"], name: str, colour: str, dash: str) -> dict[str, Any]:
-    return scatter(
-        x=list(range(len(curve))),
-        y=rounded(curve),
-        name=name,
-        line=stroke(colour, 2 if dash == "solid" else 1.4, dash),
-        showlegend=dash == "solid",
-        hover=f"{name}<br>%{{x}}: %{{y:.4f}}",
     )
 
 

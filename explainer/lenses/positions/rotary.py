@@ -11,7 +11,10 @@ from explainer.charts.panel import Panel
 from explainer.charts.theme import ink, shades, stroke, words_at
 from explainer.charts.traces import drawn, own, scatter
 from explainer.lenses.positions.order import (
+    HAND,
+    circle,
     curves_panel,
+    hand,
     map_panel,
     offset_panel,
     places,
@@ -21,11 +24,13 @@ from explainer.lenses.positions.order import (
 )
 from explainer.theory.encodings import rotary_scores, rotate, wavelengths
 from explainer.theory.ties import first_largest
+from explainer.words import counted
 
 Vector = Float[np.ndarray, " K"]
 SEED = 0  # of the random query and key
 ARC = 16  # points of an arc
 GAP = 0.02  # between dials, of the width of all
+MARGIN = {"l": 8, "r": 8, "t": 10, "b": 40}
 
 
 def vectors(K: int, random: bool) -> tuple[Vector, Vector]:
@@ -48,7 +53,7 @@ def panels(T: int, base: float, offset: int, q: Vector, k: Vector, pairs: tuple[
     at = places(T)
     keys = at[at + offset < T]
     turned = rotate(np.ones((T, 1)) * k, np.arange(T), base)
-    shown = spread(*pairs)
+    shown, lengths = spread(*pairs), wavelengths(len(q), base)
     limit = float(np.abs(turned).max())
     return [
         dials_panel(T, base, offset, q, k, shown, theme),
@@ -69,7 +74,10 @@ def panels(T: int, base: float, offset: int, q: Vector, k: Vector, pairs: tuple[
             theme,
             limits=(-limit, limit),
             names=("position p", "dimension", "R_p k"),
-            reading=table_reading(T, len(q), base),
+            reading=(
+                f"{len(lengths) // 2} pairs; {(lengths[::2] <= T).sum()} of them complete a turn within T = {T}, "
+                f"the slowest takes {spoken(lengths.max())} positions."
+            ),
         ),
         map_panel(
             "rotary-scores",
@@ -79,18 +87,17 @@ def panels(T: int, base: float, offset: int, q: Vector, k: Vector, pairs: tuple[
             theme,
             limits=(float(S.min()), float(S.max())),
             names=("position n of the key", "position m of the query", "cosine"),
-            rows=at,
             reading=scores_reading(S),
-            span=3,
+            square=True,
         ),
         curves_panel(
             "rotary-waves",
             "First number of the same pairs of R_p k",
             turned.T[[2 * pair for pair in shown]],
-            [f"pair {pair}" for pair in shown],
+            [(f"pair {pair}", colour, "solid") for pair, colour in zip(shown, shades(theme, len(shown)), strict=True)],
             theme,
             at=keys,
-            reading=waves_reading(T, shown, wavelengths(len(q), base)),
+            reading=waves_reading(T, shown, lengths),
             span=4,
         ),
     ]
@@ -112,28 +119,20 @@ def dials_panel(T: int, base: float, offset: int, q: Vector, k: Vector, shown: l
         bare = {"range": [-1.12 * max(radii), 1.12 * max(radii)], "visible": False, "constrain": "domain"}
         axes[f"xaxis{which}"] = {**bare, "domain": [left, left + wide], "anchor": f"y{which}"}
         axes[f"yaxis{which}"] = {**bare, "domain": [0, 1], "anchor": f"x{which}", "scaleanchor": f"x{which}"}
-        for radius in sorted(set(radii)):
-            circle = {"type": "circle", "x0": -radius, "x1": radius, "y0": -radius, "y1": radius}
-            line = stroke(ink(theme).line, 1)
-            shapes.append({**circle, "xref": f"x{which}", "yref": f"y{which}", "line": line})
+        place = {"xref": f"x{which}", "yref": f"y{which}"}
+        shapes += [circle(radius, theme) | place for radius in sorted(set(radii))]
         data += [trace | {"xaxis": f"x{which}", "yaxis": f"y{which}"} for trace in _hands(number, pair, colour)]
         turn = f"pair {pair}<br>turn: {spoken(wavelengths(K, base)[2 * pair])}"
         large = {"size": 12, "color": ink(theme).muted}
         notes.append(words_at(turn, left + wide / 2, 0, ink(theme).muted, yanchor="top", font=large))
+    turns = (f"pair {pair} by {offset / wavelengths(K, base)[2 * pair]:.3g} turns" for pair in shown)
+    behind = counted(offset, "position")
     return Panel(
         id="rotary-dials",
-        title=f"Pairs of a key at position p and of a query {offset} {_positions(offset)} later",
-        figure=drawn(
-            theme,
-            data,
-            **axes,
-            shapes=shapes,
-            annotations=notes,
-            showlegend=True,
-            margin={"l": 8, "r": 8, "t": 10, "b": 40},
-        ),
+        title=f"Pairs of a key at position p and of a query {behind} later",
+        figure=drawn(theme, data, **axes, shapes=shapes, annotations=notes, showlegend=True, margin=MARGIN),
         arrays={"hands": hands, "arcs": arcs},
-        reading=dials_reading(offset, shown, base, K),
+        reading=f"{behind} turn {', '.join(turns)}: both hands go round, and what is between them stays.",
         span=8,
         height=270,
     )
@@ -152,74 +151,46 @@ def _hands(number: int, pair: int, colour: str) -> list[dict[str, Any]]:
     )
     hands = (("query", "solid", "circle"), ("key", "dot", "circle-open"))
     return [sector] + [
-        scatter(
-            "lines+markers",
-            name=hand,
-            x=own("hands", "place", number, end, 0),
-            y=own("hands", "place", number, end, 1),
+        hand(
+            name,
+            number,
+            end,
             line=stroke(colour, 3, dash),
-            marker={"size": [0, 9], "opacity": 1, "symbol": symbol},
+            marker=HAND | {"symbol": symbol},
             showlegend=number == 0,
-            hover=f"{hand}, pair {pair}<br>(%{{x:.4f}}, %{{y:.4f}})",
+            hover=f"{name}, pair {pair}<br>(%{{x:.4f}}, %{{y:.4f}})",
         )
-        for end, (hand, dash, symbol) in enumerate(hands)
+        for end, (name, dash, symbol) in enumerate(hands)
     ]
 
 
 def _turned(
     keys: Int[np.ndarray, " places"], base: float, offset: int, q: Vector, k: Vector, shown: list[int]
 ) -> tuple[Float[np.ndarray, "places pairs 2 2 2"], Float[np.ndarray, "places pairs 2 points"]]:
-    """Hands [place, pair, query | key, x | y, centre | tip], and the sectors between them [place, pair, x | y, point]."""
-    turned_q = rotate(np.ones((len(keys), 1)) * q, keys + offset, base)
-    turned_k = rotate(np.ones((len(keys), 1)) * k, keys, base)
-    hands = np.zeros((len(keys), len(shown), 2, 2, 2))
-    arcs = np.zeros((len(keys), len(shown), 2, ARC + 2))
-    for number, pair in enumerate(shown):
-        both = slice(2 * pair, 2 * pair + 2)
-        hands[:, number, 0, :, 1], hands[:, number, 1, :, 1] = turned_q[:, both], turned_k[:, both]
-        shorter = min(float(np.hypot(*q[both])), float(np.hypot(*k[both])))
-        arcs[:, number] = _sectors(turned_q[:, both], turned_k[:, both], 0.45 * shorter)
-    return hands, arcs
+    """Hands [place, pair, query | key, x | y, centre | tip], and the sectors between them [place, pair, x | y, point].
 
-
-def _sectors(
-    query: Float[np.ndarray, "places 2"], key: Float[np.ndarray, "places 2"], radius: float
-) -> Float[np.ndarray, "places 2 points"]:
-    """At each place the sector from the key to the query, the shorter way round, from the centre and back to it."""
-    begin = np.arctan2(key[:, 1], key[:, 0])
-    ahead = np.arctan2(query[:, 1], query[:, 0]) - begin
-    between = np.arctan2(np.sin(ahead), np.cos(ahead))
-    angles = begin[:, None] + between[:, None] * np.linspace(0, 1, ARC)
-    rim = radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    return np.pad(rim, ((0, 0), (0, 0), (1, 1)))
-
-
-def dials_reading(offset: int, shown: list[int], base: float, K: int) -> str:
-    """One sentence on how far the offset turns each shown pair."""
-    turns = [offset / wavelengths(K, base)[2 * pair] for pair in shown]
-    parts = [f"pair {pair} by {turn:.3g} turns" for pair, turn in zip(shown, turns, strict=True)]
-    return (
-        f"{offset} {_positions(offset)} turn {', '.join(parts)}: both hands go round, and what is between them stays."
-    )
+    A sector goes from the centre to the key, the shorter way round to the query, and back.
+    """
+    tips = [
+        rotate(np.ones((len(keys), 1)) * vector, at, base).reshape(len(keys), -1, 2)[:, shown]
+        for vector, at in ((q, keys + offset), (k, keys))
+    ]
+    hands = np.pad(np.stack(tips, axis=2)[..., None], [*[(0, 0)] * 4, (1, 0)])
+    end, begin = (np.arctan2(tip[..., 1], tip[..., 0]) for tip in tips)
+    between = np.arctan2(np.sin(end - begin), np.cos(end - begin))
+    angles = begin[..., None] + between[..., None] * np.linspace(0, 1, ARC)
+    radius = 0.45 * np.minimum(*(np.hypot(*vector.reshape(-1, 2)[shown].T) for vector in (q, k)))
+    rim = radius[:, None, None] * np.stack([np.cos(angles), np.sin(angles)], axis=2)
+    return hands, np.pad(rim, [*[(0, 0)] * 3, (1, 1)])
 
 
 def offset_reading(S: Float[np.ndarray, "T T"], offset: int) -> str:
     """One sentence on the score at the chosen offset and how far it varies over the positions."""
     same = S.diagonal(-offset)
-    difference = float(same.max() - same.min())
+    difference = float(np.ptp(same))
     return (
         f"At offset {offset} the cosine is {same[0]:.3f} at all {len(same)} places "
         f"(largest difference {spoken(difference)}{', rounding' if difference else ''})."
-    )
-
-
-def table_reading(T: int, K: int, base: float) -> str:
-    """One sentence on fast and slow pairs."""
-    lengths = wavelengths(K, base)[0::2]
-    whole = int((lengths <= T).sum())
-    return (
-        f"{K // 2} pairs; {whole} of them complete a turn within T = {T}, "
-        f"the slowest takes {spoken(lengths.max())} positions."
     )
 
 
@@ -229,7 +200,3 @@ def scores_reading(S: Float[np.ndarray, "T T"]) -> str:
     by_offset = [float(S[0, -offset] if offset < 0 else S[offset, 0]) for offset in range(1 - T, T)]
     best = first_largest(np.array(by_offset)) + 1 - T
     return f"One value along each diagonal; the largest, {max(by_offset):.3f}, is at offset m − n = {best}."
-
-
-def _positions(count: int) -> str:
-    return "position" if count == 1 else "positions"

@@ -9,9 +9,11 @@ from jaxtyping import Float
 
 from explainer.charts.panel import Panel
 from explainer.charts.theme import ink, shades, stroke
-from explainer.charts.traces import drawn, own, scatter
+from explainer.charts.traces import drawn, scatter
 from explainer.lenses.positions.order import (
+    circle,
     curves_panel,
+    hand,
     map_panel,
     offset_panel,
     places,
@@ -20,6 +22,7 @@ from explainer.lenses.positions.order import (
     waves_reading,
 )
 from explainer.theory.encodings import dot_kernel, offset_error, sinusoidal, sinusoidal_bug, still_share, wavelengths
+from explainer.words import counted
 
 CODES: Mapping[str, str] = {
     "correct": "correct",
@@ -72,9 +75,8 @@ def panels(T: int, D: int, base: float, code: str, pairs: tuple[int, int], theme
             theme,
             limits=(float(G.min()), float(G.max())),
             names=("position n", "position m", "dot product"),
-            rows=at,
             reading=kernel_reading(G),
-            span=3,
+            square=True,
         ),
         offset_panel(
             "sinusoidal-offset",
@@ -88,12 +90,14 @@ def panels(T: int, D: int, base: float, code: str, pairs: tuple[int, int], theme
             "sinusoidal-waves",
             "Some of its pairs as curves: sine solid, cosine dotted",
             np.concatenate([table.T[[2 * pair, 2 * pair + 1]] for pair in shown]),
-            [name for pair in shown for name in (f"pair {pair}", f"pair {pair}, cosine")],
+            [
+                (f"pair {pair}{cosine}", colour, dash)
+                for pair, colour in zip(shown, shades(theme, len(shown)), strict=True)
+                for cosine, dash in (("", "solid"), (", cosine", "dot"))
+            ],
             theme,
             at=at,
-            dashes=["solid", "dot"] * len(shown),
-            colours=[colour for colour in shades(theme, len(shown)) for _ in range(2)],
-            axes=("position p", "PE"),
+            up="PE",
             reading=waves_reading(T, shown, lengths),
         ),
         hands_panel(table, shown, theme),
@@ -103,33 +107,18 @@ def panels(T: int, D: int, base: float, code: str, pairs: tuple[int, int], theme
 
 def hands_panel(table: Float[np.ndarray, "T D"], shown: list[int], theme: str) -> Panel:
     """The same pairs as hands of clocks at position p: across the cosine, up the sine."""
-    at = places(len(table))
-    hands = np.zeros((len(at), len(shown), 2, 2))  # [place, pair, cos | sin, centre | tip]
-    for number, pair in enumerate(shown):
-        hands[:, number, 0, 1], hands[:, number, 1, 1] = table[at, 2 * pair + 1], table[at, 2 * pair]
+    turned = table.reshape(len(table), -1, 2)[:, shown, ::-1][places(len(table))]
+    hands = np.pad(turned[..., None], [*[(0, 0)] * 3, (1, 0)])  # [place, pair, cos | sin, centre | tip]
     data = [
-        scatter(
-            "lines+markers",
-            name=f"pair {pair}",
-            x=own("hands", "place", number, 0),
-            y=own("hands", "place", number, 1),
-            line=stroke(colour, 3),
-            marker={"size": [0, 9], "opacity": 1},
-            hover=f"pair {pair}<br>cos %{{x:.4f}}, sin %{{y:.4f}}",
-        )
+        hand(f"pair {pair}", number, line=stroke(colour, 3), hover=f"pair {pair}<br>cos %{{x:.4f}}, sin %{{y:.4f}}")
         for number, (pair, colour) in enumerate(zip(shown, shades(theme, len(shown)), strict=True))
     ]
-    circle = {"type": "circle", "x0": -1, "x1": 1, "y0": -1, "y1": 1, "line": stroke(ink(theme).line, 1)}
+    across = {"title": "cosine", "range": [-1.15, 1.15], "constrain": "domain"}
+    up = {**across, "title": "sine", "scaleanchor": "x"}
     return Panel(
         id="sinusoidal-hands",
         title="The same pairs as hands, at position p",
-        figure=drawn(
-            theme,
-            data,
-            xaxis={"title": "cosine", "range": [-1.15, 1.15], "constrain": "domain"},
-            yaxis={"title": "sine", "range": [-1.15, 1.15], "scaleanchor": "x", "constrain": "domain"},
-            shapes=[circle],
-        ),
+        figure=drawn(theme, data, xaxis=across, yaxis=up, shapes=[circle(1, theme)]),
         arrays={"hands": hands},
         reading=hands_reading(table),
         span=3,
@@ -140,33 +129,29 @@ def hands_panel(table: Float[np.ndarray, "T D"], shown: list[int], theme: str) -
 def wavelength_panel(T: int, D: int, base: float, code: str, theme: str) -> Panel:
     """How many positions each dimension takes for one turn, beside the right table's, and T."""
     dark, _, colour = shades(theme, 3)
-    lines = [
-        ("correct", "correct", dark, "solid"),
-        *([(code, CODES[code], colour, "dot")] if code != "correct" else []),
-    ]
+    lengths = _wavelengths(D, base, code)
+    lines = {"correct": (dark, "solid"), **({code: (colour, "dot")} if code != "correct" else {})}
     data = [
         scatter(
             x=list(range(D)),
             y=_wavelengths(D, base, kind).tolist(),
-            name=name,
+            name=CODES[kind],
             line=stroke(tone, 2.5, dash),
-            hover=f"{name}<br>dimension %{{x}}: %{{y:.5g}} positions",
+            hover=f"{CODES[kind]}<br>dimension %{{x}}: %{{y:.5g}} positions",
         )
-        for kind, name, tone, dash in lines
+        for kind, (tone, dash) in lines.items()
     ]
     length = stroke(ink(theme).muted, 1.2, "dash")
     data.append(scatter(x=[0, D - 1], y=[T, T], name=f"T = {T}", line=length, hover="T = %{y} positions"))
+    yaxis = {"title": "positions", "type": "log", "exponentformat": "power"}
     return Panel(
         id="sinusoidal-wavelengths",
         title="Wavelength of each dimension",
-        figure=drawn(
-            theme,
-            data,
-            xaxis="dimension",
-            yaxis={"title": "positions", "type": "log", "exponentformat": "power"},
-            showlegend=True,
+        figure=drawn(theme, data, xaxis="dimension", yaxis=yaxis, showlegend=True),
+        reading=(
+            f"{(lengths <= T).sum()} of {D} dimensions complete a turn within T = {T}; "
+            f"the slowest takes {spoken(lengths.max())}."
         ),
-        reading=wavelength_reading(T, _wavelengths(D, base, code)),
         span=4,
         height=270,
     )
@@ -174,26 +159,24 @@ def wavelength_panel(T: int, D: int, base: float, code: str, theme: str) -> Pane
 
 def verdict(T: int, D: int, base: float, code: str) -> str:
     """What a way to compute the table breaks, in three numbers beside those of the right table."""
-    right, table = table_of(T, D, base, "correct"), table_of(T, D, base, code)
-    numbers = (
-        ("largest difference between products at one offset", _error(offset_error(table)), _error(offset_error(right))),
-        (
-            "longest wavelength",
-            spoken(_wavelengths(D, base, code).max()),
-            spoken(_wavelengths(D, base, "correct").max()),
-        ),
-        ("dimensions that hardly move", f"{still_share(table):.0%}", f"{still_share(right):.0%}"),
-    )
-    if code == "correct":
-        return "; ".join(f"{name} {value}" for name, value, _ in numbers) + "."
-    return "; ".join(f"{name} {value} (correct: {other})" for name, value, other in numbers) + "."
+    names = "largest difference between products at one offset", "longest wavelength", "dimensions that hardly move"
+    found, right = _measured(T, D, base, code), _measured(T, D, base, "correct")
+    if code != "correct":
+        found = [f"{value} (correct: {other})" for value, other in zip(found, right, strict=True)]
+    return "; ".join(f"{name} {value}" for name, value in zip(names, found, strict=True)) + "."
+
+
+def _measured(T: int, D: int, base: float, code: str) -> list[str]:
+    table = table_of(T, D, base, code)
+    longest = _wavelengths(D, base, code).max()
+    return [_error(offset_error(table)), spoken(longest), f"{still_share(table):.0%}"]
 
 
 def table_reading(T: int, lengths: Float[np.ndarray, " D"], still: float) -> str:
     """One sentence on wavelengths and on how much of the table moves at all."""
     return (
         f"{len(lengths)} dimensions with wavelengths from {spoken(lengths.min())} to {spoken(lengths.max())} positions; "
-        f"{still:.0%} of them hardly move over {T} {'position' if T == 1 else 'positions'} (standard deviation below 0.001)."
+        f"{still:.0%} of them hardly move over {counted(T, 'position')} (standard deviation below 0.001)."
     )
 
 
@@ -213,13 +196,10 @@ def kernel_reading(G: Float[np.ndarray, "T T"]) -> str:
 def offset_reading(error: float) -> str:
     """One sentence on whether the dot product is a function of the offset alone."""
     if error < EXACT:
-        return (
-            "The curve slides and keeps its shape: the product depends on the offset m − n only "
-            f"(largest difference at one offset: {_error(error)})."
-        )
-    return (
-        f"At one and the same offset the product differs by up to {spoken(error)}: it depends on where the pair stands."
-    )
+        said = "The curve slides and keeps its shape: the product depends on the offset m − n only"
+        return f"{said} (largest difference at one offset: {_error(error)})."
+    said = f"At one and the same offset the product differs by up to {spoken(error)}"
+    return f"{said}: it depends on where the pair stands."
 
 
 def hands_reading(table: Float[np.ndarray, "T D"]) -> str:
@@ -231,12 +211,6 @@ def hands_reading(table: Float[np.ndarray, "T D"]) -> str:
         f"The hands are between {length.min():.2f} and {length.max():.2f} long: "
         "sine and cosine disagree, and no turn leads from one position to the next."
     )
-
-
-def wavelength_reading(T: int, lengths: Float[np.ndarray, " D"]) -> str:
-    """One sentence on how many dimensions complete a turn."""
-    whole = int((lengths <= T).sum())
-    return f"{whole} of {len(lengths)} dimensions complete a turn within T = {T}; the slowest takes {spoken(lengths.max())}."
 
 
 def _wavelengths(D: int, base: float, code: str) -> Float[np.ndarray, " D"]:

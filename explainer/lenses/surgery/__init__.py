@@ -8,16 +8,20 @@ from explainer.theory.looks import Sizes, Work, added, labels, passes, sites_fol
 from explainer.theory.sizes import BYTES
 
 
+def _rows(z: Sizes) -> tuple[int, int, int]:
+    """Units or heads that are switched off, the sequences of that, and those of what is measured again."""
+    sites = sites_followed(z)
+    return (sites, min(128, z.forward_rows(sites + 1)), z.forward_rows(4)) if z.B > 1 else (sites, 1, 1)
+
+
 def _peak(z: Sizes) -> int:
     copies = BYTES * 2**23 if z.recurrent else 2 * BYTES * 2**23  # passes without each unit or head
-    sites = sites_followed(z)
-    screened, checked = (min(128, z.forward_rows(sites + 1)), z.forward_rows(4)) if z.B > 1 else (1, 1)
+    sites, screened, checked = _rows(z)
     return max(z.passing(checked), min(copies, z.passing(sites * screened)), z.passing(2))
 
 
 def _work(z: Sizes) -> Work:
-    sites = sites_followed(z)
-    screened, checked = (min(128, z.forward_rows(sites + 1)), z.forward_rows(4)) if z.B > 1 else (1, 1)
+    sites, screened, checked = _rows(z)
     return added(passes(z, screened, sites + 1), passes(z, checked, 4), passes(z, 1, 3))
 
 

@@ -87,8 +87,7 @@ def look(model: SequenceModel, batch: Batch, task: Task, surgery: Surgery | None
 
 def sites_followed(task: Task, batch: Batch) -> int:
     """How many units or heads are switched off in turn: as many as two sequences each have time for."""
-    affordable = max(FEWEST_SITES, MOST_FLOPS // (2 * _forward(task, batch)))
-    return int(min(MOST_SITES, affordable))
+    return int(min(MOST_SITES, max(FEWEST_SITES, MOST_FLOPS // (2 * _forward(task, batch)))))
 
 
 def screen(
@@ -168,7 +167,7 @@ def _losses_without(
             if site.layer == layer:
                 gone[copy, site.head if isinstance(site, Head) else site.unit] = True
         edits[network.roles.sites[layer]] = partial(_without, gone.repeat_interleave(rows, dim=0))
-    several = batch.each(lambda values: _repeated(values, copies))
+    several = batch.each(lambda values: values.repeat(copies, *[1] * (values.ndim - 1)))
     with observe(model, "output", edit=edits):
         return summed_losses(task, model(several), several).reshape(copies, rows)
 
@@ -176,10 +175,6 @@ def _losses_without(
 def _without(gone: Bool[Tensor, "B N"], values: Tensor) -> Tensor:
     """Zeros where a unit (B, N), or all that a head (B, H, T, K) reads, is gone."""
     return values.masked_fill(gone.reshape(*gone.shape, *[1] * (values.ndim - 2)), 0.0)
-
-
-def _repeated(values: Tensor, copies: int) -> Tensor:
-    return values.repeat(copies, *[1] * (values.ndim - 1))
 
 
 def _operated(
@@ -213,25 +208,23 @@ def _long_enough(task: Task, rows: int, step: int) -> Batch:
 
 
 def _answers(
-    task: Task, batch: Batch, output: Float[Tensor, "1 T V"], changed: Float[Tensor, "1 T V"]
+    task: Task, first: Batch, output: Float[Tensor, "1 T V"], changed: Float[Tensor, "1 T V"]
 ) -> dict[str, Any]:
     """What both say of the first sequence, and how far they are apart."""
-    first = first_rows(batch, 1)
     both = torch.cat([output, changed]).float()
     known = first.known_of(0)
     losses = [where_known(task.loss_per_position(each, first)[0].float(), known) for each in (output, changed)]
-    empty = np.zeros(0, dtype=np.float32)
+    target, guesses = np.zeros(0, dtype=np.float32), [(), ()]
     if task.says_tokens:
         p = both.softmax(-1)
         right = p.gather(-1, first.y.expand(2, -1)[..., None])[..., 0]
         moved = (p[0] - p[1]).abs().sum(-1) / 2
         guesses = [tuple(task.answers[index] for index in each.argmax(-1).tolist()) for each in both]
-        outputs, target = torch.where(known, right, torch.nan), empty
+        outputs = torch.where(known, right, torch.nan)
     else:
         outputs = task.in_units(both[..., 0])
         moved = (outputs[0] - outputs[1]).abs()
         target = where_known(task.in_units(first.y[0, :, 0].float()), known)
-        guesses = [(), ()]
     return {
         "outputs": outputs.cpu().numpy(),
         "losses": np.stack(losses),
@@ -251,9 +244,7 @@ def _largest(effects: Float[np.ndarray, " K"]) -> int:
 def _numbers(config: RunConfig, T: int) -> int:
     """About how many numbers one sequence holds at once in a forward pass that keeps nothing for a backward one."""
     network = config.network
-    if network.roles.attention:
-        return T * (3 * network.sites * T + 12 * network.width)
-    return T * network.width * 3
+    return T * (3 * network.sites * T + 12 * network.width if network.roles.attention else 3 * network.width)
 
 
 operate = look

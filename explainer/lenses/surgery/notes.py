@@ -19,6 +19,7 @@ from explainer.families import FAMILIES
 from explainer.lenses.surgery.record import SurgeryRecord
 from explainer.surgery import Head, Surgery, Unit
 from explainer.theory.ties import first_largest
+from explainer.words import plural
 
 DRAWN = 0.1
 """Of the longest bar: a shorter one is not counted, however sure it is."""
@@ -26,24 +27,24 @@ DRAWN = 0.1
 FEWEST = 8
 """Sequences that a standard error needs: that of fewer is itself too uncertain to count by."""
 
-Sites = Sequence[Unit | Head]
-
 
 def notes(record: SurgeryRecord, moment: Moment) -> Notes:
     """Sentences and derived arrays of one look at an operated network."""
     T, layers = len(record.tokens), int(moment.meta["layers"])
-    sites = sites_of(record, str(moment.meta["model"]))
+    kind = FAMILIES[moment.meta["model"]].site
+    numbers = zip(record.layers.tolist(), record.places.tolist(), strict=True)
+    sites: list[Unit | Head] = [(Head if kind == "head" else Unit)(*at) for at in numbers]
     operations = Surgery.from_text(record.surgery).operations
     held = np.array([site in operations for site in sites], dtype=bool)
     places, ticks = tick_places(T), tick_places(len(sites))
-    counted = np.flatnonzero(record.mask)
+    names, counted = [site.name(layers) for site in sites], np.flatnonzero(record.mask)
     return Notes(
         readings={
             "effect": effect_reading(record, layers) + filled_reading(record.filled, record.mask),
-            "worth": worth_reading(record, sites, layers),
+            "worth": worth_reading(record, kind, names),
             "losses": losses_reading(record),
             "loss": loss_reading(moment),
-            "needed": needed_reading(record, sites, moment.step),
+            "needed": needed_reading(record, kind, moment.step),
         },
         arrays={
             "times": np.arange(T, dtype=np.int32),
@@ -60,7 +61,7 @@ def notes(record: SurgeryRecord, moment: Moment) -> Notes:
         labels={
             "tick_labels": tick_labels(record.tokens, places),
             "site_ticks": [_tick(sites[place], layers) for place in ticks],
-            "site_names": [site.name(layers) for site in sites],
+            "site_names": names,
             "site_surgeries": [str(site) for site in sites],
         },
     )
@@ -73,23 +74,19 @@ def context(records: Sequence[SurgeryRecord], previous: Any = None) -> dict[str,
         ends (2,): the smallest and largest change of the loss with their whiskers, 0 among them; span (2,): -m and m, m
             being the largest of their sizes.
     """
-    effects = np.concatenate([record.effects for record in records])
-    finite = effects[np.isfinite(effects)]
-    low, high = float(finite.min(initial=0.0)), float(finite.max(initial=0.0))
-    most = max(-low, high) or 1.0
-    whiskers = np.nan_to_num(TOLD * np.concatenate([record.errors for record in records]), posinf=0.0)
-    reached = np.concatenate([effects - whiskers, effects + whiskers])
-    reached = reached[np.isfinite(reached)]
+    effects, errors = (np.concatenate([getattr(record, name) for record in records]) for name in ("effects", "errors"))
+    whiskers = np.nan_to_num(TOLD * errors, posinf=0.0)
+    most = max(-_ends(effects)[0], _ends(effects)[1]) or 1.0
     return {
-        "ends": np.array([reached.min(initial=0.0), reached.max(initial=0.0)], dtype=np.float32),
+        "ends": _ends(np.concatenate([effects - whiskers, effects + whiskers])),
         "span": np.array([-most, most], dtype=np.float32),
     }
 
 
-def sites_of(record: SurgeryRecord, model: str) -> list[Unit | Head]:
-    """What was switched off in turn."""
-    kind = Head if FAMILIES[model].site == "head" else Unit
-    return [kind(int(layer), int(place)) for layer, place in zip(record.layers, record.places, strict=True)]
+def _ends(values: Float[np.ndarray, " K"]) -> NDArray[np.float32]:
+    """The smallest and the largest finite one, or 0."""
+    finite = values[np.isfinite(values)]
+    return np.array([finite.min(initial=0.0), finite.max(initial=0.0)], dtype=np.float32)
 
 
 def effect_reading(record: SurgeryRecord, layers: int) -> str:
@@ -137,32 +134,25 @@ def _moved(record: SurgeryRecord) -> str:
     return f"the output moves most at t = {most}, by {spoken(moved[most])}"
 
 
-def worth_reading(record: SurgeryRecord, sites: Sites, layers: int) -> str:
+def worth_reading(record: SurgeryRecord, kind: str, names: Sequence[str]) -> str:
     """One sentence: what the loss needs most and least."""
     effects = record.effects
-    if not sites:
+    if not names:
         return "There is nothing here to switch off."
-    kind = "head" if isinstance(sites[0], Head) else "unit"
     if not np.isfinite(effects).all():
         lost = int((~np.isfinite(effects)).sum())
-        return f"Without {lost} of {len(sites)} {kind}s, one at a time, the loss is not a finite number."
+        return f"Without {lost} of {len(names)} {kind}s, one at a time, the loss is not a finite number."
     if not effects.any():
         return f"No {kind} changes the loss when it is switched off."
-    if len(sites) == 1:
+    if len(names) == 1:
         only = plus_minus(record.checked[0], record.checked_errors[0], sign=True)
         return f"Without its only {kind} the loss changes by {only} ({_over(record.sequences)})."
     (most, least), (high, low) = record.extremes, zip(record.checked, record.checked_errors, strict=True)
     others = "" if record.sequences == 1 else f"on {record.sequences} sequences that did not choose them, "
     return (
-        f"Switched off one at a time, {sites[most].name(layers)} is missed most and {sites[least].name(layers)} least: "
+        f"Switched off one at a time, {names[most]} is missed most and {names[least]} least: "
         f"{others}the loss changes by {plus_minus(*high, sign=True)} and {plus_minus(*low, sign=True)}."
     )
-
-
-def needed(record: SurgeryRecord) -> NDArray[np.bool_]:
-    """Whose bars say that they are missed: two standard errors above zero, and above a tenth of the longest one."""
-    whiskers = TOLD * record.errors.astype(np.float64)
-    return (record.effects > 0) & (record.effects >= whiskers) & (record.effects >= least_drawn(record))
 
 
 def least_drawn(record: SurgeryRecord) -> float:
@@ -170,17 +160,17 @@ def least_drawn(record: SurgeryRecord) -> float:
     return DRAWN * float(np.abs(record.effects).max(initial=0.0))
 
 
-def needed_reading(record: SurgeryRecord, sites: Sites, step: int) -> str:
-    """One sentence: how many units or heads are needed at this step, by what the bars show."""
-    kind = "head" if sites and isinstance(sites[0], Head) else "unit"
+def needed_reading(record: SurgeryRecord, kind: str, step: int) -> str:
+    """One sentence: how many are missed, their bars beyond two standard errors and above a tenth of the longest."""
     if not (np.isfinite(record.effects).all() and math.isfinite(record.loss)):
         return f"Step {step}: not every loss is a finite number."
     if record.screened < FEWEST:
         few = "a single sequence gives" if record.screened == 1 else f"{record.screened} sequences give"
         return f"Step {step}: {few} no error to tell a bar from nothing by."
-    count = int(needed(record).sum())
+    least = np.maximum(TOLD * record.errors.astype(np.float64), least_drawn(record))
+    count, every = int(((record.effects > 0) & (record.effects >= least)).sum()), len(record.effects)
     return (
-        f"Step {step}: {count} of {len(sites)} {kind}{'' if len(sites) == 1 else 's'} {'is' if count == 1 else 'are'} missed when "
+        f"Step {step}: {count} of {every} {plural(every, kind)} {'is' if count == 1 else 'are'} missed when "
         f"switched off alone: bars beyond the dotted line (a tenth of the longest) whose whisker (two standard errors, "
         f"{record.screened} sequences) ends above zero."
     )
@@ -197,13 +187,11 @@ def losses_reading(record: SurgeryRecord) -> str:
         return "No token's loss changes."
     up, down = first_largest(difference), first_largest(-difference)
 
-    def told(place: int) -> str:
-        return f"at t = {counted[place]}, from {spoken(before[place])} to {spoken(after[place])}"
-
+    ends = [f"from {spoken(low)} to {spoken(high)}" for low, high in zip(before, after, strict=True)]
     if len(counted) == 1:
-        return f"One token counts, t = {counted[0]}: its loss goes from {spoken(before[0])} to {spoken(after[0])}."
-    parts = [f"rises most {told(up)}"] if difference[up] > 0 else []
-    parts += [f"falls most {told(down)}"] if difference[down] < 0 else []
+        return f"One token counts, t = {counted[0]}: its loss goes {ends[0]}."
+    parts = [f"rises most at t = {counted[up]}, {ends[up]}"] if difference[up] > 0 else []
+    parts += [f"falls most at t = {counted[down]}, {ends[down]}"] if difference[down] < 0 else []
     return f"Token by token, the loss {' and '.join(parts)}."
 
 

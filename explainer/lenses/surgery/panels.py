@@ -37,27 +37,20 @@ def output_panel(run: Run, theme: str) -> Panel:
     shade, tokens = ink(theme), run["says_tokens"]
     said = "p(right token)" if tokens else "output"
     hover = f"{'<br>guess: %{text}' if tokens else ''}<br>{said} = %{{y:.4f}}"
-    lines: tuple[tuple[int, str, str, dict[str, Any], dict[str, Any]], ...] = (
-        (OPERATED, "operated", "operated_guesses", stroke(FAMILY_COLOURS[run["model"]], 2.6), {}),
-        (UNTOUCHED, "untouched", "guesses", stroke(shade.text, 1.2, "dash"), {"symbol": "circle-open"}),
-    )
-    data = [
+    operated, untouched = data = [
         scatter(
-            "lines+markers",
-            name=name,
-            y=SEEN("outputs", row),
-            line=line,
-            marker={"size": 5, **marker},
-            hover=f"t = %{{x}}, {name}{hover}{'<br>moved by %{customdata:.4f}' if row == OPERATED else ''}",
+            "lines+markers", name=name, y=SEEN("outputs", row), line=line, hover=f"t = %{{x}}, {name}{hover}{moved}"
         )
-        | ({"text": SEEN.labels(guesses)} if tokens else {})
-        for row, name, guesses, line, marker in lines
+        for (name, row, line), moved in zip(_both(run, theme), ("<br>moved by %{customdata:.4f}", ""), strict=True)
     ]
-    data[0]["customdata"] = SEEN("moved")
-    if not tokens:
+    if tokens:
+        operated["text"], untouched["text"] = SEEN.labels("operated_guesses"), SEEN.labels("guesses")
+    else:
         dots = {"color": shade.muted, "symbol": "diamond", "size": 5}
         data.append(scatter("markers", name="target", y=SEEN("target"), marker=dots, hover="t = %{x}, target %{y:.4f}"))
         data += [filled_trace(LENS)] if run.get("filled") else []
+    operated |= {"marker": {"size": 5}, "customdata": SEEN("moved")}
+    untouched |= {"marker": {"size": 5, "symbol": "circle-open"}}
     return Panel(
         id="operated",
         title=f"{'Probability of the right token' if tokens else 'Output'}, operated and untouched",
@@ -72,6 +65,12 @@ def output_panel(run: Run, theme: str) -> Panel:
         span=7,
         height=290,
     )
+
+
+def _both(run: Run, theme: str) -> tuple[tuple[str, int, dict[str, Any]], ...]:
+    """Name, row of an array and line of the operated network, which stands out, and of the untouched one."""
+    untouched = stroke(ink(theme).text, 1.2, "dash")
+    return ("operated", OPERATED, stroke(FAMILY_COLOURS[run["model"]], 2.6)), ("untouched", UNTOUCHED, untouched)
 
 
 def worth_panel(run: Run, theme: str) -> Panel:
@@ -92,7 +91,7 @@ def worth_panel(run: Run, theme: str) -> Panel:
     worth = {"marker": {"color": FAMILY_COLOURS[run["model"]], "opacity": 0.6}, "error_y": whiskers}
     return Panel(
         id="worth",
-        title=f"The loss without each {_kind(run)}",
+        title=f"The loss without each {FAMILIES[run['model']].site}",
         hint="click one to switch it off",
         figure=drawn(
             theme,
@@ -117,21 +116,16 @@ def worth_panel(run: Run, theme: str) -> Panel:
 
 def losses_panel(run: Run, theme: str) -> Panel:
     """The loss at each token, operated and untouched; triangles mark the tokens that count in training."""
-    shade = ink(theme)
-    lines = (
-        ("operated", OPERATED, stroke(FAMILY_COLOURS[run["model"]], 2.6)),
-        ("untouched", UNTOUCHED, stroke(shade.text, 1.2, "dash")),
-    )
     data = [
         scatter(name=name, y=SEEN("losses", row), line=line, hover=f"t = %{{x}}, {name}<br>loss %{{y:.4g}}")
-        for name, row, line in lines
+        for name, row, line in _both(run, theme)
     ]
     counted = scatter(
         "markers",
         name="counts in training",
         x=SEEN("counted"),
         y=SEEN("counted_heights"),
-        marker={"symbol": "triangle-up", "size": 8, "color": shade.muted},
+        marker={"symbol": "triangle-up", "size": 8, "color": ink(theme).muted},
         cliponaxis=False,
         hover="t = %{x} counts in training",
     )
@@ -151,7 +145,7 @@ def losses_panel(run: Run, theme: str) -> Panel:
     )
 
 
-def history_panel(run: Run, theme: str, *, span: int = 5) -> Panel:
+def history_panel(run: Run, theme: str) -> Panel:
     """The change of the loss without each unit or head (rows) at every kept step of the tape (columns)."""
     heat = heatmap(
         x=SEEN.history("step"),
@@ -173,7 +167,7 @@ def history_panel(run: Run, theme: str, *, span: int = 5) -> Panel:
             shapes=[moment(theme, color=INKS["light"].text, dash="dot")],
         ),
         readings=(Reading(LENS, "needed"),),
-        span=span,
+        span=5,
         height=220,
     )
 
@@ -219,12 +213,13 @@ def branch_panel(run: Run, parent: Mapping[str, NDArray[Any]], step: int, theme:
 
 def _branch_lines(run: Run, x: list[int], y: list[float], theme: str) -> list[dict[str, Any]]:
     """The operated run's training and validation loss, and the parent's validation loss, y at x updates later."""
-    colour, hover = FAMILY_COLOURS[run["model"]], "<br>%{x} updates later: %{y:.4g}"
+    hover = "<br>%{x} updates later: %{y:.4g}"
+    (_, _, operated), (_, _, untouched) = _both(run, theme)
     return [
         scatter(
             x=series("step"),
             y=series("loss"),
-            line=stroke(colour, 1.2),
+            line=operated | {"width": 1.2},
             opacity=0.6,
             showlegend=False,
             hover=f"operated, training{hover}",
@@ -233,7 +228,7 @@ def _branch_lines(run: Run, x: list[int], y: list[float], theme: str) -> list[di
             name="operated",
             x=series(f"{VALIDATION}:step"),
             y=series(VALIDATION),
-            line=stroke(colour, 2.6),
+            line=operated,
             hover=f"operated, validation{hover}",
         ),
         scatter(
@@ -241,7 +236,7 @@ def _branch_lines(run: Run, x: list[int], y: list[float], theme: str) -> list[di
             showlegend=len(x) > 1,  # from its last moment on there is no line to see
             x=x,
             y=y,
-            line=stroke(ink(theme).text, 1.2, "dash"),
+            line=untouched,
             hover=f"parent, validation{hover}",
         ),
     ]
@@ -252,12 +247,9 @@ def panels(run: Run, theme: str) -> list[Panel]:
     return [output_panel(run, theme), worth_panel(run, theme), losses_panel(run, theme), history_panel(run, theme)]
 
 
-def _kind(run: Run) -> str:
-    return FAMILIES[run["model"]].site
-
-
 def _axis(run: Run) -> str:
-    return _kind(run) if run["layers"] == 1 else f"layer · {_kind(run)}"
+    kind = FAMILIES[run["model"]].site
+    return kind if run["layers"] == 1 else f"layer · {kind}"
 
 
 def _site_ticks() -> dict[str, Any]:
