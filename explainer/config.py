@@ -239,7 +239,7 @@ class RunConfig(Part):
         values = upgrade.upgraded(values, upgrade.CONFIG, "The configuration")
         _check_names(values)
         found = cls(**values)
-        missing = found.flat().keys() - values.keys()
+        missing = found.flat().keys() - values.keys() - {name for part in found.parts() for name in part.unsaid()}
         if missing:
             raise ValueError(f"The configuration lacks {min(missing)!r}. Write every field, as `to_json` does.")
         return found
@@ -272,7 +272,7 @@ class RunConfig(Part):
 
     def relevant(self) -> Values:
         """The knobs that this run depends on: without a warm-up where the rate is constant, or a radius where none is drawn."""
-        idle = {name for part in self.parts() for name in part.idle()}
+        idle = {name for part in self.parts() for name in part.idle() | part.unsaid()}
         idle |= {name for name in ("surgery", "parent") if not getattr(self, name)}
         return {name: value for name, value in self.flat().items() if name not in idle}
 

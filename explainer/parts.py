@@ -29,6 +29,7 @@ def knob(
     stops: tuple[float, ...] = (),
     form: tuple[str, str] | None = None,
     group: str = "",
+    later: bool = False,
 ) -> Any:
     """A field with what a control and a refusal need.
 
@@ -44,11 +45,13 @@ def knob(
         stops: of a slider, where a number is better chosen than typed.
         form: of a text that is not empty: a regular expression, and what it stands for in words.
         group: where it is not that of its part.
+        later: whether runs are older than it: at its default it is in no run's id, and stored forms may lack it.
     """
     names = names or {}
     words = choices or tuple(names) or None
     rule = {"group": group, "meaning": meaning, "low": low, "high": high, "above": above, "choices": words}
-    return field(default=default, metadata={**rule, "label": label, "names": names, "stops": stops, "form": form})
+    more = {"label": label, "names": names, "stops": stops, "form": form, "later": later}
+    return field(default=default, metadata={**rule, **more})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +91,11 @@ class Part:
     def idle(self) -> set[str]:
         """Knobs on which nothing depends as the others stand: a spectral radius where nothing is drawn."""
         return set()
+
+    def unsaid(self) -> set[str]:
+        """Knobs that runs are older than, as long as they stand at their defaults."""
+        usual = (each for each in fields(self) if each.metadata.get("later"))
+        return {each.name for each in usual if getattr(self, each.name) == each.default}
 
     def implied(self) -> set[str]:
         """Knobs that follow from others as these stand, so that an address need not have them."""

@@ -45,6 +45,27 @@ class Transformer(Attending):
     )
     dropout: float = dropout()
     positions: str = positions()
+    attention: str = knob(
+        "full",
+        "which earlier positions a head may look at: all, or the last `window` and the first `global_tokens`",
+        label="Attention",
+        names={"full": "every earlier position", "window": "a sliding window"},
+        later=True,
+    )
+    window: int = knob(
+        16, "w, positions of a sliding window, its own among them", low=1, high=1024, label="Window", later=True
+    )
+    global_tokens: int = knob(
+        0, "first positions that every other sees beside its window", low=0, high=64, label="Global tokens", later=True
+    )
+    conv: int = knob(
+        0,
+        "steps of a short causal convolution of queries, keys and values; 0 for none",
+        low=0,
+        high=4,
+        label="Short convolution",
+        later=True,
+    )
     tied: bool = knob(False, "the output projection shares the token embedding's weights", label="Tied embeddings")
 
     def check(self) -> None:
@@ -70,7 +91,8 @@ class Transformer(Attending):
             raise ValueError(f"tied = True shares the token embedding, and this task {why}. Set tied = false.")
 
     def idle(self) -> set[str]:
-        return set() if self.layers else {"heads", "mlp", "norm"}
+        blocks = {"heads", "mlp", "norm", "attention", "conv", "window", "global_tokens"}
+        return blocks if not self.layers else set() if self.attention == "window" else {"window", "global_tokens"}
 
     @property
     def roles(self) -> Roles:
@@ -104,9 +126,9 @@ class Transformer(Attending):
     # -- size and cost ----------------------------------------------------------------------------
 
     def parameters(self, run: Run, inputs: int, outputs: int) -> int:
-        """A block has 4D² + D for attention with its norm and 8D² + D for the MLP with its norm."""
+        """A block has 4D² + D for attention with its norm, 3D for each step of a convolution, and 8D² + D for the MLP with its norm."""
         D, L = self.width, self.layers
-        block = 4 * D * D + D + (8 * D * D + D if self.mlp else 0)
+        block = 4 * D * D + D + 3 * D * self.conv + (8 * D * D + D if self.mlp else 0)
         final_norm = D if L and self.norm == "pre" else 0
         positions = run.total_length * D if self.positions == "learned" else 0
         readout = 0 if self.tied else (D + (0 if run.says_tokens else 1)) * outputs
@@ -132,10 +154,10 @@ class Transformer(Attending):
         B, T, D, L, H = run.batch, run.total_length, self.width, self.layers, self.heads
         weights, products = B * H * L * T * T, 3 * 2 * 2 * B * L * T * T * D
         explicit = bool(run.surgery) or self.dropout > 0
-        masked = self.positions == "alibi" and not explicit
+        masked = (self.positions == "alibi" or self.attention == "window") and not explicit
         return {
             "kernels": L,
-            "numbers": B * T * L * D * (18 if self.mlp else 8),
+            "numbers": B * T * L * D * ((18 if self.mlp else 8) + 6 * self.conv),
             "rows": B * T * 2 * L,
             "dropped": B * T * D * (2 * L + 1) * (self.dropout > 0),
             "heads": B * H * L * max(1.0, T / 32),
@@ -159,7 +181,9 @@ class Transformer(Attending):
 
     def update_bytes(self, run: Run, inputs: int, outputs: int) -> float:
         T, D, L, H = run.total_length, self.width, self.layers, self.heads
-        block = D * (6 + (9.2 if self.positions == "rotary" else 0) + (14.6 if self.mlp else 0))
+        block = D * (
+            6 + (9.2 if self.positions == "rotary" else 0) + (14.6 if self.mlp else 0) + (9 if self.conv else 0)
+        )
         block += 5 * D if self.dropout else 0
         maps = 4.8 * H * T if self.dropout or run.surgery else 0
         masks = (1.1 * L + 1.9) * H * T * T if self.positions == "alibi" else 0

@@ -53,7 +53,7 @@ def _by_heads(model: Residual, read: Input, config: RunConfig) -> Iterator[Maps]
         model(read)
         bias = model.biased(tensor(seen["embedding"]))
     together = max(1, CHUNK // (len(read.x) * T * T))
-    future = torch.ones(T, T, dtype=torch.bool, device=read.x.device).triu(diagonal=1)
+    unseen = model.unseen(T, read.x.device)
     for layer in layers:
         query, key = (tensor(seen[f"block.{layer}.{part}"]) for part in ("query", "key"))
         for first in range(0, config.network.sites, together):
@@ -63,7 +63,7 @@ def _by_heads(model: Residual, read: Input, config: RunConfig) -> Iterator[Maps]
                 for head in range(scores.shape[1]):
                     added = bias[first + head] if isinstance(bias, Tensor) else bias(first + head)[0]
                     scores[:, head] += added.to(scores.dtype)
-            yield Maps(layer, first, scores.masked_fill_(future, -torch.inf).softmax(dim=-1).float())
+            yield Maps(layer, first, scores.masked_fill_(unseen, -torch.inf).softmax(dim=-1).float())
             give_way()
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from explainer.models.observe import Point, SequenceModel, unwatched
@@ -31,6 +32,10 @@ class Residual(SequenceModel):
     @abstractmethod
     def placed(self, T: int) -> Positions | ShuffledPositions:
         """The encoding of the positions of T tokens, in the order that the model's surgery gives them."""
+
+    @abstractmethod
+    def unseen(self, T: int, device: torch.device) -> Bool[Tensor, "T T"]:
+        """True where row t may not look at column s; the same in all blocks."""
 
     @abstractmethod
     def biased(self, h: Float[Tensor, "B T D"]) -> Bias | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.nn.functional import dropout, linear, scaled_dot_product_attention
+from torch.nn.functional import dropout, linear, pad, scaled_dot_product_attention
 
 from explainer.config import RunConfig
 from explainer.families.transformer import Transformer as Knobs
@@ -34,6 +34,9 @@ class Attention(nn.Module):
         D = family.width
         self.heads, self.dropout, self.blocks = family.heads, family.dropout, family.layers
         self.query_key_value = nn.Linear(D, 3 * D, bias=False)
+        self.conv = nn.Conv1d(3 * D, 3 * D, family.conv, groups=3 * D, bias=False) if family.conv else None
+        self.window = family.window if family.attention == "window" else 0
+        self.global_tokens = family.global_tokens
         self.project = nn.Linear(D, D, bias=False)
 
     def forward(
@@ -53,19 +56,31 @@ class Attention(nn.Module):
                 exist only when it is a watch's.
         """
         B, T, D = x.shape
-        q, k, v = (
-            part.view(B, T, self.heads, D // self.heads).transpose(1, 2)
-            for part in self.query_key_value(x).split(D, dim=2)
-        )
+        mixed = self.query_key_value(x)
+        if self.conv is not None:
+            mixed = self.conv(pad(mixed.mT, (self.conv.kernel_size[0] - 1, 0))).mT
+        q, k, v = (part.view(B, T, self.heads, D // self.heads).transpose(1, 2) for part in mixed.split(D, dim=2))
         if angles is not None:
             q, k = rotate(q, angles), rotate(k, angles)
         p = self.dropout if self.training else 0.0
         q, k, v = point(f"{prefix}.query", q), point(f"{prefix}.key", k), point(f"{prefix}.value", v)
         if self._explicitly(B, T, point, prefix):
-            heads = _explicit(q, k, v, bias, p, point, prefix)
+            heads = _explicit(q, k, v, bias, p, point, prefix, self.unseen(T, x.device))
         else:
-            heads = point(f"{prefix}.heads", _fused(q, k, v, bias, p))
+            heads = point(
+                f"{prefix}.heads", _fused(q, k, v, bias, p, self.unseen(T, x.device) if self.window else None)
+            )
         return self.project(heads.transpose(1, 2).reshape(B, T, D))
+
+    def unseen(self, T: int, device: torch.device) -> Bool[Tensor, "T T"]:
+        """True where row t may not look at column s: at later ones, and in a sliding window at s <= t - w but the first few.
+
+        The window and its global tokens are those of Beltagy et al. 2020 (Longformer, section 3.1), causal.
+        """
+        places = torch.arange(T, device=device)
+        back = places[:, None] - places
+        unseen = back < 0
+        return unseen | (back >= self.window) & (places >= self.global_tokens) if self.window else unseen
 
     def _explicitly(self, B: int, T: int, point: Point, prefix: str) -> bool:
         """Whether a watched pass makes the weights: where it trains, where somebody may want them, and where they are few."""
@@ -82,16 +97,19 @@ def _fused(
     v: Float[Tensor, "B H T K"],
     bias: Bias | None,
     p: float,
+    unseen: Bool[Tensor, "T T"] | None,
 ) -> Float[Tensor, "B H T K"]:
     """Attention without ever holding the (B, H, T, T) weights, where torch has such a kernel."""
-    if bias is None:
+    if bias is None and unseen is None:
         return scaled_dot_product_attention(q, k, v, dropout_p=p, is_causal=True)
+    if bias is None:
+        return scaled_dot_product_attention(q, k, v, dropout_p=p, attn_mask=~unseen)
     if not isinstance(bias, Tensor):
         heads = range(q.shape[1])
-        parts = [_fused(q[:, [h]], k[:, [h]], v[:, [h]], bias(h), p) for h in heads]
+        parts = [_fused(q[:, [h]], k[:, [h]], v[:, [h]], bias(h), p, unseen) for h in heads]
         return torch.cat(parts, dim=1)
     give_way()
-    mask = bias.masked_fill(_future(q), -torch.inf).to(q.dtype)
+    mask = bias.masked_fill(_future(q) if unseen is None else unseen, -torch.inf).to(q.dtype)
     return scaled_dot_product_attention(q, k, v, attn_mask=mask[None], dropout_p=p)
 
 
@@ -103,6 +121,7 @@ def _explicit(
     p: float,
     point: Point,
     prefix: str,
+    unseen: Bool[Tensor, "T T"],
 ) -> Float[Tensor, "B H T K"]:
     """The same in five lines. Scores are scaled and biased, and not yet masked."""
     scores = q @ k.mT / math.sqrt(q.shape[-1])
@@ -110,7 +129,7 @@ def _explicit(
         whole = bias if isinstance(bias, Tensor) else torch.cat([bias(head) for head in range(q.shape[1])])
         scores = scores + whole.to(q.dtype)
     scores = point(f"{prefix}.scores", scores)
-    weights = scores.masked_fill(_future(q), -torch.inf).softmax(dim=-1)
+    weights = scores.masked_fill(unseen, -torch.inf).softmax(dim=-1)
     weights = point(f"{prefix}.weights", weights)
     return point(f"{prefix}.heads", dropout(weights, p) @ v)
 
@@ -199,6 +218,9 @@ class Transformer(Residual):
         # Tied: there is no second matrix, so none is counted, decayed or saved twice (Press & Wolf 2017).
         self.readout = None if family.tied else nn.Linear(D, outputs, bias=not config.says_tokens)
         gpt2_(self, L)
+        for block in self.blocks:  # at first a convolution hands on what is there, and a little of what was before
+            if (conv := block.attention.conv) is not None:
+                nn.init.ones_(conv.weight.data[:, :, -1])
 
     def forward(self, read: Input) -> Float[Tensor, "B T V"]:
         """Logits or numbers at every position, each from the positions up to it: padding changes nothing before it.
@@ -225,6 +247,10 @@ class Transformer(Residual):
         if self.training or self.heads * h.shape[1] ** 2 <= MOST_BIAS:
             return positions.bias(h)
         return positions.bias_of(h)
+
+    def unseen(self, T: int, device: torch.device) -> Bool[Tensor, "T T"]:
+        """True where row t may not look at column s; the same in all blocks."""
+        return self.blocks[0].attention.unseen(T, device)
 
     def placed(self, T: int) -> Positions | ShuffledPositions:
         """The encoding of the positions of T tokens, in the order that the model's surgery gives them."""
