@@ -72,6 +72,25 @@ EXPERIMENTS = (
         "With seeds 0, 1 and 2 the LSTM and the GRU are above 99 % right after 400 steps, and above 95 % at four times the length. The minGRU with one layer stays under 80 %.",
     ),
     Experiment(
+        "Recall: pairs of a key and a value, then keys. One head of attention that also sees what stood a step before (a short convolution) is very "
+        "small. Can the others keep up?",
+        {
+            "networks": "lstm,mingru,transformer",
+            "task": "recall",
+            "length": "64",
+            "pairs": "8",
+            "layers": "1",
+            "width": "16",
+            "heads": "1",
+            "mlp": "false",
+            "conv": "3",
+            "positions": "none",
+            "lr": "0.003",
+        },
+        "No: with seeds 0, 1 and 2 the Transformer, 2,224 numbers in all, is above 95 % right after 400 steps, and the LSTM and the minGRU are below 40 %. An LSTM of 64 units "
+        "stays below 40 % as well, at learning rates of 0.001, 0.003 and 0.01. Here the other side wins: what has to be found stands anywhere, and there is too much of it for one state.",
+    ),
+    Experiment(
         "The flip-flop language: one bit to keep past many that must be ignored. Does attention hold on to it?",
         {"networks": "lstm,transformer", "task": "flipflop-language", "length": "64", "width": "64", "lr": "0.005"},
         "The LSTM is above 99 % right, at four times the length too (seeds 0, 1 and 2). Watch how far the Transformer gets within the length of training, and beyond.",
