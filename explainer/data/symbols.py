@@ -28,7 +28,7 @@ def read_symbols(text: str, names: tuple[str, ...], besides: tuple[str, ...] = (
     words = text.replace(",", " ").split()
     if all(len(name) == 1 for name in names):
         words = list("".join(words))
-    if "".join(names).upper() == "".join(names):
+    if "".join(names).isupper():
         words = [word.upper() for word in words]
     known = {name: number for number, name in enumerate((*names, *besides))}
     for word in words:
