@@ -73,14 +73,8 @@ class Attention(nn.Module):
         return self.project(heads.transpose(1, 2).reshape(B, T, D))
 
     def unseen(self, T: int, device: torch.device) -> Bool[Tensor, "T T"]:
-        """True where row t may not look at column s: at later ones, and in a sliding window at s <= t - w but the first few.
-
-        The window and its global tokens are those of Beltagy et al. 2020 (Longformer, section 3.1), causal.
-        """
-        places = torch.arange(T, device=device)
-        back = places[:, None] - places
-        unseen = back < 0
-        return unseen | (back >= self.window) & (places >= self.global_tokens) if self.window else unseen
+        """See the function of this name."""
+        return unseen(T, self.window, self.global_tokens, device)
 
     def _explicitly(self, B: int, T: int, point: Point, prefix: str) -> bool:
         """Whether a watched pass makes the weights: where it trains, where somebody may want them, and where they are few."""
@@ -89,6 +83,20 @@ class Attention(nn.Module):
         held = self.blocks if torch.is_grad_enabled() else 1  # a backward pass needs those of all blocks
         few = held * B * self.heads * T * T <= MOST_WEIGHTS
         return self.training or few or may_touch(point, f"{prefix}.scores", f"{prefix}.weights")
+
+
+def unseen(T: int, window: int, global_tokens: int, device: torch.device) -> Bool[Tensor, "T T"]:
+    """True where row t may not look at column s: at later ones, and in a sliding window at s <= t - w but the first few.
+
+    The window and its global tokens are those of Beltagy et al. 2020 (Longformer, section 3.1), causal.
+
+    Args:
+        window: w; 0 for every earlier position.
+    """
+    places = torch.arange(T, device=device)
+    back = places[:, None] - places
+    later = back < 0
+    return later | (back >= window) & (places >= global_tokens) if window else later
 
 
 def _fused(
@@ -100,10 +108,9 @@ def _fused(
     unseen: Bool[Tensor, "T T"] | None,
 ) -> Float[Tensor, "B H T K"]:
     """Attention without ever holding the (B, H, T, T) weights, where torch has such a kernel."""
-    if bias is None and unseen is None:
-        return scaled_dot_product_attention(q, k, v, dropout_p=p, is_causal=True)
     if bias is None:
-        return scaled_dot_product_attention(q, k, v, dropout_p=p, attn_mask=~unseen)
+        allowed = None if unseen is None else ~unseen
+        return scaled_dot_product_attention(q, k, v, dropout_p=p, attn_mask=allowed, is_causal=allowed is None)
     if not isinstance(bias, Tensor):
         heads = range(q.shape[1])
         parts = [_fused(q[:, [h]], k[:, [h]], v[:, [h]], bias(h), p, unseen) for h in heads]
@@ -210,6 +217,7 @@ class Transformer(Residual):
         family = config.part(Knobs)
         D, L = family.width, family.layers
         self.heads = family.heads
+        self.window, self.global_tokens = family.window if family.attention == "window" else 0, family.global_tokens
         self.embedding = nn.Embedding(inputs, D) if config.has_tokens else nn.Linear(inputs, D)
         self.positions = POSITIONS[family.positions](config)
         self.dropout = nn.Dropout(family.dropout)
@@ -218,9 +226,9 @@ class Transformer(Residual):
         # Tied: there is no second matrix, so none is counted, decayed or saved twice (Press & Wolf 2017).
         self.readout = None if family.tied else nn.Linear(D, outputs, bias=not config.says_tokens)
         gpt2_(self, L)
-        for block in self.blocks:  # at first a convolution hands on what is there, and a little of what was before
-            if (conv := block.attention.conv) is not None:
-                nn.init.ones_(conv.weight.data[:, :, -1])
+        for name, weight in self.named_parameters():
+            if "conv" in name:  # at first it hands on what is there, and a little of what was before
+                nn.init.ones_(weight.data[:, :, -1])
 
     def forward(self, read: Input) -> Float[Tensor, "B T V"]:
         """Logits or numbers at every position, each from the positions up to it: padding changes nothing before it.
@@ -250,7 +258,7 @@ class Transformer(Residual):
 
     def unseen(self, T: int, device: torch.device) -> Bool[Tensor, "T T"]:
         """True where row t may not look at column s; the same in all blocks."""
-        return self.blocks[0].attention.unseen(T, device)
+        return unseen(T, self.window, self.global_tokens, device)
 
     def placed(self, T: int) -> Positions | ShuffledPositions:
         """The encoding of the positions of T tokens, in the order that the model's surgery gives them."""
