@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from explainer.charts.panel import Panel, Reading
+from explainer.charts.references import HALOES
 from explainer.charts.theme import FAMILY_COLOURS, ink, level, level_name, marked, plain, stroke
 from explainer.charts.traces import Run, Runs, Seen, drawn, over_training, scatter, series
 
@@ -29,9 +30,11 @@ def _chance(runs: Runs, theme: str) -> dict[str, list[dict[str, Any]]]:
     if guesses or baseline is None:
         return {}
     muted = ink(theme).muted
+    label = level_name(f"{plain(name)}: {baseline:.0%}", baseline, muted)
+    label["font"]["shadow"] = HALOES[theme]
     return {
         "shapes": [level(baseline, color=muted, width=1.5, dash="dot")],
-        "annotations": [level_name(f"{plain(name)}: {baseline:.0%}", baseline, muted)],
+        "annotations": [label],
     }
 
 
