@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from explainer.config import RunConfig
+from explainer.training.optimizer import Together
 
 Update = Callable[[], None]
 
@@ -114,7 +115,7 @@ def adamw(model: nn.Module, config: RunConfig) -> torch.optim.Optimizer:
 
 def bare_loop(
     model: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    optimizer: torch.optim.Optimizer | Together,
     draw: Callable[[], tuple[Tensor, Tensor]],
     loss_of: Callable[[Tensor, Tensor], Tensor],
     clip: float,

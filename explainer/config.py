@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 from explainer import families, upgrade
 from explainer.families import FAMILIES, Family
 from explainer.parts import Part, Values, as_text, checked, from_text, knob
-from explainer.recipes import OPTIMIZERS, SCHEDULES
+from explainer.recipes import OPTIMIZERS, SCHEDULES, Course
 from explainer.surgery import Surgery
 from explainer.tasks import DEFAULT, OfData, Problem
 from explainer.tasks import TASKS as _TASKS
@@ -76,7 +76,7 @@ class RunConfig(Part):
         high=10.0,
         label="Weight decay",
     )
-    course: Part = _part("schedule", "constant", SCHEDULES, "learning rate over the run", "Schedule")
+    course: Course = _part("schedule", "constant", SCHEDULES, "learning rate over the run", "Schedule")
     clip: float = knob(
         1.0, "norm above which a gradient is shortened to it (0: no clipping)", low=0.0, high=1e6, label="Clip norm at"
     )

@@ -630,11 +630,11 @@ def test_the_example_of_the_readme_runs_in_five_lines() -> None:
 
 def test_every_command_of_the_readme_is_understood() -> None:
     commands = re.findall(r"^    python -m explainer (.+)$", README, re.MULTILINE)
-    commands += re.findall(r"`python -m explainer ((?:train|look|tapes)[^`…]*)`", README)
+    commands += re.findall(r"`python -m explainer ((?:train|look|race|tapes)[^`…]*)`", README)
     assert len(commands) >= 5
     for command in commands:
         words = [word for word in shlex.split(command) if word != "--help"]
-        assert make_parser().parse_args(words).command in ("train", "look", "tapes")
+        assert make_parser().parse_args(words).command in ("train", "look", "race", "tapes")
 
 
 def test_the_readme_names_every_limit_with_its_default() -> None:

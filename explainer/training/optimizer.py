@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.optim import SGD, AdamW, Optimizer
+from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 
 from explainer import recipes
 from explainer.config import RunConfig
@@ -37,8 +37,30 @@ class SGDW(SGD):
         super().step()
 
 
-def make_optimizer(config: RunConfig, parameters: Iterable[Tensor]) -> Optimizer:
-    """AdamW with β = (.9, `beta2`), or SGD with `momentum`; the decay of both is decoupled.
+class Together:
+    """Several rules, each for parameters of its own, as one."""
+
+    def __init__(self, *rules: Optimizer) -> None:
+        self.rules = rules
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Of all of them."""
+        return [group for rule in self.rules for group in rule.param_groups]
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for rule in self.rules:
+            rule.zero_grad()
+
+    def step(self) -> None:
+        """One update of each."""
+        for rule in self.rules:
+            rule.step()
+
+
+def make_optimizer(config: RunConfig, parameters: Iterable[Tensor]) -> Together:
+    """The rule of the recipe; for Muon two, since what is no matrix has AdamW.
 
     Weight decay is for matrices only: biases and the gains of layer norm (one dimension) have none, as in nanoGPT.
 
@@ -47,16 +69,32 @@ def make_optimizer(config: RunConfig, parameters: Iterable[Tensor]) -> Optimizer
     parameters), and 1.5 to 2 times for SGD.
     """
     parameters = list(parameters)
+    rule, lr, decay = config.rule, config.lr, config.weight_decay
+    if isinstance(rule, recipes.Muon):
+        matrices = [parameter for parameter in parameters if parameter.ndim == 2]
+        others = [parameter for parameter in parameters if parameter.ndim != 2]
+        muon = torch.optim.Muon(matrices, lr=lr, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
+        adamw = AdamW(others, lr=lr, betas=(0.9, rule.beta2), weight_decay=0.0, fused=True) if others else None
+        return Together(muon, *([adamw] if adamw else []))
+    name = "decay" if isinstance(rule, recipes.SGD) else "weight_decay"
+    groups = _groups(parameters, name, decay)
+    match rule:
+        case recipes.SGD():
+            return Together(SGDW(groups, lr=lr, momentum=rule.momentum, fused=True))
+        case recipes.RMSprop():
+            return Together(RMSprop(groups, lr=lr, alpha=rule.smoothing))
+        case recipes.Adam():
+            return Together(Adam(groups, lr=lr, betas=(0.9, rule.beta2), fused=True))
+    return Together(AdamW(groups, lr=lr, betas=(0.9, config.part(recipes.AdamW).beta2), fused=True))
+
+
+def _groups(parameters: Sequence[Tensor], name: str, decay: float) -> list[dict[str, Any]]:
+    """Matrices with their weight decay under `name`, and the rest without."""
     matrices = [parameter for parameter in parameters if parameter.ndim >= 2]
     others = [parameter for parameter in parameters if parameter.ndim < 2]
     # One group where it makes no difference: an update has a cost for each group.
-    shares = [(matrices, config.weight_decay), (others, 0.0)] if config.weight_decay else [(parameters, 0.0)]
-    rule = config.rule
-    name = "decay" if isinstance(rule, recipes.SGD) else "weight_decay"
-    groups: list[dict[str, Any]] = [{"params": share, name: decay} for share, decay in shares if share]
-    if isinstance(rule, recipes.SGD):
-        return SGDW(groups, lr=config.lr, momentum=rule.momentum, fused=True)
-    return AdamW(groups, lr=config.lr, betas=(0.9, config.part(recipes.AdamW).beta2), fused=True)
+    shares = [(matrices, decay), (others, 0.0)] if decay else [(parameters, 0.0)]
+    return [{"params": share, name: each} for share, each in shares if share]
 
 
 def clip_factor(norm: float, clip: float) -> float:
@@ -67,26 +105,29 @@ def clip_factor(norm: float, clip: float) -> float:
     return min(1.0, clip / (norm + _CLIP_EPSILON)) if clip else 1.0
 
 
-def optimizer_arrays(optimizer: Optimizer, parameters: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+def optimizer_arrays(optimizer: Together, parameters: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
     """The moments and counters of every parameter as copies, under "<key>/<parameter>"."""
     return {
         f"{key}/{name}": value.detach().cpu().numpy().copy()
         for name, parameter in parameters.items()
-        for key, value in optimizer.state.get(parameter, {}).items()
+        for rule in optimizer.rules
+        for key, value in rule.state.get(parameter, {}).items()
         if value is not None
     }
 
 
 def load_optimizer_arrays(
-    optimizer: Optimizer, parameters: Mapping[str, Tensor], arrays: Mapping[str, np.ndarray]
+    optimizer: Together, parameters: Mapping[str, Tensor], arrays: Mapping[str, np.ndarray]
 ) -> None:
     """The inverse of `optimizer_arrays`. What `arrays` lacks becomes as fresh as before the first step."""
     names = {id(parameter): name for name, parameter in parameters.items()}
-    state = optimizer.state_dict()
-    # A state dict numbers the parameters in the order of the groups.
-    order = [names[id(parameter)] for group in optimizer.param_groups for parameter in group["params"]]
-    moments: dict[int, dict[str, Tensor]] = {}
-    for path, array in arrays.items():
-        key, _, name = path.partition("/")
-        moments.setdefault(order.index(name), {})[key] = torch.tensor(array)
-    optimizer.load_state_dict({**state, "state": moments})
+    for rule in optimizer.rules:
+        state = rule.state_dict()
+        # A state dict numbers the parameters in the order of the groups.
+        order = [names[id(parameter)] for group in rule.param_groups for parameter in group["params"]]
+        moments: dict[int, dict[str, Tensor]] = {}
+        for path, array in arrays.items():
+            key, _, name = path.partition("/")
+            if name in order:
+                moments.setdefault(order.index(name), {})[key] = torch.tensor(array)
+        rule.load_state_dict({**state, "state": moments})
