@@ -126,7 +126,7 @@ def bare_loop(
     def update() -> None:
         x, y = draw()
         loss = loss_of(model(x), y)
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, clip)
         optimizer.step()
