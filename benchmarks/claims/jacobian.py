@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.claims.claim import Answer, Answers, Claim, about, at_least, at_most, magnitude, within
 from benchmarks.claims.experiments import Experiment
-from benchmarks.claims.lab import Lab
+from benchmarks.claims.lab import Lab, Run
 from explainer.lenses.jacobian.notes import fails_from
 from explainer.lenses.jacobian.record import JacobianRecord
 
@@ -47,6 +47,16 @@ def _slopes(lab: Lab, asked: Experiment) -> tuple[float, float]:
 
 def _least_radius(lab: Lab, asked: Experiment) -> float:
     return min(float(run.look("jacobian", 100).radius) for run in lab.seeds(asked.config))
+
+
+def _least(run: Run) -> float:
+    """The smallest real part of an eigenvalue of one step."""
+    record: JacobianRecord = run.look("jacobian")
+    return float(np.nanmin(record.eigenvalues[np.asarray(record.spans) == 1][..., 0]))
+
+
+def _right(run: Run) -> float:
+    return 100 * run.validation()["right answers"]
 
 
 ANSWERS: Answers = {
@@ -96,5 +106,31 @@ ANSWERS: Answers = {
         ),
         asked={"farthest from 0": "where eigenvalues lie"},
         given={"last 39 steps": "those from the last to the first of 40"},
+    ),
+    4: Answer(
+        claims=(
+            Claim(
+                "comes below [−0.9]",
+                lambda lab, asked: max(_least(run) for run in lab.seeds(asked.one(model="mingru"))),
+                at_most,
+            ),
+            Claim(
+                "over [99] % of the answers are right",
+                lambda lab, asked: min(_right(run) for run in lab.seeds(asked.one(model="mingru"))),
+                at_least,
+            ),
+            Claim(
+                "never below [0]",
+                lambda lab, asked: min(_least(run) for run in lab.seeds(asked.one(model="mingru"), keep="positive")),
+                at_least,
+            ),
+            Claim(
+                "less than [60] % of its answers",
+                lambda lab, asked: max(_right(run) for run in lab.seeds(asked.one(model="mingru"), keep="positive")),
+                at_most,
+            ),
+        ),
+        asked={"between 0 and 1": "the setting"},
+        given={"seeds 0, 1 and 2": "the seeds that are trained"},
     ),
 }  # fmt: skip
