@@ -170,7 +170,7 @@ def test_observe_refuses_what_cannot_be() -> None:
     assert model._watch is None
 
 
-@pytest.mark.parametrize("init", ["default", "orthogonal", "identity", "gaussian"])
+@pytest.mark.parametrize("init", ["default", "orthogonal", "identity", "gaussian", "xavier", "he"])
 @pytest.mark.parametrize("name", RECURRENT)
 def test_recurrent_weights_start_as_asked_in_every_gate_and_layer(name: str, init: str) -> None:
     model = make(name, layers=2, init=init, radius=0.83)
@@ -186,10 +186,22 @@ def test_recurrent_weights_start_as_asked_in_every_gate_and_layer(name: str, ini
                 assert (weights.b_hidden == 0).all()
             elif init == "gaussian":
                 assert abs(np.linalg.eigvals(block)).max() == pytest.approx(0.83, rel=1e-6)
+            elif init == "xavier":
+                assert 0.5 * np.sqrt(3 / N) < abs(block).max() <= np.sqrt(3 / N)
+            elif init == "he":
+                assert block.std() == pytest.approx(np.sqrt(2 / N), rel=0.5)
             else:
                 assert 0.5 / np.sqrt(N) < abs(block).max() <= 1 / np.sqrt(N)
         if GATES[name] > 1 and init != "identity":
             assert not np.allclose(blocks[0], blocks[1])
+
+
+def test_a_wide_start_has_the_radius_of_its_variance() -> None:
+    """The circular law: entries of variance s² give ρ near s √N."""
+    for init, radius in (("default", 3**-0.5), ("xavier", 1.0), ("he", 2**0.5)):
+        model = build(RunConfig(model="rnn", width=401, init=init), F, 1)
+        block = model.weights(0).w_hidden.detach().numpy()  # type: ignore[operator]
+        assert abs(np.linalg.eigvals(block)).max() == pytest.approx(radius, rel=0.07)
 
 
 def test_forget_bias_is_the_sum_of_both_biases_and_touches_no_other_gate() -> None:

@@ -9,7 +9,7 @@ from typing import ClassVar
 from explainer.families.base import BYTES, DROPPED, Family, Roles, Run, Work, dropout
 from explainer.parts import knob
 
-INITS = ("default", "orthogonal", "identity", "gaussian")
+INITS = ("default", "orthogonal", "identity", "gaussian", "xavier", "he")
 OPERATED_BYTES = 16_000
 """Of a time step of a layer that runs under surgery: the records of all its kernels."""
 

@@ -40,7 +40,8 @@ def gaussian_(block: Float[Tensor, "N N"], radius: float) -> None:
 def recurrent_(rnn: nn.RNNBase | Weights, init: str, radius: float) -> None:
     """Set W_hh of every layer, each gate block of N rows on its own; W_ih keeps torch's default.
 
-    `default` leaves torch's U(-1/√N, 1/√N). `identity` also zeroes the biases.
+    `default` leaves torch's U(-1/√N, 1/√N). `identity` also zeroes the biases. `xavier` is U(-√(3/N), √(3/N)), of variance 1/N (Glorot & Bengio
+    2010), and `he` N(0, 2/N) (He et al. 2015): of a square matrix, so ρ is about 1 and √2.
     """
     if init == "default":
         return
@@ -48,6 +49,8 @@ def recurrent_(rnn: nn.RNNBase | Weights, init: str, radius: float) -> None:
         "orthogonal": orthogonal_,
         "identity": identity_,
         "gaussian": lambda block: gaussian_(block, radius),
+        "xavier": nn.init.xavier_uniform_,
+        "he": nn.init.kaiming_normal_,
     }
     for name, parameter in rnn.named_parameters():
         if name.startswith("weight_hh"):
