@@ -11,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.prices import fitted
 from explainer.config import RunConfig
+from explainer.families import FAMILIES
 from explainer.families.attending import POSITIONS
 from explainer.runs.inputs import training_inputs
 from explainer.runs.moments import FEWEST_VIEWS
@@ -111,11 +112,12 @@ def test_constants_that_torch_would_have_to_be_loaded_for_are_those_of_their_pla
 
 
 def test_every_kind_of_work_has_a_price() -> None:
-    for model in (*RECURRENT, "transformer"):
+    for model in FAMILIES:
         for surgery in ("", "layer 1 head 1 off" if model == "transformer" else "layer 1 unit 1 = 0"):
             config = RunConfig(task="copy", model=model, surgery=surgery)
             work = costs.update_work(config, 10, 10)
             assert work.keys() == config.network.costs(config).keys()
+            assert config.network.costs(config, reading=True).keys() <= {*work, "batch"}
             assert all(amount >= 0 for amount in work.values())
 
 

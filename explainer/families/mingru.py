@@ -35,7 +35,7 @@ class MinGRU(Recurrent):
     )
     prices = {
         "update": 9.2e-4, "kernels": 1.4e-5, "numbers": 7.9e-9, "rows": 6.2e-8, "outputs": 4.0e-10, "losses": 1.7e-7,
-        "flops": 1.2e-11, "parameters": 3.0e-9, "faulted": 3e-9,
+        "flops": 1.2e-11, "parameters": 3.0e-9, "reloaded": 0.0, "faulted": 3e-9,
     }  # fmt: skip
     read_prices = {
         "batch": 4.5e-4, "kernels": 5.0e-6, "numbers": 8.0e-9, "rows": 2.4e-8, "outputs": 1.5e-9, "losses": 1.0e-7,
@@ -75,8 +75,10 @@ class MinGRU(Recurrent):
         return int(4 * self.layers * run.total_length**0.5)
 
     def work(self, run: Run, inputs: int, outputs: int) -> Work:
-        work = super().work(run, inputs, outputs)
-        return {**{name: work[name] for name in work if name != "reloaded"}, "kernels": self.follows(run)}
+        kernels = (
+            self.layers * run.total_length if run.surgery else self.follows(run)
+        )  # operated, it is looked at by its step
+        return {**super().work(run, inputs, outputs), "kernels": kernels, "reloaded": 0.0}
 
     def arrays(self, run: Run) -> Iterator[tuple[int, int]]:
         yield run.batch * run.total_length * self.width, 16 * self.layers
