@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 from explainer import families, upgrade
 from explainer.families import FAMILIES, Family
 from explainer.parts import Part, Values, as_text, checked, from_text, knob
-from explainer.recipes import OPTIMIZERS, SCHEDULES, Course
+from explainer.recipes import OPTIMIZERS, SCHEDULES, Course, Rule
 from explainer.surgery import Surgery
 from explainer.tasks import DEFAULT, OfData, Problem
 from explainer.tasks import TASKS as _TASKS
@@ -60,7 +60,7 @@ class RunConfig(Part):
         label="Surgery",
         group="model",
     )
-    rule: Part = _part("optimizer", "adamw", OPTIMIZERS, "update rule", "Optimiser")
+    rule: Rule = _part("optimizer", "adamw", OPTIMIZERS, "update rule", "Optimiser")
     lr: float = knob(
         3e-3,
         "learning rate",

@@ -181,6 +181,11 @@ class Family(Part, ABC):
         """G, gate blocks of its recurrent weight matrices; 0 without such."""
         return 0
 
+    @property
+    def matrices(self) -> int:
+        """How many weight matrices it has."""
+        return 2 * self.layers + 1
+
     # -- size and cost ----------------------------------------------------------------------------
 
     @abstractmethod

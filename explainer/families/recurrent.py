@@ -10,7 +10,7 @@ from explainer.families.base import BYTES, DROPPED, Family, Roles, Run, Work, dr
 from explainer.parts import knob
 
 INITS = ("default", "orthogonal", "identity", "gaussian", "xavier", "he")
-OPERATED_BYTES = 16_000
+OPERATED_BYTES = 7_000
 """Of a time step of a layer that runs under surgery: the records of all its kernels."""
 
 
@@ -139,7 +139,7 @@ class Recurrent(Family):
 
     def update_bytes(self, run: Run, inputs: int, outputs: int) -> float:
         N, L, T = self.width, self.layers, run.total_length
-        numbers = self.held_numbers * N + self.padded + (2 * N if self.dropout else 0) + (12 * N if run.surgery else 0)
+        numbers = self.held_numbers * N + self.padded + (2 * N if self.dropout else 0) + (3 * N if run.surgery else 0)
         kernels = OPERATED_BYTES if run.surgery else self.step_bytes
         return BYTES * run.batch * T * (L * numbers + 9 * outputs + 13) + kernels * L * T
 

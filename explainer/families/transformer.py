@@ -123,6 +123,10 @@ class Transformer(Attending):
     def sites(self) -> int:
         return self.heads
 
+    @property
+    def matrices(self) -> int:
+        return (4 if self.mlp else 2) * self.layers + 2
+
     # -- size and cost ----------------------------------------------------------------------------
 
     def parameters(self, run: Run, inputs: int, outputs: int) -> int:

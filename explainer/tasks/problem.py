@@ -91,7 +91,7 @@ class Problem(Part, ABC):
         metric_in_units: whether the metric is the root of the loss, in the units of the data.
         validation_windows: how many validation sequences there are, all of them one batch; 0 where there is no end of batches.
         preparing_bytes: that making it takes at its peak.
-        drawing: seconds of a step of a sequence that is drawn, where that is worth counting (see `theory.costs`).
+        drawing, stepping: seconds of a step of a sequence that is drawn, and of one of all sequences together, where worth counting (see `theory.costs`).
     """
 
     group: ClassVar[str] = "task"
@@ -112,6 +112,7 @@ class Problem(Part, ABC):
     validation_windows: ClassVar[int] = 0
     preparing_bytes: ClassVar[float] = 0.0
     drawing: ClassVar[float] = 0.0
+    stepping: ClassVar[float] = 0.0
 
     length: int = length()
 

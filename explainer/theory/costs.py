@@ -35,6 +35,12 @@ TOGETHER = 2**15
 """Tokens of validation that pass through a model at once, or one batch (`training.trainer.AT_ONCE`)."""
 
 
+class Rule(Protocol):
+    """What costs depend on in an optimiser (see `recipes.Rule`)."""
+
+    def turning(self, matrices: int, width: int, parameters: int) -> float: ...
+
+
 @runtime_checkable
 class Trained(Architecture, Protocol):
     """The part of a configuration that costs depend on beyond its architecture; `RunConfig` is one."""
@@ -45,6 +51,8 @@ class Trained(Architecture, Protocol):
     def says_tokens(self) -> bool: ...
     @property
     def steps(self) -> int: ...
+    @property
+    def rule(self) -> Rule: ...
 
 
 def update_seconds(config: Trained, inputs: int, outputs: int, device: str = "cpu") -> float:
@@ -53,8 +61,11 @@ def update_seconds(config: Trained, inputs: int, outputs: int, device: str = "cp
         steps, each = config.network.follows(config), 3e-4 if config.surgery else 2e-6
         return 2e-3 + steps * each + flops_per_step(config, inputs, outputs) / (5e12 if config.surgery else 1e13)
     prices = config.network.costs(config)
-    drawn = config.problem.drawing * config.batch * config.total_length
-    return drawn + sum(prices[name] * amount for name, amount in update_work(config, inputs, outputs).items())
+    drawn = (config.problem.drawing * config.batch + config.problem.stepping) * config.total_length
+    turned = config.rule.turning(
+        config.network.matrices, config.network.width, parameter_count(config, inputs, outputs)
+    )
+    return drawn + turned + sum(prices[name] * amount for name, amount in update_work(config, inputs, outputs).items())
 
 
 def update_work(config: Trained, inputs: int, outputs: int) -> Work:

@@ -60,6 +60,7 @@ class Sequences(Protocol):
     validation_windows: ClassVar[int]
     preparing_bytes: ClassVar[float]
     drawing: ClassVar[float]
+    stepping: ClassVar[float]
 
 
 @runtime_checkable

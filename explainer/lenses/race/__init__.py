@@ -25,15 +25,16 @@ def _peak(z: Sizes) -> int:
     """Of the longest sequences that are read; nobody watches these passes, so attention is fused."""
     T = min(4 * z.T, max(z.T, MOST_LENGTH))
     tokens = max(read_at_once(each, z.D) * each for each in (T, z.T))
-    wide = z.inputs + 3 * z.V + z.D * (2 + 4 * z.network.products if z.recurrent else 12 if z.mlp else 8)
+    wide = z.inputs + 3 * z.V + z.D * (4 + z.network.products if z.recurrent else 12 if z.mlp else 8)
     masks = 3 * BYTES * T**2 * (z.H if z.H * T**2 <= MAPS else 1) if z.positions == "alibi" else 0
     return BYTES * tokens * wide + masks
 
 
 def _work(z: Sizes) -> Mapping[str, float]:
-    return added(
-        *(passes(z, read_at_once(int(factor * z.T) or 1, z.D), T=max(1, int(factor * z.T))) for factor in FACTORS)
-    )
+    """As many kernels follow each other as in an update of this length, at each of the lengths: nobody watches."""
+    lengths = [max(1, int(factor * z.T)) for factor in FACTORS]
+    work = dict(added(*(passes(z, read_at_once(T, z.D), T=T) for T in lengths)))
+    return work | ({"steps": sum(FACTORS) * z.network.follows(z.config)} if "steps" in work else {})
 
 
 LENS = Lens(

@@ -27,6 +27,7 @@ class BracketsProblem(Problem):
     foretells = "bracket"
     answer = "next bracket"
     item = "bracket"
+    stepping = 6e-5
     accuracy = "right closing brackets"
     guesses = {"chance": "guessing which kind closes"}
 

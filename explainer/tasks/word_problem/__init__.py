@@ -24,6 +24,7 @@ class WordProblem(Problem):
     made_by = "explainer.tasks.word_problem.draw:Words"
     has_tokens = True
     item = "permutation"
+    stepping = 1e-5
     accuracy = "right products"
     guesses = {"chance": "guessing any permutation"}
 
