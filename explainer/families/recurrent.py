@@ -140,7 +140,7 @@ class Recurrent(Family):
     def update_bytes(self, run: Run, inputs: int, outputs: int) -> float:
         N, L, T = self.width, self.layers, run.total_length
         numbers = self.held_numbers * N + self.padded + (2 * N if self.dropout else 0) + (3 * N if run.surgery else 0)
-        kernels = OPERATED_BYTES if run.surgery else self.step_bytes
+        kernels = max(self.step_bytes, OPERATED_BYTES if run.surgery else 0)
         return BYTES * run.batch * T * (L * numbers + 9 * outputs + 13) + kernels * L * T
 
     def read_bytes(self, run: Run, tokens: int, maps: int) -> float:

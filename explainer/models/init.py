@@ -45,7 +45,7 @@ def recurrent_(rnn: nn.RNNBase | Weights, init: str, radius: float) -> None:
     """
     if init == "default":
         return
-    fill: dict[str, Callable[[Tensor], None]] = {
+    fill: dict[str, Callable[[Tensor], object]] = {
         "orthogonal": orthogonal_,
         "identity": identity_,
         "gaussian": lambda block: gaussian_(block, radius),
