@@ -51,7 +51,7 @@ def from_arrays(cls: type[Record], arrays: Mapping[str, np.ndarray], text: Mappi
             values[item.name] = tuple(value) if isinstance(value, list) else value
         elif item.name not in arrays and (item.default, item.default_factory) != (MISSING, MISSING):
             continue
-        elif item.type in ("int", "float"):
+        elif item.type in ("int", "float", "bool"):
             values[item.name] = arrays[item.name].item()
         else:
             values[item.name] = arrays[item.name]

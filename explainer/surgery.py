@@ -74,12 +74,12 @@ class Unit(_Operation):
         return f"Without {name}" if self.value == 0 else f"With {name} set to {_shortest(self.value)}"
 
     def check(self, run: Operated) -> None:
-        if not run.network.roles.steps:
+        if run.network.site != "unit":
             raise ValueError(
                 f"{run.network.article.capitalize()} {run.network.title} carries no units from step to step. Switch a head off instead."
             )
         _check_there("layer ", self.layer, run.network.layers, first=1)
-        _check_there("unit ", self.unit, run.network.width)
+        _check_there("unit ", self.unit, run.network.sites)
         if not (math.isfinite(self.value) and abs(self.value) <= LARGEST_VALUE):
             raise ValueError(f"unit = {self.value!r} can't be set. Choose a number of size at most {LARGEST_VALUE:g}.")
 
@@ -129,7 +129,9 @@ class Head(_Operation):
 
     def check(self, run: Operated) -> None:
         if run.network.site != "head":
-            raise ValueError("A recurrent network has no heads. Hold a unit or a gate instead.")
+            raise ValueError(
+                f"{run.network.article.capitalize()} {run.network.title} has no heads. Hold a unit instead."
+            )
         _check_there("layer ", self.layer, run.network.layers, first=1)
         _check_there("head ", self.head, run.network.sites, first=1)
 
@@ -147,9 +149,9 @@ class Shuffle(_Operation):
         return "With the positions shuffled"
 
     def check(self, run: Operated) -> None:
-        if run.network.roles.steps:
+        if not run.network.roles.attention:
             raise ValueError(
-                "A recurrent network is told no positions: it knows the order from reading. Hold a unit or a gate."
+                f"{run.network.article.capitalize()} {run.network.title} is told no positions: it knows the order from reading. Hold a unit."
             )
         if not 0 <= self.seed <= LARGEST_SEED:
             raise ValueError(f"seed {self.seed} is out of range. Choose 0 to {LARGEST_SEED}.")

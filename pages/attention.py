@@ -151,7 +151,7 @@ words_below(
     explain=explain(runs[0].config if runs else lesson.base),
     math=MATH,
     code=[
-        ("models/transformer.py", "_explicit"),
+        ("models/transformer.py", "Attention"),
         ("theory/attention_cell.py", "attention_cell"),
         ("lenses/attention/look.py", "look"),
         ("lenses/head_scores.py", "earlier_occurrence"),

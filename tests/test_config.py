@@ -42,9 +42,15 @@ def _values(name: str) -> st.SearchStrategy[Any]:
 def configs(draw: st.DrawFn) -> RunConfig:
     """Any valid configuration: any value of each field, then mended where two contradict each other."""
     values = {name: draw(_values(name)) for name in KNOBS}
-    if values["model"] == "transformer":
+    attends = values["model"] in ("transformer", "linear")
+    if values["model"] == "linear" and values["positions"] in ("rotary", "alibi"):
+        values["positions"] = "sinusoidal"
+    if values["model"] == "s4d":
+        values["d_state"] += values["d_state"] % 2
+    if attends:
         size = draw(st.integers(1, 64 // values["heads"]).map(lambda half: 2 * half))
         values["width"] = values["heads"] * size
+    if attends or values["model"] in ("s4d", "mamba"):
         values["tied"] = values["tied"] and values["task"] in (
             "copy",
             "repeat",
@@ -57,7 +63,7 @@ def configs(draw: st.DrawFn) -> RunConfig:
     else:
         values["layers"] = draw(st.integers(1, 3))
     if values["layers"] and draw(st.booleans()):
-        values["surgery"] = "layer 1 head 1 off" if values["model"] == "transformer" else "layer 1 unit 0 = 0.25"
+        values["surgery"] = "layer 1 head 1 off" if attends else "layer 1 unit 0 = 0.25"
     values["length"] = max(values["length"], 8)
     if values["task"] == "recall":
         values["keys"] = max(values["keys"], values["pairs"])
@@ -119,6 +125,8 @@ def test_json_holds_every_field_in_order_and_needs_them() -> None:
         "depth",
         "scale",
         "attention",
+        "d_state",
+        "expand",
         "window",
         "global_tokens",
         "conv",
@@ -315,6 +323,8 @@ RELEVANT: list[tuple[RunConfig, dict[str, Any]]] = [
     (RunConfig(task="forecast"), {"data": SHA}),
     *((GRU, {"model": model}) for model in MODELS if model != "gru"),
     (RunConfig(model="mingru"), {"keep": "signed"}),
+    (RunConfig(model="mamba"), {"d_state": 4}),
+    (RunConfig(model="mamba"), {"expand": 1}),
     (RunConfig(optimizer="rmsprop"), {"smoothing": 0.9}),
     (RunConfig(schedule="wsd"), {"decay": 0.5}),
     (RunConfig(schedule="cyclic"), {"cycle": 50}),
@@ -432,4 +442,4 @@ def test_the_model_sees_more_steps_only_where_something_is_said_again(task: str)
 
 
 def test_the_recurrent_models_are_all_but_the_transformer() -> None:
-    assert set(MODELS) - set(RECURRENT) == {"mingru", "transformer"}
+    assert set(MODELS) - set(RECURRENT) == {"mingru", "linear", "s4d", "mamba", "transformer"}

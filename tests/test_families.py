@@ -110,6 +110,8 @@ SHARED = [
     for path in sorted([*(PROJECT / "explainer").rglob("*.py"), *(PROJECT / "pages").glob("*.py")])
     if not any(str(path.relative_to(PROJECT)).startswith(own) for own in OWN)
 ]
+ALSO = {"linear": ("recipes.py", "head_curves.py")}
+"""Words that mean something else in other places: a schedule, and the scale of an axis."""
 CLASSES = {family.__name__ for family in FAMILIES.values()}
 
 
@@ -136,7 +138,8 @@ def namings(source: str, kinds: set[str], classes: set[str]) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", SHARED, ids=lambda path: str(path.relative_to(PROJECT)))
 def test_no_shared_module_names_a_family(path: Path) -> None:
-    assert list(namings(path.read_text(), set(FAMILIES), CLASSES)) == []
+    kinds = {kind for kind in FAMILIES if path.name not in ALSO.get(kind, ())}
+    assert list(namings(path.read_text(), kinds, CLASSES)) == []
 
 
 @pytest.mark.parametrize(

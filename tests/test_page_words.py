@@ -182,6 +182,7 @@ def test_no_text_has_a_word_of_a_network_that_is_not_shown() -> None:
                 *SAID_ANYWAY.get(name, ()),
                 *(["tanh"] if models & {"rnn", "lstm", "gru"} else []),
                 *(["update"] if models & {"gru", "mingru"} else []),
+                *(["transformer"] if "linear" in models else []),
             ],
         )
     }

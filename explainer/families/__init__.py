@@ -6,11 +6,14 @@ from explainer.extensions import more
 from explainer.families.attending import Attending
 from explainer.families.base import BYTES, Family, Gate, Roles, Run
 from explainer.families.gru import GRU
+from explainer.families.linear import LinearAttention
 from explainer.families.lstm import LSTM
+from explainer.families.mamba import Mamba
 from explainer.families.mingru import MinGRU
 from explainer.families.recurrent import Recurrent
 from explainer.families.rnn import RNN
 from explainer.families.rnn_relu import ReLURNN
+from explainer.families.s4d import S4D
 from explainer.families.transformer import Transformer
 
 __all__ = ["BYTES", "DEFAULT", "FAMILIES", "Attending", "Family", "Gate", "Recurrent", "Roles", "Run"]
@@ -26,6 +29,9 @@ FAMILIES: dict[str, type[Family]] = {
         LSTM,
         GRU,
         MinGRU,
+        LinearAttention,
+        S4D,
+        Mamba,
         Transformer,
         *more("families"),
     )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from explainer.families.attending import Attending, positions
-from explainer.families.base import BYTES, Roles, Run, Work, dropout
+from explainer.families.attending import Attending, heads, mlp, norm, positions, short_conv, tied
+from explainer.families.base import BYTES, Run, Work, dropout
 from explainer.parts import knob
 
 
@@ -21,9 +20,6 @@ class Transformer(Attending):
     symbol = "star"
     good_for = "finding again: every position reads any earlier one in one step"
     made_by = "explainer.models.transformer:Transformer"
-    state = "x"
-    ways = ("x",)
-    site = "head"
     prices = {
         "update": 5.0e-4, "kernels": 4.4e-4, "numbers": 3.1e-9, "rows": 1.0e-7, "heads": 1.2e-6, "embedded": 1.2e-9,
         "outputs": 1.1e-9, "losses": 2.4e-7, "flops": 4.7e-12, "parameters": 3.8e-9, "fused": 2.2e-9,
@@ -35,14 +31,9 @@ class Transformer(Attending):
         "attended": 6.1e-11, "turned": 6.1e-9,
     }  # fmt: skip
 
-    heads: int = knob(4, "H, attention heads of a block; must divide the width", low=1, high=16, label="Heads")
-    mlp: bool = knob(True, "blocks have an MLP of width 4D (off: attention only)", label="MLP in each block")
-    norm: str = knob(
-        "pre",
-        "layer norm before or after each residual branch",
-        label="Layer norm",
-        names={"pre": "before the branch", "post": "after the branch"},
-    )
+    heads: int = heads()
+    mlp: bool = mlp()
+    norm: str = norm()
     dropout: float = dropout()
     positions: str = positions()
     attention: str = knob(
@@ -58,85 +49,18 @@ class Transformer(Attending):
     global_tokens: int = knob(
         0, "first positions that every other sees beside its window", low=0, high=64, label="Global tokens", later=True
     )
-    conv: int = knob(
-        0,
-        "steps of a short causal convolution of queries, keys and values; 0 for none",
-        low=0,
-        high=4,
-        label="Short convolution",
-        later=True,
-    )
-    tied: bool = knob(False, "the output projection shares the token embedding's weights", label="Tied embeddings")
-
-    def check(self) -> None:
-        if self.layers > 0 and self.width % self.heads:
-            fitting = [heads for heads in range(1, 17) if self.width % heads == 0]
-            raise ValueError(
-                f"heads = {self.heads} does not divide width = {self.width}. "
-                f"Choose heads from {', '.join(map(str, fitting))}, or another width."
-            )
-        if self.positions == "rotary" and self.layers > 0 and (self.width // self.heads) % 2:
-            raise ValueError(
-                f"positions = 'rotary' turns pairs of numbers, and a head of size "
-                f"{self.width // self.heads} (width / heads) is odd. Make width / heads even."
-            )
-        if self.positions == "sinusoidal" and self.width % 2:
-            raise ValueError(
-                f"positions = 'sinusoidal' needs pairs of sine and cosine: make width = {self.width} even."
-            )
-
-    def fits(self, run: Any) -> None:
-        if self.tied and not run.problem.one_vocabulary:
-            why = "says none of the tokens that it reads" if run.has_tokens else "has no tokens"
-            raise ValueError(f"tied = True shares the token embedding, and this task {why}. Set tied = false.")
+    conv: int = short_conv()
+    tied: bool = tied()
 
     def idle(self) -> set[str]:
         blocks = {"heads", "mlp", "norm", "attention", "conv", "window", "global_tokens"}
         return blocks if not self.layers else set() if self.attention == "window" else {"window", "global_tokens"}
 
     @property
-    def roles(self) -> Roles:
-        blocks = range(self.layers)
-        after = tuple(f"block.{block}.residual_out" for block in blocks)
-        return Roles(
-            states=after or ("embedding",),
-            entered=tuple(f"block.{block}.residual_in" for block in blocks) or ("embedding",),
-            attention=tuple(f"block.{block}.weights" for block in blocks),
-            residual=("embedding", *after),
-            sites=tuple(f"block.{block}.heads" for block in blocks),
-        )
-
-    @property
-    def reads_on(self) -> bool:
-        """Where positions are learned there is no row beyond T."""
-        return self.positions != "learned"
-
-    @property
-    def depth(self) -> str:
-        return f", {self.layers} {'block' if self.layers == 1 else 'blocks'}"
-
-    @property
-    def described(self) -> str:
-        return f"{self.title}{self.depth}, width {self.width}"
-
-    @property
-    def sites(self) -> int:
-        return self.heads
-
-    @property
-    def matrices(self) -> int:
-        return (4 if self.mlp else 2) * self.layers + 2
+    def span(self) -> tuple[int, int]:
+        return (self.window, self.global_tokens) if self.attention == "window" else (0, 0)
 
     # -- size and cost ----------------------------------------------------------------------------
-
-    def parameters(self, run: Run, inputs: int, outputs: int) -> int:
-        """A block has 4D² + D for attention with its norm, 3D for each step of a convolution, and 8D² + D for the MLP with its norm."""
-        D, L = self.width, self.layers
-        block = 4 * D * D + D + 3 * D * self.conv + (8 * D * D + D if self.mlp else 0)
-        final_norm = D if L and self.norm == "pre" else 0
-        positions = run.total_length * D if self.positions == "learned" else 0
-        readout = 0 if self.tied else (D + (0 if run.says_tokens else 1)) * outputs
-        return (inputs + (0 if run.has_tokens else 1)) * D + positions + L * block + final_norm + readout
 
     def activation_bytes(self, run: Run, inputs: int, outputs: int) -> int:
         """8D for attention with its norm (12D when rotary) and 10D for the MLP with its norm; dropout makes it keep 2D more,

@@ -1,13 +1,13 @@
 """The attention maps of every head, a few at a time where all of them would be too large.
 
-A map is what the model's own explicit pass makes of queries and keys: softmax(Q K' / sqrt(K) + bias) over the keys that are not
-later. Nothing is done to maps after that, so they can be made again, a few heads at a time, from what a pass leaves at its points.
+A map is what the model's own explicit pass makes of queries and keys, such as softmax(Q K' / sqrt(K) + bias) over the keys that are
+not later. Nothing is done to maps after that, so they can be made again, a few heads at a time, from what a pass leaves at its points.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -52,19 +52,21 @@ def _by_heads(model: Residual, read: Input, config: RunConfig) -> Iterator[Maps]
     with evaluating(model), observe(model, "embedding", *names) as seen:
         model(read)
         bias = model.biased(tensor(seen["embedding"]))
+    mixer = type(model).mixer
     together = max(1, CHUNK // (len(read.x) * T * T))
     unseen = model.unseen(T, read.x.device)
     for layer in layers:
         query, key = (tensor(seen[f"block.{layer}.{part}"]) for part in ("query", "key"))
         for first in range(0, config.network.sites, together):
             some = slice(first, first + together)
-            scores = query[:, some] @ key[:, some].mT / math.sqrt(query.shape[-1])
-            if bias is not None:
-                for head in range(scores.shape[1]):
-                    added = bias[first + head] if isinstance(bias, Tensor) else bias(first + head)[0]
-                    scores[:, head] += added.to(scores.dtype)
-            yield Maps(layer, first, scores.masked_fill_(unseen, -torch.inf).softmax(dim=-1).float())
+            added = bias[some] if isinstance(bias, Tensor) else bias and partial(_later, bias, first)
+            scores = mixer.scores(query[:, some], key[:, some], added)
+            yield Maps(layer, first, mixer.weights(scores, unseen).float())
             give_way()
+
+
+def _later(bias: Callable[[int], Tensor], first: int, head: int) -> Tensor:
+    return bias(first + head)
 
 
 def tensor(value: Tensor | list[Tensor]) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -16,10 +17,12 @@ class Residual(SequenceModel):
     """Blocks of attention, each of which adds to one stream.
 
     Attributes:
-        heads: H of each block.
+        heads: H of each block, or its channels.
+        mixer: what mixes the steps in a block; of one that attends, how `scores` and `weights` follow from queries and keys.
     """
 
     heads: int
+    mixer: Any
 
     @abstractmethod
     def from_block(self, first: int, h: Float[Tensor, "B T D"], point: Point = unwatched) -> Float[Tensor, "B T D"]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -10,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout, linear, pad, scaled_dot_product_attention
 
 from explainer.config import RunConfig
-from explainer.families.transformer import Transformer as Knobs
+from explainer.families.attending import Attending, Blocks
 from explainer.models.init import gpt2_
 from explainer.models.observe import Point, may_touch, unwatched
 from explainer.models.operate import order
@@ -25,20 +27,24 @@ MOST_BIAS = 2**22
 """Numbers of a bias on the scores of all heads at once: 16 MB. Of a larger one each head's is made as it is added."""
 
 
-class Attention(nn.Module):
-    """H heads of causal self-attention: softmax(Q Kᵀ/√K + bias) V   (Vaswani et al. 2017, §3.2)."""
+class Mixer(nn.Module, ABC):
+    """What mixes the steps in a block.
 
+    Attributes:
+        points: that its forward pass passes, with their shapes.
+    """
+
+    points: ClassVar[dict[str, str]]
+
+    @abstractmethod
     def __init__(self, config: RunConfig) -> None:
         super().__init__()
-        family = config.part(Knobs)
-        D = family.width
-        self.heads, self.dropout, self.blocks = family.heads, family.dropout, family.layers
-        self.query_key_value = nn.Linear(D, 3 * D, bias=False)
-        self.conv = nn.Conv1d(3 * D, 3 * D, family.conv, groups=3 * D, bias=False) if family.conv else None
-        self.window = family.window if family.attention == "window" else 0
-        self.global_tokens = family.global_tokens
-        self.project = nn.Linear(D, D, bias=False)
 
+    @abstractmethod
+    def start_(self) -> None:
+        """Set what does not start as GPT-2's Gaussians."""
+
+    @abstractmethod
     def forward(
         self,
         x: Float[Tensor, "B T D"],
@@ -52,9 +58,43 @@ class Attention(nn.Module):
         Args:
             angles: by how much queries and keys are turned (rotary).
             bias: what is added to the scores (ALiBi), or a function from a head to it.
-            point: passed by query, key, value, scores, weights and heads under `prefix`; the last three
-                exist only when it is a watch's.
+            point: passed by `points` under `prefix`; scores and weights exist only when it is a watch's.
         """
+
+
+class Attention(Mixer):
+    """H heads of causal self-attention: softmax(Q Kᵀ/√K + bias) V   (Vaswani et al. 2017, §3.2)."""
+
+    points: ClassVar[dict[str, str]] = {
+        **dict.fromkeys(("query", "key", "value"), "B H T K"),
+        **dict.fromkeys(("scores", "weights"), "B H T T"),
+        "heads": "B H T K",
+    }
+
+    def __init__(self, config: RunConfig) -> None:
+        super().__init__(config)
+        family = config.part(Attending)
+        D = family.width
+        self.heads, self.dropout, self.blocks = family.heads, family.dropout, family.layers
+        self.query_key_value = nn.Linear(D, 3 * D, bias=False)
+        self.conv = nn.Conv1d(3 * D, 3 * D, family.conv, groups=3 * D, bias=False) if family.conv else None
+        self.window, self.global_tokens = family.span
+        self.project = nn.Linear(D, D, bias=False)
+
+    def start_(self) -> None:
+        """What differs from GPT-2's Gaussians: a convolution at first hands on what is there, and a little of what was before."""
+        if self.conv is not None:
+            nn.init.ones_(self.conv.weight.data[:, :, -1])
+
+    def forward(
+        self,
+        x: Float[Tensor, "B T D"],
+        angles: Float[Tensor, "T pairs"] | None,
+        bias: Bias | None,
+        point: Point,
+        prefix: str,
+    ) -> Float[Tensor, "B T D"]:
+        """See `Mixer`."""
         B, T, D = x.shape
         mixed = self.query_key_value(x)
         if self.conv is not None:
@@ -65,12 +105,37 @@ class Attention(nn.Module):
         p = self.dropout if self.training else 0.0
         q, k, v = point(f"{prefix}.query", q), point(f"{prefix}.key", k), point(f"{prefix}.value", v)
         if self._explicitly(B, T, point, prefix):
-            heads = _explicit(q, k, v, bias, p, point, prefix, self.unseen(T, x.device))
+            scores = point(f"{prefix}.scores", self.scores(q, k, bias))
+            weights = point(f"{prefix}.weights", self.weights(scores, self.unseen(T, x.device)))
+            heads = point(f"{prefix}.heads", dropout(weights, p) @ v)
         else:
-            heads = point(
-                f"{prefix}.heads", _fused(q, k, v, bias, p, self.unseen(T, x.device) if self.window else None)
-            )
+            heads = point(f"{prefix}.heads", self.fused(q, k, v, bias, p))
         return self.project(heads.transpose(1, 2).reshape(B, T, D))
+
+    @staticmethod
+    def scores(q: Float[Tensor, "B H T K"], k: Float[Tensor, "B H T K"], bias: Bias | None) -> Float[Tensor, "B H T T"]:
+        """Q Kᵀ/√K + bias: scaled and biased, and not yet masked."""
+        scores = q @ k.mT / math.sqrt(q.shape[-1])
+        if bias is None:
+            return scores
+        whole = bias if isinstance(bias, Tensor) else torch.cat([bias(head) for head in range(q.shape[1])])
+        return scores + whole.to(q.dtype)
+
+    @staticmethod
+    def weights(scores: Float[Tensor, "B H T T"], unseen: Bool[Tensor, "T T"]) -> Float[Tensor, "B H T T"]:
+        """The softmax of each row over what it may look at."""
+        return scores.masked_fill(unseen, -torch.inf).softmax(dim=-1)
+
+    def fused(
+        self,
+        q: Float[Tensor, "B H T K"],
+        k: Float[Tensor, "B H T K"],
+        v: Float[Tensor, "B H T K"],
+        bias: Bias | None,
+        p: float,
+    ) -> Float[Tensor, "B H T K"]:
+        """What the heads read, without their weights, of which `p` are left out."""
+        return _fused(q, k, v, bias, p, self.unseen(q.shape[2], q.device) if self.window else None)
 
     def unseen(self, T: int, device: torch.device) -> Bool[Tensor, "T T"]:
         """See the function of this name."""
@@ -120,27 +185,6 @@ def _fused(
     return scaled_dot_product_attention(q, k, v, attn_mask=mask[None], dropout_p=p)
 
 
-def _explicit(
-    q: Float[Tensor, "B H T K"],
-    k: Float[Tensor, "B H T K"],
-    v: Float[Tensor, "B H T K"],
-    bias: Bias | None,
-    p: float,
-    point: Point,
-    prefix: str,
-    unseen: Bool[Tensor, "T T"],
-) -> Float[Tensor, "B H T K"]:
-    """The same in five lines. Scores are scaled and biased, and not yet masked."""
-    scores = q @ k.mT / math.sqrt(q.shape[-1])
-    if bias is not None:
-        whole = bias if isinstance(bias, Tensor) else torch.cat([bias(head) for head in range(q.shape[1])])
-        scores = scores + whole.to(q.dtype)
-    scores = point(f"{prefix}.scores", scores)
-    weights = scores.masked_fill(unseen, -torch.inf).softmax(dim=-1)
-    weights = point(f"{prefix}.weights", weights)
-    return point(f"{prefix}.heads", dropout(weights, p) @ v)
-
-
 def _future(q: Float[Tensor, "B H T K"]) -> Tensor:
     """(T, T) True where column j lies after row i."""
     T = q.shape[2]
@@ -167,11 +211,11 @@ class Block(nn.Module):
     post-norm: norm(x + branch(x))      as in the original paper; deep stacks need a warm-up (Xiong et al. 2020)
     """
 
-    def __init__(self, config: RunConfig) -> None:
+    def __init__(self, config: RunConfig, mixer: type[Mixer]) -> None:
         super().__init__()
-        family = config.part(Knobs)
+        family = config.part(Blocks)
         self.pre_norm = family.norm == "pre"
-        self.attention = Attention(config)
+        self.attention: Mixer = mixer(config)
         self.attention_norm = nn.LayerNorm(config.width, bias=False)
         self.mlp = MLP(config) if family.mlp else None
         self.mlp_norm = nn.LayerNorm(config.width, bias=False) if family.mlp else None
@@ -210,25 +254,30 @@ class Transformer(Residual):
         config: layers, width, heads, mlp, norm, dropout, positions, tied and the length are read.
         inputs: V for tokens, F for numbers.
         outputs: V, or how many numbers are said at each step.
+
+    Attributes:
+        mixer: what mixes the steps in a block.
     """
+
+    mixer: type[Mixer] = Attention
 
     def __init__(self, config: RunConfig, inputs: int, outputs: int) -> None:
         super().__init__(config)
-        family = config.part(Knobs)
+        family = config.part(Blocks)
         D, L = family.width, family.layers
-        self.heads = family.heads
-        self.window, self.global_tokens = family.window if family.attention == "window" else 0, family.global_tokens
+        self.heads = family.sites
+        self.window, self.global_tokens = family.span
         self.embedding = nn.Embedding(inputs, D) if config.has_tokens else nn.Linear(inputs, D)
         self.positions = POSITIONS[family.positions](config)
         self.dropout = nn.Dropout(family.dropout)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(L))
+        self.blocks = nn.ModuleList(Block(config, type(self).mixer) for _ in range(L))
         self.final_norm = nn.LayerNorm(D, bias=False) if L and family.norm == "pre" else None
         # Tied: there is no second matrix, so none is counted, decayed or saved twice (Press & Wolf 2017).
         self.readout = None if family.tied else nn.Linear(D, outputs, bias=not config.says_tokens)
         gpt2_(self, L)
-        for name, weight in self.named_parameters():
-            if "conv" in name:  # at first it hands on what is there, and a little of what was before
-                nn.init.ones_(weight.data[:, :, -1])
+        for block in self.blocks:
+            assert isinstance(block, Block)
+            block.attention.start_()
 
     def forward(self, read: Input) -> Float[Tensor, "B T V"]:
         """Logits or numbers at every position, each from the positions up to it: padding changes nothing before it.
@@ -277,11 +326,10 @@ class Transformer(Residual):
         """The embedding, then what each block computes in order, then the output."""
         names = {"embedding": "B T D"}
         for number, block in enumerate(self.blocks):
+            assert isinstance(block, Block)
             prefix = f"block.{number}"
             names[f"{prefix}.residual_in"] = "B T D"
-            names |= {f"{prefix}.{name}": "B H T K" for name in ("query", "key", "value")}
-            names |= {f"{prefix}.{name}": "B H T T" for name in ("scores", "weights")}
-            names[f"{prefix}.heads"] = "B H T K"
+            names |= {f"{prefix}.{name}": shape for name, shape in block.attention.points.items()}
             names[f"{prefix}.attention"] = "B T D"
             if block.mlp is not None:
                 names[f"{prefix}.mlp"] = "B T D"

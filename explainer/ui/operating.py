@@ -159,7 +159,7 @@ def kinds_of(config: RunConfig) -> list[str]:
     """What can be done to a network of this configuration."""
     network = config.network
     gate = ["gate"] if network.settable else []
-    return ["most", network.site, *gate, *([] if network.roles.steps else ["positions"]), "swap", "written"]
+    return ["most", network.site, *gate, *(["positions"] if network.roles.attention else []), "swap", "written"]
 
 
 def _operation(kind: str, config: RunConfig) -> Operation:
@@ -180,7 +180,7 @@ def _operation(kind: str, config: RunConfig) -> Operation:
     if kind == "head":
         return Head(layer, _whole_input("Head", "head", 1, config.network.sites, 1) - 1)
     if kind == "unit":
-        return Unit(layer, _whole_input("Unit", "unit", 0, config.width - 1), _value_input())
+        return Unit(layer, _whole_input("Unit", "unit", 0, config.network.sites - 1), _value_input())
     assert kind == "gate", kind
     gates = config.network.settable
     if state.get(f"{KEY}.gate") not in gates:

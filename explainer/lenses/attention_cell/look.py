@@ -64,7 +64,7 @@ def _of(model: SequenceModel, batch: Batch, task: Task, only: tuple[int, int] | 
         part: np.stack([tensor(seen[name])[0, some[1]].float().cpu().numpy() for name in names])
         for part, names in points.items()
     }
-    positions = config.part(Attending).positions
+    positions, (window, global_tokens) = config.part(Attending).positions, config.part(Attending).span
     slopes = np.array(alibi_slopes(config.network.sites) if positions == "alibi" else [0.0] * config.network.sites)
     silent = np.array([[head in model.surgery.silent(layer) for head in heads] for layer in range(config.layers)])
     T = batch.x.shape[1]
@@ -79,6 +79,9 @@ def _of(model: SequenceModel, batch: Batch, task: Task, only: tuple[int, int] | 
         tokens=tuple(task.axis(batch)),
         layer=first[0],
         head=first[1],
+        window=window,
+        global_tokens=global_tokens,
+        softmax=config.part(Attending).softmax,
     )
 
 

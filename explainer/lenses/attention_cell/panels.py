@@ -6,16 +6,17 @@ import math
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from explainer.charts.panel import Panel, numbers_for_json
 from explainer.charts.theme import ATTENTION, DIVERGING, ink, plain
 from explainer.charts.traces import bar, coloured, drawn, heatmap
 from explainer.lenses.attention_cell.record import AttentionCellRecord
-from explainer.theory.attention_cell import Cell, attention_cell
+from explainer.theory.attention_cell import Cell, attention_cell, looked_at, positive
 from explainer.theory.ties import first_largest, first_smallest
 
 WRITTEN = 20  # numbers in a row, at most: more do not fit into their cells
+NOTHING = r"-\infty, \quad \text{so its weight is exactly } 0"
 TERMS = 3  # products that are written out before the dots
 
 
@@ -29,6 +30,8 @@ def cell_of(record: AttentionCellRecord, layer: int, head: int, t: int, s: int) 
         s,
         float(record.slopes[head]),
         record.places,
+        (record.window, record.global_tokens),
+        record.softmax,
     )
 
 
@@ -39,10 +42,11 @@ def strips_panel(record: AttentionCellRecord, layer: int, head: int, t: int, s: 
     table = np.array(rows, dtype=np.float64)
     most = float(np.abs(table[np.isfinite(table)]).max(initial=0.0)) or 1.0
     K = table.shape[1]
+    product = "q<sub>t</sub> × k<sub>s</sub>" if record.softmax else "φ(q<sub>t</sub>) × φ(k<sub>s</sub>)"
     written = {"texttemplate": "%{z:.2f}", "textfont": {"size": 11}} if K <= WRITTEN else {}
     heat = heatmap(
         z=numbers_for_json(table),
-        y=["query q<sub>t</sub>", "key k<sub>s</sub>", "q<sub>t</sub> × k<sub>s</sub>", "value v<sub>s</sub>"],
+        y=["query q<sub>t</sub>", "key k<sub>s</sub>", product, "value v<sub>s</sub>"],
         **coloured("value", -most, most, DIVERGING),
         xgap=1,
         ygap=4,
@@ -81,7 +85,7 @@ def row_panel(record: AttentionCellRecord, layer: int, head: int, t: int, s: int
     )
     return Panel(
         id="row",
-        title="The query's row after the softmax",
+        title=f"The query's row after the {'softmax' if record.softmax else 'division by its sum'}",
         figure=drawn(
             theme,
             [bars],
@@ -115,10 +119,12 @@ def row_reading(cell: Cell, record: AttentionCellRecord, t: int) -> str:
         return "The row's weights are not finite numbers."
     if t == 0:
         return "The first query has no choice: all of its weight is on itself."
-    top = first_largest(cell.row)
+    top, seen = first_largest(cell.row), _seen(record, t)
+    before = int((~seen[: t + 1]).sum())
+    outside = f"{before} earlier ones outside the window get 0, as do " if before else ""
     return (
-        f"Most, {cell.row[top]:.4f}, goes to s = {top} ({record.tokens[top]}); {len(cell.row) - 1 - t} later keys get 0; "
-        f"together {cell.row.sum():.6f}."
+        f"Most, {cell.row[top]:.4f}, goes to s = {top} ({record.tokens[top]}); {outside}{len(cell.row) - 1 - t} later keys"
+        f"{'' if before else ' get 0'}; together {cell.row.sum():.6f}."
     )
 
 
@@ -131,16 +137,14 @@ def lines(record: AttentionCellRecord, layer: int, head: int, t: int, s: int) ->
     shuffled = bool((record.places != np.arange(len(record.places))).any())
     whose = "the positions that shuffling gave them" if shuffled else "their positions"
     turned = f", both turned by {whose}" if record.positions == "rotary" else ""
+    pair = rf"q_{{{t}}} \cdot k_{{{s}}}" if record.softmax else rf"\varphi(q_{{{t}}}) \cdot \varphi(k_{{{s}}})"
+    made = "" if record.softmax else ", after φ(x) = elu(x) + 1 has made every number of them positive"
     steps = [
-        (
-            f"The query and the key agree{turned}",
-            rf"q_{{{t}}} \cdot k_{{{s}}} = {' + '.join([*terms, *dots])} = {number(cell.dot)}",
-        ),
-        (
-            f"scaled by 1/√K, K = {K}",
-            rf"{number(cell.dot)} \cdot {number(cell.scale)} = {number(cell.dot * cell.scale)}",
-        ),
+        (f"The query and the key agree{turned}{made}", rf"{pair} = {' + '.join([*terms, *dots])} = {number(cell.dot)}")
     ]
+    if record.softmax:
+        scaled = rf"{number(cell.dot)} \cdot {number(cell.scale)} = {number(cell.dot * cell.scale)}"
+        steps.append((f"scaled by 1/√K, K = {K}", scaled))
     if record.positions == "alibi":
         slope, places = float(record.slopes[head]), record.places
         distance = str(abs(t - s))
@@ -156,15 +160,25 @@ def lines(record: AttentionCellRecord, layer: int, head: int, t: int, s: int) ->
             )
         )
     if s > t:
-        return [*steps, ("the mask: this key lies in the future", r"-\infty, \quad \text{so its weight is exactly } 0")]
+        return [*steps, ("the mask: this key lies in the future", NOTHING)]
+    seen = _seen(record, t)
+    if not seen[s]:
+        return [*steps, (f"the window: this key is not one of the last {record.window}", NOTHING)]
+    left, share = int(seen.sum()), rf"\frac{{{number(cell.part)}}}{{{number(cell.total)}}} = {number(cell.weight)}"
+    if record.softmax:
+        shared = (
+            f"the softmax over the {left} keys that are left, the largest score ({number(cell.largest)}) subtracted",
+            rf"A_{{{t},{s}}} = \frac{{e^{{{number(cell.score)} - {_signed(cell.largest)}}}}}{{\sum_{{s' \le {t}}} e^{{\ldots}}}} = {share}",
+        )
+    else:
+        shared = (
+            f"divided by the sum over the {left} keys that are left",
+            rf"A_{{{t},{s}}} = \frac{{{pair}}}{{\sum_{{s' \le {t}}} \varphi(q_{{{t}}}) \cdot \varphi(k_{{s'}})}} = {share}",
+        )
     return [
         *steps,
         ("the mask: this key is not later than the query, so it stays", rf"s = {s} \le t = {t}"),
-        (
-            f"the softmax over the {t + 1} keys that are left, the largest score ({number(cell.largest)}) subtracted",
-            rf"A_{{{t},{s}}} = \frac{{e^{{{number(cell.score)} - {_signed(cell.largest)}}}}}"
-            rf"{{\sum_{{s' \le {t}}} e^{{\ldots}}}} = \frac{{{number(cell.part)}}}{{{number(cell.total)}}} = {number(cell.weight)}",
-        ),
+        shared,
         (
             "this head is off, so zeros are read in the place of the value; it would be this share of the head's output"
             if record.silent[layer, head]
@@ -206,5 +220,10 @@ def _signed(value: float) -> str:
 
 
 def _first(record: AttentionCellRecord, layer: int, head: int, t: int, s: int) -> tuple[list[float], list[float]]:
-    query, key = record.query[layer, head, t, :TERMS], record.key[layer, head, s, :TERMS]
+    some = record.query[layer, head, t, :TERMS], record.key[layer, head, s, :TERMS]
+    query, key = some if record.softmax else map(positive, some)
     return query.tolist(), key.tolist()
+
+
+def _seen(record: AttentionCellRecord, t: int) -> Bool[np.ndarray, " T"]:
+    return looked_at(t, len(record.tokens), (record.window, record.global_tokens))

@@ -24,6 +24,9 @@ class AttentionCellRecord:
         tokens: what the model read, as labels.
         layer: the first that the arrays have, from 0: of long sequences in many heads they have a single one.
         head: likewise.
+        window: w of a sliding window; 0 for none.
+        global_tokens: the first positions that are seen beside it.
+        softmax: false of linear attention.
     """
 
     query: Float[np.ndarray, "L H T K"]
@@ -37,6 +40,9 @@ class AttentionCellRecord:
     tokens: tuple[str, ...]
     layer: int = 0
     head: int = 0
+    window: int = 0
+    global_tokens: int = 0
+    softmax: bool = True
 
     def __post_init__(self) -> None:
         assert len(self.tokens) == sizes_of(self)["T"], len(self.tokens)

@@ -173,8 +173,11 @@ def _losses_without(
 
 
 def _without(gone: Bool[Tensor, "B N"], values: Tensor) -> Tensor:
-    """Zeros where a unit (B, N), or all that a head (B, H, T, K) reads, is gone."""
-    return values.masked_fill(gone.reshape(*gone.shape, *[1] * (values.ndim - 2)), 0.0)
+    """Zeros where a unit (B, N), a channel (B, T, N), or all that a head (B, H, T, K) reads, is gone."""
+    ones = [1] * (values.ndim - 2)
+    return values.masked_fill(
+        gone.reshape(len(gone), *(ones * (values.ndim == 3)), -1, *(ones * (values.ndim > 3))), 0.0
+    )
 
 
 def _operated(

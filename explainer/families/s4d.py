@@ -1,0 +1,78 @@
+"""The diagonal state space (Gu et al. 2022, "On the parameterization and initialization of diagonal state space models"): the same at every step."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from explainer.families.attending import mlp, norm, short_conv, tied
+from explainer.families.base import Run, dropout
+from explainer.families.streamed import Streamed, d_state
+
+
+@dataclass(frozen=True, kw_only=True)
+class S4D(Streamed):
+    """h_t = a h_{t-1} + b u_t, y_t = 2 Re(c · h_t) + d u_t in each of D channels, a complex: a convolution with a kernel that is learnt."""
+
+    kind = "s4d"
+    title = "S4D"
+    colour = "#4E6BA6"
+    symbol = "pentagon"
+    good_for = "long smooth inputs: every channel is a filter, and all steps are one convolution"
+    made_by = "explainer.models.state_space:Diagonal"
+    prices = {
+        "update": 5.0e-4, "kernels": 1.0e-3, "numbers": 3.1e-9, "rows": 1.0e-7, "mixed": 3.0e-9, "embedded": 1.2e-9,
+        "outputs": 1.1e-9, "losses": 2.4e-7, "flops": 4.7e-12, "parameters": 3.8e-9, "explicit": 8.0e-9, "faulted": 1.5e-9,
+    }  # fmt: skip
+    read_prices = {
+        "batch": 1.8e-4, "kernels": 3.0e-4, "numbers": 1.1e-9, "rows": 1.3e-7, "mixed": 1.5e-9, "embedded": 3.0e-9,
+        "outputs": 5.7e-9, "losses": 1.4e-8, "flops": 3.2e-12, "explicit": 3.0e-9,
+    }  # fmt: skip
+
+    d_state: int = d_state()
+    conv: int = short_conv()
+    mlp: bool = mlp(default=False)
+    norm: str = norm()
+    dropout: float = dropout()
+    tied: bool = tied()
+
+    def check(self) -> None:
+        if self.d_state % 2:
+            raise ValueError(
+                f"d_state = {self.d_state} is odd, and S4D has complex numbers, each with its conjugate. Choose an even one."
+            )
+
+    def idle(self) -> set[str]:
+        return super().idle() | (set() if self.layers else {"d_state"})
+
+    @property
+    def state_size(self) -> int:
+        return self.width * self.d_state
+
+    @property
+    def mixing(self) -> int:
+        """Of each of D channels a step size, a skip, a and c of N/2 complex numbers, and k + 1 of the convolution; 2 D (D + 1) to mix them."""
+        conv = self.conv + 1 if self.conv else 0
+        return self.width * (2 + 2 * self.d_state + conv) + 2 * self.width * (self.width + 1)
+
+    @property
+    def matrices(self) -> int:
+        return (1 + 2 * self.mlp) * self.layers + 2
+
+    @property
+    def mixed(self) -> int:
+        return 20 * self.width
+
+    @property
+    def multiplied(self) -> int:
+        return self.width * (2 * self.width + self.conv)
+
+    def explicit(self, run: Run) -> int:
+        """The powers of a, whoever asks: they make the kernel."""
+        return 4 * self.layers * run.total_length * self.state_size
+
+    def flops(self, run: Run, inputs: int, outputs: int) -> int:
+        """With the transforms, 5 n log n operations for each of three of 2T numbers in each channel."""
+        long = 2 * run.total_length
+        transforms = 3 * 3 * 5 * long * math.log2(long) * run.batch * self.width * self.layers
+        return super().flops(run, inputs, outputs) + int(transforms)
