@@ -174,7 +174,7 @@ def test_an_address_may_say_yes_in_several_ways(text: str) -> None:
         ({"length": math.inf}, "length", "inf", "whole number"),
         ({"task": "chess"}, "task", "'chess'", "copy, adding, repeat, text, forecast"),
         ({"task": 3}, "task", "3", "text"),
-        ({"model": "mamba"}, "model", "'mamba'", ", ".join(MODELS)),
+        ({"model": "hyena"}, "model", "'hyena'", ", ".join(MODELS)),
         ({"mlp": 1}, "mlp", "1", "true or false"),
         ({"data": "shakespeare"}, "data", "'shakespeare'", "64 hex digits"),
         ({"data": SHA.upper()}, "data", "'0123456789ABCDEF", "64 hex digits"),
