@@ -2,6 +2,7 @@
 
 from explainer.charts.subject import subject
 from explainer.config import RunConfig
+from explainer.lenses import hidden_attention as hidden
 from explainer.lenses.attention.panels import page_panels, selections
 from explainer.ui.attention_cell import cell_section
 from explainer.ui.lesson import Lesson, no_layers, open_lesson, show, theme, transport, with_control
@@ -143,8 +144,16 @@ open_lesson(
 runs = transport(lesson, with_control, no_layers)
 if runs:
     shown = [subject(run.config, run.meta) for run in runs]
-    picked = show(lesson, runs, page_panels(shown, theme()), selections=selections(shown[0]), start=INDUCTION)
-    cell_section("attention", runs[0], picked, INDUCTION)
+    alike = [
+        each
+        for each, run in zip(shown, runs, strict=True)
+        if lesson.lens_of(run.config) == lesson.lens_of(runs[0].config)
+    ]
+    if runs[0].config.network.roles.attention:
+        picked = show(lesson, runs, page_panels(alike, theme()), selections=selections(shown[0]), start=INDUCTION)
+        cell_section("attention", runs[0], picked, INDUCTION)
+    else:
+        show(lesson, runs, hidden.page_panels(shown, theme()), selections=hidden.selections(shown[0]))
 
 words_below(
     "attention",

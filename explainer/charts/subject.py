@@ -21,7 +21,7 @@ def subject(config: RunConfig, meta: Mapping[str, Any]) -> dict[str, Any]:
     """A run as its figures see it.
 
     Returns:
-        `model`, `label`, `task`, `length` (T as the model sees it), `setting` (as it was asked for), `layers`, `heads`, `has_tokens`, `says_tokens`, `memories`,
+        `model`, `label`, `task`, `length` (T as the model sees it), `setting` (as it was asked for), `layers`, `heads`, `sites` (units, or heads, of a layer), `has_tokens`, `says_tokens`, `memories`,
         `metric`, `baseline`, `baseline_name`; `references`: what the network must beat, pairs of a name and a *loss* (not the
         metric), the guess without a memory first; `loss_baseline` and `loss_baseline_name`: that first one, None where
         the run has none; `loss_scale`: the error in the units of the data is that times the root of the loss, None where the
@@ -40,6 +40,7 @@ def subject(config: RunConfig, meta: Mapping[str, Any]) -> dict[str, Any]:
         "setting": config.length,
         "layers": config.layers,
         "heads": config["heads"],
+        "sites": config.network.sites,
         "width": config.width,
         "memories": config.problem.memories,
         "steps": config.steps,

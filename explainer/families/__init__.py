@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from explainer.extensions import more
-from explainer.families.attending import Attending
+from explainer.families.attending import Attending, Blocks
 from explainer.families.base import BYTES, Family, Gate, Roles, Run
 from explainer.families.gru import GRU
 from explainer.families.linear import LinearAttention
@@ -16,7 +16,7 @@ from explainer.families.rnn_relu import ReLURNN
 from explainer.families.s4d import S4D
 from explainer.families.transformer import Transformer
 
-__all__ = ["BYTES", "DEFAULT", "FAMILIES", "Attending", "Family", "Gate", "Recurrent", "Roles", "Run"]
+__all__ = ["BYTES", "DEFAULT", "FAMILIES", "Attending", "Blocks", "Family", "Gate", "Recurrent", "Roles", "Run"]
 
 DEFAULT = GRU.kind
 """The family of a run that says none."""

@@ -75,6 +75,8 @@ class Roles(NamedTuple):
         attention: the attention weights (B, H, T, T) of each block.
         residual: the residual stream at the start and after each block.
         sites: where one unit or head can be switched off, by layer.
+        linear: whether a layer's units are linear recurrences of what they read, whose factors do not depend on the state, so
+            that what each says of each earlier step is a number: a map (see `models.scan`).
     """
 
     states: tuple[str, ...]
@@ -85,6 +87,7 @@ class Roles(NamedTuple):
     attention: tuple[str, ...] = ()
     residual: tuple[str, ...] = ()
     sites: tuple[str, ...] = ()
+    linear: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,6 +182,11 @@ class Family(Part, ABC):
     @property
     def products(self) -> int:
         """G, gate blocks of its recurrent weight matrices; 0 without such."""
+        return 0
+
+    @property
+    def mixed(self) -> int:
+        """Numbers that a block's mixer of steps makes of a token, where it is no attention with a softmax."""
         return 0
 
     @property

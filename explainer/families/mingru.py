@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from explainer.families.base import Gate, Run, Work
+from explainer.families.base import Gate, Roles, Run, Work
 from explainer.families.recurrent import Recurrent
 from explainer.parts import knob
 
@@ -51,6 +51,10 @@ class MinGRU(Recurrent):
 
     def idle(self) -> set[str]:
         return {"init", "radius"}
+
+    @property
+    def roles(self) -> Roles:
+        return super().roles._replace(linear=True)
 
     @property
     def keeper(self) -> Gate | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from explainer.families.attending import Blocks
-from explainer.families.base import BYTES, Run, Work
+from explainer.families.base import BYTES, Roles, Run, Work
 from explainer.parts import knob
 
 
@@ -17,7 +17,7 @@ def d_state() -> Any:
 
 
 class Streamed(Blocks):
-    """A family of such blocks. What it costs follows from three numbers of its mixer.
+    """A family of such blocks; one that does not attend has maps all the same. What it costs follows from three numbers of its mixer.
 
     Attributes:
         prices, read_prices: as of any family; "mixed" of what the mixer makes.
@@ -32,6 +32,11 @@ class Streamed(Blocks):
     @abstractmethod
     def multiplied(self) -> int:
         """Multiplications of a mixer for a token."""
+
+    @property
+    def roles(self) -> Roles:
+        found = super().roles
+        return found._replace(linear=self.layers > 0 and not found.attention)
 
     def explicit(self, run: Run) -> int:
         """Numbers that the mixers make of a batch beside, in all."""

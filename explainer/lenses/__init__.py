@@ -26,6 +26,7 @@ NAMES = (
     "beyond_the_length",
     "surgery",
     "race",
+    "hidden_attention",
 )
 OUTSIDE: tuple[Lens, ...] = more("lenses")
 """Those of extensions, which have a page of their own in common."""

@@ -45,7 +45,7 @@ class Lens:
         view: bytes of its record on a tape, beside `costs.LEAST_VIEW`.
         work: how much of each kind of work a look is (see `theory.looks`).
         prices: seconds of a unit of each kind of work.
-        levels: arrays of values in [0, 1] that a view has in 256 levels (see `runs.tape`).
+        levels: arrays of values in [0, 1] that a view has in 256 levels, or in 255 if some are negative (see `runs.tape`).
         wide: arrays that a large view has in 65,535 levels.
         asks: whether its viewer asks something else than "what do you do with this input?".
         package: where its files are; "" for the folder of its name here.

@@ -13,7 +13,7 @@ Each step makes tensors of its own, so ∂L/∂h_t is the total gradient through
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -27,7 +27,7 @@ from explainer.extensions import named
 from explainer.families import Recurrent
 from explainer.families.mingru import MinGRU
 from explainer.models.observe import Point
-from explainer.models.scan import scan
+from explainer.models.scan import Recurrence, scan
 
 State = tuple[Tensor, ...]  # (h,) or (h, c)
 
@@ -117,7 +117,12 @@ def mingru(family: MinGRU) -> Cell:
         z = torch.sigmoid(z)
         return scan(kept(z), (1 - z) * n, start)
 
-    return Cell(mingru_cell, None, ("gates.update", "gates.candidate", "hidden"), scan=mingru_scan)
+    def recurrence(seen: Mapping[str, Tensor]) -> Recurrence:
+        z = seen["gates.update"][..., None]
+        return Recurrence(kept(z), 1 - z, torch.ones_like(z))
+
+    points = ("gates.update", "gates.candidate", "hidden")
+    return Cell(mingru_cell, None, points, scan=mingru_scan, recurrence=recurrence)
 
 
 @dataclass(frozen=True)
@@ -130,6 +135,7 @@ class Cell:
         points: that a step passes, in order.
         parts: of the state, each by the point at which it stands: h, or h and c.
         scan: all steps of a layer at once from its inputs and the state before them, where no step needs the one before; else None.
+        recurrence: of such a cell what it computes, from the values (T, N) at its points.
     """
 
     step: Callable[[Tensor, State, CellWeights, Point], State]
@@ -137,6 +143,7 @@ class Cell:
     points: tuple[str, ...]
     parts: tuple[str, ...] = ("hidden",)
     scan: Callable[[Tensor, Tensor, CellWeights], Tensor] | None = None
+    recurrence: Callable[[Mapping[str, Tensor]], Recurrence] | None = None
 
     @property
     def states(self) -> int:

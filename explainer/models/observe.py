@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from explainer.config import RunConfig
 from explainer.models.operate import Edit, edits
 from explainer.models.pieces import give_way_at
+from explainer.models.scan import Recurrence
 from explainer.surgery import Surgery
 from explainer.tasks.base import Input
 
@@ -108,6 +109,10 @@ class SequenceModel(nn.Module, ABC):
     @abstractmethod
     def points(self) -> dict[str, str]:
         """Name of every point and the dimensions of its value; a leading T means a list of T tensors."""
+
+    def recurrences(self, read: Input | Tensor) -> list[Recurrence]:
+        """What each layer computes of the first sequence, where its units are linear recurrences (`Roles.linear`)."""
+        raise AssertionError(type(self))
 
     def standing(self, prefix: str) -> Point:
         """A point that nobody observes, under this prefix, with the model's own surgery done there."""

@@ -11,8 +11,9 @@ from explainer import families
 from explainer.config import RunConfig
 from explainer.models.cells import CellWeights, State, Weights, cell_of
 from explainer.models.init import forget_bias_, recurrent_
-from explainer.models.observe import SequenceModel, Watch
+from explainer.models.observe import SequenceModel, Watch, observe
 from explainer.models.operated_cell import OperatedCell
+from explainer.models.scan import Recurrence
 from explainer.tasks.base import Input
 
 
@@ -72,6 +73,17 @@ class Recurrent(SequenceModel):
         """The weights of one layer, shared with the fused module."""
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         return CellWeights(*(getattr(self.rnn, f"{name}_l{layer}") for name in names))
+
+    def recurrences(self, read: Input | Tensor) -> list[Recurrence]:
+        layers, update = range(self.rnn.num_layers), self.cell.recurrence
+        assert update is not None
+        names = [[f"layer.{layer}.{point}" for point in self.cell.points] for layer in layers]
+        with observe(self, *(name for each in names for name in each)) as seen:
+            self(read)
+        values = [
+            {name.split(".", 2)[2]: torch.stack([step[0] for step in seen[name]]) for name in each} for each in names
+        ]
+        return [update(each) for each in values]
 
     def operated_cell(self, layer: int) -> OperatedCell:
         """One layer's cell as it runs under the model's surgery, with its weights in float64 and detached."""

@@ -11,11 +11,44 @@ follow each other in the place of T. Numbers may be complex.
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Shaped
+from jaxtyping import Float, Shaped
 from torch import Tensor
+
+
+class Recurrence(NamedTuple):
+    """h_t = a_t * h_{t-1} + b_t u_t and y_t = c_t . h_t, u_t and y_t being one number of each channel.
+
+    Of complex numbers y is twice the real part: they stand for their conjugates too.
+
+    Attributes:
+        kept, written, read: a, b and c of N numbers of state; without the first dimension where they are the same at all steps.
+    """
+
+    kept: Shaped[Tensor, "*T C N"]
+    written: Shaped[Tensor, "*T C N"]
+    read: Shaped[Tensor, "*T C N"]
+
+    def rows(self, T: int) -> Iterator[Float[Tensor, "C T"]]:
+        """Of each step t what a channel's y_t is of every u_s: c_t . (a_t * ... * a_{s+1} * b_s), 0 of later ones.
+
+        Ali et al. 2025 ("The hidden attention of Mamba models"), section 3: y = (these rows) u is attention without a softmax.
+        """
+        shape = self.kept.shape[-2:]
+        carried = self.kept.new_zeros(*shape, T)
+        for t in range(T):
+            kept, written, read = (part[t] if part.ndim == 3 else part for part in self)
+            carried = carried * kept[..., None]
+            carried[..., t] = written
+            row = (carried * read[..., None]).sum(dim=1)
+            yield 2 * row.real if row.is_complex() else row
+
+    def of(self, channels: Tensor) -> Recurrence:
+        """Some of the channels."""
+        return Recurrence(*(part.expand(*part.shape[:-2], self.kept.shape[-2], -1)[..., channels, :] for part in self))
 
 
 def scan(a: Shaped[Tensor, "B T *N"], b: Shaped[Tensor, "B T *N"], start: Tensor | None = None) -> Tensor:

@@ -13,31 +13,24 @@ What a channel says at t of what it read at s is c_t . (a_t * ... * a_{s+1} * b_
 from __future__ import annotations
 
 import math
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import gelu, glu, pad, silu, softplus
 
 from explainer.config import RunConfig
 from explainer.families.mamba import Mamba
 from explainer.families.s4d import S4D
-from explainer.models.observe import Point
+from explainer.models.observe import Point, observe
 from explainer.models.positions import Bias
-from explainer.models.scan import scan
+from explainer.models.scan import Recurrence, scan
 from explainer.models.transformer import Mixer, Transformer
+from explainer.tasks.base import Input
 
 SHORTEST, LONGEST = 1e-3, 0.1
 """Of the step size at the start, drawn evenly in its logarithm (Gu & Dao 2023, section 3.6)."""
-
-
-class Recurrence(NamedTuple):
-    """a, b and c of all steps."""
-
-    kept: Shaped[Tensor, "*steps C N"]
-    written: Shaped[Tensor, "*steps C N"]
-    read: Shaped[Tensor, "*steps #C N"]
 
 
 class SelectiveSpace(Mixer):
@@ -166,13 +159,29 @@ def log_uniform_(sizes: Tensor) -> Tensor:
     return nn.init.uniform_(sizes, math.log(SHORTEST), math.log(LONGEST))
 
 
-class Selective(Transformer):
-    """Blocks with a selective state space on the residual stream."""
+class StateSpace(Transformer):
+    """Blocks with a state space on the residual stream."""
+
+    def recurrences(self, read: Input | Tensor) -> list[Recurrence]:
+        names = [[f"block.{block}.{name}" for name in Recurrence._fields] for block in range(len(self.blocks))]
+        with observe(self, *(name for each in names for name in each)) as seen:
+            self(read)
+        return [Recurrence(*(_of_first(seen[name]) for name in each)) for each in names]
+
+
+def _of_first(value: Tensor | list[Tensor]) -> Tensor:
+    """The first sequence's; what is the same of all has no dimension for them."""
+    assert isinstance(value, Tensor)
+    return value[0] if value.ndim > 2 else value
+
+
+class Selective(StateSpace):
+    """One whose recurrence is set by what is read."""
 
     mixer = SelectiveSpace
 
 
-class Diagonal(Transformer):
-    """Blocks with a time-invariant state space on the residual stream."""
+class Diagonal(StateSpace):
+    """One whose recurrence is the same at every step."""
 
     mixer = DiagonalSpace

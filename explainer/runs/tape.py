@@ -111,9 +111,9 @@ def encode_view(lens: str, record: object) -> bytes:
     for name, array in arrays.items():
         if array.ndim > 0 and array.dtype == np.float64:
             arrays[name] = array.astype(np.float32)
-    levels: dict[str, type[np.unsignedinteger[Any] | np.signedinteger[Any]]] = dict.fromkeys(
-        LENSES[lens].levels, np.uint8
-    )
+    levels: dict[str, type[np.unsignedinteger[Any] | np.signedinteger[Any]]] = {
+        name: np.int8 if (arrays[name] < 0).any() else np.uint8 for name in LENSES[lens].levels
+    }
     if sum(array.nbytes for array in arrays.values()) > WIDE_VIEW:
         levels |= dict.fromkeys(LENSES[lens].wide, np.int16)
     for name, kind in levels.items():

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
-from explainer.families import Attending
+from explainer.families import Attending, Blocks
 from explainer.theory.sizes import BYTES, Architecture, flops_per_step
 
 MAPS = 2**22
@@ -30,6 +30,8 @@ SEARCHED_NUMBERS = 2**23
 """Numbers of the states of a text that is searched, at once: 32 MB."""
 WIDE_VIEW = 2**22
 """Bytes of a view above which its large arrays are kept in steps of 1/32767 of their largest value: two bytes each."""
+MIXED = 18
+"""Numbers of a block's mixer that cost as much as one of the width does where a block attends."""
 LABEL = 8  # bytes of a label in a view, with its quotes and comma
 
 Work = Mapping[str, float]
@@ -86,9 +88,9 @@ def backward_numbers(config: Looked, T: int) -> int:
     """About how many numbers a sequence of T steps holds for its backward pass through an observed model."""
     network = config.network
     if not isinstance(network, Attending):
-        return T * network.layers * 14 * network.width
+        return T * network.layers * (14 * network.width + network.mixed)
     maps = 4 * network.heads * T if network.layers and maps_fit(config, T) else 0
-    return T * max(1, network.layers) * (maps + 20 * network.width)
+    return T * max(1, network.layers) * (maps + 20 * network.width + network.mixed)
 
 
 def rows_held(config: Looked, T: int, most: int) -> int:
@@ -121,7 +123,7 @@ class Sizes:
         self.network = config.network
         self.attends, self.recurrent = bool(self.network.roles.attention), self.network.roles.steps
         self.positions = self.network.positions if isinstance(self.network, Attending) else ""
-        self.mlp = isinstance(self.network, Attending) and self.network.mlp
+        self.mlp = isinstance(self.network, Blocks) and self.network.mlp
         self.settable = len(self.network.settable) or 1
 
     @property
@@ -160,11 +162,11 @@ class Sizes:
         if self.recurrent:
             steps = self.kept(sequences, self.inputs + 2 * self.D + 2 * self.V)
             return steps + BYTES * sequences * self.D * 4 * self.network.products
-        maps = self.maps(sequences) if sequences * self.H * self.T**2 <= MAPS else 0
+        maps = self.maps(sequences) if self.attends and sequences * self.H * self.T**2 <= MAPS else 0
         if self.attends and self.positions == "alibi":
             maps += 3 * BYTES * self.T**2 * (self.H if self.H * self.T**2 <= MAPS else 1)
-        wide = 12 * self.D if self.mlp else 7 * self.D
-        return self.kept(sequences, wide + 2 * self.V) + (maps if self.attends else 0)
+        wide = max(12 * self.D if self.mlp else 7 * self.D, self.network.mixed)
+        return self.kept(sequences, wide + 2 * self.V) + maps
 
     def maps(self, sequences: int) -> int:
         """Bytes of the maps of one block while they are made: scores, masked scores, weights."""
@@ -183,7 +185,7 @@ class Sizes:
         held = self.kept(sequences, 4 * self.V + self.inputs)
         if self.recurrent:
             return held + self.kept(sequences, self.L * self.network.held_in_look * self.D)
-        held += self.kept(sequences, (self.L * (18 if self.mlp else 10) + 4) * self.D)
+        held += self.kept(sequences, self.L * self.network.mixed + (self.L * (18 if self.mlp else 10) + 4) * self.D)
         if self.attends and maps_fit(self.config, self.T):
             held += BYTES * sequences * self.H * self.T**2 * (2 * self.L + 3)
         return held
@@ -232,8 +234,8 @@ def passes(z: Sizes, sequences: float, times: float = 1.0, T: int = 0) -> Counte
         return Counter(
             work | {"steps": T * L * times * z.network.unrolled, "numbers": rows * L * z.network.products * z.D}
         )
-    maps = sequences * times * z.L * z.H * T * T
-    return Counter(work | {"blocks": L * times, "stream": rows * L * z.D, "maps": maps})
+    maps = sequences * times * z.L * z.H * T * T if z.attends else 0
+    return Counter(work | {"blocks": L * times, "stream": rows * L * max(z.D, z.network.mixed / MIXED), "maps": maps})
 
 
 def added(*works: Mapping[str, float]) -> Work:

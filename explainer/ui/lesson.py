@@ -69,10 +69,9 @@ class Lesson:
         """Its configuration when nothing is asked for."""
         return LESSONS[self.shipped[0]].config
 
-    @property
-    def lens(self) -> str:
-        """Whose views it shows."""
-        return place_at(self.key).lens
+    def lens_of(self, config: RunConfig) -> str:
+        """Whose views of this run it shows."""
+        return place_at(self.key).lens_of(config)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -154,7 +153,7 @@ def transport(
         asked: list[RunConfig] = []
         try:
             config = chosen(key, lesson.base)
-            trouble = unchosen or refusal(config, given, (lesson.lens,))
+            trouble = unchosen or refusal(config, given, (lesson.lens_of(config),))
             asked = [each.but(model=model) for each in configure(config) for model in models or (each.model,)]
         except ValueError as error:
             trouble = str(error)
@@ -271,7 +270,9 @@ def _train(lesson: Lesson, configs: Sequence[RunConfig], given: Given | None) ->
             for each in configs:
                 own = given if given is not None and each.data else Given("")
                 ids.append(
-                    client().submit(each, owner(), (lesson.lens,), data=own.body or None, name=own.name, how=own.how)
+                    client().submit(
+                        each, owner(), (lesson.lens_of(each),), data=own.body or None, name=own.name, how=own.how
+                    )
                 )
     except ValueError as error:
         return str(error)
@@ -402,7 +403,7 @@ def tracks(lesson: Lesson, runs: Sequence[Run]) -> list[Track]:
     return [
         Track(
             run.id,
-            (lesson.lens,),
+            (lesson.lens_of(run.config),),
             run.status in LIVE,
             None if number else shown,
             title(run.config, data_name(run)),

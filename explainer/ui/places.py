@@ -18,7 +18,8 @@ from explainer.player.mount import base_path
 STEPPED = tuple(name for name, family in FAMILIES.items() if family().roles.steps)
 GATED = tuple(name for name, family in FAMILIES.items() if family.gates)
 ATTENDING = tuple(name for name, family in FAMILIES.items() if family().roles.attention)
-"""Families by the roles that their points play: with a state that goes from step to step, with gates, with attention."""
+MAPPED = tuple(name for name, family in FAMILIES.items() if family().roles.attention or family().roles.linear)
+"""Families by the roles that their points play: with a state that goes from step to step, with gates, with attention, with maps of it or of a recurrence."""
 PAGES = Path(__file__).resolve().parents[2] / "pages"
 FRAME = "/~/+/"
 """Where Streamlit Community Cloud shows the app, in a frame below the page that people open."""
@@ -36,6 +37,7 @@ class Place:
         question: what it answers; also its tooltip.
         group: where it stands in the navigation.
         models: the families whose runs it shows; () for a page that is not about one run.
+        also: the lens for runs that the one of its name does not suit.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Place:
     question: str
     group: str = ""
     models: tuple[str, ...] = ()
+    also: str = ""
 
     @property
     def file(self) -> str:
@@ -64,6 +67,10 @@ class Place:
         """Whose views it shows, "" for a page without a lens of its name."""
         return self.name if self.name in LENSES else ""
 
+    def lens_of(self, config: RunConfig) -> str:
+        """Whose views of this run it shows."""
+        return self.also if self.also and not LENSES[self.lens].suits(config) else self.lens
+
     def page(self) -> st.Page:
         """The page as Streamlit's navigation and links know it."""
         icon = f":material/{self.icon}:"
@@ -81,7 +88,7 @@ LESSON_PLACES = (
     Place("gradients", "trending_down", "Why does an RNN forget?", "Gradients", MODELS),
     Place("microscope", "biotech", "Which loss reaches which moment?", "Gradients", MODELS),
     Place("jacobian", "donut_large", "When does theory fail?", "Gradients", STEPPED),
-    Place("attention", "grid_on", "Which tokens look at which?", "Transformers", ATTENDING),
+    Place("attention", "grid_on", "Which tokens look at which?", "Transformers", MAPPED, also="hidden_attention"),
     Place("heads", "timeline", "When do heads form?", "Transformers", ATTENDING),
     Place("layers", "layers", "What does each layer know?", "Transformers", ATTENDING),
     Place("positions", "format_list_numbered", "How does a Transformer know the order?", "Transformers", ATTENDING),
@@ -187,5 +194,7 @@ def places_for(config: RunConfig, lenses: Sequence[str] = ()) -> list[Place]:
         config: the run's.
         lenses: whose views are on its tape.
     """
-    fitting = [place for place in LESSON_PLACES if config.model in place.models and LENSES[place.lens].suits(config)]
-    return sorted(fitting, key=lambda place: place.lens not in lenses)
+    fitting = [
+        place for place in LESSON_PLACES if config.model in place.models and LENSES[place.lens_of(config)].suits(config)
+    ]
+    return sorted(fitting, key=lambda place: place.lens_of(config) not in lenses)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -24,7 +22,8 @@ from explainer.charts.head_roles import (
     said,
     uniform_entropy,
 )
-from explainer.charts.panel import Moment, Notes, mosaic_cell
+from explainer.charts.maps import TICKS, fitting_labels, gap_of, mosaic_places, place_of
+from explainer.charts.panel import Moment, Notes
 from explainer.charts.ticks import tick_places
 from explainer.lenses.attention.record import AttentionRecord
 from explainer.theory.head_roles import ROLES as ORDER
@@ -32,8 +31,6 @@ from explainer.theory.ties import first_largest, first_smallest
 from explainer.words import listed
 
 SCORES = {name: PLAIN[name] for name in ("previous_token", "prefix_matching")}
-TICKS = 32  # tokens on an axis, at most
-LONGEST_TICK = 5  # characters of one; a longer token is only in the hover label
 
 
 def role_of(record: AttentionRecord, layer: int, head: int) -> tuple[str, Score] | None:
@@ -73,14 +70,6 @@ def arrays_of(record: AttentionRecord) -> dict[str, NDArray[np.float32]]:
         for score in SCORES
         for what, axis in (("best", None), ("layer", 1))
     }
-
-
-def place_of(record: AttentionRecord, at: int) -> str:
-    """What a row or column of the maps stands for: "3 (the)", or where several positions share one "6–8 (a … c)"."""
-    first, last = at * record.cell, min((at + 1) * record.cell, len(record.tokens)) - 1
-    if first == last:
-        return f"{first} ({record.tokens[first]})"
-    return f"{first}–{last} ({record.tokens[first]} … {record.tokens[last]})"
 
 
 def pooled_reading(record: AttentionRecord) -> str:
@@ -209,36 +198,12 @@ def notes(record: AttentionRecord, moment: Moment) -> Notes:
         },
         arrays={
             "tick_places": places,
-            **_mosaic_places(record.weights.shape, gap_of(moment.meta)),
+            **mosaic_places(record.weights.shape, gap_of(L, H, moment.meta["length"])),
             **arrays_of(record),
         },
         labels={
-            "tick_labels": _tick_labels(record.tokens, (places * record.cell).tolist()),
+            "tick_labels": fitting_labels(record.tokens, (places * record.cell).tolist()),
             "cells": [place_of(record, at) for at in range(P)],
             "roles": [f"{CALLED[role[0]][0]} {role[1][0]:.2f}" if role else "" for role in roles],
         },
     )
-
-
-def _tick_labels(tokens: Sequence[str], places: Sequence[int]) -> list[str]:
-    """The tokens at some places, or, where one is too long for an axis, the places themselves."""
-    short = all(len(token) <= LONGEST_TICK for token in tokens)
-    return [tokens[at] if short else str(at) for at in places]
-
-
-def gap_of(run: Mapping[str, Any]) -> int:
-    """Empty cells between two small maps: a fifth of a map, so that words fit in."""
-    L, H, T = run["layers"], run["heads"], run["length"]
-    return max(1, round(-(-T // mosaic_cell(L, H, T, T)) / 5))
-
-
-def _mosaic_places(shape: tuple[int, ...], gap: int) -> dict[str, NDArray[np.float32]]:
-    """Where the small maps are: `columns` (3, H) and `rows` (3, L), first edge, middle and last edge; `row_range`."""
-    L, H, T, S = shape
-    cell = mosaic_cell(L, H, T, S)
-    places = {}
-    for name, count, size in (("columns", H, -(-S // cell)), ("rows", L, -(-T // cell))):
-        first = np.arange(count) * (size + gap) - 0.5
-        places[name] = np.stack([first, first + size / 2, first + size]).astype(np.float32)
-    places["row_range"] = np.array([places["rows"][2, -1] + gap / 8, -0.5 - gap], np.float32)
-    return places

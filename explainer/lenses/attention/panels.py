@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import math
 
+from explainer.charts import maps
 from explainer.charts.head_curves import head_lines, key, loss_panel, metric_curves, metric_of, over_steps
-from explainer.charts.panel import Panel, Reading, Slot
+from explainer.charts.maps import LABELLED
+from explainer.charts.panel import Panel, Reading
 from explainer.charts.rates import rate_marks
-from explainer.charts.theme import FAMILY_COLOURS, SEQUENTIAL, ink, level, level_name, plain, stroke
-from explainer.charts.traces import Run, Runs, Seen, coloured, drawn, heatmap, over_training, scatter
-from explainer.lenses.attention.notes import SCORES, gap_of
+from explainer.charts.theme import SEQUENTIAL, ink, level, level_name, plain, stroke
+from explainer.charts.traces import Run, Runs, Seen, over_training, scatter
+from explainer.lenses.attention.notes import SCORES
 from explainer.theory.head_roles import ROLES
-
-LABELLED_HEADS = 6  # so many maps side by side are wide enough for words
 
 LENS = "attention"
 SEEN = Seen(LENS)
@@ -45,79 +45,23 @@ def selections(run: Run) -> dict[str, tuple[str, int]]:
 
 
 def mosaic_panel(run: Run, theme: str, *, span: int = 6) -> Panel:
-    """The weights of every head, a row of maps for each layer; a click chooses the one shown large."""
-    L, H = run["layers"], run["heads"]
-    gap, named = gap_of(run), H <= LABELLED_HEADS
-    heat = heatmap(
-        z=SEEN("weights", kind="mosaic", gap=gap),
-        colorscale=SEQUENTIAL,
-        zmin=0,
-        zmax=1,
-        showscale=False,
-        hoverongaps=False,
-        hover="weight %{z:.4f}<br>click to see this head large",
-    )
-    words = [
-        {"text": "", "x": SEEN("columns", 1, number % H), "y": SEEN("rows", 0, number // H)}
-        | {"showarrow": False, "yanchor": "bottom", "borderpad": 0, "font": {"size": 11}}
-        for number in range(L * H if named else 0)
-    ]
-    columns = {"x0": SEEN("columns", 0, "head"), "x1": SEEN("columns", 2, "head")}
-    rows = {"y0": SEEN("rows", 0, "layer"), "y1": SEEN("rows", 2, "layer")}
-    frame = {"type": "rect", **columns, **rows, "line": stroke(FAMILY_COLOURS[run["model"]], 3)}
-    names = [f"head {head + 1}" if named else str(head + 1) for head in range(H)]
-    layers = [f"layer {layer + 1}" for layer in range(L)]
-    axis = {"showgrid": False, "showline": False, "tickmode": "array", "ticks": ""}
-    places = {"tickvals": SEEN("rows", 1), "range": SEEN("row_range")}
-    return Panel(
-        id="heads",
-        title="Every head",
-        hint="click one to see it large",
-        figure=drawn(
-            theme,
-            [heat],
-            xaxis={**axis, "ticktext": names, "tickvals": SEEN("columns", 1)} | ({} if named else {"title": "head"}),
-            yaxis={**axis, **places, "ticktext": layers, "tickangle": -90},
-            margin={"l": 30, "r": 6, "t": 4, "b": 24 if named else 40},
-            shapes=[frame],
-            annotations=words,
-        ),
-        slots=tuple(
-            Slot(f"layout.annotations.{number}.text", "labels", lens=LENS, name="roles", index=(number,))
-            for number in range(len(words))
-        ),
-        readings=(Reading(LENS, "heads"),),
-        span=span,
-        height=min(420, max(180, 40 + 90 * L)),
-        click={"run": 0, "lens": LENS, "name": "weights", "gap": gap},
-    )
+    """The weights of every head."""
+    names = [f"head {head + 1}" if run["heads"] <= LABELLED else str(head + 1) for head in range(run["heads"])]
+    colours = {"colorscale": SEQUENTIAL, "zmin": 0, "zmax": 1}
+    return maps.mosaic_panel(run, theme, SEEN, names, "weight", span, of="head", title="Every head", colours=colours)
 
 
 def map_panel(theme: str) -> Panel:
-    """[t, s] of the chosen head: how much the query at t takes from the key at s."""
-    heat = heatmap(
-        z=SEEN("weights", "layer", "head"),
-        text=SEEN("cells", kind="across", transpose=True),
-        customdata=SEEN("cells", kind="across"),
-        **coloured("weight", 0, 1),
-        hover="query t = %{text}<br>key s = %{customdata}<br>weight %{z:.4f}<br>click to write it out",
-    )
-    future = {"xref": "paper", "yref": "paper", "x": 0.75, "y": 0.78, "showarrow": False}
-    ticks = {**SEEN.ticks(), "showgrid": False, "tickfont": {"size": 10, "color": ink(theme).muted}}
-    return Panel(
-        id="map",
+    """The chosen head."""
+    return maps.map_panel(
+        theme,
+        SEEN,
+        "weight",
+        (0, 1),
+        SEQUENTIAL,
         title="The chosen head: which token looks at which",
-        figure=drawn(
-            theme,
-            [heat],
-            xaxis={**ticks, "title": "key: position s, and its token"},
-            yaxis={**ticks, "title": "query: position t, and its token", "autorange": "reversed"},
-            annotations=[{**future, "text": "the future is masked", "font": {"color": "#B9AFC9", "size": 12}}],
-        ),
-        readings=(Reading(LENS, "map"),),
-        reading_index=("layer", "head"),
-        rows=2,
-        height=470,
+        hover="<br>click to write it out",
+        future="the future is masked",
         click={"cell": True},
     )
 

@@ -137,5 +137,5 @@ def _numbers(config: RunConfig, T: int) -> int:
     """About how many numbers one copy holds for its backward pass."""
     network = config.network
     if not network.roles.attention:
-        return T * max(1, network.layers) * (14 if network.roles.steps else 20) * network.width
+        return T * max(1, network.layers) * ((14 if network.roles.steps else 20) * network.width + network.mixed)
     return T * network.layers * (4 * network.sites * T + 20 * network.width)

@@ -3,7 +3,7 @@
 /** @import { Part, Tensor } from "./types.js" */
 
 /** @type {Record<string, any>} */
-const KINDS = { F32: Float32Array, F64: Float64Array, I32: Int32Array, I16: Int16Array, U8: Uint8Array, BOOL: Uint8Array };
+const KINDS = { F32: Float32Array, F64: Float64Array, I32: Int32Array, I16: Int16Array, I8: Int8Array, U8: Uint8Array, BOOL: Uint8Array };
 
 /**
  * One safetensors file: {text, arrays}, an array being {shape, values}.
