@@ -2,15 +2,39 @@
 
 from explainer.charts.subject import subject
 from explainer.config import RunConfig
-from explainer.lenses import hidden_attention as hidden
-from explainer.lenses.attention.panels import page_panels, selections
+from explainer.lenses.attention.panels import beside_panel, page_panels, selections
+from explainer.lenses.hidden_attention import panels as hidden
 from explainer.ui.attention_cell import cell_section
 from explainer.ui.lesson import Lesson, no_layers, open_lesson, show, theme, transport, with_control
 from explainer.ui.tabs import Experiment, words_below
 
 
+def attends(config: RunConfig) -> bool:
+    """Whether it has attention, or else maps of a recurrence."""
+    return bool(config.network.roles.attention)
+
+
+def explain_hidden(config: RunConfig) -> str:
+    """What the pictures show of a run whose layers are linear recurrences."""
+    words, network = config.problem.words, config.network
+    said = f"""
+{network.article.capitalize()} {network.title} does not attend: it carries a state from step to step. But what it does to that state is **linear**: by how much a step multiplies
+the state, what it adds to it and how it is read depend on what is read and never on the state itself. So what a unit says at *t* is a sum over all
+earlier steps, and the factors of that sum are a map like one of attention: row *t*, column *s*. There are as many maps as units, not as heads.
+
+The first map of a layer is the **mean of all units**, signs left out; the others are of the units that say most. Each is divided by its largest number. A
+row does not sum to 1, and a number may be **negative**: what was read is then taken away. A map that is the same along every diagonal does
+not look at what is there, only at how long ago it was. That is all that a recurrence can do whose factors are the same at all steps.
+
+This network learns {words.name}. {words.asks} {words.attention}
+"""
+    return said + "\nCompare it with a Transformer on the same task: its maps stand beside these, on the same tokens.\n"
+
+
 def explain(config: RunConfig) -> str:
     """What the pictures show of this run."""
+    if not attends(config):
+        return explain_hidden(config)
     words = config.problem.words
     said = f"""
 Each **row** of a map is one {words.token} asking (the query), each **column** one {words.token} that it may read (the key). A row's
@@ -93,6 +117,15 @@ A head of the first layer does not see what stands before a key; its weight stay
 another one; for the previous token, the level is the mean of $A'$ from $t$ to where its neighbour has gone. Of a run of one letter there is no other order,
 and all is chance. (Olsson et al. score heads on random tokens said twice, which have no habits.)
 
+**Without attention.** A linear recurrence $h_t = a_t * h_{t-1} + b_t u_t$, $y_t = c_t \cdot h_t$ says in each of its units (Ali et al. 2025, section 3)
+
+$$
+y_t = \sum_{s \le t} A_{ts}\, u_s, \qquad A_{ts} = c_t \cdot \Big(\prod_{r=s+1}^{t} a_r\Big) * b_s .
+$$
+
+A minGRU has $a = z$ (or $2z - 1$), $b = 1 - z$ and $c = 1$; of a state space $a = e^{\Delta A}$, of Mamba with $\Delta$, $b = \Delta B$ and $c$ set by what is read, of S4D
+with the same numbers at every step, so that $A_{ts}$ is a function of $t - s$. Gates and skips that come after $y$ are not in the map.
+
 The entropy is $-\frac{1}{T}\sum_{t,s} A_{ts} \ln A_{ts}$ nats; spread evenly over all it may see, a head has
 $\frac{1}{T} \sum_t \ln(t+1)$.
 """
@@ -149,11 +182,14 @@ if runs:
         for each, run in zip(shown, runs, strict=True)
         if lesson.lens_of(run.config) == lesson.lens_of(runs[0].config)
     ]
-    if runs[0].config.network.roles.attention:
+    if attends(runs[0].config):
         picked = show(lesson, runs, page_panels(alike, theme()), selections=selections(shown[0]), start=INDUCTION)
         cell_section("attention", runs[0], picked, INDUCTION)
     else:
-        show(lesson, runs, hidden.page_panels(shown, theme()), selections=hidden.selections(shown[0]))
+        figures = hidden.page_panels(shown, theme())
+        beside = [at for at, run in enumerate(runs) if attends(run.config)]
+        figures[2:2] = [beside_panel(shown[at], theme(), at) for at in beside[:1]]
+        show(lesson, runs, figures, selections=hidden.selections(shown[0]))
 
 words_below(
     "attention",
@@ -163,6 +199,7 @@ words_below(
         ("models/transformer.py", "Attention"),
         ("theory/attention_cell.py", "attention_cell"),
         ("lenses/attention/look.py", "look"),
+        ("models/scan.py", "Recurrence"),
         ("lenses/head_scores.py", "earlier_occurrence"),
         ("lenses/head_scores.py", "Shuffling.levels"),
         ("lenses/head_scores.py", "pairs"),

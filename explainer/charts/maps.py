@@ -63,11 +63,12 @@ def mosaic_places(shape: tuple[int, ...], gap: int) -> dict[str, NDArray[np.floa
 
 
 def mosaic_panel(
-    run: Run, theme: str, seen: Seen, names: Sequence[str], unit: str, span: int = 6, **more: Any
+    run: Run, theme: str, seen: Seen, names: Sequence[str], unit: str, span: int = 6, chosen: bool = True, **more: Any
 ) -> Panel:
     """Slots for `weights` (L, H, T, T) of a lens, a row of maps for each layer; a click chooses the one shown large.
 
     Args:
+        chosen: whether one can be chosen.
         names: of the H columns.
         unit: what a number is, and what one map is of, such as "weight" and "head".
         more: of the panel, and `colours` of the table.
@@ -79,7 +80,7 @@ def mosaic_panel(
         **more.pop("colours"),
         showscale=False,
         hoverongaps=False,
-        hover=f"{unit} %{{z:.4f}}<br>click to see this {unit_of} large",
+        hover=f"{unit} %{{z:.4f}}" + (f"<br>click to see this {unit_of} large" if chosen else ""),
     )
     words = [
         {"text": "", "x": seen("columns", 1, number % H), "y": seen("rows", 0, number // H)}
@@ -93,8 +94,8 @@ def mosaic_panel(
     axis = {"showgrid": False, "showline": False, "tickmode": "array", "ticks": ""}
     places = {"tickvals": seen("rows", 1), "range": seen("row_range")}
     return Panel(
-        id="heads",
-        hint="click one to see it large",
+        id="heads" if chosen else "beside",
+        hint="click one to see it large" if chosen else "",
         figure=drawn(
             theme,
             [heat],
@@ -102,17 +103,24 @@ def mosaic_panel(
             | ({} if named else {"title": unit_of}),
             yaxis={**axis, **places, "ticktext": layers, "tickangle": -90},
             margin={"l": 30, "r": 6, "t": 4, "b": 24 if named else 40},
-            shapes=[frame],
+            shapes=[frame] if chosen else [],
             annotations=words,
         ),
         slots=tuple(
-            Slot(f"layout.annotations.{number}.text", "labels", lens=seen.lens, name="roles", index=(number,))
+            Slot(
+                f"layout.annotations.{number}.text",
+                "labels",
+                run=seen.run,
+                lens=seen.lens,
+                name="roles",
+                index=(number,),
+            )
             for number in range(len(words))
         ),
-        readings=(Reading(seen.lens, "heads"),),
+        readings=(Reading(seen.lens, "heads", run=seen.run),),
         span=span,
         height=min(420, max(180, 40 + 90 * L)),
-        click={"run": 0, "lens": seen.lens, "name": "weights", "gap": gap},
+        click={"run": 0, "lens": seen.lens, "name": "weights", "gap": gap} if chosen else {},
         **more,
     )
 

@@ -51,6 +51,16 @@ def mosaic_panel(run: Run, theme: str, *, span: int = 6) -> Panel:
     return maps.mosaic_panel(run, theme, SEEN, names, "weight", span, of="head", title="Every head", colours=colours)
 
 
+def beside_panel(run: Run, theme: str, number: int) -> Panel:
+    """The weights of every head of a run that is not the page's first."""
+    names = [str(head + 1) for head in range(run["heads"])]
+    colours = {"colorscale": SEQUENTIAL, "zmin": 0, "zmax": 1}
+    title = f"Beside it, on the same tokens: every head of the {run['label']}"
+    return maps.mosaic_panel(
+        run, theme, Seen(LENS, number), names, "weight", chosen=False, of="head", title=title, colours=colours
+    )
+
+
 def map_panel(theme: str) -> Panel:
     """The chosen head."""
     return maps.map_panel(
