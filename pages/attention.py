@@ -163,7 +163,7 @@ EXPERIMENTS = (
 lesson = Lesson(
     key="attention",
     shipped=("lesson-attention", "lesson-attention-one-layer"),
-    row=("task", "layers", "positions", "lr"),
+    row=("task", "model", "layers", "positions", "lr"),
 )
 INDUCTION = {"layer": 1, "head": 2}
 """The head that the page opens with: in the recorded run the strongest induction head."""
@@ -172,7 +172,7 @@ INDUCTION = {"layer": 1, "head": 2}
 open_lesson(
     lesson,
     "In a Transformer every token reads from those before it, and each **head** learns from which. Here are all heads, "
-    "from before the first step of training to the last.",
+    "from before the first step of training to the last; and the map that a linear recurrence hides, if you choose one.",
 )
 runs = transport(lesson, with_control, no_layers)
 if runs:

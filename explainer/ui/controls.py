@@ -12,10 +12,15 @@ from explainer.config import GROUPS, KNOBS, RunConfig
 from explainer.tasks import TASKS
 
 LABELS: Mapping[str, str] = {name: knob.metadata["label"] for name, knob in KNOBS.items()}
-CHOICE_NAMES: Mapping[str, str] = {
-    word: name for knob in KNOBS.values() for word, name in knob.metadata["names"].items()
-}
-"""What the controls call the words of fields."""
+
+
+WORDS = tuple(each.metadata["word"].name for each in fields(RunConfig) if "word" in each.metadata)
+"""The knobs that say of which kind a part is."""
+
+
+def called(name: str, value: object) -> str:
+    """What the controls call a field's value."""
+    return str(KNOBS[name].metadata["names"].get(value, value)) if name in KNOBS else str(value)
 
 
 def state_key(page: str, name: str) -> str:
@@ -62,7 +67,7 @@ def control(page: str, name: str, *, choices: Sequence[str] | None = None, label
         options = list(choices or rule["choices"])
         if value not in options:
             st.session_state[key] = value = options[0]
-        named = {"format_func": lambda each: CHOICE_NAMES.get(each, each), "help": meaning}
+        named = {"format_func": lambda each: called(name, each), "help": meaning}
         return st.selectbox(label, options, options.index(value), key=key, **named)
     if isinstance(knob.default, bool):
         return st.toggle(label, value, key=key, help=meaning)
@@ -110,8 +115,7 @@ def more_controls(page: str, config: Mapping[str, Any], shown: Sequence[str], mo
     Args:
         models: the networks, where the page trains several; default, the one of its control.
     """
-    kinds = [{"model": model, **config} for model in models] or [dict(config)]
-    of_any = {name for kind in kinds for name in _relevant(page, kind)} - {"data", *(["model"] if models else [])}
+    of_any = matters(page, config, models) - {"data", *(["model"] if models else [])}
     relevant = [name for name in KNOBS if name in of_any and name not in shown]
     with st.popover("More", icon=":material/tune:", help="Every other setting of the run"):
         for group, title in (("task", "Task"), ("model", "Network"), ("recipe", "Recipe")):
@@ -124,12 +128,22 @@ def more_controls(page: str, config: Mapping[str, Any], shown: Sequence[str], mo
                         control(page, name)
 
 
+def matters(page: str, config: Mapping[str, Any], models: Sequence[str] = ()) -> set[str]:
+    """The fields that a run of one of these networks depends on."""
+    kinds = [{"model": model, **config} for model in models] or [dict(config)]
+    return {name for kind in kinds for name in _relevant(page, kind)}
+
+
 def _relevant(page: str, config: Mapping[str, Any]) -> list[str]:
     """Fields that a run of this task, model and recipe depends on (see `RunConfig.relevant`)."""
     switches = {
         name: st.session_state[state_key(page, name)] for name, knob in KNOBS.items() if knob.metadata["choices"]
     } | dict(config)
-    found = RunConfig(heads=1, width=8, length=32, **switches).relevant()
+    usual = {"heads": 1, "width": 8, "length": 32}
+    try:
+        found = RunConfig(**usual, **switches).relevant()
+    except ValueError:  # two choices contradict each other, which the page says
+        found = RunConfig(**usual, **{word: switches[word] for word in WORDS}).relevant()
     drawn = switches["forget_start"] == "drawn"
     choice = {"forget_start"} if "forget_bias" in found else set()
     return [name for name in KNOBS if name in {*found, *choice} and not (name == "forget_bias" and drawn)]

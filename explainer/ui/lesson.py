@@ -24,7 +24,7 @@ from explainer.player.mount import Selections
 from explainer.runs.kinds import examples_of
 from explainer.runs.store import Run
 from explainer.ui.comparing import compare_control
-from explainer.ui.controls import chosen, control, control_width, fill_controls, more_controls, state_key
+from explainer.ui.controls import chosen, control, control_width, fill_controls, matters, more_controls, state_key
 from explainer.ui.networks import choose_networks, networks, networks_from_address, set_networks
 from explainer.ui.own_data import Given, adopt, own_data, refusal
 from explainer.ui.places import ENTERED, place_at
@@ -191,7 +191,10 @@ def transport(
 
 def _controls(lesson: Lesson, models: Sequence[str]) -> None:
     """Those of the row, and behind More all others."""
+    relevant = matters(lesson.key, {}, models)
     for name in lesson.row:
+        if name not in relevant and name != "model":
+            continue  # such as positions of a network that is told none
         with st.container(width=control_width(name)):
             control(lesson.key, name, choices=lesson.models if name == "model" else None)
     fixed = ("model",) if len(lesson.models) == 1 else ()
@@ -380,8 +383,8 @@ def no_layers(config: RunConfig) -> str:
 
 
 def with_control(config: RunConfig) -> list[RunConfig]:
-    """The run, and beside it the same with one layer, which sees the same batches."""
-    return [config] if config.layers == 1 else [config, config.but(layers=1)]
+    """The run, and beside it the same with one layer, which sees the same batches; of one that does not attend the run alone."""
+    return [config] if config.layers == 1 or not config.network.roles.attention else [config, config.but(layers=1)]
 
 
 def show(

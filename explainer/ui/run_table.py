@@ -23,7 +23,7 @@ from explainer.player.access import owner, query_of
 from explainer.player.backend import annotator, client
 from explainer.runs.sharing import is_private
 from explainer.runs.store import Run
-from explainer.ui.controls import CHOICE_NAMES, LABELS
+from explainer.ui.controls import LABELS, called
 from explainer.ui.places import address, places_for
 from explainer.words import literal, plural
 
@@ -37,7 +37,7 @@ def task(config: RunConfig, name: str = "") -> str:
         name: of the user's own data, see `data_name`; from outside, so not Markdown.
     """
     own = f", {name or 'own data'}" if config.data else ""
-    return f"{CHOICE_NAMES[config.task]}{own}"
+    return f"{config.problem.title}{own}"
 
 
 def title(config: RunConfig, name: str = "") -> str:
@@ -244,4 +244,4 @@ def told(name: str, value: Any) -> str:
         return f"own, {value[:8]}…" if value else "default"
     if isinstance(value, bool):
         return "on" if value else "off"
-    return f"{value:g}" if isinstance(value, float) else CHOICE_NAMES.get(value, str(value))
+    return f"{value:g}" if isinstance(value, float) else called(name, value)

@@ -25,8 +25,8 @@ from explainer.runs.rows import StoredSweep, Unreadable
 from explainer.runs.sweep_file import load_outcomes, shipped
 from explainer.sweep import Sweep, values_from_text
 from explainer.ui.controls import (
-    CHOICE_NAMES,
     LABELS,
+    called,
     chosen,
     control,
     control_width,
@@ -261,7 +261,7 @@ def _in_words(page: SweepPage, sweep: Sweep, other: Sweep | None = None) -> str:
 def _axis_in_words(each: Listed, sweep: Sweep) -> str:
     values = sweep.values(each.field)
     if each.choices:
-        return ", ".join(CHOICE_NAMES.get(str(value), str(value)) for value in values)
+        return ", ".join(called(each.field, value) for value in values)
     return f"{each.label[:1].lower()}{each.label[1:]} {', '.join(map(str, values))}"
 
 
@@ -347,7 +347,7 @@ def name_of(page: SweepPage, config: RunConfig) -> str:
     """A run among the others of its sweep: "GRU, T = 40"."""
     short = {"length": "T", "seed": "seed"}
     parts = [
-        CHOICE_NAMES.get(str(config[each.field]), str(config[each.field]))
+        called(each.field, config[each.field])
         if each.choices
         else f"{short.get(each.field, each.field)} = {config[each.field]}"
         for each in sorted(page.listed, key=lambda each: not each.choices)
@@ -382,7 +382,7 @@ def _values(page: SweepPage, each: Listed) -> tuple[Any, ...]:
             each.choices,
             selection_mode="multi",
             key=widget,
-            format_func=lambda name: CHOICE_NAMES.get(name, name),
+            format_func=lambda value: called(each.field, value),
             wrap=True,
         )
         values: tuple[Any, ...] = tuple(value for value in each.choices if value in picked)
