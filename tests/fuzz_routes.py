@@ -36,6 +36,7 @@ from explainer.player.routes import routes
 from explainer.runs.looking import Looker
 from explainer.runs.store import Store
 from explainer.runs.tape_file import load_shipped
+from tests.families import ATTENDING
 from tests.loops import on_a_loop
 
 FINE = {200, 307, 404, 405, 406, 422, 429, 503}
@@ -303,7 +304,7 @@ def every_look(store: Store, patience: float = 60.0) -> Result:
     questions = []
     for run in store.runs():
         step = store.steps(run.id, "weights")[-1]
-        cut = "layer 1 head 1 off" if run.config.model == "transformer" else "layer 1 unit 0 = 0"
+        cut = "layer 1 head 1 off" if run.config.model in ATTENDING else "layer 1 unit 0 = 0"
         for lens in LENSES:
             for text in ("", own.get(run.config.task, "the king and")):
                 for surgery in ("", cut):

@@ -21,7 +21,7 @@ from explainer.tasks.make import make_task
 from explainer.theory import costs
 from explainer.theory.sizes import flops_per_step, parameter_count
 from explainer.training import Trainer, trainer
-from tests.families import RECURRENT
+from tests.families import ATTENDING, RECURRENT
 
 GROWN = {"rnn": 2.3, "gru": 1.4, "lstm": 0.72, "transformer": 1.3}
 """Times what torch allocates at once, by which a process was seen to grow (226 networks): what each time step frees leaves holes
@@ -113,7 +113,7 @@ def test_constants_that_torch_would_have_to_be_loaded_for_are_those_of_their_pla
 
 def test_every_kind_of_work_has_a_price() -> None:
     for model in FAMILIES:
-        for surgery in ("", "layer 1 head 1 off" if model == "transformer" else "layer 1 unit 1 = 0"):
+        for surgery in ("", "layer 1 head 1 off" if model in ATTENDING else "layer 1 unit 1 = 0"):
             config = RunConfig(task="copy", model=model, surgery=surgery)
             work = costs.update_work(config, 10, 10)
             assert work.keys() == config.network.costs(config).keys()

@@ -121,7 +121,7 @@ def test_the_help_of_train_lists_every_setting(capsys: pytest.CaptureFixture[str
     [
         (["trian"], "invalid choice: 'trian'"),
         (["train", "--task", "nothing"], "task = 'nothing' is not known"),
-        (["train", "--model", "mamba"], "model = 'mamba' is not known"),
+        (["train", "--model", "hyena"], "model = 'hyena' is not known"),
         (["train", "--seed", "x"], "seed = 'x' must be a whole number"),
         (["train", "--set", "steps"], "'steps' is not a setting"),
         (["train", "--set", "steps=0"], "steps = 0 is out of range"),

@@ -25,13 +25,14 @@ from explainer.records import from_arrays, to_arrays
 from explainer.tasks.base import Batch, Task
 from explainer.tasks.make import make_task
 from explainer.theory.looks import MAPS
+from tests.families import ATTENDING
 
 T, B, D, H = 11, 5, 20, 5  # heads of size 4: rotary positions turn pairs
 TASKS = ("adding", "repeat")
 
 
 def configuration(model: str, task: str = "adding", **more: object) -> RunConfig:
-    size: dict[str, object] = {"width": D, "heads": H, "layers": 3} if model == "transformer" else {"width": 13}
+    size: dict[str, object] = {"width": D, "heads": H, "layers": 3} if model in ATTENDING else {"width": 13}
     return RunConfig(**{"model": model, "task": task, "length": T, "symbols": 7, "batch": B, **size, **more})  # type: ignore[arg-type]
 
 

@@ -35,6 +35,7 @@ from explainer.theory import looks
 from explainer.theory.attention_cell import asked_head, head_question
 from explainer.theory.looks import MAPS, maps_fit, pooling
 from explainer.training import Trainer
+from tests.families import ATTENDING
 from tests.wild import shaken
 
 LARGEST_ON_A_TAPE = 8_000_000  # but for the map of one head, which nobody records
@@ -74,7 +75,7 @@ def drawn(seed: int) -> RunConfig:
     while True:
         model = chance.choice(["rnn", "lstm", "gru", "transformer", "transformer"])
         heads = chance.choice([1, 2, 4, 8])
-        attends = model == "transformer"
+        attends = model in ATTENDING
         try:
             return RunConfig(
                 task=chance.choice(["adding", "repeat", "text"]),

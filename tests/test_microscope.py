@@ -29,6 +29,7 @@ from explainer.runs.store import Store
 from explainer.tasks.base import Batch, Task
 from explainer.tasks.make import make_task
 from explainer.theory.followed import evenly, mean_by_lag
+from tests.families import ATTENDING
 
 PROJECT = Path(__file__).resolve().parents[1]
 T, N, D, H = 11, 7, 10, 5
@@ -36,7 +37,7 @@ T, N, D, H = 11, 7, 10, 5
 
 def setting(model: str, task: str = "repeat", **more: Any) -> tuple[SequenceModel, Batch, Task]:
     """A model, a batch and its task in float64."""
-    size = {"width": D, "heads": H} if model == "transformer" else {"width": N}
+    size = {"width": D, "heads": H} if model in ATTENDING else {"width": N}
     config = RunConfig(**{"model": model, "task": task, "length": T, "symbols": 5, "batch": 3, **size, **more})
     made = make_task(config)
     batch = made.batch(2)

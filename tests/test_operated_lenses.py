@@ -30,7 +30,7 @@ from explainer.models.transformer import Transformer
 from explainer.records import to_arrays
 from explainer.tasks.base import Batch, Task
 from explainer.tasks.make import make_task
-from tests.families import RECURRENT
+from tests.families import ATTENDING, RECURRENT
 
 T, B, N, D, H = 11, 3, 7, 20, 5
 GATES = {"lstm": ("input", "forget", "candidate", "output"), "gru": ("reset", "update", "candidate")}
@@ -82,7 +82,7 @@ def transformer_surgeries(layers: int) -> dict[str, Facts]:
 
 
 def configuration(model: str, surgery: str = "", **more: Any) -> RunConfig:
-    size: dict[str, Any] = {"width": D, "heads": H, "layers": 2} if model == "transformer" else {"width": N}
+    size: dict[str, Any] = {"width": D, "heads": H, "layers": 2} if model in ATTENDING else {"width": N}
     spread = {"init": "gaussian", "radius": 1.1} if model in RECURRENT else {}
     fields = {"model": model, "task": "adding", "length": T, "symbols": 5, "batch": B, "surgery": surgery}
     return RunConfig(**{**fields, **size, **spread, **more})
@@ -92,7 +92,7 @@ def setting(config: RunConfig) -> tuple[SequenceModel, Batch, Task]:
     """A model in float64 whose weights are large enough to matter, a batch, and the task."""
     task = make_task(config)
     model = build(config, task.inputs, task.outputs).double()
-    if config.model == "transformer":
+    if config.model in ATTENDING:
         with torch.no_grad():
             for name, weight in model.named_parameters():
                 if "norm" not in name:
@@ -517,7 +517,8 @@ def test_every_lens_has_an_oracle() -> None:
     assert {name for name, lens in LENSES.items() if any(lens.suits(configuration(m)) for m in RECURRENT)} | {
         "pattern"
     } == set(ORACLES)
-    assert set(LENSES) == set(ORACLES) | set(TRANSFORMER_ORACLES)
+    elsewhere = {"hidden_attention"}  # in tests/test_linear_recurrences.py
+    assert set(LENSES) == set(ORACLES) | set(TRANSFORMER_ORACLES) | elsewhere
 
 
 # -- the operated Transformer by hand ---------------------------------------------------------
@@ -819,7 +820,7 @@ def edge_cases() -> list[tuple[str, RunConfig]]:
         for layers in (1, 3):
             gate = {"lstm": "forget", "gru": "update"}.get(model)
             text = f"layer {layers} gate {gate} = 0.5" if gate else f"layer {layers} unit 1 = 0.5"
-            if model == "transformer":
+            if model in ATTENDING:
                 text = f"positions shuffled seed 1; layer {layers} head 1 off"
             for task in ("repeat", "text", "flipflop"):
                 for length in (2, T):

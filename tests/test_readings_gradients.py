@@ -34,6 +34,7 @@ from explainer.models import build
 from explainer.tasks.make import make_task
 from explainer.theory import stability
 from explainer.theory.jacobian import factor_per_step
+from tests.families import ATTENDING
 from tests.wild import WILD
 
 EVERY = settings(deadline=None, max_examples=150)
@@ -88,7 +89,7 @@ WILDER = {**WILD, "tiny": lambda weight: weight * 1e-12}
 @pytest.mark.parametrize(("length", "layers"), [(2, 1), (41, 1), (13, 2)])
 @pytest.mark.parametrize("model", MODELS)
 def test_every_reading_of_a_wild_network(model: str, length: int, layers: int, wild: str) -> None:
-    size = {"width": 10, "heads": 5} if model == "transformer" else {"width": 5}
+    size = {"width": 10, "heads": 5} if model in ATTENDING else {"width": 5}
     config = RunConfig(model=model, task="adding", length=length, layers=layers, batch=3, **size)
     task = make_task(config)
     network = build(config, task.inputs, task.outputs)

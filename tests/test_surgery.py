@@ -27,7 +27,7 @@ from explainer.models.transformer import Transformer
 from explainer.surgery import MOST_OPERATIONS, Gate, Head, Shuffle, Surgery, Swap, Unit, knock_outs
 from explainer.tasks.base import Batch, Task
 from explainer.tasks.make import make_task
-from tests.families import RECURRENT
+from tests.families import ATTENDING, RECURRENT
 
 T, B, N, D, H = 11, 3, 7, 20, 5
 GATED = {"lstm": ("input", "forget", "output"), "gru": ("reset", "update")}
@@ -44,7 +44,7 @@ surgeries = st.lists(units | gates | heads | shuffles, max_size=MOST_OPERATIONS)
 
 
 def configuration(model: str, task: str = "repeat", **more: Any) -> RunConfig:
-    size = {"width": D, "heads": H} if model == "transformer" else {"width": N}
+    size = {"width": D, "heads": H} if model in ATTENDING else {"width": N}
     return RunConfig(**{"model": model, "task": task, "length": T, "symbols": 5, "batch": B, **size, **more})
 
 
@@ -435,7 +435,7 @@ def test_of_a_wide_network_units_are_taken_evenly(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("name", ["gru", "transformer"])
 def test_the_first_sequence_is_shown_untouched_and_operated(name: str) -> None:
     model, batch, task = setting(name, layers=2)
-    text = "layer 2 head 1 off" if name == "transformer" else "layer 2 unit 1 = 0"
+    text = "layer 2 head 1 off" if name in ATTENDING else "layer 2 unit 1 = 0"
     record = looked(model, batch, task, text)
     fresh = drawn(task, surgery.FRESH, record.sequences)
     p, q = (output(model, batch.x, each)[0].softmax(-1).numpy() for each in ("", text))
