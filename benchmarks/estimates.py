@@ -23,7 +23,7 @@ from typing import Any
 
 from benchmarks.row import Missing, Row, Settings, at_least, say
 from explainer.config import TASKS, RunConfig
-from explainer.families import FAMILIES
+from explainer.families import FAMILIES, Attending, Blocks
 from explainer.families.attending import POSITIONS
 from explainer.limits import Limits, estimate, refuse_if_too_big
 from explainer.recipes import OPTIMIZERS
@@ -131,11 +131,11 @@ def _drawn(chance: random.Random) -> Sample | None:
     return Sample(config, inputs, outputs, lenses)
 
 
-STEPPED = tuple(name for name, family in FAMILIES.items() if family().roles.steps)
+OTHERS = tuple(name for name in FAMILIES if name != "transformer")
 
 
 def _fields(chance: random.Random) -> dict[str, Any]:
-    model = "transformer" if chance.random() < 0.45 else chance.choice(STEPPED)
+    model = "transformer" if chance.random() < 0.4 else chance.choice(OTHERS)
     task, heads = chance.choice(TASKS), chance.choice((1, 2, 4, 8, 16))
     fields: dict[str, Any] = {
         "task": task,
@@ -151,21 +151,27 @@ def _fields(chance: random.Random) -> dict[str, Any]:
         "lr": 1e-4,
         "seed": chance.randrange(10**6),
     }
-    if model != "transformer":
+    family = FAMILIES[model]
+    if not issubclass(family, Blocks):
         operated = {"surgery": "layer 1 unit 1 = 0"} if chance.random() < 0.1 else {}
         return fields | operated | {"layers": chance.randint(1, 3)}
     layers = chance.randint(0, 6)
-    operated = {"surgery": "layer 1 head 1 off"} if layers and chance.random() < 0.1 else {}
-    attending = {
+    attends = issubclass(family, Attending)
+    cut = f"layer 1 {'head' if attends else 'unit'} 1{' off' if attends else ' = 0'}"
+    operated = {"surgery": cut} if layers and chance.random() < 0.1 else {}
+    blocks = {
         "layers": layers,
         "heads": heads,
-        "width": max(1, fields["width"] // (2 * heads)) * 2 * heads,
-        "positions": chance.choice(POSITIONS),
+        "width": max(1, fields["width"] // (2 * heads)) * 2 * heads if attends else fields["width"],
+        "positions": chance.choice(POSITIONS if model == "transformer" else POSITIONS[:3]),
+        "d_state": 2 * chance.randint(1, 8),
+        "expand": chance.randint(1, 3),
+        "conv": chance.choice((0, 0, 3, 4)),
         "mlp": chance.random() < 0.6,
         "norm": chance.choice(("pre", "post")),
         "tied": task in ("copy", "repeat", "text") and chance.random() < 0.3,
     }
-    return fields | operated | attending
+    return fields | operated | blocks
 
 
 def _spread(chance: random.Random, low: int, high: int) -> int:

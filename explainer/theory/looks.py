@@ -88,7 +88,7 @@ def backward_numbers(config: Looked, T: int) -> int:
     """About how many numbers a sequence of T steps holds for its backward pass through an observed model."""
     network = config.network
     if not isinstance(network, Attending):
-        return T * network.layers * (14 * network.width + network.mixed)
+        return T * max(1, network.layers) * (14 * network.width + network.mixed)
     maps = 4 * network.heads * T if network.layers and maps_fit(config, T) else 0
     return T * max(1, network.layers) * (maps + 20 * network.width + network.mixed)
 
