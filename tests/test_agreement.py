@@ -36,7 +36,11 @@ from tests.node import NODE
 
 PROJECT = Path(__file__).resolve().parents[1]
 FILL = PROJECT / "tests" / "modules" / "fill.js"
-OFF_TAPE = {"beyond_the_length": "lesson-positions", "pattern": "lesson-text"}  # lenses that no lesson has recorded
+OFF_TAPE = {
+    "beyond_the_length": "lesson-positions",
+    "pattern": "lesson-text",
+    "hidden_attention": "lesson-race-mingru",
+}  # lenses that no lesson has recorded
 RATES = [[40, 0.002], [200, 0.0005]]  # set by hand, on a tape of its own
 
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.charts.panel import Panel, Reading, Slot, mosaic_cell
+from explainer.charts.panel import Panel, Reading, mosaic_cell
 from explainer.charts.theme import FAMILY_COLOURS, ink, stroke
 from explainer.charts.traces import Run, Seen, coloured, drawn, heatmap
 
@@ -83,14 +83,13 @@ def mosaic_panel(
         hover=f"{unit} %{{z:.4f}}" + (f"<br>click to see this {unit_of} large" if chosen else ""),
     )
     words = [
-        {"text": "", "x": seen("columns", 1, number % H), "y": seen("rows", 0, number // H)}
+        {"text": seen.labels("roles", number), "x": seen("columns", 1, number % H), "y": seen("rows", 0, number // H)}
         | {"showarrow": False, "yanchor": "bottom", "borderpad": 0, "font": {"size": 11}}
         for number in range(L * H if named else 0)
     ]
     columns = {"x0": seen("columns", 0, "head"), "x1": seen("columns", 2, "head")}
     rows = {"y0": seen("rows", 0, "layer"), "y1": seen("rows", 2, "layer")}
     frame = {"type": "rect", **columns, **rows, "line": stroke(FAMILY_COLOURS[run["model"]], 3)}
-    layers = [f"layer {layer + 1}" for layer in range(L)]
     axis = {"showgrid": False, "showline": False, "tickmode": "array", "ticks": ""}
     places = {"tickvals": seen("rows", 1), "range": seen("row_range")}
     return Panel(
@@ -101,21 +100,10 @@ def mosaic_panel(
             [heat],
             xaxis={**axis, "ticktext": list(names), "tickvals": seen("columns", 1)}
             | ({} if named else {"title": unit_of}),
-            yaxis={**axis, **places, "ticktext": layers, "tickangle": -90},
+            yaxis={**axis, **places, "ticktext": [f"layer {layer + 1}" for layer in range(L)], "tickangle": -90},
             margin={"l": 30, "r": 6, "t": 4, "b": 24 if named else 40},
             shapes=[frame] if chosen else [],
             annotations=words,
-        ),
-        slots=tuple(
-            Slot(
-                f"layout.annotations.{number}.text",
-                "labels",
-                run=seen.run,
-                lens=seen.lens,
-                name="roles",
-                index=(number,),
-            )
-            for number in range(len(words))
         ),
         readings=(Reading(seen.lens, "heads", run=seen.run),),
         span=span,

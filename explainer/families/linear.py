@@ -22,12 +22,13 @@ class LinearAttention(Streamed, Attending):
     good_for = "long inputs: it attends with a memory of fixed size, a K × K table in each head"
     made_by = "explainer.models.linear:Linear"
     prices = {
-        "update": 5.0e-4, "kernels": 6.0e-4, "numbers": 3.1e-9, "rows": 1.0e-7, "mixed": 2.0e-9, "embedded": 1.2e-9,
-        "outputs": 1.1e-9, "losses": 2.4e-7, "flops": 4.7e-12, "parameters": 3.8e-9, "explicit": 4.0e-9, "faulted": 1.5e-9,
+        "update": 4.0e-04, "kernels": 4.1e-04, "numbers": 5.0e-10, "rows": 1.6e-07, "mixed": 1.9e-09,
+        "embedded": 1.0e-09, "outputs": 5.0e-10, "losses": 2.5e-07, "flops": 1.0e-12, "parameters": 4.0e-09,
+        "explicit": 1.0e-08, "faulted": 1.5e-09,
     }  # fmt: skip
     read_prices = {
-        "batch": 1.8e-4, "kernels": 2.0e-4, "numbers": 1.1e-9, "rows": 1.3e-7, "mixed": 1.0e-9, "embedded": 3.0e-9,
-        "outputs": 5.7e-9, "losses": 1.4e-8, "flops": 3.2e-12, "explicit": 1.0e-9,
+        "batch": 1.8e-04, "kernels": 1.4e-04, "numbers": 1.7e-10, "rows": 5.3e-08, "mixed": 6.3e-10,
+        "embedded": 1.0e-09, "outputs": 3.0e-09, "losses": 1.4e-08, "flops": 5.0e-13, "explicit": 3.3e-09,
     }  # fmt: skip
 
     heads: int = heads()

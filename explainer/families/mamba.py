@@ -21,12 +21,13 @@ class Mamba(Streamed):
     good_for = "choosing step by step what to keep, with a memory of fixed size"
     made_by = "explainer.models.state_space:Selective"
     prices = {
-        "update": 5.0e-4, "kernels": 3.0e-5, "numbers": 3.1e-9, "rows": 1.0e-7, "mixed": 3.0e-9, "embedded": 1.2e-9,
-        "outputs": 1.1e-9, "losses": 2.4e-7, "flops": 4.7e-12, "parameters": 3.8e-9, "explicit": 0.0, "faulted": 1.5e-9,
+        "update": 3.7e-04, "kernels": 1.2e-05, "numbers": 2.5e-09, "rows": 2.8e-07, "mixed": 9.5e-10,
+        "embedded": 1.0e-09, "outputs": 2.1e-10, "losses": 1.0e-07, "flops": 3.6e-12, "parameters": 3.8e-09,
+        "explicit": 1.0e-12, "faulted": 1.5e-09,
     }  # fmt: skip
     read_prices = {
-        "batch": 1.8e-4, "kernels": 1.5e-5, "numbers": 1.1e-9, "rows": 1.3e-7, "mixed": 1.5e-9, "embedded": 3.0e-9,
-        "outputs": 5.7e-9, "losses": 1.4e-8, "flops": 3.2e-12, "explicit": 0.0,
+        "batch": 1.8e-04, "kernels": 4.0e-06, "numbers": 8.3e-10, "rows": 9.3e-08, "mixed": 3.2e-10,
+        "embedded": 1.0e-09, "outputs": 3.0e-09, "losses": 1.4e-08, "flops": 1.8e-12, "explicit": 3.3e-13,
     }  # fmt: skip
 
     d_state: int = d_state()

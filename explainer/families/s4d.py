@@ -21,12 +21,13 @@ class S4D(Streamed):
     good_for = "long smooth inputs: every channel is a filter, and all steps are one convolution"
     made_by = "explainer.models.state_space:Diagonal"
     prices = {
-        "update": 5.0e-4, "kernels": 1.0e-3, "numbers": 3.1e-9, "rows": 1.0e-7, "mixed": 3.0e-9, "embedded": 1.2e-9,
-        "outputs": 1.1e-9, "losses": 2.4e-7, "flops": 4.7e-12, "parameters": 3.8e-9, "explicit": 8.0e-9, "faulted": 1.5e-9,
+        "update": 3.3e-04, "kernels": 7.8e-04, "numbers": 3.2e-09, "rows": 1.0e-08, "mixed": 1.4e-09,
+        "embedded": 1.0e-09, "outputs": 1.0e-10, "losses": 2.6e-07, "flops": 8.7e-13, "parameters": 3.6e-09,
+        "explicit": 3.7e-10, "faulted": 1.5e-09,
     }  # fmt: skip
     read_prices = {
-        "batch": 1.8e-4, "kernels": 3.0e-4, "numbers": 1.1e-9, "rows": 1.3e-7, "mixed": 1.5e-9, "embedded": 3.0e-9,
-        "outputs": 5.7e-9, "losses": 1.4e-8, "flops": 3.2e-12, "explicit": 3.0e-9,
+        "batch": 1.8e-04, "kernels": 2.6e-04, "numbers": 1.1e-09, "rows": 3.3e-09, "mixed": 4.7e-10,
+        "embedded": 1.0e-09, "outputs": 3.0e-09, "losses": 1.4e-08, "flops": 4.4e-13, "explicit": 1.2e-10,
     }  # fmt: skip
 
     d_state: int = d_state()

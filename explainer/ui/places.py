@@ -69,7 +69,7 @@ class Place:
 
     def lens_of(self, config: RunConfig) -> str:
         """Whose views of this run it shows."""
-        return self.also if self.also and not LENSES[self.lens].suits(config) else self.lens
+        return self.also if self.also and LENSES[self.also].suits(config) else self.lens
 
     def page(self) -> st.Page:
         """The page as Streamlit's navigation and links know it."""

@@ -82,8 +82,8 @@ function scrollsSideways(element) {
 function moveOf(event, player) {
   const key = keyOf(event);
   const target = /** @type {Element} */ (event.target);
-  if (target === player.slider) {
-    return key in KEYS_OF_A_TENTH ? KEYS_OF_A_TENTH[key] * Math.ceil(player.times.length / 10) : KEYS_ON_SLIDER[key];
+  if (target === player.bar.slider) {
+    return key in KEYS_OF_A_TENTH ? KEYS_OF_A_TENTH[key] * Math.ceil(player.time.times.length / 10) : KEYS_ON_SLIDER[key];
   }
   if (target.closest?.(KEYS_OWN_USE) || document.querySelector('[aria-modal="true"]')) return undefined;
   if (!player.host.contains(target) && !keysAnywhere()) return undefined;
@@ -102,7 +102,7 @@ function inSight({ host }) {
  * @type {(target: Node | null) => Player | undefined}
  */
 function playerFor(target) {
-  const able = [...open].filter((each) => each.movable);
+  const able = [...open].filter((each) => each.time.movable);
   return able.find((each) => each.host.contains(target)) || able.find(inSight) || able[0];
 }
 
@@ -113,8 +113,8 @@ function pressed(event) {
   const by = player && moveOf(event, player);
   if (!player || by === undefined) return;
   event.preventDefault();
-  if (by !== MOVE.hold) player.nudge(by);
-  else if (!event.repeat) player.toggle();
+  if (by !== MOVE.hold) player.time.nudge(by);
+  else if (!event.repeat) player.time.toggle();
 }
 
 /** A link before everything else on the page: Tab, Enter, and the player is there. */
@@ -122,7 +122,7 @@ function skipLink() {
   const link = make("a", { id: SKIP_LINK, class: "unrolled-skip", text: "Skip to the player" });
   link.onclick = (event) => {
     event.preventDefault();
-    playerFor(null)?.playButton?.focus();
+    playerFor(null)?.bar.playButton.focus();
   };
   document.body.prepend(link);
   return link;
@@ -134,7 +134,7 @@ export function offerSkip() {
   const link = /** @type {HTMLAnchorElement | null} */ (document.getElementById(SKIP_LINK)) || (player && skipLink());
   if (!link) return;
   link.hidden = !player;
-  if (player) link.href = `#${player.playButton?.id}`;
+  if (player) link.href = `#${player.bar.playButton.id}`;
 }
 
 /** The keys work as long as a player is on the page. */

@@ -1,13 +1,32 @@
-// @ts-nocheck: its types are still to be written
 // A first sight: the browser needs a second or two to read plotly.js. Until then a figure is drawn on a canvas, plainly:
 // its tables, lines, points and bars on its own axes, with neither hover nor zoom.
 
 import { make } from "./dom.js";
 import { barWidth, legendHeight, wide } from "./fit.js";
 import { edges, extent, palette, powerOf, ticks } from "./scales.js";
+/** @import { Figure, Layout, Trace } from "./types.js" */
+
+/**
+ * One axis: from where to where it goes in numbers and in pixels, where a value stands, and the names that it has in the place of numbers.
+ *
+ * @typedef {{ letter: string, set: Layout, range: number[], pixels: number[], names: string[], log: boolean, place: (value: any) => number,
+ *   pixel: (where: number) => number, at: (value: any) => number }} Axis
+ */
+/** @typedef {number[]} Point */
+
+/** @type {(canvas: HTMLCanvasElement) => CanvasRenderingContext2D} */
+const penOf = (canvas) => /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+/** @type {Record<string, number[]>} */
+const DASHES = { dash: [9, 5], dot: [2, 4] };
 
 export class Sketch {
-  /** A figure on a canvas of this many pixels. */
+  /**
+   * A figure on a canvas of this many pixels.
+   *
+   * @param {Figure} figure
+   * @param {number} width
+   * @param {number} height
+   */
   constructor({ data, layout }, width, height) {
     this.layout = layout;
     this.traces = data.filter((trace) => trace.visible !== false && (trace.z?.length || trace.y?.length || trace.x?.length));
@@ -16,11 +35,12 @@ export class Sketch {
     this.canvas.width = width * density;
     this.canvas.height = height * density;
     this.canvas.style.cssText = `width: ${width}px; height: ${height}px`;
-    this.pen = this.canvas.getContext("2d");
+    this.pen = penOf(this.canvas);
     this.pen.scale(density, density);
     const { l = 58, r = 14, t = 10, b = 44 } = layout.margin || {};
     const over = t + (layout.showlegend ? legendHeight(this.traces, layout, width - l - r) : 0);
     this.area = { left: l, top: over, width: Math.max(1, width - l - r - barWidth({ data: this.traces, layout })), height: Math.max(1, height - over - b) };
+    /** @type {Record<string, Axis>} */
     this.axes = {};
     for (const trace of this.traces) for (const letter of ["x", "y"]) this.axis(letter, trace[`${letter}axis`] || letter);
     this.sameScale();
@@ -32,22 +52,23 @@ export class Sketch {
   sameScale() {
     const { x, y } = this.axes;
     if (!x || !y || !(x.set.scaleanchor || y.set.scaleanchor)) return;
-    const unit = ({ range, pixels }) => Math.abs((range[1] - range[0]) / (pixels[1] - pixels[0]));
+    const unit = (/** @type {Axis} */ { range, pixels }) => Math.abs((range[1] - range[0]) / (pixels[1] - pixels[0]));
     const [wide, tall] = unit(x) < unit(y) ? [x, y] : [y, x];
     const more = unit(tall) / unit(wide);
     const middle = (wide.range[0] + wide.range[1]) / 2;
     wide.range.forEach((end, at) => (wide.range[at] = middle + (end - middle) * more));
   }
 
-  /** One axis: from where to where it goes in numbers and in pixels. */
+  /** @type {(letter: string, id: string) => void} */
   axis(letter, id) {
     if (this.axes[id]) return;
     const set = this.layout[`${letter}axis${id.slice(1)}`] || {};
     const on = this.traces.filter((trace) => (trace[`${letter}axis`] || letter) === id);
     const log = set.type === "log";
     const names = [...new Set(on.flatMap((trace) => Array.from(trace[letter] || [])).filter((value) => typeof value === "string"))];
-    const place = (value) => (typeof value === "string" ? names.indexOf(value) : value === null ? NaN : log ? Math.log10(value) : Number(value));
-    let range = set.range && set.range.every((end) => end !== null) ? [...set.range] : null;
+    const place = (/** @type {any} */ value) => (typeof value === "string" ? names.indexOf(value) : value === null ? NaN : log ? Math.log10(value) : Number(value));
+    /** @type {number[] | null} */
+    let range = set.range && set.range.every((/** @type {number | null} */ end) => end !== null) ? [...set.range] : null;
     if (!range) {
       const tables = on.some((trace) => trace.type === "heatmap");
       const bars = on.filter((trace) => trace.type === "bar");
@@ -63,10 +84,16 @@ export class Sketch {
     const [from, to] = set.domain || [0, 1];
     const { left, top, width, height } = this.area;
     const pixels = letter === "x" ? [left + from * width, left + to * width] : [top + (1 - from) * height, top + (1 - to) * height];
-    const pixel = (where) => pixels[0] + ((where - range[0]) / (range[1] - range[0])) * (pixels[1] - pixels[0]);
-    this.axes[id] = { id, letter, set, range, pixels, names, log, place, pixel, at: (value) => pixel(place(value)) };
+    const ends = range;
+    const pixel = (/** @type {number} */ where) => pixels[0] + ((where - ends[0]) / (ends[1] - ends[0])) * (pixels[1] - pixels[0]);
+    this.axes[id] = { letter, set, range, pixels, names, log, place, pixel, at: (value) => pixel(place(value)) };
   }
 
+  /**
+   * Where a trace's points stand on an axis; of a table the edges of its cells.
+   *
+   * @type {(trace: Trace, letter: string, place: (value: any) => number) => number[]}
+   */
   places(trace, letter, place) {
     const given = trace[letter] && Array.from(trace[letter], place);
     if (trace.type === "heatmap") return edges(given, letter === "x" ? trace.z[0].length : trace.z.length);
@@ -74,6 +101,7 @@ export class Sketch {
     return given || [from, from + (trace.x || trace.y).length - 1];
   }
 
+  /** @param {Axis} axis */
   drawAxis({ letter, set, range, pixels, names, at, log }) {
     if (set.visible === false) return;
     const { pen, layout } = this;
@@ -89,7 +117,7 @@ export class Sketch {
     pen.strokeStyle = set.gridcolor || "#888";
     pen.textAlign = across ? "center" : "right";
     pen.textBaseline = across ? "top" : "middle";
-    values.forEach((value, index) => {
+    values.forEach((/** @type {any} */ value, /** @type {number} */ index) => {
       const place = at(value);
       if (!(place >= Math.min(...pixels) - 1 && place <= Math.max(...pixels) + 1)) return;
       if (set.showgrid !== false) this.line(across ? [[place, foot], [place, other.pixels[1]]] : [[foot, place], [other.pixels[1], place]], 1);
@@ -114,7 +142,11 @@ export class Sketch {
     pen.restore();
   }
 
-  /** Text that is read from below: under an axis it ends at a place, beside one its middle is there. */
+  /**
+   * Text that is read from below: under an axis it ends at a place, beside one its middle is there.
+   *
+   * @type {(text: string, x: number, y: number, under: boolean) => void}
+   */
   upright(text, x, y, under) {
     const { pen } = this;
     pen.save();
@@ -126,6 +158,7 @@ export class Sketch {
     pen.restore();
   }
 
+  /** @type {(trace: Trace) => void} */
   drawTrace(trace) {
     const [x, y] = [this.axes[trace.xaxis || "x"], this.axes[trace.yaxis || "y"]];
     if (trace.type === "heatmap") return this.drawTable(trace, x, y);
@@ -150,7 +183,11 @@ export class Sketch {
     pen.restore();
   }
 
-  /** Errors as upright lines with short ends. */
+  /**
+   * Errors as upright lines with short ends.
+   *
+   * @type {(trace: Trace, points: Point[], y: Axis) => void}
+   */
   whiskers({ y: values, error_y: { array, color, thickness, width } }, points, y) {
     const { pen } = this;
     pen.globalAlpha = 1;
@@ -170,7 +207,11 @@ export class Sketch {
     pen.stroke();
   }
 
-  /** Bars from zero, or from the foot of a log axis; those of several traces side by side. */
+  /**
+   * Bars from zero, or from the foot of a log axis; those of several traces side by side.
+   *
+   * @type {(trace: Trace, points: Point[], x: Axis, y: Axis) => void}
+   */
   bars(trace, points, x, y) {
     const group = this.layout.barmode === "overlay" ? [trace] : this.traces.filter((each) => each.type === "bar");
     const lies = trace.orientation === "h";
@@ -189,6 +230,7 @@ export class Sketch {
     });
   }
 
+  /** @type {(trace: Trace, points: Point[]) => void} */
   words({ text, textfont }, points) {
     this.pen.font = `${textfont?.size || 12}px ${this.layout.font.family}`;
     this.pen.textAlign = "center";
@@ -199,16 +241,21 @@ export class Sketch {
     });
   }
 
-  /** A line that is broken where there is no number. */
-  line(points, width, dash, within) {
+  /**
+   * A line that is broken where there is no number.
+   *
+   * @type {(points: Point[], width: number, dash?: string, within?: string) => void}
+   */
+  line(points, width, dash = "", within = "") {
     const { pen } = this;
     pen.lineWidth = width;
-    pen.setLineDash({ dash: [9, 5], dot: [2, 4] }[dash] || []);
+    pen.setLineDash(DASHES[dash] || []);
     pen.beginPath();
     let whole = false;
     for (const [x, y] of points) {
       const there = Number.isFinite(x) && Number.isFinite(y);
-      if (there) whole ? pen.lineTo(x, y) : pen.moveTo(x, y);
+      if (there && whole) pen.lineTo(x, y);
+      else if (there) pen.moveTo(x, y);
       whole = there;
     }
     if (within) {
@@ -218,6 +265,7 @@ export class Sketch {
     if (width) pen.stroke();
   }
 
+  /** @type {(points: Point[], marker: Trace) => void} */
   dots(points, { size = 6, color, colorscale, cmin, cmax, symbol = "circle", line }) {
     const scaled = Array.isArray(color) && color.every((each) => typeof each === "number");
     const [low, high] = scaled ? extent([color]) : [0, 1];
@@ -241,6 +289,7 @@ export class Sketch {
     });
   }
 
+  /** @type {(trace: Trace, x: Axis, y: Axis) => void} */
   drawTable({ z, x: columns, y: rows, zmin, zmax, zmid, colorscale, reversescale }, x, y) {
     let [low, high] = extent(z);
     if (zmid !== undefined && zmin === undefined) {
@@ -250,20 +299,20 @@ export class Sketch {
     [low, high] = [zmin ?? low, zmax ?? high];
     const colours = reversescale ? palette(colorscale).reverse() : palette(colorscale);
     const image = new ImageData(z[0].length, z.length);
-    z.forEach((row, r) => row.forEach((value, c) => {
+    z.forEach((/** @type {number[]} */ row, /** @type {number} */ r) => row.forEach((value, c) => {
       if (!Number.isFinite(value)) return;
       const level = Math.round(255 * Math.max(0, Math.min(1, (value - low) / (high - low || 1))));
       image.data.set(colours[level], 4 * (r * row.length + c));
     }));
     const small = make("canvas", { width: image.width, height: image.height });
-    small.getContext("2d").putImageData(image, 0, 0);
+    penOf(small).putImageData(image, 0, 0);
     const lefts = this.places({ type: "heatmap", z, x: columns }, "x", x.place).map(x.pixel);
     const tops = this.places({ type: "heatmap", z, y: rows }, "y", y.place).map(y.pixel);
     const { pen } = this;
     pen.save();
     pen.imageSmoothingEnabled = false;
     pen.translate(0, tops[0]);
-    pen.scale(1, (tops.at(-1) - tops[0]) / image.height);
+    pen.scale(1, (tops[image.height] - tops[0]) / image.height);
     for (let c = 0; c < image.width; c++) {
       // A little into the next column, or the background would shine through where columns are narrower than a pixel.
       pen.drawImage(small, c, 0, 1, image.height, lefts[c], 0, lefts[c + 1] - lefts[c] + 0.6, image.height);

@@ -1,6 +1,7 @@
 // The values that the modules hand to each other.
 
 import type { Panel } from "./panel.js";
+import type { Tape } from "./tape.js";
 
 export type { Kind, Packed, Panel, Reading, Slot } from "./panel.js";
 
@@ -119,4 +120,83 @@ export interface Entry {
 export interface Menu {
   element: HTMLElement;
   close(back?: boolean): void;
+}
+
+/** What Python says of a component (`mount.py`). */
+export interface Content {
+  base: string;
+  plotly: string;
+  figures: Side[];
+  sources: Record<string, string>;
+  select: { name: string; label: string; names: string[] }[];
+  selection: Selection;
+  start: Selection;
+  step: number | null;
+  figure: string;
+  zoom: string;
+  beside: boolean;
+  key: string;
+  runs: { id: string; lenses: string[]; live: boolean; name: string }[];
+  against: { run: string; step: number | null; own: string; name: string } | null;
+  diverging: any[] | null;
+  loop: boolean;
+  scan: { label: string; places: number[] } | null;
+  ask: { label: string; placeholder: string; examples: string[]; fill: string; help: string; input: string; most: number } | null;
+  surgery: string;
+  link: boolean;
+  shown: { said: string; stale: boolean } | null;
+  heading: number;
+}
+
+/** A place in time: a step, and which of all moments that is. */
+export interface Moment {
+  step: number;
+  index: number;
+}
+
+/** Tapes, and the step at which they are read; null for that of the moment. */
+export interface Reference {
+  tapes: Tape[];
+  step: number | null;
+}
+
+/** A figure as it is to be seen at a moment, and the words with it. */
+export interface Sight extends Figure {
+  step: number;
+  title: string;
+  aside: string;
+  reading: string;
+  source: { kind: string; words: string; names: string };
+  unwritten: boolean;
+  awaited: boolean;
+}
+
+/** A figure's place on the page; in `plot` is plotly's drawing. */
+export interface Place {
+  spec: Side;
+  own: Record<string, Tensor>;
+  box: HTMLElement;
+  plot: any;
+  title: HTMLElement;
+  aside: HTMLElement;
+  caption: HTMLElement;
+  source: HTMLElement;
+  menu: HTMLElement;
+  words: HTMLDetailsElement;
+  /** In sight or near it; drawn once by plotly; not of the newest moment; to be made anew, whatever has changed. */
+  visible: boolean;
+  plotted: boolean;
+  dirty: boolean;
+  fresh: boolean;
+  shown?: { data: any; rest: any; shapes: any };
+  revision?: number;
+  home?: Record<string, number[]>;
+}
+
+/** What a pass has made ready: without a figure only the moment is new. */
+export interface Prepared {
+  place: Place;
+  moment: Moment;
+  figure?: Sight;
+  changes?: string[][] | null | false;
 }
