@@ -27,6 +27,7 @@ NAMES = (
     "surgery",
     "race",
     "hidden_attention",
+    "glasses",
 )
 OUTSIDE: tuple[Lens, ...] = more("lenses")
 """Those of extensions, which have a page of their own in common."""

@@ -25,6 +25,10 @@ class Residual(SequenceModel):
     mixer: Any
 
     @abstractmethod
+    def entering(self, x: Tensor) -> Float[Tensor, "B T D"]:
+        """The residual stream before the first block."""
+
+    @abstractmethod
     def from_block(self, first: int, h: Float[Tensor, "B T D"], point: Point = unwatched) -> Float[Tensor, "B T D"]:
         """The residual stream after the last block, from the one that enters block `first`."""
 

@@ -140,22 +140,22 @@ class DiagonalSpace(Mixer):
         kept, written, read = (point(f"{prefix}.{name}", each) for name, each in found._asdict().items())
         if point is not unwatched:  # exact to the last bit: nothing later is in it, not even as rounding
             h = scan(kept.expand(len(x), T, *kept.shape), written * x[..., None])
-            y = 2 * (h * read).sum(-1).real + self.skip * x
+            y = (2 * (h * read).sum(-1).real).type_as(x) + self.skip * x
             return glu(self.project(gelu(point(f"{prefix}.channels", y))))
-        steps = torch.arange(T, device=x.device, dtype=self.size.dtype)
+        steps = torch.arange(T, device=x.device, dtype=kept.real.dtype)
         powers = torch.exp(kept.log()[..., None] * steps)
         kernel = 2 * torch.einsum("cn,cnt->ct", read * written, powers).real
         longer = 2 * T  # or the end of the convolution would come round to its beginning
-        spectrum = torch.fft.rfft(x.mT, n=longer) * torch.fft.rfft(kernel, n=longer)
-        y = torch.fft.irfft(spectrum, n=longer)[..., :T].mT + self.skip * x
+        spectrum = torch.fft.rfft(x.mT.type_as(kernel), n=longer) * torch.fft.rfft(kernel, n=longer)
+        y = torch.fft.irfft(spectrum, n=longer)[..., :T].mT.type_as(x) + self.skip * x
         return glu(self.project(gelu(point(f"{prefix}.channels", y))))
 
     def recurrence(self) -> Recurrence:
-        """a, b and c, the same at every step."""
-        D = len(self.skip)
-        rate = torch.complex(-self.decay.exp(), self.turn).view(D, -1)
-        kept = torch.exp(self.size.exp()[:, None] * rate)
-        return Recurrence(kept, (kept - 1) / rate, torch.view_as_complex(self.reading.view(D, -1, 2)))
+        """a, b and c, the same at every step; of 16-bit numbers in 32, for there are no complex ones of them."""
+        D, wide = len(self.skip), torch.promote_types(self.size.dtype, torch.float32)
+        rate = torch.complex(-self.decay.to(wide).exp(), self.turn.to(wide)).view(D, -1)
+        kept = torch.exp(self.size.to(wide).exp()[:, None] * rate)
+        return Recurrence(kept, (kept - 1) / rate, torch.view_as_complex(self.reading.to(wide).view(D, -1, 2)))
 
 
 def log_uniform_(sizes: Tensor) -> Tensor:

@@ -287,8 +287,13 @@ class Transformer(Residual):
         """
         watch = self._watching()
         point = unwatched if watch is None else watch.whole
-        h = point("embedding", self.dropout(self.placed(read.x.shape[1]).added(self.embedding(read.x))))
+        h = point("embedding", self.entering(read.x))
         return point("output", self.read_out(self.from_block(0, h, point)))
+
+    def entering(self, x: Tensor) -> Float[Tensor, "B T D"]:
+        """The residual stream before the first block: embeddings and what is added to them for their places."""
+        h: Tensor = self.dropout(self.placed(x.shape[1]).added(self.embedding(x)))
+        return h
 
     def from_block(self, first: int, h: Float[Tensor, "B T D"], point: Point = unwatched) -> Float[Tensor, "B T D"]:
         """The residual stream after the last block, from the one that enters block `first`."""

@@ -93,6 +93,7 @@ LESSON_PLACES = (
     Place("layers", "layers", "What does each layer know?", "Transformers", ATTENDING),
     Place("positions", "format_list_numbered", "How does a Transformer know the order?", "Transformers", ATTENDING),
     Place("beyond_the_length", "straighten", "Which encoding reads beyond its training length?", "Transformers", ATTENDING),
+    Place("glasses", "eyeglasses", "What can a Transformer not see?", "Transformers", MODELS),
     Place("race", "sports_score", "Who can learn what, and who can't?", "Workbench", MODELS),
     Place("surgery", "surgical", "What if I break it?", "Workbench", MODELS),
     *(Place(lens.name, "extension", lens.question, "Workbench", MODELS) for lens in OUTSIDE),
