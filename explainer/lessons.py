@@ -93,7 +93,7 @@ _PARITY = RunConfig(
 )
 
 # Weights as they are drawn: one step, since a run has one at least.
-_GLASSES = RunConfig(task="parity", length=16, model="transformer", layers=4, width=24, heads=4, positions="none", batch=2, steps=1, seed=1)  # fmt: skip
+_GLASSES = RunConfig(task="parity", length=16, model="transformer", layers=3, width=24, heads=4, positions="none", batch=2, steps=1, seed=1)  # fmt: skip
 
 LESSONS: Mapping[str, Lesson] = {
     "lesson-hidden": Lesson(_ADDING, ("hidden_states", "gates"), ratio=1.06),
@@ -121,7 +121,7 @@ LESSONS: Mapping[str, Lesson] = {
         f"lesson-glasses-{positions}": Lesson(_GLASSES.but(positions=positions), ("glasses",))
         for positions in ("none", "rotary", "alibi", "sinusoidal")
     },
-    "lesson-glasses-gru": Lesson(_GLASSES.but(model="gru", layers=1), ("glasses",)),
+    "lesson-glasses-gru": Lesson(_GLASSES.but(model="gru"), ("glasses",)),
     "lesson-glasses-mamba": Lesson(_GLASSES.but(model="mamba"), ("glasses",)),
     "lesson-text": Lesson(_TEXT, ("gates",), ratio=2.5, weight_steps=(100, 300, 700, 1200, 2000, 2800)),
 }

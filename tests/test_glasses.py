@@ -43,9 +43,9 @@ def test_the_distance_is_that_of_the_explicit_pass(positions: str) -> None:
     for column, n in enumerate(LENGTHS[:5]):
         states = []
         for x in pair(n):
-            with torch.no_grad(), observe(model, "block.3.residual_out", "block.3.weights") as seen:
+            with torch.no_grad(), observe(model, "block.2.residual_out", "block.2.weights") as seen:
                 model(x)
-            states.append(seen["block.3.residual_out"][0, -1].numpy())
+            states.append(seen["block.2.residual_out"][0, -1].numpy())
         expected = np.linalg.norm(states[0] - states[1]) / np.linalg.norm(states[0])
         assert record.apart[0, column] == pytest.approx(expected, rel=1e-6)
 

@@ -10,7 +10,7 @@ from explainer.lenses.glasses.record import GlassesRecord
 
 
 def _runs(lab: Lab, asked: Experiment, model: str) -> list[Run]:
-    return lab.seeds(asked.one(model=model))
+    return lab.seeds(asked.one(model=model, positions="none") if model == "transformer" else asked.one(model=model))
 
 
 def _right(lab: Lab, asked: Experiment, model: str) -> list[float]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from explainer.charts.compare import labels
 from explainer.config import RunConfig
+from explainer.families import Attending
 from explainer.surgery import Surgery
 
 MOST_REPEATED = 0.01
@@ -21,7 +22,7 @@ def subject(config: RunConfig, meta: Mapping[str, Any]) -> dict[str, Any]:
     """A run as its figures see it.
 
     Returns:
-        `model`, `label`, `task`, `length` (T as the model sees it), `setting` (as it was asked for), `layers`, `heads`, `sites` (units, or heads, of a layer), `has_tokens`, `says_tokens`, `memories`,
+        `model`, `label`, `task`, `length` (T as the model sees it), `setting` (as it was asked for), `layers`, `heads`, `sites` (units, or heads, of a layer), `encoding` (of positions), `has_tokens`, `says_tokens`, `memories`,
         `metric`, `baseline`, `baseline_name`; `references`: what the network must beat, pairs of a name and a *loss* (not the
         metric), the guess without a memory first; `loss_baseline` and `loss_baseline_name`: that first one, None where
         the run has none; `loss_scale`: the error in the units of the data is that times the root of the loss, None where the
@@ -41,6 +42,7 @@ def subject(config: RunConfig, meta: Mapping[str, Any]) -> dict[str, Any]:
         "layers": config.layers,
         "heads": config["heads"],
         "sites": config.network.sites,
+        "encoding": config.network.positions if isinstance(config.network, Attending) else "",
         "width": config.width,
         "memories": config.problem.memories,
         "steps": config.steps,

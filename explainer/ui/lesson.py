@@ -139,7 +139,7 @@ def transport(
 
     Args:
         lesson: the page.
-        configure: the runs that one press of Train asks for, from the controls' configuration.
+        configure: the runs that one press of Train asks for, from the controls' configuration with each of the networks.
         obstacle: why the page can't look into such a run, with the way out; "" where it can.
     """
     key, state = lesson.key, st.session_state
@@ -154,7 +154,7 @@ def transport(
         try:
             config = chosen(key, lesson.base)
             trouble = unchosen or refusal(config, given, (lesson.lens_of(config),))
-            asked = [each.but(model=model) for each in configure(config) for model in models or (each.model,)]
+            asked = [each for model in models or (config.model,) for each in configure(config.but(model=model))]
         except ValueError as error:
             trouble = str(error)
         if why := next((said for each in asked if (said := obstacle(each))), ""):

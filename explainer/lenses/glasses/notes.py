@@ -11,6 +11,8 @@ from explainer.lenses.glasses import FORMATS
 from explainer.lenses.glasses.record import GlassesRecord
 from explainer.words import listed
 
+PLACES = {"none": "no", "alibi": "ALiBi"}
+"""Encodings that are not called by their word."""
 FITTED = 64
 """The least n of a slope: below it the weights of n ones are not all of the row."""
 
@@ -59,7 +61,8 @@ def formats_reading(record: GlassesRecord, label: str) -> str:
 
 def notes(record: GlassesRecord, moment: Moment) -> Notes:
     """Sentences and derived arrays of one look; a distance of 0, which has no place on a logarithmic axis, is a gap."""
-    label = str(moment.meta["label"])
+    encoding = moment.meta.get("encoding", "")
+    label = str(moment.meta["label"]) + (f", {PLACES.get(encoding, encoding)} positions" if encoding else "")
     shown = np.where(record.apart > 0, record.apart, np.nan).astype(np.float32)
     return Notes(
         readings={"apart": apart_reading(record, label), "formats": formats_reading(record, label)},
