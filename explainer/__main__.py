@@ -299,7 +299,7 @@ def _tapes(options: argparse.Namespace) -> int:
     """Record the lessons that ship with the project.
 
     Train the lessons of explainer/lessons.py on one thread of the CPU and write a tape of each into
-    tapes/. The same code on the same machine gives the same bytes. All tapes together take 5 MB at most.
+    tapes/. The same code on the same machine gives the same bytes. All tapes together take 8 MB at most.
     """
     from explainer.headless.tapes import make_tapes
 
