@@ -46,7 +46,7 @@ SUITED = [
     (model, lens)
     for model in ("gru", "transformer")
     for lens in LENSES
-    if LENSES[lens].suits(RunConfig(task="repeat", model=model))
+    if LENSES[lens].suits(RunConfig(task="adding" if model == "gru" else "repeat", model=model))
 ]
 
 

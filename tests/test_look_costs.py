@@ -29,6 +29,8 @@ TRANSFORMER = RunConfig(
 )
 WIDE = TRANSFORMER.but(length=331, width=508, layers=5, batch=41)
 CONFIGS = [
+    RunConfig(task="repeat", length=13, model="lstm", width=11),
+    RunConfig(task="repeat", length=13, model="transformer", positions="alibi"),
     RunConfig(task="adding", length=13, model="mamba", width=11),
     RunConfig(task="adding", length=13, model="mingru", width=11),
     GRU,
