@@ -6,7 +6,7 @@ from explainer.lenses.attention.panels import beside_panel, page_panels, selecti
 from explainer.lenses.hidden_attention import panels as hidden
 from explainer.ui.attention_cell import cell_section
 from explainer.ui.lesson import Lesson, no_layers, open_lesson, show, theme, transport, with_control
-from explainer.ui.tabs import Experiment, words_below
+from explainer.ui.tabs import Experiment, lesson_words
 
 
 def attends(config: RunConfig) -> bool:
@@ -52,13 +52,10 @@ token which one stood before it: a **previous-token head**, a stripe just below 
 *previous* token is the present one: an **induction head**, a stripe parallel to the diagonal, *P* − 1 places below it, where *P* is the number of tokens
 after which the sequence repeats.
 """
-        said += (
-            "The upper curves are their scores: see whether they rise together, for neither is of use alone, and accuracy with them."
-            + control
-            + "\n"
-            if config.layers > 1
-            else "This network has one layer: see how far it gets.\n"
-        )
+        if config.layers > 1:
+            said += f"The upper curves are their scores: see whether they rise together, for neither is of use alone, and accuracy with them.{control}\n"
+        else:
+            said += "This network has one layer: see how far it gets.\n"
     elif config.has_tokens:
         said += f"""
 Two kinds of heads have a score of their own: a **previous-token head** looks at the {words.token} just before, and an **induction head** at the one that
@@ -69,18 +66,17 @@ followed the present {words.token}'s earlier occurrence. The upper curves are th
 A **previous-token head** looks at the {words.token} just before: the first curve of scores. No {words.token} is taken for the same as an earlier one,
 for they are numbers, so the scores that compare them say nothing here.{control}
 """
+    level = "A score alone is no role: each has its level **by chance** beside it (dashed), even attention on the same input, or the same head"
     if config.has_tokens:
-        said += f"""
+        level = f"""\
 A score alone is no role. Where a {words.token} has come often before, even attention gives a high one, and a head that likes the ones that mostly come
-next needs to match nothing. So each score has its level **by chance** beside it (dashed): even attention on the same input, or the same head
+next needs to match nothing. So each score has its level **by chance** beside it (dashed): even attention on the same input, or the same head"""
+    return f"""{said}
+{level}
 when a quarter of the {words.token}s have changed places, whichever is more. A head has a role with a score of at least 0.5 that is at least twice that.
+
+A high weight says what a head reads, not what the model makes of it (Jain & Wallace 2019).
 """
-    else:
-        said += f"""
-A score alone is no role: each has its level **by chance** beside it (dashed), even attention on the same input, or the same head
-when a quarter of the {words.token}s have changed places, whichever is more. A head has a role with a score of at least 0.5 that is at least twice that.
-"""
-    return said + "\nA high weight says what a head reads, not what the model makes of it (Jain & Wallace 2019).\n"
 
 
 MATH = r"""
@@ -191,19 +187,13 @@ if runs:
         figures[2:2] = [beside_panel(shown[at], theme(), at) for at in beside[:1]]
         show(lesson, runs, figures, selections=hidden.selections(shown[0]))
 
-words_below(
-    "attention",
-    explain=explain(runs[0].config if runs else lesson.base),
-    math=MATH,
-    code=[
-        ("models/transformer.py", "Attention"),
-        ("theory/attention_cell.py", "attention_cell"),
-        ("lenses/attention/look.py", "look"),
-        ("models/scan.py", "Recurrence"),
-        ("lenses/head_scores.py", "earlier_occurrence"),
-        ("lenses/head_scores.py", "Shuffling.levels"),
-        ("lenses/head_scores.py", "pairs"),
-    ],
-    experiments=EXPERIMENTS,
-    again=runs[0] if runs else None,
-)
+code = [
+    ("models/transformer.py", "Attention"),
+    ("theory/attention_cell.py", "attention_cell"),
+    ("lenses/attention/look.py", "look"),
+    ("models/scan.py", "Recurrence"),
+    ("lenses/head_scores.py", "earlier_occurrence"),
+    ("lenses/head_scores.py", "Shuffling.levels"),
+    ("lenses/head_scores.py", "pairs"),
+]
+lesson_words(lesson, runs, explain(lesson.configs(runs)[0]), MATH, code, EXPERIMENTS)

@@ -69,17 +69,10 @@ def explain(shown: Sweep, recorded: bool, alone: RunConfig | None) -> str:
         alone: of the run that the address names, if one is shown above the sweep.
     """
     seeds = dict(shown.axes).get("seed", (shown.base.seed,))
-    curves = (
-        "Each curve of the first chart is the mean over the seeds, drawn thin behind it"
-        if len(seeds) > 1
-        else "Each curve of the first chart is one run"
-    )
-    length = shown.base.length
+    length, each = shown.base.length, "the mean over the seeds, drawn thin behind it" if len(seeds) > 1 else "one run"
+    curves = f"Each curve of the first chart is {each}"
     if alone is not None:
-        curves = (
-            f"The upper pictures are of one run, at T = {alone.length}. In those of the sweep below, each curve is "
-            + ("the mean over the seeds, drawn thin behind it" if len(seeds) > 1 else "one run")
-        )
+        curves = f"The upper pictures are of one run, at T = {alone.length}. In those of the sweep below, each curve is {each}"
     return f"""
 More context can only help a reader who knows what to do with it. {curves}. A flat curve means
 that the network reads windows eight times as long as any it has trained on (up to {8 * length} characters, after {length}), and is as good there. The second chart shows *where* it goes
@@ -144,10 +137,7 @@ EXPERIMENTS = (
 page = SweepPage(
     key="beyond-the-length",
     lesson="lesson-beyond",
-    listed=(
-        Listed("seed", "seeds", "Seeds"),
-        Listed("positions", "encodings", "Encodings", POSITIONS),
-    ),
+    listed=(Listed("seed", "seeds", "Seeds"), Listed("positions", "encodings", "Encodings", POSITIONS)),
     row=("length", "steps"),
     fixed=("task", "model"),
 )
@@ -163,17 +153,13 @@ RECORDED = (
 
 def draw(outcomes: Sequence[Outcome]) -> None:
     """The charts of what has ended so far."""
-    runs = [
-        Trained(
-            outcome.config["positions"],
-            outcome.config.seed,
-            outcome.last.get("beyond_the_length") if outcome.done else None,
-        )
-        for outcome in outcomes
-    ]
-    if not runs:
+    if not outcomes:
         st.info("Nothing is recorded yet. Press Train.")
         return
+    runs = [
+        Trained(each.config["positions"], each.config.seed, each.last.get("beyond_the_length") if each.done else None)
+        for each in outcomes
+    ]
     done = sum(outcome.done for outcome in outcomes)
     source = f"recorded · last step · {done} of {len(runs)} runs"
     play(sourced(page_panels(runs, theme()), source), key="beyond-the-length", link=True, shown=shown_of(page))
@@ -196,21 +182,9 @@ def own_text(shown: StoredSweep | None) -> None:
             play(sourced(passage.panels(runs, text, theme()), source), key="beyond-the-length-answers")
         refusals(asked, lambda outcome: name_of(page, outcome.config))
 
-    own_input(
-        "beyond-the-length",
-        "Ask with a text of your own",
-        long_examples(outcomes),
-        outcomes,
-        RECORDED,
-        answers,
-        EXAMPLE,
-    )
-
-
-def long_examples(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
-    """Held-out text of the sweep, several windows long."""
     found = runs_of([outcome.run for outcome in outcomes if outcome.run][:1])
-    return passages_of(client().store, found[0], 8) if found else ()
+    examples = passages_of(client().store, found[0], 8) if found else ()  # held-out text, several windows long
+    own_input("beyond-the-length", "Ask with a text of your own", examples, outcomes, RECORDED, answers, EXAMPLE)
 
 
 def one_run() -> Run | None:
@@ -246,7 +220,7 @@ if run is None:  # whose own box is below its pictures
 
 words_below(
     "beyond-the-length",
-    explain=explain(shown.sweep if shown is not None else page.sweep, shown is None, run.config if run else None),
+    explain=explain((shown or page).sweep, shown is None, run.config if run else None),
     math=MATH,
     code=[
         ("lenses/beyond_the_length/look.py", "look"),

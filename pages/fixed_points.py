@@ -6,7 +6,7 @@ from explainer.lenses.fixed_points.panels import panels, selections
 from explainer.theory.followed import MOST_SEARCHED
 from explainer.ui.lesson import Lesson, open_lesson, show, theme, transport
 from explainer.ui.source import cells_of, is_there
-from explainer.ui.tabs import Experiment, words_below
+from explainer.ui.tabs import Experiment, lesson_words
 
 
 def explain(config: RunConfig) -> str:
@@ -101,10 +101,10 @@ EXPERIMENTS = (
 )
 
 
-def jacobian_of(step: str) -> list[tuple[str, str]]:
+def jacobian_of(step: str) -> tuple[str, str]:
     """Where the Jacobian of a cell's step is: in closed form, or by autograd."""
     closed = ("lenses/fixed_points/cell_jacobians.py", f"_{step.removesuffix('_cell')}")
-    return [closed if is_there(*closed) else ("models/operated_cell.py", "jacobians")]
+    return closed if is_there(*closed) else ("models/operated_cell.py", "jacobians")
 
 
 lesson = Lesson(key="fixed-points", shipped=("lesson-flipflop",), row=("task", "model", "width", "lr", "seed"))
@@ -113,9 +113,8 @@ lesson = Lesson(key="fixed-points", shipped=("lesson-flipflop",), row=("task", "
 def obstacle(config: RunConfig) -> str:
     """Why there is nothing to see of a run, with the way out; "" if there is."""
     if config.layers > 1:
-        return (
-            f"layers = {config.layers}: fixed points are searched for in networks of one layer. Choose 1 (under More)."
-        )
+        sought = "fixed points are searched for in networks of one layer"
+        return f"layers = {config.layers}: {sought}. Choose 1 (under More)."
     if config.network.state_size > MOST_SEARCHED:
         most = MOST_SEARCHED // config.but(width=1).network.state_size
         return f"width = {config.width} makes the search for fixed points too long. Choose a width of at most {most}."
@@ -132,17 +131,8 @@ if runs:
     run = subject(runs[0].config, runs[0].meta)
     show(lesson, runs, panels(run, theme()), selections=selections(run))
 
-model = runs[0].config.model if runs else lesson.base.model
-words_below(
-    "fixed-points",
-    explain=explain(runs[0].config if runs else lesson.base),
-    math=MATH,
-    code=[
-        ("lenses/fixed_points/look.py", "search"),
-        ("lenses/fixed_points/look.py", "descend"),
-        *(place for _, step in cells_of([model]) for place in jacobian_of(step)),
-        *cells_of([model]),
-    ],
-    experiments=EXPERIMENTS,
-    again=runs[0] if runs else None,
-)
+config = lesson.configs(runs)[0]
+cells = cells_of([config.model])
+look = [("lenses/fixed_points/look.py", "search"), ("lenses/fixed_points/look.py", "descend")]
+code = [*look, *(jacobian_of(step) for _, step in cells), *cells]
+lesson_words(lesson, runs, explain(config), MATH, code, EXPERIMENTS)

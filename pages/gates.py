@@ -11,12 +11,13 @@ from explainer.lenses.gates.panels import panels
 from explainer.lenses.pattern import panels as pattern
 from explainer.player import play
 from explainer.player.backend import annotator, client, runs_of
+from explainer.player.track import Selections
 from explainer.runs.store import Run
 from explainer.theory.variables import called
 from explainer.ui.lesson import Lesson, example_inputs, open_lesson, show, theme, transport
 from explainer.ui.places import address
 from explainer.ui.source import cells_of
-from explainer.ui.tabs import Experiment, words_below
+from explainer.ui.tabs import Experiment, lesson_words
 from explainer.words import listed, literal, marked
 
 
@@ -121,19 +122,16 @@ open_lesson(
 )
 runs = transport(lesson)
 if runs:
-    config = runs[0].config
-    run = subject(config, runs[0].meta)
-    show(
-        lesson,
-        runs,
-        [*panels(run, theme()), loss_panel([run], theme(), "gates", span=12)],
-        selections={
-            "gate": ("Gate", [f"{name.capitalize()} gate" for name in config.network.settable]),
-            "layer": ("Layer", config.layers),
-            "variable": ("Variable", [called(name) for name in config.problem.variables]),
-        },
-        start={"gate": [f"{name} gate" for name in config.network.settable].index(keeper(config))},
-    )
+    shown = runs[0].config
+    run = subject(shown, runs[0].meta)
+    figures = [*panels(run, theme()), loss_panel([run], theme(), "gates", span=12)]
+    gates = [f"{name} gate" for name in shown.network.settable]
+    selections: Selections = {
+        "gate": ("Gate", [name.capitalize() for name in gates]),
+        "layer": ("Layer", shown.layers),
+        "variable": ("Variable", [called(name) for name in shown.problem.variables]),
+    }
+    show(lesson, runs, figures, selections=selections, start={"gate": gates.index(keeper(shown))})
 
 
 @st.fragment
@@ -199,19 +197,14 @@ def elsewhere(run: Run) -> None:
 
 
 asked = st.container()  # filled last: its answer comes from the worker, and nothing on the page has to wait for that
-words_below(
-    "gates",
-    explain=explain(runs[0].config if runs else lesson.base),
-    math=MATH,
-    code=[
-        *cells_of([(runs[0].config if runs else lesson.base).model]),
-        ("lenses/gates/look.py", "look"),
-        ("theory/probes.py", "readout"),
-        ("theory/patterns.py", "expected"),
-    ],
-    experiments=EXPERIMENTS,
-    again=runs[0] if runs else None,
-)
+config = lesson.configs(runs)[0]
+code = [
+    *cells_of([config.model]),
+    ("lenses/gates/look.py", "look"),
+    ("theory/probes.py", "readout"),
+    ("theory/patterns.py", "expected"),
+]
+lesson_words(lesson, runs, explain(config), MATH, code, EXPERIMENTS)
 
 with asked:
     st.header("Where else are these units on?", anchor=False)

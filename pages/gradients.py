@@ -10,18 +10,12 @@ from explainer.charts.dial import KINDS, dial_panel, turn
 from explainer.charts.source import MATRIX, sourced
 from explainer.charts.subject import subjects
 from explainer.config import RunConfig
-from explainer.lenses.gradients.panels import (
-    clipping_panel,
-    factor_panel,
-    parameters_panel,
-    selections,
-    through_time_panel,
-)
+from explainer.lenses.gradients import panels
 from explainer.player import play
 from explainer.ui.controls import choice_of
 from explainer.ui.lesson import Lesson, open_lesson, show, state_key, theme, transport
 from explainer.ui.source import cells_of
-from explainer.ui.tabs import Experiment, words_below
+from explainer.ui.tabs import Experiment, lesson_words
 
 
 def explain(configs: Sequence[RunConfig]) -> str:
@@ -42,13 +36,11 @@ would leave {_power_of_ten(0.6**last)} of it: a network can't learn from what it
 """
     ]
     if plain:
-        slope = (
-            r"since $\tanh' \leq 1$ takes its share: the more a unit saturates, the more"
-            if plain == {"tanh"}
-            else r"since a ReLU that is off passes nothing on"
-            if plain == {"relu"}
-            else r"since $\tanh' \leq 1$ takes its share, and a ReLU that is off passes nothing on"
-        )
+        slope = r"since $\tanh' \leq 1$ takes its share, and a ReLU that is off passes nothing on"
+        if plain == {"tanh"}:
+            slope = r"since $\tanh' \leq 1$ takes its share: the more a unit saturates, the more"
+        elif plain == {"relu"}:
+            slope = "since a ReLU that is off passes nothing on"
         said.append(
             rf"""
 The **dashed line** is what theory says of a linear network: its factor in the long run is the spectral radius $\rho$ (the largest
@@ -216,32 +208,18 @@ runs = transport(lesson)
 if runs:
     shown = subjects([(run.id, run.config, run.meta) for run in runs])
     look = theme()
-    show(
-        lesson,
-        runs,
-        [
-            through_time_panel(shown, look),
-            factor_panel(shown, look),
-            loss_panel(shown, look, "gradients", height=250),
-            clipping_panel(shown, look),
-            parameters_panel(shown, look),
-        ],
-        selections=selections(shown),
-    )
+    gradient = [panels.through_time_panel(shown, look), panels.factor_panel(shown, look)]
+    loss = loss_panel(shown, look, "gradients", height=250)
+    whole = [panels.clipping_panel(shown, look), panels.parameters_panel(shown, look)]
+    show(lesson, runs, [*gradient, loss, *whole], selections=panels.selections(shown))
 
 st.header("Turn the dial", anchor=False)
 dial()
 
-words_below(
-    "gradients",
-    explain=explain([run.config for run in runs] or [lesson.base.but(model=name) for name in lesson.networks]),
-    math=MATH,
-    code=[
-        ("lenses/gradients/look.py", "look"),
-        ("theory/jacobian.py", "mean_factor"),
-        ("training/optimizer.py", "clip_factor"),
-        *cells_of(run.config.model for run in runs),
-    ],
-    experiments=EXPERIMENTS,
-    again=runs[0] if runs else None,
-)
+code = [
+    ("lenses/gradients/look.py", "look"),
+    ("theory/jacobian.py", "mean_factor"),
+    ("training/optimizer.py", "clip_factor"),
+    *cells_of(run.config.model for run in runs),
+]
+lesson_words(lesson, runs, explain(lesson.configs(runs)), MATH, code, EXPERIMENTS)

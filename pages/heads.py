@@ -4,7 +4,7 @@ from explainer.charts.subject import subject
 from explainer.config import RunConfig
 from explainer.lenses.heads.panels import page_panels, selections
 from explainer.ui.lesson import Lesson, no_layers, open_lesson, show, theme, transport, with_control
-from explainer.ui.tabs import Experiment, words_below
+from explainer.ui.tabs import Experiment, lesson_words
 
 
 def explain(config: RunConfig) -> str:
@@ -142,18 +142,12 @@ if runs:
     shown = [subject(run.config, run.meta) for run in runs]
     show(lesson, runs, page_panels(shown, theme()), selections=selections(shown[0]), start=START)
 
-words_below(
-    "heads",
-    explain=explain(runs[0].config if runs else lesson.base),
-    math=MATH,
-    code=[
-        ("lenses/heads/look.py", "look"),
-        ("lenses/heads/look.py", "knocked_out"),
-        ("lenses/head_scores.py", "Shuffling.levels"),
-        ("theory/paired.py", "quotient"),
-        ("lenses/heads/look.py", "positional"),
-        ("theory/phase.py", "phase_change"),
-    ],
-    experiments=EXPERIMENTS,
-    again=runs[0] if runs else None,
-)
+code = [
+    ("lenses/heads/look.py", "look"),
+    ("lenses/heads/look.py", "knocked_out"),
+    ("lenses/head_scores.py", "Shuffling.levels"),
+    ("theory/paired.py", "quotient"),
+    ("lenses/heads/look.py", "positional"),
+    ("theory/phase.py", "phase_change"),
+]
+lesson_words(lesson, runs, explain(lesson.configs(runs)[0]), MATH, code, EXPERIMENTS)

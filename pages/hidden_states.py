@@ -5,16 +5,15 @@ from explainer.config import RunConfig
 from explainer.lenses.hidden_states.panels import panels
 from explainer.ui.lesson import Lesson, open_lesson, show, theme, transport
 from explainer.ui.source import cells_of
-from explainer.ui.tabs import Experiment, words_below
+from explainer.ui.tabs import Experiment, lesson_words
 
 
 def explain(config: RunConfig) -> str:
     """What the pictures show of this run."""
     words = config.problem.words
+    elsewhere = "This is all that carries the past on: what is not in this column is forgotten."
     if config.layers > 1:
         elsewhere = f"The {config.layers} layers have a state each: choose one below the pictures. What is in none of them is forgotten."
-    else:
-        elsewhere = "This is all that carries the past on: what is not in this column is forgotten."
     if config.network.roles.carried:
         network = f"{config.network.article.capitalize()} {config.network.title}"
         elsewhere = f"{network} carries a second vector along, the cell state c, which is not drawn: " + (
@@ -94,15 +93,10 @@ if runs:
     run = subject(runs[0].config, runs[0].meta)
     show(lesson, runs, panels(run, theme()), selections={"layer": ("Layer", runs[0].config.layers)})
 
-words_below(
-    "hidden-states",
-    explain=explain(runs[0].config if runs else lesson.base),
-    math=MATH,
-    code=[
-        *cells_of([runs[0].config.model if runs else lesson.base.model]),
-        ("lenses/hidden_states/look.py", "look"),
-        ("training/trainer.py", "Trainer.advance"),
-    ],
-    experiments=EXPERIMENTS,
-    again=runs[0] if runs else None,
-)
+config = lesson.configs(runs)[0]
+code = [
+    *cells_of([config.model]),
+    ("lenses/hidden_states/look.py", "look"),
+    ("training/trainer.py", "Trainer.advance"),
+]
+lesson_words(lesson, runs, explain(config), MATH, code, EXPERIMENTS)

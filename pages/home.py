@@ -93,12 +93,7 @@ with picture:
     found = runs_of([OPENING])
     if found:
         run = found[0]
-        play(
-            [opening_panel(run)],
-            [Track(run.id, ("attention",))],
-            key="home",
-            loop=True,
-        )
+        play([opening_panel(run)], [Track(run.id, ("attention",))], key="home", loop=True)
         place = places_for(run.config, run.lenses)[0]
         st.caption(marked(literal(shown_words(client().store, run)), f"recorded · {network(run.config)}"))
         st.page_link(place.page(), label=f"Recorded: {network(run.config)}", help=f"See it in {place.title}")

@@ -14,7 +14,7 @@ from explainer.player import play
 from explainer.theory.followed import MOST_STATE
 from explainer.ui.lesson import Lesson, open_lesson, show, theme, transport
 from explainer.ui.source import cells_of
-from explainer.ui.tabs import Experiment, words_below
+from explainer.ui.tabs import Experiment, lesson_words
 from explainer.words import listed
 
 
@@ -24,20 +24,17 @@ def explain(configs: Sequence[RunConfig]) -> str:
     networks = [each.network for each in configs]
     plain, gated = any(each.plain for each in networks), any(each.gates for each in networks)
     bends = {kind for each in networks for kind in each.activations.values()}
-    theory = [
-        *([r"of $W_{hh}$ to the power $k$, as if the network were linear"] if plain else []),
-        *([r"of the Jacobian of a gated network at rest (state 0, no input), to the power $k$"] if gated else []),
-    ]
-    flat = [
-        *([r"A tanh that is nearly $\pm 1$ has a slope near 0 and passes nothing back"] if "tanh" in bends else []),
-        *(["a gate that is nearly 0 or 1 can no longer be moved" if "tanh" in bends else ""] if gated else []),
-        *([("a" if "tanh" in bends else "A") + " ReLU that is off passes nothing back"] if "relu" in bends else []),
-    ]
-    without = [
-        "by slopes that are a little below 1 at every step",
-        "by directions",
-        *(["because gates have moved"] if gated else []),
-    ]
+    theory, flat, without = [], [], ["by slopes that are a little below 1 at every step", "by directions"]
+    if plain:
+        theory.append(r"of $W_{hh}$ to the power $k$, as if the network were linear")
+    if "tanh" in bends:
+        flat.append(r"A tanh that is nearly $\pm 1$ has a slope near 0 and passes nothing back")
+    if gated:
+        theory.append(r"of the Jacobian of a gated network at rest (state 0, no input), to the power $k$")
+        flat.append("a gate that is nearly 0 or 1 can no longer be moved" if "tanh" in bends else "")
+        without.append("because gates have moved")
+    if "relu" in bends:
+        flat.append(f"{'a' if 'tanh' in bends else 'A'} ReLU that is off passes nothing back")
     return rf"""
 One step of a recurrent network turns a small change of its state into another one. To first order that is a matrix, the
 **Jacobian** $J_t$, and a gradient that travels back $k$ steps is multiplied by $k$ of them. The first picture takes one apart: its
@@ -159,16 +156,10 @@ if runs:
 st.header("A matrix that grows before it decays", anchor=False)
 play(sourced(preset_panels(theme()), MATRIX), key="preset", heading=3)
 
-words_below(
-    "jacobian",
-    explain=explain([run.config for run in runs] or [lesson.base.but(model=name) for name in lesson.networks]),
-    math=MATH,
-    code=[
-        ("models/operated_cell.py", "jacobians"),
-        ("lenses/jacobian/look.py", "products_back"),
-        ("lenses/jacobian/look.py", "per_step"),
-        *cells_of(run.config.model for run in runs),
-    ],
-    experiments=EXPERIMENTS,
-    again=runs[0] if runs else None,
-)
+code = [
+    ("models/operated_cell.py", "jacobians"),
+    ("lenses/jacobian/look.py", "products_back"),
+    ("lenses/jacobian/look.py", "per_step"),
+    *cells_of(run.config.model for run in runs),
+]
+lesson_words(lesson, runs, explain(lesson.configs(runs)), MATH, code, EXPERIMENTS)

@@ -4,7 +4,7 @@ from explainer.charts.subject import subject
 from explainer.config import RunConfig
 from explainer.lenses.layers.panels import panels
 from explainer.ui.lesson import Lesson, no_layers, open_lesson, show, theme, transport
-from explainer.ui.tabs import Experiment, words_below
+from explainer.ui.tabs import Experiment, lesson_words
 
 
 def explain(config: RunConfig) -> str:
@@ -84,11 +84,5 @@ runs = transport(lesson, obstacle=no_layers)
 if runs:
     show(lesson, runs[:1], panels(subject(runs[0].config, runs[0].meta), theme()))
 
-words_below(
-    "layers",
-    explain=explain(runs[0].config if runs else lesson.base),
-    math=MATH,
-    code=[("lenses/layers/look.py", "look"), ("theory/rollout.py", "rollout")],
-    experiments=EXPERIMENTS,
-    again=runs[0] if runs else None,
-)
+code = [("lenses/layers/look.py", "look"), ("theory/rollout.py", "rollout")]
+lesson_words(lesson, runs, explain(lesson.configs(runs)[0]), MATH, code, EXPERIMENTS)

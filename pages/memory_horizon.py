@@ -38,7 +38,10 @@ def explain(base: RunConfig, recorded: bool) -> str:
     """
     words, lag = base.problem.words, base.problem.lag
     assert lag is not None, base.task
-    within = gates = reached = ""
+    within = reached = ""
+    gates = """
+Gates are numbers that can be learnt: see in the second chart whether the gradient of an LSTM or a GRU reaches further back after training (dotted).
+"""
     if recorded:
         within = " For the plain RNN that is nearly the whole story: it learns lags within its horizon, half learns the next one, and nothing beyond."
         gates = """
@@ -50,10 +53,6 @@ can be learnt, and what little gradient arrives opens them. See the second chart
             "not enough. Near its edge a network's luck counts too: with another seed the longest lag of the LSTM is shorter, and its gradient does "
             "not reach further either."
         )
-    else:
-        gates = """
-Gates are numbers that can be learnt: see in the second chart whether the gradient of an LSTM or a GRU reaches further back after training (dotted).
-"""
     return f"""
 The networks learn {words.name}. {lag.asks}
 
@@ -125,10 +124,7 @@ LAGGED = tuple(sorted(kind for kind, problem in TASKS.items() if problem().lag i
 page = SweepPage(
     key="memory-horizon",
     lesson="lesson-horizon",
-    listed=(
-        Listed("length", "lengths", "Lengths T"),
-        Listed("model", "networks", "Networks", MODELS),
-    ),
+    listed=(Listed("length", "lengths", "Lengths T"), Listed("model", "networks", "Networks", MODELS)),
     row=("task", "steps"),
     choices={"task": LAGGED},
 )
@@ -201,9 +197,8 @@ def draw(outcomes: Sequence[Outcome]) -> None:
         st.info("Nothing is recorded yet. Press Train.")
         return
     lag = outcomes[0].config.problem.lag
-    if score == "loss" or lag is None:
-        axis, baseline, name = "share of the loss that is gone", 0.0, "a guesser without memory"
-    else:
+    axis, baseline, name = "share of the loss that is gone", 0.0, "a guesser without memory"
+    if score == "right" and lag is not None:
         axis, baseline, name = lag.axis, lag.chance, lag.guess
     done = sum(outcome.done for outcome in outcomes)
     charts = page_panels(memories(outcomes, score), theme(), axis, baseline, name)
@@ -233,5 +228,5 @@ words_below(
         ("runs/turns.py", "next_up"),
     ],
     experiments=EXPERIMENTS,
-    again=shown.sweep.configs[-1] if shown is not None else page.sweep.configs[-1],
+    again=(shown or page).sweep.configs[-1],
 )

@@ -7,7 +7,7 @@ from explainer.config import RunConfig
 from explainer.lenses.microscope.panels import page_panels, selections
 from explainer.ui.lesson import Lesson, open_lesson, show, theme, transport
 from explainer.ui.source import cells_of
-from explainer.ui.tabs import Experiment, words_below
+from explainer.ui.tabs import Experiment, lesson_words
 
 
 def explain(configs: Sequence[RunConfig]) -> str:
@@ -110,16 +110,10 @@ if runs:
     shown = subjects([(run.id, run.config, run.meta) for run in runs])
     show(lesson, runs, page_panels(shown, theme()), selections=selections(shown), start={"network": len(shown) - 1})
 
-words_below(
-    "microscope",
-    explain=explain([run.config for run in runs] or [lesson.base.but(model=name) for name in lesson.networks]),
-    math=MATH,
-    code=[
-        ("lenses/microscope/look.py", "look"),
-        ("lenses/microscope/look.py", "along_cell"),
-        ("theory/followed.py", "mean_by_lag"),
-        *cells_of(run.config.model for run in runs),
-    ],
-    experiments=EXPERIMENTS,
-    again=runs[0] if runs else None,
-)
+code = [
+    ("lenses/microscope/look.py", "look"),
+    ("lenses/microscope/look.py", "along_cell"),
+    ("theory/followed.py", "mean_by_lag"),
+    *cells_of(run.config.model for run in runs),
+]
+lesson_words(lesson, runs, explain(lesson.configs(runs)), MATH, code, EXPERIMENTS)

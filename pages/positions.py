@@ -10,11 +10,12 @@ from explainer.lenses.positions import alibi, rotary, sinusoidal
 from explainer.lenses.positions import panels as positions
 from explainer.lenses.positions.order import places
 from explainer.player import Scan, play
+from explainer.runs.store import Run
 from explainer.ui.controls import choice_of
 from explainer.ui.lesson import Lesson, open_lesson, show, theme, transport
 from explainer.ui.places import ENTERED, address
 from explainer.ui.sweeping import recorded
-from explainer.ui.tabs import Experiment, words_below
+from explainer.ui.tabs import Experiment, lesson_words
 from explainer.words import literal, marked
 
 ENCODINGS = {"sinusoidal": "Sinusoidal", "learned": "Learned", "rotary": "Rotary", "alibi": "ALiBi"}
@@ -222,9 +223,9 @@ EXPERIMENTS = (
 
 def reads_on() -> str:
     """What the encodings make of windows that are longer than those of training, in the sweep that ships; "" where it is not here."""
-    outcomes = recorded("lesson-beyond")
     runs = [
-        Trained(each.config["positions"], each.config.seed, each.last.get("beyond_the_length")) for each in outcomes
+        Trained(each.config["positions"], each.config.seed, each.last.get("beyond_the_length"))
+        for each in recorded("lesson-beyond")
     ]
     where = f"[Which encoding reads beyond its training length?]({address('beyond-the-length')})"
     said = f"The loss of a window's last quarter, in the {len(runs)} runs of {where}: {literal(length_reading(runs))}"
@@ -289,11 +290,8 @@ def rotary_view() -> None:
             offset = st.slider("Query after key by", 0, 15, 5, key="offset", bind="query-params")
         kind = choice_of("Query and key", VECTORS, "equal", "vectors")
     q, k = rotary.vectors(K, kind == "random")
-    play(
-        sourced(rotary.panels(T, base, offset, q, k, pairs, theme()), CLOSED_FORM),
-        key="rotary",
-        scan=scan(T, T - offset),
-    )
+    figures = rotary.panels(T, base, offset, q, k, pairs, theme())
+    play(sourced(figures, CLOSED_FORM), key="rotary", scan=scan(T, T - offset))
 
 
 @st.fragment
@@ -317,8 +315,7 @@ open_lesson(
 )
 first = st.session_state.get("positions:first", "sinusoidal")
 encoding = choice_of("Encoding", ENCODINGS, first, "encoding", label_visibility="collapsed")
-shown = None
-config: RunConfig | None = None
+runs: list[Run] = []
 if encoding == "sinusoidal":
     sinusoidal_view()
 elif encoding == "rotary":
@@ -328,21 +325,9 @@ elif encoding == "alibi":
 else:
     runs = transport(lesson, lambda config: [config.but(model=lesson.base.model)])
     if runs:
-        shown = runs[0]
-        config = shown.config
-        show(
-            lesson,
-            runs,
-            positions.panels(subject(config, runs[0].meta), theme()),
-            selections={"layer": ("Layer", config.layers)},
-            asks=config.layers > 0,
-        )
+        figures = positions.panels(subject(runs[0].config, runs[0].meta), theme())
+        layers = runs[0].config.layers
+        show(lesson, runs, figures, selections={"layer": ("Layer", layers)}, asks=layers > 0)
 
-words_below(
-    "positions",
-    explain=explain(encoding, config or lesson.base),
-    math=MATH[encoding],
-    code=CODE[encoding],
-    experiments=EXPERIMENTS,
-    again=shown,
-)
+said = explain(encoding, lesson.configs(runs)[0])
+lesson_words(lesson, runs, said, MATH[encoding], CODE[encoding], EXPERIMENTS)

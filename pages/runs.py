@@ -13,9 +13,10 @@ from explainer.charts.subject import network, subject
 from explainer.player import play
 from explainer.player.access import owner, query_of, viewer
 from explainer.player.backend import annotator, client
+from explainer.player.link import put_into_address
 from explainer.runs.sharing import is_private
 from explainer.runs.store import ACTIVE, Listing, Run
-from explainer.ui.lesson import theme
+from explainer.ui.lesson import steered, theme
 from explainer.ui.notices import in_sentences
 from explainer.ui.places import LESSON_PLACES, places_for
 from explainer.ui.run_table import computed, data_name, filled, label, rows, settings, table, title, vocabulary
@@ -129,12 +130,7 @@ def _scrolled(markdown: str, name: str) -> None:
 
 
 def _write_address(chosen: list[Run]) -> None:
-    wanted = ",".join(run.id for run in chosen)
-    if wanted != st.query_params.get("run", ""):
-        if wanted:
-            st.query_params["run"] = wanted
-        else:
-            del st.query_params["run"]
+    put_into_address({"run": ",".join(run.id for run in chosen)} if chosen else {}, {"run"})
 
 
 def _actions(chosen: list[Run]) -> None:
@@ -155,7 +151,7 @@ def _actions(chosen: list[Run]) -> None:
                 help="RunConfig.from_json reads it",
             )
         share_control("runs", chosen)
-        if any(each.status in ACTIVE and each.owner == owner() for each in chosen):
+        if steered(chosen):
             st.button("Stop", icon=":material/stop:", on_click=_stop, args=(chosen,))
         if deleted := [each for each in chosen if client().deletes(each, owner())]:
             _offer_to_delete(deleted, len(chosen) - len(deleted))
@@ -184,9 +180,8 @@ def _offer_to_delete(runs: list[Run], others: int) -> None:
 
 
 def _stop(chosen: list[Run]) -> None:
-    for run in chosen:
-        if run.status in ACTIVE and run.owner == owner():
-            _try(client().stop, run)
+    for run in steered(chosen):
+        _try(client().stop, run)
 
 
 def _delete(chosen: list[Run]) -> None:

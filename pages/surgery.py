@@ -9,11 +9,11 @@ from explainer.config import RunConfig
 from explainer.lenses.surgery.panels import branch_panel, panels
 from explainer.lessons import LESSONS
 from explainer.player import Track, play
-from explainer.player.access import owner
 from explainer.player.backend import annotator
+from explainer.runs.store import ACTIVE
 from explainer.surgery import Surgery
 from explainer.ui import operating
-from explainer.ui.lesson import LIVE, example_inputs, steering, theme
+from explainer.ui.lesson import example_inputs, steered, steering, theme
 from explainer.ui.run_table import branch
 from explainer.ui.sharing import says_whose, share_control
 from explainer.ui.tabs import Experiment, words_below
@@ -26,29 +26,20 @@ def explain(config: RunConfig) -> str:
     """What the pictures show of this run, and what can be done to its network."""
     words, network = config.problem.words, config.network
     part, keeper = network.site, network.keeper
-    ways = [
-        *(["- **A head** that is off adds zeros to the residual stream."] if network.roles.attention else []),
-        *(
-            ["- **A unit** is set to one number at every step, so nothing can be written into it or read from it."]
-            if network.roles.steps
-            else []
-        ),
-        *(
-            [
-                f"- **A gate** is set to one number in all units: {keeper.article} {keeper.name} gate at 1 {keeper.opened}, at 0 it keeps nothing."
-            ]
-            if keeper
-            else []
-        ),
-        *(
-            [
-                "- **The positions** are shuffled: each token is told the place of another one. What it may look at stays as it was."
-            ]
-            if not network.roles.steps
-            else []
-        ),
-        f"- **Its memory** at step t becomes what it would be after *another* input. From there on it reads its own {words.token}s again.",
-    ]
+    ways = []
+    if network.roles.attention:
+        ways.append("- **A head** that is off adds zeros to the residual stream.")
+    if network.roles.steps:
+        unit = "is set to one number at every step, so nothing can be written into it or read from it"
+        ways.append(f"- **A unit** {unit}.")
+    if keeper:
+        gate = f"{keeper.article} {keeper.name} gate at 1 {keeper.opened}, at 0 it keeps nothing"
+        ways.append(f"- **A gate** is set to one number in all units: {gate}.")
+    if not network.roles.steps:
+        told = "each token is told the place of another one. What it may look at stays as it was"
+        ways.append(f"- **The positions** are shuffled: {told}.")
+    memory = "at step t becomes what it would be after *another* input. From there on it reads its own"
+    ways.append(f"- **Its memory** {memory} {words.token}s again.")
     return f"""
 A picture of a network shows what goes *along* with its answers. What is *needed* for them shows only when it is taken away.
 This network learns {words.name}. {words.asks}
@@ -130,7 +121,6 @@ EXPERIMENTS = (
 )
 
 run = operating.open_page(
-    "What if I break it?",
     "To find out what a part does, take it away. Keep a gate open, zero a unit, switch a head off, and see at once what the "
     "network says then, beside what the same weights say **untouched**.",
     SHIPPED,
@@ -147,7 +137,7 @@ else:
         except ValueError as error:
             trouble = str(error)
         operating.branch_control(run, surgery)
-        steering("surgery", [run] if run.status in LIVE and run.owner == owner() else [])
+        steering("surgery", steered([run]))
         share_control("surgery", [run])
     says_whose([run])
     if trouble:
@@ -156,14 +146,14 @@ else:
     about, parent = subject(run.config, run.meta), operating.parent_of(run)
     if branch(run.config):
         st.caption(literal(f"This run {branch(run.config)}. That stays; what you choose above comes on top."))
-    output, worth, losses, history = panels(about, theme())
-    shown = [output, worth, losses, history]
+    shown = panels(about, theme())
     if parent is not None and run.config.branched_from is not None:
         beside = branch_panel(about, annotator().metrics(parent), run.config.branched_from[1], theme())
+        output, worth, losses, history = shown
         shown = [output, worth, beside, replace(losses, span=4), replace(history, span=4)]
     play(
         shown,
-        [Track(run.id, ("surgery",), run.status in LIVE, operating.shown(run, surgery, bool(trouble)))],
+        [Track(run.id, ("surgery",), run.status in ACTIVE, operating.shown(run, surgery, bool(trouble)))],
         key="surgery-player",
         ask=example_inputs(run),
         surgery=str(surgery),

@@ -45,16 +45,12 @@ class Alphabet:
         )
 
 
+@lru_cache(maxsize=8)
 def alphabet(text: str, most: int = MOST_SIGNS) -> Alphabet:
     """The signs of a text: its characters, or where it has more than `most`, the most - 1 frequent ones and `OTHER`.
 
     Of equally frequent characters those with the smaller code points stay. The text's own U+FFFD counts as `OTHER`.
     """
-    return _alphabet(text, most)
-
-
-@lru_cache(maxsize=8)
-def _alphabet(text: str, most: int) -> Alphabet:
     distinct = set(text)
     if len(distinct) <= most:
         return Alphabet(tuple(sorted(distinct)), len(distinct))

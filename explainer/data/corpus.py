@@ -58,17 +58,17 @@ def check_text(text: str, most: float = MOST_BYTES) -> str:
     try:
         size = len(text.encode())
     except UnicodeEncodeError as error:
+        place = error.start + 1
         raise ValueError(
-            f"Character {error.start + 1} of the text is half of a surrogate pair. Save the text as UTF-8."
+            f"Character {place} of the text is half of a surrogate pair. Save the text as UTF-8."
         ) from None
     if size > most:
         raise ValueError(f"The text takes {size:,} bytes. Keep at most {_bytes(most)} of it.")
     if len(text) < FEWEST_CHARACTERS:
         raise ValueError(f"The text has {len(text)} characters. Give at least {FEWEST_CHARACTERS}.")
     if len(set(text)) == 1:
-        raise ValueError(
-            f"The text is one character, {text[0]!r}, {len(text):,} times. Give a text with at least two distinct ones."
-        )
+        said = f"The text is one character, {text[0]!r}, {len(text):,} times"
+        raise ValueError(f"{said}. Give a text with at least two distinct ones.")
     return text
 
 

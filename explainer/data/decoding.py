@@ -147,11 +147,9 @@ def decode(content: bytes, encoding: str = "", table: bool = False) -> Decoded:
     _refuse_almost_utf8(content)
     if table:
         return _checked(_by_pairs(content))
-    judged = content[:JUDGED]
-    if _is_chinese(judged) and (text := _read(content, "GB18030")) is not None:
-        return _checked(Decoded(text, "GB18030"))
-    if _is_western(judged) and (text := _read(content, "Windows-1252")) is not None:
-        return _checked(Decoded(text, "Windows-1252"))
+    for name, fits in (("GB18030", _is_chinese), ("Windows-1252", _is_western)):
+        if fits(content[:JUDGED]) and (text := _read(content, name)) is not None:
+            return _checked(Decoded(text, name))
     found = _utf16(content)
     if not _is_ideographic(found.text[:JUDGED]):
         raise ValueError(UNKNOWN)
@@ -241,11 +239,10 @@ def _by_pairs(content: bytes) -> Decoded:
     """
     pairs = _PAIR.findall(content)
     common = sum(_COMMON_PAIR.fullmatch(pair) is not None for pair in pairs)
-    chinese = _read(content, "GB18030") if common > COMMON_PAIRS * len(pairs) else None
-    if chinese is not None:
-        return Decoded(chinese, "GB18030")
-    if (western := _read(content, "Windows-1252")) is not None:
-        return Decoded(western, "Windows-1252")
+    chinese = common > COMMON_PAIRS * len(pairs)
+    for name in ("GB18030", "Windows-1252") if chinese else ("Windows-1252",):
+        if (text := _read(content, name)) is not None:
+            return Decoded(text, name)
     raise ValueError(UNKNOWN)
 
 

@@ -33,9 +33,8 @@ def read_symbols(text: str, names: tuple[str, ...], besides: tuple[str, ...] = (
     known = {name: number for number, name in enumerate((*names, *besides))}
     for word in words:
         if word not in known:
-            raise ValueError(
-                f"{word[:40]!r} is not a symbol. Use {' or '.join([f'{names[0]} to {names[-1]}', *besides])}."
-            )
+            allowed = " or ".join([f"{names[0]} to {names[-1]}", *besides])
+            raise ValueError(f"{word[:40]!r} is not a symbol. Use {allowed}.")
     return [known[word] for word in words]
 
 

@@ -14,6 +14,7 @@ from explainer.config import RunConfig
 from explainer.headless.view import View, notes_of, view_of
 from explainer.lenses import LENSES
 from explainer.player.annotate import Annotator
+from explainer.player.answers import plain
 from explainer.runs.store import Listing, Run, Store, default_path
 from explainer.runs.tape_file import load_shipped
 
@@ -83,9 +84,7 @@ def as_text(view: View, notes: Notes) -> str:
         "input": view.given,
         "said": view.said,
         "record": view.record,
-        "readings": {
-            name: reading if isinstance(reading, str) else dict(reading) for name, reading in notes.readings.items()
-        },
+        "readings": plain(notes.readings),
     }
     return orjson.dumps(content, default=lambda array: array.tolist(), option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
@@ -113,10 +112,9 @@ def _from_zero(config: RunConfig, selection: Mapping[str, int]) -> dict[str, int
 
 
 def _run(store: Store, run: str) -> Run:
-    found = store.run(run)
-    if found is None:
+    if store.run(run) is None:
         load_shipped(store)
-        found = store.run(run)
+    found = store.run(run)
     if found is None:
         known = ", ".join(each.id for each in store.listed(Listing(), 8)) or "none yet"
         raise ValueError(f"There is no run {run[:80]!r} in {store.folder}. The newest there: {known}.")

@@ -49,32 +49,28 @@ def requested(
     for source, given in ((TEXT, text), (SERIES, table)):
         reading = [kind for kind, problem in TASKS.items() if problem.reads is source]
         if given is not None and fields.setdefault("task", reading[0]) not in reading:
-            tasks = listed(reading, "or")
-            raise ValueError(
-                f"{source.option} is for the task {tasks}, and this run's task is {fields['task'][:40]!r}."
-            )
+            tasks, task = listed(reading, "or"), fields["task"][:40]
+            raise ValueError(f"{source.option} is for the task {tasks}, and this run's task is {task!r}.")
     config = RunConfig().with_texts(fields)
     if text is not None:
         return config, _read(text, encoding or "")
-    if table is not None:
-        return config, table.series().to_text()
-    return config, None
+    return config, None if table is None else table.series().to_text()
 
 
-def _content(path: Path, times: int = 1) -> bytes:
+def content_of(path: Path, most: float, advice: str) -> bytes:
     """The bytes of a file.
 
     Args:
-        times: as many times what this host allows: a text may be shorter than its file, of two or four bytes a character.
+        most: of them that this host reads.
+        advice: what to say of a file that has more, after the two numbers.
 
     Raises:
-        ValueError: it can't be read, or it is larger than this host allows.
+        ValueError: it can't be read, or it is larger.
     """
     try:
         size = path.stat().st_size
-        most = times * limits().text_bytes
         if size > most:
-            raise ValueError(f"{path} has {size:,} bytes, and this host allows {most:,.0f}. Shorten it.")
+            raise ValueError(f"{path} has {size:,} bytes, and this host {advice.format(f'{most:,.0f}')}")
         return path.read_bytes()
     except OSError as error:
         raise ValueError(f"{path} can't be read ({error.strerror}). Name a file that can.") from None
@@ -87,7 +83,8 @@ def _read(path: Path, encoding: str) -> str:
         ValueError: it can't be read, is no text, or can't be learnt from.
     """
     try:
-        text, name = decode(_content(path, 4), encoding)
+        most = 4 * limits().text_bytes  # a text may be shorter than its file, of two or four bytes a character
+        text, name = decode(content_of(path, most, "allows {0}. Shorten it."), encoding)
     except ValueError as error:
         if path.name in str(error):
             raise

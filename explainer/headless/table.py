@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from explainer.headless.request import content_of
 from explainer.tables import Options, Understanding, read_table
 from explainer.tables.process import most_bytes
 
@@ -16,14 +17,7 @@ def understood(path: Path, options: Options) -> Understanding:
     Raises:
         ValueError: it can't be read, is too large, or is no table with numbers.
     """
-    try:
-        size = path.stat().st_size
-        if size > most_bytes():
-            raise ValueError(f"{path} has {size:,} bytes, and this host reads {most_bytes():,}. Keep fewer columns.")
-        content = path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"{path} can't be read ({error.strerror}). Name a file that can.") from None
-    return read_table(content, options)
+    return read_table(content_of(path, most_bytes(), "reads {0}. Keep fewer columns."), options)
 
 
 def in_words(path: Path, table: Understanding) -> str:

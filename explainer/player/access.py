@@ -29,12 +29,12 @@ def seen(reader: Reader, request: Request) -> Run:
         ValueError: there is none, or none for them; the sentence doesn't tell which.
     """
     keys = tuple(key for text in request.query_params.getlist("key") for key in _keys(text))
-    return reader.seen(request.path_params["run"], Viewer(_named(request.cookies), keys))
+    return reader.seen(request.path_params["run"], Viewer(named(request.cookies), keys))
 
 
 def owner() -> str:
     """Who is asking, on a page: a browser by its cookie (set by the shell), else this session."""
-    return _named(st.context.cookies) or str(st.session_state.setdefault("owner", uuid.uuid4().hex))
+    return named(st.context.cookies) or str(st.session_state.setdefault("owner", uuid.uuid4().hex))
 
 
 def viewer() -> Viewer:
@@ -49,7 +49,7 @@ def viewer() -> Viewer:
 def passed_on() -> str:
     """What the requests of this page's player need beside the cookie: keys, and the session's name without one."""
     asked = viewer()
-    session = () if _named(st.context.cookies) else (asked.owner,)
+    session = () if named(st.context.cookies) else (asked.owner,)
     return ",".join((*asked.keys, *session))
 
 
@@ -62,7 +62,7 @@ def query_of(reader: Reader, run: Run) -> dict[str, str]:
     return {"run": run.id, "key": min(keys)} if keys else {"run": run.id}
 
 
-def _named(cookies: Mapping[str, str]) -> str:
+def named(cookies: Mapping[str, str]) -> str:
     """The browser's name, "" where it has none."""
     name = cookies.get(OWNER_COOKIE, "")
     return name if is_secret(name) else ""

@@ -70,13 +70,8 @@ class Annotator:
 
     def notes(self, run: Run, piece: Piece) -> Notes:
         """Sentences and derived arrays of one view, computed once however many ask."""
-        lens = piece.kind.removeprefix(VIEW)
-
-        def compute() -> Notes:
-            with self._large if piece.size > LARGE_BYTES else nullcontext():
-                record = decode_view(lens, self.store.part(piece, 0, piece.size))
-                return of_its_own(self.notes_of(run, piece.step, lens, record))
-
+        lens, part = piece.kind.removeprefix(VIEW), partial(self.store.part, piece)
+        compute = partial(self._computed, run, piece.step, lens, piece.size, part)
         return self._notes.get((run.id, run.created, piece.seq), compute)
 
     def notes_of_look(self, run: Run, step: int, lens: str, number: int, asked: bool) -> Notes:
@@ -86,11 +81,15 @@ class Annotator:
             state = self.store.look_state(number)
             if state is None:
                 raise ValueError("The question was overtaken by newer ones. Ask again.")
-            with self._large if state[2] > LARGE_BYTES else nullcontext():
-                record = decode_view(lens, self.store.look_part(number, 0, state[2]))
-                return of_its_own(self.notes_of(run, step, lens, record, asked))
+            return self._computed(run, step, lens, state[2], partial(self.store.look_part, number), asked)
 
         return self._notes.get((run.id, run.created, "look", number), compute)
+
+    def _computed(
+        self, run: Run, step: int, lens: str, size: int, part: Callable[[int, int], bytes], asked: bool = False
+    ) -> Notes:
+        with self._large if size > LARGE_BYTES else nullcontext():
+            return of_its_own(self.notes_of(run, step, lens, decode_view(lens, part(0, size)), asked))
 
     def notes_of(self, run: Run, step: int, lens: str, record: Any, asked: bool = False) -> Notes:
         """The same for a record that was asked for and is not on the tape.
@@ -180,26 +179,18 @@ class Annotator:
 
     def reel(self, run: Run, lenses: Sequence[str]) -> Reel:
         """The whole tape in Python, for the page without routes and for files."""
-        frames: dict[str, list[Frame]] = {}
-        contexts: dict[str, dict[str, NDArray[Any]]] = {}
-        words: dict[str, Mapping[str, str | Mapping[str, str]]] = {}
-        for lens in lenses:
-            frames[lens] = [
+        frames = {
+            lens: [
                 joined(piece.step, record, self.notes(run, piece))
                 for piece in self._spread(run, lens)
                 if (record := self._record(run, piece))
             ]
-            contexts[lens] = self.context(run, lens)[1]
-            words[lens] = self.words(run, lens)
-        return Reel(
-            frames,
-            self.metrics(run),
-            contexts,
-            words=words,
-            name=network(run.config),
-            status=run.status,
-            rates=in_words(run.rates),
-        )
+            for lens in lenses
+        }
+        contexts = {lens: self.context(run, lens)[1] for lens in lenses}
+        words = {lens: self.words(run, lens) for lens in lenses}
+        name, rates = network(run.config), in_words(run.rates)
+        return Reel(frames, self.metrics(run), contexts, words=words, name=name, status=run.status, rates=rates)
 
     def answer(self, run: Run, step: int, lens: str, record: Any, asked: bool = True) -> Frame:
         """A record that was asked for, as a frame.
@@ -250,12 +241,11 @@ class Annotator:
         with self._lock:
             derived = self._runs.pop(key, None) or _Derived()
             self._runs[key] = derived
-            while len(self._runs) > RUNS_KEPT or (len(self._runs) > 1 and self._metrics_bytes() > METRICS_BYTES):
+            while len(self._runs) > RUNS_KEPT or (
+                len(self._runs) > 1 and sum(each.size for each in self._runs.values()) > METRICS_BYTES
+            ):
                 self._runs.popitem(last=False)
             return derived
-
-    def _metrics_bytes(self) -> int:
-        return sum(derived.size for derived in self._runs.values())
 
     def _read_metrics(self, run: Run, derived: _Derived) -> None:
         chunks = self.store.chunks(run.id, after=derived.metrics_after, kinds=("metrics",))
@@ -279,12 +269,10 @@ def thinned(pieces: Sequence[Piece], most: int) -> list[Piece]:
     total = sum(piece.size for piece in pieces)
     if total <= most:
         return list(pieces)
+    if len(pieces) <= 2:
+        return [pieces[-1]]
     count = max(2, len(pieces) * most // total)
-    return (
-        [pieces[round(place * (len(pieces) - 1) / (count - 1))] for place in range(count)]
-        if len(pieces) > 2
-        else [pieces[-1]]
-    )
+    return [pieces[round(place * (len(pieces) - 1) / (count - 1))] for place in range(count)]
 
 
 def of_its_own(notes: Notes) -> Notes:

@@ -118,12 +118,13 @@ def tape_answer(
     pieces, more = _new(store, run, kinds, after)
     contexts = {lens: annotator.context(run, lens) for lens in lenses}
     version = ",".join(f"{lens}={known[0]}" for lens, known in contexts.items() if known[0])
+    waits = run.status == "queued" and not store.worker_state().ready  # not for its turn alone
+    said = run.message or (STARTING if waits else "")
     header: dict[str, Any] = {
         "status": "filling" if run.finished and annotator.fills(run, lenses, soon) else run.status,
         "name": network(run.config),
         "step": run.step,
         "steps": run.config.steps,
-        "message": " ".join(filter(None, (run.message or _waiting(store, run), _left_out(store, run, kinds)))),
         "after": pieces[-1].seq if pieces else after,
         "more": more,
         "snapshots": store.steps(run.id, "weights"),
@@ -135,7 +136,7 @@ def tape_answer(
         header["context"] = version
         header["context_lenses"] = [lens for lens, known in contexts.items() if known[0]]
         for lens in header["context_lenses"]:
-            words = orjson.dumps(_plain(annotator.words(run, lens))).decode()
+            words = orjson.dumps(plain(annotator.words(run, lens))).decode()
             files.append(encode(contexts[lens][1], {"words": words}))
     for piece in pieces:
         if piece.size <= LARGEST_VIEW:
@@ -148,7 +149,7 @@ def tape_answer(
                 continue
             header["chunks"].append(entry)
             files += parts
-    header["message"] = " ".join(filter(None, (header["message"], annotator.left_out(run))))
+    header["message"] = " ".join(filter(None, (said, _left_out(store, run, kinds), annotator.left_out(run))))
     return _row(header, files)
 
 
@@ -168,7 +169,7 @@ def look_answer(
         notes = annotator.notes_of_look(run, step, lens, found.number, bool(asked))
     said = said_of(annotator.store, run, lens, asked, Surgery.from_text(surgery))
     body = _body(annotator.store, VIEW + lens, found)
-    return _row({"readings": _plain(notes.readings), "said": said}, [body, _notes(notes)])
+    return _row({"readings": plain(notes.readings), "said": said}, [body, _notes(notes)])
 
 
 def _new(store: Store, run: Run, kinds: Sequence[str], after: int) -> tuple[list[Piece], bool]:
@@ -212,7 +213,7 @@ def _entry(store: Store, annotator: Annotator, run: Run, piece: Piece) -> tuple[
     if not piece.kind.startswith(VIEW):
         return entry, [body]
     notes = annotator.notes(run, piece)
-    entry |= {"lens": piece.kind.removeprefix(VIEW), "notes": True, "readings": _plain(notes.readings)}
+    entry |= {"lens": piece.kind.removeprefix(VIEW), "notes": True, "readings": plain(notes.readings)}
     return entry, [body, _notes(notes)]
 
 
@@ -242,10 +243,6 @@ def _notes(notes: Notes) -> bytes:
     return encode(notes.arrays, {name: orjson.dumps(list(labels)).decode() for name, labels in notes.labels.items()})
 
 
-def _waiting(store: Store, run: Run) -> str:
-    """Why a run that was asked for does not move yet, if there is a reason beyond its turn."""
-    return "" if run.status != "queued" or store.worker_state().ready else STARTING
-
-
-def _plain(readings: Mapping[str, Any]) -> dict[str, Any]:
+def plain(readings: Mapping[str, Any]) -> dict[str, Any]:
+    """Readings as JSON has them: mappings of choices as dicts."""
     return {name: reading if isinstance(reading, str) else dict(reading) for name, reading in readings.items()}

@@ -12,7 +12,7 @@ from explainer.charts.panel import Panel, Reel, fill, reading_at, unclickable
 from explainer.charts.source import mark, steps_in_words, steps_shown
 from explainer.charts.subject import network
 from explainer.player.backend import annotator, answers_of, reels_of, runs_of, store
-from explainer.player.link import copy_link, zooms_of
+from explainer.player.link import copy_link, put_into_address, zooms_of
 from explainer.player.numbers import numbers_row
 from explainer.player.track import Scan, Selections, Shown, Track, names_of
 from explainer.runs.kinds import said_of
@@ -54,7 +54,6 @@ def show_without_routes(
         shown: what the figures show.
     """
     live = _moving(tracks)
-
     playing = bool(st.session_state.get(f"{key}:playing"))
 
     @st.fragment(run_every=TICK_SECONDS if playing else 1.0 if live else None)
@@ -104,11 +103,7 @@ def _steps(reels: Sequence[Reel], tracks: Sequence[Track]) -> list[int]:
 
 
 def _controls(
-    steps: Sequence[int],
-    title: str,
-    key: str,
-    selections: Selections,
-    asked: Mapping[str, int | None],
+    steps: Sequence[int], title: str, key: str, selections: Selections, asked: Mapping[str, int | None]
 ) -> tuple[dict[str, int], int | None]:
     """The slider over all steps (or a scan's places) with Play, a box for each selection, and Copy link."""
     chosen: dict[str, int] = {}
@@ -160,17 +155,10 @@ def _write_address(step: str, selection: Mapping[str, int], start: Mapping[str, 
         start: what is chosen where the address does not say; default, the first.
         typed: the viewer's own input; None on a page without a box for it.
     """
-    wanted = {"step": step}
-    for name, number in selection.items():
-        if name != "place":
-            wanted[name] = "" if number == start.get(name, 0) else str(number)
-    if typed is not None:
-        wanted["input"] = typed
-    for name, text in wanted.items():
-        if not text:
-            st.query_params.pop(name, None)
-        elif st.query_params.get(name) != text:
-            st.query_params[name] = text
+    chosen = {name: "" if number == start.get(name, 0) else str(number) for name, number in selection.items()}
+    wanted = {**chosen, "step": step, **({} if typed is None else {"input": typed})}
+    wanted.pop("place", None)
+    put_into_address({name: text for name, text in wanted.items() if text}, wanted.keys())
 
 
 def _typed(ask: Mapping[str, Any], key: str) -> str:
@@ -178,12 +166,7 @@ def _typed(ask: Mapping[str, Any], key: str) -> str:
     box = f"{key}-input"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         typed = st.text_input(
-            ask["label"],
-            ask["input"],
-            max_chars=ask["most"],
-            key=box,
-            placeholder=ask["placeholder"],
-            help=ask["help"],
+            ask["label"], ask["input"], max_chars=ask["most"], key=box, placeholder=ask["placeholder"], help=ask["help"]
         )
         if ask["examples"]:
             st.button(

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -21,24 +20,19 @@ from explainer.charts.source import KINDS
 from explainer.charts.theme import DIVERGING
 from explainer.data import ASKED_CHARACTERS
 from explainer.player.access import passed_on
-from explainer.player.assets import PLAYER_ROUTE, PLOTLY_ROUTE, joined
+from explainer.player.assets import PLAYER_ROUTE, PLOTLY_ROUTE
 from explainer.player.backend import runs_of
+from explainer.player.component import component
 from explainer.player.fallback import show_without_routes
 from explainer.player.track import Scan, Selections, Shown, Track, names_of
 
-HERE = Path(__file__).parent
 MOST_SHOWN = 60  # characters of an example in a placeholder
 
 
 @cache
 def _component() -> Any:
-    return st.components.v2.component(
-        "unrolled_player",
-        html=f'<div class="unrolled-player" data-base="{escape(base_path())}" data-main="{PLAYER_ROUTE}/main.js"></div>\n',
-        css=(HERE / "player.css").read_text(),
-        js=joined("boot.js"),
-        isolate_styles=False,  # plotly puts its own styles into the document
-    )
+    data = f'data-base="{escape(base_path())}" data-main="{PLAYER_ROUTE}/main.js"'
+    return component("unrolled_player", f'<div class="unrolled-player" {data}></div>\n', "boot.js")
 
 
 def play(
@@ -128,11 +122,10 @@ def _of_page(panels: Sequence[Panel], selections: Selections, asked: Mapping[str
 
 def _of_tapes(tracks: Sequence[Track]) -> dict[str, Any]:
     """For the component: the tapes, how they can be asked for, and what the address compares the first with."""
+    runs = [{"id": each.run, "lenses": list(each.lenses), "live": each.live, "name": each.name} for each in tracks]
     return {
         "key": passed_on() if tracks else "",
-        "runs": [
-            {"id": track.run, "lenses": list(track.lenses), "live": track.live, "name": track.name} for track in tracks
-        ],
+        "runs": runs,
         "against": _against(st.query_params.get("against", ""), tracks[0].run) if tracks else None,
         "diverging": DIVERGING if tracks else None,
     }

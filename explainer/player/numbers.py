@@ -4,27 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import orjson
-import streamlit as st
 
 from explainer.charts.panel import Panel, Reel, mosaic_cell, reel_at
-from explainer.player.assets import joined
-
-HERE = Path(__file__).parent
+from explainer.player.component import component
 
 
 @cache
 def _component() -> Any:
-    return st.components.v2.component(
-        "unrolled_numbers",
-        html='<div class="unrolled-player"><span class="bar only"></span></div>\n',
-        css=(HERE / "player.css").read_text(),
-        js=joined("numbers.js"),
-        isolate_styles=False,
-    )
+    html = '<div class="unrolled-player"><span class="bar only"></span></div>\n'
+    return component("unrolled_numbers", html, "numbers.js")
 
 
 def numbers_row(

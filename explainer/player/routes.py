@@ -23,7 +23,7 @@ from starlette.types import Receive, Scope, Send
 from explainer import upgrade
 from explainer.data import ASKED_CHARACTERS
 from explainer.lenses import shown
-from explainer.player.access import OWNER_COOKIE, seen
+from explainer.player.access import named, seen
 from explainer.player.annotate import Annotator
 from explainer.player.answers import PIECE_BYTES, Answer, Looked, look_answer, squeezed
 from explainer.player.assets import PLAYER, PLAYER_ROUTE, PLOTLY_ROUTE, player_module, plotly_script
@@ -195,10 +195,7 @@ def _found(reader: Reader, request: Request) -> Run:
 
 def _visitor(request: Request) -> str:
     """Who asks: a browser by its cookie, else the address that it asks from."""
-    cookie = request.cookies.get(OWNER_COOKIE, "")
-    if len(cookie) == 32 and cookie.isascii() and cookie.isalnum():
-        return cookie
-    return request.client.host if request.client else ""
+    return named(request.cookies) or (request.client.host if request.client else "")
 
 
 def _lenses(text: str) -> tuple[str, ...]:

@@ -7,19 +7,17 @@ import threading
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class Full(ValueError):
     """The line is full too; the sentence says to come back."""
 
 
-@dataclass(eq=False)
-class _Ticket:
+class _Ticket(NamedTuple):
     """A place in line."""
 
     visitor: str
-    loop: asyncio.AbstractEventLoop
     called: asyncio.Future[None]
 
 
@@ -55,7 +53,6 @@ class Seats:
             self._leave(visitor)
 
     async def _take(self, visitor: str) -> None:
-        loop = asyncio.get_running_loop()
         with self._lock:
             if self._free(visitor):
                 self._taken[visitor] += 1
@@ -64,7 +61,7 @@ class Seats:
                 raise Full(f"{self.each + self.line_each} questions of yours wait already. Ask again in a second.")
             if len(self._line) >= self.line_all:
                 raise Full("Too many questions wait here at the moment. Ask again in a second.")
-            ticket = _Ticket(visitor, loop, loop.create_future())
+            ticket = _Ticket(visitor, asyncio.get_running_loop().create_future())
             self._line.append(ticket)
         try:
             await ticket.called
@@ -93,7 +90,7 @@ class Seats:
                 return
             self._line.remove(following)
             self._taken[following.visitor] += 1
-        following.loop.call_soon_threadsafe(_call, following.called)
+        following.called.get_loop().call_soon_threadsafe(_call, following.called)
 
 
 def _call(waiter: asyncio.Future[None]) -> None:

@@ -17,7 +17,7 @@ class Waiting:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._waiters: dict[asyncio.Future[None], tuple[int, asyncio.AbstractEventLoop]] = {}
+        self._waiters: dict[asyncio.Future[None], int] = {}
         self._watching = False
         self._lock = threading.Lock()
 
@@ -27,10 +27,9 @@ class Waiting:
         Raises:
             StoreError: the store can't be read.
         """
-        loop = asyncio.get_running_loop()
-        waiter = loop.create_future()
+        waiter = asyncio.get_running_loop().create_future()
         with self._lock:
-            self._waiters[waiter] = (number, loop)
+            self._waiters[waiter] = number
             if not self._watching:
                 self._watching = True
                 threading.Thread(target=self._watch, name="waiting", daemon=True).start()
@@ -45,7 +44,7 @@ class Waiting:
         seen: tuple[int, frozenset[int]] | None = None
         while True:
             with self._lock:
-                numbers = frozenset(number for number, _ in self._waiters.values())
+                numbers = frozenset(self._waiters.values())
                 if not numbers:
                     self._watching = False
                     return
@@ -60,10 +59,10 @@ class Waiting:
 
     def _wake(self, numbers: frozenset[int], trouble: StoreError | None = None) -> None:
         with self._lock:
-            woken = [(waiter, loop) for waiter, (number, loop) in self._waiters.items() if number in numbers]
-        for waiter, loop in woken:
+            woken = [waiter for waiter, number in self._waiters.items() if number in numbers]
+        for waiter in woken:
             with suppress(RuntimeError):  # its loop has ended, and with it whoever waited
-                loop.call_soon_threadsafe(_settle, waiter, trouble)
+                waiter.get_loop().call_soon_threadsafe(_settle, waiter, trouble)
 
 
 def _settle(waiter: asyncio.Future[None], trouble: StoreError | None) -> None:

@@ -7,19 +7,3 @@ Reading happens in a process of its own with limits on time and memory (`process
 from explainer.tables.options import DECIMALS, LEFT_OUT, LONGEST_GAP, ORDERS, SEPARATORS, THOUSANDS, Options, named
 from explainer.tables.process import read_table
 from explainer.tables.understanding import Column, Shown, Skipped, Understanding
-
-__all__ = [
-    "DECIMALS",
-    "LEFT_OUT",
-    "LONGEST_GAP",
-    "ORDERS",
-    "SEPARATORS",
-    "THOUSANDS",
-    "Column",
-    "Options",
-    "Shown",
-    "Skipped",
-    "Understanding",
-    "named",
-    "read_table",
-]

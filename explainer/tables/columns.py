@@ -63,7 +63,8 @@ def content_of(name: str, cells: list[str], marks: Marks, missing: Sequence[str]
     dated = sum(map(is_time, sample))
     if dated > 0.9 * len(sample):
         dates = read_dates(cells)
-        if dates is not None and (numeric < len(sample) or _go_one_way(dates)):
+        steps = nothing if dates is None else np.diff(dates[np.isfinite(dates)])
+        if dates is not None and (numeric < len(sample) or (len(steps) and goes_one_way(steps))):
             return Content(name, cells, nothing, [], "time", "its cells are dates", dates)
     if 2 * numeric < len(sample):
         return Content(name, cells, nothing, [], "text", "most cells are words")
@@ -81,7 +82,7 @@ def kind_of(values: NDArray[np.float64], name: str = "") -> tuple[str, str]:
         return "constant", "all values are the same"
     whole = bool((known == np.round(known)).all())
     steps = np.diff(known)
-    one_way = bool((steps > 0).all() or (steps < 0).all())
+    one_way = goes_one_way(steps)
     if len(known) < 4:
         return "series", "numbers"
     if whole and (time := _time_in_whole_numbers(known, steps, one_way)):
@@ -138,39 +139,31 @@ def _reason(
     if any(each.kind == "series" for each in passed):
         return "the first column that can be learnt from as it is"
     if passed:
-        return f"the first column of numbers that is no {_either([each.kind for each in passed])}"
+        return f"the first column of numbers that is no {' or '.join(dict.fromkeys(each.kind for each in passed))}"
     return "the first column of numbers"
 
 
-def _either(kinds: Sequence[str]) -> str:
-    return " or ".join(dict.fromkeys(kinds))
-
-
-def _go_one_way(dates: NDArray[np.float64]) -> bool:
-    steps = np.diff(dates[np.isfinite(dates)])
-    return bool(len(steps) and ((steps > 0).all() or (steps < 0).all()))
+def goes_one_way(steps: NDArray[np.float64]) -> bool:
+    """Whether all steps are up, or all down; so are none."""
+    return bool((steps > 0).all() or (steps < 0).all())
 
 
 def _time_in_whole_numbers(known: NDArray[np.float64], steps: NDArray[np.float64], one_way: bool) -> str:
     """What kind of time the whole numbers are, "" if none: years, months such as 195803, days, seconds since 1970."""
     low, high = known.min(), known.max()
     slow = bool((steps >= 0).all() or (steps <= 0).all())
-    if low >= _FIRST_YEAR and high <= _LAST_YEAR and slow and np.mean(np.abs(steps) <= 1) >= 0.8:
+    years, with_months, with_days = (
+        low >= unit * _FIRST_YEAR and high <= unit * _LAST_YEAR for unit in (1, 100, 10_000)
+    )
+    if years and slow and np.mean(np.abs(steps) <= 1) >= 0.8:
         return "years"
-    if low >= _FIRST_YEAR and high <= _LAST_YEAR and one_way and len(np.unique(np.abs(steps))) == 1:
+    if years and one_way and len(np.unique(np.abs(steps))) == 1:
         return "years"
-    months = np.mod(known, 100)
-    if one_way and low >= 100 * _FIRST_YEAR and high <= 100 * _LAST_YEAR and ((months >= 1) & (months <= 12)).all():
+    last, middle = np.mod(known, 100), np.mod(known // 100, 100)
+    if one_way and with_months and ((last >= 1) & (last <= 12)).all():
         return "months"
-    days, middle = np.mod(known, 100), np.mod(known // 100, 100)
-    if (
-        one_way
-        and low >= 1e4 * _FIRST_YEAR
-        and high <= 1e4 * _LAST_YEAR
-        and (days <= 31).all()
-        and (middle <= 12).all()
-    ):
-        return "days" if (days >= 1).all() and (middle >= 1).all() else ""
+    if one_way and with_days and (last <= 31).all() and (middle <= 12).all():
+        return "days" if (last >= 1).all() and (middle >= 1).all() else ""
     mode = np.median(np.abs(steps))
     if one_way and 1e8 <= low and high <= 4e12 and np.mean(np.abs(steps) == mode) >= 0.5:
         return "seconds since 1970" if high < 1e10 else "milliseconds since 1970"

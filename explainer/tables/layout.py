@@ -146,12 +146,9 @@ def _score_of_one_column(rows: Sequence[Sequence[str]]) -> float:
     """Decimal commas without a separator are believed only under a name without a comma."""
     cells = [row[0] for row in rows if row]
     named = bool(cells) and _worth(cells[0]) < 1 and "," not in cells[0]
-    plain = [cell for cell in cells if "," not in cell or (named and not _begins_with_a_year(cell))]
+    years = re.compile(r"(?:1[5-9]|20)\d\d,")
+    plain = [cell for cell in cells if "," not in cell or (named and not years.match(cell))]
     return sum(map(_worth, plain)) / max(1, len(cells))
-
-
-def _begins_with_a_year(cell: str) -> bool:
-    return bool(re.match(r"(?:1[5-9]|20)\d\d,", cell))
 
 
 def _worth(cell: str) -> float:
@@ -172,17 +169,18 @@ def _is_rule(row: Row) -> bool:
 
 
 def _arranged(rows: list[Row], separator: str, options: Options, skipped: list[Skipped]) -> Layout:
-    width = Counter(len(row.cells) for row in rows if not _is_comment(row.cells[0])).most_common(1)
-    if not width:
+    widths = Counter(len(row.cells) for row in rows if not _is_comment(row.cells[0])).most_common(1)
+    if not widths:
         raise ValueError("The file has nothing but comments. Upload a CSV with a column of numbers.")
-    typed = _typed_columns([row for row in rows if len(row.cells) == width[0][0]], width[0][0])
-    plain = [row for row in rows if not _is_comment(row.cells[0]) or _is_row_all_the_same(row, width[0][0], typed)]
+    width = widths[0][0]
+    typed = _typed_columns([row for row in rows if len(row.cells) == width], width)
+    plain = [row for row in rows if not _is_comment(row.cells[0]) or _is_row_all_the_same(row, width, typed)]
     kept = {row.line for row in plain}
     comments = [row for row in rows if row.line not in kept]
-    first, last = _body(plain, typed, width[0][0])
-    header, first = _find_header(plain, first, separator, options.header, comments, width[0][0])
+    first, last = _body(plain, typed, width)
+    header, first = _find_header(plain, first, separator, options.header, comments, width)
     before = [row for row in plain[:first] if row is not header]
-    body, notes = _without_notes(plain[first : last + 1], header, typed, width[0][0])
+    body, notes = _without_notes(plain[first : last + 1], header, typed, width)
     found = [
         *skipped,
         *(Skipped(row.line, "comment") for row in comments if header is None or row.line != header.line),
@@ -192,9 +190,9 @@ def _arranged(rows: list[Row], separator: str, options: Options, skipped: list[S
     ]
     if separator in ("blanks", "tab"):
         header = _shifted(header, body)
-    if header and separator == "blanks" and len(header.cells) != width[0][0]:
+    if header and separator == "blanks" and len(header.cells) != width:
         found, header = [*found, Skipped(header.line, "names with blanks in them")], None
-    columns = max(header.count, len(header.cells)) if header else width[0][0]
+    columns = max(header.count, len(header.cells)) if header else width
     _check_widths(body, columns, header)
     return Layout(separator, header, body, columns, sorted(found, key=lambda line: line.line))
 
@@ -274,8 +272,7 @@ def _are_names(rows: Sequence[Row], width: int) -> bool:
     found = [[number(cell, EITHER[0]) for cell in row.filled] for row in rows[:2]]
     if any(value is None for value in found[0]):
         found[0] = found[0][1:]
-    index = not rows[0].cells[0] and all(row.cells[0] for row in rows[1:]) and found[0] == [0]
-    if index:
+    if not rows[0].cells[0] and all(row.cells[0] for row in rows[1:]) and found[0] == [0]:
         return True
     if len(found[0]) < 2 or None in found[0]:
         return False

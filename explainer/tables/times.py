@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from calendar import isleap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -41,13 +42,10 @@ def _year_first(cells: Sequence[str]) -> list[Seconds]:
 def _year_last(cells: Sequence[str]) -> list[Seconds]:
     """Day or month first: both readings, the likelier one first (a month before a stroke, a day before a point)."""
     plain = [re.sub(r"^(\d{1,2})[-.](\d{1,2})[-.]", r"\1/\2/", cell) for cell in cells]
-    example = next(cell for cell in plain if not is_missing(cell))
+    given, example = next(pair for pair in zip(cells, plain, strict=True) if not is_missing(pair[1]))
     year = "%Y" if re.match(r"\d+/\d+/\d{4}", example) else "%y"
-    colons = example.count(":")
-    clock = ["", " %H:%M", " %H:%M:%S"][min(colons, 2)]
-    heads = (
-        ("%m/%d/", "%d/%m/") if "/" in next(cell for cell in cells if not is_missing(cell)) else ("%d/%m/", "%m/%d/")
-    )
+    clock = ["", " %H:%M", " %H:%M:%S"][min(example.count(":"), 2)]
+    heads = ("%m/%d/", "%d/%m/") if "/" in given else ("%d/%m/", "%m/%d/")
     return [_dates(plain, head + year + clock) for head in heads]
 
 
@@ -63,10 +61,8 @@ def _english(cell: str) -> str:
 
 
 def _weeks(cells: Sequence[str]) -> list[Seconds]:
-    plain = [
-        re.sub(r"^(\d{4})-?W(\d{1,2})(?:-?(\d))?$", lambda m: f"{m[1]}-W{int(m[2]):02}-{m[3] or 1}", cell)
-        for cell in cells
-    ]
+    shape = re.compile(r"^(\d{4})-?W(\d{1,2})(?:-?(\d))?$")
+    plain = [shape.sub(lambda m: f"{m[1]}-W{int(m[2]):02}-{m[3] or 1}", cell) for cell in cells]
     return [_dates(plain, "%G-W%V-%u")]
 
 
@@ -102,15 +98,10 @@ FORMS: tuple[tuple[re.Pattern[str], Callable[[Sequence[str]], list[Seconds]]], .
 def is_time(cell: str) -> bool:
     """Whether a cell looks like a date."""
     cell = cell.strip()
-    return any(shape.fullmatch(cell) for shape, _ in FORMS) and (not _letters(cell) or _has_month(cell))
-
-
-def _letters(cell: str) -> bool:
-    return bool(re.search(r"[^\W\d_]{3}", cell))
-
-
-def _has_month(cell: str) -> bool:
-    return any(word[:3] in _MONTHS for word in re.findall(r"[^\W\d_]{3,}", cell.lower())) or "UTC" in cell
+    if not any(shape.fullmatch(cell) for shape, _ in FORMS):
+        return False
+    words = re.findall(r"[^\W\d_]{3,}", cell)
+    return not words or "UTC" in cell or any(word.lower()[:3] in _MONTHS for word in words)
 
 
 def read_dates(cells: Sequence[str]) -> Seconds | None:
@@ -187,15 +178,15 @@ def calendar(times: Seconds) -> Calendar:
     if midnight and step == _DAY and not weekend.any() and len(times) >= 5:
         first = days[0]
         found = _grid(np.busday_count(first, days).astype(float), {1: "weekday"}, "weekdays")
-        note = "" if found.places is None or _full(found.places) else "Weekdays without a row are taken as no gap."
+        full = found.places is None or found.places[-1] - found.places[0] == len(times) - 1
+        note = "" if full else "Weekdays without a row are taken as no gap."
         return Calendar(found.places, found.step, fills=False, note=note)
     if midnight and step == _DAY and _without_leap_days(days):
         note = "A day of each leap year has no row (a calendar of 365 days); that is taken as no gap."
         return Calendar(np.arange(len(times)), "day", note=note)
     names = {_DAY: "day", 7 * _DAY: "week", 3600.0: "hour", 60.0: "minute", 1.0: "second"}
     name = names.get(step, f"{step / _DAY:g} days" if step >= _DAY else f"{step / 60:g} minutes")
-    found = _grid(times / step, {1: name}, name, tolerance=0.45 if step == 7 * _DAY else 0.05)
-    return found
+    return _grid(times / step, {1: name}, name, tolerance=0.45 if step == 7 * _DAY else 0.05)
 
 
 def calendar_of_numbers(times: NDArray[np.float64], per_year: bool) -> Calendar:
@@ -235,19 +226,11 @@ def _mode(steps: NDArray[np.float64]) -> float:
     return float(values[counts.argmax()])
 
 
-def _full(places: NDArray[np.int64]) -> bool:
-    return bool(places[-1] - places[0] == len(places) - 1)
-
-
 def _without_leap_days(days: NDArray[np.datetime64]) -> bool:
     """Whether the days without a row are one in each leap year: 29 February, or 31 December."""
     everyday = np.arange(days[0], days[-1] + 1)
     lost = [str(day) for day in np.setdiff1d(everyday, days)]
     if not lost or len({day[5:] for day in lost}) != 1 or lost[0][5:] not in ("02-29", "12-31"):
         return False
-    wanted = [str(day) for day in everyday if str(day)[5:] == lost[0][5:] and _is_leap(int(str(day)[:4]))]
+    wanted = [str(day) for day in everyday if str(day)[5:] == lost[0][5:] and isleap(int(str(day)[:4]))]
     return lost == wanted
-
-
-def _is_leap(year: int) -> bool:
-    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)

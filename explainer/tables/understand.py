@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explainer.data.decoding import decode
-from explainer.tables.columns import UNLIKELY, Content, choose, content_of
+from explainer.tables.columns import UNLIKELY, Content, choose, content_of, goes_one_way
 from explainer.tables.gaps import MOST_FILLED, fill
 from explainer.tables.layout import Layout, Row, find_layout
 from explainer.tables.numbers import Marks, choose_marks, doubt, is_missing, votes
@@ -44,6 +44,7 @@ def understand(content: bytes, options: Options | None = None) -> Understanding:
     place, chosen = _chosen(contents, clock, options)
     result = _learnt(contents[place], clock, layout, options)
     first, last = (layout.rows[0].line, layout.rows[-1].line) if layout.rows else (0, 0)
+    doubts = _doubt_of_commas(layout, options), _suspicion(contents[place])
     return Understanding(
         encoding=encoding,
         separator=layout.separator,
@@ -70,17 +71,7 @@ def understand(content: bytes, options: Options | None = None) -> Understanding:
         values=tuple(result.values.tolist()) if not result.trouble else (),
         filled=tuple(result.filled.tolist()) if not result.trouble else (),
         trouble=clock.trouble or result.trouble or _unlikely(contents[place], options),
-        notes=tuple(
-            note
-            for note in (
-                *clock.notes,
-                clock.calendar.note,
-                doubt_of_marks,
-                _doubt_of_commas(layout, options),
-                _suspicion(contents[place]),
-            )
-            if note
-        ),
+        notes=tuple(filter(None, (*clock.notes, clock.calendar.note, doubt_of_marks, *doubts))),
     )
 
 
@@ -90,10 +81,8 @@ def _contents(layout: Layout, options: Options) -> tuple[Marks, list[Content], s
     Raises:
         ValueError: none of the columns holds numbers.
     """
-    names = _names(layout)
-    cells = [
-        [row.cells[place] if place < len(row.cells) else "" for row in layout.rows] for place in range(layout.width)
-    ]
+    names, width = _names(layout), layout.width
+    cells = [[row.cells[place] if place < len(row.cells) else "" for row in layout.rows] for place in range(width)]
     voters = [votes(sample) for column in cells if (sample := _voters(column))]
     marks = choose_marks(voters, options.decimal, options.thousands)
     contents = [content_of(name, column, marks, options.missing) for name, column in zip(names, cells, strict=True)]
@@ -199,7 +188,7 @@ def _clock(contents: Sequence[Content], layout: Layout, options: Options) -> Clo
     if times is not (clear[0] if clear else None) or (options.order and turned != newest_first):
         return _clock_by_rows(times, order, turned, span, options)
     notes: tuple[str, ...] = ()
-    if not ((steps > 0).all() or (steps < 0).all()):
+    if not goes_one_way(steps):
         order, turned = np.argsort(times.at, kind="stable"), False
         span = (times.cells[order[0]], times.cells[order[-1]])
         notes = ("The rows were not in the order of time; they are sorted by it.",)
@@ -233,12 +222,9 @@ def _times_of(contents: Sequence[Content]) -> list[_Times]:
     """Columns that tell the time, and a year with its month and day, the most telling first."""
     dates = [_Times(each.name, each.dates, "date", each.cells) for each in contents if each.dates is not None]
     numbers = [each for each in contents if each.dates is None and each.kind == "time"]
-    found = [*dates, *_year_and_parts(contents)]
-    for each in numbers:
-        at, kind = _seconds(each)
-        found.append(_Times(each.name, at, kind, each.cells))
-    found += [_Times(each.name, each.values, "counter", each.cells) for each in contents if each.kind == "counter"]
-    return found
+    read = [_Times(each.name, *_seconds(each), each.cells) for each in numbers]
+    counters = [_Times(each.name, each.values, "counter", each.cells) for each in contents if each.kind == "counter"]
+    return [*dates, *_year_and_parts(contents), *read, *counters]
 
 
 def _seconds(content: Content) -> tuple[NDArray[np.float64], str]:
@@ -281,9 +267,8 @@ def _year_and_parts(contents: Sequence[Content]) -> list[_Times]:
 
 
 def _calendar_of(times: _Times, ascending: NDArray[np.float64], options: Options) -> Calendar:
-    found = (
-        calendar(ascending) if times.kind == "date" else calendar_of_numbers(ascending, per_year=times.kind == "year")
-    )
+    dated, per_year = times.kind == "date", times.kind == "year"
+    found = calendar(ascending) if dated else calendar_of_numbers(ascending, per_year=per_year)
     if options.left_out == "keep" and found.places is not None:
         return replace(found, fills=False, note="")
     if options.left_out == "fill":
@@ -317,7 +302,7 @@ def _chosen(contents: Sequence[Content], clock: Clock, options: Options) -> tupl
     """
     if options.column:
         return _named_column(contents, options.column), "as chosen"
-    fits = [content.offered and not _trouble_of(content, clock, options) for content in contents]
+    fits = [content.offered and not _grid_of(content, clock, options).trouble for content in contents]
     found = choose(contents, fits)
     if found is None:
         place = next(place for place, content in enumerate(contents) if content.kind == "constant")
@@ -361,16 +346,10 @@ def _named_column(contents: Sequence[Content], wanted: str) -> int:
     return found
 
 
-def _trouble_of(content: Content, clock: Clock, options: Options) -> str:
-    return _grid_of(content, clock, options).trouble
-
-
 def _learnt(content: Content, clock: Clock, layout: Layout, options: Options) -> Learnt:
     """The column on its grid; its trouble names lines of the file."""
     found = _grid_of(content, clock, options, layout.rows)
-    if found.trouble or clock.trouble:
-        return found
-    if not len(found.values):
+    if not (found.trouble or clock.trouble or len(found.values)):
         return replace(found, trouble=f"The column {content.name!r} has no values. Choose another one.")
     return found
 

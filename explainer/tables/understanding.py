@@ -158,10 +158,8 @@ class Understanding:
         content["skipped"] = tuple(Skipped(**line) for line in content["skipped"])
         for rows in ("head", "tail"):
             content[rows] = tuple(Shown(row["line"], tuple(row["cells"])) for row in content[rows])
-        fields: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in content.items()
-        }
-        return cls(**fields)
+        content = {name: tuple(value) if isinstance(value, list) else value for name, value in content.items()}
+        return cls(**content)
 
     def _said_of_file(self) -> str:
         marks = f"a decimal {self.decimal}"
@@ -177,11 +175,10 @@ class Understanding:
     def _said_of_lines(self) -> str:
         if not self.skipped:
             return ""
-        kinds = dict.fromkeys(line.what for line in self.skipped)
-        found = (
-            f"{what}: {lines_in_words([line.line for line in self.skipped if line.what == what])}" for what in kinds
-        )
-        return f"Not read as rows: {'; '.join(found)}."
+        kinds: dict[str, list[int]] = {}
+        for line in self.skipped:
+            kinds.setdefault(line.what, []).append(line.line)
+        return f"Not read as rows: {'; '.join(f'{what}: {lines_in_words(lines)}' for what, lines in kinds.items())}."
 
     def _said_of_time(self) -> str:
         turned = " The newest rows come first in the file; they are turned round." if self.turned else ""
@@ -201,11 +198,9 @@ class Understanding:
             return ""
         if not (self.missing or self.left_out):
             return "Nothing is missing."
-        parts = (
-            [f"{self.missing:,} of {self.rows:,} cells {'has' if self.missing == 1 else 'have'} no value"]
-            if self.missing
-            else []
-        )
+        parts = []
+        if self.missing:
+            parts.append(f"{self.missing:,} of {self.rows:,} cells {'has' if self.missing == 1 else 'have'} no value")
         if self.left_out:
             verb = "has" if self.left_out == 1 else "have"
             parts.append(f"{counted(self.left_out, self.step or 'step')} between the first and the last {verb} no row")
@@ -226,10 +221,9 @@ def lines_in_words(lines: Sequence[int]) -> str:
     """Numbers of lines for people: "line 3", "lines 1 to 4 and 9"."""
     runs: list[list[int]] = []
     for line in lines:
-        if runs and line == runs[-1][-1] + 1:
-            runs[-1].append(line)
-        else:
-            runs.append([line])
+        if not runs or line != runs[-1][-1] + 1:
+            runs.append([])
+        runs[-1].append(line)
     said = [f"{run[0]:,}" if len(run) == 1 else f"{run[0]:,} to {run[-1]:,}" for run in runs]
     if len(said) > _FEW:
         said = [*said[:_FEW], f"{len(said) - _FEW} more places"]

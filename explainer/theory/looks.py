@@ -99,9 +99,9 @@ def rows_held(config: Looked, T: int, most: int) -> int:
     return max(1, min(most, maps, NUMBERS // (12 * T * config.network.width)))
 
 
-def maps_fit(config: Looked, T: int, sequences: int = 1) -> bool:
-    """Whether all the attention weights of so many sequences may be held at once."""
-    return sequences * config.network.layers * config.network.sites * T * T <= MAPS
+def maps_fit(config: Looked, T: int) -> bool:
+    """Whether all the attention weights of a sequence may be held at once."""
+    return config.network.layers * config.network.sites * T * T <= MAPS
 
 
 class Sizes:
@@ -134,9 +134,7 @@ class Sizes:
 
     def rows(self, most: int) -> int:
         """Sequences whose maps are held."""
-        if not self.attends:
-            return most
-        return rows_held(self.config, self.T, most)
+        return rows_held(self.config, self.T, most) if self.attends else most
 
     def forward_rows(self, passes: int) -> int:
         """Sequences that surgery takes for so many forward passes (see `lenses.surgery.look.affordable`)."""

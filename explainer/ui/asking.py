@@ -40,9 +40,7 @@ def ask_all(outcomes: Sequence[Outcome], lens: str, text: str, *, first: bool = 
         first: at its first one, too, if that is another.
     """
     networks = [(outcome, sorted({steps[0], steps[-1]} if first else {steps[-1]})) for outcome, steps in kept(outcomes)]
-    found = client().look_all(
-        [(outcome.run, step, lens, text) for outcome, steps in networks for step in steps],
-    )
+    found = client().look_all([(outcome.run, step, lens, text) for outcome, steps in networks for step in steps])
     asked = []
     for outcome, steps in networks:
         records, found = found[: len(steps)], found[len(steps) :]
@@ -84,15 +82,14 @@ def own_input(
     if not section.open:
         return
     with section:
-        if not kept(outcomes) and any(outcome.run for outcome in outcomes):
+        if kept(outcomes):
+            if text := _typed(f"{key}-own", examples, such_as):
+                draw(text)
+        elif any(outcome.run for outcome in outcomes):
             st.caption("No network of this sweep has ended yet. As soon as one has, it can be asked: open this again.")
-            return
-        if not kept(outcomes):
+        else:
             st.markdown(way_out[0])
             st.link_button("Set this up", address(way_out[1]), icon=":material/open_in_new:")
-            return
-        if text := _typed(f"{key}-own", examples, such_as):
-            draw(text)
 
 
 def _typed(box: str, examples: Sequence[str], such_as: str) -> str:
@@ -158,6 +155,3 @@ def refusals(asked: Sequence[Asked], name: Callable[[Outcome], str]) -> None:
         return
     for why, names in reasons.items():
         st.caption(literal(f"No answer: {'; '.join(names)}. {why}"))
-
-
-__all__ = ["Asked", "ask_all", "common_examples", "kept", "own_input", "refusals", "what_differs"]

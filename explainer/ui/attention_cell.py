@@ -72,20 +72,11 @@ def _cell(key: str, run: Run) -> None:
     if state.pop(f"{key}:cell-clicked", False):
         each = pooling(L, H, len(record.tokens))
         state[f"{key}:cell"] |= {name: each * state[f"{key}:cell"][name] for name in ("query", "key")}
-    t, s = _choose(
-        key,
-        row,
-        {
-            "query": [f"t = {at} ({token})" for at, token in enumerate(record.tokens)],
-            "key": [f"s = {at} ({token})" for at, token in enumerate(record.tokens)],
-        },
-    )
+    tokens = [f"{at} ({token})" for at, token in enumerate(record.tokens)]
+    t, s = _choose(key, row, {"query": [f"t = {each}" for each in tokens], "key": [f"s = {each}" for each in tokens]})
     st.query_params["cell"] = f"{layer},{head},{t},{s}"
-    said = f"Weights of step {kept}"
-    said += "" if kept == step else f", the last that are kept before step {step}"
-    said += (
-        f". Layer {layer + 1}, head {head + 1}: query t = {t} ({record.tokens[t]}), key s = {s} ({record.tokens[s]})."
-    )
+    weights = f"Weights of step {kept}{'' if kept == step else f', the last that are kept before step {step}'}"
+    said = f"{weights}. Layer {layer + 1}, head {head + 1}: query t = {tokens[t]}, key s = {tokens[s]}."
     at = layer - record.layer, head - record.head, t, s
     source = f"computed now · {'your input · ' if text else ''}step {kept} · {network(run.config)}"
     st.caption(marked(literal(said), source))
@@ -97,10 +88,7 @@ def _cell(key: str, run: Run) -> None:
 
 def _heads(L: int, H: int) -> dict[str, list[str]]:
     """The choices of layer and head."""
-    return {
-        "layer": [f"Layer {at + 1}" for at in range(L)],
-        "head": [f"Head {at + 1}" for at in range(H)],
-    }
+    return {"layer": [f"Layer {at + 1}" for at in range(L)], "head": [f"Head {at + 1}" for at in range(H)]}
 
 
 def _choose(key: str, row: DeltaGenerator, names: Mapping[str, list[str]]) -> tuple[int, int]:
@@ -108,7 +96,7 @@ def _choose(key: str, row: DeltaGenerator, names: Mapping[str, list[str]]) -> tu
     cell = st.session_state[f"{key}:cell"]
     for name, choices in names.items():
         cell[name] = row.selectbox(
-            {"layer": "Layer", "head": "Head", "query": "Query", "key": "Key"}[name],
+            name.capitalize(),
             range(len(choices)),
             index=min(cell[name], len(choices) - 1),
             format_func=choices.__getitem__,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from explainer.player.backend import runs_of, runs_to_see
+from explainer.player.link import put_into_address
 from explainer.runs.store import Run
 from explainer.ui.run_table import label, settings, table
 from explainer.words import literal
@@ -55,7 +56,4 @@ def compare_control(key: str, runs: Sequence[Run], models: Sequence[str]) -> Non
 
 def _compare(state: str) -> None:
     run = st.session_state[state]
-    if run:
-        st.query_params["against"] = run
-    elif "against" in st.query_params:
-        del st.query_params["against"]
+    put_into_address({"against": run} if run else {}, {"against"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, fields
+from itertools import cycle
 from typing import Any
 
 import streamlit as st
@@ -53,7 +54,7 @@ def fill_controls(page: str, config: RunConfig, force: bool = False) -> None:
             st.session_state[state_key(page, name)] = "constant" if implied else config[name]
 
 
-def control(page: str, name: str, *, choices: Sequence[str] | None = None, label: str | None = None) -> Any:
+def control(page: str, name: str, *, choices: Sequence[str] | None = None) -> Any:
     """The widget of one field, of a kind that fits it; its value is in the session under the page's key.
 
     It is given the value besides: a browser that first draws it in a later run, as what is behind *More*, has been told
@@ -61,7 +62,7 @@ def control(page: str, name: str, *, choices: Sequence[str] | None = None, label
     """
     knob, key = knob_of(name, st.session_state.get(state_key(page, "task"), "")), state_key(page, name)
     rule = knob.metadata
-    label, meaning = label or rule["label"], rule["meaning"]
+    label, meaning = rule["label"], rule["meaning"]
     value = st.session_state[key]
     if rule["choices"]:
         options = list(choices or rule["choices"])
@@ -109,41 +110,39 @@ def chosen(page: str, base: RunConfig) -> RunConfig:
     return base.but(**values)
 
 
-def more_controls(page: str, config: Mapping[str, Any], shown: Sequence[str], models: Sequence[str] = ()) -> None:
+def more_controls(page: str, shown: Sequence[str], models: Sequence[str] = ()) -> None:
     """All the fields that matter to this kind of run and are not in the row, in a popover by group.
 
     Args:
         models: the networks, where the page trains several; default, the one of its control.
     """
-    of_any = matters(page, config, models) - {"data", *(["model"] if models else [])}
-    relevant = [name for name in KNOBS if name in of_any and name not in shown]
+    of_any = matters(page, models) - {*shown, "data", *(["model"] if models else [])}
+    relevant = [name for name in KNOBS if name in of_any]
     with st.popover("More", icon=":material/tune:", help="Every other setting of the run"):
         for group, title in (("task", "Task"), ("model", "Network"), ("recipe", "Recipe")):
             names = [name for name in relevant if GROUPS[name] == group]
             if names:
                 st.markdown(f"**{title}**")
-                columns = st.columns(2)
-                for number, name in enumerate(names):
-                    with columns[number % 2]:
+                for name, column in zip(names, cycle(st.columns(2)), strict=False):
+                    with column:
                         control(page, name)
 
 
-def matters(page: str, config: Mapping[str, Any], models: Sequence[str] = ()) -> set[str]:
-    """The fields that a run of one of these networks depends on."""
-    kinds = [{"model": model, **config} for model in models] or [dict(config)]
-    return {name for kind in kinds for name in _relevant(page, kind)}
+def matters(page: str, models: Sequence[str] = ()) -> set[str]:
+    """The fields that a run of one of these networks depends on; default, of the page's control."""
+    switches = {name: st.session_state[state_key(page, name)] for name in KNOBS if KNOBS[name].metadata["choices"]}
+    kinds = [switches | {"model": model} for model in models or (switches["model"],)]
+    return {name for kind in kinds for name in _relevant(kind)}
 
 
-def _relevant(page: str, config: Mapping[str, Any]) -> list[str]:
+def _relevant(switches: Mapping[str, Any]) -> set[str]:
     """Fields that a run of this task, model and recipe depends on (see `RunConfig.relevant`)."""
-    switches = {
-        name: st.session_state[state_key(page, name)] for name, knob in KNOBS.items() if knob.metadata["choices"]
-    } | dict(config)
     usual = {"heads": 1, "width": 8, "length": 32}
     try:
-        found = RunConfig(**usual, **switches).relevant()
+        found = set(RunConfig(**usual, **switches).relevant())
     except ValueError:  # two choices contradict each other, which the page says
-        found = RunConfig(**usual, **{word: switches[word] for word in WORDS}).relevant()
-    drawn = switches["forget_start"] == "drawn"
-    choice = {"forget_start"} if "forget_bias" in found else set()
-    return [name for name in KNOBS if name in {*found, *choice} and not (name == "forget_bias" and drawn)]
+        found = set(RunConfig(**usual, **{word: switches[word] for word in WORDS}).relevant())
+    if "forget_bias" in found:  # how it starts is chosen first; where it is drawn, it has no number
+        found |= {"forget_start"}
+        found -= {"forget_bias"} if switches["forget_start"] == "drawn" else set()
+    return found

@@ -51,7 +51,9 @@ class Frontend:
             return
         body = self.bodies.get(file)
         if body is None:
-            body = self.bodies[file] = await asyncio.to_thread(_compressed, file)
+            body = self.bodies[file] = await asyncio.to_thread(
+                lambda: gzip.compress(file.read_bytes(), compresslevel=6, mtime=0)
+            )
         headers = [
             (b"content-type", KINDS[file.suffix]),
             (b"content-length", str(len(body)).encode()),
@@ -157,10 +159,6 @@ def where(asked: str) -> bytes:
 def inline_scripts(page: bytes) -> list[bytes]:
     """The scripts that stand in a page itself."""
     return re.findall(rb"<script>(.*?)</script>", page, re.DOTALL)
-
-
-def _compressed(file: Path) -> bytes:
-    return gzip.compress(file.read_bytes(), compresslevel=6, mtime=0)
 
 
 def _asks_for_gzip(scope: Scope) -> bool:

@@ -7,7 +7,7 @@ import hashlib
 import logging
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from starlette.datastructures import MutableHeaders
@@ -47,14 +47,22 @@ class Guard:
             await self.app(scope, receive, send)
             return
 
-        async def send_guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["X-Content-Type-Options"] = "nosniff"
-                headers.setdefault(POLICY, policy())
-            await send(message)
+        def guarded(headers: MutableHeaders) -> None:
+            headers["X-Content-Type-Options"] = "nosniff"
+            headers.setdefault(POLICY, policy())
 
-        await self.app(scope, receive, send_guarded)
+        await self.app(scope, receive, with_headers(send, guarded))
+
+
+def with_headers(send: Send, change: Callable[[MutableHeaders], None]) -> Send:
+    """A `send` that changes the headers of an answer."""
+
+    async def send_changed(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            change(MutableHeaders(scope=message))
+        await send(message)
+
+    return send_changed
 
 
 def policy(scripts: Sequence[bytes] = ()) -> str:
@@ -80,8 +88,7 @@ def ancestors(given: str) -> str:
     wanted = [each.rstrip("/") for each in re.split(r"[\s,]+", given) if each]
     wrong = [each for each in wanted if not _SOURCE.fullmatch(each)]
     if wrong:
-        log.warning(
-            "%s: %s is no address of a site, such as https://school.example, and is left out.", ANCESTORS, wrong[0][:80]
-        )
+        said = "%s: %s is no address of a site, such as https://school.example, and is left out."
+        log.warning(said, ANCESTORS, wrong[0][:80])
     right = [each for each in wanted if each not in wrong]
     return "*" if "*" in right else " ".join(("'self'", *HOST_ANCESTORS, *right))

@@ -7,8 +7,7 @@ shown), and `step` and selections, which the player writes by itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -20,12 +19,14 @@ from explainer.lessons import LESSONS
 from explainer.player import Shown, Track
 from explainer.player.access import owner
 from explainer.player.backend import client, runs_of, why_not
+from explainer.player.link import put_into_address
 from explainer.player.mount import Selections
 from explainer.runs.kinds import examples_of
-from explainer.runs.store import Run
+from explainer.runs.store import ACTIVE, Run
 from explainer.ui.comparing import compare_control
 from explainer.ui.controls import chosen, control, control_width, fill_controls, matters, more_controls, state_key
 from explainer.ui.networks import choose_networks, networks, networks_from_address, set_networks
+from explainer.ui.notices import toasted
 from explainer.ui.own_data import Given, adopt, own_data, refusal
 from explainer.ui.places import ENTERED, place_at
 from explainer.ui.recordings import recorded_runs
@@ -34,8 +35,6 @@ from explainer.ui.sharing import forget_key, says_whose, share_control, shared_w
 from explainer.ui.shown import disagreement, in_words, say_otherwise
 from explainer.ui.tickets import ticket_used
 from explainer.words import OF_DATA, literal, marked
-
-LIVE = ("queued", "running", "paused")
 
 
 def example_inputs(run: Run) -> tuple[str, ...]:
@@ -78,6 +77,11 @@ class Lesson:
         """The families that it can show; where there is one, there is no control."""
         return place_at(self.key).models
 
+    def configs(self, runs: Sequence[Run]) -> list[RunConfig]:
+        """Of the runs shown; where there are none, of those that a press of Train starts as the page opens."""
+        models = self.networks or (self.base.model,)
+        return [run.config for run in runs] or [self.base.but(model=model) for model in models]
+
 
 def open_lesson(lesson: Lesson, paragraph: str) -> None:
     """The page's question, a paragraph, and the state that the address asks for: on the first visit, or by a link to another run."""
@@ -108,7 +112,7 @@ def _read_address(lesson: Lesson) -> None:
     state[f"{lesson.key}:runs"] = [run.id for run in found]
     config = found[0].config if found else lesson.base
     try:
-        config = RunConfig.from_query({name: st.query_params[name] for name in st.query_params}, config)
+        config = RunConfig.from_query(st.query_params.to_dict(), config)
         if lesson.networks:
             named = st.query_params.get("networks", st.query_params.get("model", ""))
             named = named or ",".join(run.config.model for run in found) or ",".join(lesson.networks)
@@ -144,7 +148,7 @@ def transport(
     """
     key, state = lesson.key, st.session_state
     shown = _shown(lesson)
-    mine = [run for run in shown if run.status in LIVE and run.owner == owner()]
+    mine = steered(shown)
     config: RunConfig | None = None
     with st.container(horizontal=True, vertical_alignment="bottom", key=f"{key}-controls"):
         models, unchosen = _networks(lesson)
@@ -170,7 +174,7 @@ def transport(
         if pressed or starts:
             trouble = _train(lesson, asked, given)
             shown = _shown(lesson)
-            mine = [run for run in shown if run.status in LIVE and run.owner == owner()]
+            mine = steered(shown)
         steering(key, mine)
         share_control(key, shown)
     says_whose(shown)
@@ -191,14 +195,14 @@ def transport(
 
 def _controls(lesson: Lesson, models: Sequence[str]) -> None:
     """Those of the row, and behind More all others."""
-    relevant = matters(lesson.key, {}, models)
+    relevant = matters(lesson.key, models)
     for name in lesson.row:
         if name not in relevant and name != "model":
             continue  # such as positions of a network that is told none
         with st.container(width=control_width(name)):
             control(lesson.key, name, choices=lesson.models if name == "model" else None)
     fixed = ("model",) if len(lesson.models) == 1 else ()
-    more_controls(lesson.key, {}, (*lesson.row, *fixed), models)
+    more_controls(lesson.key, (*lesson.row, *fixed), models)
 
 
 def _shown(lesson: Lesson) -> list[Run]:
@@ -231,7 +235,7 @@ def _say_what_is_shown(lesson: Lesson, asked: Sequence[RunConfig], shown: Sequen
     if not said:
         return
     with say_otherwise(lesson.key, said, _set_controls, (lesson, shown)):
-        trains = any(run.status in LIVE for run in shown)  # else it is shown already
+        trains = any(run.status in ACTIVE for run in shown)  # else it is shown already
         if trains and (recorded := recorded_runs(asked, lesson.shipped)):
             st.button(
                 "Show the recording of what you ask for",
@@ -246,7 +250,7 @@ def _set_controls(lesson: Lesson, shown: Sequence[Run]) -> None:
     """The controls as the runs shown have it; the learning rate of one that trains is the one that it has now."""
     run, key = shown[0], lesson.key
     fill_controls(key, run.config, force=True)
-    if run.rates and run.status in LIVE:
+    if run.rates and run.status in ACTIVE:
         st.session_state[state_key(key, "lr")] = run.rates[-1][1]
     adopt(key, run.config)
     if lesson.networks:
@@ -272,49 +276,38 @@ def _train(lesson: Lesson, configs: Sequence[RunConfig], given: Given | None) ->
         with client().store.transaction():
             for each in configs:
                 own = given if given is not None and each.data else Given("")
-                ids.append(
-                    client().submit(
-                        each, owner(), (lesson.lens_of(each),), data=own.body or None, name=own.name, how=own.how
-                    )
-                )
+                lenses, data = (lesson.lens_of(each),), own.body or None
+                ids.append(client().submit(each, owner(), lenses, data=data, name=own.name, how=own.how))
     except ValueError as error:
         return str(error)
     state[f"{lesson.key}:runs"] = ids
     state[f"{lesson.key}:lr"] = (ids, configs[0].lr)
     forget_key()
-    if "step" in st.query_params:
-        del st.query_params["step"]
+    st.query_params.pop("step", None)
     return ""
 
 
+def steered(runs: Sequence[Run]) -> list[Run]:
+    """Those of the runs that this browser started and that still train."""
+    return [run for run in runs if run.status in ACTIVE and run.owner == owner()]
+
+
 def steering(key: str, mine: Sequence[Run]) -> None:
-    """Pause or go on, one step, stop: for the runs that this browser started and that still train."""
+    """Pause or go on, one step, stop: for the runs that are `steered`."""
     if not mine:
         return
-    paused = all(run.status == "paused" for run in mine)
+    hold = ("Pause", "pause", client().pause)
+    if all(run.status == "paused" for run in mine):
+        hold = ("Go on", "resume", client().resume)
+    once = ("One step", "skip_next", client().step_once)
+    helps = {"once": "One update of the weights, then pause"}
+    buttons = {"pause": hold, "once": once, "stop": ("Stop", "stop", client().stop)}
     with st.container(horizontal=True, width="content", gap="small"):
-        if st.button(
-            "Go on" if paused else "Pause",
-            icon=":material/resume:" if paused else ":material/pause:",
-            key=f"{key}-pause",
-        ):
-            for run in mine:
-                _ask(client().resume if paused else client().pause, run)
-        if st.button(
-            "One step", icon=":material/skip_next:", key=f"{key}-once", help="One update of the weights, then pause"
-        ):
-            for run in mine:
-                _ask(client().step_once, run)
-        if st.button("Stop", icon=":material/stop:", key=f"{key}-stop"):
-            for run in mine:
-                _ask(client().stop, run)
-
-
-def _ask(action: Callable[[str, str], None], run: Run) -> None:
-    try:
-        action(run.id, owner())
-    except ValueError as error:  # it ended in the meantime
-        st.toast(literal(f"{network(run.config)}: {error}"))
+        for name, (label, icon, action) in buttons.items():
+            if st.button(label, icon=f":material/{icon}:", key=f"{key}-{name}", help=helps.get(name)):
+                for run in mine:
+                    with toasted(network(run.config)):
+                        action(run.id, owner())
 
 
 def _rates(lesson: Lesson, shown: Sequence[Run]) -> tuple[float, ...]:
@@ -339,15 +332,12 @@ def _follow_learning_rate(lesson: Lesson, config: RunConfig, mine: Sequence[Run]
 def _set_learning_rate(mine: Sequence[Run], lr: float) -> None:
     told = []
     for run in mine:
-        try:
+        with toasted(network(run.config)):
             client().set_lr(run.id, owner(), lr)
             told.append(f"{network(run.config)} (about step {run.step:,})")
-        except ValueError as error:  # it ended in the meantime
-            st.toast(literal(f"{network(run.config)}: {error}"))
     if told:
-        st.toast(
-            literal(f"Learning rate {lr:g} from here on: {'; '.join(told)}. The chart of the loss marks the step.")
-        )
+        said = f"Learning rate {lr:g} from here on: {'; '.join(told)}. The chart of the loss marks the step."
+        st.toast(literal(said))
 
 
 def _write_address(lesson: Lesson, config: RunConfig) -> None:
@@ -365,16 +355,6 @@ def _write_address(lesson: Lesson, config: RunConfig) -> None:
     if runs:
         wanted["run"] = ",".join(runs)
     put_into_address(wanted, {*KNOBS, "run", "networks"})
-
-
-def put_into_address(wanted: Mapping[str, str], names: AbstractSet[str]) -> None:
-    """Of these names those that are wanted, and no others."""
-    # Each by its own name: the address has others too, and a widget's bound one may not be set from here.
-    present = {name: st.query_params[name] for name in st.query_params}
-    for name in names & present.keys() - wanted.keys():
-        del st.query_params[name]
-    if any(present.get(name) != text for name, text in wanted.items()):
-        st.query_params.update(wanted)
 
 
 def no_layers(config: RunConfig) -> str:
@@ -397,27 +377,20 @@ def show(
 ) -> dict[str, Any] | None:
     """Play the page's tapes (see `player.mount.play`), if it `asks` with a box for an own input."""
     examples = example_inputs(runs[0]) if asks else None
-    return player.play(panels, tracks(lesson, runs), key=lesson.key, selections=selections, start=start, ask=examples)
-
-
-def tracks(lesson: Lesson, runs: Sequence[Run]) -> list[Track]:
-    """The tapes of the page, for the player."""
-    shown = Shown(in_words(runs), bool(st.session_state.get(f"{lesson.key}:stale"))) if runs else None
-    return [
+    shown = Shown(in_words(runs), bool(st.session_state.get(f"{lesson.key}:stale")))
+    tracks = [
         Track(
             run.id,
             (lesson.lens_of(run.config),),
-            run.status in LIVE,
+            run.status in ACTIVE,
             None if number else shown,
             title(run.config, data_name(run)),
         )
         for number, run in enumerate(runs)
     ]
+    return player.play(panels, tracks, key=lesson.key, selections=selections, start=start, ask=examples)
 
 
 def theme() -> str:
     """light or dark, as the viewer has it."""
     return "dark" if st.context.theme.type == "dark" else "light"
-
-
-__all__ = ["Lesson", "example_inputs", "open_lesson", "replace", "state_key", "theme", "tracks", "transport"]

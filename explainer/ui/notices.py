@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import ParamSpec
 
@@ -37,6 +38,19 @@ def in_sentences(part: Callable[P, None]) -> Callable[P, None]:
             st.error(literal(str(error)), icon=":material/error:")
 
     return said
+
+
+@contextmanager
+def toasted(whose: str = "") -> Iterator[None]:
+    """What is refused within is said in passing: a run may have ended, or be gone, since the page was drawn.
+
+    Args:
+        whose: the network's that is spoken of.
+    """
+    try:
+        yield
+    except ValueError as error:
+        st.toast(literal(f"{whose}: {error}" if whose else str(error)))
 
 
 def show_notices() -> None:

@@ -11,9 +11,10 @@ from explainer.limits import estimate, limits, refuse_if_too_big, spoken
 from explainer.player import Shown
 from explainer.player.access import owner
 from explainer.player.backend import client, runs_of, runs_to_see, why_not
+from explainer.player.link import put_into_address
 from explainer.runs.store import Run
 from explainer.surgery import Gate, Head, Operation, Shuffle, Surgery, Swap, Unit
-from explainer.ui.places import ENTERED
+from explainer.ui.places import ENTERED, place_at
 from explainer.ui.run_table import label
 from explainer.ui.sharing import shared_with_me
 from explainer.ui.shown import in_words
@@ -38,9 +39,9 @@ HELP = (
 state = st.session_state
 
 
-def open_page(question: str, paragraph: str, shipped: Sequence[str]) -> Run | None:
-    """Title and paragraph; the run that the address names, or the first of the shipped ones that is here."""
-    st.title(question, anchor=False)
+def open_page(paragraph: str, shipped: Sequence[str]) -> Run | None:
+    """Question and paragraph; the run that the address names, or the first of the shipped ones that is here."""
+    st.title(place_at(KEY).question, anchor=False)
     st.markdown(paragraph)
     if state.pop(ENTERED, False) or f"{KEY}:opened" not in state:
         state[f"{KEY}:opened"] = True
@@ -80,11 +81,9 @@ def choose_run(shown: Run, shipped: Sequence[str]) -> None:
     """The select box of all runs that can be operated on."""
     runs = {run.id: run for run in [*runs_of(shipped), shown, *filter(operable, runs_to_see()[:MOST_RUNS])]}
     state[RUN] = shown.id
-    st.selectbox("Network", list(runs), format_func=lambda run: label(runs[run]), key=RUN, on_change=_run_chosen)
-
-
-def _run_chosen() -> None:
-    show(state[RUN])
+    st.selectbox(
+        "Network", list(runs), format_func=lambda run: label(runs[run]), key=RUN, on_change=lambda: show(state[RUN])
+    )
 
 
 def show(run: str) -> None:
@@ -93,8 +92,7 @@ def show(run: str) -> None:
     st.query_params.pop("against", None)
     state.pop(f"{KEY}.lr", None)
     set_surgery(Surgery())
-    if "step" in st.query_params:
-        del st.query_params["step"]
+    st.query_params.pop("step", None)
 
 
 # -- what is done ---------------------------------------------------------------------------------
@@ -180,7 +178,10 @@ def _operation(kind: str, config: RunConfig) -> Operation:
     if kind == "head":
         return Head(layer, _whole_input("Head", "head", 1, config.network.sites, 1) - 1)
     if kind == "unit":
-        return Unit(layer, _whole_input("Unit", "unit", 0, config.network.sites - 1), _value_input())
+        unit = _whole_input("Unit", "unit", 0, config.network.sites - 1)
+        state.setdefault(f"{KEY}.held", 0.0)
+        with st.container(width=130):
+            return Unit(layer, unit, st.number_input("Set to", -1e6, 1e6, step=0.1, format="%g", key=f"{KEY}.held"))
     assert kind == "gate", kind
     gates = config.network.settable
     if state.get(f"{KEY}.gate") not in gates:
@@ -191,12 +192,6 @@ def _operation(kind: str, config: RunConfig) -> Operation:
     with st.container(width=180):
         value = st.slider("Set to", 0.0, 1.0, step=0.05, key=f"{KEY}.opened", help="0: closed, 1: open")
     return Gate(layer, gate, value)
-
-
-def _value_input() -> float:
-    state.setdefault(f"{KEY}.held", 0.0)
-    with st.container(width=130):
-        return float(st.number_input("Set to", -1e6, 1e6, step=0.1, format="%g", key=f"{KEY}.held"))
 
 
 def _whole_input(title: str, name: str, low: int, high: int, start: int = 0) -> int:
@@ -218,23 +213,12 @@ def shown(run: Run, surgery: Surgery, trouble: bool) -> Shown:
 def branch_control(run: Run, surgery: Surgery) -> None:
     """A popover that starts a run from the weights of the moment shown, with the surgery kept up."""
     with st.popover("Train on like this", icon=":material/healing:", help="A run of its own from these weights"):
-        if not surgery or surgery.swap:
-            st.markdown(
-                "A swapped memory belongs to one pair of inputs: there is nothing to train."
-                if surgery
-                else "Choose first what to operate on."
-            )
-            return
-        if shared_with_me([run]):
-            st.markdown("This run is on data of its owner's, and only they can train on from it.")
-            return
-        if not client().snapshots(run.id):
-            st.markdown("This run has no weights yet. Wait for its first step.")
+        if why := _never(run, surgery):
+            st.markdown(why)
             return
         step = _moment(run)
-        st.markdown(
-            literal(f"From step {step} of this run, with {surgery} in every forward pass. The optimiser starts afresh.")
-        )
+        said = f"From step {step} of this run, with {surgery} in every forward pass. The optimiser starts afresh."
+        st.markdown(literal(said))
         first, second = st.columns(2)
         # Set in every run: a closed popover's widgets are mounted later, and would begin at their lowest value.
         state[f"{KEY}.steps"] = min(state.get(f"{KEY}.steps", 300), int(limits().steps))
@@ -252,6 +236,17 @@ def branch_control(run: Run, surgery: Surgery) -> None:
         said = f"About {spoken(max(1, seconds))}: operated, it computes step by step, slower than fused kernels."
         st.caption(marked(said, ESTIMATE))
         st.button("Train on", type="primary", icon=":material/play_arrow:", on_click=_train_on, args=(config,))
+
+
+def _never(run: Run, surgery: Surgery) -> str:
+    """Why nothing can be trained on from here, in a sentence; "" where something can."""
+    if not surgery:
+        return "Choose first what to operate on."
+    if surgery.swap:
+        return "A swapped memory belongs to one pair of inputs: there is nothing to train."
+    if shared_with_me([run]):
+        return "This run is on data of its owner's, and only they can train on from it."
+    return "" if client().snapshots(run.id) else "This run has no weights yet. Wait for its first step."
 
 
 def branched(run: Run, step: int, surgery: Surgery, steps: int, lr: float) -> RunConfig:
@@ -290,8 +285,4 @@ def parent_of(run: Run) -> Run | None:
 def write_address(run: Run, shipped: Sequence[str], surgery: Surgery) -> None:
     """Put the run and the surgery into the address, and nothing that is as the page opens anyway."""
     wanted = {"run": "" if run.id == shipped[0] else run.id, "surgery": str(surgery)}
-    for name, text in wanted.items():
-        if not text and name in st.query_params:
-            del st.query_params[name]
-        elif text and st.query_params.get(name) != text:
-            st.query_params[name] = text
+    put_into_address({name: text for name, text in wanted.items() if text}, wanted.keys())

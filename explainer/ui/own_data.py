@@ -83,16 +83,8 @@ def given_text(text: str, name: str = "", read_as: str = "", how: str = "") -> G
     found = alphabet(body)
     source = f"“{short_name(name)}”{read_as and f', read as {read_as}'}: a" if name else "A"
     words = f"{source} text of {len(body):,} characters, {found.distinct:,} distinct ones, that begins “{body[:40].strip()}…”"
-    return Given(
-        digest(body),
-        body,
-        len(body),
-        words,
-        repeated_share(body),
-        short_name(name) or pasted_name(body),
-        how,
-        found.words() if found.has_other else "",
-    )
+    called, signs = short_name(name) or pasted_name(body), found.words() if found.has_other else ""
+    return Given(digest(body), body, len(body), words, repeated_share(body), called, how, signs)
 
 
 def given_series(series: Series, name: str = "", how: str = "") -> Given:
@@ -104,10 +96,9 @@ def given_series(series: Series, name: str = "", how: str = "") -> Given:
     """
     body = series.to_text()
     source = f"“{short_name(name)}”, " if name else ""
-    words = (
-        f"{source}“{series.name}”: {len(series.values):,} values from {min(series.values):g} to {max(series.values):g}"
-    )
-    return Given(digest(body), body, len(series.values), words, name=short_name(name or series.name), how=how)
+    values = series.values
+    words = f"{source}“{series.name}”: {len(values):,} values from {min(values):g} to {max(values):g}"
+    return Given(digest(body), body, len(values), words, name=short_name(name or series.name), how=how)
 
 
 def given_file(content: bytes, name: str, encoding: str = "") -> Given:
@@ -207,22 +198,25 @@ def own_data(page: str) -> Given | None:
                 "Kept on this host with the runs made from it, which this browser alone sees, until you share one of them."
             )
         elif source is TEXT and not given:
-            st.caption(marked(literal(_default_words()), "computed now · the default text"))
+            text = default_text()
+            size = f"{len(text):,} characters, {alphabet(text).distinct} distinct ones"
+            said = literal(f"Without one: Python’s language reference, {size}.")
+            st.caption(marked(said, "computed now · the default text"))
         if given:
             st.button("Back to the default data", on_click=_forget, args=(page, task), key=f"{page}-own-forget")
     return given
 
 
-def _default_words() -> str:
-    text = default_text()
-    distinct = alphabet(text).distinct
-    return f"Without one: Python’s language reference, {len(text):,} characters, {distinct} distinct ones."
-
-
 def _text_form(page: str) -> None:
     allowed = f"At least 200 characters, at most {limits().text_bytes / 1e6:g} MB"
     st.text_area("Paste a text", key=f"{page}:paste", height=140, placeholder=allowed)
-    st.button("Use this text", on_click=_use_pasted, args=(page,), key=f"{page}-own-use", type="primary")
+    st.button(
+        "Use this text",
+        on_click=_use,
+        args=(page, lambda: given_text(st.session_state[f"{page}:paste"])),
+        key=f"{page}-own-use",
+        type="primary",
+    )
     upload = st.file_uploader("Or upload a text file", key=f"{page}:file", on_change=_use_file, args=(page, True))
     if upload is not None:
         st.selectbox(
@@ -234,10 +228,6 @@ def _text_form(page: str) -> None:
             args=(page, False),
             help="How the file writes its characters. If it reads wrongly, choose it by hand.",
         )
-
-
-def _use_pasted(page: str) -> None:
-    _use(page, lambda: given_text(st.session_state[f"{page}:paste"]))
 
 
 def _use_file(page: str, fresh: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import cycle
 from typing import Any
 
 import streamlit as st
@@ -74,27 +75,15 @@ def series_form(page: str, use: Use) -> None:
 
 def _controls(page: str, use: Use, table: Understanding | None) -> None:
     """One control for each guess; “as found” leaves it to the reader."""
+    again: dict[str, Any] = {"on_change": _read, "args": (page, use, False)}
     left, right = st.columns(2)
-    for number, (field, (label, choices)) in enumerate(_CHOICES.items()):
-        found = _as_found(table, field)
-        (left, right)[number % 2].selectbox(
-            label,
-            ["", *choices],
-            format_func={"": found, **{choice: _WORDS.get(choice, choice) for choice in choices}}.__getitem__,
-            key=f"{page}:table-{field}",
-            on_change=_read,
-            args=(page, use, False),
-        )
-    right.number_input(
-        "Longest gap to fill", 0, 1000, LONGEST_GAP, key=f"{page}:table-gap", on_change=_read, args=(page, use, False)
-    )
-    st.text_input(
-        "Cells that mean “no value”",
-        key=f"{page}:table-missing",
-        placeholder="such as -999, between blanks; NA, ?, . and empty cells always do",
-        on_change=_read,
-        args=(page, use, False),
-    )
+    for column, (field, (label, choices)) in zip(cycle((left, right)), _CHOICES.items(), strict=False):
+        names = {"": _as_found(table, field), **{choice: _WORDS.get(choice, choice) for choice in choices}}
+        key = f"{page}:table-{field}"
+        column.selectbox(label, ["", *choices], format_func=names.__getitem__, key=key, **again)
+    right.number_input("Longest gap to fill", 0, 1000, LONGEST_GAP, key=f"{page}:table-gap", **again)
+    always = "such as -999, between blanks; NA, ?, . and empty cells always do"
+    st.text_input("Cells that mean “no value”", key=f"{page}:table-missing", placeholder=always, **again)
 
 
 def _as_found(table: Understanding | None, field: str) -> str:
@@ -167,20 +156,16 @@ def _show(page: str, table: Understanding) -> None:
     said = "\n".join(f"- {literal(sentence)}" for sentence in table.said())
     st.markdown(marked(said, OF_DATA))
     if table.values:
-        figure = own_series_figure(table.column, table.values, table.filled, _theme())
+        theme = "dark" if st.context.theme.type == "dark" else "light"
+        figure = own_series_figure(table.column, table.values, table.filled, theme)
         figure["layout"]["dragmode"] = False  # a finger on it scrolls the page
         label = f"{len(table.values):,} values of {table.column}, {len(table.filled):,} of them filled in"
-        st.plotly_chart(
-            figure, theme=None, key=f"{page}-table-chart", config={"displayModeBar": False}, alt=literal(label)
-        )
+        bare = {"displayModeBar": False}
+        st.plotly_chart(figure, theme=None, key=f"{page}-table-chart", config=bare, alt=literal(label))
     st.markdown(_rows_as_markdown(table))
     if len(table.columns) > 2:
         with st.expander(f"All {len(table.columns)} columns"):
             st.markdown(_columns_as_markdown(table))
-
-
-def _theme() -> str:
-    return "dark" if st.context.theme.type == "dark" else "light"
 
 
 def _rows_as_markdown(table: Understanding) -> str:

@@ -125,7 +125,7 @@ def enter(path: str) -> str:
         return ""
     state["place"] = path
     state[ENTERED] = True
-    query = {name: st.query_params[name] for name in st.query_params}
+    query = st.query_params.to_dict()
     try:
         fresh = todays(query, path)
     except ValueError as error:
@@ -159,7 +159,7 @@ def marked(query: Mapping[str, str]) -> dict[str, str]:
 
 def mark_address() -> None:
     """The address that a page has written says its format."""
-    query = {name: st.query_params[name] for name in st.query_params}
+    query = st.query_params.to_dict()
     if (fresh := marked(query)) != query:
         st.query_params.update(fresh)
 

@@ -11,10 +11,10 @@ import logging
 import time
 from typing import Any
 
-from starlette.datastructures import MutableHeaders
 from starlette.responses import HTMLResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from explainer.ui.guard import with_headers
 from explainer.ui.visitors import opens_page
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,9 @@ class Room:
             refusal = HTMLResponse(_page(FULL), 503, headers={"Retry-After": str(RETRY_SECONDS), "Connection": "close"})
             await refusal(scope, receive, send)
         elif scope["type"] != "websocket":
-            await self.app(scope, receive, _closing(send) if full else send)
+            # Once it is full, a connection is closed rather than kept for the next question.
+            closing = with_headers(send, lambda headers: headers.update({"Connection": "close"}))
+            await self.app(scope, receive, closing if full else send)
         elif full:
             log.warning("A tab was turned away: %d are open, and no more fit.", self.open)
             await send({"type": "websocket.close", "code": 1013, "reason": "full"})
@@ -73,17 +75,6 @@ class Room:
                 await self.app(scope, receive, send)
             finally:
                 self.open -= 1
-
-
-def _closing(send: Send) -> Send:
-    """A `send` after which the connection is closed rather than kept for the next question."""
-
-    async def send_closing(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            MutableHeaders(scope=message)["Connection"] = "close"
-        await send(message)
-
-    return send_closing
 
 
 def _page(sentence: str) -> str:

@@ -11,7 +11,7 @@ from explainer.player.access import owner, viewer
 from explainer.player.backend import client
 from explainer.runs.sharing import is_private
 from explainer.runs.store import Run
-from explainer.words import literal
+from explainer.ui.notices import toasted
 
 ALONE = "So far only this browser sees {0}, because {1} on data of yours. A link opens {0} for others too."
 LOOK_ONLY = "They can look. They can't steer, delete, train on, or use your data for runs of their own."
@@ -26,12 +26,8 @@ def share_control(key: str, runs: Sequence[Run]) -> None:
     them, are = ("this run", "it is") if len(mine) == 1 else ("these runs", "they are")
     key_to_them = client().store.key_to([run.id for run in mine])
     shared = any(client().store.keys_of(run.id) for run in mine)
-    with (
-        st.popover(
-            "Share", icon=":material/share:", help="Let others see it: it is on data of yours", key=f"{key}-share"
-        ),
-        st.container(width=380),
-    ):
+    said = "Let others see it: it is on data of yours"
+    with st.popover("Share", icon=":material/share:", help=said, key=f"{key}-share"), st.container(width=380):
         if not shared:
             st.markdown(ALONE.format(them, are))
         source = mine[0].config.problem.reads
@@ -41,18 +37,11 @@ def share_control(key: str, runs: Sequence[Run]) -> None:
         if key_to_them:
             st.code(_link(mine, key_to_them), language=None, wrap_lines=True)
         else:
-            st.button(
-                "Make a link",
-                icon=":material/add_link:",
-                type="primary",
-                on_click=_share,
-                args=(mine,),
-                key=f"{key}-link",
-            )
+            icon = ":material/add_link:"
+            st.button("Make a link", icon=icon, type="primary", on_click=_share, args=(mine,), key=f"{key}-link")
         if shared:
-            st.button(
-                "Take all links back", icon=":material/link_off:", on_click=_unshare, args=(mine,), key=f"{key}-unshare"
-            )
+            icon = ":material/link_off:"
+            st.button("Take all links back", icon=icon, on_click=_unshare, args=(mine,), key=f"{key}-unshare")
 
 
 def shared_with_me(runs: Sequence[Run]) -> list[Run]:
@@ -78,21 +67,17 @@ def forget_key() -> None:
 
 def _link(runs: Sequence[Run], key: str) -> str:
     """The address of this page as it is, with these runs and the key to them."""
-    query = {name: st.query_params[name] for name in st.query_params}
+    query = st.query_params.to_dict()
     query |= {"run": ",".join(run.id for run in runs), "key": key}
     return f"{str(st.context.url or '').partition('?')[0]}?{urlencode(query)}"
 
 
 def _share(runs: Sequence[Run]) -> None:
-    try:
+    with toasted():
         client().share([run.id for run in runs], owner())
-    except ValueError as error:  # deleted in the meantime
-        st.toast(literal(str(error)))
 
 
 def _unshare(runs: Sequence[Run]) -> None:
     for run in runs:
-        try:
+        with toasted():
             client().unshare(run.id, owner())
-        except ValueError as error:
-            st.toast(literal(str(error)))

@@ -6,7 +6,7 @@ compared is what no control has (`OF_A_BRANCH`), and a learning rate that a show
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
@@ -14,46 +14,33 @@ from streamlit.delta_generator import DeltaGenerator
 
 from explainer.charts.rates import rates_words
 from explainer.config import KNOBS, RunConfig
-from explainer.runs.store import Run
+from explainer.runs.store import ACTIVE, Run
 from explainer.ui.controls import OF_A_BRANCH, knob_of
 from explainer.ui.run_table import branch, data_name, network, task, told
-from explainer.words import listed, literal
+from explainer.words import listed, literal, plural
 
 NETWORK = ("model", "layers", "width")
 """Fields that `network` says."""
 MOST_NAMED = 3  # settings in a sentence, beside the network
-LIVE = ("queued", "running", "paused")
 
 
 def in_words(runs: Sequence[Run]) -> str:
     """ "Recorded: GRU, 32 units · Adding problem, length T 30"; "Shown: …" while one of them trains, which the bar says."""
-    state = "Shown" if any(run.status in LIVE for run in runs) else "Recorded"
-    more = [", ".join(filter(None, (branch(run.config), rates_words(run.rates)))) for run in runs]
-    networks = _networks([run.config for run in runs]) if not any(more) else "; ".join(map(_one, runs))
+    state = "Shown" if any(run.status in ACTIVE for run in runs) else "Recorded"
+    each = [", ".join(filter(None, (network(run.config), branch(run.config), rates_words(run.rates)))) for run in runs]
+    configs = [run.config for run in runs]
+    networks = _networks(configs) if each == [network(config) for config in configs] else "; ".join(each)
     tasks = dict.fromkeys(f"{task(run.config, data_name(run))}, {setting('length', run.config)}" for run in runs)
     return f"{state}: {networks} · {'; '.join(tasks)}"
 
 
-def _one(run: Run) -> str:
-    return ", ".join(filter(None, (network(run.config), branch(run.config), rates_words(run.rates))))
-
-
-def agrees(config: RunConfig, run: Run, rates: Sequence[float] = ()) -> bool:
-    """Whether a run is what a configuration asks for.
-
-    Args:
-        rates: learning rates that were set by hand and may not be on its tape yet.
-    """
-    return not _differing(config, run, rates)
-
-
-def unmet(
-    asked: Sequence[RunConfig], runs: Sequence[Run], rates: Sequence[float] = ()
+def _unmet(
+    asked: Sequence[RunConfig], runs: Sequence[Run], rates: Sequence[float]
 ) -> tuple[list[RunConfig], list[Run]]:
-    """What is asked for and not shown, and what is shown and not asked for; see `agrees`."""
+    """What is asked for and not shown, and what is shown and not asked for."""
     missing, left = [], list(runs)
     for config in asked:
-        found = next((run for run in left if agrees(config, run, rates)), None)
+        found = next((run for run in left if not _differing(config, run, rates)), None)
         if found is None:
             missing.append(config)
         else:
@@ -67,51 +54,33 @@ def disagreement(asked: Sequence[RunConfig], runs: Sequence[Run], rates: Sequenc
     Args:
         asked: what a press of Train would start; () where the controls ask for what can't be.
         runs: those shown.
-        rates: see `agrees`.
+        rates: learning rates that were set by hand and may not be on a tape yet.
         way: how to get what is asked for, such as "press Train".
     """
     if not asked:
         return f"Shown: {_shown_as(runs)}{_networks([run.config for run in runs])}. The controls ask for what can't be trained."
-    missing, left = unmet(asked, runs, rates)
+    missing, left = _unmet(asked, runs, rates)
     if not missing and not left:
         return ""
     theirs = [run.config for run in runs]
-    names = _named(asked, runs, missing, left, rates)
+    # Spoken of are the fields of a missing run and the shown one that is most like it, in the order of the controls.
+    differing = min((_differing((missing or asked)[0], run, rates) for run in left or runs), key=len)
+    names = [name for name in KNOBS if name in differing]
     networks = set(NETWORK) & set(names) or len(asked) != len(runs)
     ours = ", ".join(filter(None, (_networks(asked) if networks else "", _settings(asked[0], theirs[0], names))))
     shown = ", ".join((_networks(theirs), *filter(None, [_settings(theirs[0], asked[0], names)])))
     return f"Shown: {_shown_as(runs)}{shown}. You ask for {ours}{f': {way}' if way else ''}."
 
 
-def _named(
-    asked: Sequence[RunConfig],
-    runs: Sequence[Run],
-    missing: Sequence[RunConfig],
-    left: Sequence[Run],
-    rates: Sequence[float],
-) -> list[str]:
-    """The fields to speak of, in the order of the controls: of a missing run and the shown one that is most like it."""
-    config = (missing or asked)[0]
-    others = left or runs
-    nearest = min(others, key=lambda run: len(_differing(config, run, rates)))
-    return [name for name in KNOBS if name in _differing(config, nearest, rates)]
-
-
 def _differing(config: RunConfig, run: Run, rates: Sequence[float]) -> set[str]:
     """The fields in which a configuration and a run differ, as far as both depend on them or their network does."""
-    ours, theirs = (_compared(each) for each in (config, run.config))
-    names = {name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name)}
-    if names & {"lr"} and config.lr in (*rates, *(lr for _, lr in run.rates)):
-        names.discard("lr")
-    return names
-
-
-def _compared(config: RunConfig) -> Mapping[str, object]:
-    return {name: value for name, value in config.relevant().items() if name not in OF_A_BRANCH}
+    ours, theirs = config.relevant(), run.config.relevant()
+    names = {name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name)} - OF_A_BRANCH
+    return names - {"lr"} if config.lr in (*rates, *(lr for _, lr in run.rates)) else names
 
 
 def _shown_as(runs: Sequence[Run]) -> str:
-    return "" if any(run.status in LIVE for run in runs) else "recorded "
+    return "" if any(run.status in ACTIVE for run in runs) else "recorded "
 
 
 def _networks(configs: Sequence[RunConfig]) -> str:
@@ -129,7 +98,7 @@ def _settings(config: RunConfig, other: RunConfig, names: Sequence[str]) -> str:
     named = [name for name in names if name in both and name not in NETWORK]
     said = [setting(name, config) for name in named[:MOST_NAMED]]
     more = len(named) - MOST_NAMED
-    return ", ".join([*said, *([f"{more} more {'setting' if more == 1 else 'settings'}"] if more > 0 else [])])
+    return ", ".join([*said, *([f"{more} more {plural(more, 'setting')}"] if more > 0 else [])])
 
 
 def setting(name: str, config: RunConfig) -> str:

@@ -19,6 +19,7 @@ from explainer.limits import refuse_sweep_if_too_big, spoken
 from explainer.player import Shown
 from explainer.player.access import owner, viewer
 from explainer.player.backend import client, store, sweep_of
+from explainer.player.link import put_into_address
 from explainer.runs.client import training_inputs
 from explainer.runs.outcomes import Outcome, Outcomes, Progress, progress
 from explainer.runs.rows import StoredSweep, Unreadable
@@ -35,8 +36,8 @@ from explainer.ui.controls import (
     more_controls,
     state_key,
 )
-from explainer.ui.lesson import open_page, put_into_address
-from explainer.ui.notices import in_sentences
+from explainer.ui.lesson import open_page
+from explainer.ui.notices import in_sentences, toasted
 from explainer.ui.shown import say_otherwise, setting
 from explainer.words import ESTIMATE, literal, marked
 
@@ -111,25 +112,22 @@ def open_sweep(page: SweepPage, paragraph: str) -> None:
 
 def _read_address(page: SweepPage) -> None:
     state, query = st.session_state, st.query_params
-    asked = query.get("sweep", "")[:80]
-    why = ""
+    asked, stored = query.get("sweep", "")[:80], None
     try:
         stored = sweep_of(asked) if asked else None
+        if asked and stored is None:
+            state[f"{page.key}:trouble"] = (
+                "The sweep in this address is not here (any more). Its settings are below as far as the address has "
+                "them: press Train to make it again; runs that are still recorded are not trained twice."
+            )
     except Unreadable as error:
-        stored, why = None, f"The sweep in this address can't be read: {error}"
-    sweep = stored.sweep if stored else page.sweep
+        state[f"{page.key}:trouble"] = f"The sweep in this address can't be read: {error}"
+    sweep = _sweep_of(page, stored)
     state[f"{page.key}:sweep"] = stored.id if stored else ""
-    if asked and stored is None:
-        state[f"{page.key}:trouble"] = why or (
-            "The sweep in this address is not here (any more). Its settings are below as far as the address has "
-            "them: press Train to make it again; runs that are still recorded are not trained twice."
-        )
     config = sweep.base
-    for each in page.listed:
-        state[_place(page, each)] = sweep.values(each.field)
-        state.pop(_widget(page, each), None)
+    _set_axes(page, sweep)
     try:
-        config = RunConfig.from_query({name: query[name] for name in query}, config)
+        config = RunConfig.from_query(query.to_dict(), config)
         for each in page.listed:
             if each.name in query:
                 state[_place(page, each)] = _known(each, values_from_text(each.field, query[each.name]))
@@ -152,22 +150,20 @@ def sweep_transport(page: SweepPage) -> StoredSweep | None:
     sweep: Sweep | None = None
     trouble, expected = "", 0.0
     with st.container(horizontal=True, vertical_alignment="bottom", key=f"{key}-controls"):
-        lists: list[tuple[str, tuple[Any, ...]]] = []
+        axes: tuple[tuple[str, tuple[Any, ...]], ...] = ()
         try:
-            lists = [(each.field, _values(page, each)) for each in page.listed]
+            axes = tuple((each.field, _values(page, each)) for each in page.listed)
         except ValueError as error:
             trouble = str(error)
         for name in page.row:
             with st.container(width=control_width(name)):
                 control(key, name, choices=(page.choices or {}).get(name))
-        axes = [each.field for each in page.listed]
-        more_controls(key, {}, (*page.row, *page.fixed, *axes))
+        more_controls(key, (*page.row, *page.fixed, *(each.field for each in page.listed)))
         try:
             if not trouble:
-                sweep = Sweep(base=chosen(key, page.sweep.base), axes=tuple(lists))
-                expected = refuse_sweep_if_too_big(
-                    [(each, *training_inputs(each)) for each in sweep.configs], lenses=page.lenses
-                )
+                sweep = Sweep(base=chosen(key, page.sweep.base), axes=axes)
+                runs = [(each, *training_inputs(each)) for each in sweep.configs]
+                expected = refuse_sweep_if_too_big(runs, lenses=page.lenses)
         except ValueError as error:
             trouble = str(error)
         otherwise = sweep is not None and not _alike(sweep, _sweep_of(page, shown))
@@ -224,11 +220,10 @@ def _say_what_is_shown(
     st.session_state[f"{page.key}:shown"] = Shown(f"{state}: {_in_words(page, there)}", otherwise)
     if not otherwise:
         return
-    said = _in_words(page, there, asked)
-    asks = (
-        f"You ask for {_in_words(page, asked, there)}{way}." if asked else "The controls ask for what can't be trained."
-    )
-    say_otherwise(page.key, f"Shown: {said}. {asks}", _set_controls, (page, there))
+    asks = "The controls ask for what can't be trained."
+    if asked:
+        asks = f"You ask for {_in_words(page, asked, there)}{way}."
+    say_otherwise(page.key, f"Shown: {_in_words(page, there, asked)}. {asks}", _set_controls, (page, there))
 
 
 def shown_of(page: SweepPage) -> Shown | None:
@@ -239,6 +234,10 @@ def shown_of(page: SweepPage) -> Shown | None:
 
 def _set_controls(page: SweepPage, sweep: Sweep) -> None:
     fill_controls(page.key, sweep.base, force=True)
+    _set_axes(page, sweep)
+
+
+def _set_axes(page: SweepPage, sweep: Sweep) -> None:
     for each in page.listed:
         st.session_state[_place(page, each)] = sweep.values(each.field)
         st.session_state.pop(_widget(page, each), None)
@@ -259,10 +258,8 @@ def _in_words(page: SweepPage, sweep: Sweep, other: Sweep | None = None) -> str:
 
 
 def _axis_in_words(each: Listed, sweep: Sweep) -> str:
-    values = sweep.values(each.field)
-    if each.choices:
-        return ", ".join(called(each.field, value) for value in values)
-    return f"{each.label[:1].lower()}{each.label[1:]} {', '.join(map(str, values))}"
+    values = ", ".join(called(each.field, value) for value in sweep.values(each.field))
+    return values if each.choices else f"{each.label[:1].lower()}{each.label[1:]} {values}"
 
 
 def _sweep_of(page: SweepPage, shown: StoredSweep | None) -> Sweep:
@@ -279,10 +276,8 @@ def _live(page: SweepPage, shown: StoredSweep) -> bool:
 
 
 def _stop(sweep: str) -> None:
-    try:
+    with toasted():
         client().stop_sweep(sweep, owner())
-    except ValueError as error:
-        st.toast(literal(str(error)))
 
 
 def _shown(page: SweepPage) -> StoredSweep | None:
@@ -402,14 +397,12 @@ def _values(page: SweepPage, each: Listed) -> tuple[Any, ...]:
 
 def _write_address(page: SweepPage, sweep: Sweep) -> None:
     """Put what this page shows into the address, and nothing that is as the page opens anyway."""
-    base, axes = page.sweep.base, [each.field for each in page.listed]
-    wanted = {
-        name: str(sweep.base[name]).lower() for name in KNOBS if name not in axes and sweep.base[name] != base[name]
-    }
-    for each in page.listed:
-        if sweep.values(each.field) != page.sweep.values(each.field):
-            wanted[each.name] = ",".join(map(str, sweep.values(each.field)))
-    number = st.session_state[f"{page.key}:sweep"]
-    if number:
+    base, axes = page.sweep.base, {each.field: each.name for each in page.listed}
+    changed = [name for name in KNOBS if name not in axes and sweep.base[name] != base[name]]
+    wanted = {name: str(sweep.base[name]).lower() for name in changed}
+    for field, name in axes.items():
+        if sweep.values(field) != page.sweep.values(field):
+            wanted[name] = ",".join(map(str, sweep.values(field)))
+    if number := st.session_state[f"{page.key}:sweep"]:
         wanted["sweep"] = number
-    put_into_address(wanted, {*KNOBS, "sweep", *(each.name for each in page.listed)})
+    put_into_address(wanted, {*KNOBS, "sweep", *axes.values()})

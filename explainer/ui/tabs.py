@@ -10,6 +10,7 @@ import streamlit as st
 from explainer.config import KNOBS, RunConfig
 from explainer.runs.again import command, own_file, training_words
 from explainer.runs.store import Run
+from explainer.ui.lesson import Lesson
 from explainer.ui.places import address
 from explainer.ui.source import source_of
 from explainer.ui.tickets import with_ticket
@@ -54,35 +55,53 @@ def words_below(
         experiments: for Try.
         again: the run on the page, for the script that repeats it; its configuration where it has not run yet.
     """
-    names = ["Explain", "Math", "Code", "Try"]
-    tabs = st.tabs(names, key=f"{page}-tabs", on_change="rerun")
-    if tabs[0].open:
-        tabs[0].markdown(explain)
-    if tabs[1].open:
-        tabs[1].markdown(math)
-    if tabs[2].open:
-        with tabs[2]:
+    explained, formulas, sources, tried = st.tabs(
+        ["Explain", "Math", "Code", "Try"], key=f"{page}-tabs", on_change="rerun"
+    )
+    if explained.open:
+        explained.markdown(explain)
+    if formulas.open:
+        formulas.markdown(math)
+    if sources.open:
+        with sources:
             if again is not None:
                 st.caption(literal(repeats(again)))
                 st.code(script(again), language="bash" if by_command(again) else "python")
             for path, name in code:
                 st.caption(f"explainer/{path}")
                 st.code(source_of(path, name), language="python")
-    if tabs[3].open:
-        with tabs[3]:
+    if tried.open:
+        with tried:
             st.caption(OF_THEIR_OWN)
-            for number, experiment in enumerate(experiments):
-                st.markdown(f"**{number + 1}.** {experiment.question}")
+            for number, experiment in enumerate(experiments, start=1):
+                st.markdown(f"**{number}.** {experiment.question}")
                 with st.container(horizontal=True, vertical_alignment="center"):
-                    query, trains = experiment.query, sets_up_a_run(experiment.query)
-                    st.link_button(
-                        "Open and train" if trains else "Open in this state",
-                        address(page, with_ticket(page, query) if trains else query),
-                        icon=":material/open_in_new:",
-                        help="Its run starts, or is shown if it is recorded" if trains else None,
-                    )
+                    _link(page, experiment.query)
                     with st.popover("Answer"):
                         st.markdown(experiment.answer)
+
+
+def lesson_words(
+    lesson: Lesson,
+    runs: Sequence[Run],
+    explain: str,
+    math: str,
+    code: Sequence[tuple[str, str]],
+    experiments: Sequence[Experiment],
+) -> None:
+    """The four tabs below a lesson's runs, of which the first can be repeated (see `words_below`)."""
+    again = runs[0] if runs else None
+    words_below(lesson.key, explain=explain, math=math, code=code, experiments=experiments, again=again)
+
+
+def _link(page: str, query: Mapping[str, str]) -> None:
+    trains = sets_up_a_run(query)
+    st.link_button(
+        "Open and train" if trains else "Open in this state",
+        address(page, with_ticket(page, query) if trains else query),
+        icon=":material/open_in_new:",
+        help="Its run starts, or is shown if it is recorded" if trains else None,
+    )
 
 
 def sets_up_a_run(query: Mapping[str, str]) -> bool:
@@ -105,12 +124,6 @@ def repeats(again: Run | RunConfig) -> str:
     return f"{start}: to the last bit on the same processor and versions ({where}), else nearly the same:"
 
 
-def _rates(again: Run | RunConfig) -> list[str]:
-    """The argument of `train` for learning rates that were set by hand."""
-    rates = dict(again.rates) if isinstance(again, Run) else {}
-    return [f"rates={rates!r}"] if rates else []
-
-
 def by_command(again: Run | RunConfig) -> bool:
     """Whether what repeats the run is a line for a shell: its series is read from a file as the command line reads it."""
     config = again.config if isinstance(again, Run) else again
@@ -122,29 +135,19 @@ def script(again: Run | RunConfig) -> str:
     if by_command(again):
         return command(training_words(again))
     config = again.config if isinstance(again, Run) else again
-    threads = again.meta.get("threads") if isinstance(again, Run) else None
-    given = {name: config[name] for name in config.to_query()}
-    fields = ", ".join(f"{name}={value!r}" for name, value in given.items())
-    own = own_file(again)[1:]
-    standard = (["from pathlib import Path"] if own else []) + (["import torch"] if threads else [])
-    ours = [
-        "from explainer import RunConfig, train",
-        *(["from explainer.data import check_text, decode"] if own else []),
-    ]
-    lines = [
-        *(["\n\n".join(standard), ""] if standard else []),
-        *ours,
-        "",
-        *([f"torch.set_num_threads({threads})"] if threads else []),
-        *(
-            [
-                f"text = check_text(decode(Path({own[0]!r}).read_bytes(){''.join(f', {each!r}' for each in own[2:])}).text)"
-            ]
-            if own
-            else []
-        ),
-        f"config = RunConfig({fields})",
-        f"for step in train({', '.join(['config', *(['text'] if own else []), *_rates(again)])}):",
-        "    print(step.number, step.loss)",
-    ]
-    return "\n".join(lines) + "\n"
+    threads, rates = (again.meta.get("threads"), dict(again.rates)) if isinstance(again, Run) else (None, {})
+    fields = ", ".join(f"{name}={config[name]!r}" for name in config.to_query())
+    standard, ours, lines, given = [], ["from explainer import RunConfig, train"], [], ["config"]
+    if threads:
+        standard.append("import torch\n")
+        lines.append(f"torch.set_num_threads({threads})")
+    if own := own_file(again)[1:]:
+        standard.insert(0, "from pathlib import Path\n")
+        ours.append("from explainer.data import check_text, decode")
+        read = ", ".join(("", *map(repr, own[2:])))
+        lines.append(f"text = check_text(decode(Path({own[0]!r}).read_bytes(){read}).text)")
+        given.append("text")
+    if rates:
+        given.append(f"rates={rates!r}")
+    lines += [f"config = RunConfig({fields})", f"for step in train({', '.join(given)}):"]
+    return "\n".join([*standard, *ours, "", *lines, "    print(step.number, step.loss)"]) + "\n"

@@ -66,4 +66,4 @@ def ticket_used(page: str) -> bool:
     if not ticket:
         return False
     del st.query_params[NAME]
-    return TICKETS.use(ticket, owner(), page, {name: st.query_params[name] for name in st.query_params})
+    return TICKETS.use(ticket, owner(), page, st.query_params.to_dict())

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import uuid
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from explainer.player.access import OWNER_COOKIE
+from explainer.ui.guard import with_headers
 
 
 class OwnerCookie:
@@ -26,13 +27,10 @@ class OwnerCookie:
             await self.app(scope, receive, send)
             return
 
-        async def send_named(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                cookie = f"{OWNER_COOKIE}={uuid.uuid4().hex}; Max-Age=31536000; HttpOnly; SameSite=Lax"
-                MutableHeaders(scope=message).append("Set-Cookie", cookie + ("; Secure" if _by_tls(scope) else ""))
-            await send(message)
-
-        await self.app(scope, receive, send_named)
+        secure = "; Secure" if _by_tls(scope) else ""
+        cookie = f"{OWNER_COOKIE}={uuid.uuid4().hex}; Max-Age=31536000; HttpOnly; SameSite=Lax{secure}"
+        named = with_headers(send, lambda headers: headers.append("Set-Cookie", cookie))
+        await self.app(scope, receive, named)
 
 
 def opens_page(scope: Scope) -> bool:
