@@ -48,11 +48,7 @@ def numbers_row(
                 for slot in panel.slots
                 if slot.kind == "mosaic"
             },
-            "across": {
-                slot.to.split(".")[1]: {"name": slot.to.split(".")[2], "transpose": slot.transpose}
-                for slot in panel.slots
-                if slot.kind == "across"
-            },
+            "across": [{"to": slot.to, "transpose": slot.transpose} for slot in panel.slots if slot.kind == "across"],
         }
         for panel in panels
     ]
