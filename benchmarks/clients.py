@@ -21,7 +21,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 MOST_CLIENTS = 100
-#: Seconds from an answer to the next question, by the run's status; the pace of player.js.
+#: Seconds from an answer to the next question, by the run's status; the pace of following.js.
 PACE = {"queued": 0.12, "running": 0.22, "paused": 0.7}
 
 

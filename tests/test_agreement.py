@@ -231,7 +231,7 @@ def test_node_fills_every_slot_of_every_page_and_lens_as_python_does(
     [
         ("slots.js", "Math.min(index, shape[0] - 1)", "Math.min(index + 1, shape[0] - 1)"),
         ("slots.js", "if (value !== undefined) put", "if (value !== undefined && slot.kind !== 'labels') put"),
-        ("tape.js", "frames[middle].step <= step", "frames[middle].step < step"),
+        ("tape.js", "frame.step <= step", "frame.step < step"),
         ("wire.js", "Math.fround(", "("),
     ],
 )

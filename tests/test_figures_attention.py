@@ -175,7 +175,7 @@ def test_the_small_maps_lie_where_the_axes_the_outline_and_a_click_say(tapes: An
             rows = slice(round(outline["y0"] + 0.5), round(outline["y1"] + 0.5))
             columns = slice(round(outline["x0"] + 0.5), round(outline["x1"] + 0.5))
             np.testing.assert_allclose(table[rows, columns], records[0][STEPS].weights[layer, head], atol=1 / 500)
-            # What player.js makes of a click: whole maps and gaps before the cell.
+            # What deeds.js makes of a click: whole maps and gaps before the cell.
             assert {index // (T + gap) for index in range(rows.start, rows.stop)} == {layer}
             assert {index // (T + gap) for index in range(columns.start, columns.stop)} == {head}
             middle = figure["layout"]["xaxis"]["tickvals"][head], figure["layout"]["yaxis"]["tickvals"][layer]

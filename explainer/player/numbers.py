@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import orjson
+import streamlit as st
 
 from explainer.charts.panel import Panel, Reel, mosaic_cell, reel_at
-from explainer.player.component import component
+from explainer.player.assets import joined
+
+HERE = Path(__file__).parent
 
 
 @cache
 def _component() -> Any:
-    html = '<div class="unrolled-player"><span class="bar only"></span></div>\n'
-    return component("unrolled_numbers", html, "numbers.js")
+    return st.components.v2.component(
+        "unrolled_numbers",
+        html='<div class="unrolled-player"><span class="bar only"></span></div>\n',
+        css=(HERE / "player.css").read_text(),
+        js=joined("numbers.js"),
+        isolate_styles=False,
+    )
 
 
 def numbers_row(
@@ -39,11 +48,7 @@ def numbers_row(
                 for slot in panel.slots
                 if slot.kind == "mosaic"
             },
-            "across": {
-                slot.to.split(".")[1]: {"name": slot.to.split(".")[2], "transpose": slot.transpose}
-                for slot in panel.slots
-                if slot.kind == "across"
-            },
+            "across": [{"to": slot.to, "transpose": slot.transpose} for slot in panel.slots if slot.kind == "across"],
         }
         for panel in panels
     ]

@@ -19,7 +19,7 @@ import pytest
 from conftest import _free_port, _stop
 from playwright.sync_api import Frame, Page, expect
 from test_pages import LESSONS, picture, plotted, shown_step, wait_for_step
-from test_take_away import maps_of, recorded, rows_of
+from test_take_away import maps_of, recorded, rows_of, taken
 
 expect.set_options(timeout=15_000)
 Visit = Callable[..., Page]
@@ -300,3 +300,18 @@ def test_without_our_routes_maps_are_told_apart_too(app_without_routes: str, vis
         page.get_by_role("button", name="Every head").click()
     rows = rows_of(download.value)
     np.testing.assert_allclose(maps_of(rows, weights), weights, atol=1e-7)
+
+
+def test_without_our_routes_a_table_has_the_same_words_for_its_columns_and_rows(
+    app: str, app_without_routes: str, visit: Visit
+) -> None:
+    page = visit(f"{app}/attention?step=800")
+    plotted(page)
+    wait_for_step(page, "step == 800")
+    with_routes = rows_of(taken(page, "map", "Numbers (CSV)"))
+    page = visit(f"{app_without_routes}/attention?step=800")
+    page.locator(".js-plotly-plot .main-svg").first.wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="The chosen head: which token looks at which").click()
+    assert rows_of(download.value) == with_routes
+    assert sum(name.endswith(": label") for name in with_routes[0]) == 2

@@ -121,6 +121,9 @@ test("numbers as CSV have digits enough, no formula, and each map's layer and he
   const xaxis = { title: { text: "step" } };
   const points = { data: [{ name: "=1+1", x: [1, 2], y: [Math.fround(0.1), NaN], text: ['a "b"', "c"] }], layout: { xaxis, yaxis: { title: { text: "loss" } } } };
   assert.equal(numbersOf(points), 'series,step,loss,text\r\n\'=1+1,1,0.100000001,"a ""b"""\r\n');
+  const cells = { type: "heatmap", z: [[1, 2]], text: [["q", "q"]], customdata: [["a", "b"]] };
+  const across = [{ to: "data.0.text", transpose: true }, { to: "data.0.customdata", transpose: false }];
+  assert.equal(numbersOf({ data: [cells], layout: {} }, {}, across), "x,x: label,y,y: label,value\r\n0,a,0,q,1\r\n1,b,0,q,2\r\n");
   const maps = { data: [{ type: "heatmap", z: [[1, NaN, 2]] }], layout: {} };
   assert.equal(numbersOf(maps, { 0: { tall: 2, wide: 2, cell: 4, gap: 1 } }), "layer,head,query,key,value\r\n1,1,0,0,1\r\n1,2,0,0,2\r\n");
 });

@@ -41,34 +41,23 @@ export function writeAddress(url) {
 }
 
 /**
- * Put a text on the clipboard; false where the browser doesn't let a page do so.
- *
- * @type {(text: string) => Promise<boolean>}
- */
-async function copied(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch { // without TLS a page has no clipboard, in another site's frame it may not use it: the older way may still work
-    const box = document.createElement("textarea");
-    box.value = text;
-    document.body.append(box);
-    box.select();
-    const done = document.execCommand("copy");
-    box.remove();
-    return done;
-  }
-}
-
-/**
- * What a button that copies an address does: says so for two seconds, or hands the address to `otherwise`.
+ * What a button that copies an address does: says so for two seconds, or, where the browser doesn't let a page copy, hands it to `otherwise`.
  *
  * @type {(button: HTMLElement, address: string, otherwise: (address: string) => void) => Promise<void>}
  */
 export async function copyAddress(button, address, otherwise) {
   const label = button.textContent;
-  const done = await copied(address);
-  if (!done) return otherwise(address);
+  try {
+    await navigator.clipboard.writeText(address);
+  } catch { // without TLS a page has no clipboard, in another site's frame it may not use it: the older way may still work
+    const box = document.createElement("textarea");
+    box.value = address;
+    document.body.append(box);
+    box.select();
+    const done = document.execCommand("copy");
+    box.remove();
+    if (!done) return otherwise(address);
+  }
   button.textContent = "Copied";
   setTimeout(() => (button.textContent = label), 2000);
 }

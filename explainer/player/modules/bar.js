@@ -1,205 +1,140 @@
-// The bar below the figures: buttons, the slider through time, the own input, and what is said of the moment.
+// The player's bar: its buttons and boxes, and what it says.
 
 import { isEven, named } from "./clock.js";
-import { icon, make } from "./dom.js";
+import { button, choices, icon, make } from "./dom.js";
 import { wide } from "./fit.js";
 import { keysHelp, offerSkip } from "./keys.js";
-import { menuButton } from "./menu.js";
-/** @import { Player } from "./player.js" */
-/** @import { Content } from "./types.js" */
+import { sides } from "./views.js";
+/** @import { Player } from "./types.js" */
 
+const TELL_MS = 700; // of rest before a moment is told to a screen reader
 const THUMB = 16; // how wide a slider's thumb is
-const SPEEDS = [0.25, 0.5, 1, 2, 4];
-const COMPARISONS = [["difference", "Difference"], ["beside", "Side by side"]];
+const DOING = { running: "training", paused: "training paused", queued: "waiting to train", filling: "looking back" };
 
-/** @type {(name: string, label: string, act: () => void) => HTMLButtonElement} */
-function worded(name, label, act) {
-  return make("button", { type: "button", class: name, text: label, onclick: act });
+/**
+ * The elements of the bar of player `number`, one of which, to take figures away, is given.
+ *
+ * @param {number} number
+ * @param {HTMLElement} take
+ */
+export function barOf(number, take) {
+  const play = button({ id: `unrolled-play-${number}`, "aria-keyshortcuts": "K" });
+  const back = button({ drawn: "back", label: "One frame back", "aria-keyshortcuts": "J ArrowLeft" });
+  const forward = button({ drawn: "forward", label: "One frame on", "aria-keyshortcuts": "L ArrowRight" });
+  const slider = make("input", { type: "range", min: 0, max: 0, value: 0 });
+  const ticks = make("span", { class: "ticks", "aria-hidden": "true" });
+  const scale = make("span", { class: "scale" }, slider, ticks);
+  const all = button({ class: "all", text: "All figures" });
+  const link = button({ class: "link", text: "Copy link", title: "Copy the address of this moment", "aria-live": "polite" });
+  const step = make("output", { class: "step", "aria-live": "off" });
+  const speeds = [0.25, 0.5, 1, 2, 4].map((each) => [each, `${each}×`]);
+  const speed = choices({ class: "speed", "aria-label": "Speed of playing", title: "Speed" }, speeds);
+  const live = button({ class: "live", text: "Live", title: "Follow the training" });
+  const selectors = make("span", { class: "selectors" });
+  const pin = button({ class: "pin" });
+  const modes = [["difference", "Difference"], ["beside", "Side by side"]];
+  const mode = choices({ class: "mode", "aria-label": "How to compare", title: "How to compare" }, modes);
+  const ask = make("input", { type: "text", class: "ask", autocomplete: "off", spellcheck: "false" });
+  const example = button({ class: "example", text: "Example" });
+  const keys = keysHelp(`unrolled-keys-${number}`);
+  const shown = make("p", { class: "shown" });
+  const note = make("p", { class: "note", role: "status" });
+  const told = make("p", { class: "told", role: "status" });
+  const box = make(
+    "div",
+    { class: "bar", role: "group", "aria-label": "Player" },
+    make("span", { class: "row" }, back, play, forward, scale, all, link, take),
+    make("span", { class: "row" }, step, speed, live, selectors, pin, mode, ask, example, keys.button),
+    shown,
+    keys.panel,
+    note, // in the bar, which is always in sight
+    told,
+  );
+  take.classList.add("take");
+  back.title += " (J or ←)";
+  forward.title += " (L or →)";
+  speed.value = "1";
+  return { box, play, back, forward, slider, ticks, all, link, take, step, speed, live, selectors, pin, mode, ask, example, shown, note, told };
 }
 
-/** @type {(name: string, label: string, title: string, keys: string, act: () => void) => HTMLButtonElement} */
-function drawnButton(name, label, title, keys, act) {
-  const made = make("button", { type: "button", "aria-label": label, title, "aria-keyshortcuts": keys, onclick: act });
-  icon(made, name);
-  return made;
+/** @param {Player} player */
+export function sayBar(player) {
+  const { bar, data, playing, reference, times } = player;
+  const label = playing ? "Hold the recording" : "Play the recording";
+  icon(bar.play, playing ? "pause" : "play");
+  bar.play.setAttribute("aria-label", label);
+  bar.play.title = `${label} (K)`;
+  bar.slider.setAttribute("aria-label", data.scan?.label ?? "Training step");
+  sayTicks(player);
+  sayMoment(player);
+  bar.pin.hidden = !times.length || !data.diverging || data.loop;
+  bar.pin.classList.toggle("on", Boolean(reference));
+  bar.pin.textContent = reference ? `Compared with ${sides(player)[1]} ✕` : "Pin";
+  bar.pin.title = reference ? "Stop comparing" : "Keep this moment and compare others with it";
+  bar.mode.hidden = !reference;
+  if (!player.live && bar.live === document.activeElement) bar.play.focus(); // it goes
+  bar.live.hidden = !player.live;
+  bar.live.classList.toggle("on", player.follow);
+  bar.live.setAttribute("aria-pressed", String(player.follow));
+  if (player.movable === player.skippable) return;
+  player.skippable = player.movable;
+  offerSkip();
 }
 
-/** @type {(name: string, label: string, options: (string | number)[][], act: () => void) => HTMLSelectElement} */
-function choice(name, label, options, act) {
-  const options_ = options.map(([value, text]) => make("option", { value, text }));
-  return make("select", { class: name, "aria-label": label, title: label, onchange: act }, ...options_);
+/** Places of the bar by name: it goes from kept moment to kept moment, dense at the start. @param {Player} player */
+export function sayTicks(player) {
+  const { bar: { slider, ticks }, times } = player;
+  const width = slider.clientWidth - THUMB;
+  const key = `${width} ${times.length} ${times.at(-1)}`;
+  if (key === player.ticked) return;
+  player.ticked = key;
+  const uneven = !isEven(times);
+  slider.title = uneven ? "From kept moment to kept moment, which are dense at the start: the bar is not even in steps" : "";
+  const marks = times.length > 1 ? named(times, (text) => wide(text, 10, { font: { family: "sans-serif" } }) / width) : [];
+  ticks.replaceChildren(...marks.map(({ step, at }) => {
+    const tick = make("i", { text: step });
+    tick.style.left = `calc(${THUMB / 2}px + (100% - ${THUMB}px) * ${at})`;
+    return tick;
+  }));
 }
 
-/** The elements of the bar, and what stands in them. */
-export class Bar {
-  /** @param {Player} player */
-  constructor(player) {
-    const { time, asker, view } = player;
-    this.player = player;
-    this.said = ""; // of the moment that the figures show
-    this.offered = ""; // an address that could not be copied, a file that could not be made
-    this.offers = this.ticked = "";
-    this.skippable = false;
-    this.playButton = drawnButton("play", "Play the recording", "Play the recording", "K", () => time.toggle());
-    this.playButton.id = `unrolled-play-${player.number}`;
-    const back = drawnButton("back", "One frame back", "One frame back (J or ←)", "J ArrowLeft", () => time.nudge(-1));
-    const forward = drawnButton("forward", "One frame on", "One frame on (L or →)", "L ArrowRight", () => time.nudge(1));
-    this.slider = make("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "Training step" });
-    this.slider.oninput = () => time.scrub(Number(this.slider.value));
-    this.slider.addEventListener("keydown", ({ key }) => {
-      if (time.playing && key === "Home") time.scrub(0); // a slider that stands there tells of no change
-    });
-    this.slider.onpointerdown = () => {
-      if (time.playing) time.pause(); // also where it is taken hold of without being moved
-    };
-    this.ticks = make("span", { class: "ticks", "aria-hidden": "true" });
-    const scale = make("span", { class: "scale" }, this.slider, this.ticks);
-    this.speedSelect = choice("speed", "Speed of playing", SPEEDS.map((speed) => [speed, `${speed}×`]), () => (time.speed = Number(this.speedSelect.value)));
-    this.speedSelect.title = "Speed";
-    this.speedSelect.value = "1";
-    this.liveButton = worded("live", "Live", () => time.goLive());
-    this.liveButton.title = "Follow the training";
-    this.stepLabel = make("output", { class: "step", "aria-live": "off" });
-    this.selectors = make("span", { class: "selectors" });
-    this.pinButton = worded("pin", "Pin", () => player.pin());
-    this.askBox = make("input", { type: "text", class: "ask", autocomplete: "off", spellcheck: "false" });
-    this.askBox.onchange = () => asker.ask(this.askBox.value);
-    this.exampleButton = worded("example", "Example", () => asker.askExample());
-    this.modeSelect = choice("mode", "How to compare", COMPARISONS, () => {
-      player.layOut();
-      player.address();
-      player.draw();
-    });
-    this.linkButton = worded("link", "Copy link", () => view.copyLink());
-    this.linkButton.title = "Copy the address of this moment";
-    this.linkButton.setAttribute("aria-live", "polite");
-    this.takeButton = menuButton("Take away: picture or numbers of a figure", "take", (anchor) => view.figureEntries(anchor));
-    this.takeButton.classList.add("take");
-    this.allButton = worded("all", "All figures", () => view.showAlone(""));
-    this.note = make("p", { class: "note", role: "status" });
-    this.shownLine = make("p", { class: "shown" });
-    this.told = make("p", { class: "told", role: "status" });
-    const keys = keysHelp(`unrolled-keys-${player.number}`);
-    const row = (/** @type {HTMLElement[]} */ ...children) => make("span", { class: "row" }, ...children);
-    this.element = make(
-      "div",
-      { class: "bar", role: "group", "aria-label": "Player" },
-      row(back, this.playButton, forward, scale, this.allButton, this.linkButton, this.takeButton),
-      row(this.stepLabel, this.speedSelect, this.liveButton, this.selectors, this.pinButton, this.modeSelect, this.askBox, this.exampleButton, keys.button),
-      this.shownLine,
-      keys.panel,
-      this.note, // in the bar, which is always in sight
-      this.told,
-    );
-  }
+/** The moment that the figures show; a thumb that has been moved on stays where it was put. @param {Player} player */
+export function sayMoment(player) {
+  const { bar, data: { scan }, index, playing, present: { step }, tapes, times } = player;
+  const words = Object.entries(DOING).find(([status]) => tapes.some((tape) => tape.status === status));
+  const total = Math.max(0, ...tapes.map((tape) => tape.header.steps || 0));
+  bar.slider.max = String(Math.max(0, times.length - 1));
+  bar.box.dataset.late = String(step !== player.step);
+  if (step === player.step) bar.slider.value = String(index);
+  player.said = scan ? `${scan.label} ${step} of ${times.at(-1)}` : `step ${step} of ${total}`;
+  bar.step.textContent = [times.length ? player.said : "", words?.[1]].filter(Boolean).join(" · ");
+  bar.slider.setAttribute("aria-valuetext", playing ? "playing" : player.said); // not each frame to who stands on it
+}
 
-  /** @param {Content} data */
-  take({ ask, shown, select, runs, scan, link }) {
-    this.askBox.hidden = !ask;
-    this.exampleButton.hidden = !ask?.examples.length;
-    if (ask) {
-      Object.assign(this.askBox, { maxLength: ask.most, placeholder: ask.placeholder, title: ask.help });
-      this.exampleButton.title = ask.fill;
-      this.askBox.setAttribute("aria-label", ask.label);
-    }
-    const more = shown?.stale ? ". The controls ask for something else." : "";
-    this.shownLine.textContent = shown ? `${shown.said}${more}` : "";
-    this.offerChoices(select);
-    const moves = runs.length > 0 || Boolean(scan);
-    this.element.hidden = !moves && !link && !this.player.view.alone;
-    this.element.classList.toggle("only", !moves);
-  }
+/** What the figures show; they are greyed while the page's controls ask for something else. @param {Player} player */
+export function sayShown({ bar, data: { shown }, grid }) {
+  bar.shown.textContent = shown ? `${shown.said}${shown.stale ? ". The controls ask for something else." : ""}` : "";
+  grid.classList.toggle("stale", Boolean(shown?.stale));
+}
 
-  /** @param {Content["select"]} select */
-  offerChoices(select) {
-    const offered = JSON.stringify(select);
-    if (offered === this.offers) return; // who stands on one of them stays there
-    this.offers = offered;
-    const { selection } = this.player;
-    this.selectors.replaceChildren();
-    for (const { name, label, names } of select) {
-      selection[name] ??= 0;
-      if (names.length < 2) continue;
-      const box = make("select", { "aria-label": label }, ...names.map((text, value) => make("option", { value, text })));
-      box.value = String(Math.min(selection[name], names.length - 1));
-      box.dataset.name = name;
-      box.onchange = () => this.player.choose({ [name]: Number(box.value) });
-      this.selectors.append(box);
-    }
-  }
+/** What there is to say of the tapes and of what was asked. @param {Player} player */
+export function sayNote({ bar, complaint, everyTape, offered, tapes }) {
+  bar.ask.setAttribute("aria-invalid", String(Boolean(complaint)));
+  const said = [...new Set(everyTape.map((tape) => tape.said))].map((words) => [words, "computed now · your input"]);
+  const messages = tapes.map(({ header: { message, name }, live }) => [message, live ? "" : `recorded${name ? ` · ${name}` : ""}`]);
+  const sentences = [[complaint], [offered], ...said, ...messages].filter(([words]) => words);
+  bar.note.replaceChildren(...sentences.flatMap(([words, source]) => [
+    `${words} `,
+    ...(source ? [make("span", { class: "source", "data-kind": source.split(" · ")[0], text: source }), " "] : []),
+  ]));
+}
 
-  /** The choices as they are now. */
-  showChoices() {
-    for (const box of this.selectors.querySelectorAll("select")) box.value = String(this.player.selection[box.dataset.name || ""]);
-  }
-
-  show() {
-    const { data, reference, time } = this.player;
-    const label = time.playing ? "Hold the recording" : "Play the recording";
-    icon(this.playButton, time.playing ? "pause" : "play");
-    this.playButton.setAttribute("aria-label", label);
-    this.playButton.title = `${label} (K)`;
-    this.slider.setAttribute("aria-label", data?.scan ? data.scan.label : "Training step");
-    this.showTicks();
-    this.showMoment();
-    this.pinButton.hidden = !time.times.length || !data?.diverging || data.loop;
-    this.pinButton.classList.toggle("on", Boolean(reference));
-    this.pinButton.textContent = reference ? `Compared with ${this.player.sides()[1]} ✕` : "Pin";
-    this.pinButton.title = reference ? "Stop comparing" : "Keep this moment and compare others with it";
-    this.modeSelect.hidden = !reference;
-    if (!time.live && this.liveButton === document.activeElement) this.playButton.focus(); // it goes
-    this.liveButton.hidden = !time.live;
-    this.liveButton.classList.toggle("on", time.follow);
-    this.liveButton.setAttribute("aria-pressed", String(time.follow));
-    if (time.movable !== this.skippable) {
-      this.skippable = time.movable;
-      offerSkip();
-    }
-  }
-
-  /** Some places of the bar by name, since it goes from kept moment to kept moment and these are dense at the start. */
-  showTicks() {
-    const { times } = this.player.time;
-    const width = this.slider.clientWidth - THUMB;
-    const key = `${width} ${times.length} ${times.at(-1)}`;
-    if (key === this.ticked) return;
-    this.ticked = key;
-    this.slider.title = isEven(times) ? "" : "From kept moment to kept moment, which are dense at the start: the bar is not even in steps";
-    const marks = times.length > 1 ? named(times, (text) => wide(text, 10, { font: { family: "sans-serif" } }) / width) : [];
-    const place = (/** @type {number} */ at) => `left: calc(${THUMB / 2}px + (100% - ${THUMB}px) * ${at})`;
-    this.ticks.replaceChildren(...marks.map(({ step, at }) => make("i", { text: step, style: place(at) })));
-  }
-
-  /** The moment that the figures show, on the bar; a thumb that has been moved on stays where it was put. */
-  showMoment() {
-    const { data, tapes, step: wanted, time } = this.player;
-    const { step } = this.player.present;
-    this.slider.max = String(Math.max(0, time.times.length - 1));
-    this.element.dataset.late = String(step !== wanted);
-    if (step === wanted) this.slider.value = String(time.index);
-    const total = Math.max(0, ...tapes.map((tape) => tape.header.steps || 0));
-    this.said = data?.scan ? `${data.scan.label} ${step} of ${time.times.at(-1)}` : `step ${step} of ${total}`;
-    this.stepLabel.textContent = [time.times.length ? this.said : "", time.doing].filter(Boolean).join(" · ");
-    this.slider.setAttribute("aria-valuetext", time.playing ? "playing" : this.said); // not each frame to who stands on it
-  }
-
-  showNote() {
-    const { asker, tapes } = this.player;
-    this.askBox.setAttribute("aria-invalid", String(Boolean(asker.complaint)));
-    const said = [...new Set(this.player.everyTape().map((tape) => tape.said))].map((words) => [words, "computed now · your input"]);
-    const messages = tapes.map(({ header, live }) => [header.message, live ? "" : ["recorded", header.name].filter(Boolean).join(" · ")]);
-    const sentences = [[asker.complaint], [this.offered], ...said, ...messages].filter(([words]) => words);
-    const mark = (/** @type {string} */ source) => make("span", { class: "source", "data-kind": source.split(" · ")[0], text: source });
-    this.note.replaceChildren(...sentences.flatMap(([words, source]) => [`${words} `, ...(source ? [mark(source), " "] : [])]));
-  }
-
-  /**
-   * Say what could not be handed over otherwise.
-   *
-   * @param {string} words
-   */
-  offer(words) {
-    this.offered = words;
-    this.showNote();
-  }
+/** Tell a screen reader the moment and the first sentence in sight, once both stand still. @param {Player} player */
+export function tell(player) {
+  player.later("tell", TELL_MS, () => {
+    if (player.playing || player.follow) return;
+    if (player.drawing) return tell(player);
+    const seen = player.panes.find(({ box }) => box.getBoundingClientRect().bottom > 0) || player.panes[0];
+    player.bar.told.textContent = [player.said, seen?.caption.textContent].filter(Boolean).join(". ");
+  });
 }

@@ -2,7 +2,7 @@
 
 import { tableRows, tickTexts, untagged } from "./csv.js";
 import { make } from "./dom.js";
-import { palette } from "./scales.js";
+import { levelOf, palette } from "./scales.js";
 /** @import { Cell, Figure, Trace } from "./types.js" */
 
 /**
@@ -20,7 +20,7 @@ export function cellsOf(trace) {
   const colours = palette(trace.colorscale);
   const [low, high] = [trace.zmin, trace.zmax];
   return tableRows(trace).filter(({ value }) => Number.isFinite(value)).map(({ x, y, value, text }) => {
-    const [red, green, blue] = colours[Math.round(255 * Math.max(0, Math.min(1, (value - low) / (high - low || 1))))];
+    const [red, green, blue] = colours[levelOf((value - low) / (high - low || 1))];
     const light = 0.3 * red + 0.6 * green + 0.1 * blue > 140;
     return { x, y, text: text ?? value.toFixed(2).replace("-", "−"), colour: light ? "#111111" : "#FFFFFF" };
   });

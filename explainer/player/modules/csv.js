@@ -1,6 +1,6 @@
 // The numbers of a figure as CSV.
 
-/** @import { Figure, Layout, List, Mosaic, Row, Trace } from "./types.js" */
+/** @import { Figure, Layout, List, Mosaic, Row, Slot, Trace } from "./types.js" */
 
 const FORMULA = /^[=+\-@\t\r]/; // what a spreadsheet takes for one
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
@@ -17,22 +17,14 @@ export function untagged(text) {
 }
 
 /**
- * The fewest digits that tell a number from every other one: of 32 bits where it came with 32.
- *
- * @type {(value: number) => string}
- */
-function digits(value) {
-  return String(Math.fround(value) === value ? Number(value.toPrecision(9)) : value);
-}
-
-/**
  * One cell of a CSV file (RFC 4180): no number where there is none, and no text that a spreadsheet would compute.
  *
  * @type {(value: any) => string}
  */
 function csvCell(value) {
-  if (value === null || value === undefined) return "";
-  if (typeof value === "number") return Number.isFinite(value) ? digits(value) : "";
+  if (value === null || value === undefined || (typeof value === "number" && !Number.isFinite(value))) return "";
+  // The fewest digits that tell a number from every other one: of 32 bits where it came with 32.
+  if (typeof value === "number") return String(Math.fround(value) === value ? Number(value.toPrecision(9)) : value);
   let text = untagged(value);
   if (FORMULA.test(text) && !NUMBER.test(text)) text = `'${text}`;
   return /[",\n\r]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text;
@@ -93,11 +85,11 @@ function pointRows({ x, y, x0 = 0, text, marker, error_x, error_y }) {
  * The numbers of a figure as a CSV text, a row for each point or cell, as they are at this moment.
  *
  * `mosaics` says of traces with many maps in one table where each stands, by the trace's place { tall, wide, cell, gap };
- * `across` what stands at each of a table's columns and rows, { x, y }.
+ * `across` are the slots with what stands at each of a table's columns or rows.
  *
- * @type {(figure: Figure, mosaics?: Record<string, Mosaic>, across?: Record<string, Record<string, string[]>>) => string}
+ * @type {(figure: Figure, mosaics?: Record<string, Mosaic>, across?: Pick<Slot, "to" | "transpose">[]) => string}
  */
-export function numbersOf({ data, layout }, mosaics = {}, across = {}) {
+export function numbersOf({ data, layout }, mosaics = {}, across = []) {
   const shown = data.map((trace, at) => ({ trace, at })).filter(({ trace }) => (trace.visible ?? true) === true && trace.hoverinfo !== "skip");
   const titled = (/** @type {string} */ letter) => {
     const titles = shown.map(({ trace }) => untagged(layout[`${letter}axis${(trace[`${letter}axis`] || letter).slice(1)}`]?.title?.text));
@@ -107,10 +99,17 @@ export function numbersOf({ data, layout }, mosaics = {}, across = {}) {
   const bars = shown.map(({ trace }) => untagged((trace.colorbar || trace.marker?.colorbar)?.title?.text)).filter(Boolean);
   /** @type {Record<string, Map<any, string>>} */
   const ticks = { x: tickTexts(layout.xaxis), y: tickTexts(layout.yaxis) };
+  /** @type {Record<string, Record<string, string[]>>} */
+  const texts = {};
+  for (const { to, transpose } of across) {
+    const [, at, name] = to.split(".");
+    const rows = data[Number(at)][name] || [];
+    (texts[at] ||= {})[transpose ? "y" : "x"] = transpose ? rows.map((/** @type {string[]} */ row) => row[0]) : rows[0];
+  }
   const several = shown.length > 1;
   const rows = shown.flatMap(({ trace, at }) => {
     const found = mosaics[at] ? mosaicRows(Array.from(trace.z || []), mosaics[at]) : trace.type === "heatmap" ? tableRows(trace) : pointRows(trace);
-    const text = (/** @type {string} */ letter, /** @type {any} */ place) => across[at]?.[letter]?.[place] ?? ticks[letter].get(place);
+    const text = (/** @type {string} */ letter, /** @type {any} */ place) => texts[at]?.[letter]?.[place] ?? ticks[letter].get(place);
     const labels = (/** @type {Row} */ row) => (mosaics[at] ? {} : { xText: text("x", row.x), yText: text("y", row.y) });
     return found.map((row) => /** @type {Row} */ ({ series: several ? seriesName(trace, at + 1) : trace.name, ...row, ...labels(row) }));
   });

@@ -1,15 +1,42 @@
 // Elements, icons, and files that are handed over.
 
-/** @type {<K extends keyof HTMLElementTagNameMap>(tag: K, attributes?: Record<string, any>, ...children: (Node | string)[]) => HTMLElementTagNameMap[K]} */
-export function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
+/** @type {<E extends Element>(element: E, attributes: Record<string, any>) => E} */
+export function attributed(element, attributes) {
   for (const [name, value] of Object.entries(attributes)) {
     if (name === "text") element.textContent = value;
     else if (name.startsWith("on")) Object.assign(element, { [name]: value });
     else element.setAttribute(name, value);
   }
+  return element;
+}
+
+/** @type {<K extends keyof HTMLElementTagNameMap>(tag: K, attributes?: Record<string, any>, ...children: (Node | string)[]) => HTMLElementTagNameMap[K]} */
+export function make(tag, attributes = {}, ...children) {
+  const element = attributed(document.createElement(tag), attributes);
   element.append(...children);
   return element;
+}
+
+/** @type {<K extends keyof SVGElementTagNameMap>(tag: K, attributes?: Record<string, any>) => SVGElementTagNameMap[K]} */
+export function makeSvg(tag, attributes = {}) {
+  return attributed(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes);
+}
+
+/**
+ * A button: with a text, or with an icon (`drawn`) that `label` names.
+ *
+ * @type {(attributes: Record<string, any>) => HTMLButtonElement}
+ */
+export function button({ drawn, label, ...attributes }) {
+  const named = label ? { "aria-label": label, title: label } : {};
+  const made = make("button", { type: "button", ...named, ...attributes });
+  if (drawn) icon(made, drawn);
+  return made;
+}
+
+/** A box to choose from texts. @type {(attributes: Record<string, any>, options: any[][]) => HTMLSelectElement} */
+export function choices(attributes, options) {
+  return make("select", attributes, ...options.map(([value, text]) => make("option", { value, text })));
 }
 
 /** @type {Record<string, string>} */
@@ -25,14 +52,13 @@ const ICONS = {
 
 /** @type {(button: Element, name: string) => void} */
 export function icon(button, name) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("aria-hidden", "true");
-  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  path.setAttribute("d", ICONS[name]);
-  svg.append(path);
+  const svg = makeSvg("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" });
+  svg.append(makeSvg("path", { d: ICONS[name] }));
   button.replaceChildren(svg);
 }
+
+/** How a file of this page begins. */
+export const pageName = () => location.pathname.replace(/\/+$/, "").split("/").pop() || "home";
 
 /**
  * Give a file to the person who asked for it.
@@ -40,9 +66,7 @@ export function icon(button, name) {
  * @type {(file: Blob, name: string) => void}
  */
 export function handOver(file, name) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(file);
-  link.download = name.replace(/[^\w.-]+/g, "-");
+  const link = make("a", { href: URL.createObjectURL(file), download: name.replace(/[^\w.-]+/g, "-") });
   document.body.append(link);
   link.click();
   link.remove();

@@ -1,21 +1,16 @@
 // The player by keyboard: its keys wherever the page has no use of its own for them, and a way past all that stands before it.
 
-import { icon, make } from "./dom.js";
-
-/** @import { Player } from "./player.js" */
+import { button, make } from "./dom.js";
+/** @import { Player } from "./types.js" */
 
 /** @type {Set<Player>} */
 export const open = new Set(); // all players that are on the page
 
-const MOVE = { back: -1, hold: 0, on: 1 }; // how far a key moves; 0 plays or holds
-/** @type {Record<string, number>} */
-const KEYS_LETTERS = { j: MOVE.back, k: MOVE.hold, l: MOVE.on };
-/** @type {Record<string, number>} */
-const KEYS_ANYWHERE = { ...KEYS_LETTERS, arrowleft: MOVE.back, arrowright: MOVE.on };
-/** @type {Record<string, number>} */
-const KEYS_ON_SLIDER = { ...KEYS_ANYWHERE, " ": MOVE.hold, arrowdown: MOVE.back, arrowup: MOVE.on, home: -Infinity, end: Infinity };
-/** @type {Record<string, number>} */
-const KEYS_OF_A_TENTH = { pageup: MOVE.on, pagedown: MOVE.back }; // on the slider
+/** How far a key moves; 0 plays or holds. @typedef {Record<string, number>} Moves */
+const KEYS_LETTERS = /** @type {Moves} */ ({ j: -1, k: 0, l: 1 });
+const KEYS_ANYWHERE = /** @type {Moves} */ ({ ...KEYS_LETTERS, arrowleft: -1, arrowright: 1 });
+const KEYS_ON_SLIDER = /** @type {Moves} */ ({ ...KEYS_ANYWHERE, " ": 0, arrowdown: -1, arrowup: 1, home: -Infinity, end: Infinity });
+const KEYS_OF_A_TENTH = /** @type {Moves} */ ({ pageup: 1, pagedown: -1 }); // on the slider
 
 const KEYS_HELP = [
   ["K, or space on the slider", "play and hold"],
@@ -83,17 +78,11 @@ function moveOf(event, player) {
   const key = keyOf(event);
   const target = /** @type {Element} */ (event.target);
   if (target === player.bar.slider) {
-    return key in KEYS_OF_A_TENTH ? KEYS_OF_A_TENTH[key] * Math.ceil(player.time.times.length / 10) : KEYS_ON_SLIDER[key];
+    return key in KEYS_OF_A_TENTH ? KEYS_OF_A_TENTH[key] * Math.ceil(player.times.length / 10) : KEYS_ON_SLIDER[key];
   }
   if (target.closest?.(KEYS_OWN_USE) || document.querySelector('[aria-modal="true"]')) return undefined;
   if (!player.host.contains(target) && !keysAnywhere()) return undefined;
   return !(key in KEYS_LETTERS) && scrollsSideways(target) ? undefined : KEYS_ANYWHERE[key];
-}
-
-/** @type {(player: Player) => boolean} */
-function inSight({ host }) {
-  const { top, bottom, height } = host.getBoundingClientRect();
-  return height > 0 && bottom > 0 && top < innerHeight;
 }
 
 /**
@@ -102,8 +91,12 @@ function inSight({ host }) {
  * @type {(target: Node | null) => Player | undefined}
  */
 function playerFor(target) {
-  const able = [...open].filter((each) => each.time.movable);
-  return able.find((each) => each.host.contains(target)) || able.find(inSight) || able[0];
+  const able = [...open].filter((each) => each.movable);
+  const inSight = able.find(({ host }) => {
+    const { top, bottom, height } = host.getBoundingClientRect();
+    return height > 0 && bottom > 0 && top < innerHeight;
+  });
+  return able.find((each) => each.host.contains(target)) || inSight || able[0];
 }
 
 /** @type {(event: KeyboardEvent) => void} */
@@ -113,17 +106,16 @@ function pressed(event) {
   const by = player && moveOf(event, player);
   if (!player || by === undefined) return;
   event.preventDefault();
-  if (by !== MOVE.hold) player.time.nudge(by);
-  else if (!event.repeat) player.time.toggle();
+  if (by || !event.repeat) player.move(by);
 }
 
 /** A link before everything else on the page: Tab, Enter, and the player is there. */
 function skipLink() {
-  const link = make("a", { id: SKIP_LINK, class: "unrolled-skip", text: "Skip to the player" });
-  link.onclick = (event) => {
+  const onclick = (/** @type {Event} */ event) => {
     event.preventDefault();
-    playerFor(null)?.bar.playButton.focus();
+    playerFor(null)?.bar.play.focus();
   };
+  const link = make("a", { id: SKIP_LINK, class: "unrolled-skip", text: "Skip to the player", onclick });
   document.body.prepend(link);
   return link;
 }
@@ -134,7 +126,7 @@ export function offerSkip() {
   const link = /** @type {HTMLAnchorElement | null} */ (document.getElementById(SKIP_LINK)) || (player && skipLink());
   if (!link) return;
   link.hidden = !player;
-  if (player) link.href = `#${player.bar.playButton.id}`;
+  if (player) link.href = `#${player.bar.play.id}`;
 }
 
 /** The keys work as long as a player is on the page. */
@@ -154,16 +146,14 @@ export function listenNoMore() {
  */
 export function keysHelp(id) {
   const rows = KEYS_HELP.map(([keys, does]) => make("li", {}, make("kbd", { text: keys }), ` ${does}`));
-  const box = make("input", { type: "checkbox" });
-  box.onchange = () => setKeysAnywhere(box.checked);
+  const box = make("input", { type: "checkbox", onchange: () => setKeysAnywhere(box.checked) });
   const label = make("label", {}, box, " K, J, L, ← and → work anywhere on the page that has no use of its own for them");
   const panel = make("div", { class: "keys-help", id, hidden: "" }, make("ul", {}, ...rows), label);
-  const button = make("button", { type: "button", class: "keys", "aria-label": "Keys", title: "What the keys do", "aria-expanded": "false", "aria-controls": id });
-  icon(button, "keys");
-  button.onclick = () => {
+  const opener = button({ drawn: "keys", label: "Keys", title: "What the keys do", class: "keys", "aria-expanded": "false", "aria-controls": id });
+  opener.onclick = () => {
     panel.hidden = !panel.hidden;
     box.checked = keysAnywhere();
-    button.setAttribute("aria-expanded", String(!panel.hidden));
+    opener.setAttribute("aria-expanded", String(!panel.hidden));
   };
-  return { button, panel };
+  return { button: opener, panel };
 }

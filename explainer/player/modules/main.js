@@ -1,7 +1,7 @@
 // What the page's component calls (boot.js).
 
-import { Player } from "./player.js";
-/** @import { Component } from "./types.js" */
+import { leave, playerIn, update } from "./player.js";
+/** @import { Component, Player } from "./types.js" */
 
 /** @type {WeakMap<HTMLElement, Player>} */
 const players = new WeakMap();
@@ -14,8 +14,15 @@ const hostOf = (/** @type {Component} */ { parentElement }) => /** @type {HTMLEl
  */
 export function show(component) {
   const host = hostOf(component);
-  if (!players.has(host)) players.set(host, new Player(host));
-  players.get(host)?.update(component);
+  const told = new TextDecoder().decode(component.data);
+  const known = players.get(host);
+  if (known) known.setState = component.setStateValue;
+  if (known?.told === told) return;
+  const data = JSON.parse(told);
+  const player = known || playerIn(host, component, data);
+  player.told = told;
+  players.set(host, player);
+  update(player, data);
 }
 
 /**
@@ -25,6 +32,7 @@ export function show(component) {
  */
 export function close(component) {
   const host = hostOf(component);
-  players.get(host)?.close();
+  const player = players.get(host);
+  if (player) leave(player);
   players.delete(host);
 }

@@ -1,9 +1,7 @@
 // What can be done with a figure: the menu behind its button.
 
-import { icon, make } from "./dom.js";
+import { button, make } from "./dom.js";
 /** @import { Entry, Menu } from "./types.js" */
-
-const nodeOf = (/** @type {Event} */ { target }) => /** @type {Node} */ (target);
 
 /**
  * A menu at a button: { text, act, checked } each, `checked` undefined for what can't be on or off; `act` may answer
@@ -13,20 +11,17 @@ const nodeOf = (/** @type {Event} */ { target }) => /** @type {Node} */ (target)
  */
 export function openMenu(anchor, label, entries) {
   const menu = make("div", { class: "menu", role: "menu", popover: "manual", "aria-label": label });
+  const closed = new AbortController();
   const close = (/** @type {boolean} */ back = false) => {
     if (!menu.isConnected) return;
-    for (const [name, listener] of Object.entries(listeners)) document.removeEventListener(name, listener, true);
+    closed.abort();
     anchor.setAttribute("aria-expanded", "false");
     if (back) anchor.focus();
     menu.remove();
   };
-  const listeners = {
-    pointerdown: (/** @type {Event} */ event) => !menu.contains(nodeOf(event)) && !anchor.contains(nodeOf(event)) && close(),
-    scroll: (/** @type {Event} */ event) => !menu.contains(nodeOf(event)) && close(),
-  };
   for (const { text, act, checked } of entries) {
     const role = checked === undefined ? "menuitem" : "menuitemcheckbox";
-    const entry = make("button", { type: "button", role, text, tabindex: -1 });
+    const entry = button({ role, text, tabindex: -1 });
     if (checked !== undefined) entry.setAttribute("aria-checked", String(checked));
     entry.onclick = () => {
       const stays = act(entry);
@@ -51,7 +46,8 @@ export function openMenu(anchor, label, entries) {
   menu.style.left = `${Math.max(8, Math.min(at.right - own.width, innerWidth - own.width - 8))}px`;
   menu.style.top = `${Math.max(8, at.bottom + own.height + 8 < innerHeight ? at.bottom + 4 : at.top - own.height - 4)}px`;
   menu.querySelector("button")?.focus({ preventScroll: true });
-  for (const [name, listener] of Object.entries(listeners)) document.addEventListener(name, listener, true);
+  const elsewhere = (/** @type {any} */ { target }) => void ([menu, anchor].some((each) => each.contains(target)) || close());
+  for (const name of ["pointerdown", "scroll"]) document.addEventListener(name, elsewhere, { capture: true, signal: closed.signal });
   return { element: menu, close };
 }
 
@@ -61,13 +57,12 @@ export function openMenu(anchor, label, entries) {
  * @type {(label: string, drawn: string, entries: (anchor: HTMLElement) => Entry[]) => HTMLElement}
  */
 export function menuButton(label, drawn, entries) {
-  const button = make("button", { type: "button", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": label, title: label });
-  icon(button, drawn);
+  const opener = button({ drawn, label, "aria-haspopup": "menu", "aria-expanded": "false" });
   /** @type {Menu | null} */
   let menu = null;
-  button.onclick = () => {
+  opener.onclick = () => {
     if (menu?.element.isConnected) return menu.close(true);
-    menu = openMenu(button, button.getAttribute("aria-label") ?? label, entries(button));
+    menu = openMenu(opener, label, entries(opener));
   };
-  return button;
+  return opener;
 }

@@ -1,6 +1,7 @@
 // plotly.js: fetched once a page, and given new numbers where it need not draw anew.
 
 import { alike } from "./alike.js";
+import { make } from "./dom.js";
 /** @import { Layout, Trace } from "./types.js" */
 
 // A figure's buttons are those of its own menu: plotly's stand on what is drawn, and one sends a chart elsewhere.
@@ -98,17 +99,13 @@ let plotlyReady = null;
  */
 export function plotly(url) {
   plotlyReady ||= new Promise((resolve, reject) => {
-    if (window.Plotly) return resolve(window.Plotly);
-    const script = document.createElement("script");
-    script.src = url;
-    const failed = () => {
+    // Where our routes are missing, the answer is the app's own page: it loads, and brings no Plotly.
+    const come = () => {
+      if (window.Plotly) return resolve(window.Plotly);
       plotlyReady = null;
       reject(new Error("plotly.js could not be loaded"));
     };
-    script.onerror = failed;
-    // Where our routes are missing, the answer is the app's own page: it loads, and brings no Plotly.
-    script.onload = () => (window.Plotly ? resolve(window.Plotly) : failed());
-    document.head.append(script);
+    document.head.append(make("script", { src: url, onload: come, onerror: come }));
   });
   return plotlyReady;
 }

@@ -34,6 +34,9 @@ export function palette(scale) {
   });
 }
 
+/** Which of a palette's colours a share of its range has. @param {number} share */
+export const levelOf = (share) => Math.round(255 * Math.max(0, Math.min(1, share)));
+
 /**
  * The smallest and the largest finite number of some lists.
  *

@@ -3,30 +3,12 @@
 
 import { make } from "./dom.js";
 import { barWidth, legendHeight, wide } from "./fit.js";
-import { edges, extent, palette, powerOf, ticks } from "./scales.js";
-/** @import { Figure, Layout, Trace } from "./types.js" */
-
-/**
- * One axis: from where to where it goes in numbers and in pixels, where a value stands, and the names that it has in the place of numbers.
- *
- * @typedef {{ letter: string, set: Layout, range: number[], pixels: number[], names: string[], log: boolean, place: (value: any) => number,
- *   pixel: (where: number) => number, at: (value: any) => number }} Axis
- */
-/** @typedef {number[]} Point */
-
-/** @type {(canvas: HTMLCanvasElement) => CanvasRenderingContext2D} */
-const penOf = (canvas) => /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-/** @type {Record<string, number[]>} */
-const DASHES = { dash: [9, 5], dot: [2, 4] };
+import { edges, extent, levelOf, palette, powerOf, ticks } from "./scales.js";
+/** @import { Axis, Figure, Layout, Trace, Values } from "./types.js" */
+/** @typedef {[number, number]} Point */
 
 export class Sketch {
-  /**
-   * A figure on a canvas of this many pixels.
-   *
-   * @param {Figure} figure
-   * @param {number} width
-   * @param {number} height
-   */
+  /** A figure on a canvas of this many pixels. @param {Figure} figure @param {number} width @param {number} height */
   constructor({ data, layout }, width, height) {
     this.layout = layout;
     this.traces = data.filter((trace) => trace.visible !== false && (trace.z?.length || trace.y?.length || trace.x?.length));
@@ -35,14 +17,17 @@ export class Sketch {
     this.canvas.width = width * density;
     this.canvas.height = height * density;
     this.canvas.style.cssText = `width: ${width}px; height: ${height}px`;
-    this.pen = penOf(this.canvas);
+    this.pen = /** @type {CanvasRenderingContext2D} */ (this.canvas.getContext("2d"));
     this.pen.scale(density, density);
     const { l = 58, r = 14, t = 10, b = 44 } = layout.margin || {};
     const over = t + (layout.showlegend ? legendHeight(this.traces, layout, width - l - r) : 0);
     this.area = { left: l, top: over, width: Math.max(1, width - l - r - barWidth({ data: this.traces, layout })), height: Math.max(1, height - over - b) };
     /** @type {Record<string, Axis>} */
     this.axes = {};
-    for (const trace of this.traces) for (const letter of ["x", "y"]) this.axis(letter, trace[`${letter}axis`] || letter);
+    for (const trace of this.traces) {
+      this.axes[trace.xaxis || "x"] ??= this.axis("x", trace.xaxis || "x");
+      this.axes[trace.yaxis || "y"] ??= this.axis("y", trace.yaxis || "y");
+    }
     this.sameScale();
     for (const axis of Object.values(this.axes)) this.drawAxis(axis);
     for (const trace of this.traces) this.drawTrace(trace);
@@ -59,41 +44,45 @@ export class Sketch {
     wide.range.forEach((end, at) => (wide.range[at] = middle + (end - middle) * more));
   }
 
-  /** @type {(letter: string, id: string) => void} */
+  /** One axis: from where to where it goes in numbers and in pixels. @type {(letter: "x" | "y", id: string) => Axis} */
   axis(letter, id) {
-    if (this.axes[id]) return;
     const set = this.layout[`${letter}axis${id.slice(1)}`] || {};
     const on = this.traces.filter((trace) => (trace[`${letter}axis`] || letter) === id);
     const log = set.type === "log";
     const names = [...new Set(on.flatMap((trace) => Array.from(trace[letter] || [])).filter((value) => typeof value === "string"))];
-    const place = (/** @type {any} */ value) => (typeof value === "string" ? names.indexOf(value) : value === null ? NaN : log ? Math.log10(value) : Number(value));
-    /** @type {number[] | null} */
-    let range = set.range && set.range.every((/** @type {number | null} */ end) => end !== null) ? [...set.range] : null;
-    if (!range) {
-      const tables = on.some((trace) => trace.type === "heatmap");
-      const bars = on.filter((trace) => trace.type === "bar");
-      const along = bars.some((trace) => (trace.orientation === "h") === (letter === "x")); // from 0 on
-      const [low, high] = extent(on.map((trace) => this.places(trace, letter, place)));
-      const roomy = on.filter((trace) => letter === "y" || trace.mode?.includes("markers")); // as plotly has it
-      const [least, most] = tables || !roomy.length ? [low, high] : extent(roomy.map((trace) => this.places(trace, letter, place)));
-      const edge = bars.length && !along ? 0.5 : tables || !roomy.length ? 0 : (high - low || 1) * 0.05;
-      if (bars.length) range = [along && !log ? Math.min(0, low) : low - edge, high + edge];
-      else range = [Math.min(low, least - edge), Math.max(high, most + edge)];
-      if (set.autorange === "reversed") range.reverse();
-    }
+    const place = (/** @type {any} */ value) => {
+      if (typeof value === "string") return names.indexOf(value);
+      return value === null ? NaN : log ? Math.log10(value) : Number(value);
+    };
+    const range = set.range?.every((/** @type {any} */ end) => end !== null) ? [...set.range] : this.rangeOf(letter, set, on, place);
     const [from, to] = set.domain || [0, 1];
     const { left, top, width, height } = this.area;
     const pixels = letter === "x" ? [left + from * width, left + to * width] : [top + (1 - from) * height, top + (1 - to) * height];
-    const ends = range;
-    const pixel = (/** @type {number} */ where) => pixels[0] + ((where - ends[0]) / (ends[1] - ends[0])) * (pixels[1] - pixels[0]);
-    this.axes[id] = { letter, set, range, pixels, names, log, place, pixel, at: (value) => pixel(place(value)) };
+    const pixel = (/** @type {number} */ where) => pixels[0] + ((where - range[0]) / (range[1] - range[0])) * (pixels[1] - pixels[0]);
+    return { id, letter, set, range, pixels, names, log, place, pixel, at: (value) => pixel(place(value)) };
   }
 
   /**
-   * Where a trace's points stand on an axis; of a table the edges of its cells.
+   * From where to where an axis goes that follows its traces, as plotly has it.
    *
-   * @type {(trace: Trace, letter: string, place: (value: any) => number) => number[]}
+   * @type {(letter: "x" | "y", set: Layout, on: Trace[], place: Axis["place"]) => number[]}
    */
+  rangeOf(letter, set, on, place) {
+    const reach = (/** @type {Trace[]} */ traces) => extent(traces.map((trace) => this.places(trace, letter, place)));
+    const [low, high] = reach(on);
+    const bars = on.filter((trace) => trace.type === "bar");
+    const along = bars.some((trace) => (trace.orientation === "h") === (letter === "x")); // from 0 on
+    const tables = on.some((trace) => trace.type === "heatmap");
+    const roomy = tables ? [] : on.filter((trace) => letter === "y" || trace.mode?.includes("markers"));
+    const [least, most] = roomy.length ? reach(roomy) : [low, high];
+    const edge = bars.length && !along ? 0.5 : roomy.length ? (high - low || 1) * 0.05 : 0;
+    const range = bars.length
+      ? [along && set.type !== "log" ? Math.min(0, low) : low - edge, high + edge]
+      : [Math.min(low, least - edge), Math.max(high, most + edge)];
+    return set.autorange === "reversed" ? range.reverse() : range;
+  }
+
+  /** Where a trace's values are; of a table its cells' edges. @type {(trace: Trace, letter: "x" | "y", place: Axis["place"]) => number[]} */
   places(trace, letter, place) {
     const given = trace[letter] && Array.from(trace[letter], place);
     if (trace.type === "heatmap") return edges(given, letter === "x" ? trace.z[0].length : trace.z.length);
@@ -101,15 +90,14 @@ export class Sketch {
     return given || [from, from + (trace.x || trace.y).length - 1];
   }
 
-  /** @param {Axis} axis */
+  /** The lines, numbers and title of an axis. @param {Axis} axis */
   drawAxis({ letter, set, range, pixels, names, at, log }) {
     if (set.visible === false) return;
     const { pen, layout } = this;
     const across = letter === "x";
     const other = this.axes[set.anchor] || Object.values(this.axes).find((axis) => axis.letter !== letter);
-    const foot = other.pixels[0];
-    const powers = log ? ticks(range).filter(Number.isInteger) : [];
-    const values = set.tickvals || (names.length ? names : log ? powers.map((power) => 10 ** power) : ticks(range));
+    const [foot, end] = other.pixels;
+    const values = set.tickvals || (names.length ? names : log ? ticks(range).filter(Number.isInteger).map((power) => 10 ** power) : ticks(range));
     const size = set.tickfont?.size || 11;
     let widest = 0;
     pen.font = `${size}px ${layout.font.family}`;
@@ -120,50 +108,47 @@ export class Sketch {
     values.forEach((/** @type {any} */ value, /** @type {number} */ index) => {
       const place = at(value);
       if (!(place >= Math.min(...pixels) - 1 && place <= Math.max(...pixels) + 1)) return;
-      if (set.showgrid !== false) this.line(across ? [[place, foot], [place, other.pixels[1]]] : [[foot, place], [other.pixels[1], place]], 1);
+      if (set.showgrid !== false) this.line(across ? [[place, foot], [place, end]] : [[foot, place], [end, place]], 1);
       if (set.showticklabels === false) return;
-      const text = String(set.ticktext?.[index] ?? (typeof value === "string" ? value : log ? powerOf(value) : Number(Number(value).toPrecision(4)))).replace("-", "−");
+      const own = typeof value === "string" ? value : log ? powerOf(value) : Number(Number(value).toPrecision(4));
+      const text = String(set.ticktext?.[index] ?? own).replace("-", "−");
       widest = Math.max(widest, wide(text, size, layout));
-      if (set.tickangle === -90) this.upright(text, across ? place : foot - 8, across ? foot + 5 : place, across);
+      if (set.tickangle === -90) this.upright(text, across ? place : foot - 8, across ? foot + 5 : place, across ? "right" : "center");
       else if (across) pen.fillText(text, place, foot + 5);
       else pen.fillText(text, foot - 5, place, foot - 6);
     });
+    const title = set.title?.text || "";
+    const middle = (pixels[0] + pixels[1]) / 2;
     pen.font = `12px ${layout.font.family}`;
     pen.fillStyle = layout.font.color;
     pen.textAlign = "center";
-    pen.save();
-    const middle = (pixels[0] + pixels[1]) / 2;
-    if (across) pen.translate(middle, foot + 9 + (set.tickangle === -90 ? widest : size));
-    else {
-      pen.translate(foot - widest - 15, middle);
-      pen.rotate(-Math.PI / 2);
-    }
-    pen.fillText(set.title?.text || "", 0, 0);
-    pen.restore();
+    if (across) pen.fillText(title, middle, foot + 9 + (set.tickangle === -90 ? widest : size));
+    else this.upright(title, foot - widest - 15, middle, "center");
   }
 
   /**
-   * Text that is read from below: under an axis it ends at a place, beside one its middle is there.
+   * Text that is read from below, and ends at a place, or has its middle there.
    *
-   * @type {(text: string, x: number, y: number, under: boolean) => void}
+   * @type {(text: string, x: number, y: number, align: CanvasTextAlign) => void}
    */
-  upright(text, x, y, under) {
+  upright(text, x, y, align) {
     const { pen } = this;
     pen.save();
     pen.translate(x, y);
     pen.rotate(-Math.PI / 2);
-    pen.textAlign = under ? "right" : "center";
+    pen.textAlign = align;
     pen.textBaseline = "middle";
     pen.fillText(text, 0, 0);
     pen.restore();
   }
 
-  /** @type {(trace: Trace) => void} */
+  /** @param {Trace} trace */
   drawTrace(trace) {
     const [x, y] = [this.axes[trace.xaxis || "x"], this.axes[trace.yaxis || "y"]];
     if (trace.type === "heatmap") return this.drawTable(trace, x, y);
     const count = Math.max(trace.x?.length || 0, trace.y?.length || 0);
-    const points = Array.from({ length: count }, (_, at) => [x.at(trace.x ? trace.x[at] : at + (trace.x0 ?? 0)), y.at(trace.y ? trace.y[at] : at)]);
+    const points = Array.from({ length: count }, (_, at) => /** @type {Point} */ (
+      [x.at(trace.x ? trace.x[at] : at + (trace.x0 ?? 0)), y.at(trace.y ? trace.y[at] : at)]));
     const { pen } = this;
     pen.save();
     pen.globalAlpha = (trace.opacity ?? 1) * (trace.type === "bar" || trace.mode === "markers" ? trace.marker?.opacity ?? 1 : 1);
@@ -183,28 +168,17 @@ export class Sketch {
     pen.restore();
   }
 
-  /**
-   * Errors as upright lines with short ends.
-   *
-   * @type {(trace: Trace, points: Point[], y: Axis) => void}
-   */
+  /** Errors as upright lines with short ends. @type {(trace: Trace, points: Point[], y: Axis) => void} */
   whiskers({ y: values, error_y: { array, color, thickness, width } }, points, y) {
     const { pen } = this;
     pen.globalAlpha = 1;
     pen.strokeStyle = color;
-    pen.lineWidth = thickness;
-    pen.beginPath();
     points.forEach(([x], at) => {
-      const [low, high] = [y.at(values[at] - array[at]), y.at(values[at] + array[at])];
-      if (!Number.isFinite(low) || !Number.isFinite(high)) return;
-      pen.moveTo(x, low);
-      pen.lineTo(x, high);
-      for (const end of [low, high]) {
-        pen.moveTo(x - width, end);
-        pen.lineTo(x + width, end);
-      }
+      const ends = [y.at(values[at] - array[at]), y.at(values[at] + array[at])];
+      if (!ends.every(Number.isFinite)) return;
+      this.line(ends.map((end) => [x, end]), thickness);
+      for (const end of ends) this.line([[x - width, end], [x + width, end]], thickness);
     });
-    pen.stroke();
   }
 
   /**
@@ -241,21 +215,16 @@ export class Sketch {
     });
   }
 
-  /**
-   * A line that is broken where there is no number.
-   *
-   * @type {(points: Point[], width: number, dash?: string, within?: string) => void}
-   */
-  line(points, width, dash = "", within = "") {
+  /** A line, broken where there is no number. @type {(points: Point[], width: number, dash?: string, within?: string) => void} */
+  line(points, width, dash, within) {
     const { pen } = this;
     pen.lineWidth = width;
-    pen.setLineDash(DASHES[dash] || []);
+    pen.setLineDash(dash === "dash" ? [9, 5] : dash === "dot" ? [2, 4] : []);
     pen.beginPath();
     let whole = false;
     for (const [x, y] of points) {
       const there = Number.isFinite(x) && Number.isFinite(y);
-      if (there && whole) pen.lineTo(x, y);
-      else if (there) pen.moveTo(x, y);
+      if (there) whole ? pen.lineTo(x, y) : pen.moveTo(x, y);
       whole = there;
     }
     if (within) {
@@ -265,15 +234,15 @@ export class Sketch {
     if (width) pen.stroke();
   }
 
-  /** @type {(points: Point[], marker: Trace) => void} */
+  /** Points as a trace's marker has them. @type {(points: Point[], marker: Layout) => void} */
   dots(points, { size = 6, color, colorscale, cmin, cmax, symbol = "circle", line }) {
-    const scaled = Array.isArray(color) && color.every((each) => typeof each === "number");
+    const scaled = Array.isArray(color) && color.every((/** @type {unknown} */ each) => typeof each === "number");
     const [low, high] = scaled ? extent([color]) : [0, 1];
     const colours = scaled ? palette(colorscale) : [];
     points.forEach(([x, y], index) => {
       if (scaled) {
         const share = (color[index] - (cmin ?? low)) / ((cmax ?? high) - (cmin ?? low) || 1);
-        this.pen.fillStyle = `rgb(${colours[Math.round(255 * Math.max(0, Math.min(1, share)))].slice(0, 3)})`;
+        this.pen.fillStyle = `rgb(${colours[levelOf(share)].slice(0, 3)})`;
       }
       const shape = Array.isArray(symbol) ? symbol[index] : symbol;
       const radius = (Array.isArray(size) ? size[index] : size) / 2;
@@ -299,13 +268,11 @@ export class Sketch {
     [low, high] = [zmin ?? low, zmax ?? high];
     const colours = reversescale ? palette(colorscale).reverse() : palette(colorscale);
     const image = new ImageData(z[0].length, z.length);
-    z.forEach((/** @type {number[]} */ row, /** @type {number} */ r) => row.forEach((value, c) => {
-      if (!Number.isFinite(value)) return;
-      const level = Math.round(255 * Math.max(0, Math.min(1, (value - low) / (high - low || 1))));
-      image.data.set(colours[level], 4 * (r * row.length + c));
+    z.forEach((/** @type {Values} */ row, /** @type {number} */ r) => row.forEach((value, c) => {
+      if (Number.isFinite(value)) image.data.set(colours[levelOf((value - low) / (high - low || 1))], 4 * (r * row.length + c));
     }));
     const small = make("canvas", { width: image.width, height: image.height });
-    penOf(small).putImageData(image, 0, 0);
+    /** @type {CanvasRenderingContext2D} */ (small.getContext("2d")).putImageData(image, 0, 0);
     const lefts = this.places({ type: "heatmap", z, x: columns }, "x", x.place).map(x.pixel);
     const tops = this.places({ type: "heatmap", z, y: rows }, "y", y.place).map(y.pixel);
     const { pen } = this;

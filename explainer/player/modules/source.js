@@ -4,7 +4,6 @@ import { tapeOf } from "./slots.js";
 /** @import { Frame, Panel, Selection } from "./types.js" */
 /** @import { Tape } from "./tape.js" */
 
-//
 export const OF_A_MOMENT = new Set(["frame", "labels", "across", "mosaic", "project"]); // slots that a lens's view fills
 /** @type {Record<string, string>} */
 const RUNNING = { running: "training now", paused: "training paused" };

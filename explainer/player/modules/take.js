@@ -1,12 +1,12 @@
 // What a figure gives away beside its numbers: a picture with its words (SVG, PNG), made in the browser.
 
+import { attributed, make, makeSvg } from "./dom.js";
 /** @import { Figure } from "./types.js" */
 
 export const PRINT_FONT = "Arial, Helvetica, sans-serif"; // no web font reaches an image; this one is measured as it is drawn
 export const PRINT_WIDTH = 760; // pixels, at least
 const PRINT_SCALE = 2; // dots of a PNG to a pixel
 const PAD = 20;
-const SVG = "http://www.w3.org/2000/svg";
 
 /**
  * A text in lines that are no wider than so many pixels.
@@ -14,7 +14,7 @@ const SVG = "http://www.w3.org/2000/svg";
  * @type {(text: string, font: string, room: number) => string[]}
  */
 function wrapped(text, font, room) {
-  const pen = /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));
+  const pen = /** @type {CanvasRenderingContext2D} */ (make("canvas").getContext("2d"));
   pen.font = font;
   const fits = (/** @type {string} */ line) => pen.measureText(line).width <= room;
   const lines = [];
@@ -54,36 +54,24 @@ export async function drawing({ data, layout }, words, colours, width, height) {
     { text: words.sentence, size: 14, weight: 400, opacity: 1 },
     { text: words.source, size: 12, weight: 400, opacity: 0.75 },
   ];
-  const picture = document.createElementNS(SVG, "svg");
-  const ground = document.createElementNS(SVG, "rect");
-  picture.append(ground);
+  const picture = makeSvg("svg");
   let y = PAD;
   for (const { text, size, weight, opacity, chart: inner } of blocks) {
     if (inner) {
-      inner.setAttribute("x", String(PAD));
-      inner.setAttribute("y", String(y));
-      picture.append(inner);
+      picture.append(attributed(inner, { x: PAD, y }));
       y += height + 10;
       continue;
     }
     for (const line of wrapped(text, `${weight} ${size}px ${PRINT_FONT}`, width)) {
       y += Math.round(size * 1.35);
-      const row = document.createElementNS(SVG, "text");
-      const look = { x: PAD, y: y - Math.round(size * 0.3), fill: colours.ink, opacity, "font-size": size, "font-weight": weight, "font-family": PRINT_FONT };
-      for (const [name, value] of Object.entries(look)) row.setAttribute(name, String(value));
-      row.textContent = line;
-      picture.append(row);
+      const look = { "font-size": size, "font-weight": weight, "font-family": PRINT_FONT };
+      picture.append(makeSvg("text", { x: PAD, y: y - Math.round(size * 0.3), fill: colours.ink, opacity, ...look, text: line }));
     }
     y += 8;
   }
   const whole = { width: width + 2 * PAD, height: y + PAD - 8 };
-  for (const [name, value] of Object.entries(whole)) {
-    picture.setAttribute(name, String(value));
-    ground.setAttribute(name, String(value));
-  }
-  picture.setAttribute("viewBox", `0 0 ${whole.width} ${whole.height}`);
-  ground.setAttribute("fill", colours.ground);
-  return picture;
+  picture.prepend(makeSvg("rect", { ...whole, fill: colours.ground }));
+  return attributed(picture, { ...whole, viewBox: `0 0 ${whole.width} ${whole.height}` });
 }
 
 /**
@@ -104,9 +92,8 @@ export async function pngFile(picture) {
   const image = new Image();
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(new XMLSerializer().serializeToString(picture))}`;
   await image.decode();
-  const canvas = document.createElement("canvas");
-  canvas.width = PRINT_SCALE * Number(picture.getAttribute("width"));
-  canvas.height = PRINT_SCALE * Number(picture.getAttribute("height"));
+  const [width, height] = ["width", "height"].map((name) => PRINT_SCALE * Number(picture.getAttribute(name)));
+  const canvas = make("canvas", { width, height });
   /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d")).drawImage(image, 0, 0, canvas.width, canvas.height);
   return new Promise((resolve, reject) => canvas.toBlob((file) => (file ? resolve(file) : reject(new Error("no PNG"))), "image/png"));
 }

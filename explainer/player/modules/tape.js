@@ -129,20 +129,9 @@ export class Tape {
    * @returns {Frame | undefined}
    */
   at(lens, step) {
-    if (this.question) {
-      const answers = this.answers.get(lens) || [];
-      const answer = answers.findLast((frame) => frame.step <= step) || answers[0];
-      if (answer) return answer;
-    }
-    const frames = this.frames[lens] || [];
-    let low = 0;
-    let high = frames.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (frames[middle].step <= step) low = middle + 1;
-      else high = middle;
-    }
-    return frames[Math.max(0, low - 1)];
+    const answers = this.asked(lens);
+    const frames = answers.length ? answers : this.frames[lens] || [];
+    return frames.findLast((frame) => frame.step <= step) || frames[0];
   }
 
   /**

@@ -1,5 +1,6 @@
 // The values that the modules hand to each other.
 
+import type { barOf } from "./bar.js";
 import type { Panel } from "./panel.js";
 import type { Tape } from "./tape.js";
 
@@ -122,13 +123,20 @@ export interface Menu {
   close(back?: boolean): void;
 }
 
-/** What Python says of a component (`mount.py`). */
-export interface Content {
+/** A selection within the figures: what it is called, and its choices. */
+export interface Select {
+  name: string;
+  label: string;
+  names: string[];
+}
+
+/** What Python says of a page (`play` in mount.py). */
+export interface Told {
   base: string;
   plotly: string;
   figures: Side[];
   sources: Record<string, string>;
-  select: { name: string; label: string; names: string[] }[];
+  select: Select[];
   selection: Selection;
   start: Selection;
   step: number | null;
@@ -138,7 +146,7 @@ export interface Content {
   key: string;
   runs: { id: string; lenses: string[]; live: boolean; name: string }[];
   against: { run: string; step: number | null; own: string; name: string } | null;
-  diverging: any[] | null;
+  diverging: [number, string][] | null;
   loop: boolean;
   scan: { label: string; places: number[] } | null;
   ask: { label: string; placeholder: string; examples: string[]; fill: string; help: string; input: string; most: number } | null;
@@ -148,20 +156,20 @@ export interface Content {
   heading: number;
 }
 
-/** A place in time: a step, and which of all moments that is. */
+/** A moment of the bar: a step, and its number among all moments. */
 export interface Moment {
   step: number;
   index: number;
 }
 
-/** Tapes, and the step at which they are read; null for that of the moment. */
+/** What the figures are compared with: other tapes, or the same at a step; null: the step that is shown. */
 export interface Reference {
   tapes: Tape[];
   step: number | null;
 }
 
-/** A figure as it is to be seen at a moment, and the words with it. */
-export interface Sight extends Figure {
+/** A figure of a moment with its words; `aside`: the steps of what it shows, where they are others. */
+export interface View extends Figure {
   step: number;
   title: string;
   aside: string;
@@ -171,32 +179,164 @@ export interface Sight extends Figure {
   awaited: boolean;
 }
 
-/** A figure's place on the page; in `plot` is plotly's drawing. */
-export interface Place {
+/** A figure that is ready to be shown; of one that stands still only the moment. */
+export interface Ready {
+  pane: Pane;
+  moment: Moment;
+  view?: View;
+  changes?: string[][] | null;
+}
+
+/** A panel on the page: its elements, and what of it is drawn. */
+export interface Pane {
   spec: Side;
   own: Record<string, Tensor>;
   box: HTMLElement;
-  plot: any;
+  plot: HTMLElement & Record<string, any>;
   title: HTMLElement;
   aside: HTMLElement;
+  menu: HTMLElement;
   caption: HTMLElement;
   source: HTMLElement;
-  menu: HTMLElement;
   words: HTMLDetailsElement;
-  /** In sight or near it; drawn once by plotly; not of the newest moment; to be made anew, whatever has changed. */
+  /** in sight, or nearly */
   visible: boolean;
   plotted: boolean;
+  /** it does not show what is asked for yet */
   dirty: boolean;
+  /** and that may be another figure, not only another moment */
   fresh: boolean;
-  shown?: { data: any; rest: any; shapes: any };
-  revision?: number;
-  home?: Record<string, number[]>;
+  /** what plotly.js was given last */
+  shown: { data: Trace[]; rest: Layout; shapes: any };
+  revision: number;
+  /** the ranges of its axes without zoom */
+  home: Record<string, number[]>;
+  /** to be called once plotly.js has drawn it */
+  listen(): void;
 }
 
-/** What a pass has made ready: without a figure only the moment is new. */
-export interface Prepared {
-  place: Place;
-  moment: Moment;
-  figure?: Sight;
-  changes?: string[][] | null | false;
+/** What of a player begins anew with other runs. */
+export interface Begun {
+  tapes: Tape[];
+  /** these runs and their lenses, as a text */
+  wanted: string;
+  /** the kept moments of all tapes, or the places that the bar moves through */
+  times: number[];
+  step: number;
+  /** what all figures in sight show */
+  moment: Moment | null;
+  selection: Selection;
+  playing: boolean;
+  /** the newest moment is shown as it comes */
+  follow: boolean;
+  /** the step that the address asks for */
+  pinned: number | null;
+  autoplay: boolean;
+  /** it has its first moment */
+  started: boolean;
+  /** what is shown first has been fetched */
+  heard: boolean;
+  /** the tapes' states that Python knows */
+  reported: string;
+  reference: Reference | null;
+  /** `Told.against` as it was last, as a text */
+  compared: string;
+  zooms: Zooms;
+  /** what dragging does, by figure: "zoom", "pan" or "" */
+  drags: Record<string, string>;
+  /** how often a view was reset */
+  resets: number;
+  /** what is being asked, a tape's id and a lens each */
+  asking: Set<string>;
+  /** why there is no answer */
+  complaint: string;
+  /** what the browser could not do */
+  offered: string;
+  surgery: string;
+}
+
+/** What is done with a panel of a player's, or made of it. */
+export type OfPane<T = void> = (player: Player, pane: Pane) => T;
+
+/** A player of a page. */
+export interface Player extends Begun {
+  host: HTMLElement;
+  grid: HTMLElement;
+  bar: ReturnType<typeof barOf>;
+  number: number;
+  data: Told;
+  /** the same as it came */
+  told: string;
+  /** where the server answers */
+  base: string;
+  setState: Component["setStateValue"];
+  panes: Pane[];
+  /** the panes' figures, as a text */
+  shape: string;
+  /** the selections offered, as a text */
+  offers: string;
+  /** the figure that is shown alone; "" for all */
+  alone: string;
+  /** the moment in words */
+  said: string;
+  /** width and moments for which places of the bar are named */
+  ticked: string;
+  /** the grid's width */
+  width: number;
+  /** the ground that the figures were made for */
+  ground: string;
+  speed: number;
+  /** how often Play was pressed */
+  turn: number;
+  /** how often plotly.js was given other numbers */
+  drawn: number;
+  drawing: boolean;
+  /** when a moment was asked for last */
+  soughtAt: number;
+  /** its first figures are on the screen */
+  sketched: boolean;
+  /** plotly.js can't be had */
+  unreachable: boolean;
+  closed: boolean;
+  skippable: boolean;
+  timers: Record<string, ReturnType<typeof setTimeout>>;
+  seen: IntersectionObserver;
+  resized: ResizeObserver;
+  scheme: MediaQueryList;
+
+  readonly index: number;
+  readonly live: boolean;
+  /** the moment that the figures show */
+  readonly present: Moment;
+  /** the moment that is asked for */
+  readonly newest: Moment;
+  /** a figure in sight does not show the newest moment yet */
+  readonly late: boolean;
+  /** there is something to play or to step through */
+  readonly movable: boolean;
+  /** those of the comparison too */
+  readonly everyTape: Tape[];
+
+  /** Do something after so many milliseconds, in the place of what was to be done under this name; not once it is closed. */
+  later(name: string, wait: number, act: () => void): void;
+  /** Ask for the newest moment to be drawn. */
+  draw(): void;
+  /** Lay the figures out anew, as the address then says. */
+  arrange(): void;
+  /** So many frames on; 0 plays or holds. */
+  move(by: number): void;
+}
+
+/** An axis of a sketch: from where to where it goes in numbers and in pixels. */
+export interface Axis {
+  id: string;
+  letter: "x" | "y";
+  set: Layout;
+  range: number[];
+  pixels: number[];
+  names: string[];
+  log: boolean;
+  place(value: any): number;
+  pixel(place: number): number;
+  at(value: any): number;
 }
