@@ -20,6 +20,7 @@ from pathlib import Path
 import orjson
 import torch
 
+from explainer.config import RunConfig
 from explainer.headless.progress import Progress
 from explainer.lessons import LESSONS, SWEEPS, Lesson, SweepLesson
 from explainer.runs.active import record
@@ -90,16 +91,9 @@ def make_tape(store: Store, name: str, lesson: Lesson, path: Path) -> Path:
     Raises:
         ValueError: the run failed.
     """
-    progress = Progress(lesson.config.steps, sys.stdout)
-    progress.say(f"{name}:")
     made = f"{name} in the making"
-    prepared = prepare(lesson.config)
-    if prepared.digest:
-        store.save_text(prepared.digest, prepared.body)
-    store.create(made, prepared.config, owner="", lenses=lesson.lenses, data=prepared.digest)
     pace = replace(PACE, ratio=lesson.ratio, weight_bytes=lesson.weight_bytes, weight_steps=lesson.weight_steps)
-    for step in record(store, made, pace, torch.device("cpu")):
-        progress.update(step.number, step.loss)
+    progress = _train(store, made, lesson.config, lesson.lenses, pace, name)
     run = store.run(made)
     assert run is not None
     if run.status not in ("done", "diverged"):
@@ -124,17 +118,9 @@ def make_sweep(store: Store, name: str, lesson: SweepLesson, path: Path) -> Path
     Raises:
         ValueError: a run failed.
     """
-    runs: list[str] = []
-    for number, config in enumerate(lesson.sweep.configs):
-        progress = Progress(config.steps, sys.stdout)
-        progress.say(f"{name}, run {number + 1} of {len(lesson.sweep.configs)}:")
-        prepared = prepare(config)
-        runs.append(f"{name} {number}")
-        if prepared.digest:
-            store.save_text(prepared.digest, prepared.body)
-        store.create(runs[-1], prepared.config, owner="", lenses=lesson.lenses, data=prepared.digest)
-        for step in record(store, runs[-1], SWEEP_PACE, torch.device("cpu")):
-            progress.update(step.number, step.loss)
+    runs = [f"{name} {number}" for number in range(len(lesson.sweep.configs))]
+    for number, (run, config) in enumerate(zip(runs, lesson.sweep.configs, strict=True), start=1):
+        progress = _train(store, run, config, lesson.lenses, SWEEP_PACE, f"{name}, run {number} of {len(runs)}")
     outcomes = Outcomes(store).of(lesson.sweep, runs, lesson.lenses)
     for run, outcome in zip(runs, outcomes, strict=True):
         if outcome.status not in ("done", "diverged"):
@@ -142,6 +128,19 @@ def make_sweep(store: Store, name: str, lesson: SweepLesson, path: Path) -> Path
     size = save_outcomes(path, lesson.sweep, outcomes)
     progress.say(f"{name}: {len(runs)} runs, {size / 1000:,.0f} kB")
     return path
+
+
+def _train(store: Store, run: str, config: RunConfig, lenses: tuple[str, ...], pace: Pace, said: str) -> Progress:
+    """Record a run, on this thread; what prints how far it is."""
+    progress = Progress(config.steps, sys.stdout)
+    progress.say(f"{said}:")
+    prepared = prepare(config)
+    if prepared.digest:
+        store.save_text(prepared.digest, prepared.body)
+    store.create(run, prepared.config, owner="", lenses=lenses, data=prepared.digest)
+    for step in record(store, run, pace, torch.device("cpu")):
+        progress.update(step.number, step.loss)
+    return progress
 
 
 def _shipped(folder: Path) -> list[Path]:
