@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from explainer.charts.panel import Slot
-from explainer.charts.theme import SEQUENTIAL, colour_bar, ink, layout, upright
+from explainer.charts.panel import Panel, Reading, Slot
+from explainer.charts.theme import SEQUENTIAL, UNSEEN, colour_bar, ink, layout, upright
 
 Run = Mapping[str, Any]
 """What figures know of a run: its `subject`."""
@@ -44,6 +44,11 @@ def _trace(kind: str, hover: str, more: dict[str, Any]) -> dict[str, Any]:
     return {"type": kind, **more, **({"hovertemplate": f"{hover}<extra></extra>"} if hover else {})}
 
 
+def holding(ends: Any) -> dict[str, Any]:
+    """A line that nobody sees: it spans the values of the whole tape, so that the axis holds still."""
+    return scatter(x=[0, 0], y=ends, line=UNSEEN, hoverinfo="skip", showlegend=False)
+
+
 @dataclass(frozen=True)
 class Seen:
     """What a lens has seen of a run, as slots: an array by its name under its leading `index`, and the other kinds."""
@@ -74,6 +79,14 @@ class Seen:
     def ticks(self, labels: str = "tick_labels") -> dict[str, Any]:
         """What stands under an axis of time steps."""
         return {"tickmode": "array", "tickvals": self("tick_places"), "ticktext": self.labels(labels)}
+
+    def panel(
+        self, name: str, title: str, figure: dict[str, Any], reading: str = "", runs: Runs = (), **more: Any
+    ) -> Panel:
+        """A panel over the lens's sentence that is called as it is, or `reading`; of several runs over that of each."""
+        numbers: Sequence[int | str] = range(len(runs)) if runs else (self.run,)
+        said = tuple(Reading(self.lens, reading or name, number) for number in numbers)
+        return Panel(name, title, figure, readings=said, **more)
 
 
 def series(name: str, run: int | str = 0) -> Slot:

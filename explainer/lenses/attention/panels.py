@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from explainer.charts.head_curves import head_lines, key, loss_panel, metric_curves, metric_of, over_steps
-from explainer.charts.panel import Panel, Reading, Slot
+from explainer.charts.panel import Panel, Slot
 from explainer.charts.rates import rate_marks
 from explainer.charts.theme import FAMILY_COLOURS, SEQUENTIAL, ink, level, level_name, plain, stroke
 from explainer.charts.traces import Run, Runs, Seen, coloured, drawn, heatmap, over_training, scatter
@@ -69,28 +69,22 @@ def mosaic_panel(run: Run, theme: str, *, span: int = 6) -> Panel:
     layers = [f"layer {layer + 1}" for layer in range(L)]
     axis = {"showgrid": False, "showline": False, "tickmode": "array", "ticks": ""}
     places = {"tickvals": SEEN("rows", 1), "range": SEEN("row_range")}
-    return Panel(
-        id="heads",
-        title="Every head",
-        hint="click one to see it large",
-        figure=drawn(
-            theme,
-            [heat],
-            xaxis={**axis, "ticktext": names, "tickvals": SEEN("columns", 1)} | ({} if named else {"title": "head"}),
-            yaxis={**axis, **places, "ticktext": layers, "tickangle": -90},
-            margin={"l": 30, "r": 6, "t": 4, "b": 24 if named else 40},
-            shapes=[frame],
-            annotations=words,
-        ),
-        slots=tuple(
-            Slot(f"layout.annotations.{number}.text", "labels", lens=LENS, name="roles", index=(number,))
-            for number in range(len(words))
-        ),
-        readings=(Reading(LENS, "heads"),),
-        span=span,
-        height=min(420, max(180, 40 + 90 * L)),
-        click={"run": 0, "lens": LENS, "name": "weights", "gap": gap},
+    figure = drawn(
+        theme,
+        [heat],
+        xaxis={**axis, "ticktext": names, "tickvals": SEEN("columns", 1)} | ({} if named else {"title": "head"}),
+        yaxis={**axis, **places, "ticktext": layers, "tickangle": -90},
+        margin={"l": 30, "r": 6, "t": 4, "b": 24 if named else 40},
+        shapes=[frame],
+        annotations=words,
     )
+    slots = tuple(
+        Slot(f"layout.annotations.{number}.text", "labels", lens=LENS, name="roles", index=(number,))
+        for number in range(len(words))
+    )
+    click, hint = {"run": 0, "lens": LENS, "name": "weights", "gap": gap}, "click one to see it large"
+    height = min(420, max(180, 40 + 90 * L))
+    return SEEN.panel("heads", "Every head", figure, slots=slots, click=click, hint=hint, span=span, height=height)
 
 
 def map_panel(theme: str) -> Panel:
@@ -104,22 +98,15 @@ def map_panel(theme: str) -> Panel:
     )
     future = {"xref": "paper", "yref": "paper", "x": 0.75, "y": 0.78, "showarrow": False}
     ticks = {**SEEN.ticks(), "showgrid": False, "tickfont": {"size": 10, "color": ink(theme).muted}}
-    return Panel(
-        id="map",
-        title="The chosen head: which token looks at which",
-        figure=drawn(
-            theme,
-            [heat],
-            xaxis={**ticks, "title": "key: position s, and its token"},
-            yaxis={**ticks, "title": "query: position t, and its token", "autorange": "reversed"},
-            annotations=[{**future, "text": "the future is masked", "font": {"color": "#B9AFC9", "size": 12}}],
-        ),
-        readings=(Reading(LENS, "map"),),
-        reading_index=("layer", "head"),
-        rows=2,
-        height=470,
-        click={"cell": True},
+    figure = drawn(
+        theme,
+        [heat],
+        xaxis={**ticks, "title": "key: position s, and its token"},
+        yaxis={**ticks, "title": "query: position t, and its token", "autorange": "reversed"},
+        annotations=[{**future, "text": "the future is masked", "font": {"color": "#B9AFC9", "size": 12}}],
     )
+    title, chosen = "The chosen head: which token looks at which", ("layer", "head")
+    return SEEN.panel("map", title, figure, reading_index=chosen, rows=2, height=470, click={"cell": True})
 
 
 def score_panel(runs: Runs, theme: str, score: str) -> Panel:
@@ -134,20 +121,10 @@ def score_panel(runs: Runs, theme: str, score: str) -> Panel:
         )
         for run, what, index, label, look in head_lines(runs, theme, "its strongest head")
     ]
-    return Panel(
-        id=score.replace("_", "-"),
-        title=SCORES[score].capitalize() + " of each head",
-        figure=over_training(
-            theme,
-            data,
-            yaxis={"title": "score", "range": [0, 1.02], "nticks": 4},
-            annotations=[key(runs, theme)],
-            margin={"l": 44, "r": 8, "t": 20, "b": 40},
-        ),
-        readings=tuple(Reading(LENS, score, run=number) for number in range(len(runs))),
-        span=3,
-        height=180,
-    )
+    axis, margin = {"title": "score", "range": [0, 1.02], "nticks": 4}, {"l": 44, "r": 8, "t": 20, "b": 40}
+    figure = over_training(theme, data, yaxis=axis, annotations=[key(runs, theme)], margin=margin)
+    title = f"{SCORES[score].capitalize()} of each head"
+    return SEEN.panel(score.replace("_", "-"), title, figure, score, runs, span=3, height=180)
 
 
 def metric_panel(runs: Runs, theme: str) -> Panel | None:
@@ -165,10 +142,6 @@ def metric_panel(runs: Runs, theme: str) -> Panel | None:
         lines.append(level(baseline, **stroke(muted, 1.2, "dash")))
         notes.append(level_name(plain(str(runs[0].get("baseline_name", "baseline"))), baseline, muted))
     yaxis = {"title": "accuracy", "range": [0, 1.02]}
-    return Panel(
-        id="metric",
-        title=f"{name[:1].upper()}{name[1:]}: validation bold, training thin",
-        figure=over_steps(theme, [*data, rate_marks(theme)], yaxis, lines, notes),
-        readings=tuple(Reading(LENS, "metric", run=number) for number in range(len(runs))),
-        height=230,
-    )
+    figure = over_steps(theme, [*data, rate_marks(theme)], yaxis, lines, notes)
+    title = f"{name[:1].upper()}{name[1:]}: validation bold, training thin"
+    return SEEN.panel("metric", title, figure, runs=runs, height=230)
