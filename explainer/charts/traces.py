@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from explainer.charts.panel import Panel, Reading, Slot
-from explainer.charts.theme import SEQUENTIAL, UNSEEN, colour_bar, ink, layout, upright
+from explainer.charts.theme import SEQUENTIAL, colour_bar, ink, layout, upright
 
 Run = Mapping[str, Any]
 """What figures know of a run: its `subject`."""
@@ -42,11 +42,6 @@ def bar(*, hover: str = "", **more: Any) -> dict[str, Any]:
 
 def _trace(kind: str, hover: str, more: dict[str, Any]) -> dict[str, Any]:
     return {"type": kind, **more, **({"hovertemplate": f"{hover}<extra></extra>"} if hover else {})}
-
-
-def holding(ends: Any) -> dict[str, Any]:
-    """A line that nobody sees: it spans the values of the whole tape, so that the axis holds still."""
-    return scatter(x=[0, 0], y=ends, line=UNSEEN, hoverinfo="skip", showlegend=False)
 
 
 @dataclass(frozen=True)

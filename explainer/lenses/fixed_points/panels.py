@@ -99,9 +99,8 @@ def map_panel(run: Run, theme: str, plane: str) -> Panel:
     ring = {"symbol": "circle-open", "size": 19, "color": shade.text, "line": {"width": 1.6}}
     place = SEEN.projected("all", "point", columns=PLANES[plane])
     chosen = scatter("markers", **place, marker=ring, hoverinfo="skip", showlegend=False)
-    axes = {
-        f"{axis}axis": {"title": f"principal component {at + 1}", "range": SEEN.context("range", at)}
-        for axis, at in zip("xy", PLANES[plane], strict=True)
-    }
-    figure = drawn(theme, [path, *points, chosen], **axes, showlegend=True)
+    xaxis, yaxis = (
+        {"title": f"principal component {at + 1}", "range": SEEN.context("range", at)} for at in PLANES[plane]
+    )
+    figure = drawn(theme, [path, *points, chosen], xaxis=xaxis, yaxis=yaxis, showlegend=True)
     return SEEN.panel(plane, TITLES[plane], figure, height=370, click={"select": "point"})

@@ -12,19 +12,7 @@ from typing import Any
 from explainer.charts.panel import Panel, Slot
 from explainer.charts.rates import AXIS, rate_marks
 from explainer.charts.theme import FAMILY_COLOURS, LOSS_AXIS, UNSEEN, ink, level_name, marked, plain, stroke
-from explainer.charts.traces import (
-    Run,
-    Runs,
-    Seen,
-    coloured,
-    drawn,
-    heatmap,
-    holding,
-    moment,
-    over_training,
-    scatter,
-    series,
-)
+from explainer.charts.traces import Run, Runs, Seen, coloured, drawn, heatmap, moment, over_training, scatter, series
 from explainer.families import FAMILIES
 from explainer.lenses.gradients.notes import SCALE_TITLES, STAGES
 from explainer.theory.jacobian import TENFOLD, healthy
@@ -53,6 +41,7 @@ def _through_time(runs: Runs, number: int) -> list[dict[str, Any]]:
     """Of one run what holds the axis still, the curve, theory, the marks, all on the scale that is chosen."""
     run, seen = runs[number], Seen(LENS, number)
     colour, label, family = FAMILY_COLOURS[run["model"]], plain(run["label"]), FAMILIES[run["model"]]
+    hold = scatter(x=[0, 0], y=seen.context("span", "scale"), line=UNSEEN, hoverinfo="skip", showlegend=False)
     curve = scatter(
         **(marked(run["model"]) if len(runs) > 1 else {"mode": "lines"}),
         name=label,
@@ -80,7 +69,7 @@ def _through_time(runs: Runs, number: int) -> list[dict[str, Any]]:
         marker={"color": colour, "symbol": "x-thin-open", "size": 7},
         hover=f"{label}<br>t = %{{x}}: %{{text}}",
     )
-    return [holding(seen.context("span", "scale")), curve, *([theory] if family.plain else []), marks]
+    return [hold, curve, *([theory] if family.plain else []), marks]
 
 
 def factor_panel(runs: Runs, theme: str) -> Panel:
@@ -128,14 +117,12 @@ def clipping_panel(runs: Runs, theme: str) -> Panel:
         ("grad_norm", STAGES[0], stroke(ink(theme).muted, 1.2)),
         ("clipped", STAGES[1], stroke(FAMILY_COLOURS[runs[0]["model"]], 2.4)),
     )
-    steps, said = series("step", "network"), "step %{{x}}: %{{y:.4g}} {}".format
+    steps, said = series("step", "network"), "step %{{x}}: %{{y:.4g}} {}"
     data = [
-        *(
-            scatter(name=stage, x=steps, y=series(name, "network"), line=line, hover=said(stage))
-            for name, stage, line in lines
-        ),
-        rate_marks(theme, "network"),
+        scatter(name=stage, x=steps, y=series(name, "network"), line=line, hover=said.format(stage))
+        for name, stage, line in lines
     ]
+    data.append(rate_marks(theme, "network"))
     figure = over_training(theme, data, yaxis={**LOSS_AXIS, "title": "‖∂L/∂θ‖"}, yaxis2=AXIS, showlegend=True)
     colour = (Slot("data.1.line.color", "labels", "network", LENS, "colour", (0,)),)
     title = "Gradient norm at each update, before and after clipping"

@@ -43,11 +43,12 @@ def path_panel(run: Run, theme: str) -> Panel:
         marker=marker | {"line": {"width": 0.5, "color": ink(theme).muted}},
         hover="t = %{marker.color}<br>(%{x:.3f}, %{y:.3f})",
     )
-    axes = {
-        f"{axis}axis": {"title": f"principal component {at + 1}", "showgrid": True, "range": SEEN.context("range", at)}
-        for at, axis in enumerate("xy")
-    }
-    return SEEN.panel("path", "Its path through state space", drawn(theme, [path], **axes), span=4, height=330)
+    xaxis, yaxis = (
+        {"title": f"principal component {at + 1}", "showgrid": True, "range": SEEN.context("range", at)}
+        for at in (0, 1)
+    )
+    figure = drawn(theme, [path], xaxis=xaxis, yaxis=yaxis)
+    return SEEN.panel("path", "Its path through state space", figure, span=4, height=330)
 
 
 def output_panel(run: Run, theme: str) -> Panel:

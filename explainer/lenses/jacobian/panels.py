@@ -115,9 +115,10 @@ def history_panel(runs: Runs, theme: str) -> Panel:
         ("radius", "theory, ρ", stroke(shade.text, 1.8, "dash")),
         ("per_step", "measured", stroke(FAMILY_COLOURS[runs[0]["model"]], 2.6)),
     )
-    steps, said = SEEN.history("step"), "{}<br>step %{{x}}: × %{{y:.3f}} per step back".format
+    steps, said = SEEN.history("step"), "{}<br>step %{{x}}: × %{{y:.3f}} per step back"
     data = [
-        scatter(name=name, x=steps, y=SEEN.history(what), line=line, hover=said(name)) for what, name, line in lines
+        scatter(name=name, x=steps, y=SEEN.history(what), line=line, hover=said.format(name))
+        for what, name, line in lines
     ]
     figure = over_training(theme, data, yaxis="factor per step back", showlegend=True)
     slots, title = (_colour("data.2.line"),), "Factor per step back, as training goes on"

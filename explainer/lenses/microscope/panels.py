@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from explainer.charts.panel import Panel
+from explainer.charts.panel import Panel, Slot
 from explainer.charts.rates import AXIS
-from explainer.charts.theme import FAMILY_COLOURS, ink, marked, plain, stroke
-from explainer.charts.traces import Run, Runs, Seen, coloured, drawn, heatmap, holding, moment, scatter
+from explainer.charts.theme import FAMILY_COLOURS, UNSEEN, ink, marked, plain, stroke
+from explainer.charts.traces import Run, Runs, Seen, coloured, drawn, heatmap, moment, scatter
 from explainer.families import FAMILIES
 from explainer.lenses.microscope.notes import WORDS
 
@@ -59,7 +59,7 @@ def by_lag_panel(runs: Runs, theme: str) -> Panel:
     for number, run in enumerate(runs):
         colour, label, seen = FAMILY_COLOURS[run["model"]], plain(run["label"]), Seen(LENS, number)
         data += [
-            holding(seen.context("lag_ends", "way")),
+            _span(seen.context("lag_ends", "way")),
             scatter(
                 **(marked(run["model"]) if len(runs) > 1 else {"mode": "lines"}),
                 name=label,
@@ -104,11 +104,9 @@ def history_panel(runs: Runs, theme: str, *, span: int = 6) -> Panel:
             hover="step %{x}: a hundredth arrives up to lag %{y:.0f}",
         ),
     ]
-    axes = {
-        f"{axis}axis": {"title": title, "showgrid": False}
-        for axis, title in (("x", "training step"), ("y", "lag t − k"))
-    }
-    figure = drawn(theme, data, **axes, shapes=[moment(theme, color=ink(theme).text, dash="dot")], showlegend=False)
+    xaxis, yaxis = ({"title": title, "showgrid": False} for title in ("training step", "lag t − k"))
+    shapes = [moment(theme, color=ink(theme).text, dash="dot")]
+    figure = drawn(theme, data, xaxis=xaxis, yaxis=yaxis, shapes=shapes, showlegend=False)
     title = "The same over training: step × lag"
     return seen.panel("history", title, figure, reading_index=CHOSEN, span=span, height=270)
 
@@ -125,7 +123,7 @@ def ways_panel(runs: Runs, theme: str) -> Panel | None:
         ("c by way of h", "by way of h", stroke(family.colour, 1.8, "dot")),
     )
     data = [
-        holding(seen.context("lag_ends", family.ways.index("c"))),
+        _span(seen.context("lag_ends", family.ways.index("c"))),
         *(
             scatter(
                 name=name,
@@ -147,7 +145,7 @@ def gates_panel(runs: Runs, theme: str) -> Panel | None:
         return None
     seen = Seen(LENS, "network")
     data = [
-        holding(seen.context("gate_ends")),
+        _span(seen.context("gate_ends")),
         *(
             scatter(
                 name=seen.labels("gate_words", gate),
@@ -193,6 +191,11 @@ def _marks(**slots: Any) -> dict[str, Any]:
     colours = ("rgba(0,0,0,0)", ZERO_COLOUR, NOT_FINITE_COLOUR)
     scale = [[end, colours[number // 2]] for number, end in enumerate(ends)]
     return heatmap(**slots, zmin=0, zmax=2, showscale=False, hoverinfo="skip", colorscale=scale)
+
+
+def _span(ends: Slot) -> dict[str, Any]:
+    """A line that nobody sees: it spans the values of the whole tape, so that the axis holds still."""
+    return scatter(x=[0, 0], y=ends, line=UNSEEN, hoverinfo="skip", showlegend=False)
 
 
 def _mark_legend() -> list[dict[str, Any]]:
