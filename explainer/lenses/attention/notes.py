@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -200,6 +200,7 @@ def notes(record: AttentionRecord, moment: Moment) -> Notes:
     """Sentences and derived arrays of one look at attention."""
     L, H, P, _ = record.weights.shape
     places = tick_places(P, TICKS)
+    short = all(len(token) <= LONGEST_TICK for token in record.tokens)
     roles = [role_of(record, layer, head) for layer, head in np.ndindex(L, H)]
     return Notes(
         readings={
@@ -213,17 +214,11 @@ def notes(record: AttentionRecord, moment: Moment) -> Notes:
             **arrays_of(record),
         },
         labels={
-            "tick_labels": _tick_labels(record.tokens, (places * record.cell).tolist()),
+            "tick_labels": [record.tokens[at] if short else str(at) for at in (places * record.cell).tolist()],
             "cells": [place_of(record, at) for at in range(P)],
             "roles": [f"{CALLED[role[0]][0]} {role[1][0]:.2f}" if role else "" for role in roles],
         },
     )
-
-
-def _tick_labels(tokens: Sequence[str], places: Sequence[int]) -> list[str]:
-    """The tokens at some places, or, where one is too long for an axis, the places themselves."""
-    short = all(len(token) <= LONGEST_TICK for token in tokens)
-    return [tokens[at] if short else str(at) for at in places]
 
 
 def gap_of(run: Mapping[str, Any]) -> int:
