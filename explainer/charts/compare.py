@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explainer.charts.curves import VALIDATION
-from explainer.charts.panel import Panel, numbers_for_json
+from explainer.charts.panel import Moment, Panel, numbers_for_json
 from explainer.charts.rates import AXIS, fixed_rate_marks
 from explainer.charts.references import in_unit, reference_lines, shared_references, stack, three_digits
 from explainer.charts.theme import FAMILY_COLOURS, FAMILY_NAMES, ink, plain, stroke
@@ -63,10 +63,8 @@ def compare_panel(
     """
     data: list[dict[str, Any]] = []
     for run, dash, metrics in zip(runs, _dashes(runs), curves, strict=True):
-        data.append(_curve(run, metrics, "loss", dash, bold=False))
+        data.append(_curve(run, metrics, "loss", dash, bold=False) | {"showlegend": False})
         data.append(_curve(run, metrics, VALIDATION, dash, bold=True))
-    for trace in data[::2]:
-        trace["showlegend"] = False
     data += [_ring(run, metrics, theme) for run, metrics in zip(runs, curves, strict=True)]
     data += _marks(runs, curves, theme)
     return _panel(
@@ -83,9 +81,7 @@ def compare_panel(
     )
 
 
-def metric_panel(
-    runs: Runs, curves: Sequence[Metrics], theme: str, *, log_steps: bool = False, span: int = 5
-) -> Panel | None:
+def metric_panel(runs: Runs, curves: Sequence[Metrics], theme: str, *, log_steps: bool = False) -> Panel | None:
     """The task's metric on validation batches against the step; None if the runs share none, or it is the loss."""
     name = _shared(runs, "metric")
     if not isinstance(name, str) or all(_is_the_loss(metrics, name) for metrics in curves):
@@ -105,7 +101,7 @@ def metric_panel(
         _in_metric(runs) or ([(str(runs[0].get("baseline_name", "")), baseline)] if _finite(baseline) else []),
         metric_reading(runs, curves, name),
         log_steps,
-        span,
+        span=5,
     )
 
 
@@ -167,18 +163,13 @@ def metric_reading(runs: Runs, curves: Sequence[Metrics], name: str) -> str:
 
 def value_at(metrics: Metrics, name: str, step: int) -> float:
     """The last value of a metric at or before a step; NaN where there is none."""
-    values, steps = metrics.get(name), metrics.get(f"{name}:step", metrics.get("step"))
-    if values is None or steps is None:
-        return math.nan
-    at = int(np.searchsorted(steps, step, side="right")) - 1
-    return float(values[at]) if at >= 0 else math.nan
+    return Moment({}, step, metrics).metric(name)
 
 
 def step_at(metrics: Metrics, name: str, step: int) -> int:
     """The step at which that value was measured; `step` where there is none."""
-    steps = metrics.get(f"{name}:step", metrics.get("step"))
-    at = -1 if steps is None else int(np.searchsorted(steps, step, side="right")) - 1
-    return step if steps is None or at < 0 else int(steps[at])
+    steps, _ = Moment({}, step, metrics).until_now(name)
+    return int(steps[-1]) if len(steps) else step
 
 
 def thinned(steps: NDArray[Any], values: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
@@ -258,30 +249,16 @@ def _panel(
     shapes, annotations = reference_lines(references, theme, logarithmic=yaxis.get("type") == "log", said=said)
     xaxis: dict[str, Any] = {"title": "training step"}
     xaxis |= {"type": "log", "exponentformat": "power"} if log_steps else {"rangemode": "tozero"}
-    figure = drawn(
-        theme,
-        data,
-        xaxis=xaxis,
-        yaxis=yaxis,
-        yaxis2=AXIS,
-        showlegend=len(names) > 1,
-        shapes=shapes,
-        annotations=annotations,
-    )
+    axes = {"xaxis": xaxis, "yaxis": yaxis, "yaxis2": AXIS}
+    figure = drawn(theme, data, **axes, showlegend=len(names) > 1, shapes=shapes, annotations=annotations)
     stack(figure, HEIGHT)
-    return Panel(
-        id=f"{name}{'-log' if log_steps else ''}", title=title, figure=figure, reading=reading, span=span, height=HEIGHT
-    )
+    return Panel(f"{name}{'-log' if log_steps else ''}", title, figure, reading=reading, span=span, height=HEIGHT)
 
 
 def _dashes(runs: Runs) -> list[str]:
     """The colour says the family; the dash tells two runs of one family apart."""
-    seen: Counter[str] = Counter()
-    dashes = []
-    for run in runs:
-        dashes.append(DASHES[seen[run["model"]] % len(DASHES)])
-        seen[run["model"]] += 1
-    return dashes
+    models = [run["model"] for run in runs]
+    return [DASHES[models[:at].count(model) % len(DASHES)] for at, model in enumerate(models)]
 
 
 def _shared(runs: Runs, name: str) -> Any:

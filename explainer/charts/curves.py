@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.charts.panel import Moment, Panel, Reading, Slot
+from explainer.charts.panel import Moment, Panel, Slot
 from explainer.charts.rates import AXIS, rate_marks, rates_words
 from explainer.charts.references import in_unit, reference_lines, references_of, shared_references, standing
 from explainer.charts.theme import FAMILY_COLOURS, FAMILY_NAMES, LOSS_AXIS, ink, marked, plain, stroke
-from explainer.charts.traces import Runs, moment, over_training, scatter, series
+from explainer.charts.traces import Runs, Seen, moment, over_training, scatter, series
 from explainer.theory.lowest import MEAN_ERROR, RISE_ERROR, SURE, VALIDATION, lowest
 
 WINDOW = 20  # steps whose training losses are taken together: one batch's goes up and down
@@ -27,27 +27,15 @@ def loss_panel(runs: Runs, theme: str, lens: str, *, span: int = 4, height: int 
     """
     numbers = range(len(runs))
     lines, annotations = reference_lines(shared_references(runs), theme, logarithmic=True, said=in_unit(runs[0]))
-    return Panel(
-        id="loss",
-        title="Loss while training" if len(runs) == 1 else "Loss: validation bold, training thin",
-        figure=over_training(
-            theme,
-            [
-                *(_curve(runs, number, name) for number in numbers for name in ("loss", VALIDATION)),
-                *(rate_marks(theme, number) for number in numbers),
-                *(lowest_marker(runs, theme, number) for number in numbers),
-            ],
-            yaxis=LOSS_AXIS,
-            yaxis2=AXIS,
-            shapes=[moment(theme), *lines],
-            annotations=annotations,
-            showlegend=len(runs) > 1,
-        ),
-        readings=tuple(Reading(lens, "loss", run=number) for number in numbers),
-        span=span,
-        height=height,
-        click={"seek": True},
-    )
+    data = [
+        *(_curve(runs, number, name) for number in numbers for name in ("loss", VALIDATION)),
+        *(rate_marks(theme, number) for number in numbers),
+        *(lowest_marker(runs, theme, number) for number in numbers),
+    ]
+    axes = {"yaxis": LOSS_AXIS, "yaxis2": AXIS, "shapes": [moment(theme), *lines], "annotations": annotations}
+    figure = over_training(theme, data, **axes, showlegend=len(runs) > 1)
+    title = "Loss while training" if len(runs) == 1 else "Loss: validation bold, training thin"
+    return Seen(lens).panel("loss", title, figure, runs=runs, span=span, height=height, click={"seek": True})
 
 
 def _curve(runs: Runs, number: int, name: str) -> dict[str, Any]:

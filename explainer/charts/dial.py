@@ -110,26 +110,11 @@ def dial_panel(dial: Dial, theme: str, *, span: int = 12) -> Panel:
         )
         for name, values, line in curves
     ]
-    return Panel(
-        id="dial",
-        title="What is left of a gradient k steps back, in a linear network",
-        figure=drawn(
-            theme,
-            data,
-            xaxis={"title": "steps back, k", "range": [0, steps[-1]]},
-            yaxis={
-                "title": "factor since the loss",
-                "type": "log",
-                "range": list(RANGE),
-                "exponentformat": "power",
-                "nticks": 8,
-            },
-            showlegend=True,
-        ),
-        reading=dial_reading(dial),
-        span=span,
-        height=330,
-    )
+    yaxis = {"title": "factor since the loss", "type": "log", "range": [*RANGE], "exponentformat": "power", "nticks": 8}
+    xaxis = {"title": "steps back, k", "range": [0, steps[-1]]}
+    figure = drawn(theme, data, xaxis=xaxis, yaxis=yaxis, showlegend=True)
+    title = "What is left of a gradient k steps back, in a linear network"
+    return Panel("dial", title, figure, reading=dial_reading(dial), span=span, height=330)
 
 
 def dial_reading(dial: Dial) -> str:

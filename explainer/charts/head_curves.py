@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from explainer.charts.curves import VALIDATION, lowest_marker
-from explainer.charts.panel import Panel, Reading
+from explainer.charts.panel import Panel
 from explainer.charts.rates import AXIS, rate_marks
 from explainer.charts.references import in_unit, reference_lines, shared_references
 from explainer.charts.theme import FAMILY_COLOURS, ink, plain, shades, stroke, words_at
-from explainer.charts.traces import Run, Runs, moment, over_training, scatter, series
+from explainer.charts.traces import Run, Runs, Seen, moment, over_training, scatter, series
 from explainer.tasks import TASKS
 
 MOST_LINES = 32  # with more heads than this, a line is the strongest head of its layer
@@ -22,7 +22,7 @@ CHOSEN = ("layer", "head")
 Line = tuple[int, str, tuple[int | str, ...], str, dict[str, Any]]
 
 
-def loss_panel(runs: Runs, theme: str, lens: str, *, span: int = 6, height: int = 230) -> Panel:
+def loss_panel(runs: Runs, theme: str, lens: str, span: int = 6) -> Panel:
     """Validation loss of every run with the lowest of the first, and the training loss of the first, against the step."""
     data = metric_curves(runs, theme, VALIDATION, ("step", "loss"))
     unit = "loss (nats)" if runs[0]["says_tokens"] else "loss (squared error)"
@@ -30,15 +30,8 @@ def loss_panel(runs: Runs, theme: str, lens: str, *, span: int = 6, height: int 
     logarithmic, said = yaxis["type"] == "log", in_unit(runs[0])
     lines, notes = reference_lines(shared_references(runs), theme, logarithmic=logarithmic, said=said)
     data += [rate_marks(theme), lowest_marker(runs, theme, 0)]
-    return Panel(
-        id="loss",
-        title="Loss: validation bold, training thin",
-        figure=over_steps(theme, data, yaxis, lines, notes),
-        readings=tuple(Reading(lens, "loss", run=number) for number in range(len(runs))),
-        span=span,
-        height=height,
-        click={"seek": True},
-    )
+    figure, title = over_steps(theme, data, yaxis, lines, notes), "Loss: validation bold, training thin"
+    return Seen(lens).panel("loss", title, figure, runs=runs, span=span, height=230, click={"seek": True})
 
 
 def metric_curves(runs: Runs, theme: str, name: str, training: tuple[str, str]) -> list[dict[str, Any]]:

@@ -393,13 +393,10 @@ def mosaic(maps: NDArray[Any], gap: int) -> NDArray[Any]:
     for axis in (2, 3) if cell > 1 else ():
         maps = np.maximum.reduceat(maps, np.arange(0, maps.shape[axis], cell), axis=axis)
     L, H, T, S = maps.shape
-    table = np.full((L * (T + gap) - gap, H * (S + gap) - gap), np.nan, np.float32)
-    for layer in range(L):
-        for head in range(H):
-            table[layer * (T + gap) : layer * (T + gap) + T, head * (S + gap) : head * (S + gap) + S] = maps[
-                layer, head
-            ]
-    return table
+    table = np.full((L, T + gap, H, S + gap), np.nan, np.float32)
+    table[:, :T, :, :S] = maps.swapaxes(1, 2)
+    rows, columns = L * (T + gap), H * (S + gap)
+    return table.reshape(rows, columns)[: rows - gap, : columns - gap]
 
 
 def packed(array: NDArray[Any]) -> dict[str, Any]:

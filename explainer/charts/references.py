@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from explainer.charts.theme import ink, plain, stroke
+from explainer.charts.theme import ink, level, level_name, plain, stroke
 
 NAME = "reference"  # of the annotations that `stack` moves
 LINE = 14  # pixels from one label to the next
-SIZE = 11
 HALOES = {"light": "0 0 3px #FFFFFF, 0 0 3px #FFFFFF", "dark": "0 0 3px #11161D, 0 0 3px #11161D"}
 """Of the page's background, so that a label can be read where a curve goes through it."""
 SAME = 0.005  # of its value: a line that close to another has one label with it
@@ -64,24 +63,18 @@ def reference_lines(
         said: how a loss stands in a label.
     """
     shade = ink(theme)
-    shapes = [
-        {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": value, "y1": value, "layer": "below"}
-        | {"line": stroke(shade.muted, 1.5, "dot")}
-        for _, value in references
-    ]
+    shapes = [level(value, **stroke(shade.muted, 1.5, "dot")) | {"layer": "below"} for _, value in references]
     groups: list[list[tuple[str, float]]] = []
     for name, value in references:
         if groups and groups[-1][-1][1] - value <= SAME * value:
             groups[-1].append((name, value))
         else:
             groups.append([(name, value)])
-    notes = [
-        {"name": NAME, "xref": "paper", "x": 1, "xanchor": "right", "yanchor": "bottom", "showarrow": False}
-        | {"y": math.log10(group[0][1]) if logarithmic else group[0][1], "yshift": 0}
-        | {"text": plain(f"{', '.join(name for name, _ in group)}: {said(group[0][1])}")}
-        | {"font": {"size": SIZE, "color": shade.muted, "shadow": HALOES.get(theme, HALOES["light"])}}
-        for group in groups
-    ]
+    notes = []
+    for group in groups:
+        text, value = plain(f"{', '.join(name for name, _ in group)}: {said(group[0][1])}"), group[0][1]
+        note = level_name(text, math.log10(value) if logarithmic else value, shade.muted) | {"name": NAME, "yshift": 0}
+        notes.append(note | {"font": note["font"] | {"shadow": HALOES.get(theme, HALOES["light"])}})
     return shapes, notes
 
 
@@ -132,8 +125,8 @@ def standing(
     margin = SURE * error if math.isfinite(error) else 0.0
     beaten = [pair for pair in references if loss < pair[1] - margin]
     missed = [pair for pair in references if loss > pair[1] + margin]
-    level = [pair for pair in references if pair not in beaten and pair not in missed]
-    said = [("below", beaten[-1:]), ("level with", level), ("above", missed[:1])]
+    equal = [pair for pair in references if pair not in beaten and pair not in missed]
+    said = [("below", beaten[-1:]), ("level with", equal), ("above", missed[:1])]
     return ", ".join(
         f"{word} {' and '.join(f'the {spoken(value)} of {name}' for name, value in pairs)}"
         for word, pairs in said

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from explainer.charts.theme import ink, layout, stroke
-from explainer.charts.traces import scatter
+from explainer.charts.theme import ink, stroke
+from explainer.charts.traces import drawn, scatter
 
 CIRCLE = np.linspace(0, 2 * math.pi, 121)
 
@@ -39,10 +39,10 @@ def spectrum(theme: str, colour: str) -> list[dict[str, Any]]:
     ]
 
 
-def plane_layout(theme: str) -> dict[str, Any]:
-    return layout(
-        theme,
-        xaxis={"title": "real part (singular values on this axis)", "zeroline": True},
-        yaxis={"title": "imaginary part", "scaleanchor": "x", "zeroline": True},
-        showlegend=True,
-    )
+def on_plane(theme: str, data: list[dict[str, Any]], reach: Any) -> dict[str, Any]:
+    """A figure of the circle and the eigenvalues, with singular values or without, as far as `reach` on both axes."""
+    several = len(data) > 2
+    title = "real part (singular values on this axis)" if several else "real part"
+    xaxis = {"title": title, "zeroline": True, "range": reach}
+    yaxis = {"title": "imaginary part", "scaleanchor": "x", "zeroline": True, "range": reach}
+    return drawn(theme, data, xaxis=xaxis, yaxis=yaxis, showlegend=several)

@@ -27,21 +27,8 @@ RECURRENCE, ATTENTION = (
 
 UNSEEN = {"color": "rgba(0,0,0,0)"}
 
-# Viridis in steps of an eighth (matplotlib), in red, green and blue.
-_VIRIDIS = np.array(
-    [
-        (68, 1, 84),
-        (71, 44, 122),
-        (59, 81, 139),
-        (44, 113, 142),
-        (33, 144, 141),
-        (39, 173, 129),
-        (92, 200, 99),
-        (170, 220, 50),
-        (253, 231, 37),
-    ]
-)
-
+_VIRIDIS = np.frombuffer(bytes.fromhex("440154 472c7a 3b518b 2c718e 21908d 27ad81 5cc863 aadc32 fde725"), np.uint8)
+_VIRIDIS = _VIRIDIS.reshape(-1, 3)  # in steps of an eighth (matplotlib), in red, green and blue
 _SHADES = {"light": (0.0, 0.72), "dark": (0.42, 1.0)}  # the part that stands out on the background
 
 
@@ -66,13 +53,7 @@ FONT = '"Source Sans", "Source Sans Pro", sans-serif'
 LOSS_AXIS = {"title": "loss", "type": "log", "exponentformat": "power", "minor": {"showgrid": False}}
 SEQUENTIAL = "Viridis"
 WORD = 8  # letters that fit above a colour bar
-DIVERGING = [
-    [0.0, "#08519C"],
-    [0.25, "#6BAED6"],
-    [0.5, "#F2F2F0"],
-    [0.75, "#F4A259"],
-    [1.0, "#A63603"],
-]
+DIVERGING = [[0.0, "#08519C"], [0.25, "#6BAED6"], [0.5, "#F2F2F0"], [0.75, "#F4A259"], [1.0, "#A63603"]]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from explainer.charts.panel import Slot
+from explainer.charts.panel import Panel, Reading, Slot
 from explainer.charts.theme import SEQUENTIAL, colour_bar, ink, layout, upright
 
 Run = Mapping[str, Any]
@@ -74,6 +74,14 @@ class Seen:
     def ticks(self, labels: str = "tick_labels") -> dict[str, Any]:
         """What stands under an axis of time steps."""
         return {"tickmode": "array", "tickvals": self("tick_places"), "ticktext": self.labels(labels)}
+
+    def panel(
+        self, name: str, title: str, figure: dict[str, Any], reading: str = "", runs: Runs = (), **more: Any
+    ) -> Panel:
+        """A panel over the lens's sentence that is called as it is, or `reading`; of several runs over that of each."""
+        numbers: Sequence[int | str] = range(len(runs)) if runs else (self.run,)
+        said = tuple(Reading(self.lens, reading or name, number) for number in numbers)
+        return Panel(name, title, figure, readings=said, **more)
 
 
 def series(name: str, run: int | str = 0) -> Slot:

@@ -39,9 +39,7 @@ def affordable_rows(config: RunConfig, T: int, most: int) -> int:
 
     An observed Transformer holds every attention weight, B L H T^2 numbers.
     """
-    if not config.network.roles.attention:
-        return most
-    return rows_held(config, T, most)
+    return rows_held(config, T, most) if config.network.roles.attention else most
 
 
 def differentiable_rows(config: RunConfig, T: int, most: int) -> int:
@@ -105,11 +103,15 @@ def last_counted(batch: Batch, config: RunConfig) -> tuple[Batch, int, Bool[Tens
     return batch, last, batch.mask[:, last]
 
 
+def stacked(value: Tensor | list[Tensor]) -> Float[Tensor, "B T N"]:
+    """A point that has one (B, N) for each time step, as one tensor; one that is a single tensor as it is."""
+    return torch.stack(value, dim=1) if isinstance(value, list) else value
+
+
 def state_gradients(value: Tensor, states: Tensor | list[Tensor]) -> Float[Tensor, "B T N"]:
     """d value / d state of every time step; zero where the value does not depend on it."""
-    inputs = states if isinstance(states, list) else [states]
-    found = torch.autograd.grad(value, inputs, retain_graph=True, materialize_grads=True)
-    return torch.stack(found, dim=1) if isinstance(states, list) else found[0]
+    found = torch.autograd.grad(value, states, retain_graph=True, materialize_grads=True)
+    return stacked(list(found) if isinstance(states, list) else found[0])
 
 
 def summed_losses(task: Task, output: Float[Tensor, "B T V"], batch: Batch) -> Float[np.ndarray, " B"]:

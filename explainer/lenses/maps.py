@@ -34,11 +34,9 @@ class Maps(NamedTuple):
 def attention_maps(model: SequenceModel, read: Input, config: RunConfig) -> Iterator[Maps]:
     """The maps of every block and head in their order: those of a block together if all of them may be held, else some heads."""
     assert isinstance(model, Residual), type(model)
-    fits = maps_fit(config, read.x.shape[1])
-    yield from (_whole if fits else _by_heads)(model, read, config)
-
-
-def _whole(model: Residual, read: Input, config: RunConfig) -> Iterator[Maps]:
+    if not maps_fit(config, read.x.shape[1]):
+        yield from _by_heads(model, read, config)
+        return
     points = model.roles.attention
     with evaluating(model), observe(model, *points) as seen:
         model(read)

@@ -10,7 +10,7 @@ import math
 from explainer.charts import maps
 from explainer.charts.head_curves import head_lines, key, loss_panel, metric_curves, metric_of, over_steps
 from explainer.charts.maps import LABELLED
-from explainer.charts.panel import Panel, Reading
+from explainer.charts.panel import Panel
 from explainer.charts.rates import rate_marks
 from explainer.charts.theme import SEQUENTIAL, ink, level, level_name, plain, stroke
 from explainer.charts.traces import Run, Runs, Seen, over_training, scatter
@@ -88,20 +88,10 @@ def score_panel(runs: Runs, theme: str, score: str) -> Panel:
         )
         for run, what, index, label, look in head_lines(runs, theme, "its strongest head")
     ]
-    return Panel(
-        id=score.replace("_", "-"),
-        title=SCORES[score].capitalize() + " of each head",
-        figure=over_training(
-            theme,
-            data,
-            yaxis={"title": "score", "range": [0, 1.02], "nticks": 4},
-            annotations=[key(runs, theme)],
-            margin={"l": 44, "r": 8, "t": 20, "b": 40},
-        ),
-        readings=tuple(Reading(LENS, score, run=number) for number in range(len(runs))),
-        span=3,
-        height=180,
-    )
+    axis, margin = {"title": "score", "range": [0, 1.02], "nticks": 4}, {"l": 44, "r": 8, "t": 20, "b": 40}
+    figure = over_training(theme, data, yaxis=axis, annotations=[key(runs, theme)], margin=margin)
+    title = f"{SCORES[score].capitalize()} of each head"
+    return SEEN.panel(score.replace("_", "-"), title, figure, score, runs, span=3, height=180)
 
 
 def metric_panel(runs: Runs, theme: str) -> Panel | None:
@@ -119,10 +109,6 @@ def metric_panel(runs: Runs, theme: str) -> Panel | None:
         lines.append(level(baseline, **stroke(muted, 1.2, "dash")))
         notes.append(level_name(plain(str(runs[0].get("baseline_name", "baseline"))), baseline, muted))
     yaxis = {"title": "accuracy", "range": [0, 1.02]}
-    return Panel(
-        id="metric",
-        title=f"{name[:1].upper()}{name[1:]}: validation bold, training thin",
-        figure=over_steps(theme, [*data, rate_marks(theme)], yaxis, lines, notes),
-        readings=tuple(Reading(LENS, "metric", run=number) for number in range(len(runs))),
-        height=230,
-    )
+    figure = over_steps(theme, [*data, rate_marks(theme)], yaxis, lines, notes)
+    title = f"{name[:1].upper()}{name[1:]}: validation bold, training thin"
+    return SEEN.panel("metric", title, figure, runs=runs, height=230)

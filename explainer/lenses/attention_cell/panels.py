@@ -22,17 +22,10 @@ TERMS = 3  # products that are written out before the dots
 
 def cell_of(record: AttentionCellRecord, layer: int, head: int, t: int, s: int) -> Cell:
     """The arithmetic of one cell."""
-    return attention_cell(
-        record.query[layer, head, t],
-        record.key[layer, head],
-        record.value[layer, head],
-        t,
-        s,
-        float(record.slopes[head]),
-        record.places,
-        (record.window, record.global_tokens),
-        record.softmax,
-    )
+    query, keys, values = record.query[layer, head, t], record.key[layer, head], record.value[layer, head]
+    span = (record.window, record.global_tokens)
+    slope = float(record.slopes[head])
+    return attention_cell(query, keys, values, t, s, slope, record.places, span, record.softmax)
 
 
 def strips_panel(record: AttentionCellRecord, layer: int, head: int, t: int, s: int, theme: str) -> Panel:
@@ -53,24 +46,11 @@ def strips_panel(record: AttentionCellRecord, layer: int, head: int, t: int, s: 
         hover="%{y}, dimension %{x}: %{z:.6g}",
         **written,
     )
-    return Panel(
-        id="strips",
-        title="Query, key, their products, and the value, number by number",
-        figure=drawn(
-            theme,
-            [heat],
-            xaxis={
-                "title": f"dimension of the head (K = {K})",
-                "showgrid": False,
-                "dtick": max(1, K // 16),
-            },
-            yaxis={"autorange": "reversed", "showgrid": False},
-            margin={"l": 76, "r": 14, "t": 6, "b": 40},
-        ),
-        reading=strips_reading(cell, table),
-        span=7,
-        height=220,
-    )
+    xaxis = {"title": f"dimension of the head (K = {K})", "showgrid": False, "dtick": max(1, K // 16)}
+    yaxis, margin = {"autorange": "reversed", "showgrid": False}, {"l": 76, "r": 14, "t": 6, "b": 40}
+    figure = drawn(theme, [heat], xaxis=xaxis, yaxis=yaxis, margin=margin)
+    title = "Query, key, their products, and the value, number by number"
+    return Panel("strips", title, figure, reading=strips_reading(cell, table), span=7, height=220)
 
 
 def row_panel(record: AttentionCellRecord, layer: int, head: int, t: int, s: int, theme: str) -> Panel:
@@ -83,19 +63,10 @@ def row_panel(record: AttentionCellRecord, layer: int, head: int, t: int, s: int
         customdata=[plain(token) for token in record.tokens],
         hover="s = %{x} (%{customdata}): %{y:.6f}",
     )
-    return Panel(
-        id="row",
-        title=f"The query's row after the {'softmax' if record.softmax else 'division by its sum'}",
-        figure=drawn(
-            theme,
-            [bars],
-            xaxis={"title": "key: position s", "showgrid": False},
-            yaxis={"title": "weight", "range": [0, 1.02]},
-        ),
-        reading=row_reading(cell, record, t),
-        span=5,
-        height=220,
-    )
+    xaxis, yaxis = {"title": "key: position s", "showgrid": False}, {"title": "weight", "range": [0, 1.02]}
+    figure, said = drawn(theme, [bars], xaxis=xaxis, yaxis=yaxis), row_reading(cell, record, t)
+    title = f"The query's row after the {'softmax' if record.softmax else 'division by its sum'}"
+    return Panel("row", title, figure, reading=said, span=5, height=220)
 
 
 def strips_reading(cell: Cell, table: Float[np.ndarray, "4 K"]) -> str:
@@ -132,7 +103,9 @@ def lines(record: AttentionCellRecord, layer: int, head: int, t: int, s: int) ->
     """Each step: what it is, and a formula (LaTeX) with the actual numbers."""
     cell = cell_of(record, layer, head, t, s)
     K = record.query.shape[-1]
-    terms = [rf"{_signed(q)} \cdot {_signed(k)}" for q, k in zip(*_first(record, layer, head, t, s), strict=True)]
+    first = np.stack([record.query[layer, head, t, :TERMS], record.key[layer, head, s, :TERMS]], axis=1)
+    first = first if record.softmax else positive(first)
+    terms = [rf"{_signed(q)} \cdot {_signed(k)}" for q, k in first.tolist()]
     dots = [r"\cdots"] if len(terms) < K else []
     shuffled = bool((record.places != np.arange(len(record.places))).any())
     whose = "the positions that shuffling gave them" if shuffled else "their positions"
@@ -217,12 +190,6 @@ def _signed(value: float) -> str:
     """In brackets, if it is negative."""
     text = number(value)
     return f"({text})" if text.startswith("-") else text
-
-
-def _first(record: AttentionCellRecord, layer: int, head: int, t: int, s: int) -> tuple[list[float], list[float]]:
-    some = record.query[layer, head, t, :TERMS], record.key[layer, head, s, :TERMS]
-    query, key = some if record.softmax else map(positive, some)
-    return query.tolist(), key.tolist()
 
 
 def _seen(record: AttentionCellRecord, t: int) -> Bool[np.ndarray, " T"]:

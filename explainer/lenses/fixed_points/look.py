@@ -20,7 +20,7 @@ from torch import Tensor
 
 from explainer.lenses.fixed_points.cell_jacobians import advance, linearise
 from explainer.lenses.fixed_points.record import FixedPointsRecord
-from explainer.lenses.look import evaluating, first_rows
+from explainer.lenses.look import evaluating, first_rows, stacked
 from explainer.models import Recurrent, SequenceModel, observe
 from explainer.models.cells import CellWeights
 from explainer.models.operated_cell import OperatedCell
@@ -88,7 +88,7 @@ def states_of(model: Recurrent, batch: Batch) -> Float[Tensor, "B T M"]:
     names = [f"layer.0.{part}" for part in model.cell.parts]
     with evaluating(model), observe(model, *names) as seen:
         model(batch)
-    return torch.cat([torch.stack(list(seen[name]), dim=1) for name in names], dim=-1).double().cpu()
+    return torch.cat([stacked(seen[name]) for name in names], dim=-1).double().cpu()
 
 
 def search(cell: OperatedCell, visited: Float[Tensor, "S M"]) -> tuple[Float[Tensor, "P M"], Float[Tensor, " P"]]:

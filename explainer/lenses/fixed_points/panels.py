@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from explainer.charts.curves import loss_panel
-from explainer.charts.panel import Panel, Reading
-from explainer.charts.spectrum import plane_layout, spectrum
+from explainer.charts.panel import Panel
+from explainer.charts.spectrum import on_plane, spectrum
 from explainer.charts.theme import FAMILY_COLOURS, ink, stroke
 from explainer.charts.traces import Run, Seen, drawn, over_training, scatter
 from explainer.lenses.fixed_points.notes import KINDS, LENS, choices
+
+SEEN = Seen(LENS)
 
 MARKS: Mapping[str, tuple[str, str]] = {
     "stable": ("circle", "#2B83C6"),
@@ -28,19 +30,10 @@ TITLES = {"front": "Where the state stays, and one sequence's path", "side": "Th
 def spectrum_panel(run: Run, theme: str) -> Panel:
     """The eigenvalues of the chosen point's Jacobian on the complex plane."""
     circle, eigen, _ = spectrum(theme, FAMILY_COLOURS[run["model"]])
-    seen, shape = Seen(LENS), plane_layout(theme) | {"showlegend": False}
-    eigen |= {"x": seen("real", "point"), "y": seen("imaginary", "point"), "customdata": seen("length", "point")}
-    shape["xaxis"]["title"]["text"] = "real part"
-    for axis in ("xaxis", "yaxis"):
-        shape[axis]["range"] = seen.context("spectrum")
-    return Panel(
-        id="spectrum",
-        title="Around the chosen point: eigenvalues of ∂F/∂s",
-        figure={"data": [circle, eigen], "layout": shape},
-        readings=(Reading(LENS, "point"),),
-        reading_index=("point",),
-        span=5,
-    )
+    eigen |= {"x": SEEN("real", "point"), "y": SEEN("imaginary", "point"), "customdata": SEEN("length", "point")}
+    figure = on_plane(theme, [circle, eigen], SEEN.context("spectrum"))
+    title = "Around the chosen point: eigenvalues of ∂F/∂s"
+    return SEEN.panel("spectrum", title, figure, "point", reading_index=("point",), span=5)
 
 
 def births_panel(run: Run, theme: str) -> Panel:
@@ -49,21 +42,16 @@ def births_panel(run: Run, theme: str) -> Panel:
         scatter(
             "lines+markers",
             name=kind.name,
-            x=Seen(LENS).history("step"),
-            y=Seen(LENS).history("counts", at),
+            x=SEEN.history("step"),
+            y=SEEN.history("counts", at),
             line={"color": MARKS[kind.key][1] or ink(theme).muted, "width": 2, "shape": "hv"},
             marker={"symbol": MARKS[kind.key][0], "size": 6, "line": {"width": 1.5}},
             hover=f"step %{{x}}: %{{y}} × {kind.name}",
         )
         for at, kind in enumerate(KINDS)
     ]
-    return Panel(
-        id="births",
-        title="When they are born",
-        figure=over_training(theme, data, yaxis={"title": "points", "rangemode": "tozero"}, showlegend=True),
-        readings=(Reading(LENS, "births"),),
-        span=7,
-    )
+    figure = over_training(theme, data, yaxis={"title": "points", "rangemode": "tozero"}, showlegend=True)
+    return SEEN.panel("births", "When they are born", figure, span=7)
 
 
 def panels(run: Run, theme: str) -> list[Panel]:
@@ -83,14 +71,13 @@ def selections(run: Run) -> dict[str, tuple[str, tuple[str, ...]]]:
 
 def map_panel(run: Run, theme: str, plane: str) -> Panel:
     """The path, the points of each kind, and a ring around the chosen one, on two axes of the tape's basis."""
-    shade, seen = ink(theme), Seen(LENS)
-    across, up = PLANES[plane]
+    shade = ink(theme)
     path = scatter(
         "lines+markers",
-        **seen.projected("states", columns=PLANES[plane]),
+        **SEEN.projected("states", columns=PLANES[plane]),
         name="path",
-        customdata=seen("times"),
-        text=seen.labels("tokens"),
+        customdata=SEEN("times"),
+        text=SEEN.labels("tokens"),
         line=stroke(shade.muted, 1),
         marker={"size": 4, "color": shade.muted},
         opacity=0.7,
@@ -99,10 +86,10 @@ def map_panel(run: Run, theme: str, plane: str) -> Panel:
     points = [
         scatter(
             "markers",
-            **seen.projected(kind.key, columns=PLANES[plane]),
+            **SEEN.projected(kind.key, columns=PLANES[plane]),
             name=kind.name,
-            customdata=seen(f"{kind.key} numbers"),
-            text=seen.labels(f"{kind.key} words"),
+            customdata=SEEN(f"{kind.key} numbers"),
+            text=SEEN.labels(f"{kind.key} words"),
             marker={"symbol": MARKS[kind.key][0], "color": MARKS[kind.key][1] or shade.text, "size": 10}
             | {"line": stroke(shade.text, 1)},
             hover="%{text}",
@@ -110,19 +97,10 @@ def map_panel(run: Run, theme: str, plane: str) -> Panel:
         for kind in KINDS
     ]
     ring = {"symbol": "circle-open", "size": 19, "color": shade.text, "line": {"width": 1.6}}
-    chosen = seen.projected("all", "point", columns=PLANES[plane])
-    return Panel(
-        id=plane,
-        title=TITLES[plane],
-        figure=drawn(
-            theme,
-            [path, *points, scatter("markers", **chosen, marker=ring, hoverinfo="skip", showlegend=False)],
-            xaxis={"title": f"principal component {across + 1}", "range": seen.context("range", across)},
-            yaxis={"title": f"principal component {up + 1}", "range": seen.context("range", up)},
-            showlegend=True,
-        ),
-        readings=(Reading(LENS, plane),),
-        span=6,
-        height=370,
-        click={"select": "point"},
+    place = SEEN.projected("all", "point", columns=PLANES[plane])
+    chosen = scatter("markers", **place, marker=ring, hoverinfo="skip", showlegend=False)
+    xaxis, yaxis = (
+        {"title": f"principal component {at + 1}", "range": SEEN.context("range", at)} for at in PLANES[plane]
     )
+    figure = drawn(theme, [path, *points, chosen], xaxis=xaxis, yaxis=yaxis, showlegend=True)
+    return SEEN.panel(plane, TITLES[plane], figure, height=370, click={"select": "point"})

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from explainer.lenses.gates.record import GatesRecord
-from explainer.lenses.look import evaluating, first_rows
+from explainer.lenses.look import evaluating, first_rows, model_device, stacked
 from explainer.models import SequenceModel, build, observe
 from explainer.tasks.base import Batch, Task
 from explainer.theory.probes import CONTROLS, FEWEST, Readout, correlation_error, correlations, exchanged, readout
@@ -141,7 +141,7 @@ def _sample(task: Task, device: torch.device) -> _Sample:
 
 def _tracked(model: SequenceModel, task: Task) -> dict[str, Any]:
     """The fields of a record that say what the units keep track of."""
-    sample = _sample(task, next(model.parameters()).device)
+    sample = _sample(task, model_device(model))
     S, _, Q = sample.values.shape
     states = _states(model, sample.batch.x, task)
     # The variables, and behind them each control's: one fit does for all.
@@ -205,6 +205,4 @@ def _correlations(states: Float[np.ndarray, "S T N"], values: Float[np.ndarray, 
 
 
 def _sequence(value: Tensor | list[Tensor]) -> Float[np.ndarray, "B T N"]:
-    """A point that has one (B, N) for each time step."""
-    assert isinstance(value, list)
-    return torch.stack(value, dim=1).float().cpu().numpy()
+    return stacked(value).float().cpu().numpy()

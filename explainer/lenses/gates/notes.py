@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
 from numpy.typing import NDArray
 
 from explainer.charts.curves import loss_reading
@@ -58,7 +57,10 @@ def notes(record: GatesRecord, moment: Moment) -> Notes:
             "rows_on_dark": np.where(strong, row, np.nan).astype(np.float32),
             "text_range": np.array([-0.5, columns - 0.5], np.float32),
             "followed": followed,
-            "followed_rows": in_rows(followed, columns),
+            # In rows of `columns`, the rest of the last row NaN.
+            "followed_rows": np.pad(followed, ((0, 0), (0, -T % columns)), constant_values=np.nan).reshape(
+                len(followed), -1, columns
+            ),
             "shown_probes": np.maximum(record.probes, 0),
             "shown_untrained": np.maximum(record.untrained, 0),
             "shown_controls": np.maximum(record.controls, 0),
@@ -76,14 +78,6 @@ def text_columns(T: int) -> int:
     while T > columns * COLUMNS:
         columns *= 2
     return min(T, columns)
-
-
-def in_rows(values: Float[np.ndarray, "V T"], columns: int) -> Float[np.ndarray, "V R columns"]:
-    """The values of each variable in rows of `columns`, the rest of the last row NaN."""
-    V, T = values.shape
-    rows = np.full((V, -(-T // columns) * columns), np.nan, np.float32)
-    rows[:, :T] = values
-    return rows.reshape(V, -1, columns)
 
 
 def gate_reading(record: GatesRecord, layer: int, gate: int, asked: bool = False) -> str:

@@ -31,7 +31,9 @@ AT_ZERO, NOT_FINITE = 0.025, 0.975  # heights of the marks, as shares of the cha
 def notes(record: GradientsRecord, moment: Moment) -> Notes:
     """Sentences and derived arrays of one look at the gradients."""
     model = str(moment.meta["model"])
-    marks = _marks(record)
+    norms = record.norms[: record.last + 1]
+    marked = np.flatnonzero((norms == 0) | ~np.isfinite(norms))  # a log axis can't show these
+    nothing = norms[marked] == 0
     sizes = parameter_sizes(record)
     with np.errstate(divide="ignore"):
         logs = np.where(sizes > 0, np.log10(sizes), np.nan)
@@ -47,8 +49,8 @@ def notes(record: GradientsRecord, moment: Moment) -> Notes:
             "curve": scaled(record, record.norms),
             "rate": scaled(record, record.theory if record.theory.size else np.full(len(record.norms), np.nan)),
             "hover": np.stack([record.norms.astype(np.float64), _shares(record)], axis=1),
-            "mark_at": np.array([at for at, _, _ in marks], dtype=np.int32),
-            "mark_height": np.array([height for _, height, _ in marks], dtype=np.float32),
+            "mark_at": marked.astype(np.int32),
+            "mark_height": np.where(nothing, AT_ZERO, NOT_FINITE).astype(np.float32),
             "now_step": np.array([moment.step], dtype=np.int32),
             "per_step": np.array(per_step(record)),
             "now_per_step": np.array([per_step(record)]),
@@ -57,7 +59,7 @@ def notes(record: GradientsRecord, moment: Moment) -> Notes:
             "parameter_sizes": sizes.astype(np.float32),
         },
         labels={
-            "mark_words": [words for _, _, words in marks],
+            "mark_words": np.where(nothing, "exactly 0: nothing arrives", "not a finite number").tolist(),
             "axes": SCALE_TITLES,
             "colour": [FAMILY_COLOURS[model]],
             "parameter_words": parameter_words(record.parameters),
@@ -111,17 +113,6 @@ def per_step(record: GradientsRecord) -> float:
 def _shares(record: GradientsRecord) -> Float[np.ndarray, " T"]:
     with np.errstate(all="ignore"):
         return record.norms.astype(np.float64) / float(record.norms[record.last])
-
-
-def _marks(record: GradientsRecord) -> list[tuple[int, float, str]]:
-    """(t, height, words) of the steps that a log axis can't show."""
-    marks = []
-    for at, norm in enumerate(record.norms[: record.last + 1]):
-        if norm == 0:
-            marks.append((at, AT_ZERO, "exactly 0: nothing arrives"))
-        elif not math.isfinite(norm):
-            marks.append((at, NOT_FINITE, "not a finite number"))
-    return marks
 
 
 def parameter_sizes(record: GradientsRecord) -> Float[np.ndarray, "2 P"]:

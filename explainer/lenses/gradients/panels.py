@@ -9,18 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from explainer.charts.panel import Panel, Reading, Slot
+from explainer.charts.panel import Panel, Slot
 from explainer.charts.rates import AXIS, rate_marks
-from explainer.charts.theme import (
-    FAMILY_COLOURS,
-    LOSS_AXIS,
-    UNSEEN,
-    ink,
-    level_name,
-    marked,
-    plain,
-    stroke,
-)
+from explainer.charts.theme import FAMILY_COLOURS, LOSS_AXIS, UNSEEN, ink, level_name, marked, plain, stroke
 from explainer.charts.traces import Run, Runs, Seen, coloured, drawn, heatmap, moment, over_training, scatter, series
 from explainer.families import FAMILIES
 from explainer.lenses.gradients.notes import SCALE_TITLES, STAGES
@@ -33,22 +24,17 @@ DASHES = ("solid", "dot", "dashdot", "longdashdot")  # of several runs of one fa
 
 def through_time_panel(runs: Runs, theme: str) -> Panel:
     """||dL_T/dh_t|| of every run against t on a log axis, with theory's line for plain RNNs."""
-    return Panel(
-        id="through-time",
-        title="How much of the last loss reaches each earlier step",
-        figure=drawn(
-            theme,
-            [trace for number in range(len(runs)) for trace in _through_time(runs, number)],
-            xaxis="time step t (the loss is taken at the right end)",
-            yaxis={"title": SCALE_TITLES[0], "type": "log", "exponentformat": "power", "nticks": 9},
-            yaxis2=AXIS,
-            showlegend=True,
-        ),
-        slots=(Slot("layout.yaxis.title.text", "labels", lens=LENS, name="axes", index=("scale",)),),
-        readings=tuple(Reading(LENS, "share", run=number) for number in range(len(runs))),
-        span=8,
-        height=330,
+    figure = drawn(
+        theme,
+        [trace for number in range(len(runs)) for trace in _through_time(runs, number)],
+        xaxis="time step t (the loss is taken at the right end)",
+        yaxis={"title": SCALE_TITLES[0], "type": "log", "exponentformat": "power", "nticks": 9},
+        yaxis2=AXIS,
+        showlegend=True,
     )
+    named = (Slot("layout.yaxis.title.text", "labels", lens=LENS, name="axes", index=("scale",)),)
+    title = "How much of the last loss reaches each earlier step"
+    return Seen(LENS).panel("through-time", title, figure, "share", runs, slots=named, span=8, height=330)
 
 
 def _through_time(runs: Runs, number: int) -> list[dict[str, Any]]:
@@ -101,18 +87,12 @@ def factor_panel(runs: Runs, theme: str) -> Panel:
         ]
     band, words = _band(low, high, theme)
     ends = {"shapes.0.y0": 0, "shapes.0.y1": 1, "annotations.0.y": 1, "annotations.1.y": 1, "annotations.2.y": 0}
-    return Panel(
-        id="factor",
-        title="Verdict: by which factor the gradient changes per step back",
-        figure=over_training(
-            theme, data, yaxis="factor per step back", shapes=[band, moment(theme)], annotations=words
-        ),
-        # An own input, or a loss before the last step, has another band.
-        slots=tuple(Slot(f"layout.{to}", lens=LENS, name="band", index=(end,)) for to, end in ends.items()),
-        readings=tuple(Reading(LENS, "verdict", run=number) for number in range(len(runs))),
-        span=4,
-        height=330,
-    )
+    # An own input, or a loss before the last step, has another band.
+    slots = tuple(Slot(f"layout.{to}", lens=LENS, name="band", index=(end,)) for to, end in ends.items())
+    shapes = [band, moment(theme)]
+    figure = over_training(theme, data, yaxis="factor per step back", shapes=shapes, annotations=words)
+    title = "Verdict: by which factor the gradient changes per step back"
+    return Seen(LENS).panel("factor", title, figure, "verdict", runs, slots=slots, span=4, height=330)
 
 
 def _band(low: float, high: float, theme: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -137,33 +117,16 @@ def clipping_panel(runs: Runs, theme: str) -> Panel:
         ("grad_norm", STAGES[0], stroke(ink(theme).muted, 1.2)),
         ("clipped", STAGES[1], stroke(FAMILY_COLOURS[runs[0]["model"]], 2.4)),
     )
-    return Panel(
-        id="clipping",
-        title="Gradient norm at each update, before and after clipping",
-        figure=over_training(
-            theme,
-            [
-                *(
-                    scatter(
-                        name=stage,
-                        x=series("step", "network"),
-                        y=series(name, "network"),
-                        line=line,
-                        hover=f"step %{{x}}: %{{y:.4g}} {stage}",
-                    )
-                    for name, stage, line in lines
-                ),
-                rate_marks(theme, "network"),
-            ],
-            yaxis={**LOSS_AXIS, "title": "‖∂L/∂θ‖"},
-            yaxis2=AXIS,
-            showlegend=True,
-        ),
-        slots=(Slot("data.1.line.color", "labels", "network", LENS, "colour", (0,)),),
-        readings=(Reading(LENS, "clipping", run="network"),),
-        span=4,
-        height=250,
-    )
+    steps, said = series("step", "network"), "step %{{x}}: %{{y:.4g}} {}"
+    data = [
+        scatter(name=stage, x=steps, y=series(name, "network"), line=line, hover=said.format(stage))
+        for name, stage, line in lines
+    ]
+    data.append(rate_marks(theme, "network"))
+    figure = over_training(theme, data, yaxis={**LOSS_AXIS, "title": "‖∂L/∂θ‖"}, yaxis2=AXIS, showlegend=True)
+    colour = (Slot("data.1.line.color", "labels", "network", LENS, "colour", (0,)),)
+    title = "Gradient norm at each update, before and after clipping"
+    return Seen(LENS, "network").panel("clipping", title, figure, slots=colour, span=4, height=250)
 
 
 def parameters_panel(runs: Runs, theme: str) -> Panel:
@@ -178,26 +141,14 @@ def parameters_panel(runs: Runs, theme: str) -> Panel:
         hover="%{y}<br>step %{x}: %{customdata:.3e}",
     )
     yaxis = {"autorange": "reversed", "title": ""}
-    return Panel(
-        id="parameters",
-        title="Gradient norm of each parameter",
-        figure=drawn(theme, [heat], xaxis="training step", yaxis=yaxis, shapes=[moment(theme)]),
-        readings=(Reading(LENS, "parameters", run="network"),),
-        reading_index=("clipped",),
-        span=4,
-        height=250,
-    )
+    figure = drawn(theme, [heat], xaxis="training step", yaxis=yaxis, shapes=[moment(theme)])
+    title = "Gradient norm of each parameter"
+    return seen.panel("parameters", title, figure, reading_index=("clipped",), span=4, height=250)
 
 
 def panels(run: Run, theme: str) -> list[Panel]:
     """All figures of one run's gradients."""
-    one = [run]
-    return [
-        through_time_panel(one, theme),
-        factor_panel(one, theme),
-        clipping_panel(one, theme),
-        parameters_panel(one, theme),
-    ]
+    return [make([run], theme) for make in (through_time_panel, factor_panel, clipping_panel, parameters_panel)]
 
 
 def selections(runs: Runs) -> dict[str, tuple[str, tuple[str, ...]]]:

@@ -10,15 +10,7 @@ from typing import Any
 import numpy as np
 
 from explainer.charts.panel import Panel, numbers_for_json
-from explainer.charts.theme import (
-    FAMILY_COLOURS,
-    FAMILY_SYMBOLS,
-    ink,
-    level,
-    level_name,
-    plain,
-    stroke,
-)
+from explainer.charts.theme import FAMILY_COLOURS, FAMILY_SYMBOLS, ink, level, level_name, plain, stroke
 from explainer.charts.traces import coloured, drawn, heatmap, scatter
 from explainer.lenses.hidden_states.record import HiddenStatesRecord
 from explainer.theory.baselines import ADDING_TOLERANCE, RECALLED
@@ -53,50 +45,41 @@ def numbers_panel(answers: Sequence[Answer], theme: str) -> Panel:
     for aside, model in enumerate(models):
         own = [answer for answer in answers if answer.model == model]
         name = own[0].name.split(",")[0]
-        for record, when in (("before", "before training"), ("after", "after training")):
-            found = [(answer, getattr(answer, record)) for answer in own if getattr(answer, record) is not None]
-            hollow = record == "before"
+        for when, suffix, size in (("before", "-open", 8), ("after", "", 11)):
+            found = [(answer, getattr(answer, when)) for answer in own if getattr(answer, when) is not None]
+            symbol = FAMILY_SYMBOLS[model] + suffix
             data.append(
                 scatter(
                     "markers",
                     name=name,
-                    showlegend=not hollow,
+                    showlegend=when == "after",
                     x=[answer.length * ASIDE ** (aside - (len(models) - 1) / 2) for answer, _ in found],
                     y=numbers_for_json([number(seen) for _, seen in found]),
                     text=[plain(answer.name) for answer, _ in found],
-                    marker={
-                        "symbol": FAMILY_SYMBOLS[model] + ("-open" if hollow else ""),
-                        "size": 8 if hollow else 11,
-                        "color": FAMILY_COLOURS[model],
-                    },
-                    hover=f"%{{text}}<br>{when}: %{{y:.3f}}",
+                    marker={"symbol": symbol, "size": size, "color": FAMILY_COLOURS[model]},
+                    hover=f"%{{text}}<br>{when} training: %{{y:.3f}}",
                 )
             )
     lengths = sorted({answer.length for answer in answers})
-    line = stroke(shade.text, 1.5, "dot")
-    return Panel(
-        id="own-answers",
-        title="What each network answers to your sequence (hollow: before training, dotted: right)",
-        figure=drawn(
-            theme,
-            data,
-            xaxis={
-                "title": "T, the length that it was trained at",
-                "type": "log",
-                "tickvals": lengths,
-                "ticktext": [str(length) for length in lengths],
-                "minor": {"showgrid": False},
-                "range": [math.log10(lengths[0] / 1.4), math.log10(lengths[-1] * 1.4)],
-            },
-            yaxis="answer after the last number",
-            shapes=[level(right, **line)],
-            annotations=[level_name(f"right: {right:.3g}", right, shade.text)],
-            showlegend=True,
-        ),
-        reading=numbers_reading(answers),
-        span=12,
-        height=340,
+    xaxis = {
+        "title": "T, the length that it was trained at",
+        "type": "log",
+        "tickvals": lengths,
+        "ticktext": [str(length) for length in lengths],
+        "minor": {"showgrid": False},
+        "range": [math.log10(lengths[0] / 1.4), math.log10(lengths[-1] * 1.4)],
+    }
+    figure = drawn(
+        theme,
+        data,
+        xaxis=xaxis,
+        yaxis="answer after the last number",
+        shapes=[level(right, **stroke(shade.text, 1.5, "dot"))],
+        annotations=[level_name(f"right: {right:.3g}", right, shade.text)],
+        showlegend=True,
     )
+    title = "What each network answers to your sequence (hollow: before training, dotted: right)"
+    return Panel("own-answers", title, figure, reading=numbers_reading(answers), span=12, height=340)
 
 
 def recall_panel(answers: Sequence[Answer], theme: str) -> Panel:
@@ -118,24 +101,12 @@ def recall_panel(answers: Sequence[Answer], theme: str) -> Panel:
         **coloured("probability of the right one", 0, 1),
         hover="%{y}: says %{text}, before training %{customdata}<br>probability of the right one %{z:.3f}",
     )
-    return Panel(
-        id="own-answers",
-        title="What each network recalls of your symbols, after training",
-        figure=drawn(
-            theme,
-            [heat],
-            xaxis={
-                "title": "the right symbols, in their order",
-                "tickvals": list(range(RECALLED)),
-                "ticktext": right,
-                "showgrid": False,
-            },
-            yaxis={"type": "category", "autorange": "reversed", "showgrid": False, "automargin": True},
-        ),
-        reading=recall_reading(answers),
-        span=12,
-        height=90 + 26 * max(3, len(answers)),
-    )
+    ticks = {"tickvals": list(range(RECALLED)), "ticktext": right}
+    xaxis = {"title": "the right symbols, in their order", **ticks, "showgrid": False}
+    yaxis = {"type": "category", "autorange": "reversed", "showgrid": False, "automargin": True}
+    figure, height = drawn(theme, [heat], xaxis=xaxis, yaxis=yaxis), 90 + 26 * max(3, len(answers))
+    title = "What each network recalls of your symbols, after training"
+    return Panel("own-answers", title, figure, reading=recall_reading(answers), span=12, height=height)
 
 
 # -- numbers ----------------------------------------------------------------------------------

@@ -85,9 +85,9 @@ def states_reading(states: NDArray[np.float32]) -> str:
     return f"{sentence}; {saturated:.0%} of the values are beyond ±{SATURATED}."
 
 
-def _value(value: float) -> str:
-    """A state: two decimals, or three digits of a large one."""
-    return f"{value:.2f}" if abs(value) < 1000 else amount(float(value))
+def _value(value: float, decimals: int = 2) -> str:
+    """A state, or of more decimals an output; of a large one three digits."""
+    return f"{value:.{decimals}f}" if abs(value) < 1000 else amount(float(value))
 
 
 def path_reading(states: NDArray[np.float32]) -> str:
@@ -168,10 +168,8 @@ def judged_reading(record: HiddenStatesRecord, unit: str = "") -> str:
     error = (record.output - record.target).astype(np.float64)[mask]
     if mask.sum() == 1:
         at = int(mask.argmax())
-        output, target = record.output[at], record.target[at]
-        return (
-            f"At t = {at}, where it counts, the output is {_output(output)}{of} and the target {_output(target)}{of}."
-        )
+        output, target = (_value(each[at], decimals=3) for each in (record.output, record.target))
+        return f"At t = {at}, where it counts, the output is {output}{of} and the target {target}{of}."
     sizes = np.abs(error)
     worst, best = (int(np.flatnonzero(mask)[at]) for at in (first_largest(sizes), first_smallest(sizes)))
     return (
@@ -194,8 +192,3 @@ def bits_reading(record: HiddenStatesRecord) -> str:
         f"Over the {int(record.mask.sum())} steps that count, {right} of the {len(record.errors)} bits always "
         f"{'has' if right == 1 else 'have'} the right sign; {', '.join(said)}; errors are root mean squares."
     )
-
-
-def _output(value: float) -> str:
-    """An output: three decimals, or three digits of a large one."""
-    return f"{value:.3f}" if abs(value) < 1000 else amount(float(value))

@@ -25,8 +25,7 @@ def _work(z: Sizes) -> Work:
     singles, spans = moments(z.T - 1, M)
     taken_apart = horizon(z.T - 1, M) + len(singles) + len(spans)
     return added(
-        passes(z, 1, 3),
-        {"cubes": float(taken_apart * M**3), "squares": float(taken_apart * M**2), "each": taken_apart},
+        passes(z, 1, 3), {"cubes": float(taken_apart * M**3), "squares": float(taken_apart * M**2), "each": taken_apart}
     )
 
 

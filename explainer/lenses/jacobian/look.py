@@ -31,19 +31,11 @@ ROUNDING = 1e-10  # of the largest singular value: what is smaller in a product 
 AT_ONCE = 2**17  # entries of Jacobians, beside which autograd holds some ten to twenty for each
 
 
-def _sigmoid(value: Tensor) -> Tensor:
-    return 4 * value * (1 - value)
-
-
-def _tanh(value: Tensor) -> Tensor:
-    return 1 - value.square()
-
-
-def _relu(value: Tensor) -> Tensor:
-    return torch.where(value.isnan(), value, (value > 0).to(value.dtype))
-
-
-SLOPES: Mapping[str, Callable[[Tensor], Tensor]] = {"sigmoid": _sigmoid, "tanh": _tanh, "relu": _relu}
+SLOPES: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "sigmoid": lambda value: 4 * value * (1 - value),
+    "tanh": lambda value: 1 - value.square(),
+    "relu": lambda value: torch.where(value.isnan(), value, (value > 0).to(value.dtype)),
+}
 """The slope of an activation, from its value, as a share of the largest slope."""
 
 
@@ -84,7 +76,8 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> JacobianRecord:
     singles, spans = moments(last, size)
     chosen = [(Product(back[last - t], 0.0), 1) for t in singles] + [(products[span], span) for span in spans]
     spectra = [per_step(product, span) for product, span in chosen]
-    theory = cell.recurrence.cpu() if plain else _at_rest(cell, passage)
+    nothing = torch.zeros_like(passage.inputs[:1])
+    theory = cell.recurrence.cpu() if plain else jacobians(cell, nothing, cell.at_rest())[0].cpu()
     radius, sigma = largest_eigenvalue(theory), largest_singular(theory)
     parts, slope = _saturation(cell, passage.activations, config.network.activations)
     with np.errstate(all="ignore"):
@@ -187,11 +180,6 @@ def _along(cell: OperatedCell, passage: Passage, first: int, last: int) -> Float
     together = max(1, AT_ONCE // len(passage.gradient) ** 2)
     pieces = zip(*(each.split(together) for each in (passage.inputs[first : last + 1], *before)), strict=True)
     return torch.cat([jacobians(cell, inputs, states).cpu() for inputs, *states in pieces])
-
-
-def _at_rest(cell: OperatedCell, passage: Passage) -> Float[Tensor, "M M"]:
-    """J without input where the state is zero, apart from what is held."""
-    return jacobians(cell, torch.zeros_like(passage.inputs[:1]), cell.at_rest())[0].cpu()
 
 
 def _saturation(

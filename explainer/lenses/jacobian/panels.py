@@ -8,9 +8,9 @@ import numpy as np
 
 from explainer.charts.amount import short
 from explainer.charts.dial import dial_panel, turn
-from explainer.charts.panel import Panel, Reading, Slot
+from explainer.charts.panel import Panel, Slot
 from explainer.charts.rates import AXIS
-from explainer.charts.spectrum import plane_layout, spectrum
+from explainer.charts.spectrum import on_plane, spectrum
 from explainer.charts.theme import FAMILY_COLOURS, RECURRENCE, Ink, ink, level, stroke
 from explainer.charts.traces import Run, Runs, Seen, bar, drawn, over_training, scatter
 from explainer.families import FAMILIES
@@ -18,32 +18,22 @@ from explainer.lenses.jacobian.notes import FLAT
 from explainer.theory.followed import moments
 from explainer.theory.jacobian import NON_NORMAL, spectral_radius
 
-LENS = "jacobian"
+SEEN = Seen("jacobian", "network")
 
 
 def plane_panel(runs: Runs, theme: str) -> Panel:
     """Eigenvalues and singular values of a step, or of a product of steps; run and choice are selections."""
     circle, eigen, singular = spectrum(theme, FAMILY_COLOURS[runs[0]["model"]])
-    seen, shape = Seen(LENS, "network"), plane_layout(theme)
-    eigen |= {"x": seen("real", "of"), "y": seen("imaginary", "of"), "customdata": seen("length", "of")}
-    singular |= {"x": seen("singular", "of"), "y": seen("axis", "of")}
-    for axis in ("xaxis", "yaxis"):
-        shape[axis]["range"] = seen.context("plane")
-    return Panel(
-        id="plane",
-        title="Eigenvalues of ∂sₜ/∂sₜ₋₁, and singular values",
-        figure={"data": [circle, eigen, singular], "layout": shape},
-        slots=(_colour("data.1.marker"),),
-        readings=(Reading(LENS, "plane", run="network"),),
-        reading_index=("of",),
-        span=5,
-        height=350,
-    )
+    eigen |= {"x": SEEN("real", "of"), "y": SEEN("imaginary", "of"), "customdata": SEEN("length", "of")}
+    singular |= {"x": SEEN("singular", "of"), "y": SEEN("axis", "of")}
+    figure = on_plane(theme, [circle, eigen, singular], SEEN.context("plane"))
+    slots, title = (_colour("data.1.marker"),), "Eigenvalues of ∂sₜ/∂sₜ₋₁, and singular values"
+    return SEEN.panel("plane", title, figure, slots=slots, reading_index=("of",), span=5, height=350)
 
 
 def decay_panel(runs: Runs, theme: str) -> Panel:
     """Theory, bound, the largest direction and the loss's own gradient against the steps back, on a log axis."""
-    shade, colour, seen = ink(theme), FAMILY_COLOURS[runs[0]["model"]], Seen(LENS, "network")
+    shade, colour = ink(theme), FAMILY_COLOURS[runs[0]["model"]]
     lines = (
         ("bound", "the bound", stroke(shade.muted, 1.6, "dot")),
         ("rate", "ρᵏ", stroke(shade.text, 1.8, "dash")),
@@ -51,49 +41,40 @@ def decay_panel(runs: Runs, theme: str) -> Panel:
         ("measured", "measured: the loss's gradient", stroke(colour, 3)),
     )
     data = [
-        scatter(name=name, x=seen("lags"), y=seen(what), line=line, hover=f"{name}<br>%{{x}} steps back: × %{{y:.3e}}")
+        scatter(name=name, x=SEEN("lags"), y=SEEN(what), line=line, hover=f"{name}<br>%{{x}} steps back: × %{{y:.3e}}")
         for what, name, line in lines
     ]
-    return Panel(
-        id="decay",
-        title="What k steps leave of a gradient: theory and the network itself",
-        figure=drawn(
-            theme,
-            [*data, *_where_theory_fails(shade)],
-            xaxis={"title": "steps back from the loss, k", "rangemode": "tozero"},
-            yaxis={"title": "factor since the loss", "type": "log", "exponentformat": "power", "nticks": 9}
-            | {"range": seen.context("decay")},
-            yaxis2=AXIS,
-            showlegend=True,
-        ),
-        slots=(
-            _colour("data.2.line"),
-            _colour("data.3.line"),
-            *(Slot(f"data.{at}.name", "labels", "network", LENS, "theory_names", (1 - at,)) for at in (0, 1)),
-        ),
-        readings=(Reading(LENS, "decay", run="network"),),
-        span=7,
-        height=350,
+    figure = drawn(
+        theme,
+        [*data, *_where_theory_fails(shade)],
+        xaxis={"title": "steps back from the loss, k", "rangemode": "tozero"},
+        yaxis={"title": "factor since the loss", "type": "log", "exponentformat": "power", "nticks": 9}
+        | {"range": SEEN.context("decay")},
+        yaxis2=AXIS,
+        showlegend=True,
     )
+    names = (Slot(f"data.{at}.name", "labels", "network", SEEN.lens, "theory_names", (1 - at,)) for at in (0, 1))
+    slots = (_colour("data.2.line"), _colour("data.3.line"), *names)
+    title = "What k steps leave of a gradient: theory and the network itself"
+    return SEEN.panel("decay", title, figure, slots=slots, span=7, height=350)
 
 
 def _where_theory_fails(shade: Ink) -> list[dict[str, Any]]:
     """Crosses at saturated steps, and an upright line where theory is off tenfold."""
-    seen = Seen(LENS, "network")
     return [
         scatter(
             "markers",
             name="over half saturated",
-            x=seen("flat_at"),
-            y=seen("flat_height"),
+            x=SEEN("flat_at"),
+            y=SEEN("flat_height"),
             yaxis="y2",
             marker={"symbol": "x", "size": 7, "color": shade.text},
             hover="%{x} steps back: more than half of the activations are saturated",
         ),
         scatter(
             name="theory off tenfold from here",
-            x=seen("fails_at"),
-            y=seen("fails_height"),
+            x=SEEN("fails_at"),
+            y=SEEN("fails_height"),
             yaxis="y2",
             line=stroke(shade.text, 1.2, "dot"),
             hoverinfo="skip",
@@ -103,68 +84,45 @@ def _where_theory_fails(shade: Ink) -> list[dict[str, Any]]:
 
 def saturation_panel(runs: Runs, theme: str) -> Panel:
     """The share of saturated activations and the mean slope at every time step."""
-    shade, seen = ink(theme), Seen(LENS, "network")
+    shade = ink(theme)
     data = [
         bar(
             name="share with a slope under a tenth",
-            x=seen("times"),
-            y=seen("saturated"),
+            x=SEEN("times"),
+            y=SEEN("saturated"),
             marker={"color": FAMILY_COLOURS[runs[0]["model"]]},
             hover="t = %{x}: %{y:.1%} saturated",
         ),
         scatter(
             name="mean slope",
-            x=seen("times"),
-            y=seen("slope"),
+            x=SEEN("times"),
+            y=SEEN("slope"),
             line=stroke(shade.text, 2),
             hover="t = %{x}: mean slope %{y:.3f} of the largest",
         ),
     ]
-    return Panel(
-        id="saturation",
-        title="Saturation: where a linear theory can't hold",
-        figure=drawn(
-            theme,
-            data,
-            xaxis="time step t",
-            yaxis={"title": "share", "range": [0, 1.02]},
-            shapes=[level(FLAT, **stroke(shade.muted, 1, "dot"))],
-            showlegend=True,
-        ),
-        slots=(_colour("data.0.marker"),),
-        readings=(Reading(LENS, "saturation", run="network"),),
-        span=7,
-        height=240,
-    )
+    axes = {"xaxis": "time step t", "yaxis": {"title": "share", "range": [0, 1.02]}}
+    figure = drawn(theme, data, **axes, shapes=[level(FLAT, **stroke(shade.muted, 1, "dot"))], showlegend=True)
+    title = "Saturation: where a linear theory can't hold"
+    return SEEN.panel("saturation", title, figure, slots=(_colour("data.0.marker"),), span=7, height=240)
 
 
-def history_panel(runs: Runs, theme: str, *, span: int = 5) -> Panel:
+def history_panel(runs: Runs, theme: str) -> Panel:
     """Theory's factor per step, the measured one, and the bound's, against training."""
-    shade, seen = ink(theme), Seen(LENS, "network")
+    shade = ink(theme)
     lines = (
         ("bound_step", "bound", stroke(shade.muted, 1.4, "dot")),
         ("radius", "theory, ρ", stroke(shade.text, 1.8, "dash")),
         ("per_step", "measured", stroke(FAMILY_COLOURS[runs[0]["model"]], 2.6)),
     )
+    steps, said = SEEN.history("step"), "{}<br>step %{{x}}: × %{{y:.3f}} per step back"
     data = [
-        scatter(
-            name=name,
-            x=seen.history("step"),
-            y=seen.history(what),
-            line=line,
-            hover=f"{name}<br>step %{{x}}: × %{{y:.3f}} per step back",
-        )
+        scatter(name=name, x=steps, y=SEEN.history(what), line=line, hover=said.format(name))
         for what, name, line in lines
     ]
-    return Panel(
-        id="factors",
-        title="Factor per step back, as training goes on",
-        figure=over_training(theme, data, yaxis="factor per step back", showlegend=True),
-        slots=(_colour("data.2.line"),),
-        readings=(Reading(LENS, "history", run="network"),),
-        span=span,
-        height=240,
-    )
+    figure = over_training(theme, data, yaxis="factor per step back", showlegend=True)
+    slots, title = (_colour("data.2.line"),), "Factor per step back, as training goes on"
+    return SEEN.panel("factors", title, figure, "history", slots=slots, span=5, height=240)
 
 
 def preset_panels(theme: str) -> list[Panel]:
@@ -175,12 +133,10 @@ def preset_panels(theme: str) -> list[Panel]:
     data[1] |= {"x": [radius, radius], "y": [0, 0], "customdata": [radius, radius]}
     data[2] |= {"x": singular.tolist(), "y": [0, 0]}
     far = 1.08 * float(singular[0])
-    shape = plane_layout(theme)
-    shape["xaxis"]["range"] = shape["yaxis"]["range"] = [-far, far]
     plane = Panel(
         id="preset-plane",
         title="W = [[0.9, 10], [0, 0.9]] on the complex plane",
-        figure={"data": data, "layout": shape},
+        figure=on_plane(theme, data, [-far, far]),
         reading=(
             f"Both eigenvalues are {radius:.2f}, inside the circle; the largest singular value is "
             f"{short(float(singular[0]))}, far outside: one direction can grow that much in a step."
@@ -193,12 +149,7 @@ def preset_panels(theme: str) -> list[Panel]:
 
 def page_panels(runs: Runs, theme: str) -> list[Panel]:
     """All figures of these runs, in reading order."""
-    return [
-        plane_panel(runs, theme),
-        decay_panel(runs, theme),
-        history_panel(runs, theme),
-        saturation_panel(runs, theme),
-    ]
+    return [make(runs, theme) for make in (plane_panel, decay_panel, history_panel, saturation_panel)]
 
 
 def panels(run: Run, theme: str) -> list[Panel]:
@@ -219,4 +170,4 @@ def selections(runs: Runs) -> dict[str, tuple[str, tuple[str, ...]]]:
 
 def _colour(place: str) -> Slot:
     """The chosen network's, in the place of the first one's."""
-    return Slot(f"{place}.color", "labels", "network", LENS, "colour", (0,))
+    return Slot(f"{place}.color", "labels", "network", SEEN.lens, "colour", (0,))

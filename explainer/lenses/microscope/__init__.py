@@ -9,12 +9,8 @@ from explainer.theory.sizes import BYTES
 
 
 def _view(z: Sizes) -> int:
-    P, gates = losses_followed(z), len(z.network.gates)
-    return BYTES * max(1, z.L) * (_ways(z) * P * P + gates * P) + 13 * P
-
-
-def _ways(z: Sizes) -> int:
-    return 4 if z.network.roles.carried else 1
+    P, gates, ways = losses_followed(z), len(z.network.gates), 4 if z.network.roles.carried else 1
+    return BYTES * max(1, z.L) * (ways * P * P + gates * P) + 13 * P
 
 
 LENS = Lens(

@@ -65,7 +65,8 @@ def notes(record: MicroscopeRecord, moment: Moment) -> Notes:
             "by_lag_curve": _drawn(means),
             "by_lag_marks": by_lag_marks,
             "by_lag_heights": heights.astype(np.float32),
-            "gate_curves": _filled_up(record.gates),
+            # NaN for the gates that the cell does not have.
+            "gate_curves": np.pad(_drawn(record.gates), ((0, missing), (0, 0), (0, 0)), constant_values=np.nan),
             "reach": np.array([[reach(record, means[w, k]) for k in range(L)] for w in range(W)], dtype=np.float32),
         },
         labels={
@@ -94,13 +95,6 @@ def context(records: Sequence[MicroscopeRecord], previous: Any = None) -> dict[s
         "gate_ends": 10.0 ** np.array(_decades([record.gates for record in records])),
         "lags": lags_of(records[-1]),
     }
-
-
-def _filled_up(gates: Float[np.ndarray, "G L P"]) -> NDArray[np.float32]:
-    """The gates' curves, and NaN for those that the cell does not have."""
-    curves = np.full((MOST_GATES, *gates.shape[1:]), np.nan, dtype=np.float32)
-    curves[: len(gates)] = _drawn(gates)
-    return curves
 
 
 def _drawn(values: NDArray[Any]) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from explainer.charts.panel import Panel, Reading, Slot
+from explainer.charts.panel import Panel, Slot
 from explainer.charts.rates import AXIS
 from explainer.charts.theme import FAMILY_COLOURS, UNSEEN, ink, marked, plain, stroke
 from explainer.charts.traces import Run, Runs, Seen, coloured, drawn, heatmap, moment, scatter
@@ -47,20 +47,10 @@ def matrix_panel(runs: Runs, theme: str) -> Panel:
         ),
         *_mark_legend(),
     ]
-    return Panel(
-        id="matrix",
-        title="Every loss and every moment: ‖∂Lₜ/∂sₖ‖",
-        figure=drawn(
-            theme,
-            data,
-            xaxis={"title": "moment k", "showgrid": False},
-            yaxis={"title": "loss at t", "autorange": "reversed", "showgrid": False},
-            showlegend=True,
-        ),
-        readings=(Reading(LENS, "matrix", run="network"),),
-        reading_index=CHOSEN,
-        height=350,
-    )
+    yaxis = {"title": "loss at t", "autorange": "reversed", "showgrid": False}
+    figure = drawn(theme, data, xaxis={"title": "moment k", "showgrid": False}, yaxis=yaxis, showlegend=True)
+    title = "Every loss and every moment: ‖∂Lₜ/∂sₖ‖"
+    return seen.panel("matrix", title, figure, reading_index=CHOSEN, height=350)
 
 
 def by_lag_panel(runs: Runs, theme: str) -> Panel:
@@ -88,14 +78,9 @@ def by_lag_panel(runs: Runs, theme: str) -> Panel:
                 hover=f"{label}<br>lag %{{x}}: no logarithm (bottom: exactly 0; top: not finite)",
             ),
         ]
-    return Panel(
-        id="by-lag",
-        title="How it falls with the distance between loss and moment",
-        figure=_over_lags(theme, data, "‖∂Lₜ/∂sₖ‖ over t", yaxis2=AXIS),
-        readings=tuple(Reading(LENS, "by_lag", run=number) for number in range(len(runs))),
-        reading_index=CHOSEN,
-        height=350,
-    )
+    figure = _over_lags(theme, data, "‖∂Lₜ/∂sₖ‖ over t", yaxis2=AXIS)
+    title = "How it falls with the distance between loss and moment"
+    return Seen(LENS).panel("by-lag", title, figure, "by_lag", runs, reading_index=CHOSEN, height=350)
 
 
 def history_panel(runs: Runs, theme: str, *, span: int = 6) -> Panel:
@@ -119,22 +104,11 @@ def history_panel(runs: Runs, theme: str, *, span: int = 6) -> Panel:
             hover="step %{x}: a hundredth arrives up to lag %{y:.0f}",
         ),
     ]
-    return Panel(
-        id="history",
-        title="The same over training: step × lag",
-        figure=drawn(
-            theme,
-            data,
-            xaxis={"title": "training step", "showgrid": False},
-            yaxis={"title": "lag t − k", "showgrid": False},
-            shapes=[moment(theme, color=ink(theme).text, dash="dot")],
-            showlegend=False,
-        ),
-        readings=(Reading(LENS, "history", run="network"),),
-        reading_index=CHOSEN,
-        span=span,
-        height=270,
-    )
+    xaxis, yaxis = ({"title": title, "showgrid": False} for title in ("training step", "lag t − k"))
+    shapes = [moment(theme, color=ink(theme).text, dash="dot")]
+    figure = drawn(theme, data, xaxis=xaxis, yaxis=yaxis, shapes=shapes, showlegend=False)
+    title = "The same over training: step × lag"
+    return seen.panel("history", title, figure, reading_index=CHOSEN, span=span, height=270)
 
 
 def ways_panel(runs: Runs, theme: str) -> Panel | None:
@@ -161,15 +135,8 @@ def ways_panel(runs: Runs, theme: str) -> Panel | None:
             for way, name, line in lines
         ),
     ]
-    return Panel(
-        id="ways",
-        title=f"{family.title}: along c, or by way of h",
-        figure=_over_lags(theme, data, "‖∂Lₜ/∂cₖ‖"),
-        readings=(Reading(LENS, "ways", run=number),),
-        reading_index=("layer",),
-        span=3,
-        height=270,
-    )
+    title = f"{family.title}: along c, or by way of h"
+    return seen.panel("ways", title, _over_lags(theme, data, "‖∂Lₜ/∂cₖ‖"), reading_index=("layer",), span=3, height=270)
 
 
 def gates_panel(runs: Runs, theme: str) -> Panel | None:
@@ -190,15 +157,8 @@ def gates_panel(runs: Runs, theme: str) -> Panel | None:
             for gate, dash in enumerate(DASHES)
         ),
     ]
-    return Panel(
-        id="gates-by-lag",
-        title="What reaches each gate",
-        figure=_over_lags(theme, data, "‖∂Lₜ/∂gateₖ‖"),
-        readings=(Reading(LENS, "gates", run="network"),),
-        reading_index=("layer",),
-        span=4,
-        height=270,
-    )
+    title, figure = "What reaches each gate", _over_lags(theme, data, "‖∂Lₜ/∂gateₖ‖")
+    return seen.panel("gates-by-lag", title, figure, "gates", reading_index=("layer",), span=4, height=270)
 
 
 def page_panels(runs: Runs, theme: str) -> list[Panel]:

@@ -24,10 +24,7 @@ def notes(record: PatternRecord, moment: Moment) -> Notes:
     inside = (at >= record.first) & (at <= record.last)
     length = record.last - record.first + 1
     return Notes(
-        readings={
-            "stretch": stretch_reading(record, int(moment.meta["width"])),
-            "places": places_reading(record),
-        },
+        readings={"stretch": stretch_reading(record, int(moment.meta["width"])), "places": places_reading(record)},
         arrays={
             "text_x": (at % COLUMNS).astype(np.int32),
             "text_y": (-(at // COLUMNS)).astype(np.int32),

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from explainer.charts.panel import Panel, Reading, Slot
+from explainer.charts.panel import Panel, Slot
 from explainer.charts.theme import SEQUENTIAL, colour_bar, ink, stroke
 from explainer.charts.traces import Run, Seen, drawn, scatter
 from explainer.lenses.pattern.notes import COLUMNS
 
-LENS = "pattern"
-SEEN = Seen(LENS)
+SEEN = Seen("pattern")
 
 
 def stretch_panel(run: Run, theme: str) -> Panel:
     """The viewer's text, coloured by how many of the pattern's units are on; the stretch has a border."""
-    return Panel(
-        id="stretch",
-        title="The stretch, and the share of its units that is on at each character",
-        figure=_page(theme, _letters(theme, "text_x", "text_y", "tokens", "on"), [-0.8, COLUMNS - 0.2]),
-        slots=(Slot("data.0.marker.line.width", lens=LENS, name="border"),),
-        readings=(Reading(LENS, "stretch"),),
-        span=12,
-        height=130,
-    )
+    figure = _page(theme, _letters(theme, "text_x", "text_y", "tokens", "on"), [-0.8, COLUMNS - 0.2])
+    border = (Slot("data.0.marker.line.width", lens=SEEN.lens, name="border"),)
+    title = "The stretch, and the share of its units that is on at each character"
+    return SEEN.panel("stretch", title, figure, slots=border, span=12, height=130)
 
 
 def places_panel(run: Run, theme: str) -> Panel:
@@ -32,15 +26,8 @@ def places_panel(run: Run, theme: str) -> Panel:
     page = _page(theme, _letters(theme, "place_x", "place_y", "place_text", "place_on"), [-19, 24])
     page["layout"]["shapes"] = [frame | {"line": stroke(ink(theme).text, 2)}]
     moved = {"shapes.0.x1": "frame", "xaxis.range": "reach"}
-    return Panel(
-        id="places",
-        title="Where else in the validation text",
-        figure=page,
-        slots=tuple(Slot(f"layout.{to}", lens=LENS, name=name) for to, name in moved.items()),
-        readings=(Reading(LENS, "places"),),
-        span=12,
-        height=440,
-    )
+    slots = tuple(Slot(f"layout.{to}", lens=SEEN.lens, name=name) for to, name in moved.items())
+    return SEEN.panel("places", "Where else in the validation text", page, slots=slots, span=12, height=440)
 
 
 def panels(run: Run, theme: str) -> list[Panel]:

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from explainer.lenses.look import evaluating, gradient_point, last_counted, state_gradients
+from explainer.lenses.look import evaluating, gradient_point, last_counted, stacked, state_gradients
 from explainer.lenses.reach.record import ReachRecord
 from explainer.models import SequenceModel, observe
 from explainer.tasks.base import Batch, Task
@@ -32,7 +32,7 @@ def look(model: SequenceModel, batch: Batch, task: Task) -> ReachRecord:
         loss = task.loss_per_position(output, batch)[counted, last].sum()
         squares = state_gradients(loss, seen[point]).double().square().sum(-1)
         for path, gate in cell:
-            along = carried(state_gradients(loss, seen[path]).double(), _stacked(seen[gate]))
+            along = carried(state_gradients(loss, seen[path]).double(), stacked(seen[gate]).detach().double())
             squares = squares + along.square().sum(-1)
     return ReachRecord(norms=squares[counted].sqrt().mean(0).cpu().numpy(), last=last)
 
@@ -42,8 +42,3 @@ def carried(total: Float[Tensor, "B T N"], forget: Float[Tensor, "B T N"]) -> Fl
     along = torch.zeros_like(total)
     along[:, :-1] = forget[:, 1:] * total[:, 1:]
     return along
-
-
-def _stacked(steps: Tensor | list[Tensor]) -> Float[Tensor, "B T N"]:
-    assert isinstance(steps, list)
-    return torch.stack(steps, dim=1).detach().double()

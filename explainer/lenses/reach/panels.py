@@ -91,46 +91,35 @@ def accuracy_panel(memories: Sequence[Memory], theme: str, score: str, baseline:
                 hover=f"{name}, T = %{{customdata}}<br>lag %{{x}}: %{{y:.4f}}",
             )
         )
-        reach = horizon_before(memories, model)
+        reach = horizon(_longest(memories, model).first)
         if math.isfinite(reach):
-            data.append(_gradient_line(model, reach))
-    return Panel(
-        id="horizon-accuracy",
-        title="What is remembered (dashed: how far the gradient reached at first)",
-        figure=drawn(
-            theme,
-            data,
-            xaxis={
-                "title": f"{_asked(memories)}; below it the lag: steps from reading to answering",
-                "type": "log",
-            }
-            | _ticks(memories),
-            yaxis={"title": score, "range": [_lowest(memories), 1.06]},
-            shapes=[level(baseline, color=shade.muted, width=1.5, dash="dot")],
-            annotations=[level_name(baseline_name, baseline, shade.muted)],
-            margin=MARGIN,
-            showlegend=True,
-        ),
-        reading=accuracy_reading(memories, baseline),
-        span=5,
-        height=370,
+            data.append(
+                scatter(
+                    "lines+markers",
+                    name="its gradient at the start",
+                    legendgroup=model,
+                    showlegend=False,
+                    x=[reach, reach],
+                    y=[0, 1],
+                    line=stroke(colour, 1.6, "dash"),
+                    marker={"symbol": f"{symbol}-open", "size": [0, 9], "color": colour},
+                    hover=f"{name}, before training<br>the gradient falls under {SHARE:.0%} after %{{x:.2f}} steps",
+                )
+            )
+    xtitle = f"{_asked(memories)}; below it the lag: steps from reading to answering"
+    figure = drawn(
+        theme,
+        data,
+        xaxis={"title": xtitle, "type": "log"} | _ticks(memories),
+        yaxis={"title": score, "range": [_lowest(memories), 1.06]},
+        shapes=[level(baseline, color=shade.muted, width=1.5, dash="dot")],
+        annotations=[level_name(baseline_name, baseline, shade.muted)],
+        margin=MARGIN,
+        showlegend=True,
     )
-
-
-def _gradient_line(model: str, reach: float) -> dict[str, Any]:
-    """Where a network's gradient ended before training, upright."""
-    colour, name = FAMILY_COLOURS[model], FAMILY_NAMES[model]
-    return scatter(
-        "lines+markers",
-        name="its gradient at the start",
-        legendgroup=model,
-        showlegend=False,
-        x=[reach, reach],
-        y=[0, 1],
-        line=stroke(colour, 1.6, "dash"),
-        marker={"symbol": f"{FAMILY_SYMBOLS[model]}-open", "size": [0, 9], "color": colour},
-        hover=f"{name}, before training<br>the gradient falls under {SHARE:.0%} after %{{x:.2f}} steps",
-    )
+    title = "What is remembered (dashed: how far the gradient reached at first)"
+    said = accuracy_reading(memories, baseline)
+    return Panel("horizon-accuracy", title, figure, reading=said, span=5, height=370)
 
 
 def reach_panel(memories: Sequence[Memory], theme: str) -> Panel:
@@ -154,7 +143,7 @@ def reach_panel(memories: Sequence[Memory], theme: str) -> Panel:
                     hover=f"{name}, {when}, T = {longest.length}<br>%{{x}} steps back: %{{y:.3e}}",
                 )
             )
-            reach = gradient_horizon(record.norms[: record.last + 1], SHARE)
+            reach = horizon(record)
             if math.isfinite(reach):
                 data.append(
                     scatter(
@@ -166,26 +155,17 @@ def reach_panel(memories: Sequence[Memory], theme: str) -> Panel:
                         hover=f"{name}, {when}: horizon %{{x:.2f}} steps",
                     )
                 )
-    return Panel(
-        id="horizon-reach",
-        title="The gradient, steps back (solid: before training, dotted: after)",
-        figure=drawn(
-            theme,
-            data,
-            xaxis={"title": "steps back from the loss", "rangemode": "tozero"},
-            yaxis={
-                "title": "‖∂L/∂s‖, as a share of the last",
-                "type": "log",
-                "exponentformat": "power",
-                "range": [math.log10(FLOOR), 1.5],
-            },
-            shapes=[level(SHARE, color=shade.muted, width=1.5, dash="dot")],
-            annotations=[level_name(f"{SHARE:.0%}", math.log10(SHARE), shade.muted)],
-        ),
-        reading=reach_reading(memories),
-        span=4,
-        height=370,
+    logarithmic = {"type": "log", "exponentformat": "power", "range": [math.log10(FLOOR), 1.5]}
+    figure = drawn(
+        theme,
+        data,
+        xaxis={"title": "steps back from the loss", "rangemode": "tozero"},
+        yaxis={"title": "‖∂L/∂s‖, as a share of the last", **logarithmic},
+        shapes=[level(SHARE, color=shade.muted, width=1.5, dash="dot")],
+        annotations=[level_name(f"{SHARE:.0%}", math.log10(SHARE), shade.muted)],
     )
+    title = "The gradient, steps back (solid: before training, dotted: after)"
+    return Panel("horizon-reach", title, figure, reading=reach_reading(memories), span=4, height=370)
 
 
 def trained_panel(memories: Sequence[Memory], theme: str, baseline: float) -> Panel:
@@ -195,9 +175,9 @@ def trained_panel(memories: Sequence[Memory], theme: str, baseline: float) -> Pa
     ends = [min(lags, default=1.0), max(lags, default=10.0)]
     data = [scatter(x=ends, y=ends, line=stroke(shade.muted, 1.5, "dot"), showlegend=False, hoverinfo="skip")]
     for size, model in zip(SIZES, families(memories), strict=False):
-        found = [memory for memory in learnt(memories, model) if not math.isnan(horizon_after(memory))]
+        found = [memory for memory in learnt(memories, model) if not math.isnan(horizon(memory.last))]
         name, colour, symbol = FAMILY_NAMES[model], FAMILY_COLOURS[model], FAMILY_SYMBOLS[model]
-        reached = [horizon_after(memory) for memory in found]
+        reached = [horizon(memory.last) for memory in found]
         data.append(
             scatter(
                 "markers",
@@ -215,21 +195,12 @@ def trained_panel(memories: Sequence[Memory], theme: str, baseline: float) -> Pa
                 hover=f"{name}<br>lag %{{x}}: the gradient reaches back %{{text}}",
             )
         )
-    return Panel(
-        id="horizon-trained",
-        title="After training: does the gradient reach the lag?",
-        figure=drawn(
-            theme,
-            data,
-            xaxis={"title": f"{_asked(memories)}; below it the lag (filled: learnt)", "type": "log"} | _ticks(memories),
-            yaxis={"title": "gradient's horizon in steps", "type": "log", "tickvals": lags}
-            | {"ticktext": [f"{lag:g}" for lag in lags], "minor": {"showgrid": False}},
-            margin=MARGIN,
-        ),
-        reading=trained_reading(memories, baseline),
-        span=3,
-        height=370,
-    )
+    xaxis = {"title": f"{_asked(memories)}; below it the lag (filled: learnt)", "type": "log"} | _ticks(memories)
+    ticks = {"tickvals": lags, "ticktext": [f"{lag:g}" for lag in lags], "minor": {"showgrid": False}}
+    yaxis = {"title": "gradient's horizon in steps", "type": "log", **ticks}
+    figure = drawn(theme, data, xaxis=xaxis, yaxis=yaxis, margin=MARGIN)
+    title, said = "After training: does the gradient reach the lag?", trained_reading(memories, baseline)
+    return Panel("horizon-trained", title, figure, reading=said, span=3, height=370)
 
 
 # -- what the charts stand on -----------------------------------------------------------------
@@ -251,15 +222,8 @@ def is_learnt(memory: Memory, baseline: float) -> bool:
     return memory.score > (baseline + 1) / 2
 
 
-def horizon_before(memories: Sequence[Memory], model: str) -> float:
-    """The gradient's horizon at step 0, in the longest sequence of this network that was looked at."""
-    record = _longest(memories, model).first
-    return math.nan if record is None else gradient_horizon(record.norms[: record.last + 1], SHARE)
-
-
-def horizon_after(memory: Memory) -> float:
-    """The gradient's horizon after the last update; infinite where the whole sequence is within it."""
-    record = memory.last
+def horizon(record: ReachRecord | None) -> float:
+    """The gradient's horizon in steps; infinite where the whole sequence is within it, NaN where nobody looked."""
     return math.nan if record is None else gradient_horizon(record.norms[: record.last + 1], SHARE)
 
 
@@ -271,6 +235,7 @@ def shares_back(record: ReachRecord) -> Float[np.ndarray, " lags"]:
 
 
 def _longest(memories: Sequence[Memory], model: str) -> Memory:
+    """A network's longest sequence of those that were looked at."""
     own = [memory for memory in memories if memory.model == model]
     seen = [memory for memory in own if memory.first is not None]
     return max(seen or own, key=lambda memory: memory.length)
@@ -285,14 +250,15 @@ def accuracy_reading(memories: Sequence[Memory], baseline: float) -> str:
     if not done:
         return "No run has ended yet."
     tried = max(memory.lag for memory in memories if not math.isnan(memory.score))
-    places = {memory.lag: f"{_letter(memories)} = {memory.asked} (lag {memory.lag:g})" for memory in memories}
+    letter = _asked(memories).removeprefix("length ")
+    places = {memory.lag: f"{letter} = {memory.asked} (lag {memory.lag:g})" for memory in memories}
     spans = {model: learnt_span(memories, model, baseline) for model in done}
     said = [
         f"{FAMILY_NAMES[model]} learnt {_span(*spans[model], places)}"
         for model in sorted(done, key=lambda model: (spans[model][0], max(spans[model][1], default=0.0)), reverse=True)
     ]
     sentence = f"Tried up to {places[tried]}: {'; '.join(said)}."
-    before = {model: horizon_before(memories, model) for model in done}
+    before = {model: horizon(_longest(memories, model).first) for model in done}
     known = [f"{FAMILY_NAMES[model]} {_steps(reach)}" for model, reach in before.items() if not math.isnan(reach)]
     if known:
         sentence += (
@@ -317,10 +283,6 @@ def _span(up_to: float, again: Sequence[float], places: Mapping[float, str]) -> 
     return f"up to {places[up_to]}, and again {beyond}" if up_to else f"not the shortest, but {beyond}"
 
 
-def _letter(memories: Sequence[Memory]) -> str:
-    return "delay" if any(memory.delay for memory in memories) else "T"
-
-
 def _asked(memories: Sequence[Memory]) -> str:
     return "delay" if any(memory.delay for memory in memories) else "length T"
 
@@ -330,7 +292,7 @@ def reach_reading(memories: Sequence[Memory]) -> str:
     said = []
     for model in families(memories):
         memory = _longest(memories, model)
-        before, after = horizon_before(memories, model), horizon_after(memory)
+        before, after = horizon(memory.first), horizon(memory.last)
         if math.isnan(before):
             continue
         later = "" if math.isnan(after) else f", {_steps(after)} after"
@@ -343,12 +305,12 @@ def reach_reading(memories: Sequence[Memory]) -> str:
 
 def trained_reading(memories: Sequence[Memory], baseline: float) -> str:
     """One sentence: of the runs whose gradient reaches the lag, how many learnt it, and of the others."""
-    seen = [memory for memory in memories if not (math.isnan(memory.score) or math.isnan(horizon_after(memory)))]
+    seen = [memory for memory in memories if not (math.isnan(memory.score) or math.isnan(horizon(memory.last)))]
     if not seen:
         ended = any(not math.isnan(memory.score) and memory.last is not None for memory in memories)
         return NO_GRADIENT if ended else "No run has ended yet."
-    reaching = [memory for memory in seen if horizon_after(memory) >= memory.lag]
-    short = [memory for memory in seen if horizon_after(memory) < memory.lag]
+    reaching = [memory for memory in seen if horizon(memory.last) >= memory.lag]
+    short = [memory for memory in seen if horizon(memory.last) < memory.lag]
     counts = [
         f"{sum(is_learnt(memory, baseline) for memory in group)} of {counted(len(group), 'run')} whose gradient {what}"
         for group, what in ((reaching, "reaches the lag"), (short, "does not"))
