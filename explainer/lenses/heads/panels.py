@@ -75,20 +75,16 @@ def lines_panel(runs: Runs, theme: str) -> Panel:
         lines.append(scatter(x=seen.history("step"), y=seen.history(names[what], *under), hover=hover, line=look))
         dots.append(_own_dots(label, look["color"], names[what], under, 9 if look["width"] > 2 else 5, run))
     yaxis = {"range": SEEN.context("ends", "score", covers="by_head"), "title": {"text": SEEN.labels("axes", "score")}}
-    return Panel(
-        id="score",
-        title="Every head over training: the chosen score",
-        figure=over_training(
-            theme,
-            [_band("band", "score"), *lines, *dots],
-            yaxis={"nticks": 6, **yaxis},
-            yaxis2=AXIS,
-            annotations=[curves.key(runs, theme)],
-            margin={"l": 54, "r": 8, "t": 20, "b": 40},
-        ),
-        readings=tuple(Reading(LENS, "score", run=number) for number in range(len(runs))),
-        reading_index=("score",),
-        height=260,
+    figure = over_training(
+        theme,
+        [_band("band", "score"), *lines, *dots],
+        yaxis={"nticks": 6, **yaxis},
+        yaxis2=AXIS,
+        annotations=[curves.key(runs, theme)],
+        margin={"l": 54, "r": 8, "t": 20, "b": 40},
+    )
+    return SEEN.panel(
+        "score", "Every head over training: the chosen score", figure, runs=runs, reading_index=("score",), height=260
     )
 
 
@@ -140,21 +136,14 @@ def life_panel(run: Run, theme: str) -> Panel:
         for at, (name, colour, dash) in looks
     ]
     data += [_own_dots(name, colour, "life", (at, *CHOSEN), 8 if at < 2 else 6) for at, (name, colour, _) in looks]
-    return Panel(
-        id="life",
-        title="The life of the chosen head",
-        figure=over_training(
-            theme,
-            data,
-            yaxis={"title": "score", "range": [0, 1.02], "nticks": 5},
-            showlegend=True,
-            legend=curves.small_legend(),
-        ),
-        readings=(Reading(LENS, "life"),),
-        reading_index=CHOSEN,
-        span=5,
-        height=230,
+    figure = over_training(
+        theme,
+        data,
+        yaxis={"title": "score", "range": [0, 1.02], "nticks": 5},
+        showlegend=True,
+        legend=curves.small_legend(),
     )
+    return SEEN.panel("life", "The life of the chosen head", figure, reading_index=CHOSEN, span=5, height=230)
 
 
 def knock_out_panel(run: Run, theme: str) -> Panel:
@@ -170,24 +159,25 @@ def knock_out_panel(run: Run, theme: str) -> Panel:
         error_y={"type": "data", "array": SEEN("whiskers"), "color": shade.muted, "thickness": 1.2, "width": 2},
         hover=f"without %{{x}}: %{{y:+.4g}} {unit}<br>whisker: two standard errors<br>click to choose this head",
     )
-    return Panel(
-        id="knock-out",
-        title=f"{NAMES['knocked_out']}, at this step",
-        figure=drawn(
-            theme,
-            [bars],
-            xaxis=_heads_axis(run, "head that is switched off"),
-            yaxis={
-                "title": f"Δloss ({unit})",
-                "nticks": 5,
-                "zeroline": True,
-                "zerolinecolor": shade.line,
-                "range": SEEN.context("ends", at, covers="by_head"),
-            },
-            shapes=[_frame(run, "x", 2)],
-        ),
+    figure = drawn(
+        theme,
+        [bars],
+        xaxis=_heads_axis(run, "head that is switched off"),
+        yaxis={
+            "title": f"Δloss ({unit})",
+            "nticks": 5,
+            "zeroline": True,
+            "zerolinecolor": shade.line,
+            "range": SEEN.context("ends", at, covers="by_head"),
+        },
+        shapes=[_frame(run, "x", 2)],
+    )
+    return SEEN.panel(
+        "knock-out",
+        f"{NAMES['knocked_out']}, at this step",
+        figure,
+        "knocked_out",
         arrays=_ends(run),
-        readings=(Reading(LENS, "knocked_out"),),
         span=3,
         height=230,
         click={"heads": H},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from explainer.charts import maps
 from explainer.charts.curves import loss_panel
-from explainer.charts.panel import Panel, Reading
+from explainer.charts.panel import Panel
 from explainer.charts.theme import DIVERGING, FAMILY_COLOURS, stroke
 from explainer.charts.traces import Run, Runs, Seen, drawn, scatter
 from explainer.families import FAMILIES
@@ -69,17 +69,17 @@ def reach_panel(run: Run, theme: str) -> Panel:
         )
         for layer in range(run["layers"])
     ]
-    return Panel(
-        id="reach",
-        title=f"How far back each unit of the {FAMILIES[run['model']].title} looks on average",
-        figure=drawn(
-            theme,
-            data,
-            xaxis={"title": "units, from the nearest to the farthest"},
-            yaxis={"title": "steps back", "rangemode": "tozero"},
-            showlegend=run["layers"] > 1,
-        ),
-        readings=(Reading(LENS, "reach"),),
+    figure = drawn(
+        theme,
+        data,
+        xaxis={"title": "units, from the nearest to the farthest"},
+        yaxis={"title": "steps back", "rangemode": "tozero"},
+        showlegend=run["layers"] > 1,
+    )
+    return SEEN.panel(
+        "reach",
+        f"How far back each unit of the {FAMILIES[run['model']].title} looks on average",
+        figure,
         span=6,
         height=230,
     )

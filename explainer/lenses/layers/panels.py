@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from explainer.charts.panel import Panel, Reading
+from explainer.charts.panel import Panel
 from explainer.charts.traces import Run, Seen, coloured, drawn, heatmap, scatter
 from explainer.lenses.layers.notes import RIGHT, layer_names
 from explainer.tasks import TASKS
@@ -53,17 +53,18 @@ def lens_panel(run: Run, theme: str) -> Panel:
         for row, name in enumerate((*rows, RIGHT))
     ]
     ticks = {**SEEN.ticks(), "range": SEEN("edges")}
-    return Panel(
-        id="logit-lens",
-        title=f"If the model stopped here: {what}, and the loss",
-        figure=drawn(
-            theme,
-            [heat, *words],
-            xaxis={**ticks, "title": "position t, and its token", "showgrid": False},
-            yaxis={"type": "category", "showgrid": False, "range": [-0.5, len(rows) + 0.5]},
-            margin={"l": 92, "r": 14, "t": 6, "b": 44},
-        ),
-        readings=(Reading(LENS, "lens"),),
+    figure = drawn(
+        theme,
+        [heat, *words],
+        xaxis={**ticks, "title": "position t, and its token", "showgrid": False},
+        yaxis={"type": "category", "showgrid": False, "range": [-0.5, len(rows) + 0.5]},
+        margin={"l": 92, "r": 14, "t": 6, "b": 44},
+    )
+    return SEEN.panel(
+        "logit-lens",
+        f"If the model stopped here: {what}, and the loss",
+        figure,
+        "lens",
         span=12,
         height=70 + 44 * (len(rows) + 1),
     )
@@ -80,10 +81,5 @@ def map_panel(name: str, title: str, theme: str) -> Panel:
     )
     xaxis = {**SEEN.ticks(), "showgrid": False, "title": "input token s"}
     yaxis = {**xaxis, "title": "position t", "autorange": "reversed"}
-    return Panel(
-        id=name,
-        title=title,
-        figure=drawn(theme, [heat], xaxis=xaxis, yaxis=yaxis),
-        readings=(Reading(LENS, name),),
-        height=340,
-    )
+    figure = drawn(theme, [heat], xaxis=xaxis, yaxis=yaxis)
+    return SEEN.panel(name, title, figure, height=340)

@@ -65,66 +65,32 @@ def solved_panel(runs: Runs, theme: str) -> Panel:
     )
 
 
-def lengths_panel(runs: Runs, theme: str) -> Panel:
-    """The share of right answers against the length of the sequences; training had one of them."""
+def _curves(runs: Runs, x: str, y: str, width: float, hover: str, errors: str = "") -> list[dict[str, Any]]:
+    """A line of every network from two arrays of the lens, which the first chart names."""
     data = []
     for number, run in enumerate(runs):
         seen, label = Seen(LENS, number), plain(run["label"])
-        data.append(
-            scatter(
-                **marked(run["model"]),
-                name=label,
-                x=seen("lengths"),
-                y=seen("right"),
-                showlegend=False,
-                error_y={"type": "data", "array": seen("error"), "thickness": 1.5, "width": 3},
-                line=stroke(FAMILY_COLOURS[run["model"]], 2.6),
-                hover=f"{label}<br>T = %{{x}}: %{{y:.1%}} right",
-            )
-        )
-    return Panel(
-        id="race-lengths",
-        title="And at lengths that training never showed?",
-        figure=drawn(
-            theme,
-            data,
-            xaxis={
-                "title": f"length T (training: {runs[0]['setting']})",
-                "type": "log",
-                "tickmode": "array",
-                "tickvals": Seen(LENS)("lengths"),
-                "minor": {"showgrid": False},
-            },
-            yaxis=SHARE,
-            **_chance(runs, theme),
-        ),
-        readings=tuple(Reading(LENS, "lengths", run=number) for number in range(len(runs))),
-        span=3,
-        height=330,
+        more = {"error_y": {"type": "data", "array": seen(errors), "thickness": 1.5, "width": 3}} if errors else {}
+        line = stroke(FAMILY_COLOURS[run["model"]], width)
+        looks = {**marked(run["model"]), "name": label, "showlegend": False, "line": line, **more}
+        data.append(scatter(**looks, x=seen(x), y=seen(y), hover=f"{label}<br>{hover}: %{{y:.1%}} right"))
+    return data
+
+
+def lengths_panel(runs: Runs, theme: str) -> Panel:
+    """The share of right answers against the length of the sequences; training had one of them."""
+    data = _curves(runs, "lengths", "right", 2.6, "T = %{x}", errors="error")
+    ticks = {"tickmode": "array", "tickvals": Seen(LENS)("lengths"), "minor": {"showgrid": False}}
+    xaxis = {"title": f"length T (training: {runs[0]['setting']})", "type": "log", **ticks}
+    figure, title = (
+        drawn(theme, data, xaxis=xaxis, yaxis=SHARE, **_chance(runs, theme)),
+        "And at lengths that training never showed?",
     )
+    return Seen(LENS).panel("race-lengths", title, figure, "lengths", runs, span=3, height=330)
 
 
 def places_panel(runs: Runs, theme: str) -> Panel:
     """The share of right answers at each step of a sequence of training."""
-    data = []
-    for number, run in enumerate(runs):
-        seen, label = Seen(LENS, number), plain(run["label"])
-        data.append(
-            scatter(
-                **marked(run["model"]),
-                name=label,
-                x=seen("places"),
-                y=seen("by_place"),
-                showlegend=False,
-                line=stroke(FAMILY_COLOURS[run["model"]], 2),
-                hover=f"{label}<br>t = %{{x}}: %{{y:.1%}} right",
-            )
-        )
-    return Panel(
-        id="race-places",
-        title="Right answers, step by step",
-        figure=drawn(theme, data, xaxis="time step t", yaxis=SHARE, **_chance(runs, theme)),
-        readings=tuple(Reading(LENS, "places", run=number) for number in range(len(runs))),
-        span=3,
-        height=330,
-    )
+    data = _curves(runs, "places", "by_place", 2, "t = %{x}")
+    figure = drawn(theme, data, xaxis="time step t", yaxis=SHARE, **_chance(runs, theme))
+    return Seen(LENS).panel("race-places", "Right answers, step by step", figure, "places", runs, span=3, height=330)

@@ -51,17 +51,18 @@ def output_panel(run: Run, theme: str) -> Panel:
         data += [filled_trace(LENS)] if run.get("filled") else []
     operated |= {"marker": {"size": 5}, "customdata": SEEN("moved")}
     untouched |= {"marker": {"size": 5, "symbol": "circle-open"}}
-    return Panel(
-        id="operated",
-        title=f"{'Probability of the right token' if tokens else 'Output'}, operated and untouched",
-        figure=drawn(
-            theme,
-            data,
-            xaxis={**SEEN.ticks(), "title": "time step t, and what is read there", "tickangle": 0 if tokens else -90},
-            yaxis={"title": run.get("unit") or said} | ({"range": [-0.02, 1.02]} if tokens else {}),
-            showlegend=True,
-        ),
-        readings=(Reading(LENS, "effect"),),
+    figure = drawn(
+        theme,
+        data,
+        xaxis={**SEEN.ticks(), "title": "time step t, and what is read there", "tickangle": 0 if tokens else -90},
+        yaxis={"title": run.get("unit") or said} | ({"range": [-0.02, 1.02]} if tokens else {}),
+        showlegend=True,
+    )
+    return SEEN.panel(
+        "operated",
+        f"{'Probability of the right token' if tokens else 'Output'}, operated and untouched",
+        figure,
+        "effect",
         span=7,
         height=290,
     )
@@ -89,25 +90,25 @@ def worth_panel(run: Run, theme: str) -> Panel:
     )
     whiskers = {"type": "data", "array": SEEN("whiskers"), "color": shade.muted, "thickness": 1.2, "width": 2}
     worth = {"marker": {"color": FAMILY_COLOURS[run["model"]], "opacity": 0.6}, "error_y": whiskers}
-    return Panel(
-        id="worth",
-        title=f"The loss without each {FAMILIES[run['model']].site}",
+    figure = drawn(
+        theme,
+        [
+            bars | worth | {"y": SEEN("effects")},
+            bars | {"name": "operated", "y": SEEN("held_effects"), "marker": {"color": shade.text}},
+            scatter(x=[0, 0], y=SEEN.context("ends"), line=UNSEEN, hoverinfo="skip", showlegend=False),
+        ],
+        xaxis={"title": _axis(run), **_site_ticks(), "tickangle": 0, "showgrid": False},
+        yaxis={"title": "change of the loss", "zeroline": True, "zerolinecolor": shade.line},
+        barmode="overlay",
+        bargap=0.15,
+        shapes=[level(0, **stroke(shade.muted, 1, "dot"))],
+    )
+    return SEEN.panel(
+        "worth",
+        f"The loss without each {FAMILIES[run['model']].site}",
+        figure,
         hint="click one to switch it off",
-        figure=drawn(
-            theme,
-            [
-                bars | worth | {"y": SEEN("effects")},
-                bars | {"name": "operated", "y": SEEN("held_effects"), "marker": {"color": shade.text}},
-                scatter(x=[0, 0], y=SEEN.context("ends"), line=UNSEEN, hoverinfo="skip", showlegend=False),
-            ],
-            xaxis={"title": _axis(run), **_site_ticks(), "tickangle": 0, "showgrid": False},
-            yaxis={"title": "change of the loss", "zeroline": True, "zerolinecolor": shade.line},
-            barmode="overlay",
-            bargap=0.15,
-            shapes=[level(0, **stroke(shade.muted, 1, "dot"))],
-        ),
         slots=tuple(Slot(f"layout.shapes.0.{end}", lens=LENS, name="least_drawn") for end in ("y0", "y1")),
-        readings=(Reading(LENS, "worth"),),
         span=5,
         height=290,
         click={"operates": True},
@@ -129,20 +130,14 @@ def losses_panel(run: Run, theme: str) -> Panel:
         cliponaxis=False,
         hover="t = %{x} counts in training",
     )
-    return Panel(
-        id="losses",
-        title="Loss, token by token",
-        figure=drawn(
-            theme,
-            [*data, counted],
-            xaxis="time step t",
-            yaxis={"title": "loss (nats)" if run["says_tokens"] else "squared error", "rangemode": "tozero"},
-            showlegend=True,
-        ),
-        readings=(Reading(LENS, "losses"),),
-        span=7,
-        height=220,
+    figure = drawn(
+        theme,
+        [*data, counted],
+        xaxis="time step t",
+        yaxis={"title": "loss (nats)" if run["says_tokens"] else "squared error", "rangemode": "tozero"},
+        showlegend=True,
     )
+    return SEEN.panel("losses", "Loss, token by token", figure, span=7, height=220)
 
 
 def history_panel(run: Run, theme: str) -> Panel:
@@ -155,21 +150,15 @@ def history_panel(run: Run, theme: str) -> Panel:
         zmid=0,
         hover="step %{x}, without %{y}<br>loss %{z:+.4g}",
     )
-    return Panel(
-        id="worth-history",
-        title="The same over training",
-        figure=drawn(
-            theme,
-            [heat],
-            xaxis={"title": "training step", "showgrid": False},
-            yaxis={"title": _axis(run), "type": "category", **_site_ticks(), "showgrid": False},
-            # The map is light on either background.
-            shapes=[moment(theme, color=INKS["light"].text, dash="dot")],
-        ),
-        readings=(Reading(LENS, "needed"),),
-        span=5,
-        height=220,
+    figure = drawn(
+        theme,
+        [heat],
+        xaxis={"title": "training step", "showgrid": False},
+        yaxis={"title": _axis(run), "type": "category", **_site_ticks(), "showgrid": False},
+        # The map is light on either background.
+        shapes=[moment(theme, color=INKS["light"].text, dash="dot")],
     )
+    return SEEN.panel("worth-history", "The same over training", figure, "needed", span=5, height=220)
 
 
 def branch_panel(run: Run, parent: Mapping[str, NDArray[Any]], step: int, theme: str) -> Panel:
@@ -190,20 +179,21 @@ def branch_panel(run: Run, parent: Mapping[str, NDArray[Any]], step: int, theme:
     if math.isfinite(loss) and loss > 0:
         shapes.append(level(loss, color=muted, width=1.5, dash="dot"))
         annotations.append(level_name(f"parent at step {measured}", math.log10(loss), muted))
+    figure = drawn(
+        theme,
+        # Alone: the steps of another tape are not those of this axis.
+        [trace | {"meta": "alone"} for trace in data],
+        xaxis={"title": f"updates since the parent's step {step}", "rangemode": "tozero"},
+        yaxis=LOSS_AXIS,
+        yaxis2=AXIS,
+        shapes=[*shapes, moment(theme, dash="dot")],
+        annotations=annotations,
+        showlegend=True,
+    )
     return Panel(
-        id="branch",
-        title="Trained on like this, beside its parent",
-        figure=drawn(
-            theme,
-            # Alone: the steps of another tape are not those of this axis.
-            [trace | {"meta": "alone"} for trace in data],
-            xaxis={"title": f"updates since the parent's step {step}", "rangemode": "tozero"},
-            yaxis=LOSS_AXIS,
-            yaxis2=AXIS,
-            shapes=[*shapes, moment(theme, dash="dot")],
-            annotations=annotations,
-            showlegend=True,
-        ),
+        "branch",
+        "Trained on like this, beside its parent",
+        figure,
         readings=(Reading(LENS, "loss"),),
         reading=f"The parent's validation loss at step {measured} was {loss:.3g}." if shapes else "",
         span=4,
