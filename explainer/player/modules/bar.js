@@ -11,12 +11,7 @@ const TELL_MS = 700; // of rest before a moment is told to a screen reader
 const THUMB = 16; // how wide a slider's thumb is
 const DOING = { running: "training", paused: "training paused", queued: "waiting to train", filling: "looking back" };
 
-/**
- * The elements of the bar of player `number`, one of which, to take figures away, is given.
- *
- * @param {number} number
- * @param {HTMLElement} take
- */
+/** The elements of a player's bar, of which one is given: to take figures away. @param {number} number @param {HTMLElement} take */
 export function barOf(number, take) {
   const play = button({ id: `unrolled-play-${number}`, "aria-keyshortcuts": "K" });
   const back = button({ drawn: "back", label: "One frame back", "aria-keyshortcuts": "J ArrowLeft" });

@@ -173,12 +173,19 @@ export class Sketch {
     const { pen } = this;
     pen.globalAlpha = 1;
     pen.strokeStyle = color;
+    pen.lineWidth = thickness;
+    pen.beginPath();
     points.forEach(([x], at) => {
-      const ends = [y.at(values[at] - array[at]), y.at(values[at] + array[at])];
-      if (!ends.every(Number.isFinite)) return;
-      this.line(ends.map((end) => [x, end]), thickness);
-      for (const end of ends) this.line([[x - width, end], [x + width, end]], thickness);
+      const [low, high] = [y.at(values[at] - array[at]), y.at(values[at] + array[at])];
+      if (!Number.isFinite(low) || !Number.isFinite(high)) return;
+      pen.moveTo(x, low);
+      pen.lineTo(x, high);
+      for (const end of [low, high]) {
+        pen.moveTo(x - width, end);
+        pen.lineTo(x + width, end);
+      }
     });
+    pen.stroke();
   }
 
   /**

@@ -34,21 +34,23 @@ function readingOf({ selection }, spec, { tapes, step }) {
   return sentences.filter(Boolean).join("\n") || spec.reading;
 }
 
+/** @type {(player: Player, pane: Pane, moment: Moment, sight: Sight) => Figure} */
+function figureOf({ selection }, { own, spec }, moment, { tapes, step }) {
+  return filled(spec, tapes, step, { ...selection, place: moment.index }, own);
+}
+
 /**
  * Lay the compared moment, where there is one, against a figure of this one; the title and the sentences that then stand with it.
  *
- * @param {Player} player
- * @param {Side} spec
- * @param {Figure} figure
- * @param {Moment} moment
- * @param {string} reading
- * @param {(sight: Sight) => Figure} fill
+ * @type {(player: Player, pane: Pane, moment: Moment, figure: Figure) => { title: string, reading: string }}
  */
-function laidAgainst(player, spec, figure, moment, reading, fill) {
+function laidAgainst(player, pane, moment, figure) {
+  const { spec } = pane;
+  const reading = readingOf(player, spec, sightOf(player, spec, moment));
   if (!player.reference) return { title: spec.title, reading };
   const both = sides(player, moment);
   if (player.bar.mode.value !== "difference" || !spec.slots.length) return { title: comparedTitle(spec, both), reading };
-  const found = against(figure, fill(otherOf(player, moment)), player.data.diverging, spec, both);
+  const found = against(figure, figureOf(player, pane, moment, otherOf(player, moment)), player.data.diverging, spec, both);
   const minus = found.tables.some(({ low }) => low !== undefined);
   const own = reading && minus ? `${capital(both[0])} itself: ${reading}` : reading;
   return { title: comparedTitle(spec, both, minus), reading: [comparedWords(found, both), own].filter(Boolean).join("\n") };
@@ -63,13 +65,12 @@ function laidAgainst(player, spec, figure, moment, reading, fill) {
  */
 export function viewOf(player, pane, moment, width = pane.box.clientWidth) {
   const { selection, tapes } = player;
-  const { own, spec } = pane;
+  const { spec } = pane;
   if (tapes.length && !tapes.some((tape) => tape.frames[tape.lenses[0]].length)) return null;
   const sight = sightOf(player, spec, moment);
-  const fill = (/** @type {Sight} */ each) => filled(spec, each.tapes, each.step, { ...selection, place: moment.index }, own);
-  const figure = fill(sight);
+  const figure = figureOf(player, pane, moment, sight);
   const { layout } = figure;
-  const words = laidAgainst(player, spec, figure, moment, readingOf(player, spec, sight), fill);
+  const words = laidAgainst(player, pane, moment, figure);
   layout.height = width < 420 ? Math.min(spec.height, 300 + moreRows(figure, width)) : spec.height;
   layout.dragmode = (player.drags[spec.id] ?? "zoom") || false;
   for (const [name, range] of Object.entries(player.zooms[spec.id] || {}))
