@@ -84,6 +84,18 @@ def test_one_head_without_places_falls_as_its_closed_form_says() -> None:
             assert record.apart[0, column] == pytest.approx(float((one - other).norm() / one.norm()), rel=1e-6)
 
 
+def test_of_an_operated_network_it_is_that_of_the_operated_pass() -> None:
+    config = BLOCKS.but(surgery="layer 2 head 3 off")
+    record, model = looked(config), build(config, 2, 2).double().eval()
+    states = []
+    for x in pair(LENGTHS[1]):
+        with torch.no_grad(), observe(model, "block.2.residual_out") as seen:
+            model(x)
+        states.append(seen["block.2.residual_out"][0, -1])
+    assert record.apart[0, 1] == pytest.approx(float((states[0] - states[1]).norm() / states[0].norm()), rel=1e-6)
+    assert record.apart[0, 1] != looked(BLOCKS).apart[0, 1]
+
+
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("positions", ["none", "rotary"])
 def test_what_takes_means_comes_together_as_one_over_n_squared(positions: str, seed: int) -> None:

@@ -517,7 +517,7 @@ def test_every_lens_has_an_oracle() -> None:
     assert {name for name, lens in LENSES.items() if any(lens.suits(configuration(m)) for m in RECURRENT)} | {
         "pattern"
     } == set(ORACLES)
-    elsewhere = {"hidden_attention"}  # in tests/test_linear_recurrences.py
+    elsewhere = {"hidden_attention", "glasses"}  # in tests/test_linear_recurrences.py and tests/test_glasses.py
     assert set(LENSES) == set(ORACLES) | set(TRANSFORMER_ORACLES) | elsewhere
 
 
