@@ -58,6 +58,23 @@ def test_every_cell_written_out_is_the_weight_that_the_model_shows(positions: st
             np.testing.assert_allclose(cell.row, record.weights[layer, head, t], rtol=2e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize(
+    "fields", [{"model": "linear", "positions": "none"}, {"attention": "window", "window": 3, "global_tokens": 1}]
+)
+def test_of_linear_attention_and_in_a_window_too(fields: dict[str, Any]) -> None:
+    record = looked(**fields)
+    for layer, head, t, s in np.ndindex(L, H, T, T):
+        cell = figures.cell_of(record, layer, head, t, s)
+        assert cell.weight == pytest.approx(record.weights[layer, head, t, s], rel=2e-5, abs=1e-7)
+    said = [[words for words, _ in figures.lines(record, 1, 2, 9, s)] for s in (0, 4, 8, 10)]
+    if "window" in fields:
+        assert ["the window" in words[-1] for words in said] == [False, True, False, False]
+        assert any("over the 4 keys that are left" in words for words in said[2])
+    else:
+        assert all(any("divided by the sum over the 10 keys" in words for words in each) for each in said[:3])
+    assert "the mask: this key lies in the future" in said[3]
+
+
 @pytest.mark.parametrize("slope", [0.0, 0.25])
 def test_row_and_output_are_those_of_torch(slope: float) -> None:
     generator = torch.Generator().manual_seed(2)

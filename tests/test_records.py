@@ -13,8 +13,10 @@ from explainer.lenses.attention_cell.record import AttentionCellRecord
 from explainer.lenses.beyond_the_length.record import BeyondTheLengthRecord
 from explainer.lenses.fixed_points.record import FixedPointsRecord
 from explainer.lenses.gates.record import GatesRecord
+from explainer.lenses.glasses.record import GlassesRecord
 from explainer.lenses.gradients.record import GradientsRecord
 from explainer.lenses.heads.record import HeadsRecord
+from explainer.lenses.hidden_attention.record import HiddenAttentionRecord
 from explainer.lenses.hidden_states.record import HiddenStatesRecord
 from explainer.lenses.jacobian.record import JacobianRecord
 from explainer.lenses.layers.record import LayersRecord
@@ -174,6 +176,10 @@ EXAMPLES = {
         kernel=values(H),
     ),
     "reach": ReachRecord(norms=np.array([0.0, np.nan, np.inf, *range(T - 3)]), last=T - 1),
+    "glasses": GlassesRecord(np.array([3, 7, 14]), values(2, 3), np.ones((2, 3), bool), ("a", "<b>")),
+    "hidden_attention": HiddenAttentionRecord(
+        values(L, H, T, T), values(L, H), np.zeros((L, H), np.int32), values(L, N), values(L, N), TOKENS
+    ),
     "race": RaceRecord(7, np.array([3, 7, 14]), np.array([0.5, 1.0, np.nan]), np.array([0.1, 0.0, np.nan]), values(T)),
     "surgery": SurgeryRecord(
         surgery="layer 1 unit 5 = 0",

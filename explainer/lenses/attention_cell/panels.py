@@ -16,7 +16,7 @@ from explainer.theory.attention_cell import Cell, attention_cell, looked_at, pos
 from explainer.theory.ties import first_largest, first_smallest
 
 WRITTEN = 20  # numbers in a row, at most: more do not fit into their cells
-NOTHING = r"-\infty, \quad \text{so its weight is exactly } 0"
+NOTHING = r"\text{so its weight is exactly } 0"
 TERMS = 3  # products that are written out before the dots
 
 
@@ -132,26 +132,15 @@ def lines(record: AttentionCellRecord, layer: int, head: int, t: int, s: int) ->
                 rf"{number(cell.dot * cell.scale + cell.bias)}",
             )
         )
+    seen, gone = _seen(record, t), (r"-\infty, \quad " if record.softmax else "") + NOTHING
     if s > t:
-        return [*steps, ("the mask: this key lies in the future", NOTHING)]
-    seen = _seen(record, t)
+        return [*steps, ("the mask: this key lies in the future", gone)]
     if not seen[s]:
-        return [*steps, (f"the window: this key is not one of the last {record.window}", NOTHING)]
-    left, share = int(seen.sum()), rf"\frac{{{number(cell.part)}}}{{{number(cell.total)}}} = {number(cell.weight)}"
-    if record.softmax:
-        shared = (
-            f"the softmax over the {left} keys that are left, the largest score ({number(cell.largest)}) subtracted",
-            rf"A_{{{t},{s}}} = \frac{{e^{{{number(cell.score)} - {_signed(cell.largest)}}}}}{{\sum_{{s' \le {t}}} e^{{\ldots}}}} = {share}",
-        )
-    else:
-        shared = (
-            f"divided by the sum over the {left} keys that are left",
-            rf"A_{{{t},{s}}} = \frac{{{pair}}}{{\sum_{{s' \le {t}}} \varphi(q_{{{t}}}) \cdot \varphi(k_{{s'}})}} = {share}",
-        )
+        return [*steps, (f"the window: this key is not one of the last {record.window}", gone)]
     return [
         *steps,
         ("the mask: this key is not later than the query, so it stays", rf"s = {s} \le t = {t}"),
-        shared,
+        _shared(cell, pair, t, s, int(seen.sum()), record.softmax),
         (
             "this head is off, so zeros are read in the place of the value; it would be this share of the head's output"
             if record.silent[layer, head]
@@ -160,6 +149,18 @@ def lines(record: AttentionCellRecord, layer: int, head: int, t: int, s: int) ->
             rf"{{\lVert o_{{{t}}} \rVert^2}} = {number(cell.share)}",
         ),
     ]
+
+
+def _shared(cell: Cell, pair: str, t: int, s: int, left: int, softmax: bool) -> tuple[str, str]:
+    """How a score becomes a weight among the keys that are left."""
+    share = rf"\frac{{{number(cell.part)}}}{{{number(cell.total)}}} = {number(cell.weight)}"
+    if not softmax:
+        total = rf"\sum_{{s' \le {t}}} \varphi(q_{{{t}}}) \cdot \varphi(k_{{s'}})"
+        said = f"divided by the sum over the {left} keys that are left"
+        return said, rf"A_{{{t},{s}}} = \frac{{{pair}}}{{{total}}} = {share}"
+    said = f"the softmax over the {left} keys that are left, the largest score ({number(cell.largest)}) subtracted"
+    power = rf"e^{{{number(cell.score)} - {_signed(cell.largest)}}}"
+    return said, rf"A_{{{t},{s}}} = \frac{{{power}}}{{\sum_{{s' \le {t}}} e^{{\ldots}}}} = {share}"
 
 
 def check(record: AttentionCellRecord, layer: int, head: int, t: int, s: int) -> str:
