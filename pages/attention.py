@@ -172,14 +172,11 @@ open_lesson(
 )
 runs = transport(lesson, with_control, no_layers)
 if runs:
+    if attends(runs[0].config):  # a run without scores of heads has no place among their curves
+        runs = [run for run in runs if attends(run.config)]
     shown = [subject(run.config, run.meta) for run in runs]
-    alike = [
-        each
-        for each, run in zip(shown, runs, strict=True)
-        if lesson.lens_of(run.config) == lesson.lens_of(runs[0].config)
-    ]
     if attends(runs[0].config):
-        picked = show(lesson, runs, page_panels(alike, theme()), selections=selections(shown[0]), start=INDUCTION)
+        picked = show(lesson, runs, page_panels(shown, theme()), selections=selections(shown[0]), start=INDUCTION)
         cell_section("attention", runs[0], picked, INDUCTION)
     else:
         figures = hidden.page_panels(shown, theme())
