@@ -11,7 +11,7 @@ from explainer.lenses import LENSES
 from explainer.lenses.glasses.panels import page_panels, selections
 from explainer.ui.lesson import Lesson, open_lesson, show, theme, transport
 from explainer.ui.source import cells_of
-from explainer.ui.tabs import Experiment, words_below
+from explainer.ui.tabs import Experiment, lesson_words
 
 
 def explain(configs: Sequence[RunConfig]) -> str:
@@ -128,15 +128,9 @@ if runs:
     shown = subjects([(run.id, run.config, run.meta) for run in runs])
     show(lesson, runs, page_panels(shown, theme()), selections=selections(shown), asks=False)
 
-words_below(
-    "glasses",
-    explain=explain([run.config for run in runs] or [lesson.base]),
-    math=MATH,
-    code=[
-        ("lenses/glasses/look.py", "last_state"),
-        ("lenses/glasses/notes.py", "slope"),
-        *cells_of(run.config.model for run in runs),
-    ],
-    experiments=EXPERIMENTS,
-    again=runs[0] if runs else None,
-)
+code = [
+    ("lenses/glasses/look.py", "last_state"),
+    ("lenses/glasses/notes.py", "slope"),
+    *cells_of(run.config.model for run in runs),
+]
+lesson_words(lesson, runs, explain(lesson.configs(runs)), MATH, code, EXPERIMENTS)

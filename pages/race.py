@@ -11,7 +11,7 @@ from explainer.families import FAMILIES
 from explainer.lenses.race.panels import race_panels
 from explainer.ui.lesson import Lesson, open_lesson, show, theme, transport
 from explainer.ui.source import cells_of
-from explainer.ui.tabs import Experiment, words_below
+from explainer.ui.tabs import Experiment, lesson_words
 
 
 def explain(configs: Sequence[RunConfig]) -> str:
@@ -113,11 +113,5 @@ if runs:
     shown = subjects([(run.id, run.config, run.meta) for run in runs])
     show(lesson, runs, [*race_panels(shown, theme()), loss_panel(shown, theme(), "race", height=250)])
 
-words_below(
-    "race",
-    explain=explain([run.config for run in runs] or [lesson.base.but(model=name) for name in lesson.networks]),
-    math=MATH,
-    code=[("lenses/race/look.py", "look"), ("models/scan.py", "scan"), *cells_of(run.config.model for run in runs)],
-    experiments=EXPERIMENTS,
-    again=runs[0] if runs else None,
-)
+code = [("lenses/race/look.py", "look"), ("models/scan.py", "scan"), *cells_of(run.config.model for run in runs)]
+lesson_words(lesson, runs, explain(lesson.configs(runs)), MATH, code, EXPERIMENTS)

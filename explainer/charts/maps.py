@@ -8,14 +8,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.charts.panel import Panel, Reading, mosaic_cell
+from explainer.charts.panel import Panel, mosaic_cell
 from explainer.charts.theme import FAMILY_COLOURS, ink, stroke
 from explainer.charts.traces import Run, Seen, coloured, drawn, heatmap
 
 LABELLED = 6
 """So many maps side by side are wide enough for words."""
-
-
 TICKS = 32
 """Tokens on an axis, at most."""
 LONGEST_TICK = 5
@@ -63,24 +61,35 @@ def mosaic_places(shape: tuple[int, ...], gap: int) -> dict[str, NDArray[np.floa
 
 
 def mosaic_panel(
-    run: Run, theme: str, seen: Seen, names: Sequence[str], unit: str, span: int = 6, chosen: bool = True, **more: Any
+    run: Run,
+    theme: str,
+    seen: Seen,
+    title: str,
+    names: Sequence[str],
+    *,
+    unit: str,
+    of: str,
+    colours: dict[str, Any],
+    span: int = 6,
+    chosen: bool = True,
 ) -> Panel:
     """Slots for `weights` (L, H, T, T) of a lens, a row of maps for each layer; a click chooses the one shown large.
 
     Args:
-        chosen: whether one can be chosen.
         names: of the H columns.
-        unit: what a number is, and what one map is of, such as "weight" and "head".
-        more: of the panel, and `colours` of the table.
+        unit: what a number is, such as "weight".
+        of: what one map is of, such as "head".
+        colours: of the table: their scale and its ends.
+        chosen: whether one can be chosen.
     """
-    L, H, unit_of = run["layers"], len(names), more.pop("of")
+    L, H = run["layers"], len(names)
     gap, named = gap_of(L, H, run["length"]), len(names) <= LABELLED
     heat = heatmap(
         z=seen("weights", kind="mosaic", gap=gap),
-        **more.pop("colours"),
+        **colours,
         showscale=False,
         hoverongaps=False,
-        hover=f"{unit} %{{z:.4f}}" + (f"<br>click to see this {unit_of} large" if chosen else ""),
+        hover=f"{unit} %{{z:.4f}}" + (f"<br>click to see this {of} large" if chosen else ""),
     )
     words = [
         {"text": seen.labels("roles", number), "x": seen("columns", 1, number % H), "y": seen("rows", 0, number // H)}
@@ -92,57 +101,58 @@ def mosaic_panel(
     frame = {"type": "rect", **columns, **rows, "line": stroke(FAMILY_COLOURS[run["model"]], 3)}
     axis = {"showgrid": False, "showline": False, "tickmode": "array", "ticks": ""}
     places = {"tickvals": seen("rows", 1), "range": seen("row_range")}
-    return Panel(
-        id="heads" if chosen else "beside",
-        hint="click one to see it large" if chosen else "",
-        figure=drawn(
-            theme,
-            [heat],
-            xaxis={**axis, "ticktext": list(names), "tickvals": seen("columns", 1)}
-            | ({} if named else {"title": unit_of}),
-            yaxis={**axis, **places, "ticktext": [f"layer {layer + 1}" for layer in range(L)], "tickangle": -90},
-            margin={"l": 30, "r": 6, "t": 4, "b": 24 if named else 40},
-            shapes=[frame] if chosen else [],
-            annotations=words,
-        ),
-        readings=(Reading(seen.lens, "heads", run=seen.run),),
-        span=span,
-        height=min(420, max(180, 40 + 90 * L)),
-        click={"run": 0, "lens": seen.lens, "name": "weights", "gap": gap} if chosen else {},
-        **more,
+    figure = drawn(
+        theme,
+        [heat],
+        xaxis={**axis, "ticktext": list(names), "tickvals": seen("columns", 1)} | ({} if named else {"title": of}),
+        yaxis={**axis, **places, "ticktext": [f"layer {layer + 1}" for layer in range(L)], "tickangle": -90},
+        margin={"l": 30, "r": 6, "t": 4, "b": 24 if named else 40},
+        shapes=[frame] if chosen else [],
+        annotations=words,
     )
+    height = min(420, max(180, 40 + 90 * L))
+    if not chosen:
+        return seen.panel("beside", title, figure, "heads", span=span, height=height)
+    click, hint = {"run": 0, "lens": seen.lens, "name": "weights", "gap": gap}, "click one to see it large"
+    return seen.panel("heads", title, figure, span=span, height=height, click=click, hint=hint)
 
 
-def map_panel(theme: str, seen: Seen, unit: str, ends: Sequence[Any], scale: Any, **more: Any) -> Panel:
+def map_panel(
+    theme: str,
+    seen: Seen,
+    title: str,
+    *,
+    unit: str,
+    ends: tuple[float, float],
+    scale: Any,
+    future: str,
+    hover: str = "",
+    **more: Any,
+) -> Panel:
     """[t, s] of the chosen map: how much the query at t takes from the key at s.
 
     Args:
         unit: what a number is.
         ends: of the colours.
         scale: the colours.
-        more: of the panel, and what the pointer is told beside under `hover`.
+        future: what is said where no key may be seen.
+        hover: what the pointer is told beside.
+        more: of the panel.
     """
     heat = heatmap(
         z=seen("weights", "layer", "head"),
         text=seen("cells", kind="across", transpose=True),
         customdata=seen("cells", kind="across"),
-        **coloured(unit, ends[0], ends[1], scale),
-        hover=f"query t = %{{text}}<br>key s = %{{customdata}}<br>{unit} %{{z:.4f}}{more.pop('hover', '')}",
+        **coloured(unit, *ends, scale),
+        hover=f"query t = %{{text}}<br>key s = %{{customdata}}<br>{unit} %{{z:.4f}}{hover}",
     )
-    future = {"xref": "paper", "yref": "paper", "x": 0.75, "y": 0.78, "showarrow": False}
+    note = {"xref": "paper", "yref": "paper", "x": 0.75, "y": 0.78, "showarrow": False}
     ticks = {**seen.ticks(), "showgrid": False, "tickfont": {"size": 10, "color": ink(theme).muted}}
-    return Panel(
-        id="map",
-        figure=drawn(
-            theme,
-            [heat],
-            xaxis={**ticks, "title": "key: position s, and its token"},
-            yaxis={**ticks, "title": "query: position t, and its token", "autorange": "reversed"},
-            annotations=[{**future, "text": more.pop("future"), "font": {"color": "#B9AFC9", "size": 12}}],
-        ),
-        readings=(Reading(seen.lens, "map"),),
-        reading_index=("layer", "head"),
-        rows=2,
-        height=470,
-        **more,
+    figure = drawn(
+        theme,
+        [heat],
+        xaxis={**ticks, "title": "key: position s, and its token"},
+        yaxis={**ticks, "title": "query: position t, and its token", "autorange": "reversed"},
+        annotations=[{**note, "text": future, "font": {"color": "#B9AFC9", "size": 12}}],
     )
+    return seen.panel("map", title, figure, reading_index=("layer", "head"), rows=2, height=470, **more)

@@ -18,9 +18,9 @@ ENCODING_NAMES = {
 POSITIONS = tuple(ENCODING_NAMES)
 
 
-def positions(default: str = "learned", names: dict[str, str] = ENCODING_NAMES) -> Any:
+def positions() -> Any:
     """The knob that says how such a network knows the order."""
-    return knob(default, "how the Transformer knows the order", label="Positions", names=names)
+    return knob("learned", "how the Transformer knows the order", label="Positions", names=ENCODING_NAMES)
 
 
 def heads() -> Any:

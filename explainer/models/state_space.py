@@ -57,8 +57,8 @@ class SelectiveSpace(Mixer):
         self.select = nn.Linear(C, R + 2 * N, bias=False)
         self.time = nn.Linear(R, C)
         # One dimension: no matrix, so that neither weight decay nor Muon acts on it.
-        self.decay = nn.Parameter(torch.arange(1.0, N + 1).log().repeat(C))
-        self.skip = nn.Parameter(torch.ones(C))
+        self.decay = nn.Parameter(torch.empty(C * N))
+        self.skip = nn.Parameter(torch.empty(C))
         self.project = nn.Linear(C, D, bias=False)
 
     @torch.no_grad()

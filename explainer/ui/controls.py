@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import Field, fields
 from itertools import cycle
 from typing import Any
@@ -110,14 +111,9 @@ def chosen(page: str, base: RunConfig) -> RunConfig:
     return base.but(**values)
 
 
-def more_controls(page: str, shown: Sequence[str], models: Sequence[str] = ()) -> None:
-    """All the fields that matter to this kind of run and are not in the row, in a popover by group.
-
-    Args:
-        models: the networks, where the page trains several; default, the one of its control.
-    """
-    of_any = matters(page, models) - {*shown, "data", *(["model"] if models else [])}
-    relevant = [name for name in KNOBS if name in of_any]
+def more_controls(page: str, wanted: AbstractSet[str]) -> None:
+    """These fields in a popover by group, but for own data, which has a control of its own."""
+    relevant = [name for name in KNOBS if name in wanted and name != "data"]
     with st.popover("More", icon=":material/tune:", help="Every other setting of the run"):
         for group, title in (("task", "Task"), ("model", "Network"), ("recipe", "Recipe")):
             names = [name for name in relevant if GROUPS[name] == group]

@@ -201,8 +201,8 @@ def _controls(lesson: Lesson, models: Sequence[str]) -> None:
             continue  # such as positions of a network that is told none
         with st.container(width=control_width(name)):
             control(lesson.key, name, choices=lesson.models if name == "model" else None)
-    fixed = ("model",) if len(lesson.models) == 1 else ()
-    more_controls(lesson.key, (*lesson.row, *fixed), models)
+    fixed = {"model"} if models or len(lesson.models) == 1 else set()
+    more_controls(lesson.key, relevant - fixed - {*lesson.row})
 
 
 def _shown(lesson: Lesson) -> list[Run]:

@@ -33,6 +33,7 @@ from explainer.ui.controls import (
     control_width,
     fill_controls,
     knob_of,
+    matters,
     more_controls,
     state_key,
 )
@@ -158,7 +159,7 @@ def sweep_transport(page: SweepPage) -> StoredSweep | None:
         for name in page.row:
             with st.container(width=control_width(name)):
                 control(key, name, choices=(page.choices or {}).get(name))
-        more_controls(key, (*page.row, *page.fixed, *(each.field for each in page.listed)))
+        more_controls(key, matters(key) - {*page.row, *page.fixed, *(each.field for each in page.listed)})
         try:
             if not trouble:
                 sweep = Sweep(base=chosen(key, page.sweep.base), axes=axes)

@@ -6,6 +6,7 @@ What curves of heads share is in `charts.head_curves`, their numbers and sentenc
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from explainer.charts import maps
 from explainer.charts.head_curves import head_lines, key, loss_panel, metric_curves, metric_of, over_steps
@@ -19,6 +20,8 @@ from explainer.theory.head_roles import ROLES
 
 LENS = "attention"
 SEEN = Seen(LENS)
+WEIGHTS: dict[str, Any] = {"unit": "weight", "of": "head", "colours": {"colorscale": SEQUENTIAL, "zmin": 0, "zmax": 1}}
+"""What the cells of small maps are, and how they are coloured."""
 
 
 def panels(run: Run, theme: str) -> list[Panel]:
@@ -47,18 +50,14 @@ def selections(run: Run) -> dict[str, tuple[str, int]]:
 def mosaic_panel(run: Run, theme: str, *, span: int = 6) -> Panel:
     """The weights of every head."""
     names = [f"head {head + 1}" if run["heads"] <= LABELLED else str(head + 1) for head in range(run["heads"])]
-    colours = {"colorscale": SEQUENTIAL, "zmin": 0, "zmax": 1}
-    return maps.mosaic_panel(run, theme, SEEN, names, "weight", span, of="head", title="Every head", colours=colours)
+    return maps.mosaic_panel(run, theme, SEEN, "Every head", names, **WEIGHTS, span=span)
 
 
 def beside_panel(run: Run, theme: str, number: int) -> Panel:
     """The weights of every head of a run that is not the page's first."""
     names = [str(head + 1) for head in range(run["heads"])]
-    colours = {"colorscale": SEQUENTIAL, "zmin": 0, "zmax": 1}
     title = f"Beside it, on the same tokens: every head of the {run['label']}"
-    return maps.mosaic_panel(
-        run, theme, Seen(LENS, number), names, "weight", chosen=False, of="head", title=title, colours=colours
-    )
+    return maps.mosaic_panel(run, theme, Seen(LENS, number), title, names, **WEIGHTS, chosen=False)
 
 
 def map_panel(theme: str) -> Panel:
@@ -66,12 +65,12 @@ def map_panel(theme: str) -> Panel:
     return maps.map_panel(
         theme,
         SEEN,
-        "weight",
-        (0, 1),
-        SEQUENTIAL,
-        title="The chosen head: which token looks at which",
-        hover="<br>click to write it out",
+        "The chosen head: which token looks at which",
+        unit="weight",
+        ends=(0, 1),
+        scale=SEQUENTIAL,
         future="the future is masked",
+        hover="<br>click to write it out",
         click={"cell": True},
     )
 

@@ -15,10 +15,10 @@ PLACES = {"none": "no", "alibi": "ALiBi"}
 """Encodings that are not called by their word."""
 FITTED = 64
 """The least n of a slope: below it the weights of n ones are not all of the row."""
-
-
 ROUNDING = 1e-13
 """A distance up to which two states in 64 bits are apart by rounding alone: some hundred times 2^-53."""
+FLOOR = 1e-17
+"""Where the chart of formats marks what is the same: below all that can be apart."""
 
 
 def slope(record: GlassesRecord) -> tuple[float, float]:
@@ -68,7 +68,3 @@ def notes(record: GlassesRecord, moment: Moment) -> Notes:
         readings={"apart": apart_reading(record, label), "formats": formats_reading(record, label)},
         arrays={"shown": shown, "alike": np.where(record.same, FLOOR, np.nan).astype(np.float32)},
     )
-
-
-FLOOR = 1e-17
-"""Where the chart of formats marks what is the same: below all that can be apart."""

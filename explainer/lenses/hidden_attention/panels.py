@@ -39,20 +39,13 @@ def mosaic_panel(run: Run, theme: str) -> Panel:
     names = ["mean", *(f"no. {at}" for at in range(1, shown(run["sites"])))]
     colours = {"colorscale": DIVERGING, "zmin": -1, "zmax": 1}
     title = "What each unit takes from which step: the mean of all, and those that say most"
-    return maps.mosaic_panel(run, theme, SEEN, names, "of the largest", of="map", title=title, colours=colours)
+    return maps.mosaic_panel(run, theme, SEEN, title, names, unit="of the largest", of="map", colours=colours)
 
 
 def map_panel(theme: str) -> Panel:
     """The chosen map."""
-    return maps.map_panel(
-        theme,
-        SEEN,
-        "of the largest",
-        (-1, 1),
-        DIVERGING,
-        title="The chosen map: how much of what was read at s is in what is said at t",
-        future="nothing of the future",
-    )
+    title, future = "The chosen map: how much of what was read at s is in what is said at t", "nothing of the future"
+    return maps.map_panel(theme, SEEN, title, unit="of the largest", ends=(-1, 1), scale=DIVERGING, future=future)
 
 
 def reach_panel(run: Run, theme: str) -> Panel:
